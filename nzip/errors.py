@@ -1,0 +1,36 @@
+"""The errors that nzip raises on purpose: one base class and five children.
+
+Each carries one line for the user (what, where, what to do) and the exit code that the command line
+answers with: 1 for usage or environment (a missing model, a limit reached), 2 for data that is corrupt,
+cut short or not ours. Anything else that escapes is a bug of ours (exit code 3).
+"""
+
+
+class NzipError(Exception):
+    """Base of all errors that nzip raises on purpose. ``exit_code`` is what the command line returns."""
+
+    exit_code = 1
+
+
+class FormatError(NzipError):
+    """The data is not an nzip stream, or one of a version or with a feature that this reader refuses."""
+
+    exit_code = 2
+
+
+class CorruptError(NzipError):
+    """The stream is nzip's, but its bytes are damaged: a hash, a length or a reserved bit is wrong."""
+
+    exit_code = 2
+
+
+class TruncatedError(CorruptError):
+    """The stream ends before its end mark."""
+
+
+class ModelMismatchError(NzipError):
+    """The predictor named in the passport is missing here, or answers the probe differently."""
+
+
+class LimitError(NzipError):
+    """Decoding would exceed a limit that the caller set (memory, output size)."""

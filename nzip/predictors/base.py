@@ -1,0 +1,99 @@
+"""What a predictor and an expert are: the two contracts that everything below ``codec`` keeps.
+
+A *predictor* codes whole blocks: bytes in, a payload out, and back. It is immutable once built; all
+adaptive state lives inside one ``encode`` or ``decode`` call, so one predictor serves many threads.
+An *expert* looks at the bytes so far and gives a distribution over the next byte as 256 integers. It can
+be fed into the mix as further inputs (``mix+NAME``) or be coded bare through the many-symbol coder
+(``NAME``). Experts run over *lanes*: independent byte streams that advance in lock step.
+
+Concession: an expert that cannot promise equal integers on every machine must say ``exact = False``.
+"""
+
+from __future__ import annotations
+
+import abc
+
+import numpy as np
+
+# An expert's 256 integers sum to 2**EXPERT_BITS, and none is below 1.
+EXPERT_BITS = 24
+# Probabilities of side decisions: integers in 1 .. 2**SIDE_BITS - 1.
+SIDE_BITS = 16
+
+
+class Predictor(abc.ABC):
+    """Codes one block at a time. Subclasses set ``spelling`` (canonical, as kept in a file's header)."""
+
+    spelling: str
+    exact: bool = True
+
+    def config(self) -> dict:
+        """What the spelling alone does not pin, kept in the passport: hashes of weights and tokenizers,
+        parameters. JSON types only. A decoder refuses a file whose config differs from its own."""
+        return {}
+
+    @abc.abstractmethod
+    def probe(self) -> bytes:
+        """Eight bytes: a hash of the integers (CDFs or bit probabilities) given on a fixed kilobyte."""
+
+    @abc.abstractmethod
+    def memory(self, block_size: int) -> int:
+        """Bytes needed to code one block of ``block_size`` bytes, block buffers included; an upper bound."""
+
+    @abc.abstractmethod
+    def encode(self, data) -> tuple[bytes, bytes]:
+        """Code a bytes-like block. Returns ``(params, payload)``: params are the choices made for this
+        block (a few bytes, kept in the block's header), payload the coded bits."""
+
+    @abc.abstractmethod
+    def decode(self, params: bytes, payload, size: int) -> bytes:
+        """The ``size`` bytes whose coding gave ``params`` and ``payload``. On damaged input it returns
+        other bytes of that size or raises :class:`nzip.errors.CorruptError`; it never hangs, never
+        allocates by what params claim beyond :meth:`memory`, never reads out of bounds."""
+
+
+class ExpertState(abc.ABC):
+    """One run of an expert over ``lanes`` streams in lock step."""
+
+    @abc.abstractmethod
+    def distributions(self) -> np.ndarray:
+        """Next-byte distributions, uint32 of shape (lanes, 256), every entry ≥ 1, each row summing to
+        ``2**EXPERT_BITS``."""
+
+    @abc.abstractmethod
+    def update(self, symbols: np.ndarray, active: np.ndarray) -> None:
+        """Advance: lane i has seen byte ``symbols[i]`` (uint8) where ``active[i]``; a lane that has ended
+        is inactive for good."""
+
+    # Side decisions, for experts that think in tokens ("has this token ended here?"). Before each
+    # byte the coder asks every active lane, in lane order, until it answers None.
+    def side(self, lane: int) -> int | None:
+        """P(decision = 1) in 1 .. 2**SIDE_BITS-1, or None if nothing is to be decided now."""
+        return None
+
+    def choose(self, lane: int) -> int:
+        """The decision (0 or 1), asked of the encoder's expert only; it was given the data at start."""
+        raise NotImplementedError("an expert that asks side decisions must choose them when encoding")
+
+    def decided(self, lane: int, bit: int) -> None:
+        """The decision that ``side`` asked for turned out to be ``bit``."""
+
+
+class Expert(abc.ABC):
+    """A next-byte model. Immutable; ``start`` gives a fresh run."""
+
+    spelling: str
+    exact: bool = True
+
+    def config(self) -> dict:
+        """As :meth:`Predictor.config`."""
+        return {}
+
+    @abc.abstractmethod
+    def start(self, lanes: int, data: list[np.ndarray] | None = None) -> ExpertState:
+        """A fresh state for ``lanes`` streams. When encoding, ``data`` holds the lanes' bytes, so that an
+        exact expert may compute ahead in batch; its answers must equal those given without it."""
+
+    @abc.abstractmethod
+    def memory(self, block_size: int, lanes: int) -> int:
+        """Bytes a run needs beyond the mix's own; an upper bound."""
