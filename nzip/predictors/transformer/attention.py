@@ -1,0 +1,191 @@
+"""Causal grouped-query attention over an int8 cache that slides and never forgets its first four tokens.
+
+A query at position n sees the last W-4 positions and the *sinks*, positions 0 to 3 (Xiao et al., Efficient
+Streaming Language Models with Attention Sinks): W keys in all. Keys keep the rotation of their own position;
+once the sinks have left the recent window, they are seen by a query rotated for position W-1, so that no
+distance exceeds W-1. Nothing is recomputed when the window slides.
+
+The cache of one lane and layer: ``keys`` int8 (kv heads, slots/16, head/2, 16, 2), ``values`` int8 (kv heads,
+slots/2, head, 2), ``key_scale``, ``value_scale`` float32 (kv heads, slots). Slots 0 to 3 hold the sinks (4 to
+15 stay empty), position p >= 4 lies in slot 16 + (p-4) % ring. Which slot holds what never shows in the result:
+scores are integer sums of one slot, the maximum has no order, and all else is integer sums over slots.
+
+Softmax: e = exp2(score - max); denominator sum(rint(e * 2**15)) in int64; each slot's weight is
+rint(e * value_scale * peak / max(e * value_scale)) as int16, with peak such that W * peak * 127 < 2**31.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from nzip import numerics
+from nzip.predictors.transformer.kernels import add_values, scores, tame
+
+exp2 = numerics.exp2
+SINKS = 4
+SINK_SLOTS = 16
+BLOCK = 16
+# Tokens of one lane whose queries are scored together.
+TILE = 8
+
+_HIDDEN = np.float32(-1e30)
+_QUERY_PEAK, _KEY_PEAK = np.float32(32000.0), np.float32(127.0)
+_MIN_SCALE = np.float32(1e-25)
+_2_15 = np.float32(32768.0)
+
+
+def ring_size(window: int, chunk: int) -> int:
+    """Slots that let ``chunk`` tokens of one lane enter before the first of them attends."""
+    return -(-(window - SINKS + chunk - 1) // BLOCK) * BLOCK
+
+
+def weight_peak(window: int) -> int:
+    """The largest int16 weight of a value, such that a sum over the window stays below 2**31."""
+    return min(8191, (2**31 - 1) // (127 * window))
+
+
+@njit(inline="always")
+def slot_of(position, ring):
+    """Where a position's key and value lie."""
+    return position if position < SINKS else SINK_SLOTS + (position - SINKS) % ring
+
+
+@njit(nogil=True, cache=True)
+def quantise_row(x, peak_to, out):
+    """``out`` = x scaled to integers of at most ``peak_to``; returns the scale that undoes it. x float32 (n,)."""
+    peak = np.float32(0.0)
+    for i in range(x.size):
+        v = abs(tame(x[i]))
+        peak = v if v > peak else peak
+    if peak < _MIN_SCALE:
+        out[:] = 0
+        return np.float32(0.0)
+    inv = peak_to / peak
+    for i in range(x.size):
+        out[i] = np.int32(np.rint(np.float32(tame(x[i]) * inv)))
+    return np.float32(peak / peak_to)
+
+
+@njit(nogil=True, cache=True)
+def rotate(x, cos, sin, out):
+    """Rotate the pairs (x[2i], x[2i+1]) of one head by the i-th angle."""
+    for i in range(cos.size):
+        x0, x1 = x[2 * i], x[2 * i + 1]
+        out[2 * i] = np.float32(x0 * cos[i]) - np.float32(x1 * sin[i])
+        out[2 * i + 1] = np.float32(x0 * sin[i]) + np.float32(x1 * cos[i])
+
+
+@njit(nogil=True, cache=True)
+def store(keys, values, key_scale, value_scale, head, slot, k, v, row):
+    """Write one token's rotated key and its value (float32 (head size,)) into the cache; ``row`` is scratch int32."""
+    size = k.size
+    key_scale[head, slot] = quantise_row(k, _KEY_PEAK, row)
+    block, inside = slot // BLOCK, slot % BLOCK
+    for i in range(size // 2):
+        keys[head, block, i, inside, 0] = row[2 * i]
+        keys[head, block, i, inside, 1] = row[2 * i + 1]
+    value_scale[head, slot] = quantise_row(v, _KEY_PEAK, row)
+    pair, inside = slot // 2, slot % 2
+    for i in range(size):
+        values[head, pair, i, inside] = row[i]
+
+
+@njit(nogil=True, cache=True)
+def _weights(points, query_scale, sink_scale, ks, vs, first, last, sinks, start, length, ring, peak, e, p):
+    """Softmax of one query over the sink block and the slot blocks first..last of two ranges (see attend).
+
+    ``points`` int32 (slots,) are the integer scores; ``start`` and ``length`` say which ring places are seen.
+    Fills ``p`` int16 (slots,) there; returns the factor that turns the integer sum of values into floats."""
+    tops = np.full(BLOCK, _HIDDEN, np.float32)
+    for r in range(3):
+        for block in range(first[r], last[r]):
+            for j in range(BLOCK):
+                s = block * BLOCK + j
+                off = s - SINK_SLOTS - start
+                off = off + ring if off < 0 else off
+                seen = off < length if block > 0 else s < sinks
+                v = np.float32(np.float32(np.float32(points[s]) * (sink_scale if block == 0 else query_scale)) * ks[s])
+                v = v if seen else _HIDDEN
+                e[s] = v
+                tops[j] = v if v > tops[j] else tops[j]
+    top = tops[0]
+    for j in range(BLOCK):
+        top = tops[j] if tops[j] > top else top
+    total = np.int64(0)
+    heavy = np.zeros(BLOCK, np.float32)
+    for r in range(3):
+        for block in range(first[r], last[r]):
+            part = np.int32(0)
+            for j in range(BLOCK):
+                s = block * BLOCK + j
+                v = exp2(np.float32(e[s] - top))
+                part += np.int32(np.rint(np.float32(v * _2_15)))
+                v = np.float32(v * vs[s])
+                e[s] = v
+                heavy[j] = v if v > heavy[j] else heavy[j]
+            total += part
+    most = heavy[0]
+    for j in range(BLOCK):
+        most = heavy[j] if heavy[j] > most else most
+    if most < _MIN_SCALE:
+        for r in range(3):
+            p[first[r] * BLOCK : last[r] * BLOCK] = 0
+        return np.float32(0.0)
+    up = np.float32(peak) / most
+    for r in range(3):
+        for block in range(first[r], last[r]):
+            for j in range(BLOCK):
+                s = block * BLOCK + j
+                p[s] = np.int32(np.rint(np.float32(e[s] * up)))
+    return np.float32(np.float32(most / np.float32(peak)) / np.float32(np.float32(total) / _2_15))
+
+
+@njit(nogil=True, cache=True)
+def attend(isa, keys, values, key_scale, value_scale, window, ring, peak, position, tokens, t0,
+           q, q_sink, q_scale, q_sink_scale, score, e, p, sums, out):
+    """Attention of ``tokens`` <= TILE consecutive tokens of one lane, the first at ``position``; they lie at
+    t0.. in ``q`` and ``q_sink`` int16 (kv heads, T, group, head), ``q_scale`` and ``q_sink_scale`` float32 (kv
+    heads, T, group) and ``out`` float32 (T, heads * head). Scratch: ``score`` int32 and ``p`` int16 (TILE *
+    group, slots), ``e`` float32 (slots,), ``sums`` int32 (TILE * group, head)."""
+    kv_heads, group, size = q.shape[0], q.shape[2], q.shape[3]
+    recent = window - SINKS
+    first, last = np.zeros(3, np.int64), np.zeros(3, np.int64)
+    last[0] = 1
+    end = position + tokens - 1
+    if end >= SINKS:
+        a = (max(SINKS, position - recent + 1) - SINKS) % ring
+        b = (end - SINKS) % ring
+        whole = ring // BLOCK
+        if a <= b:
+            first[1], last[1] = 1 + a // BLOCK, 2 + b // BLOCK
+        elif b // BLOCK >= a // BLOCK:
+            first[1], last[1] = 1, 1 + whole
+        else:
+            first[1], last[1] = 1, 2 + b // BLOCK
+            first[2], last[2] = 1 + a // BLOCK, 1 + whole
+    count = tokens * group
+    for h in range(kv_heads):
+        rows = q[h, t0 : t0 + tokens].reshape(count, size)
+        scores(isa, keys[h], 0, 1, q_sink[h, t0 : t0 + tokens].reshape(count, size), count, score)
+        scores(isa, keys[h], first[1], last[1], rows, count, score)
+        scores(isa, keys[h], first[2], last[2], rows, count, score)
+        factors = np.empty(count, np.float32)
+        for t in range(tokens):
+            n = position + t
+            low = max(SINKS, n - recent + 1)
+            for g in range(group):
+                i = t * group + g
+                factors[i] = _weights(score[i], q_scale[h, t0 + t, g], q_sink_scale[h, t0 + t, g], key_scale[h], value_scale[h], first, last,
+                                             min(n + 1, SINKS), (low - SINKS) % ring, max(0, n - low + 1), ring, peak,
+                                             e, p[i])
+        sums[:count] = 0
+        add_values(isa, values[h], 0, SINKS // 2, p, count, sums)
+        for r in range(1, 3):
+            add_values(isa, values[h], first[r] * 8, last[r] * 8, p, count, sums)
+        for t in range(tokens):
+            for g in range(group):
+                i = t * group + g
+                at = (h * group + g) * size
+                for j in range(size):
+                    out[t0 + t, at + j] = np.float32(np.float32(sums[i, j]) * factors[i])

@@ -1,0 +1,305 @@
+"""The integer inner loops in x86 vector instructions: AVX2, and AVX-512 with VNNI.
+
+LLVM does not form ``vpmaddubsw``, ``vpmaddwd`` or ``vpdpbusd`` from plain loops, so the loops are written
+here as LLVM IR and called from numba as intrinsics over raw addresses. :mod:`.kernels` holds the portable
+twins over arrays, the choice between them and the memory layout that all of them read; a test proves the
+results equal, which they are by construction: every sum is an int32 sum that wraps, so its order cannot matter.
+
+Three loops, each for a fixed number of tokens or queries held in registers:
+
+* ``matmul``: 16 rows of a packed matrix times ``tt`` quantised activation vectors;
+* ``score``: keys of consecutive 16-slot blocks times ``nq`` int16 queries;
+* ``value``: int8 values of slot pairs, weighted by ``nq`` rows of int16 weights.
+
+Concession: nothing here checks a bound; the callers own the shapes.
+"""
+
+from __future__ import annotations
+
+import os
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+PORTABLE, AVX2, AVX512 = 0, 1, 2
+NAMES = ("portable", "avx2", "avx512")
+
+I8, I16, I32, I64, F32 = (ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType())
+# vpdpbusd's operands are typed as bytes from LLVM 22 on, as 32-bit words before.
+_DOT_BYTES = llvm.llvm_version_info[0] >= 22
+
+
+def detect() -> int:
+    """The best instruction set that this machine has and ``NZIP_ISA`` (portable, avx2, avx512) allows."""
+    allowed = os.environ.get("NZIP_ISA", "avx512")
+    features = llvm.get_host_cpu_features() if llvm.get_default_triple().startswith("x86_64") else {}
+    best = PORTABLE
+    if features.get("avx2"):
+        best = AVX2
+        if all(features.get(f) for f in ("avx512f", "avx512bw", "avx512vl", "avx512vnni")):
+            best = AVX512
+    return min(best, NAMES.index(allowed)) if allowed in NAMES else best
+
+
+def _available(isa: int) -> bool:
+    features = llvm.get_host_cpu_features() if llvm.get_default_triple().startswith("x86_64") else {}
+    needed = ("avx2",) if isa == AVX2 else ("avx512f", "avx512bw", "avx512vl", "avx512vnni")
+    return all(features.get(f) for f in needed)
+
+
+class _Emitter:
+    """Writes one kernel: vectors of ``words`` 32-bit lanes, addresses as 64-bit integers."""
+
+    def __init__(self, fn: ir.Function, isa: int):
+        self.b = ir.IRBuilder(fn.append_basic_block("entry"))
+        self.args = fn.args
+        self.module = fn.module
+        self.wide = isa == AVX512
+        self.words = 16 if self.wide else 8
+        self.v32 = ir.VectorType(I32, self.words)
+        self.v16 = ir.VectorType(I16, 2 * self.words)
+        self.v8 = ir.VectorType(I8, 4 * self.words)
+        self.vf = ir.VectorType(F32, self.words)
+
+    def const(self, vtype, value):
+        return ir.Constant(vtype, [value] * vtype.count)
+
+    def _call(self, name, restype, args):
+        fnty = ir.FunctionType(restype, [a.type for a in args])
+        return self.b.call(cgutils.get_or_insert_function(self.module, fnty, name), args)
+
+    def at(self, base, offset):
+        """Address ``base + offset``; offset an int or an IR value."""
+        return self.b.add(base, I64(offset) if isinstance(offset, int) else offset)
+
+    def load(self, vtype, address):
+        return self.b.load(self.b.inttoptr(address, vtype.as_pointer()), align=1)
+
+    def store(self, value, address):
+        self.b.store(value, self.b.inttoptr(address, value.type.as_pointer()), align=1)
+
+    def splat(self, scalar, vtype):
+        undef = ir.Constant(vtype, ir.Undefined)
+        one = self.b.insert_element(undef, scalar, I32(0))
+        return self.b.shuffle_vector(one, undef, ir.Constant(ir.VectorType(I32, vtype.count), [0] * vtype.count))
+
+    def word(self, address):
+        """The 32 bits at ``address`` in every lane."""
+        return self.splat(self.load(I32, address), self.v32)
+
+    def madd_words(self, a, b):
+        """vpmaddwd: pairs of int16 products summed to int32."""
+        name = "llvm.x86.avx512.pmaddw.d.512" if self.wide else "llvm.x86.avx2.pmadd.wd"
+        return self._call(name, self.v32, [self.b.bitcast(a, self.v16), self.b.bitcast(b, self.v16)])
+
+    def madd_bytes(self, unsigned, signed):
+        """vpmaddubsw (256 bits): pairs of u8 × s8 products summed to int16, saturating."""
+        return self._call("llvm.x86.avx2.pmadd.ub.sw", self.v16,
+                          [self.b.bitcast(unsigned, self.v8), self.b.bitcast(signed, self.v8)])
+
+    def dot_bytes(self, acc, unsigned, signed):
+        """vpdpbusd (512 bits): four u8 × s8 products added to each int32."""
+        vtype = self.v8 if _DOT_BYTES else self.v32
+        return self._call("llvm.x86.avx512.vpdpbusd.512", self.v32,
+                          [acc, self.b.bitcast(unsigned, vtype), self.b.bitcast(signed, vtype)])
+
+    def accumulators(self, count, initial=None):
+        slots = []
+        for i in range(count):
+            slot = cgutils.alloca_once(self.b, self.v32)
+            self.b.store(self.const(self.v32, 0) if initial is None else initial[i], slot)
+            slots.append(slot)
+        return slots
+
+    def accumulate(self, slot, value):
+        self.b.store(self.b.add(self.b.load(slot), value), slot)
+
+    def loop(self, count):
+        return cgutils.for_range(self.b, count, intp=I64)
+
+
+def _emit_matmul(e: _Emitter, bits: int, tt: int) -> None:
+    """16 rows × ``tt`` tokens. Arguments: codes, d, m, rs of the row block; a, H, S, scale of the first
+    token; out; bytes of a token in a (K); groups; bytes of a token in out. See :mod:`.kernels` for layouts."""
+    codes, d, m, rs, a, shifts, sums, scale, out, k_stride, groups, out_stride = e.args
+    b = e.b
+    per_group = 256 if bits == 4 else 512
+    table = b.alloca(e.v32, size=I64(4))
+    table.align = 64
+    table_at = b.ptrtoint(table, I64)
+    pairs = b.lshr(groups, I64(1))
+    sums_stride = b.shl(groups, I64(1))
+    for half in range(1 if e.wide else 2):
+        accs = e.accumulators(tt)
+        with e.loop(pairs) as pair:
+            for odd in range(2):
+                group = b.add(b.shl(pair.index, I64(1)), I64(odd))
+                at_codes = e.at(codes, b.add(b.mul(group, I64(per_group)), I64(32 * half)))
+                words = []
+                for chunk in range(4 if bits == 4 else 8):
+                    v = e.load(e.v8, e.at(at_codes, 64 * chunk))
+                    if bits == 4:
+                        low = e.const(e.v8, 15)
+                        words.append(b.and_(v, low))
+                        high = b.bitcast(b.lshr(b.bitcast(v, e.v16), e.const(e.v16, 4)), e.v8)
+                        words.append(b.and_(high, low))
+                    else:
+                        words.append(v)
+                at_d = e.at(d, b.add(b.shl(group, I64(4)), I64(8 * half)))
+                dv = b.zext(e.load(ir.VectorType(I8, e.words), at_d), e.v32)
+                in_words = not (e.wide and bits == 7)  # d is used as int16 pairs, or as int32
+                if in_words:
+                    dv = b.or_(dv, b.shl(dv, e.const(e.v32, 16)))
+                for h in range(4):
+                    b.store(b.shl(dv, e.const(e.v32, h)), b.gep(table, [I64(h)]), align=64)
+                at_a = e.at(a, b.shl(group, I64(5)))
+                at_h = e.at(shifts, group)
+                for t in range(tt):
+                    h = b.zext(e.load(I8, at_h), I64)
+                    dh = b.load(b.inttoptr(e.at(table_at, b.mul(h, I64(4 * e.words))), e.v32.as_pointer()), align=4 * e.words)
+                    if e.wide:
+                        zero = e.const(e.v32, 0)
+                        parts = [zero, zero]
+                        for j in range(8):
+                            part = j // 4 if bits == 4 else 0
+                            parts[part] = e.dot_bytes(parts[part], words[j], e.word(e.at(at_a, 4 * j)))
+                        if bits == 4:  # two sums below 2**15 side by side, then one vpmaddwd
+                            both = b.or_(b.and_(parts[0], e.const(e.v32, 0xFFFF)), b.shl(parts[1], e.const(e.v32, 16)))
+                            e.accumulate(accs[t], e.madd_words(both, dh))
+                        else:
+                            e.accumulate(accs[t], b.mul(parts[0], dh))
+                    elif bits == 4:
+                        total = None
+                        for j in range(8):
+                            product = e.madd_bytes(words[j], e.word(e.at(at_a, 4 * j)))
+                            total = product if total is None else b.add(total, product)
+                        e.accumulate(accs[t], e.madd_words(total, dh))
+                    else:
+                        for j in range(8):
+                            product = e.madd_bytes(words[j], e.word(e.at(at_a, 4 * j)))
+                            e.accumulate(accs[t], e.madd_words(product, dh))
+                    at_a = e.at(at_a, k_stride)
+                    at_h = e.at(at_h, groups)
+            mv = e.load(e.v32, e.at(m, b.add(b.shl(pair.index, I64(6)), I64(32 * half))))
+            at_s = e.at(sums, b.shl(pair.index, I64(2)))
+            for t in range(tt):
+                e.accumulate(accs[t], e.madd_words(mv, e.word(at_s)))
+                at_s = e.at(at_s, sums_stride)
+        row_scale = e.load(e.vf, e.at(rs, 32 * half))
+        at_out = e.at(out, 32 * half)
+        for t in range(tt):
+            value = b.fmul(b.sitofp(b.load(accs[t]), e.vf), row_scale)
+            token_scale = e.splat(e.load(F32, e.at(scale, 4 * t)), e.vf)
+            e.store(b.fmul(value, token_scale), at_out)
+            at_out = e.at(at_out, out_stride)
+
+
+def _emit_score(e: _Emitter, nq: int, nb: int) -> None:
+    """``nq`` queries against ``groups * nb`` blocks of 16 keys. Arguments: keys, groups of blocks, queries,
+    bytes of a query, half the head size, out, bytes of a query in out."""
+    keys, groups, queries, q_stride, pairs, out, out_stride = e.args
+    b = e.b
+    halves = 1 if e.wide else 2
+    block_bytes = b.shl(pairs, I64(5))
+    with e.loop(groups) as group:
+        at_keys = e.at(keys, b.mul(group.index, b.mul(block_bytes, I64(nb))))
+        accs = e.accumulators(nq * nb * halves)
+        with e.loop(pairs) as pair:
+            at_q = e.at(queries, b.shl(pair.index, I64(2)))
+            qs = []
+            for _ in range(nq):
+                qs.append(e.word(at_q))
+                at_q = e.at(at_q, q_stride)
+            at_k = e.at(at_keys, b.shl(pair.index, I64(5)))
+            i = 0
+            for _ in range(nb):
+                for half in range(halves):
+                    k8 = e.load(ir.VectorType(I8, 2 * e.words), e.at(at_k, 16 * half))
+                    k16 = b.sext(k8, e.v16)
+                    for q in range(nq):
+                        e.accumulate(accs[i], e.madd_words(k16, qs[q]))
+                        i += 1
+                at_k = e.at(at_k, block_bytes)
+        i = 0
+        for block in range(nb):
+            for half in range(halves):
+                at_out = e.at(out, b.add(b.mul(group.index, I64(64 * nb)), I64(64 * block + 32 * half)))
+                for _ in range(nq):
+                    e.store(b.load(accs[i]), at_out)
+                    i += 1
+                    at_out = e.at(at_out, out_stride)
+
+
+def _emit_value(e: _Emitter, nq: int, nc: int) -> None:
+    """Add the weighted values of ``pairs`` slot pairs to out. Arguments: values, pairs, weights, bytes of a
+    weight row, head size, out, bytes of a row in out. ``nc`` vectors of dimensions at a time."""
+    values, pairs, weights, w_stride, size, out, out_stride = e.args
+    b = e.b
+    step = nc * e.words  # dimensions
+    with e.loop(b.udiv(size, I64(step))) as part:
+        at_out = e.at(out, b.mul(part.index, I64(4 * step)))
+        accs, places = [], []
+        for _ in range(nq):
+            for c in range(nc):
+                place = e.at(at_out, 4 * e.words * c)
+                places.append(place)
+                accs += e.accumulators(1, [e.load(e.v32, place)])
+            at_out = e.at(at_out, out_stride)
+        with e.loop(pairs) as pair:
+            at_v = e.at(values, b.add(b.mul(pair.index, b.shl(size, I64(1))), b.mul(part.index, I64(2 * step))))
+            at_w = e.at(weights, b.shl(pair.index, I64(2)))
+            ws = []
+            for _ in range(nq):
+                ws.append(e.word(at_w))
+                at_w = e.at(at_w, w_stride)
+            for c in range(nc):
+                v8 = e.load(ir.VectorType(I8, 2 * e.words), e.at(at_v, 2 * e.words * c))
+                v16 = b.sext(v8, e.v16)
+                for q in range(nq):
+                    e.accumulate(accs[q * nc + c], e.madd_words(v16, ws[q]))
+        for place, acc in zip(places, accs):
+            e.store(b.load(acc), place)
+
+
+def _kernel(name: str, nargs: int, isa: int, emit, *shape):
+    """A numba intrinsic taking one tuple of ``nargs`` intp. On machines without ``isa`` it does nothing, and
+    the dispatcher in :mod:`.kernels` never calls it."""
+    symbol = f"nzip.{name}.{NAMES[isa]}." + ".".join(map(str, shape))
+
+    @intrinsic
+    def kernel(typingctx, args):
+        sig = types.void(types.UniTuple(types.intp, nargs))
+
+        def codegen(context, builder, signature, arguments):
+            if not _available(isa):
+                return context.get_dummy_value()
+            module = builder.module
+            if symbol in module.globals:
+                fn = module.globals[symbol]
+            else:
+                fn = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * nargs), symbol)
+                fn.linkage = "internal"
+                fn.attributes.add("noinline")
+                emitter = _Emitter(fn, isa)
+                emit(emitter, *shape)
+                emitter.b.ret_void()
+            builder.call(fn, cgutils.unpack_tuple(builder, arguments[0], nargs))
+            return context.get_dummy_value()
+
+        return sig, codegen
+
+    return kernel
+
+
+matmul4_512 = {t: _kernel("matmul", 12, AVX512, _emit_matmul, 4, t) for t in (8, 4, 2, 1)}
+matmul7_512 = {t: _kernel("matmul", 12, AVX512, _emit_matmul, 7, t) for t in (8, 4, 2, 1)}
+matmul4_256 = {t: _kernel("matmul", 12, AVX2, _emit_matmul, 4, t) for t in (4, 2, 1)}
+matmul7_256 = {t: _kernel("matmul", 12, AVX2, _emit_matmul, 7, t) for t in (4, 2, 1)}
+# (queries, blocks at a time) and (queries, vectors of dimensions at a time)
+score_512 = {s: _kernel("score", 7, AVX512, _emit_score, *s) for s in ((8, 2), (8, 1), (3, 4), (3, 1), (1, 4), (1, 1))}
+score_256 = {s: _kernel("score", 7, AVX2, _emit_score, *s) for s in ((3, 2), (3, 1), (1, 4), (1, 1))}
+value_512 = {s: _kernel("value", 7, AVX512, _emit_value, *s) for s in ((8, 2), (8, 1), (3, 4), (3, 1), (1, 4), (1, 1))}
+value_256 = {s: _kernel("value", 7, AVX2, _emit_value, *s) for s in ((3, 4), (3, 1), (1, 4), (1, 1))}
