@@ -22,18 +22,21 @@ class CodedBlock(NamedTuple):
     payload: bytes
 
 
-def encode_block(predictor: Predictor, data) -> CodedBlock:
-    """Code ``data`` (bytes-like). Stored where coding saves less than 0.1% of it."""
+def encode_block(predictor: Predictor, data, progress=None) -> CodedBlock:
+    """Code ``data`` (bytes-like). Stored where coding saves less than 0.1% of it.
+
+    ``progress``: see :attr:`Predictor.reports_progress`; predictors that report none are not told of it."""
     data = memoryview(data).cast("B")
     if not len(data):
         return CodedBlock(STORED, b"", b"")
-    params, payload = predictor.encode(data)
+    told = {"progress": progress} if predictor.reports_progress and progress is not None else {}
+    params, payload = predictor.encode(data, **told)
     if len(params) + len(payload) > len(data) - len(data) / 1000:
         return CodedBlock(STORED, b"", bytes(data))
     return CodedBlock(CODED, params, payload)
 
 
-def decode_block(predictor: Predictor, method: int, params: bytes, payload, size: int) -> bytes:
+def decode_block(predictor: Predictor, method: int, params: bytes, payload, size: int, progress=None) -> bytes:
     """The inverse of :func:`encode_block`. Raises :class:`CorruptError` where the parts contradict."""
     if method == STORED:
         if params or len(payload) != size:
@@ -41,4 +44,5 @@ def decode_block(predictor: Predictor, method: int, params: bytes, payload, size
         return bytes(payload)
     if method != CODED:
         raise CorruptError(f"unknown block method {method}")
-    return predictor.decode(params, payload, size)
+    told = {"progress": progress} if predictor.reports_progress and progress is not None else {}
+    return predictor.decode(params, payload, size, **told)

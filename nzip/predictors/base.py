@@ -26,11 +26,19 @@ class Predictor(abc.ABC):
 
     spelling: str
     exact: bool = True
+    # True where ``encode`` and ``decode`` also take ``progress=``: an int64 array of one entry in which they
+    # keep the number of bytes done so far, for a progress bar to read from another thread.
+    reports_progress: bool = False
 
     def config(self) -> dict:
         """What the spelling alone does not pin, kept in the passport: hashes of weights and tokenizers,
         parameters. JSON types only. A decoder refuses a file whose config differs from its own."""
         return {}
+
+    def must_compile(self) -> bool:
+        """Whether the first use in this process will compile machine code (seconds), so that a user can be
+        told why nothing moves."""
+        return False
 
     @abc.abstractmethod
     def probe(self) -> bytes:

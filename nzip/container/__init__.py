@@ -1,0 +1,9 @@
+"""The file format: everything between a file's bytes and ``codec``'s blocks. Specified in docs/FORMAT.md.
+
+* ``framing``   what each frame looks like: pure functions, bytes in and out
+* ``passport``  the predictor's passport in a stream's header, and its check against the predictor at hand
+* ``writer``    blocks to frames, in order
+* ``parser``    frames back to blocks, from whatever comes: a sans-I/O generator with two drivers
+* ``index``     random access: the seek tables of a seekable file, read from its end
+* ``pipeline``  whole streams: read, code blocks on several threads, write, with bounded memory
+"""

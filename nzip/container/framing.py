@@ -1,0 +1,185 @@
+"""What each frame of a stream looks like, as pure functions over bytes (docs/FORMAT.md, "Frames").
+
+A stream is a header, blocks, and an end frame. All integers are little-endian; lengths are canonical
+base-128 varints. Every frame carries a 32-bit hash of its own header, seeded with the hash of the frame
+before (the *chain*), so that a frame that is damaged, moved or spliced in from elsewhere is noticed before
+a single length in it is believed. Payloads and decoded bytes have hashes of their own.
+
+Concession: 32 bits a hash are against accident, not against malice; a whole-file hash of 64 bits backs
+them up wherever a stream has more than one block.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import xxhash
+
+from nzip.errors import CorruptError, FormatError
+
+# As in PNG: a byte with the high bit set, a name, CR LF, ^Z, LF. A transfer that strips bit 7, rewrites
+# line ends or re-encodes as UTF-8 breaks it at once. The eighth byte says which kind of frame follows.
+MAGIC = b"\x89NZ\r\n\x1a\n"
+# Until 1.0 every change of the bytes raises the draft number; readers refuse every other draft.
+DRAFT = 1
+VERSION_BYTE = 0x80 | DRAFT
+SKIPPABLE_BYTE = 0x7F
+
+KIND_STORED = 1
+KIND_CODED = 2
+KIND_END = 3
+
+MAX_BLOCK = 1 << 30
+MAX_PARAMS = (1 << 16) - 1
+HASH_SIZE = 4
+FILE_HASH_SIZE = 8
+
+
+def hash32(data, seed: int = 0) -> int:
+    """The low 32 bits of XXH3-64 of ``data`` (bytes-like) under ``seed``."""
+    return xxhash.xxh3_64_intdigest(data, seed) & 0xFFFFFFFF
+
+
+def u32(value: int) -> bytes:
+    """Four bytes, little-endian."""
+    return value.to_bytes(4, "little")
+
+
+def varint(value: int) -> bytes:
+    """Base-128, least significant group first, shortest form: ``varint(300) == b'\\xac\\x02'``."""
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def back_varint(value: int) -> bytes:
+    """A varint written to be read backwards, from its last byte to its first."""
+    return varint(value)[::-1]
+
+
+def read_back_varint(tail: bytes) -> tuple[int, int]:
+    """The varint that ends where ``tail`` ends, as (value, bytes it took). Raises :class:`CorruptError`."""
+    value = 0
+    for length in range(1, min(len(tail), 9) + 1):
+        byte = tail[-length]
+        value |= (byte & 0x7F) << (7 * (length - 1))
+        if not byte & 0x80:
+            return value, length
+    raise CorruptError("the length at the end of the stream is damaged")
+
+
+class BlockHeader(NamedTuple):
+    """A block's header. ``method`` as in :mod:`nzip.codec`; ``chain`` is this header's own hash."""
+
+    method: int
+    size: int  # decoded bytes
+    params: bytes
+    payload_size: int  # stored bytes
+    stored_hash: int
+    decoded_hash: int
+    chain: int
+    header_size: int  # bytes of the header itself
+
+    @property
+    def frame_size(self) -> int:
+        """Bytes that the block takes in the stream, header and payload."""
+        return self.header_size + self.payload_size
+
+
+def pack_block(method, size, params, payload_size, stored_hash, decoded_hash, chain) -> tuple[bytes, BlockHeader]:
+    """A block's header as bytes and as a record; ``chain`` is the hash of the frame before."""
+    coded = method + 1 == KIND_CODED
+    body = bytearray([method + 1])
+    body += varint(size)
+    if coded:
+        body += varint(len(params)) + params + varint(payload_size)
+    body += u32(stored_hash)
+    if coded:
+        body += u32(decoded_hash)
+    own = hash32(bytes(body), chain)
+    body += u32(own)
+    return bytes(body), BlockHeader(method, size, params, payload_size, stored_hash, decoded_hash, own, len(body))
+
+
+def pack_index_entry(block: BlockHeader) -> bytes:
+    """What the end frame says of one block: frame length, decoded size, the hash of its header."""
+    return varint(block.frame_size) + varint(block.size) + u32(block.chain)
+
+
+class EndFrame(NamedTuple):
+    """An end frame's bytes, and where in them the whole-file hash lies (None with at most one block)."""
+
+    data: bytes
+    file_hash_at: int | None
+
+
+def pack_end(header_size: int, count: int, first_frame: int, entries: bytes, file_hash: int) -> EndFrame:
+    """The end frame of a stream of ``count`` blocks.
+
+    With at most one block there is nothing to seek and the block's own hash is the file's, so only the
+    length of that one frame is kept; else the packed ``entries`` and the 64-bit hash of all decoded bytes.
+    """
+    body = bytearray([KIND_END])
+    body += varint(count) + varint(header_size)
+    file_hash_at = None
+    if count == 1:
+        body += varint(first_frame)
+    elif count > 1:
+        body += entries
+        file_hash_at = len(body)
+        body += file_hash.to_bytes(8, "little")
+    body += back_varint(len(body))
+    return EndFrame(bytes(body) + u32(hash32(bytes(body))), file_hash_at)
+
+
+def pack_skippable(payload) -> bytes:
+    """A frame that every reader passes over: room for an application's own notes.
+
+    It may stand before, between or after streams, never inside one. Its payload is hashed, too.
+    """
+    payload = memoryview(payload).cast("B")
+    head = MAGIC + bytes([SKIPPABLE_BYTE]) + varint(len(payload))
+    own = hash32(head)
+    tail = back_varint(len(head) + 4 + len(payload))
+    digest = xxhash.xxh3_64(payload, own)
+    digest.update(tail)
+    return head + u32(own) + bytes(payload) + tail + u32(digest.intdigest() & 0xFFFFFFFF)
+
+
+def check_magic(start: bytes, *, first: bool, offset: int) -> int:
+    """The frame kind after the eight bytes ``start``: VERSION_BYTE or SKIPPABLE_BYTE.
+
+    Raises :class:`FormatError` for what is not nzip's or of another version, and
+    :class:`CorruptError` for junk behind a complete stream (``first`` is False).
+    """
+    if start[:7] != MAGIC:
+        if not first:
+            raise CorruptError(f"junk after the end of the stream, at byte {offset}: remove it, or restore the file")
+        if text_damage(start):
+            raise FormatError("the file was damaged by a text-mode transfer: transfer it again in binary mode")
+        raise FormatError("not an nzip stream (wrong magic bytes)")
+    kind = start[7]
+    if kind not in (VERSION_BYTE, SKIPPABLE_BYTE):
+        what = f"draft {kind & 0x7F}" if kind & 0x80 else f"version {kind}"
+        raise FormatError(
+            f"written in {what} of the nzip format, and this nzip reads draft {DRAFT} alone: "
+            "use the nzip that wrote it, or compress again"
+        )
+    return kind
+
+
+def text_damage(start: bytes) -> bool:
+    """Whether the first bytes look like our magic after a well-known text-mode accident."""
+    accidents = (
+        bytes(byte & 0x7F for byte in MAGIC),  # bit 7 stripped
+        MAGIC.replace(b"\r\n", b"\n"),  # DOS to Unix line ends
+        MAGIC.replace(b"\r\n", b"\r\r\n"),  # Unix to DOS line ends
+        MAGIC.replace(b"\x1a\n", b"\x1a\r\n"),
+        MAGIC.replace(b"\n", b"\r"),
+        b"\xc2" + MAGIC,  # Latin-1 taken for text and written as UTF-8
+        b"\xef\xbf\xbd" + MAGIC[1:],  # decoded as UTF-8 with replacement characters
+    )
+    return any(start[: min(len(start), len(accident))] == accident[: len(start)] for accident in accidents)

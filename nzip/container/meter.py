@@ -1,0 +1,50 @@
+"""How far a long job has come, to be read from another thread (a progress bar's).
+
+Concession: predictors advance their positions without a lock, so a reading may be a moment old.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+
+class Meter:
+    """Bytes consumed and produced by finished blocks, and the positions of those under way."""
+
+    def __init__(self):
+        self.consumed = 0  # bytes taken in by finished blocks
+        self.produced = 0  # bytes given out for them
+        self._lock = threading.Lock()
+        self._live: list = []
+        self._coded = 0  # decoded-side bytes of blocks whose coding has ended
+
+    @contextlib.contextmanager
+    def block(self, size: int):
+        """Around the coding of one block of ``size`` decoded bytes. Gives an int64 array of one entry, in
+        which a predictor that ``reports_progress`` keeps the number of bytes done."""
+        import numpy as np
+
+        progress = np.zeros(1, np.int64)
+        with self._lock:
+            self._live.append(progress)
+        try:
+            yield progress
+        finally:
+            with self._lock:
+                self._live = [p for p in self._live if p is not progress]
+                self._coded += size
+
+    def preparing(self, predictor) -> None:
+        """A predictor is about to be used for the first time; a listener may tell the user (it may have to
+        compile itself)."""
+
+    def finished(self, consumed: int, produced: int) -> None:
+        """A block, or a frame of the container's own, is done with."""
+        self.consumed += consumed
+        self.produced += produced
+
+    def position(self) -> int:
+        """Decoded-side bytes coded so far, blocks under way included."""
+        with self._lock:
+            return self._coded + sum(int(p[0]) for p in self._live)

@@ -1,0 +1,339 @@
+"""Frames back to blocks: a sans-I/O parser, written once and driven by pulling or by pushing.
+
+:func:`parse` is a generator. It yields either a *request* (an int n: send me the next n bytes, fewer only
+at the end of the input; or :class:`Skip`) or an *event* (send me None). :func:`pull` drives it from a
+file-like object; :class:`nzip.Decompressor` drives it from whatever it is fed. Nothing is believed before
+its hash was right, and no buffer grows beyond the bytes that are really there.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import xxhash
+
+from nzip import codec
+from nzip.container import framing, passport
+from nzip.errors import CorruptError, ModelMismatchError, TruncatedError
+
+# No single request asks for more than this, so that a length claims no memory before its bytes have come.
+CHUNK = 1 << 20
+
+
+class Skip(NamedTuple):
+    """A request: pass over ``count`` bytes. Send back how many there were."""
+
+    count: int
+
+
+class StreamStart(NamedTuple):
+    """Event: a stream's header. ``chain`` is its hash, which the first block's header is seeded with."""
+
+    passport: passport.Passport
+    offset: int
+    header_size: int
+    chain: int
+
+
+class Block(NamedTuple):
+    """Event: one block. ``payload`` is None where payloads are passed over; ``intact`` is False where the
+    stored bytes do not have the hash that the header gives (only with ``keep_damaged``)."""
+
+    header: framing.BlockHeader
+    payload: bytes | None
+    number: int
+    offset: int
+    intact: bool
+
+
+class StreamEnd(NamedTuple):
+    """Event: the end frame, equal to what the blocks before it demand. ``file_hash`` is the XXH3-64 of all
+    decoded bytes, which the consumer compares; None with at most one block."""
+
+    file_hash: int | None
+    size: int
+    offset: int
+
+
+class Skippable(NamedTuple):
+    """Event: a skippable frame was passed over (hash checked, unless payloads are passed over)."""
+
+    offset: int
+    payload_size: int
+
+
+def parse(*, payloads: str = "keep", keep_damaged: bool = False):
+    """Parse frames until the input ends. ``payloads``: ``keep`` them, ``check`` their hashes and drop them,
+    or ``skip`` them unread.
+
+    Raises :class:`FormatError`, :class:`CorruptError` or :class:`TruncatedError`.
+    """
+    offset = 0
+    first = True
+    while True:
+        start = yield 8
+        if not start:
+            if first:
+                raise TruncatedError("the input is empty: not even a stream header")
+            return
+        if len(start) < 8:
+            _short_start(start, first, offset)
+        kind = framing.check_magic(start, first=first, offset=offset)
+        first = False
+        if kind == framing.SKIPPABLE_BYTE:
+            offset = yield from _skippable(start, offset, payloads)
+        else:
+            offset = yield from _stream(start, offset, payloads, keep_damaged)
+
+
+def _short_start(start: bytes, first: bool, offset: int) -> None:
+    if start == framing.MAGIC[: len(start)]:
+        raise TruncatedError(f"the stream ends in its first bytes, at byte {offset + len(start)}")
+    framing.check_magic(start, first=first, offset=offset)
+
+
+class _Reader:
+    """Collects what a frame's header is made of, for its hash. ``count`` bytes so far."""
+
+    def __init__(self, start: bytes, where: str):
+        self.data = bytearray(start)
+        self.where = where
+
+    def take(self, n: int):
+        data = yield n
+        if len(data) < n:
+            raise TruncatedError(f"the stream is cut short in {self.where}")
+        self.data += data
+        return data
+
+    def byte(self):
+        return (yield from self.take(1))[0]
+
+    def varint(self, limit: int, what: str):
+        value = shift = 0
+        while True:
+            byte = yield from self.byte()
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if value > limit or (byte == 0 and shift > 7):
+                raise CorruptError(f"{what} in {self.where} is damaged")
+            if not byte & 0x80:
+                return value
+
+    def blob(self, limit: int, what: str):
+        return (yield from self.take((yield from self.varint(limit, f"the length of the {what}"))))
+
+    def check(self, seed: int):
+        own = framing.hash32(bytes(self.data), seed)
+        if framing.u32(own) != (yield from self.take(4)):
+            raise CorruptError(f"{self.where} is damaged")
+        return own
+
+
+def read_header(start: bytes, offset: int):
+    """The rest of a stream header whose first eight bytes are ``start``; returns a :class:`StreamStart`."""
+    reader = _Reader(start, f"the stream header at byte {offset}")
+    flags = yield from reader.byte()
+    spelling = yield from reader.blob(passport.MAX_SPELLING, "predictor's spelling")
+    config = yield from reader.blob(passport.MAX_JSON, "predictor's config")
+    environment = b""
+    if flags & passport.FLAG_INEXACT:
+        environment = yield from reader.blob(passport.MAX_JSON, "environment")
+    probe = yield from reader.take(passport.PROBE_SIZE)
+    chain = yield from reader.check(0)
+    passport.check_flags(flags)
+    try:
+        name = spelling.decode()
+    except UnicodeDecodeError as error:
+        raise CorruptError("the predictor's spelling in the header is not UTF-8") from error
+    if not passport.acceptable_spelling(name):
+        raise CorruptError("the predictor's spelling in the header is not printable text")
+    found = passport.Passport(
+        name,
+        not flags & passport.FLAG_INEXACT,
+        passport.unpack_json(config, "config"),
+        bytes(probe),
+        passport.unpack_json(environment, "environment"),
+    )
+    return StreamStart(found, offset, len(reader.data), chain)
+
+
+def read_block_header(kind: int, chain: int, number: int, offset: int):
+    """The rest of a block's header after its ``kind`` byte; returns a :class:`framing.BlockHeader`."""
+    reader = _Reader(bytes([kind]), f"the header of block {number} at byte {offset}")
+    if kind not in (framing.KIND_STORED, framing.KIND_CODED):
+        raise CorruptError(f"{reader.where} is damaged")
+    size = payload_size = yield from reader.varint(framing.MAX_BLOCK, "the size")
+    params = b""
+    if kind == framing.KIND_CODED:
+        params = yield from reader.blob(framing.MAX_PARAMS, "parameters")
+        payload_size = yield from reader.varint(framing.MAX_BLOCK, "the payload's size")
+    stored = decoded = int.from_bytes((yield from reader.take(4)), "little")
+    if kind == framing.KIND_CODED:
+        decoded = int.from_bytes((yield from reader.take(4)), "little")
+    own = yield from reader.check(chain)
+    if not size or payload_size > size:
+        raise CorruptError(f"{reader.where} contradicts itself")
+    return framing.BlockHeader(kind - 1, size, bytes(params), payload_size, stored, decoded, own, len(reader.data))
+
+
+def _stream(start: bytes, offset: int, payloads: str, keep_damaged: bool):
+    header = yield from read_header(start, offset)
+    yield header
+    offset += header.header_size
+    chain, count, size, first_frame, entries = header.chain, 0, 0, 0, bytearray()
+    while True:
+        kind = yield 1
+        if not kind:
+            raise TruncatedError(f"the stream is cut short after block {count}" if count else "the stream is cut short")
+        if kind[0] == framing.KIND_END:
+            break
+        block = yield from read_block_header(kind[0], chain, count + 1, offset)
+        payload, intact = yield from read_payload(block, payloads, count + 1, offset, keep_damaged)
+        chain, count, size = block.chain, count + 1, size + block.size
+        first_frame = first_frame or block.frame_size
+        entries += framing.pack_index_entry(block)
+        yield Block(block, payload, count, offset, intact)
+        offset += block.frame_size
+    # The blocks determine the end frame but for the whole-file hash, so nothing in it needs to be believed.
+    expected, hash_at = framing.pack_end(header.header_size, count, first_frame, bytes(entries), 0)
+    reader = _Reader(kind, f"the end frame at byte {offset}")
+    while len(reader.data) < len(expected):
+        yield from reader.take(min(CHUNK, len(expected) - len(reader.data)))
+    found, file_hash = bytes(reader.data), None
+    if hash_at is not None:
+        file_hash = int.from_bytes(found[hash_at : hash_at + 8], "little")
+        expected, _ = framing.pack_end(header.header_size, count, first_frame, bytes(entries), file_hash)
+    if found != expected:
+        raise CorruptError(f"the end frame at byte {offset} is damaged or contradicts the blocks before it")
+    offset += len(found)
+    yield StreamEnd(file_hash, size, offset)
+    return offset
+
+
+def read_payload(block: framing.BlockHeader, payloads: str, number: int, offset: int, keep_damaged: bool):
+    """A block's payload (None unless ``keep``) and whether it has the hash that its header gives."""
+    if payloads == "skip":
+        if (yield Skip(block.payload_size)) < block.payload_size:
+            raise TruncatedError(f"the stream is cut short in block {number} at byte {offset}")
+        return None, True
+    parts, digest, left = [], xxhash.xxh3_64(), block.payload_size
+    while left:
+        part = yield min(CHUNK, left)
+        if not part:
+            raise TruncatedError(f"the stream is cut short in block {number} at byte {offset}")
+        digest.update(part)
+        left -= len(part)
+        if payloads == "keep":
+            parts.append(part)
+    intact = digest.intdigest() & 0xFFFFFFFF == block.stored_hash
+    if not intact and not keep_damaged:
+        raise CorruptError(f"block {number} at byte {offset} is damaged")
+    return (b"".join(parts) if payloads == "keep" else None), intact
+
+
+def _skippable(start: bytes, offset: int, payloads: str):
+    reader = _Reader(start, f"the skippable frame at byte {offset}")
+    size = yield from reader.varint(1 << 62, "the length")
+    seed = yield from reader.check(0)
+    tail = framing.back_varint(len(reader.data) + size)
+    if payloads == "skip":
+        if (yield Skip(size)) < size:
+            raise TruncatedError(f"the stream is cut short in {reader.where}")
+        digest = None
+    else:
+        digest, left = xxhash.xxh3_64(seed=seed), size
+        while left:
+            part = yield min(CHUNK, left)
+            if not part:
+                raise TruncatedError(f"the stream is cut short in {reader.where}")
+            digest.update(part)
+            left -= len(part)
+        digest.update(tail)
+    end = len(reader.data) + size + len(tail) + 4
+    found = yield from reader.take(len(tail) + 4)
+    right = found[:-4] == tail and (digest is None or framing.u32(digest.intdigest() & 0xFFFFFFFF) == found[-4:])
+    if not right:
+        raise CorruptError(f"{reader.where} is damaged")
+    yield Skippable(offset, size)
+    return offset + end
+
+
+def pull(source, parser):
+    """Drive ``parser`` from ``source`` (read(n), and seek where it can); yields its events.
+
+    ``source.read`` may return fewer bytes than asked, and none at the end only.
+    """
+    seekable = _can_seek(source)
+    step = next(parser)
+    while True:
+        if isinstance(step, int):
+            answer = read_fully(source, step)
+        elif isinstance(step, Skip):
+            answer = _skip(source, step.count, seekable)
+        else:
+            yield step
+            answer = None
+        try:
+            step = parser.send(answer)
+        except StopIteration:
+            return
+
+
+def read_fully(source, n: int) -> bytes:
+    """``n`` bytes, or fewer at the end of ``source`` only."""
+    data = source.read(n)
+    if len(data) == n or not data:
+        return data or b""
+    parts = [data]
+    left = n - len(data)
+    while left:
+        data = source.read(left)
+        if not data:
+            break
+        parts.append(data)
+        left -= len(data)
+    return b"".join(parts)
+
+
+def _can_seek(source) -> bool:
+    try:
+        return bool(source.seekable())
+    except AttributeError:
+        return False
+
+
+def _skip(source, count: int, seekable: bool) -> int:
+    if seekable and count > CHUNK // 16:
+        # Seeking past the end succeeds, so step to the last byte and read that.
+        source.seek(count - 1, 1)
+        return count if source.read(1) else count - 1
+    left = count
+    while left:
+        data = source.read(min(CHUNK, left))
+        if not data:
+            break
+        left -= len(data)
+    return count - left
+
+
+def decode(block: Block, predictor, start: StreamStart, progress=None) -> bytes:
+    """The bytes of one block, their hash checked.
+
+    ``predictor`` is None where the block is stored. Raises :class:`CorruptError`; for a predictor that is
+    not exact, wrong bytes out of intact ones are a :class:`nzip.errors.ModelMismatchError`.
+    """
+    header = block.header
+    where = f"block {block.number} at byte {block.offset}"
+    try:
+        data = codec.decode_block(predictor, header.method, header.params, block.payload, header.size, progress)
+    except CorruptError as error:
+        raise CorruptError(f"{where} does not decode: {error}") from error
+    if len(data) != header.size or framing.hash32(data) != header.decoded_hash:
+        if not start.passport.exact:
+            raise ModelMismatchError(
+                f"{where} is intact but decodes to other bytes: predictor {start.passport.spelling} is not exact"
+                + passport.environment_difference(start.passport)
+            )
+        raise CorruptError(f"{where} decodes to other bytes than were compressed")
+    return data

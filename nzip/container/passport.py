@@ -1,0 +1,164 @@
+"""The predictor's passport: who coded this stream, and does the predictor at hand answer alike?
+
+It stands in every stream's header (docs/FORMAT.md, "Header") and holds the predictor's spelling, what the
+spelling alone does not pin (``config``), whether it is exact, and a *probe*: a hash of the integers that it
+gives on a fixed kilobyte. A reader compares them before it decodes a single coded block, so a different
+model fails in a second with the difference named, not after an hour of garbage. Streams of predictors that
+are not exact carry the environment they were written in, too.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from nzip.container import framing
+from nzip.errors import CorruptError, FormatError, ModelMismatchError
+
+FLAG_INEXACT = 1
+KNOWN_FLAGS = FLAG_INEXACT
+MAX_SPELLING = 1024
+MAX_JSON = 1 << 16
+PROBE_SIZE = 8
+
+
+class Passport(NamedTuple):
+    """What a stream's header says of its predictor. ``environment`` is empty where ``exact`` is True."""
+
+    spelling: str
+    exact: bool
+    config: dict
+    probe: bytes
+    environment: dict
+
+    @classmethod
+    def of(cls, predictor) -> Passport:
+        """The passport of a predictor at hand; computes its probe."""
+        environment = {} if predictor.exact else describe_environment()
+        passport = cls(predictor.spelling, bool(predictor.exact), predictor.config(), predictor.probe(), environment)
+        if not acceptable_spelling(passport.spelling):
+            raise ValueError(f"a predictor's spelling is 1 to {MAX_SPELLING} bytes of printable text without spaces")
+        if len(passport.probe) != PROBE_SIZE:
+            raise ValueError(f"the probe of {passport.spelling} has {len(passport.probe)} bytes, not {PROBE_SIZE}")
+        if json.loads(json.dumps(passport.config)) != passport.config:
+            raise ValueError(f"the config of {passport.spelling} does not survive JSON")
+        return passport
+
+    def pack(self) -> bytes:
+        """The stream header: magic, version, flags, spelling, config, environment, probe, hash."""
+        spelling = self.spelling.encode()
+        body = framing.MAGIC + bytes([framing.VERSION_BYTE, 0 if self.exact else FLAG_INEXACT])
+        body += framing.varint(len(spelling)) + spelling
+        body += _pack_json(self.config)
+        if not self.exact:
+            body += _pack_json(self.environment)
+        body += self.probe
+        return body + framing.u32(framing.hash32(body))
+
+
+def acceptable_spelling(spelling: str) -> bool:
+    """Printable, without spaces, not too long: safe to print to a terminal and to type into a shell."""
+    return 0 < len(spelling.encode()) <= MAX_SPELLING and spelling.isprintable() and not any(map(str.isspace, spelling))
+
+
+def check_flags(flags: int) -> None:
+    """Raises :class:`FormatError` where a reserved bit is set. Called once the header's hash was right."""
+    if flags & ~KNOWN_FLAGS:
+        raise FormatError(f"uses a feature that this nzip does not know (flags 0x{flags:02x}): use a newer nzip")
+
+
+def unpack_json(text: bytes, what: str) -> dict:
+    """A JSON object from a header. Raises :class:`CorruptError` for anything else."""
+    if not text:
+        return {}
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CorruptError(f"the {what} in the header is not valid JSON") from error
+    if not isinstance(value, dict):
+        raise CorruptError(f"the {what} in the header is not a JSON object")
+    return value
+
+
+def check(passport: Passport, predictor) -> None:
+    """Does ``predictor`` answer as the passport's did? Raises :class:`ModelMismatchError` naming what differs."""
+    if predictor.spelling != passport.spelling:
+        raise ModelMismatchError(
+            f"the file was written with predictor {passport.spelling}, and {predictor.spelling} was given to read it"
+        )
+    config = predictor.config()
+    if config != passport.config:
+        keys = sorted(k for k in config.keys() | passport.config.keys() if config.get(k) != passport.config.get(k))
+        said = ", ".join(f"{k} is {_short(config.get(k))}, the file's {_short(passport.config.get(k))}" for k in keys)
+        raise ModelMismatchError(f"predictor {passport.spelling} is another one here: {said}")
+    if predictor.exact != passport.exact:
+        raise ModelMismatchError(f"predictor {passport.spelling} promises exactness differently here and in the file")
+    probe = predictor.probe()
+    if probe != passport.probe:
+        raise ModelMismatchError(
+            f"predictor {passport.spelling} predicts differently here: its probe is {probe.hex()}, "
+            f"the file's {passport.probe.hex()}{environment_difference(passport)}"
+        )
+
+
+def environment_difference(passport: Passport) -> str:
+    """For streams that are not exact: what differs between here and where the stream was written."""
+    if passport.exact:
+        return ""
+    here = describe_environment()
+    keys = sorted(here.keys() | passport.environment.keys())
+    said = [
+        f"{key} {_short(passport.environment.get(key))} there and {_short(here.get(key))} here"
+        for key in keys
+        if here.get(key) != passport.environment.get(key)
+    ]
+    return " (" + "; ".join(said or ["the environments look the same"]) + ")"
+
+
+def describe_environment() -> dict[str, str]:
+    """What a float predictor's answers may depend on: processor, system, Python, libraries already loaded."""
+    import os
+    import platform
+    import sys
+
+    found = {
+        "machine": platform.machine(),
+        "processor": _processor_name(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "cores": str(os.cpu_count()),
+    }
+    for name in ("numpy", "numba", "torch"):
+        module = sys.modules.get(name)
+        if module is not None:
+            found[name] = str(getattr(module, "__version__", "unknown"))
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "get_num_threads"):
+        found["torch threads"] = str(torch.get_num_threads())
+    return found
+
+
+def _processor_name() -> str:
+    import platform
+
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        return platform.processor()
+    return platform.processor()
+
+
+def _pack_json(value: dict) -> bytes:
+    text = b"" if not value else json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    if len(text) > MAX_JSON:
+        raise ValueError(f"a passport's config may hold {MAX_JSON} bytes of JSON, not {len(text)}")
+    return framing.varint(len(text)) + text
+
+
+def _short(value) -> str:
+    # From a header, so perhaps hostile: escaped by repr, and cut.
+    text = value if isinstance(value, str) and value.isprintable() else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

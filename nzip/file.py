@@ -1,0 +1,342 @@
+"""``nzip.open`` and :class:`NzipFile`: compressed files read and written like any other.
+
+Reading from front to back streams, and checks everything on the way, the whole-file hash at the end
+included. The first ``seek`` of a file that can seek switches to its index: from then on only the blocks
+that are read are decoded, each checked by its own hashes (not by the whole-file hash, which would need the
+whole file). Concession: a file opened for writing is written in place as it comes; for output that appears
+whole or not at all use the command line, or write to a temporary name and rename.
+"""
+
+from __future__ import annotations
+
+import builtins
+import io
+import os
+
+from nzip.api import as_bytes, choose_predictor
+from nzip.container import index, pipeline
+
+_open = builtins.open
+
+
+def open(  # noqa: A001 - the name that lzma, bz2 and gzip use
+    file,
+    mode: str = "rb",
+    *,
+    level: int | None = None,
+    predictor=None,
+    block_size: int = pipeline.DEFAULT_BLOCK_SIZE,
+    threads: int = 1,
+    memory: int | None = pipeline.DEFAULT_MEMORY,
+    encoding: str | None = None,
+    errors: str | None = None,
+    newline: str | None = None,
+):
+    """Open an nzip file in binary (``rb``, ``wb``, ``xb``, ``ab``, the default ``rb``) or text mode (``rt``,
+    ``wt``, ``xt``, ``at``).
+
+    ``file``: a path, or a binary file object. ``encoding``, ``errors`` and ``newline`` are for text mode, the
+    rest is as for :class:`NzipFile`. Returns an :class:`NzipFile`, in text mode wrapped in an
+    :class:`io.TextIOWrapper`.
+    """
+    if "t" in mode:
+        if "b" in mode:
+            raise ValueError(f"invalid mode {mode!r}")
+    elif encoding is not None or errors is not None or newline is not None:
+        raise ValueError("encoding, errors and newline are for text mode")
+    binary = NzipFile(
+        file,
+        mode.replace("t", ""),
+        level=level,
+        predictor=predictor,
+        block_size=block_size,
+        threads=threads,
+        memory=memory,
+    )
+    return io.TextIOWrapper(binary, encoding, errors, newline) if "t" in mode else binary
+
+
+class NzipFile(io.BufferedIOBase):
+    """A compressed file as a binary file object: read-only, or write-only.
+
+    ``file``: a path, or a file object (which is not closed with this one). ``mode``: ``r``, ``w`` (truncate),
+    ``x`` (must not exist) or ``a`` (append another stream), with or without ``b``. Writing takes ``level``,
+    ``predictor``, ``block_size`` as :func:`nzip.compress`; reading takes ``predictor`` and ``memory`` as
+    :func:`nzip.decompress`; both take ``threads`` (0 for all cores).
+
+    Reading raises the errors of :func:`nzip.decompress`; damaged data is never returned.
+    """
+
+    def __init__(
+        self,
+        file,
+        mode: str = "r",
+        *,
+        level: int | None = None,
+        predictor=None,
+        block_size: int = pipeline.DEFAULT_BLOCK_SIZE,
+        threads: int = 1,
+        memory: int | None = pipeline.DEFAULT_MEMORY,
+    ):
+        self._file = None
+        self._owns = False
+        self._reader = self._encoder = None
+        if mode not in ("r", "w", "x", "a", "rb", "wb", "xb", "ab"):
+            raise ValueError(f"invalid mode {mode!r}")
+        self._mode = mode[0] + "b"
+        options = {}
+        if mode[0] == "r":
+            if level is not None:
+                raise ValueError("a level is for writing: a file's own header says how to read it")
+        else:
+            # Before the file is touched, so that a wrong level leaves it alone.
+            options = {"predictor": choose_predictor(level, predictor), "block_size": block_size, "threads": threads}
+            pipeline.check_block_size(block_size)
+        if isinstance(file, str | bytes | os.PathLike):
+            self._file = _open(file, self._mode)
+            self._owns = True
+        elif hasattr(file, "read" if mode[0] == "r" else "write"):
+            self._file = file
+        else:
+            raise TypeError("file is a path or a binary file object")
+        if mode[0] == "r":
+            raw = _Reader(self._file, predictor, threads, memory)
+            self._reader = io.BufferedReader(raw, 1 << 16)
+        else:
+            self._encoder = pipeline.StreamEncoder(self._file.write, **options)
+            self._position = 0
+
+    def close(self) -> None:
+        """End the stream, if one is being written. Closing twice does nothing."""
+        if self._file is None:
+            return
+        try:
+            if self._encoder is not None:
+                self._encoder.finish()
+            if self._reader is not None:
+                self._reader.close()
+        finally:
+            file, self._file = self._file, None
+            if self._encoder is not None:
+                self._encoder.close()
+            self._reader = self._encoder = None
+            if self._owns:
+                file.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether :meth:`close` was called."""
+        return self._file is None
+
+    @property
+    def mode(self) -> str:
+        """``rb``, ``wb``, ``xb`` or ``ab``."""
+        return self._mode
+
+    @property
+    def name(self):
+        """The underlying file's name."""
+        self._check()
+        return self._file.name
+
+    def fileno(self) -> int:
+        """The underlying file's descriptor."""
+        self._check()
+        return self._file.fileno()
+
+    def readable(self) -> bool:
+        """Whether opened for reading."""
+        self._check()
+        return self._reader is not None
+
+    def writable(self) -> bool:
+        """Whether opened for writing."""
+        self._check()
+        return self._encoder is not None
+
+    def seekable(self) -> bool:
+        """Whether opened for reading from a file that can seek."""
+        return self.readable() and self._reader.seekable()
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Up to ``size`` bytes (all for -1 or None), ``b""`` at the end."""
+        return self._input().read(size)
+
+    def read1(self, size: int = -1) -> bytes:
+        """Up to ``size`` bytes with few reads underneath."""
+        return self._input().read1(size if size >= 0 else io.DEFAULT_BUFFER_SIZE)
+
+    def readinto(self, buffer) -> int:
+        """Fill a writable buffer; returns the bytes read."""
+        return self._input().readinto(buffer)
+
+    def readinto1(self, buffer) -> int:
+        """As :meth:`readinto` with few reads underneath."""
+        return self._input().readinto1(buffer)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """A line with its end, at most ``size`` bytes of it."""
+        return self._input().readline(-1 if size is None else size)
+
+    def peek(self, size: int = 0) -> bytes:
+        """Bytes that the next read will give, at least one unless at the end; the position stays."""
+        return self._input().peek(size)
+
+    def __iter__(self):
+        self._input()
+        return self
+
+    def __next__(self) -> bytes:
+        line = self.readline()
+        if not line:
+            raise StopIteration
+        return line
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to a decoded byte; reading there decodes its block alone. Returns the new position."""
+        return self._input().seek(offset, whence)
+
+    def tell(self) -> int:
+        """The position in decoded bytes."""
+        self._check()
+        return self._position if self._reader is None else self._reader.tell()
+
+    def write(self, data) -> int:
+        """Take any bytes-like object in; returns its length in bytes."""
+        encoder = self._output()
+        view = as_bytes(data)
+        encoder.write(view)
+        self._position += len(view)
+        return len(view)
+
+    def flush(self) -> None:
+        """Flush the underlying file. The block under way stays open, since cutting it would cost size: use
+        :meth:`flush_block` for that."""
+        self._check()
+        if self._encoder is not None and hasattr(self._file, "flush"):
+            self._file.flush()
+
+    def flush_block(self) -> None:
+        """End the block under way, so that everything written so far can be read."""
+        self._output().flush_block()
+        self.flush()
+
+    def _check(self) -> None:
+        if self._file is None:
+            raise ValueError("I/O operation on closed file")
+
+    def _input(self):
+        self._check()
+        if self._reader is None:
+            raise io.UnsupportedOperation("file was not opened for reading")
+        return self._reader
+
+    def _output(self):
+        self._check()
+        if self._encoder is None:
+            raise io.UnsupportedOperation("file was not opened for writing")
+        return self._encoder
+
+
+class _Reader(io.RawIOBase):
+    """Decoded bytes: streamed until the first seek elsewhere, block by block through the index after it."""
+
+    def __init__(self, file, predictor, threads: int, memory: int | None):
+        self._predictor = predictor
+        self._memory = memory
+        self._can_seek = bool(getattr(file, "seekable", lambda: False)())
+        self._file = _Window(file) if self._can_seek else file
+        self._blocks = pipeline.decode_stream(self._file, predictor=predictor, threads=threads, memory=memory)
+        self._index: index.Index | None = None
+        self._decoders: dict[int, pipeline.StreamDecoder] = {}
+        self._block = memoryview(b"")  # the decoded block at hand, and where it starts
+        self._start = 0
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return self._can_seek
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer) -> int:
+        buffer = memoryview(buffer).cast("B")
+        if not len(buffer) or not self._load():
+            return 0
+        at = self._position - self._start
+        part = self._block[at : at + len(buffer)]
+        buffer[: len(part)] = part
+        self._position += len(part)
+        return len(part)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if not self._can_seek:
+            raise io.UnsupportedOperation("the underlying file cannot seek")
+        if whence == io.SEEK_CUR:
+            offset += self._position
+        elif whence == io.SEEK_END:
+            offset += self._indexed().size
+        elif whence != io.SEEK_SET:
+            raise ValueError(f"invalid whence {whence!r}")
+        offset = max(0, offset)
+        if offset != self._position:
+            self._indexed()
+            self._position = offset
+        return offset
+
+    def close(self) -> None:
+        self._blocks.close()
+        super().close()
+
+    def _indexed(self) -> index.Index:
+        if self._index is None:
+            self._blocks.close()
+            self._index = index.read_index(self._file)
+        return self._index
+
+    def _load(self) -> bool:
+        """Make ``_block`` the one that holds the position; False at the end."""
+        while not 0 <= self._position - self._start < len(self._block):
+            if self._index is None:
+                data = next(self._blocks, None)
+                if data is None:
+                    return False
+                self._start += len(self._block)
+                self._block = memoryview(data)
+                continue
+            number = self._index.find(self._position)
+            if number is None:
+                return False
+            self._block = memoryview(self._decode(number))
+            self._start = self._index.entries[number].start
+        return True
+
+    def _decode(self, number: int) -> bytes:
+        stream = self._index.entries[number].stream
+        if stream not in self._decoders:
+            decoder = pipeline.StreamDecoder(self._predictor, self._memory)
+            decoder.start(self._index.streams[stream])
+            self._decoders = {stream: decoder}
+        return self._decoders[stream].prepare(self._index.read(number))[1]()
+
+
+class _Window:
+    """A seekable file from where it stood on: byte 0 is there."""
+
+    def __init__(self, file):
+        self._file = file
+        self._base = file.tell()
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_SET:
+            offset += self._base
+        return self._file.seek(offset, whence) - self._base

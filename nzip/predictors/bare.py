@@ -1,0 +1,126 @@
+"""An expert coded bare: its distribution of the next byte straight into the many-symbol coder.
+
+This is what the lab measures, and the slow, plain reading of the expert contract: for each position, every
+active lane's side decisions in lane order, then the distributions of all lanes at once, then every active
+lane's byte in lane order. Encoder and decoder walk alike.
+
+Concession: one Python call a byte. A fast expert is better fed to the mix.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from nzip.coding.symbols import SymbolDecoder, SymbolEncoder
+from nzip.errors import CorruptError
+from nzip.predictors.base import EXPERT_BITS, SIDE_BITS, Expert, ExpertState, Predictor
+from nzip.predictors.probe import expert_probe
+
+# Side decisions before one byte. An expert that asks for more would never come to the byte.
+MAX_SIDES = 1 << 16
+
+
+class BarePredictor(Predictor):
+    """Codes blocks with one expert alone. ``lanes`` streams of equal length (the first ones a byte longer)
+    advance in lock step, for experts that are faster in batches."""
+
+    def __init__(self, expert: Expert, lanes: int = 1):
+        if not 1 <= lanes <= 1024:
+            raise ValueError(f"1 to 1024 lanes, not {lanes}")
+        self.expert = expert
+        self.lanes = lanes
+        self.spelling = expert.spelling
+        self.exact = expert.exact
+
+    def config(self) -> dict:
+        """The expert's, and the number of lanes where it is not one."""
+        config = dict(self.expert.config())
+        if self.lanes != 1:
+            config["lanes"] = self.lanes
+        return config
+
+    @functools.cached_property
+    def _probe(self) -> bytes:
+        return expert_probe(self.expert)
+
+    def probe(self) -> bytes:
+        """As :func:`nzip.predictors.probe.expert_probe`."""
+        return self._probe
+
+    def memory(self, block_size: int) -> int:
+        """The expert's, the block twice, and the coder's buffers."""
+        return self.expert.memory(block_size, self.lanes) + 4 * block_size + (1 << 20)
+
+    def encode(self, data) -> tuple[bytes, bytes]:
+        """No params; the payload is one stream of the many-symbol coder."""
+        lanes = split(np.frombuffer(data, np.uint8), self.lanes)
+        encoder = SymbolEncoder()
+
+        def side(state: ExpertState, lane: int, p1: int) -> int:
+            bit = state.choose(lane)
+            encoder.encode_bit(bit, p1, SIDE_BITS)
+            return bit
+
+        def byte(lane: int, i: int, cdf: np.ndarray) -> int:
+            symbol = int(lanes[lane][i])
+            encoder.encode(cdf, symbol)
+            return symbol
+
+        _walk(self.expert.start(self.lanes, lanes), [len(lane) for lane in lanes], side, byte)
+        return b"", encoder.finish()
+
+    def decode(self, params: bytes, payload, size: int) -> bytes:
+        """The inverse of :meth:`encode`."""
+        if params:
+            raise CorruptError("a bare expert's block has no parameters")
+        decoder = SymbolDecoder(payload)
+        out = np.zeros(size, np.uint8)
+        lanes = split(out, self.lanes)
+
+        def side(state: ExpertState, lane: int, p1: int) -> int:
+            return decoder.decode_bit(p1, SIDE_BITS)
+
+        def byte(lane: int, i: int, cdf: np.ndarray) -> int:
+            symbol = decoder.decode(cdf)
+            lanes[lane][i] = symbol
+            return symbol
+
+        _walk(self.expert.start(self.lanes), [len(lane) for lane in lanes], side, byte)
+        return out.tobytes()
+
+
+def split(data: np.ndarray, lanes: int) -> list[np.ndarray]:
+    """``data`` cut into contiguous views, the first ones a byte longer where it does not divide."""
+    base, longer = divmod(len(data), lanes)
+    bounds = np.cumsum([0] + [base + (i < longer) for i in range(lanes)])
+    return [data[bounds[i] : bounds[i + 1]] for i in range(lanes)]
+
+
+def _walk(state: ExpertState, sizes: list[int], side, byte) -> None:
+    lanes = len(sizes)
+    active = np.ones(lanes, bool)
+    symbols = np.zeros(lanes, np.uint8)
+    cdf = np.zeros(257, np.uint64)
+    for i in range(max(sizes, default=0)):
+        for lane in range(lanes):
+            active[lane] = i < sizes[lane]
+        for lane in np.flatnonzero(active):
+            _sides(state, int(lane), side)
+        rows = state.distributions()
+        for lane in np.flatnonzero(active):
+            np.cumsum(rows[lane], dtype=np.uint64, out=cdf[1:])
+            if cdf[256] != 1 << EXPERT_BITS or not rows[lane].all():
+                raise ValueError("an expert's 256 integers must be 1 or more and sum to 2**24")
+            symbols[lane] = byte(int(lane), i, cdf)
+        state.update(symbols, active)
+
+
+def _sides(state: ExpertState, lane: int, side) -> None:
+    for _ in range(MAX_SIDES):
+        p1 = state.side(lane)
+        if p1 is None:
+            return
+        state.decided(lane, side(state, lane, int(p1)))
+    raise CorruptError(f"more than {MAX_SIDES} side decisions before one byte")

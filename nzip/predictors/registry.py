@@ -1,0 +1,187 @@
+"""Spellings to predictors: ``mix:3``, ``mix:3+EXPERT:ARG``, ``EXPERT:ARG``.
+
+A spelling is a head and any number of experts, joined by ``+``; each is a name, or a name, a colon and an
+argument that its factory understands. An argument that contains ``+``, ``%`` or white space writes it as in
+a URL (``%2B``). A head that is a predictor takes the experts as further inputs; a head that is an expert is
+coded bare, through the many-symbol coder, and takes none.
+
+Other packages add names through two entry-point groups:
+
+* ``nzip.predictors``: a callable ``(argument: str | None, experts: tuple[Expert, ...]) -> Predictor``
+* ``nzip.experts``: a callable ``(argument: str | None) -> Expert``
+
+Nothing is imported before its name is asked for. A name that two claim is an error, and our own names
+cannot be claimed. ``NZIP_NO_PLUGINS=1`` in the environment leaves other packages' names out.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+from nzip.errors import ModelMismatchError, NzipError
+from nzip.predictors.base import Expert, Predictor
+
+NO_PLUGINS = "NZIP_NO_PLUGINS"
+GROUPS = {"predictor": "nzip.predictors", "expert": "nzip.experts"}
+_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
+
+
+class Part(NamedTuple):
+    """One term of a spelling: a name and its argument (None without a colon)."""
+
+    name: str
+    argument: str | None
+
+    def __str__(self) -> str:
+        if self.argument is None:
+            return self.name
+        return f"{self.name}:{quote(self.argument, safe='/:@,=~.-_')}"
+
+
+class Entry(NamedTuple):
+    """Who gives a name its meaning: ``load()`` returns the factory; ``origin`` names the giver."""
+
+    kind: str  # "predictor" or "expert"
+    load: Callable[[], Callable]
+    origin: str
+
+
+def _lazy(target: str) -> Callable[[], Callable]:
+    module, _, name = target.partition(":")
+    return lambda: getattr(importlib.import_module(module), name)
+
+
+_BUILT_IN: dict[str, Entry] = {
+    "mix": Entry("predictor", lambda: _mix, "nzip"),
+}
+_registered: dict[str, Entry] = {}
+
+
+def _mix(argument: str | None, experts: tuple[Expert, ...]) -> Predictor:
+    from nzip.levels import DEFAULT_LEVEL
+    from nzip.predictors.mix import MixPredictor
+
+    if argument is None:
+        level = DEFAULT_LEVEL
+    elif argument in ("1", "2", "3", "4", "5"):
+        level = int(argument)
+    else:
+        raise NzipError(f"mix has the levels 1 to 5, and {argument!r} is none: write mix:3")
+    return MixPredictor(level, experts)
+
+
+def parse(spelling: str) -> tuple[Part, ...]:
+    """The terms of a spelling: ``parse("mix:3+lm:a%2Bb") == (Part("mix", "3"), Part("lm", "a+b"))``."""
+    parts = []
+    for term in spelling.split("+"):
+        name, colon, argument = term.partition(":")
+        if not _NAME.fullmatch(name):
+            raise NzipError(f"{spelling!r} is no predictor: write NAME, NAME:ARGUMENT or NAME+EXPERT, as in mix:3")
+        parts.append(Part(name, unquote(argument) if colon else None))
+    return tuple(parts)
+
+
+def register_predictor(name: str, factory: Callable) -> None:
+    """Give ``name`` a meaning in this process: ``factory(argument, experts)`` makes the predictor.
+
+    Raises :class:`ValueError` where the name is taken.
+    """
+    _register(name, "predictor", factory)
+
+
+def register_expert(name: str, factory: Callable) -> None:
+    """Give ``name`` a meaning in this process: ``factory(argument)`` makes the expert.
+
+    Raises :class:`ValueError` where the name is taken.
+    """
+    _register(name, "expert", factory)
+
+
+def _register(name: str, kind: str, factory: Callable) -> None:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} cannot be a name: lower-case letters, digits, '_', '.', '-', a letter first")
+    taken = _BUILT_IN.get(name) or _registered.get(name)
+    if taken:
+        raise ValueError(f"the name {name!r} is taken by a {taken.kind} of {taken.origin}")
+    _registered[name] = Entry(kind, lambda: factory, getattr(factory, "__module__", "this process"))
+
+
+def unregister(name: str) -> None:
+    """Take a registered name back (for tests). Raises :class:`KeyError` where there is none."""
+    del _registered[name]
+    create.cache_clear()
+
+
+def entries() -> dict[str, Entry]:
+    """Every name there is, ours, registered ones and other packages'.
+
+    Raises :class:`NzipError` where two claim one name.
+    """
+    found = {**_BUILT_IN, **_registered}
+    if os.environ.get(NO_PLUGINS, "") not in ("", "0"):
+        return found
+    from importlib.metadata import entry_points
+
+    for kind, group in GROUPS.items():
+        for point in entry_points(group=group):
+            origin = point.dist.name if point.dist is not None else point.value
+            taken = found.get(point.name)
+            if taken is not None:
+                raise NzipError(
+                    f"the name {point.name!r} is claimed by {taken.origin} and by {origin}: "
+                    f"remove one of them, or set {NO_PLUGINS}=1"
+                )
+            found[point.name] = Entry(kind, point.load, origin)
+    return found
+
+
+def _entry(name: str) -> Entry | None:
+    # Our own names are not looked up among other packages', which may be many and slow to list.
+    return _BUILT_IN.get(name) or _registered.get(name) or entries().get(name)
+
+
+@functools.lru_cache(maxsize=4)
+def create(spelling: str) -> Predictor:
+    """The predictor that ``spelling`` names. Predictors are immutable, so the last few are kept.
+
+    Raises :class:`NzipError` for unknown names and refused arguments.
+    """
+    head, *others = parse(spelling)
+    entry = _entry(head.name)
+    if entry is None:
+        raise NzipError(f"there is no predictor or expert named {head.name!r}: there are {', '.join(sorted(entries()))}")
+    if entry.kind == "predictor":
+        return entry.load()(head.argument, tuple(_expert(part) for part in others))
+    if others:
+        raise NzipError(f"{head.name} is an expert, coded bare it takes no further experts: write mix+{spelling}")
+    from nzip.predictors.bare import BarePredictor
+
+    return BarePredictor(_expert(head))
+
+
+def _expert(part: Part) -> Expert:
+    entry = _entry(part.name)
+    if entry is None or entry.kind != "expert":
+        known = sorted(name for name, found in entries().items() if found.kind == "expert")
+        what = "is a predictor, not an expert" if entry else "is no expert"
+        raise NzipError(f"{part.name!r} {what}: there are {', '.join(known) or 'none'}")
+    return entry.load()(part.argument)
+
+
+def create_for_reading(spelling: str) -> Predictor:
+    """As :func:`create`, for a spelling from a file's header.
+
+    Raises :class:`ModelMismatchError` where it names nothing here.
+    """
+    try:
+        return create(spelling)
+    except ModelMismatchError:
+        raise
+    except (NzipError, ImportError) as error:
+        raise ModelMismatchError(f"the file needs the predictor {spelling}: {error}") from error

@@ -1,0 +1,151 @@
+"""Compression in pieces, for data that comes and goes in pieces: the twins of ``lzma``'s and
+``compression.zstd``'s classes.
+
+Both work in the calling thread, one block at a time: a :class:`Compressor` gives nothing until a block is
+full (16 MiB by default) or flushed, and a :class:`Decompressor` gives a block's bytes once all of it is in.
+"""
+
+from __future__ import annotations
+
+from nzip.api import as_bytes, choose_predictor
+from nzip.container import parser, pipeline
+from nzip.errors import NzipError
+
+
+class Compressor:
+    """Compresses data fed in pieces. Parameters as for :func:`nzip.compress`.
+
+    >>> compressor = Compressor(level=1)
+    >>> stream = compressor.compress(b"some ") + compressor.compress(b"data") + compressor.flush()
+
+    After ``flush()`` the stream is complete; more data begins another one, and the two concatenated
+    decompress to all of it.
+    """
+
+    CONTINUE = 0  # keep data back until a block is full
+    FLUSH_BLOCK = 1  # end the block: everything so far can be decoded from what was given out
+    FLUSH_FRAME = 2  # end the stream
+
+    def __init__(
+        self,
+        level: int | None = None,
+        *,
+        predictor=None,
+        block_size: int = pipeline.DEFAULT_BLOCK_SIZE,
+        verify: bool | None = None,
+    ):
+        self._out: list = []
+        self._encoder = pipeline.StreamEncoder(
+            self._out.append, choose_predictor(level, predictor), block_size=block_size, verify=verify
+        )
+        self._last_mode = self.FLUSH_FRAME
+
+    @property
+    def last_mode(self) -> int:
+        """The mode of the last call; FLUSH_FRAME at first. FLUSH_FRAME means that no stream is open."""
+        return self._last_mode
+
+    def compress(self, data, mode: int = CONTINUE) -> bytes:
+        """Take ``data`` in, and return what of the stream is ready (often ``b""``)."""
+        if mode not in (self.CONTINUE, self.FLUSH_BLOCK, self.FLUSH_FRAME):
+            raise ValueError("mode is CONTINUE, FLUSH_BLOCK or FLUSH_FRAME")
+        self._encoder.write(as_bytes(data))
+        if mode == self.FLUSH_BLOCK:
+            self._encoder.flush_block()
+        elif mode == self.FLUSH_FRAME:
+            self._encoder.finish()
+        self._last_mode = mode
+        out = b"".join(self._out)
+        self._out.clear()
+        return out
+
+    def flush(self, mode: int = FLUSH_FRAME) -> bytes:
+        """End the stream (or with FLUSH_BLOCK the block) and return the rest of it."""
+        if mode == self.CONTINUE:
+            raise ValueError("flush takes FLUSH_BLOCK or FLUSH_FRAME")
+        return self.compress(b"", mode)
+
+
+class Decompressor:
+    """Decompresses one stream fed in pieces; skippable frames before it are passed over.
+
+    ``predictor`` and ``memory`` as for :func:`nzip.decompress`, which handles several streams at once.
+
+    >>> decompressor = Decompressor()
+    >>> decompressor.decompress(stream, max_length=100)
+    """
+
+    def __init__(self, *, predictor=None, memory: int | None = pipeline.DEFAULT_MEMORY):
+        self._decoder = pipeline.StreamDecoder(predictor, memory)
+        self._parser = parser.parse()
+        self._step = next(self._parser)
+        self._buffer = bytearray()
+        self._ready = memoryview(b"")
+        self._ended = False
+        self._failed: NzipError | None = None
+
+    @property
+    def eof(self) -> bool:
+        """Whether the end of the stream was reached and all of its bytes were given out."""
+        return self._ended and not self._ready
+
+    @property
+    def needs_input(self) -> bool:
+        """False where :meth:`decompress` can give more without more input, and at the end."""
+        return not self._ready and not self._ended
+
+    @property
+    def unused_data(self) -> bytes:
+        """Input behind the end of the stream; ``b""`` before the end."""
+        return bytes(self._buffer) if self.eof else b""
+
+    def decompress(self, data, max_length: int = -1) -> bytes:
+        """Take ``data`` in and return decoded bytes, ``max_length`` of them at most (-1: all there are).
+
+        Raises :class:`EOFError` after the end of the stream, else as :func:`nzip.decompress`. The input just
+        ending is no error here: look at :attr:`eof`.
+        """
+        if self._failed is not None:
+            raise self._failed
+        if self.eof:
+            raise EOFError("the stream has ended: what follows is in unused_data")
+        self._buffer += as_bytes(data)
+        parts, room = [], max_length
+        while True:
+            part = self._ready if max_length < 0 else self._ready[:room]
+            self._ready = self._ready[len(part) :]
+            parts.append(part)
+            room -= len(part)
+            if self._ready or self._ended:
+                break
+            try:
+                if not self._advance():
+                    break
+            except NzipError as error:
+                self._failed = error
+                raise
+        return b"".join(parts)
+
+    def _advance(self) -> bool:
+        """One step of the parser; False where it needs more input than there is."""
+        step = self._step
+        if isinstance(step, int):
+            if len(self._buffer) < step:
+                return False
+            answer = bytes(self._buffer[:step])
+            del self._buffer[:step]
+        else:
+            answer = None
+            if isinstance(step, parser.StreamStart):
+                self._decoder.start(step)
+            elif isinstance(step, parser.Block):
+                _, job = self._decoder.prepare(step)
+                data = job()
+                self._decoder.saw(data)
+                self._ready = memoryview(data)
+            elif isinstance(step, parser.StreamEnd):
+                self._decoder.end(step)
+                self._ended = True
+                return True
+        self._step = self._parser.send(answer)
+        return True
