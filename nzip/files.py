@@ -27,11 +27,10 @@ class FileError(NzipError):
     """A file cannot be read or written as asked; exit code 1."""
 
 
-def open_source(path: str, *, force: bool, remove: bool, to_stdout: bool):
+def open_source(path: str, *, force: bool, remove: bool, elsewhere: bool):
     """Open ``path`` for reading as a binary file object, refusing what ``xz`` refuses.
 
-    Directories always; devices, pipes and sockets unless the output goes to standard output or ``-o``
-    (``to_stdout``); and where the source is to be removed (``remove``): symbolic links, files with other hard
+    Directories always; devices, pipes and sockets unless the output goes ``elsewhere`` than beside them; and where the source is to be removed (``remove``): symbolic links, files with other hard
     links or with set-uid, set-gid or sticky bits, unless ``force``. Raises :class:`FileError`.
     """
     if remove and not force and os.path.islink(path):
@@ -46,7 +45,7 @@ def open_source(path: str, *, force: bool, remove: bool, to_stdout: bool):
         if stat.S_ISDIR(status.st_mode):
             raise FileError(f"{path}: is a directory, skipping (use tar -I nzip -cf {path.rstrip('/')}.tar.nz {path})")
         if not stat.S_ISREG(status.st_mode):
-            if remove or not to_stdout:
+            if remove or not elsewhere:
                 raise FileError(f"{path}: is not a regular file, skipping (-c writes to standard output)")
             os.close(descriptor)
             descriptor = os.open(path, os.O_RDONLY)  # and now wait for a pipe's writer
@@ -64,6 +63,11 @@ def open_source(path: str, *, force: bool, remove: bool, to_stdout: bool):
 def reason(error: OSError) -> str:
     """What the system says, in one line without the file's name."""
     return (error.strerror or str(error)).lower()
+
+
+def is_regular(status: os.stat_result) -> bool:
+    """Whether ``status`` is of a regular file."""
+    return stat.S_ISREG(status.st_mode)
 
 
 def is_same_file(path: str, status: os.stat_result) -> bool:
@@ -89,6 +93,11 @@ class Output:
         self._temporary: str | None = None
         self._stream = None
         self.direct = False
+
+    def is_direct(self) -> bool:
+        """Whether the target is a device or a pipe, which cannot be replaced as a whole."""
+        self._look()
+        return self.direct
 
     def __enter__(self) -> Output:
         status = self._look()

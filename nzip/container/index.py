@@ -69,7 +69,7 @@ def _one_block(entry: Entry):
 def read_index(source) -> Index:
     """The index of a seekable binary file. Raises :class:`NzipError` where the file is damaged."""
     try:
-        return _backwards(source)
+        return read_backwards(source)
     except NzipError:
         return _forwards(source)
 
@@ -91,7 +91,8 @@ def _forwards(source) -> Index:
     return Index(source, streams, entries)
 
 
-def _backwards(source) -> Index:
+def read_backwards(source) -> Index:
+    """The index from the end frames alone; damage before them does not matter, but for stream headers."""
     end = source.seek(0, 2)
     found: list[tuple[parser.StreamStart, list[tuple[int, int, int, int]]]] = []
     while end:

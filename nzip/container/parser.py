@@ -47,7 +47,7 @@ class Block(NamedTuple):
 
 
 class StreamEnd(NamedTuple):
-    """Event: the end frame, equal to what the blocks before it demand. ``file_hash`` is the XXH3-64 of all
+    """Event: the end frame, which ends at byte ``offset`` and is equal to what the blocks before it demand. ``file_hash`` is the XXH3-64 of all
     decoded bytes, which the consumer compares; None with at most one block."""
 
     file_hash: int | None
@@ -60,6 +60,7 @@ class Skippable(NamedTuple):
 
     offset: int
     payload_size: int
+    end: int
 
 
 def parse(*, payloads: str = "keep", keep_damaged: bool = False):
@@ -255,8 +256,9 @@ def _skippable(start: bytes, offset: int, payloads: str):
     right = found[:-4] == tail and (digest is None or framing.u32(digest.intdigest() & 0xFFFFFFFF) == found[-4:])
     if not right:
         raise CorruptError(f"{reader.where} is damaged")
-    yield Skippable(offset, size)
-    return offset + end
+    end += offset
+    yield Skippable(offset, size, end)
+    return end
 
 
 def pull(source, parser):

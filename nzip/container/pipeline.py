@@ -308,6 +308,7 @@ def decode_stream(
                 decoder.start(event)
             elif isinstance(event, parser.StreamEnd):
                 decoder.end(event)
+                meter.consumed = event.offset
     finally:
         workers.close()
 

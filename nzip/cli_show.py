@@ -1,0 +1,211 @@
+"""``list``, ``measure`` and ``levels``: tables for people, JSON for programs. Standard output holds nothing
+else."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from nzip import cli_files, files
+from nzip.cli import OK, one_line, worst
+from nzip.container import parser, passport, pipeline
+
+
+def list_files(given: dict) -> int:
+    """What the headers of compressed files say; with ``check``, after reading and hashing every stored byte."""
+    rows: list[dict] = []
+
+    def one(path: str) -> None:
+        with cli_files.open_input(path) as source:
+            if source.isatty():
+                raise files.FileError("compressed data is not read from a terminal: name a file")
+            rows.append(_facts(path, source, check=bool(given.get("check"))))
+
+    code = worst([cli_files.guarded(path, one) for path in given["files"] or ("-",)])
+    if given.get("as_json"):
+        _print_json(rows)
+    elif rows:
+        _print_list(rows, given)
+    return code
+
+
+def _facts(path: str, source, *, check: bool) -> dict:
+    streams: list[dict] = []
+    skippable = size = stored = 0
+    for event in parser.pull(source, parser.parse(payloads="check" if check else "skip")):
+        if isinstance(event, parser.StreamStart):
+            found = event.passport
+            streams.append(
+                {
+                    "predictor": found.spelling,
+                    "exact": found.exact,
+                    "config": found.config,
+                    "probe": found.probe.hex(),
+                    "blocks": [],
+                }
+            )
+            if not found.exact:
+                streams[-1]["environment"] = found.environment
+            stored = event.offset + event.header_size
+        elif isinstance(event, parser.Block):
+            header = event.header
+            streams[-1]["blocks"].append(
+                {
+                    "offset": event.offset,
+                    "compressed": header.frame_size,
+                    "size": header.size,
+                    "method": "coded" if header.method else "stored",
+                }
+            )
+            size += header.size
+        elif isinstance(event, parser.StreamEnd):
+            stored = event.offset
+        elif isinstance(event, parser.Skippable):
+            skippable += 1
+            stored = event.end
+    return {
+        "file": path,
+        "compressed": stored,
+        "size": size,
+        "bits_per_byte": 8 * stored / size if size else None,
+        "skippable_frames": skippable,
+        "checked": check,
+        "streams": streams,
+    }
+
+
+def _print_list(rows: list[dict], given: dict) -> None:
+    table = _table("streams", "blocks", "compressed", "size", "bits/byte", "predictor", "file", left=("predictor", "file"))
+    total_stored = total_size = 0
+    for row in rows:
+        blocks = sum(len(stream["blocks"]) for stream in row["streams"])
+        names = sorted({stream["predictor"] for stream in row["streams"]})
+        checked = " (stored bytes are intact)" if row["checked"] else ""
+        table.add_row(
+            str(len(row["streams"])),
+            str(blocks),
+            f"{row['compressed']:,}",
+            f"{row['size']:,}",
+            _bits(row["compressed"], row["size"]),
+            ", ".join(names),
+            one_line(row["file"]) + checked,
+        )
+        total_stored += row["compressed"]
+        total_size += row["size"]
+    if len(rows) > 1:
+        table.add_section()
+        table.add_row("", "", f"{total_stored:,}", f"{total_size:,}", _bits(total_stored, total_size), "", "total")
+    _print(table)
+    if given["verbose"]:
+        for row in rows:
+            _print_streams(row)
+
+
+def _print_streams(row: dict) -> None:
+    for number, stream in enumerate(row["streams"], 1):
+        kind = "exact" if stream["exact"] else "NOT exact"
+        table = _table("block", "offset", "compressed", "size", "bits/byte", "method", left=("method",))
+        title = f"{one_line(row['file'])}, stream {number}: {stream['predictor']}, {kind}, probe {stream['probe']}"
+        for key in ("config", "environment"):
+            if stream.get(key):
+                title += f", {key} {one_line(json.dumps(stream[key], sort_keys=True))}"
+        for count, block in enumerate(stream["blocks"], 1):
+            table.add_row(
+                str(count),
+                f"{block['offset']:,}",
+                f"{block['compressed']:,}",
+                f"{block['size']:,}",
+                _bits(block["compressed"], block["size"]),
+                block["method"],
+            )
+        print(title)
+        _print(table)
+
+
+def measure(given: dict) -> int:
+    """Bits per byte of each file, and of all together; nothing is written."""
+    from nzip.cli_progress import ShownMeter
+
+    predictor = cli_files.predictor_of(given)
+    block_size = cli_files.block_size_of(given)
+    rows: list[dict] = []
+
+    def one(path: str) -> None:
+        with cli_files.open_input(path) as source, ShownMeter(path, cli_files.size_of(source), given) as meter:
+            pipeline.encode_stream(
+                source,
+                len,
+                predictor,
+                block_size=block_size,
+                threads=given["threads"],
+                memory=given["memory"],
+                verify=given["verify"],
+                meter=meter,
+                background=True,
+            )
+            meter.stop()
+            rows.append({"file": path, "size": meter.consumed, "compressed": meter.produced, "seconds": meter.seconds})
+
+    code = worst([cli_files.guarded(path, one) for path in given["files"] or ("-",)])
+    total = {key: sum(row[key] for row in rows) for key in ("size", "compressed", "seconds")}
+    for row in (*rows, total):
+        row["bits_per_byte"] = 8 * row["compressed"] / row["size"] if row["size"] else None
+        row["kb_per_second"] = row["size"] / max(row["seconds"], 1e-9) / 1000
+    if given["as_json"]:
+        found = passport.Passport.of(predictor)
+        head = {"predictor": found.spelling, "exact": found.exact, "config": found.config, "block_size": block_size}
+        _print_json({**head, "files": rows, "total": total})
+    elif rows:
+        table = _table("size", "compressed", "bits/byte", "KB/s", "file", left=("file",), title=predictor.spelling)
+        for row in rows:
+            table.add_row(*_measured(row), one_line(row["file"]))
+        if len(rows) > 1:
+            table.add_section()
+            table.add_row(*_measured(total), "total")
+        _print(table)
+    return code
+
+
+def _measured(row: dict) -> tuple[str, ...]:
+    bits = _bits(row["compressed"], row["size"])
+    return f"{row['size']:,}", f"{row['compressed']:,}", bits, f"{row['kb_per_second']:,.0f}"
+
+
+def levels(given: dict) -> int:
+    """What each level stands for."""
+    from nzip.levels import DEFAULT_LEVEL, LEVELS
+
+    if given["as_json"]:
+        _print_json([{"level": n, "default": n == DEFAULT_LEVEL, **entry._asdict()} for n, entry in LEVELS.items()])
+        return OK
+    table = _table("level", "predictor", "what it is", left=("level", "predictor", "what it is"))
+    for n, entry in LEVELS.items():
+        table.add_row(f"-{n}", entry.spelling or "", entry.summary)
+    _print(table)
+    return OK
+
+
+def _bits(compressed: int, size: int) -> str:
+    return f"{8 * compressed / size:.3f}" if size else "-"
+
+
+def _table(*columns: str, left: tuple[str, ...], title: str | None = None):
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, justify="left" if column in left else "right", overflow="fold")
+    return table
+
+
+def _print(table) -> None:
+    from rich.console import Console
+
+    # Down a pipe there is no width to keep to, and cutting a column short would lose data.
+    console = Console(width=None if sys.stdout.isatty() else 1000, markup=False, highlight=False)
+    console.print(table)
+
+
+def _print_json(value) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=True))
