@@ -20,6 +20,7 @@ import numpy as np
 from numba import njit
 
 from nzip import numerics
+from nzip.predictors.transformer.bits import bits_of, float_of
 from nzip.predictors.transformer.kernels import add_values, scores, tame
 
 exp2 = numerics.exp2
@@ -46,12 +47,24 @@ def weight_peak(window: int) -> int:
 
 
 @njit(inline="always")
+def ordered_bits(i):
+    """Between a float's bits and integers that sort as the floats do; its own inverse."""
+    return np.int32(i ^ ((i >> np.int32(31)) & np.int32(0x7FFFFFFF)))
+
+
+@njit(inline="always")
+def ordered(x):
+    """float32 → int32 in the same order. LLVM vectorises the maximum of integers, not that of floats."""
+    return ordered_bits(bits_of(x))
+
+
+@njit(inline="always")
 def slot_of(position, ring):
     """Where a position's key and value lie."""
     return position if position < SINKS else SINK_SLOTS + (position - SINKS) % ring
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def quantise_row(x, peak_to, out):
     """``out`` = x scaled to integers of at most ``peak_to``; returns the scale that undoes it. x float32 (n,)."""
     peak = np.float32(0.0)
@@ -67,7 +80,7 @@ def quantise_row(x, peak_to, out):
     return np.float32(peak / peak_to)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def rotate(x, cos, sin, out):
     """Rotate the pairs (x[2i], x[2i+1]) of one head by the i-th angle."""
     for i in range(cos.size):
@@ -76,7 +89,7 @@ def rotate(x, cos, sin, out):
         out[2 * i + 1] = np.float32(x0 * sin[i]) + np.float32(x1 * cos[i])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def store(keys, values, key_scale, value_scale, head, slot, k, v, row):
     """Write one token's rotated key and its value (float32 (head size,)) into the cache; ``row`` is scratch int32."""
     size = k.size
@@ -91,57 +104,74 @@ def store(keys, values, key_scale, value_scale, head, slot, k, v, row):
         values[head, pair, i, inside] = row[i]
 
 
-@njit(nogil=True, cache=True)
-def _weights(points, query_scale, sink_scale, ks, vs, first, last, sinks, start, length, ring, peak, e, p):
-    """Softmax of one query over the sink block and the slot blocks first..last of two ranges (see attend).
+@njit(nogil=True, cache=True, error_model="numpy")
+def _points_to_floats(points, query_scale, ks, place, start, length, ring, e):
+    """e = (points * query_scale) * ks where ring place ``place + i`` is within ``length`` of ``start``, else
+    hidden. Returns the largest as ordered bits (see :func:`ordered`)."""
+    top = np.int32(-(2**31))
+    for i in range(points.size):
+        off = np.int32(np.int32(i) + np.int32(place - start))
+        off = np.int32(off + ring) if off < 0 else off
+        v = np.float32(np.float32(np.float32(points[i]) * query_scale) * ks[i])
+        v = v if off < length else _HIDDEN
+        e[i] = v
+        top = max(top, ordered(v))
+    return top
 
-    ``points`` int32 (slots,) are the integer scores; ``start`` and ``length`` say which ring places are seen.
-    Fills ``p`` int16 (slots,) there; returns the factor that turns the integer sum of values into floats."""
-    tops = np.full(BLOCK, _HIDDEN, np.float32)
-    for r in range(3):
-        for block in range(first[r], last[r]):
-            for j in range(BLOCK):
-                s = block * BLOCK + j
-                off = s - SINK_SLOTS - start
-                off = off + ring if off < 0 else off
-                seen = off < length if block > 0 else s < sinks
-                v = np.float32(np.float32(np.float32(points[s]) * (sink_scale if block == 0 else query_scale)) * ks[s])
-                v = v if seen else _HIDDEN
-                e[s] = v
-                tops[j] = v if v > tops[j] else tops[j]
-    top = tops[0]
-    for j in range(BLOCK):
-        top = tops[j] if tops[j] > top else top
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _exponentials(e, top, vs):
+    """e = exp2(e - top) * vs. Returns the sum of rint(exp2 * 2**15) and the largest e as bits (none is negative)."""
     total = np.int64(0)
-    heavy = np.zeros(BLOCK, np.float32)
+    heavy = np.int32(0)
+    for i in range(e.size):
+        v = exp2(np.float32(e[i] - top))
+        total += np.int32(np.rint(np.float32(v * _2_15)))
+        v = np.float32(v * vs[i])
+        e[i] = v
+        heavy = max(heavy, ordered(v))
+    return total, heavy
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _round_all(e, up, p):
+    for i in range(e.size):
+        p[i] = np.int32(np.rint(np.float32(e[i] * up)))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _weights(points, query_scale, sink_scale, ks, vs, first, last, sinks, start, length, ring, peak, e, p):
+    """Softmax of one query over the block ranges first[r]..last[r]-1, of which range 0 is the sink block.
+
+    ``points`` int32 are the integer scores, ``ks``, ``vs`` the key and value scales, ``e`` scratch, ``p`` int16
+    the result: all (slots,). ``sinks`` says how many sinks are seen, ``start`` and ``length`` which ring places.
+    Returns the factor that turns the integer sum of values into floats."""
+    end = SINK_SLOTS
+    zero = np.int32(0)
+    top = _points_to_floats(points[:end], sink_scale, ks[:end], zero, zero, np.int32(sinks), np.int32(end), e[:end])
+    for r in range(1, 3):
+        a, b = first[r] * BLOCK, last[r] * BLOCK
+        top = max(top, _points_to_floats(points[a:b], query_scale, ks[a:b], np.int32(a - SINK_SLOTS), np.int32(start),
+                                         np.int32(length), np.int32(ring), e[a:b]))
+    peak_score = float_of(ordered_bits(top))
+    total = np.int64(0)
+    heavy = zero
     for r in range(3):
-        for block in range(first[r], last[r]):
-            part = np.int32(0)
-            for j in range(BLOCK):
-                s = block * BLOCK + j
-                v = exp2(np.float32(e[s] - top))
-                part += np.int32(np.rint(np.float32(v * _2_15)))
-                v = np.float32(v * vs[s])
-                e[s] = v
-                heavy[j] = v if v > heavy[j] else heavy[j]
-            total += part
-    most = heavy[0]
-    for j in range(BLOCK):
-        most = heavy[j] if heavy[j] > most else most
+        a, b = first[r] * BLOCK, last[r] * BLOCK
+        part, most_here = _exponentials(e[a:b], peak_score, vs[a:b])
+        total += part
+        heavy = max(heavy, most_here)
+    most = float_of(heavy)
+    up = np.float32(peak) / most if most >= _MIN_SCALE else np.float32(0.0)
+    for r in range(3):
+        a, b = first[r] * BLOCK, last[r] * BLOCK
+        _round_all(e[a:b], up, p[a:b])
     if most < _MIN_SCALE:
-        for r in range(3):
-            p[first[r] * BLOCK : last[r] * BLOCK] = 0
         return np.float32(0.0)
-    up = np.float32(peak) / most
-    for r in range(3):
-        for block in range(first[r], last[r]):
-            for j in range(BLOCK):
-                s = block * BLOCK + j
-                p[s] = np.int32(np.rint(np.float32(e[s] * up)))
     return np.float32(np.float32(most / np.float32(peak)) / np.float32(np.float32(total) / _2_15))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def attend(isa, keys, values, key_scale, value_scale, window, ring, peak, position, tokens, t0,
            q, q_sink, q_scale, q_sink_scale, score, e, p, sums, out):
     """Attention of ``tokens`` <= TILE consecutive tokens of one lane, the first at ``position``; they lie at

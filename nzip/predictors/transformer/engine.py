@@ -29,13 +29,14 @@ _ONE = np.float32(1.0)
 LANES = 16
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def rms_norm(x, weight, eps, out):
     """out = (x * 1/sqrt(mean(x²) + eps)) * weight, the sum in 16 lanes that are added in order."""
     acc = np.zeros(LANES, np.float32)
-    for i in range(0, x.size, LANES):
+    rows = x.reshape(-1, LANES)
+    for i in range(rows.shape[0]):
         for j in range(LANES):
-            v = tame(x[i + j])
+            v = tame(rows[i, j])
             acc[j] = acc[j] + np.float32(v * v)
     total = np.float32(0.0)
     for j in range(LANES):
@@ -45,23 +46,24 @@ def rms_norm(x, weight, eps, out):
         out[i] = np.float32(np.float32(tame(x[i]) * r) * weight[i])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _add(x, y, tokens):
     for t in range(tokens):
         for i in range(x.shape[1]):
             x[t, i] = tame(np.float32(x[t, i] + y[t, i]))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _silu_product(gate_up, hidden, tokens, out):
     """out = gate * up / (1 + exp2(-gate * log2 e))"""
     for t in range(tokens):
+        gate, up = gate_up[t, :hidden], gate_up[t, hidden : 2 * hidden]
         for i in range(hidden):
-            g = tame(gate_up[t, i])
-            out[t, i] = np.float32(g * tame(gate_up[t, hidden + i])) / np.float32(_ONE + exp2(np.float32(np.float32(-g) * _LOG2E)))
+            g = tame(gate[i])
+            out[t, i] = np.float32(g * tame(up[i])) / np.float32(_ONE + exp2(np.float32(np.float32(-g) * _LOG2E)))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _embed(codes, scale, tokens, x):
     for t in range(tokens.size):
         row = tokens[t]
@@ -70,7 +72,7 @@ def _embed(codes, scale, tokens, x):
                 x[t, j] = np.float32(np.float32(codes[row, j]) * scale[row, g])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _run(isa, heads, kv_heads, size, hidden, eps, steps, score_scale, window, ring, peak,
          qkv, attention_out, gate_up, down, norms, final_norm,
          keys, values, key_scale, value_scale, lanes, positions, x,

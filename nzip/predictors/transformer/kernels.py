@@ -84,7 +84,7 @@ def tame(x):
     return x if x > -_LIMIT else -_LIMIT
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def quantise(x, tokens, a, shifts, sums, scale):
     """Block-float int8 activations of x[:tokens], float32 (T, columns); the arrays' layout is above, columns
     beyond x's are zero. Each group takes the largest shift 3-h that keeps it within int8."""
@@ -133,7 +133,7 @@ def quantise(x, tokens, a, shifts, sums, scale):
             sums[t, g] = 0
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _matmul_portable(bits, codes, d, m, rs, a, shifts, sums, scale, tokens, out, first, last):
     groups = shifts.shape[1]
     acc = np.empty(ROWS, np.int32)
@@ -165,7 +165,7 @@ def _matmul_portable(bits, codes, d, m, rs, a, shifts, sums, scale, tokens, out,
                 out[t, block * ROWS + r] = np.float32(np.float32(acc[r]) * rs[block * ROWS + r]) * scale[t]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def matmul(isa, bits, codes, d, m, rs, a, shifts, sums, scale, tokens, out, first, last):
     """``out[t, r] = (float32(sum over columns) * rs[r]) * scale[t]``, float32 (T, blocks*16), for t < tokens
     and the row blocks first..last-1.
@@ -235,7 +235,7 @@ def matmul(isa, bits, codes, d, m, rs, a, shifts, sums, scale, tokens, out, firs
                     t += 1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def scores(isa, keys, first, last, queries, count, out):
     """Integer scores of ``count`` queries against the keys of slot blocks first..last-1.
 
@@ -288,7 +288,7 @@ def scores(isa, keys, first, last, queries, count, out):
         q += width
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def add_values(isa, values, first, last, weights, count, out):
     """``out[q] += sum of weights[q, slot] * value[slot]`` over the slot pairs first..last-1.
 
