@@ -71,7 +71,14 @@ class ExpertState(abc.ABC):
     @abc.abstractmethod
     def update(self, symbols: np.ndarray, active: np.ndarray) -> None:
         """Advance: lane i has seen byte ``symbols[i]`` (uint8) where ``active[i]``; a lane that has ended
-        is inactive for good."""
+        is inactive for good (see :meth:`ready` for lanes that only wait)."""
+
+    def ready(self, active: np.ndarray) -> np.ndarray | None:
+        """Which of the ``active`` lanes (bool, (lanes,)) take a byte in this step; None: all of them. Asked
+        once a step, after the side decisions and before :meth:`distributions`; the others' rows mean nothing
+        and ``update`` names them inactive for this step only. Where a lane is active, one must be ready. An
+        expert that thinks in tokens holds lanes whose token has ended until it can run them in one batch."""
+        return None
 
     # Side decisions, for experts that think in tokens ("has this token ended here?"). Before each
     # byte the coder asks every active lane, in lane order, until it answers None.
@@ -96,6 +103,10 @@ class Expert(abc.ABC):
     def config(self) -> dict:
         """As :meth:`Predictor.config`."""
         return {}
+
+    def alone(self) -> Predictor | None:
+        """A predictor that codes with this expert alone, if it knows a better way than byte by byte."""
+        return None
 
     @abc.abstractmethod
     def start(self, lanes: int, data: list[np.ndarray] | None = None) -> ExpertState:

@@ -162,7 +162,8 @@ def create(spelling: str) -> Predictor:
         raise NzipError(f"{head.name} is an expert, coded bare it takes no further experts: write mix+{spelling}")
     from nzip.predictors.bare import BarePredictor
 
-    return BarePredictor(_expert(head))
+    expert = _expert(head)
+    return expert.alone() or BarePredictor(expert)
 
 
 def _expert(part: Part) -> Expert:
