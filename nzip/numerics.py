@@ -61,3 +61,26 @@ def softmax_weights(logits, out):
     for i in range(logits.size):
         e = exp2(np.float32(np.float32(logits[i] - peak) * LOG2E))
         out[i] = np.int32(np.float32(e * _WEIGHT_SCALE)) + np.int32(1)
+
+
+# log2(1 + f) = f * P(f) on -1/3 <= f <= 1/3, error 2.2e-8; bits of float32, lowest power first.
+_LOG2_BITS = (0x3FB8AA3B, 0xBF38AA2B, 0x3EF637FA, 0xBEB8B969, 0x3E93D2E2, 0xBE727832, 0x3E4E8A2F, 0xBE638DC9, 0x3E501D69)
+_L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7, _L8 = np.array(_LOG2_BITS, np.uint32).view(np.float32)
+_TWO_THIRDS = np.int32(0x3F2AAAAB)
+
+
+@njit(float32(float32), cache=True)
+def log2(x):
+    """log2 of a positive normal float32, absolute error below 2e-7 near 1 and one ulp elsewhere."""
+    bits = np.float32(x).view(np.int32)
+    whole = np.int32((bits - _TWO_THIRDS) >> _MANTISSA_BITS)
+    f = np.float32(np.int32(bits - np.int32(whole << _MANTISSA_BITS)).view(np.float32) - np.float32(1.0))
+    p = np.float32(_L8 * f) + _L7
+    p = np.float32(p * f) + _L6
+    p = np.float32(p * f) + _L5
+    p = np.float32(p * f) + _L4
+    p = np.float32(p * f) + _L3
+    p = np.float32(p * f) + _L2
+    p = np.float32(p * f) + _L1
+    p = np.float32(p * f) + _L0
+    return np.float32(np.float32(whole) + np.float32(p * f))
