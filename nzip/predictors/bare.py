@@ -100,20 +100,25 @@ def split(data: np.ndarray, lanes: int) -> list[np.ndarray]:
 
 def _walk(state: ExpertState, sizes: list[int], side, byte) -> None:
     lanes = len(sizes)
-    active = np.ones(lanes, bool)
+    left = np.array(sizes, np.int64)
     symbols = np.zeros(lanes, np.uint8)
     cdf = np.zeros(257, np.uint64)
-    for i in range(max(sizes, default=0)):
-        for lane in range(lanes):
-            active[lane] = i < sizes[lane]
+    while left.any():
+        active = left > 0
         for lane in np.flatnonzero(active):
             _sides(state, int(lane), side)
+        ready = state.ready(active)
+        if ready is not None:
+            active &= ready
+            if not active.any():
+                raise ValueError("an expert must let at least one lane go on")
         rows = state.distributions()
         for lane in np.flatnonzero(active):
             np.cumsum(rows[lane], dtype=np.uint64, out=cdf[1:])
             if cdf[256] != 1 << EXPERT_BITS or not rows[lane].all():
                 raise ValueError("an expert's 256 integers must be 1 or more and sum to 2**24")
-            symbols[lane] = byte(int(lane), i, cdf)
+            symbols[lane] = byte(int(lane), sizes[lane] - int(left[lane]), cdf)
+        left[active] -= 1
         state.update(symbols, active)
 
 
