@@ -133,3 +133,13 @@ class RunExpert(Expert):
 
     def memory(self, block_size, lanes):
         return lanes * 256 * 32
+
+
+def count_factory(argument):
+    """``count``."""
+    return CountingExpert()
+
+
+def runs_factory(argument):
+    """``runs``."""
+    return RunExpert()

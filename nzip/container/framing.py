@@ -176,8 +176,8 @@ def text_damage(start: bytes) -> bool:
     accidents = (
         bytes(byte & 0x7F for byte in MAGIC),  # bit 7 stripped
         MAGIC.replace(b"\r\n", b"\n"),  # DOS to Unix line ends
-        MAGIC.replace(b"\r\n", b"\r\r\n"),  # Unix to DOS line ends
-        MAGIC.replace(b"\x1a\n", b"\x1a\r\n"),
+        MAGIC.replace(b"\n", b"\r\n"),  # Unix to DOS line ends, blindly
+        MAGIC.replace(b"\x1a\n", b"\x1a\r\n"),  # and of bare line feeds only
         MAGIC.replace(b"\n", b"\r"),
         b"\xc2" + MAGIC,  # Latin-1 taken for text and written as UTF-8
         b"\xef\xbf\xbd" + MAGIC[1:],  # decoded as UTF-8 with replacement characters

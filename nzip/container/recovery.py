@@ -14,8 +14,9 @@ from nzip.errors import CorruptError, NzipError
 _ZEROS = bytes(1 << 16)
 
 
-def recover(source, write, *, memory: int | None = pipeline.DEFAULT_MEMORY) -> list[str]:
+def recover(source, write, *, predictor=None, memory: int | None = pipeline.DEFAULT_MEMORY) -> list[str]:
     """Decode what can be decoded of ``source``, and hand it to ``write``. Returns one line for each loss.
+    ``predictor`` and ``memory`` as for :class:`nzip.container.pipeline.StreamDecoder`.
 
     Raises :class:`NzipError` where nothing can be done: no stream header, or a predictor that is missing or
     different here.
@@ -26,17 +27,17 @@ def recover(source, write, *, memory: int | None = pipeline.DEFAULT_MEMORY) -> l
         except NzipError:
             source.seek(0)
         else:
-            return _by_index(found, write, memory)
-    return _from_the_front(source, write, memory)
+            return _by_index(found, write, predictor, memory)
+    return _from_the_front(source, write, predictor, memory)
 
 
-def _by_index(found: index.Index, write, memory) -> list[str]:
+def _by_index(found: index.Index, write, predictor, memory) -> list[str]:
     lost: list[str] = []
     decoder, stream = None, -1
     for number, entry in enumerate(found.entries):
         if entry.stream != stream:
             stream = entry.stream
-            decoder = pipeline.StreamDecoder(memory=memory)
+            decoder = pipeline.StreamDecoder(predictor, memory)
             decoder.start(found.streams[stream])
         try:
             block = found.read(number)
@@ -48,9 +49,9 @@ def _by_index(found: index.Index, write, memory) -> list[str]:
     return lost
 
 
-def _from_the_front(source, write, memory) -> list[str]:
+def _from_the_front(source, write, predictor, memory) -> list[str]:
     lost: list[str] = []
-    decoder = pipeline.StreamDecoder(memory=memory)
+    decoder = pipeline.StreamDecoder(predictor, memory)
     position = 0
     events = parser.pull(source, parser.parse(keep_damaged=True))
     begun = False

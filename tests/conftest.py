@@ -1,0 +1,100 @@
+"""What tests of both packages share: the large corpora, toy predictors, and the command line in process."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `import toys`
+
+ROOT = Path(__file__).parent.parent
+
+
+def corpus_path(name: str) -> Path:
+    """A file of the large corpora, as ``dev/alice29.txt``, found by NZIP_CORPORA.
+
+    Unset: the test is skipped. Set but without that file: the test fails.
+    """
+    root = os.environ.get("NZIP_CORPORA")
+    if not root:
+        pytest.skip("needs the large corpora: set NZIP_CORPORA")
+    path = Path(root) / name
+    if not path.exists():
+        pytest.fail(f"NZIP_CORPORA is set, but {name} is not there")
+    return path
+
+
+@pytest.fixture(scope="session")
+def corpus():
+    """``corpus("dev/alice29.txt")``: the path of a file of the large corpora; see :func:`corpus_path`."""
+    return corpus_path
+
+
+@pytest.fixture
+def toys():
+    """The module of toy predictors and experts, their names registered while the test runs."""
+    import toys
+
+    from nzip.predictors import registry
+
+    registry.register_predictor("toy", toys.toy_factory)
+    registry.register_expert("count", toys.count_factory)
+    registry.register_expert("runs", toys.runs_factory)
+    yield toys
+    for name in ("toy", "count", "runs"):
+        registry.unregister(name)
+
+
+@pytest.fixture(scope="session")
+def plugin_environment(tmp_path_factory):
+    """An environment for child processes in which an installed package adds the toys by entry points."""
+    site = tmp_path_factory.mktemp("site")
+    info = site / "nzip_toys-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: nzip-toys\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[nzip.predictors]\ntoy = toys:toy_factory\n[nzip.experts]\ncount = toys:count_factory\nruns = toys:runs_factory\n"
+    )
+    paths = [str(site), str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "COLUMNS": "100"}
+
+
+class Ran(NamedTuple):
+    """What a command did."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+class _Terminal(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def nzip_cli(monkeypatch):
+    """``nzip_cli("-dc", path, input=b"...")``: the command line run in this process, as :class:`Ran`.
+
+    ``terminal`` names the standard streams (``stdin``, ``stdout``) that pretend to be terminals.
+    """
+    from nzip import cli
+
+    def run(*arguments, input: bytes = b"", terminal: str = "") -> Ran:
+        streams = {}
+        for name, data in (("stdin", input), ("stdout", b""), ("stderr", b"")):
+            kind = _Terminal if name in terminal.split() else io.TextIOWrapper
+            streams[name] = kind(io.BytesIO(data), encoding="utf-8")
+            monkeypatch.setattr(sys, name, streams[name])
+        code = cli._guarded([str(argument) for argument in arguments])
+        for stream in streams.values():
+            stream.flush()
+        monkeypatch.undo()
+        return Ran(code, streams["stdout"].buffer.getvalue(), streams["stderr"].buffer.getvalue().decode())
+
+    return run
