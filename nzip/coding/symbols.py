@@ -158,44 +158,55 @@ def decode_interval(state, data, start, freq, total):
     state[POSITION] = position
 
 
-@njit(int64(uint64[::1], uint64), cache=True)
-def find_symbol(cdf, target):
-    """The s with cdf[s] <= target < cdf[s + 1], by binary search; needs target < cdf[-1]."""
-    below = 0
-    above = cdf.size - 1
+@njit(int64(uint64[::1], int64, int64, uint64), cache=True)
+def find_symbol(cdfs, first, last, target):
+    """The s with cdf[s] <= target < cdf[s + 1], by binary search, where cdf is cdfs[first .. last]; needs
+    target < cdfs[last]. (A slice in a loop would cost more than the search: numba counts references.)"""
+    below = first
+    above = last
     while above - below > 1:
         middle = (below + above) >> 1
-        if cdf[middle] <= target:
+        if cdfs[middle] <= target:
             below = middle
         else:
             above = middle
-    return below
+    return below - first
 
 
 @njit(int64(uint64[::1], uint8[::1], uint64[::1]), cache=True)
 def decode_symbol(state, data, cdf):
     """The next symbol under ``cdf``. Safe on any ``data``: the symbol is always within the CDF."""
     total = cdf[cdf.size - 1]
-    symbol = find_symbol(cdf, decode_target(state, total))
+    symbol = find_symbol(cdf, 0, cdf.size - 1, decode_target(state, total))
     start = cdf[symbol]
     decode_interval(state, data, start, cdf[symbol + 1] - start, total)
     return symbol
 
 
-@njit(void(uint64[::1], uint8[::1], uint64[:, ::1], int64[::1]), cache=True)
-def encode_rows(state, out, cdfs, symbols):
-    """Code symbols[i] under cdfs[i], or under cdfs[0] where there is but one row."""
-    step = np.int64(cdfs.shape[0] > 1)
+@njit(void(uint64[::1], uint8[::1], uint64[::1], int64, int64[::1]), cache=True)
+def encode_rows(state, out, cdfs, step, symbols):
+    """Code symbols[i] under the CDF that begins at cdfs[i * step]; each is ``step`` long, or with step = 0 there
+    is but one."""
+    size = step if step else cdfs.size
     for i in range(symbols.size):
-        encode_symbol(state, out, cdfs[i * step], symbols[i])
+        first = i * step
+        at = first + symbols[i]
+        start = cdfs[at]
+        encode_interval(state, out, start, cdfs[at + 1] - start, cdfs[first + size - 1])
 
 
-@njit(void(uint64[::1], uint8[::1], uint64[:, ::1], int64[::1]), cache=True)
-def decode_rows(state, data, cdfs, symbols):
+@njit(void(uint64[::1], uint8[::1], uint64[::1], int64, int64[::1]), cache=True)
+def decode_rows(state, data, cdfs, step, symbols):
     """The inverse of :func:`encode_rows`: fills ``symbols``."""
-    step = np.int64(cdfs.shape[0] > 1)
+    size = step if step else cdfs.size
     for i in range(symbols.size):
-        symbols[i] = decode_symbol(state, data, cdfs[i * step])
+        first = i * step
+        last = first + size - 1
+        total = cdfs[last]
+        symbol = find_symbol(cdfs, first, last, decode_target(state, total))
+        start = cdfs[first + symbol]
+        decode_interval(state, data, start, cdfs[first + symbol + 1] - start, total)
+        symbols[i] = symbol
 
 
 def as_cdf(cdf) -> np.ndarray:
@@ -215,6 +226,10 @@ def _as_rows(cdfs) -> np.ndarray:
     for row in cdfs:
         as_cdf(row)
     return cdfs
+
+
+def _step(cdfs: np.ndarray) -> int:
+    return cdfs.shape[1] if len(cdfs) > 1 else 0
 
 
 def _check_decision(p1: int, bits: int) -> None:
@@ -281,7 +296,7 @@ class SymbolEncoder:
         if not (cdfs[rows, symbols + 1] <= cdfs[rows, -1]).all():
             raise ValueError("a symbol's interval passes its CDF's total")
         self._room(symbols.size)
-        encode_rows(self._state, self._out, cdfs, symbols)
+        encode_rows(self._state, self._out, cdfs.reshape(-1), _step(cdfs), symbols)
 
     def finish(self) -> bytes:
         """The whole stream. Nothing can be appended afterwards."""
@@ -329,6 +344,6 @@ class SymbolDecoder:
         if len(cdfs) not in (1, count):
             raise ValueError(f"{len(cdfs)} CDFs for {count} symbols")
         symbols = np.empty(count, np.int64)
-        decode_rows(self._state, self._data, cdfs, symbols)
+        decode_rows(self._state, self._data, cdfs.reshape(-1), _step(cdfs), symbols)
         self._check()
         return symbols

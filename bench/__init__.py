@@ -1,0 +1,11 @@
+"""What is measured against peers, the results as JSON, and the tables and pictures made from them.
+
+    python -m bench run --suite canterbury     all levels and the peers installed here, interleaved, verified
+    python -m bench table results.json         the table again (--markdown for a README)
+    python -m bench plot results.json          the size-speed picture
+    python -m bench coding                     the coders alone: redundancy, speed, what a CDF's total costs
+
+peers.py knows the programs, suites.py finds the files, launch.py times one process, worker.py is the
+process that runs nzip, run.py interleaves them all, results.py is the JSON, table.py and plot.py show it.
+KB = 1000 bytes throughout; speeds are per CPU-second unless said otherwise.
+"""

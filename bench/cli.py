@@ -1,0 +1,169 @@
+"""``python -m bench``: the words and flags. What they do is in run.py, table.py, plot.py and coding.py."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bench import coding as coding_bench
+from bench import plot as plotting
+from bench import results as results_format
+from bench import table as tables
+from bench.peers import PEERS
+from bench.results import ResultsError
+from bench.run import NzipContender, PeerContender, run
+from bench.suites import SuiteError, resolve
+
+RESULTS = Path(__file__).with_name("results")
+BASELINE = "zpaq"
+
+
+def _console() -> Console:
+    """Standard output; wide where it is no terminal, so that tables in files do not wrap."""
+    return Console(width=None if sys.stdout.isatty() else 150)
+
+
+@click.group(help="Measure nzip against its peers, and show what was measured.")
+def main():
+    """The group."""
+
+
+def _numbers(_context, _parameter, value: str | None) -> list[int] | None:
+    if value is None:
+        return None
+    try:
+        return [int(word.lstrip("-")) for word in value.replace(",", " ").split()]
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no list of levels: write 1,3,5") from None
+
+
+def _peer_keys(_context, _parameter, value: str | None) -> list[str]:
+    if value is None:
+        return list(PEERS)
+    keys = [] if value == "none" else value.replace(",", " ").split()
+    unknown = [key for key in keys if key not in PEERS]
+    if unknown:
+        raise click.BadParameter(f"no peer {', '.join(unknown)}: there are {', '.join(PEERS)}, or none")
+    return keys
+
+
+def _nzip_contenders(levels: list[int] | None, predictors: tuple[str, ...], missing: dict[str, str]) -> list[NzipContender]:
+    from nzip.errors import NzipError
+    from nzip.levels import LEVELS, spelling_of
+
+    found = []
+    for level in [n for n, entry in LEVELS.items() if entry.spelling] if levels is None else levels:
+        try:
+            found.append(NzipContender(f"nzip-{level}", f"nzip -{level}", spelling_of(level)))
+        except (NzipError, ValueError) as error:
+            missing[f"nzip -{level}"] = str(error)
+    return found + [NzipContender(f"nzip:{spelling}", f"nzip {spelling}", spelling) for spelling in predictors]
+
+
+@main.command("run")
+@click.argument("files", nargs=-1)
+@click.option("--suite", "suites", multiple=True, help="samples, canterbury, dev or enwik8:SIZE; may be repeated.")
+@click.option("--levels", callback=_numbers, help="Levels of nzip, as 1,3,5 (all that exist).")
+@click.option("--predictor", "predictors", multiple=True, help="A further spelling of nzip's; may be repeated.")
+@click.option("--peers", callback=_peer_keys, help=f"Among {', '.join(PEERS)}; or none (all that are installed).")
+@click.option("--repeat", type=click.IntRange(1), default=1, help="Times over; the median is shown.")
+@click.option("--baseline", default=BASELINE, help="Whose sizes the ratios are to.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The JSON (bench/results/NAME-DATE.json).")
+@click.option("--plot/--no-plot", "plotted", default=True, help="Draw the picture beside the JSON.")
+@click.option("--per-file", is_flag=True, help="Show every file's sizes too.")
+def run_command(files, suites, levels, predictors, peers, repeat, baseline, out, plotted, per_file):
+    """Compress and decompress FILES and suites with every level and peer, in turn; verify, time, show.
+
+    A file may be cut as FILE:1M; names are looked up in NZIP_CORPORA and corpora/.
+    """
+    console, progress = _console(), Console(stderr=True)
+    try:
+        inputs = resolve([*suites, *files])
+    except SuiteError as error:
+        raise click.ClickException(str(error)) from None
+    if not inputs:
+        raise click.UsageError("name files or a --suite")
+    missing: dict[str, str] = {}
+    contenders: list = _nzip_contenders(levels, predictors, missing)
+    for key in peers:
+        if PEERS[key].installed():
+            contenders.append(PeerContender(PEERS[key]))
+        else:
+            missing[PEERS[key].label] = f"{PEERS[key].program} is not installed"
+    if not contenders:
+        raise click.UsageError("nothing to measure: no level and no installed peer")
+    for label, reason in missing.items():
+        progress.print(f"skipped: {label} ({reason})", highlight=False, markup=False)
+    command = " ".join(["python -m bench", *sys.argv[1:]])
+    with progress.status("") as status:
+        try:
+            found = run(contenders, inputs, repeat, missing, command, baseline, status.update)
+        except SuiteError as error:
+            raise click.ClickException(str(error)) from None
+    stem = "-".join([*suites, *(Path(file).name for file in files)][:3]).replace(":", "-").replace("/", "-")
+    out = out or RESULTS / f"{stem}-{found['date'][:10]}.json"
+    results_format.save(found, out)
+    tables.show(found, console, baseline, per_file)
+    rows, failures = results_format.summaries(found, baseline)
+    if plotted and rows:
+        try:
+            plotting.draw(found, out.with_suffix(".png"), baseline)
+        except ImportError:
+            progress.print("no picture: matplotlib is missing (pip install 'nzip[bench]')", markup=False)
+    progress.print(f"written: {out}", highlight=False, markup=False)
+    if failures:
+        sys.exit(1)
+
+
+def _load(path: Path) -> dict:
+    try:
+        return results_format.load(path)
+    except ResultsError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command("table")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--markdown", is_flag=True, help="As Markdown.")
+@click.option("--baseline", help="Whose sizes the ratios are to (as when it ran).")
+@click.option("--per-file", is_flag=True, help="Show every file's sizes too.")
+def table_command(path, markdown, baseline, per_file):
+    """Print the table of a results file again."""
+    found = _load(path)
+    baseline = baseline or found["baseline"]
+    if markdown:
+        click.echo(tables.markdown(found, baseline, per_file), nl=False)
+    else:
+        tables.show(found, _console(), baseline, per_file)
+
+
+@main.command("plot")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Where to (beside the JSON, as PNG).")
+def plot_command(path, out):
+    """Draw the size-speed picture of a results file."""
+    found = _load(path)
+    out = out or path.with_suffix(".png")
+    try:
+        plotting.draw(found, out, found["baseline"])
+    except ImportError:
+        raise click.ClickException("matplotlib is missing: pip install 'nzip[bench]'") from None
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(out)
+
+
+@main.command("coding")
+@click.option("--bytes", "size", type=click.IntRange(1000), default=1_000_000, help="Coded bytes to aim at in each test.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures as JSON too.")
+def coding_command(size, out):
+    """The coders and quantisers alone: redundancy, speed, and what a CDF's total costs."""
+    found = coding_bench.measure(size)
+    coding_bench.show(found, _console())
+    if out:
+        results_format.save(found, out)
+    if not found["within_bound"]:
+        sys.exit(1)

@@ -1,0 +1,91 @@
+"""The size-speed picture: bits a byte against KB per CPU-second, which spans four powers of ten.
+
+Each contender is a dot at its compression speed and a ring at its decompression speed, joined by a line; nzip's
+levels are joined among themselves. Lower and further right is better.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.results import Summary, summaries
+
+NZIP, PEER, INK, GRID = "#c2410c", "#475569", "#1e293b", "#e2e8f0"
+
+
+def draw(results: dict, path: Path, baseline: str = "zpaq") -> None:
+    """Draw the picture to ``path`` (PNG, SVG or PDF by its suffix)."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    from matplotlib.ticker import FuncFormatter, NullLocator
+
+    rows, _ = summaries(results, baseline)
+    if not rows:
+        raise ValueError("there is nothing to draw: no contender did all files")
+    figure, axes = pyplot.subplots(figsize=(8, 5), dpi=160)
+    axes.set_xscale("log")
+    levels = sorted((row for row in rows if row.kind == "nzip"), key=lambda row: -row.bits_per_byte)
+    axes.plot([row.compress_speed for row in levels], [row.bits_per_byte for row in levels],
+              color=NZIP, linewidth=1.6, zorder=2)
+    for row in rows:
+        color = NZIP if row.kind == "nzip" else PEER
+        y = row.bits_per_byte
+        axes.plot([row.compress_speed, row.decompress_speed], [y, y], color=color, linewidth=0.8, alpha=0.5, zorder=1)
+        axes.plot(row.decompress_speed, y, "o", markersize=5, markerfacecolor="white", markeredgecolor=color, zorder=3)
+        axes.plot(row.compress_speed, y, "o", markersize=7, color=color, zorder=4)
+    speeds = [speed for row in rows for speed in (row.compress_speed, row.decompress_speed)]
+    axes.set_xlim(min(speeds) / 2.5, max(speeds) * 2.5)
+    values = [row.bits_per_byte for row in rows]
+    margin = max((max(values) - min(values)) * 0.1, 0.02)
+    axes.set_ylim(min(values) - margin, max(values) + margin)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color("#94a3b8")
+    axes.tick_params(colors=INK, length=0)
+    axes.set_xlabel("KB per CPU-second (1 KB = 1000 bytes)   •  compress    ○  decompress", color=INK)
+    axes.set_ylabel("compressed bits per byte", color=INK)
+    files = results["files"]
+    names = ", ".join(file["name"] for file in files[:4]) + (f" and {len(files) - 4} more" if len(files) > 4 else "")
+    axes.set_title(f"Size against speed: {names}", color=INK, loc="left", fontsize=11)
+    figure.tight_layout()
+    _label(axes, figure, rows)
+    figure.savefig(path)
+    pyplot.close(figure)
+
+
+def _label(axes, figure, rows: list[Summary]) -> None:
+    """Write each name beside its dot, at the first of eight places where it covers no dot, line or other name."""
+    renderer = figure.canvas.get_renderer()
+    taken, segments = [], []
+    for row in rows:
+        (x0, y), (x1, _) = (axes.transData.transform((speed, row.bits_per_byte))
+                            for speed in (row.compress_speed, row.decompress_speed))
+        segments.append((min(x0, x1), max(x0, x1), y))
+    frame = axes.get_window_extent(renderer)
+    places = [(-8, 0, "right", "center"), (0, 8, "center", "bottom"), (0, -8, "center", "top"), (8, 8, "left", "bottom"),
+              (8, -8, "left", "top"), (-8, 8, "right", "bottom"), (-8, -8, "right", "top"), (10, 0, "left", "center")]
+    for row in rows:
+        best = None
+        for dx, dy, ha, va in places:
+            text = axes.annotate(
+                row.label, (row.compress_speed, row.bits_per_byte), xytext=(dx, dy), textcoords="offset points",
+                ha=ha, va=va, fontsize=8.5, color=NZIP if row.kind == "nzip" else INK, zorder=5,
+                fontweight="bold" if row.kind == "nzip" else "normal")
+            box = text.get_window_extent(renderer).padded(2)
+            faults = sum(box.overlaps(other) for other in taken)
+            faults += sum(low - 8 < box.x1 and high + 8 > box.x0 and box.y0 - 6 < y < box.y1 + 6 for low, high, y in segments)
+            faults += 10 * (box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1)
+            if best is None or faults < best[0]:
+                if best:
+                    best[1].remove()
+                best = (faults, text, box)
+            else:
+                text.remove()
+        taken.append(best[2])

@@ -1,0 +1,170 @@
+"""The JSON of a bench: what ran where, every single run, and the figures drawn from them.
+
+    format, date, command, repeat, note
+    machine      processor, cores, memory, system, versions of what nzip runs on
+    contenders   key, label, kind (nzip or peer), version, command, fixed_bytes (its archive of one byte)
+    missing      {label: reason} of what was asked for and is not here
+    files        name, bytes, sha256
+    runs         file, contender, repeat, bytes, verified, error, compress {...}, decompress {...}
+
+A direction holds cpu, wall (seconds of the coding alone), peak (bytes, the whole process), and for nzip also
+startup_cpu, fixed_cpu (in cpu already), process_cpu (everything), idle (bytes). All in SI units.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import statistics
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+FORMAT = 1
+
+
+class ResultsError(Exception):
+    """One line: what is wrong with a results file."""
+
+
+def machine() -> dict:
+    """What the figures depend on. No host name, no paths."""
+    versions = {}
+    for name in ("numpy", "numba", "llvmlite"):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {"processor": _processor(), "cores": cores, "memory": memory,
+            "system": f"{platform.system()} {platform.machine()}", "python": platform.python_version(), **versions}
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            said = dict((key.strip(), value.strip()) for key, _, value in (line.partition(":") for line in lines))
+    except OSError:
+        return platform.processor() or platform.machine()
+    name = said.get("model name") or platform.machine()
+    if "family" not in name and said.get("cpu family"):
+        name += f" (family {said['cpu family']}, model {said.get('model')})"
+    return name
+
+
+def now() -> str:
+    """The date and time in UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat()
+
+
+def save(results: dict, path: Path) -> None:
+    """Write the JSON whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        json.dump(results, out, indent=1)
+        out.write("\n")
+    os.chmod(name, 0o644)
+    os.replace(name, path)
+
+
+def load(path: Path) -> dict:
+    """Read what :func:`save` wrote. ResultsError in one line for anything else."""
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ResultsError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ResultsError(f"{path} is no JSON: {error}") from None
+    if not isinstance(results, dict) or results.get("format") != FORMAT:
+        raise ResultsError(f"{path} is not a result of `python -m bench run` in format {FORMAT}")
+    return results
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One contender over all files: what a row of the table shows. Sizes in bytes, speeds in KB a second."""
+
+    key: str
+    label: str
+    kind: str
+    bytes: int
+    bits_per_byte: float
+    ratio: float | None
+    ratio_less_fixed: float | None
+    compress_speed: float
+    decompress_speed: float
+    compress_wall_speed: float
+    decompress_wall_speed: float
+    compress_peak: int
+    decompress_peak: int
+    startup_cpu: float | None
+    fixed_cpu: tuple[float, float] | None
+    idle: int | None
+    sizes: dict[str, int]
+
+
+def summaries(results: dict, baseline: str = "zpaq") -> tuple[list[Summary], list[str]]:
+    """The rows, smallest output last, of every contender that did all files right; and one line for each
+    that did not. Ratios are geometric means over the files of size / the baseline's size; the second has the
+    baseline's archive of one byte subtracted from the baseline's sizes."""
+    total = sum(file["bytes"] for file in results["files"])
+    good, failures = {}, []
+    for contender in results["contenders"]:
+        runs = [run for run in results["runs"] if run["contender"] == contender["key"]]
+        bad = next((run for run in runs if not run["verified"]), None)
+        if bad:
+            failures.append(f"{contender['label']} failed on {bad['file']}: {bad['error']}")
+        elif runs:
+            good[contender["key"]] = (contender, runs)
+    base_sizes = _sizes(good[baseline][1]) if baseline in good else None
+    base_fixed = good[baseline][0]["fixed_bytes"] if baseline in good else 0
+    rows = [_summary(contender, runs, total, base_sizes, base_fixed) for contender, runs in good.values()]
+    return sorted(rows, key=lambda row: -row.bytes), failures
+
+
+def _sizes(runs: list[dict]) -> dict[str, int]:
+    return {run["file"]: run["bytes"] for run in runs}
+
+
+def _summary(contender: dict, runs: list[dict], total: int, base: dict | None, base_fixed: int) -> Summary:
+    sizes = _sizes(runs)
+    size = sum(sizes.values())
+
+    def medians(direction: str, field: str) -> list[float]:
+        """One figure a file: the median over repeats."""
+        by_file: dict[str, list[float]] = {}
+        for run in runs:
+            by_file.setdefault(run["file"], []).append(run[direction][field])
+        return [statistics.median(values) for values in by_file.values()]
+
+    def speed(direction: str, field: str) -> float:
+        return total / 1000 / max(sum(medians(direction, field)), 1e-9)
+
+    def peak(direction: str) -> int:
+        return max(run[direction]["peak"] for run in runs)
+
+    is_nzip = contender["kind"] == "nzip"
+    return Summary(
+        contender["key"], contender["label"], contender["kind"], size, 8 * size / total if total else math.nan,
+        _geometric(sizes, base, 0), _geometric(sizes, base, base_fixed),
+        speed("compress", "cpu"), speed("decompress", "cpu"), speed("compress", "wall"), speed("decompress", "wall"),
+        peak("compress"), peak("decompress"),
+        statistics.median(medians("compress", "startup_cpu")) if is_nzip else None,
+        tuple(statistics.median(medians(d, "fixed_cpu")) for d in ("compress", "decompress")) if is_nzip else None,
+        min(run["compress"]["idle"] for run in runs) if is_nzip else None,
+        sizes,
+    )
+
+
+def _geometric(sizes: dict[str, int], base: dict[str, int] | None, fixed: int) -> float | None:
+    """Mean ratio over the files whose baseline exceeds its own fixed cost; None where there is none."""
+    if base is None:
+        return None
+    logs = [math.log(size / (base[name] - fixed)) for name, size in sizes.items() if base[name] > fixed and size]
+    return math.exp(statistics.fmean(logs)) if logs else None

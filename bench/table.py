@@ -1,0 +1,100 @@
+"""Results as tables: with rich on a terminal, or as Markdown for a README.
+
+bpb: compressed bits a byte, over all bytes. ratio: geometric mean over the files of size / the baseline's; the
+column "less fixed" has the baseline's archive of one byte subtracted from its sizes first (zpaq's is about
+1 KB). KB/s: of 1000 bytes, per CPU-second, all files together; nzip's without start-up and fixed costs, which
+stand under the table. MB: peak memory of the whole process, the larger of any file's.
+"""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.results import Summary, summaries
+from bench.run import system_line
+
+
+def _number(value: float) -> str:
+    """Three significant digits."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _columns(results: dict, baseline: str) -> tuple[list[str], list[list[str]], list[Summary], list[str]]:
+    rows, failures = summaries(results, baseline)
+    label = next((row.label for row in rows if row.key == baseline), None)
+    head = ["", "bytes", "bpb"]
+    if label:
+        head += [f"ratio to {label}", "less fixed"]
+    head += ["KB/s in", "KB/s out", "MB in", "MB out"]
+    body = []
+    for row in rows:
+        line = [row.label, f"{row.bytes:,}", f"{row.bits_per_byte:.3f}"]
+        if label:
+            line += ["–" if value is None else f"{value:.3f}" for value in (row.ratio, row.ratio_less_fixed)]
+        line += [_number(row.compress_speed), _number(row.decompress_speed),
+                 _number(row.compress_peak / 1e6), _number(row.decompress_peak / 1e6)]
+        body.append(line)
+    return head, body, rows, failures
+
+
+def _notes(results: dict, rows: list[Summary], failures: list[str]) -> list[str]:
+    notes = []
+    for row in rows:
+        if row.fixed_cpu is not None:
+            notes.append(
+                f"{row.label}: start-up {row.startup_cpu:.2f} CPU s a process, and {row.fixed_cpu[0]:.3f} in, "
+                f"{row.fixed_cpu[1]:.3f} out a file (tables, priming), not in KB/s; {row.idle / 1e6:.0f} MB of its "
+                f"memory are Python and numba"
+            )
+    for contender in results["contenders"]:
+        if contender["kind"] == "peer" and contender.get("fixed_bytes", 0) > 300:
+            notes.append(f"{contender['label']}: an archive of one byte takes {contender['fixed_bytes']:,} bytes")
+    notes += [f"{label}: skipped, {reason}" for label, reason in results["missing"].items()]
+    notes += [f"FAILED: {line}" for line in failures]
+    versions = ", ".join(f"{c['command'].split()[0]} {c['version']}" for c in results["contenders"] if c["kind"] == "peer")
+    notes.append(f"{results['date'][:10]}, {system_line(results['machine'])}" + (f"; {versions}" if versions else ""))
+    notes.append(f"made by: {results['command']}")
+    return notes
+
+
+def _title(results: dict) -> str:
+    files = results["files"]
+    names = ", ".join(file["name"] for file in files[:6]) + (f" and {len(files) - 6} more" if len(files) > 6 else "")
+    return f"{names}: {sum(file['bytes'] for file in files):,} bytes"
+
+
+def show(results: dict, console: Console, baseline: str, per_file: bool = False) -> None:
+    """Print the table, the notes under it, and with ``per_file`` the sizes of every file."""
+    head, body, rows, failures = _columns(results, baseline)
+    table = Table(title=_title(results), title_justify="left", header_style="bold")
+    for index, name in enumerate(head):
+        table.add_column(name, justify="left" if index == 0 else "right", no_wrap=index == 0)
+    for line, row in zip(body, rows, strict=True):
+        table.add_row(*line, style="bold cyan" if row.kind == "nzip" else None)
+    console.print(table)
+    if per_file:
+        sizes = Table(title="bytes, file by file", title_justify="left", header_style="bold")
+        sizes.add_column("")
+        for row in rows:
+            sizes.add_column(row.label, justify="right")
+        for file in results["files"]:
+            sizes.add_row(f"{file['name']} {file['bytes']:,}", *(f"{row.sizes[file['name']]:,}" for row in rows))
+        console.print(sizes)
+    for note in _notes(results, rows, failures):
+        console.print(note, highlight=False, markup=False, style="red" if note.startswith("FAILED") else "dim")
+
+
+def markdown(results: dict, baseline: str, per_file: bool = False) -> str:
+    """The same as Markdown."""
+    head, body, rows, failures = _columns(results, baseline)
+    bold = {row.label for row in rows if row.kind == "nzip"}
+    lines = [_title(results), "", "| " + " | ".join(head) + " |", "|---" + "|--:" * (len(head) - 1) + "|"]
+    for line in body:
+        cells = [f"**{cell}**" for cell in line] if line[0] in bold else line
+        lines.append("| " + " | ".join(cells) + " |")
+    if per_file:
+        lines += ["", "| bytes | " + " | ".join(row.label for row in rows) + " |", "|---" + "|--:" * len(rows) + "|"]
+        lines += [f"| {file['name']} {file['bytes']:,} | " + " | ".join(f"{row.sizes[file['name']]:,}" for row in rows) + " |"
+                  for file in results["files"]]
+    return "\n".join([*lines, "", *(f"* {note}" for note in _notes(results, rows, failures))]) + "\n"
