@@ -56,7 +56,7 @@ def decompress(given: dict) -> int:
     def one(path: str) -> None:
         source_name, target = _targets(path, given, _decompressed_name)
         with _open(path, given, target) as source, contextlib.ExitStack() as stack:
-            _refuse_terminal(source, "decompress")
+            refuse_terminal(path, "decompress")
             output = stack.enter_context(_output(target, given, source, binary=False))
             if given.get("recover"):
                 from nzip.container.recovery import recover
@@ -83,7 +83,7 @@ def test(given: dict) -> int:
 
     def one(path: str) -> None:
         with _open(path, {**given, "to_stdout": True}, STDIN) as source:
-            _refuse_terminal(source, "test")
+            refuse_terminal(path, "test")
             with ShownMeter(path, _decoded_size(source), given) as meter:
                 for _ in _decoded(source, given, meter):
                     pass
@@ -108,7 +108,7 @@ def cat(given: dict) -> int:
 
         start, end = span
         with _open(path, given, STDIN) as source, _output(STDIN, given, source, binary=False) as output:
-            _refuse_terminal(source, "decompress")
+            refuse_terminal(path, "decompress")
             memory = given["memory"] or pipeline.DEFAULT_MEMORY
             with NzipFile(source, memory=memory) as reader:
                 if reader.seekable():
@@ -271,7 +271,7 @@ class StandardOutput:
         """Nothing is left to be done."""
 
 
-def _refuse_terminal(source, doing: str) -> None:
+def refuse_terminal(path, doing: str) -> None:
     if source.isatty():
         raise files.FileError(f"there is no compressed data to {doing} on a terminal: name a file, or see nzip --help")
 

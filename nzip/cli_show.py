@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import sys
 
-from nzip import cli_files, files
+from nzip import cli_files
 from nzip.cli import OK, one_line, worst
 from nzip.container import parser, passport, pipeline
 
@@ -16,9 +16,8 @@ def list_files(given: dict) -> int:
     rows: list[dict] = []
 
     def one(path: str) -> None:
+        cli_files.refuse_terminal(path, "list")
         with cli_files.open_input(path) as source:
-            if source.isatty():
-                raise files.FileError("compressed data is not read from a terminal: name a file")
             rows.append(_facts(path, source, check=bool(given.get("check"))))
 
     code = worst([cli_files.guarded(path, one) for path in given["files"] or ("-",)])

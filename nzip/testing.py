@@ -324,8 +324,10 @@ def _run(expert: Expert, lanes: list[bytes], *, batch: bool):
     arrays = [np.frombuffer(lane, np.uint8) for lane in lanes]
     chooser = expert.start(len(lanes), arrays)
     state = chooser if batch else expert.start(len(lanes))
-    for i in range(max(map(len, lanes))):
-        active = np.array([i < len(lane) for lane in lanes])
+    at = np.zeros(len(lanes), np.int64)
+    sizes = np.array([len(lane) for lane in lanes])
+    while (at < sizes).any():
+        active = at < sizes
         sides = []
         for lane in np.flatnonzero(active).tolist():
             while (p1 := chooser.side(lane)) is not None:
@@ -337,14 +339,21 @@ def _run(expert: Expert, lanes: list[bytes], *, batch: bool):
                 chooser.decided(lane, bit)
                 sides.append((lane, p1, bit))
             require(batch or state.side(lane) is None, "a side decision is asked for step by step and not in batch")
+        ready = chooser.ready(active.copy())
+        if not batch:
+            also = state.ready(active.copy())
+            require((ready is None) == (also is None) and (ready is None or (ready == also).all()), "other lanes are held")
+        active = active if ready is None else active & ready
+        require(active.any(), "lanes are left and none is ready")
         rows = state.distributions().copy()
         if not batch:
             chooser.distributions()
         yield rows, active, sides
-        symbols = np.array([lane[i] if i < len(lane) else 0 for lane in lanes], np.uint8)
+        symbols = np.array([lane[i] if i < len(lane) else 0 for lane, i in zip(lanes, at, strict=True)], np.uint8)
         chooser.update(symbols, active)
         if not batch:
             state.update(symbols, active)
+        at[active] += 1
 
 
 def _compare(what: str, first, second) -> None:

@@ -78,7 +78,7 @@ class _Terminal(io.TextIOWrapper):
 
 
 @pytest.fixture
-def nzip_cli(monkeypatch):
+def nzip_cli():
     """``nzip_cli("-dc", path, input=b"...")``: the command line run in this process, as :class:`Ran`.
 
     ``terminal`` names the standard streams (``stdin``, ``stdout``) that pretend to be terminals.
@@ -90,11 +90,14 @@ def nzip_cli(monkeypatch):
         for name, data in (("stdin", input), ("stdout", b""), ("stderr", b"")):
             kind = _Terminal if name in terminal.split() else io.TextIOWrapper
             streams[name] = kind(io.BytesIO(data), encoding="utf-8")
-            monkeypatch.setattr(sys, name, streams[name])
-        code = cli._guarded([str(argument) for argument in arguments])
-        for stream in streams.values():
-            stream.flush()
-        monkeypatch.undo()
+        before = sys.stdin, sys.stdout, sys.stderr
+        sys.stdin, sys.stdout, sys.stderr = streams.values()
+        try:
+            code = cli._guarded([str(argument) for argument in arguments])
+            for stream in streams.values():
+                stream.flush()
+        finally:
+            sys.stdin, sys.stdout, sys.stderr = before
         return Ran(code, streams["stdout"].buffer.getvalue(), streams["stderr"].buffer.getvalue().decode())
 
     return run

@@ -65,7 +65,6 @@ _registered: dict[str, Entry] = {}
 
 def _mix(argument: str | None, experts: tuple[Expert, ...]) -> Predictor:
     from nzip.levels import DEFAULT_LEVEL
-    from nzip.predictors.mix import MixPredictor
 
     if argument is None:
         level = DEFAULT_LEVEL
@@ -73,6 +72,8 @@ def _mix(argument: str | None, experts: tuple[Expert, ...]) -> Predictor:
         level = int(argument)
     else:
         raise NzipError(f"mix has the levels 1 to 5, and {argument!r} is none: write mix:3")
+    from nzip.predictors.mix import MixPredictor
+
     return MixPredictor(level, experts)
 
 
