@@ -1,0 +1,141 @@
+"""What a codec is: bytes in, integer ids out, and back. Every analysis, dataset and language model of the lab
+speaks to tokenizers through this one class, whatever stands behind it (a vocabulary, a compressor, a model).
+
+Concession: ids are held in memory as one array a call; callers that stream cut their input into documents.
+"""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from tokenizers_lab.errors import DataError, LabError
+
+
+class Codec(abc.ABC):
+    """Immutable. Subclasses set ``spelling`` (what :func:`tokenizers_lab.load` takes to build it again),
+    ``vocab_size`` (ids are 0 .. vocab_size-1) and ``lossless``.
+
+    ``lossless`` is True only where ``decode(encode(x)) == x`` holds for *every* byte string by construction
+    (and a fuzz test says so); else False, and ``loss`` says in one line what is lost.
+    """
+
+    spelling: str
+    vocab_size: int
+    lossless: bool = True
+    loss: str | None = None
+
+    @abc.abstractmethod
+    def encode(self, data) -> np.ndarray:
+        """The ids of a bytes-like object: uint32, shape (tokens,)."""
+
+    @abc.abstractmethod
+    def decode(self, ids) -> bytes:
+        """The bytes of an id sequence. Raises :class:`DataError` for ids out of range or, where a codec's ids
+        mean something only together (gzip, ac), for sequences that it could not have made."""
+
+    def token_bytes(self, token: int) -> bytes | None:
+        """The bytes that ``token`` always stands for: ``b""`` for special tokens, None where a token has no
+        bytes of its own (gzip, ac: its meaning depends on what stands before it)."""
+        return None
+
+    def offsets(self, data, ids: np.ndarray | None = None) -> np.ndarray:
+        """Byte offsets, int64 of shape (tokens+1,): token i covers ``data[offsets[i]:offsets[i+1]]``. It starts
+        at 0, never falls, and ends at len(data). Where tokens have no bytes of their own, a token covers the
+        bytes that the codec had consumed when it was complete."""
+        ids = self.encode(data) if ids is None else ids
+        lengths = self.token_lengths()
+        if lengths is None:
+            raise NotImplementedError(f"{type(self).__name__} must define offsets itself")
+        out = np.zeros(len(ids) + 1, dtype=np.int64)
+        np.cumsum(lengths[ids], out=out[1:])
+        return out
+
+    def token_lengths(self) -> np.ndarray | None:
+        """Bytes of every token, int64 of shape (vocab_size,), or None as for :meth:`token_bytes`."""
+        first = self.token_bytes(0)
+        if first is None:
+            return None
+        return np.array([len(self.token_bytes(i)) for i in range(self.vocab_size)], dtype=np.int64)
+
+    def used_vocab_size(self) -> int:
+        """How many ids can occur in an encoding; differs from ``vocab_size`` for codecs with reserved ids."""
+        return self.vocab_size
+
+    @abc.abstractmethod
+    def description(self) -> dict:
+        """All that determines the ids, as JSON types; large tables by hash. Feeds :meth:`fingerprint`."""
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of :meth:`description`: equal fingerprints give equal ids on every input."""
+        text = json.dumps(self.description(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def save(self, path) -> None:
+        """Write a file that :func:`tokenizers_lab.load` reads. Codecs that are nothing but a spelling keep it
+        in a small JSON file."""
+        write_atomic(path, json.dumps({"tokenizers_lab": 1, "codec": self.spelling,
+                                       "fingerprint": self.fingerprint()}, indent=1).encode() + b"\n")
+
+    @classmethod
+    def load(cls, path) -> "Codec":
+        """The codec kept in ``path``, checked to be of this class."""
+        from tokenizers_lab.registry import load
+
+        codec = load(str(path))
+        if not isinstance(codec, cls):
+            raise LabError(f"{path}: holds a {type(codec).__name__}, not a {cls.__name__}")
+        return codec
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.spelling} V={self.vocab_size}>"
+
+
+def as_bytes_array(data) -> np.ndarray:
+    """A uint8 view of any bytes-like object (no copy). ``str`` is refused: codecs speak of bytes."""
+    if isinstance(data, str):
+        raise TypeError("a codec takes bytes; encode the text first: text.encode('utf-8')")
+    if isinstance(data, np.ndarray):
+        return np.ascontiguousarray(data).view(np.uint8).reshape(-1)
+    return np.frombuffer(data, dtype=np.uint8)
+
+
+def as_ids(ids, vocab_size: int) -> np.ndarray:
+    """``ids`` as a checked int64 array; raises :class:`DataError` naming the first id out of range."""
+    ids = np.asarray(ids)
+    if ids.size and not np.issubdtype(ids.dtype, np.integer):
+        raise DataError(f"token ids must be integers, not {ids.dtype}")
+    ids = ids.astype(np.int64, copy=False).reshape(-1)
+    if ids.size:
+        bad = np.flatnonzero((ids < 0) | (ids >= vocab_size))
+        if bad.size:
+            raise DataError(f"token {int(bad[0])} has id {int(ids[bad[0]])}, but this codec has ids 0..{vocab_size - 1}")
+    return ids
+
+
+def write_atomic(path, data: bytes) -> None:
+    """Write a temporary file beside ``path`` and rename it: an existing file stays whole until then."""
+    import os
+    import tempfile
+
+    path = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise LabError(f"{path}: cannot write here: {error.strerror}") from None
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

@@ -1,0 +1,203 @@
+"""Spellings to codecs: one function, :func:`load`, for the command line, the analyses and the datasets.
+
+A spelling is a path (``T.json``, ``m.model``, ``x.tiktoken``) or a name, each with parameters in brackets where it
+takes any: ``gzip[level=6]``, ``ac[m1=order-3,train=FILE]``, ``x.tiktoken[pattern=gpt4]``. Names win over files of the
+same name; write ``./bytes`` for a file. A second codec of a name is an error.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from tokenizers_lab.codec import Codec
+from tokenizers_lab.errors import DataError, LabError
+
+_FACTORIES: dict[str, Callable[[dict[str, str], str], Codec]] = {}
+
+
+def register(name: str, factory: Callable[[dict[str, str], str], Codec]) -> None:
+    """Add a codec name. ``factory(parameters, spelling)``; it should pass what it takes to :func:`only`."""
+    if name in _FACTORIES:
+        raise LabError(f"a codec named {name!r} is registered already")
+    _FACTORIES[name] = factory
+
+
+def names() -> list[str]:
+    """The registered names, sorted."""
+    return sorted(_FACTORIES)
+
+
+def parse(spelling: str) -> tuple[str, dict[str, str]]:
+    """``"ac[m1=order-3,v=65k]"`` → ``("ac", {"m1": "order-3", "v": "65k"})``. Values may nest brackets."""
+    spelling = spelling.strip()
+    if not spelling.endswith("]") or "[" not in spelling:
+        return spelling, {}
+    name, _, inside = spelling[:-1].partition("[")
+    parameters: dict[str, str] = {}
+    depth, start, parts = 0, 0, []
+    for i, c in enumerate(inside):
+        depth += (c == "[") - (c == "]")
+        if c == "," and depth == 0:
+            parts.append(inside[start:i])
+            start = i + 1
+    parts.append(inside[start:])
+    for part in filter(None, (p.strip() for p in parts)):
+        key, equals, value = part.partition("=")
+        if not equals or not key or key in parameters:
+            raise LabError(f"codec {spelling!r}: {part!r} should be key=value, each key once")
+        parameters[key.strip()] = value.strip()
+    if depth:
+        raise LabError(f"codec {spelling!r}: brackets do not match")
+    return name, parameters
+
+
+def only(parameters: dict[str, str], spelling: str, **readers) -> dict:
+    """Read ``parameters`` with the given functions; raises :class:`LabError` for unknown or unreadable ones."""
+    out = {}
+    for key, value in parameters.items():
+        if key not in readers:
+            known = ", ".join(readers) or "none"
+            raise LabError(f"codec {spelling!r}: no parameter {key!r}; it takes: {known}")
+        try:
+            out[key] = readers[key](value)
+        except ValueError:
+            raise LabError(f"codec {spelling!r}: {key}={value!r} cannot be read") from None
+    return out
+
+
+def size(text: str) -> int:
+    """``"8192"``, ``"65k"`` (65,536), ``"1M"``: a count, in binary thousands."""
+    units = {"k": 1 << 10, "m": 1 << 20}
+    number = int(text[:-1] if text[-1:].lower() in units else text)
+    value = number * units.get(text[-1:].lower(), 1)
+    return 65536 if text.lower() == "65k" else value
+
+
+def load(spelling) -> Codec:
+    """The codec of a spelling (a codec is returned as it is). Raises :class:`LabError` with the known names."""
+    if isinstance(spelling, Codec):
+        return spelling
+    spelling = str(spelling)
+    name, parameters = parse(spelling)
+    if name in _FACTORIES:
+        return _FACTORIES[name](parameters, spelling)
+    if Path(spelling).is_file():
+        name, parameters = spelling, {}
+    if Path(name).is_file():
+        return _from_file(Path(name), parameters, spelling)
+    if any(c in name for c in "./\\"):
+        raise LabError(f"{name}: no such codec file")
+    raise LabError(f"unknown codec {name!r}; known: {', '.join(names())}, or a path: T.json, m.model, x.tiktoken")
+
+
+def _from_file(path: Path, parameters: dict[str, str], spelling: str) -> Codec:
+    if path.suffix == ".tiktoken":
+        from tokenizers_lab.codecs.tiktoken import load_tiktoken
+
+        return load_tiktoken(path, only(parameters, spelling, pattern=str).get("pattern"))
+    only(parameters, spelling)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise LabError(f"{path}: {error.strerror}") from None
+    if data[:2] == b"PK":
+        return _from_arrays(path, spelling)
+    if data.lstrip()[:1] == b"{":
+        return _from_json(data, spelling)
+    from tokenizers_lab.codecs.unigram import UnigramCodec
+
+    return UnigramCodec(data, spelling)
+
+
+def _from_json(data: bytes, spelling: str) -> Codec:
+    try:
+        entry = json.loads(data)
+    except ValueError as error:
+        raise DataError(f"{spelling}: not JSON: {error}") from None
+    if "tokenizers_lab" in entry:
+        codec = load(str(entry.get("codec")))
+        if codec.fingerprint() != entry.get("fingerprint"):
+            raise DataError(f"{spelling}: names {entry.get('codec')!r}, whose ids have changed since it was saved")
+        return codec
+    from tokenizers_lab.codecs.bpe import BpeCodec
+    from tokenizers_lab.codecs.huggingface import HuggingFaceCodec
+
+    return BpeCodec.from_json(entry, spelling) or HuggingFaceCodec(data.decode("utf-8"), spelling)
+
+
+def _from_arrays(path: Path, spelling: str) -> Codec:
+    from tokenizers_lab.codecs.arithmetic import ArithmeticCodec
+    from tokenizers_lab.order_n import OrderN, unpack_arrays
+
+    head, arrays = unpack_arrays(path)
+    if head.get("kind") != "ac":
+        raise LabError(f"{path}: holds a {head.get('kind')}, not a codec; use it as ac[m1={path}]")
+    return ArithmeticCodec(OrderN.from_arrays(arrays, head.get("m1")), int(head["bits"]), spelling)
+
+
+def load_model(spelling: str, train: str | None = None):
+    """The byte model (M1) of a spelling: ``order-3`` (on ``train``, a file, or on the text that ships), a ``.m1``
+    file, or the spelling of an exact nzip expert (``transformer``)."""
+    from tokenizers_lab.byte_model import ExpertModel
+    from tokenizers_lab.order_n import OrderN, default_text, unpack_arrays
+    from tokenizers_lab.training.counts import read_blocks
+
+    if spelling.startswith("order-") and spelling[6:].isdigit():
+        if train is not None and not Path(train).is_file():
+            raise LabError(f"{train}: no such file to train the M1 {spelling} on")
+        text = b"".join(read_blocks(train)) if train else default_text()
+        return OrderN.train(text, int(spelling[6:]), spelling)
+    if Path(spelling).is_file():
+        head, arrays = unpack_arrays(spelling)
+        return OrderN.from_arrays(arrays, head.get("spelling"))
+    from nzip.errors import NzipError
+    from nzip.predictors import registry
+
+    try:
+        predictor = registry.create(spelling)
+    except NzipError as error:
+        raise LabError(f"M1 {spelling!r}: neither order-N, nor a .m1 file, nor an nzip expert ({error})") from None
+    if not hasattr(predictor, "expert"):
+        raise LabError(f"M1 {spelling!r}: {predictor.spelling} adapts as it codes and gives no static distribution")
+    return ExpertModel(predictor.expert)
+
+
+def _gzip(parameters, spelling):
+    from tokenizers_lab.codecs.deflate import GzipCodec
+
+    read = only(parameters, spelling, level=int, v=size)
+    return GzipCodec(read.get("level", 9), _token_bits(read.get("v", 256), spelling))
+
+
+def _ac(parameters, spelling):
+    from tokenizers_lab.codecs.arithmetic import ArithmeticCodec
+
+    read = only(parameters, spelling, m1=str, train=str, v=size)
+    model = load_model(read.get("m1", "order-3"), read.get("train"))
+    return ArithmeticCodec(model, _token_bits(read.get("v", 256), spelling), spelling)
+
+
+def _static_ac(parameters, spelling):
+    only(parameters, spelling, train=str, v=size)
+    codec = _ac({"m1": "order-0", **parameters}, spelling)
+    return codec
+
+
+def _bytes(parameters, spelling):
+    from tokenizers_lab.codecs.raw import BytesCodec
+
+    only(parameters, spelling)
+    return BytesCodec()
+
+
+def _token_bits(vocab: int, spelling: str) -> int:
+    bits = {256: 8, 65536: 16}.get(vocab)
+    if bits is None:
+        raise LabError(f"codec {spelling!r}: v must be 256 or 65k")
+    return bits
+
+
+for _name, _factory in (("bytes", _bytes), ("gzip", _gzip), ("ac", _ac), ("static-ac", _static_ac)):
+    register(_name, _factory)
