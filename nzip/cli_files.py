@@ -271,8 +271,9 @@ class StandardOutput:
         """Nothing is left to be done."""
 
 
-def refuse_terminal(path, doing: str) -> None:
-    if source.isatty():
+def refuse_terminal(path: str, doing: str) -> None:
+    """Compressed data is not typed in. Raises :class:`nzip.files.FileError`."""
+    if path == STDIN and sys.stdin is not None and sys.stdin.isatty():
         raise files.FileError(f"there is no compressed data to {doing} on a terminal: name a file, or see nzip --help")
 
 
