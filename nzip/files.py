@@ -100,11 +100,19 @@ class Output:
         return self.direct
 
     def __enter__(self) -> Output:
+        try:
+            self._begin()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def _begin(self) -> None:
         status = self._look()
         if self.direct:
             descriptor = self._try(os.open, self.path, os.O_WRONLY | os.O_NOCTTY)
-            self._stream = os.fdopen(descriptor, "wb")
-            return self
+            self._stream = self._try(os.fdopen, descriptor, "wb")
+            return
         if status is not None and not self._force:
             raise FileError(f"{self.path}: exists already (-f to overwrite)")
         directory, name = os.path.split(self.path)
@@ -121,8 +129,8 @@ class Output:
             except OSError as error:
                 self._temporary = None
                 raise FileError(f"{self.path}: cannot write there: {reason(error)}") from error
-            self._stream = os.fdopen(descriptor, "w+b")
-            return self
+            self._stream = self._try(os.fdopen, descriptor, "w+b")
+            return
         raise FileError(f"{self.path}: no free temporary name in its directory")
 
     def __exit__(self, kind, value, traceback) -> None:
@@ -198,7 +206,7 @@ class Output:
         if self._source is None:
             mask = os.umask(0)
             os.umask(mask)
-            os.fchmod(descriptor, 0o666 & ~mask)
+            self._try(os.fchmod, descriptor, 0o666 & ~mask)
             return
         mode = stat.S_IMODE(self._source.st_mode) & 0o777
         # As xz: where the group cannot be kept, nobody may gain rights through the new group.
@@ -209,8 +217,9 @@ class Output:
         except OSError:
             both = mode >> 3 & mode & 0o007
             mode = mode & 0o700 | both << 3 | both
-        os.fchmod(descriptor, mode)
-        os.utime(descriptor, ns=(self._source.st_atime_ns, self._source.st_mtime_ns))
+        self._try(os.fchmod, descriptor, mode)
+        with contextlib.suppress(OSError):
+            os.utime(descriptor, ns=(self._source.st_atime_ns, self._source.st_mtime_ns))
 
     def _rename_exclusively(self) -> None:
         try:

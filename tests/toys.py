@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 import zlib
 
 import numpy as np
@@ -32,6 +34,7 @@ class ToyPredictor(Predictor):
         return max(self._memory, 4 * block_size + (1 << 20))
 
     def encode(self, data):
+        time.sleep(float(os.environ.get("TOY_SLEEP", "0")))
         mixed = bytes(data).translate(bytes(i ^ self._salt for i in range(256)))
         return b"z" + bytes([self._salt]), zlib.compress(mixed, 1, -15)
 
