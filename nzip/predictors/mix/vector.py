@@ -1,9 +1,8 @@
 """Vector building blocks of the mixer: dot product, weight update and cache prefetch as LLVM IR.
 
-Written as portable vector IR that LLVM turns into vpmaddwd / vpaddsw on x86 and into the matching
-instructions elsewhere; only the rounding multiply names its x86 instruction (vpmulhrsw) where AVX2 is
-there, since LLVM does not find that pattern by itself. All are exact integer operations, so every path
-gives the same bits (``tests/nzip/predictors/mix/test_vector.py`` holds them against plain NumPy).
+Where AVX2 is there, two x86 instructions are named (vpmaddwd, vpmulhrsw), since LLVM does not find these
+patterns by itself; elsewhere portable vector IR says the same. All are exact integer operations, so both
+paths give the same bits (``tests/nzip/predictors/mix/test_vector.py`` holds them against plain NumPy).
 
 Concession: lengths must be multiples of ``LANES``, and 32-bit sums must not overflow; the mixer's inputs
 are clamped to ±2047 and weights are int16, so 32 lanes × 16 rounds stay far below 2**31.
@@ -16,10 +15,9 @@ from numba.extending import intrinsic
 LANES = 32
 
 _I8, _I16, _I32, _I64 = (ir.IntType(b) for b in (8, 16, 32, 64))
-_V16 = ir.VectorType(_I16, LANES)
-_V32 = ir.VectorType(_I32, LANES)
-_ACC = ir.VectorType(_I32, LANES // 2)
 _HALF = ir.VectorType(_I16, 16)
+_WIDE = ir.VectorType(_I32, 16)
+_ACC = ir.VectorType(_I32, 8)
 
 
 def _splat(ty, value):
@@ -39,9 +37,9 @@ def _pointer(context, builder, array_type, array, offset):
     return builder.gep(context.make_array(array_type)(context, builder, array).data, [offset])
 
 
-def _load(builder, pointer, align=2):
-    value = builder.load(builder.bitcast(pointer, _V16.as_pointer()))
-    value.align = align
+def _load(builder, pointer, ty=_HALF):
+    value = builder.load(builder.bitcast(pointer, ty.as_pointer()))
+    value.align = 2
     return value
 
 
@@ -65,22 +63,29 @@ def dot(typing, weights, offset, inputs, n):
         i, acc = builder.phi(_I64), builder.phi(_ACC)
         i.add_incoming(ir.Constant(_I64, 0), before)
         acc.add_incoming(_splat(_ACC, 0), before)
-        wv, xv = _load(builder, builder.gep(w, [i])), _load(builder, builder.gep(x, [i]))
-        undef = ir.Constant(_V16, ir.Undefined)
-
-        def products(lanes):  # even and odd lanes apart: the pattern that becomes vpmaddwd
-            a = builder.sext(builder.shuffle_vector(wv, undef, lanes), _ACC)
-            b = builder.sext(builder.shuffle_vector(xv, undef, lanes), _ACC)
-            return builder.mul(a, b)
-
-        pairs = builder.add(products(_lanes(range(0, LANES, 2))), products(_lanes(range(1, LANES, 2))))
-        total = builder.add(acc, pairs)
+        undef = ir.Constant(_HALF, ir.Undefined)
+        total = acc
+        for half in range(0, LANES, 16):  # 16 lanes at a time: one 256-bit register on x86
+            at = builder.add(i, ir.Constant(_I64, half))
+            wv = _load(builder, builder.gep(w, [at]))
+            xv = _load(builder, builder.gep(x, [at]))
+            if _has_avx2(context):
+                ty = ir.FunctionType(_ACC, [_HALF, _HALF])
+                pairs = builder.call(_function(builder, "llvm.x86.avx2.pmadd.wd", ty), [wv, xv])
+            else:
+                products = []
+                for lanes in (_lanes(range(0, 16, 2)), _lanes(range(1, 16, 2))):
+                    a = builder.sext(builder.shuffle_vector(wv, undef, lanes), _ACC)
+                    b = builder.sext(builder.shuffle_vector(xv, undef, lanes), _ACC)
+                    products.append(builder.mul(a, b))
+                pairs = builder.add(*products)
+            total = builder.add(total, pairs)
         following = builder.add(i, ir.Constant(_I64, LANES))
         i.add_incoming(following, loop)
         acc.add_incoming(total, loop)
         builder.cbranch(builder.icmp_signed("<", following, args[3]), loop, end)
         builder.position_at_end(end)
-        reduce = _function(builder, f"llvm.vector.reduce.add.v{LANES // 2}i32", ir.FunctionType(_I32, [_ACC]))
+        reduce = _function(builder, "llvm.vector.reduce.add.v8i32", ir.FunctionType(_I32, [_ACC]))
         return builder.call(reduce, [total])
 
     return sig, codegen
@@ -96,31 +101,30 @@ def train(typing, weights, offset, inputs, n, error):
     def codegen(context, builder, sig, args):
         w = _pointer(context, builder, sig.args[0], args[0], args[1])
         x = _pointer(context, builder, sig.args[2], args[2], ir.Constant(_I64, 0))
-        undef = ir.Constant(_V16, ir.Undefined)
+        undef = ir.Constant(_HALF, ir.Undefined)
         error = builder.insert_element(undef, builder.trunc(args[4], _I16), ir.Constant(_I32, 0))
-        error = builder.shuffle_vector(error, undef, _splat(_V32, 0))
+        error = builder.shuffle_vector(error, undef, _splat(_WIDE, 0))
         before = builder.block
         loop, end = builder.append_basic_block("train"), builder.append_basic_block("train.end")
         builder.branch(loop)
         builder.position_at_end(loop)
         i = builder.phi(_I64)
         i.add_incoming(ir.Constant(_I64, 0), before)
-        place = builder.gep(w, [i])
-        wv, xv = _load(builder, place), _load(builder, builder.gep(x, [i]))
-        if _has_avx2(context):
-            multiply = _function(builder, "llvm.x86.avx2.pmul.hr.sw", ir.FunctionType(_HALF, [_HALF, _HALF]))
-            halves = [
-                builder.call(multiply, [builder.shuffle_vector(v, undef, lanes) for v in (xv, error)])
-                for lanes in (_lanes(range(16)), _lanes(range(16, 32)))
-            ]
-            delta = builder.shuffle_vector(halves[0], halves[1], _lanes(range(LANES)))
-        else:
-            product = builder.mul(builder.sext(xv, _V32), builder.sext(error, _V32))
-            rounded = builder.ashr(builder.add(product, _splat(_V32, 1 << 14)), _splat(_V32, 15))
-            delta = builder.trunc(rounded, _V16)
-        add = _function(builder, f"llvm.sadd.sat.v{LANES}i16", ir.FunctionType(_V16, [_V16, _V16]))
-        stored = builder.store(builder.call(add, [wv, delta]), builder.bitcast(place, _V16.as_pointer()))
-        stored.align = 2
+        for half in range(0, LANES, 16):
+            at = builder.add(i, ir.Constant(_I64, half))
+            place = builder.gep(w, [at])
+            wv = _load(builder, place)
+            xv = _load(builder, builder.gep(x, [at]))
+            if _has_avx2(context):
+                multiply = _function(builder, "llvm.x86.avx2.pmul.hr.sw", ir.FunctionType(_HALF, [_HALF, _HALF]))
+                delta = builder.call(multiply, [xv, error])
+            else:
+                product = builder.mul(builder.sext(xv, _WIDE), builder.sext(error, _WIDE))
+                rounded = builder.ashr(builder.add(product, _splat(_WIDE, 1 << 14)), _splat(_WIDE, 15))
+                delta = builder.trunc(rounded, _HALF)
+            add = _function(builder, "llvm.sadd.sat.v16i16", ir.FunctionType(_HALF, [_HALF, _HALF]))
+            stored = builder.store(builder.call(add, [wv, delta]), builder.bitcast(place, _HALF.as_pointer()))
+            stored.align = 2
         following = builder.add(i, ir.Constant(_I64, LANES))
         i.add_incoming(following, loop)
         builder.cbranch(builder.icmp_signed("<", following, args[3]), loop, end)

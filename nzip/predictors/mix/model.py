@@ -1,0 +1,220 @@
+"""``MixPredictor``: the mix as a predictor of blocks, with or without experts.
+
+A block's params say all that the decoder cannot know: the kind of content, row length, filter and lanes
+(docs/FORMAT.md, "Parameters of mix"). Without experts a block is one lane and one call of the kernel. With
+experts the lanes advance in lock step: side decisions first, lane by lane, then every ready lane's byte;
+all lanes share one adaptive state in (step, lane) order, which is what makes the result independent of
+batches and threads.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xxhash
+
+from nzip.coding.binary import POSITION, STATE_SIZE, decode_bit, encode_bit, finish_encoder, start_decoder, start_encoder
+from nzip.errors import CorruptError
+from nzip.predictors.base import SIDE_BITS, Expert, Predictor
+from nzip.predictors.mix import registers as at
+from nzip.predictors.mix.content import MAX_PIXEL, MAX_STRIDE, Content, detect
+from nzip.predictors.mix.contexts import EXECUTABLE, KIND_NAMES, Plan, plan
+from nzip.predictors.mix.filters import call_filter
+from nzip.predictors.mix.kernel import run
+from nzip.predictors.mix.state import build, memory
+
+MAX_LANES = 256
+_CHUNK = 1 << 15
+_NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
+_PARAMS = 6  # kind, stride (3 bytes), pixel, lanes - 1
+
+
+class MixPredictor(Predictor):
+    """``mix:LEVEL``, LEVEL 1 to 5, with any number of experts as further inputs.
+
+    ``lanes``: streams that a block is cut into when there are experts (1 to 256; without experts always 1).
+    """
+
+    reports_progress = True
+
+    def __init__(self, level: int, experts: tuple[Expert, ...] = (), lanes: int = 1):
+        if level not in (1, 2, 3, 4, 5):
+            raise ValueError(f"mix has the levels 1 to 5, not {level!r}")
+        if not 1 <= lanes <= MAX_LANES:
+            raise ValueError(f"lanes must be 1 to {MAX_LANES}, not {lanes}")
+        self.level = level
+        self.experts = tuple(experts)
+        self.lanes = lanes
+        self.exact = all(e.exact for e in self.experts)
+        self.spelling = "+".join([f"mix:{level}", *(e.spelling for e in self.experts)])
+
+    def config(self) -> dict:
+        return {e.spelling: c for e in self.experts if (c := e.config())}
+
+    def must_compile(self) -> bool:
+        return not run.signatures and not _machine_code_on_disk()
+
+    def memory(self, block_size: int) -> int:
+        plans = max(memory(plan(self.level, kind, 1), block_size, len(self.experts)) for kind in range(len(KIND_NAMES)))
+        own = plans + 3 * block_size + 24 * _CHUNK
+        return own + sum(e.memory(block_size, self.lanes) for e in self.experts)
+
+    def probe(self) -> bytes:
+        """Hash of what coding a fixed kilobyte of every flavour of byte gives, end state of the weights included."""
+        # Small numbers with repeats, words and rows: made by arithmetic so that no file is needed.
+        i = np.arange(1024, dtype=np.int64)
+        data = np.where(i % 3 == 0, 32 + (i * i >> 5) % 90, 97 + (i >> 3) * 7 % 26).astype(np.uint8)
+        content = Content(0, 0, 1)
+        payload, mix = self._encode(data, content, self._lanes_for(4))
+        return xxhash.xxh3_64_digest(payload + mix.final_weights.tobytes() + mix.state_map.tobytes())
+
+    def encode(self, data, progress: np.ndarray | None = None) -> tuple[bytes, bytes]:
+        data = np.frombuffer(data, np.uint8).copy()
+        content = detect(data)
+        lanes = self._lanes_for(len(data))
+        params = bytes([content.kind, *content.stride.to_bytes(3, "little"), content.pixel, lanes - 1])
+        if content.kind == EXECUTABLE:
+            call_filter(data, 1)
+        payload, _ = self._encode(data, content, lanes, progress)
+        return params, payload
+
+    def decode(self, params: bytes, payload, size: int, progress: np.ndarray | None = None) -> bytes:
+        if len(params) != _PARAMS:
+            raise CorruptError(f"a mix block has {_PARAMS} bytes of parameters, and this one has {len(params)}")
+        content = Content(params[0], int.from_bytes(params[1:4], "little"), params[4])
+        lanes = params[5] + 1
+        if content.kind >= len(KIND_NAMES) or content.stride > MAX_STRIDE or not 1 <= content.pixel <= MAX_PIXEL:
+            raise CorruptError("a mix block with impossible parameters")
+        if lanes > 1 and not self.experts or lanes > max(size, 1):
+            raise CorruptError("a mix block with more lanes than it can have")
+        data = self._decode(payload, content, lanes, size, progress)
+        if content.kind == EXECUTABLE:
+            call_filter(data, -1)
+        return data.tobytes()
+
+    def _lanes_for(self, size: int) -> int:
+        return max(1, min(self.lanes, size)) if self.experts else 1
+
+    def _start(self, content: Content, lanes: int, size: int):
+        edges = [size * l // lanes for l in range(lanes + 1)]
+        chosen: Plan = plan(self.level, content.kind, content.stride)
+        mix = build(chosen, size, content.stride, content.pixel, edges[:-1], len(self.experts))
+        return mix, np.array(edges[1:], np.int64)
+
+    def _encode(self, data: np.ndarray, content: Content, lanes: int, progress=None):
+        mix, ends = self._start(content, lanes, len(data))
+        output = _Output(len(data))
+        if not self._walk(mix, ends, data, output, False, progress):
+            return bytes(len(data) + 1), mix  # hopeless: longer than the data, so the block is stored
+        return output.finish(), mix
+
+    def _decode(self, payload, content: Content, lanes: int, size: int, progress=None) -> np.ndarray:
+        mix, ends = self._start(content, lanes, size)
+        data = np.zeros(size, np.uint8)
+        self._walk(mix, ends, data, _Input(payload), True, progress)
+        return data
+
+    def _walk(self, mix, ends, data, bits, decoding: bool, progress) -> bool:
+        if self.experts:
+            return _lock_step(self.experts, mix, ends, data, bits, decoding, progress)
+        for start in range(0, len(data), _CHUNK):
+            steps = min(_CHUNK, len(data) - start)
+            run(mix, data, ends, steps, decoding, bits.coder, bits.buffer, _NO_EXPERTS)
+            if not bits.drain():
+                return False
+            if progress is not None:
+                progress[0] = start + steps
+        return True
+
+
+def _lock_step(experts, mix, ends, data, bits, decoding, progress) -> bool:
+    """All lanes side by side, one byte of every ready lane a step, with the experts' answers between."""
+    starts = mix.lanes[:, at.L_START].astype(np.int64)
+    lanes = len(starts)
+    own = None if decoding else [data[s:e] for s, e in zip(starts, ends, strict=True)]
+    states = [e.start(lanes, own) for e in experts]
+    symbols = np.zeros(lanes, np.uint8)
+    while True:
+        positions = mix.lanes[:, at.L_POSITION].astype(np.int64)
+        active = positions < ends
+        if not active.any():
+            return True
+        for lane in np.flatnonzero(active):
+            for state in states:
+                _side_decisions(state, int(lane), bits, decoding)
+        ready = active.copy()
+        for state in states:
+            answer = state.ready(active)
+            if answer is not None:
+                ready &= answer
+        if not ready.any():
+            raise RuntimeError("experts that hold lanes for batches do not agree on any lane")
+        given = np.stack([s.distributions() for s in states], axis=1)[None]
+        given = np.ascontiguousarray(given, np.uint32)
+        run(mix, data, np.where(ready, ends, 0), 1, decoding, bits.coder, bits.buffer, given)
+        if not bits.drain():
+            return False
+        symbols[ready] = data[positions[ready]]
+        for state in states:
+            state.update(symbols, ready)
+        if progress is not None:
+            progress[0] = int((positions - starts).sum()) + int(ready.sum())
+
+
+def _side_decisions(state, lane: int, bits, decoding: bool) -> None:
+    while (p := state.side(lane)) is not None:
+        p22 = min(max(int(p), 1), (1 << SIDE_BITS) - 1) << (22 - SIDE_BITS)
+        if decoding:
+            bit = decode_bit(bits.coder, bits.buffer, p22)
+        else:
+            bit = state.choose(lane)
+            if not encode_bit(bits.coder, bits.buffer, bit, p22):
+                raise RuntimeError("an expert asks more side decisions a byte than the coder has room for")
+        state.decided(lane, bit)
+
+
+class _Output:
+    """The coder's end that writes: a small buffer, drained after every call of the kernel."""
+
+    def __init__(self, size: int):
+        self.coder = np.zeros(STATE_SIZE, np.uint64)
+        # A byte costs at most 8 × 22 bits: the buffer has room for what one chunk can cost.
+        self.buffer = np.zeros(min(size, _CHUNK) * 23 + 4096, np.uint8)
+        self._done = bytearray()
+        self._limit = size + 1024  # more than this and the block is stored anyway
+        start_encoder(self.coder, len(self.buffer))
+
+    def drain(self) -> bool:
+        """Take what was written. False once it is more than storing would need."""
+        count = int(self.coder[POSITION])
+        if count > len(self.buffer) // 24:
+            self._done += self.buffer[:count].tobytes()
+            self.coder[POSITION] = 0
+        return len(self._done) <= self._limit
+
+    def finish(self) -> bytes:
+        """All that was written. Trailing zeros go, as in coding/binary.py: the decoder reads zeros there."""
+        self._done += self.buffer[: finish_encoder(self.coder, self.buffer)].tobytes()
+        return bytes(self._done).rstrip(b"\0")
+
+
+class _Input:
+    """The coder's end that reads."""
+
+    def __init__(self, payload):
+        self.coder = np.zeros(STATE_SIZE, np.uint64)
+        self.buffer = np.frombuffer(bytes(payload) + b"\0", np.uint8).copy()
+        start_decoder(self.coder, self.buffer, len(payload))
+
+    def drain(self) -> bool:
+        """Nothing to take when reading."""
+        return True
+
+
+def _machine_code_on_disk() -> bool:
+    """Whether numba has kept the kernel's machine code from an earlier process."""
+    try:
+        return any(Path(run.stats.cache_path).glob("kernel.run-*.nbc"))
+    except (AttributeError, TypeError, OSError):  # no cache at all: a read-only place
+        return False

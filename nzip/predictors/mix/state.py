@@ -1,0 +1,121 @@
+"""A running mix's memory: allocated for a plan and a block's size, in the layout that kernel.py reads.
+
+Sizes follow from the plan and the block's length alone, so that encoder and decoder allocate alike; small
+blocks get small tables and start fast.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nzip.predictors.mix import registers as at
+from nzip.predictors.mix.contexts import SET_EXPERT, Plan
+from nzip.predictors.mix.kernel import APM1_ROWS, APM2_ROWS, FINAL_WIDTH, SET_SIZE, Mix
+from nzip.predictors.mix.tables import tables
+from nzip.predictors.mix.vector import LANES
+
+MIN_SLOT_BITS = 16
+
+
+def slot_bits(plan: Plan, size: int) -> int:
+    """log2 of the slot table's bytes: room for two slots a byte and context, at most what the plan allows."""
+    wanted = (max(size, 1) * len(plan.recipes) * 32 - 1).bit_length()
+    return min(plan.slot_bits, max(MIN_SLOT_BITS, wanted))
+
+
+def match_bits(size: int) -> int:
+    """log2 of the match tables' entries."""
+    return min(22, max(12, size.bit_length()))
+
+
+def input_width(plan: Plan, experts: int) -> int:
+    """Inputs of the first layer, padded to whole vectors."""
+    per_context = 2 + plan.direct + plan.runs
+    inputs = per_context * len(plan.recipes) + 2 * len(plan.matches) + 2 * experts + 1
+    return -(-inputs // LANES) * LANES
+
+
+def memory(plan: Plan, size: int, experts: int = 0) -> int:
+    """Bytes that :func:`build` allocates."""
+    slots = 1 << slot_bits(plan, size)
+    sets = len(plan.sets) + (experts > 0)
+    return (
+        slots * (1 + 2 * plan.direct)
+        + (slots // 8 if plan.runs else 0)
+        + (8 << match_bits(size))
+        + sets * SET_SIZE * input_width(plan, experts) * 2
+        + (APM1_ROWS + APM2_ROWS) * 64 * plan.apms
+        + (1 << 20)
+    )
+
+
+def build(plan: Plan, size: int, stride: int, pixel: int, lane_starts: list[int], experts: int = 0) -> Mix:
+    """Fresh state for a block of ``size`` bytes cut into lanes that start at ``lane_starts``."""
+    shared = tables()
+    contexts = len(plan.recipes)
+    sets = (*plan.sets, SET_EXPERT) if experts else plan.sets
+    width = input_width(plan, experts)
+    slots = 1 << slot_bits(plan, size)
+
+    setting = np.zeros(at.SETTINGS, np.int64)
+    setting[at.S_CONTEXTS] = contexts
+    setting[at.S_WIDTH] = width
+    setting[at.S_SETS] = len(sets)
+    setting[at.S_MATCHES] = len(plan.matches)
+    setting[at.S_EXPERTS] = experts
+    setting[at.S_STATE_LIMIT] = plan.state_limit
+    setting[at.S_RATE] = plan.rate
+    setting[at.S_RATE_MIN] = plan.rate_min
+    setting[at.S_RATE_DECAY] = 7
+    setting[at.S_FINAL_RATE] = plan.final_rate
+    setting[at.S_APM_RATE] = plan.apm_rate
+    setting[at.S_HIT_FROM], setting[at.S_HIT_TO] = plan.hits
+    for m, minimum in enumerate(plan.matches):
+        setting[at.S_MATCH_MIN0 + m] = minimum
+    setting[at.S_MATCH_BITS] = match_bits(size)
+    setting[at.S_STRIDE] = stride
+    setting[at.S_PIXEL] = pixel
+    setting[at.S_APMS] = plan.apms
+    used = {register for recipe in plan.recipes for register, _ in recipe}
+    setting[at.S_LONG] = bool(used & {at.R_LONG1, at.R_LONG2})
+    setting[at.S_DIRECT] = plan.direct
+    setting[at.S_RUNS] = plan.runs
+
+    recipes = np.full((contexts, 6), at.R_NONE, np.uint64)
+    for i, recipe in enumerate(plan.recipes):
+        for k, pair in enumerate(recipe):
+            recipes[i, 2 * k : 2 * k + 2] = pair
+
+    weights = np.zeros((len(sets) * SET_SIZE, width), np.int16)
+    weights[:, : 2 * contexts : 2] = int(16384 * 2.1 / (contexts + 2))
+    first_match = (2 + plan.direct + plan.runs) * contexts
+    others = len(plan.matches) + experts
+    weights[:, first_match : first_match + 2 * others : 2] = int(16384 * 0.15)
+    lanes = np.zeros((len(lane_starts), at.LANE_STATE), np.uint64)
+    lanes[:, at.L_RATE] = plan.rate
+    for place in (at.L_START, at.L_POSITION, at.L_LINE_START, at.L_LINE_BEFORE):
+        lanes[:, place] = lane_starts
+    return Mix(
+        setting=setting,
+        recipes=recipes,
+        set_kinds=np.array(sets, np.int64),
+        slots=np.zeros(slots, np.uint8),
+        direct=np.full(slots if plan.direct else 16, 1 << 15, np.uint16),
+        runs=np.zeros(slots // 16 if plan.runs else 1, np.uint16),
+        state_map=np.tile(shared.state_start, contexts),
+        match_map=np.tile(shared.match_start, 2),
+        run_map=np.concatenate([np.zeros(1, np.uint32), np.tile(shared.run_start, contexts)]),
+        weights=weights.reshape(-1),
+        final_weights=np.full(512 * FINAL_WIDTH, 16384 // len(sets), np.int16),
+        apm=np.tile(shared.apm_row, APM1_ROWS + APM2_ROWS if plan.apms else 16),
+        match_table=np.zeros((2, 1 << match_bits(size)), np.uint32),
+        history1=np.zeros(256, np.uint32),
+        history2=np.zeros(65536, np.uint32),
+        next_state=shared.next_state,
+        stretch=shared.stretch,
+        squash=shared.squash,
+        reciprocal=shared.reciprocal,
+        lanes=lanes,
+        inputs=np.zeros(width, np.int16),
+        outputs=np.zeros(FINAL_WIDTH, np.int16),
+    )
