@@ -97,7 +97,7 @@ def run_command(files, suites, levels, predictors, peers, repeat, baseline, out,
         raise click.UsageError("nothing to measure: no level and no installed peer")
     for label, reason in missing.items():
         progress.print(f"skipped: {label} ({reason})", highlight=False, markup=False)
-    command = " ".join(["python -m bench", *sys.argv[1:]])
+    command = _command_line(suites, files, levels, predictors, peers, repeat)
     with progress.status("") as status:
         try:
             found = run(contenders, inputs, repeat, missing, command, baseline, status.update)
@@ -116,6 +116,20 @@ def run_command(files, suites, levels, predictors, peers, repeat, baseline, out,
     progress.print(f"written: {out}", highlight=False, markup=False)
     if failures:
         sys.exit(1)
+
+
+def _command_line(suites, files, levels, predictors, peers, repeat) -> str:
+    """The command that would make these results again; of paths only the names."""
+    words = ["python -m bench run"]
+    words += [f"--suite {suite}" for suite in suites]
+    if levels is not None:
+        words.append(f"--levels {','.join(map(str, levels))}")
+    words += [f"--predictor {spelling}" for spelling in predictors]
+    if peers != list(PEERS):
+        words.append(f"--peers {','.join(peers) or 'none'}")
+    if repeat > 1:
+        words.append(f"--repeat {repeat}")
+    return " ".join([*words, *(Path(file).name for file in files)])
 
 
 def _load(path: Path) -> dict:

@@ -121,7 +121,6 @@ def zipf(alphabet: int, exponent: float, peak: float = 0.0) -> np.ndarray:
 # What a language model gives: near-certain, confident, hesitant and open positions.
 SHAPES = (("p(max) 0.999", 1.5, 0.999), ("p(max) 0.99", 1.5, 0.99), ("p(max) 0.9", 1.3, 0.9),
           ("p(max) 0.5", 1.2, 0.5), ("Zipf 1.1, no peak", 1.1, 0.0), ("Zipf 0.7, hot", 0.7, 0.0))
-# How often they come: about 1.1 nats a token together, as measured of small models on prose.
 TOTALS = (16, 18, 20, 24, 28, 32)
 
 

@@ -2,17 +2,23 @@
 
 A process of its own, started with ``python -I -S`` and importing next to nothing, because Linux counts the
 parent's memory at the fork into the child's ``ru_maxrss``: what starts a 2 MB gzip must be small itself.
-Peaks below this launcher's own size (about 9 MB) are read from VmHWM while the command runs instead, so they
+Peaks below this launcher's own size (about 10 MB) are read from VmHWM while the command runs instead, so they
 may miss what it took in its last few milliseconds. IN and OUT redirect standard input and output; ``-`` is
 /dev/null. REPORT gets one line: status, cpu seconds, wall seconds, peak bytes.
 
-Concession: on systems without /proc small peaks read as the launcher's size.
+Concession: a command that is small and over in a moment, or small on a system without /proc, has peak 0:
+unknown, but less than the launcher.
 """
 
 import os
 import signal
 import sys
 import time
+
+# Where /proc cannot tell: what an interpreter that has imported nothing takes, bytes.
+OWN_SIZE = 10_000_000
+# A command shorter than this may have ended before its size could be read, seconds.
+MOMENT = 0.05
 
 
 def own_peak() -> int:
@@ -54,8 +60,8 @@ def main(report: str, source: str, target: str, *command: str) -> None:
             time.sleep(0.002)
         pause = min(pause * 1.5, 0.1)
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    if seen and peak <= own_peak() * 1.05:
-        peak = seen
+    if peak <= max(own_peak(), OWN_SIZE) * 1.05:
+        peak = seen if wall > MOMENT else 0
     with open(report, "w") as out:
         out.write(f"{os.waitstatus_to_exitcode(status)} {usage.ru_utime + usage.ru_stime} {wall} {peak}")
 

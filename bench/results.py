@@ -7,7 +7,8 @@
     files        name, bytes, sha256
     runs         file, contender, repeat, bytes, verified, error, compress {...}, decompress {...}
 
-A direction holds cpu, wall (seconds of the coding alone), peak (bytes, the whole process), and for nzip also
+A direction holds cpu, wall (seconds of the coding alone), peak (bytes, the whole process; 0 for unknown but
+under 10 MB), and for nzip also
 startup_cpu, fixed_cpu (in cpu already), process_cpu (everything), idle (bytes). All in SI units.
 """
 
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FORMAT = 1
+DIRECTIONS = ("compress", "decompress")
 
 
 class ResultsError(Exception):
@@ -124,7 +126,7 @@ def summaries(results: dict, baseline: str = "zpaq") -> tuple[list[Summary], lis
             good[contender["key"]] = (contender, runs)
     base_sizes = _sizes(good[baseline][1]) if baseline in good else None
     base_fixed = good[baseline][0]["fixed_bytes"] if baseline in good else 0
-    rows = [_summary(contender, runs, total, base_sizes, base_fixed) for contender, runs in good.values()]
+    rows = [_summary(contender, runs, total, baseline, base_sizes, base_fixed) for contender, runs in good.values()]
     return sorted(rows, key=lambda row: -row.bytes), failures
 
 
@@ -132,19 +134,29 @@ def _sizes(runs: list[dict]) -> dict[str, int]:
     return {run["file"]: run["bytes"] for run in runs}
 
 
-def _summary(contender: dict, runs: list[dict], total: int, base: dict | None, base_fixed: int) -> Summary:
+def _summary(
+    contender: dict, runs: list[dict], total: int, baseline: str, base: dict | None, base_fixed: int
+) -> Summary:
     sizes = _sizes(runs)
     size = sum(sizes.values())
 
-    def medians(direction: str, field: str) -> list[float]:
+    def medians(direction: str, figure) -> list[float]:
         """One figure a file: the median over repeats."""
         by_file: dict[str, list[float]] = {}
         for run in runs:
-            by_file.setdefault(run["file"], []).append(run[direction][field])
+            by_file.setdefault(run["file"], []).append(figure(run[direction]))
         return [statistics.median(values) for values in by_file.values()]
 
-    def speed(direction: str, field: str) -> float:
-        return total / 1000 / max(sum(medians(direction, field)), 1e-9)
+    def work(told: dict) -> float:
+        """CPU seconds that grow with the file. (On a file of a few bytes noise may exceed them.)"""
+        fixed = told.get("fixed_cpu", 0)
+        return told["cpu"] - fixed if told["cpu"] > fixed else told["cpu"]
+
+    def speed(direction: str, figure) -> float:
+        return total / 1000 / max(sum(medians(direction, figure)), 1e-9)
+
+    def wall(told: dict) -> float:
+        return told["wall"]
 
     def peak(direction: str) -> int:
         return max(run[direction]["peak"] for run in runs)
@@ -152,19 +164,20 @@ def _summary(contender: dict, runs: list[dict], total: int, base: dict | None, b
     is_nzip = contender["kind"] == "nzip"
     return Summary(
         contender["key"], contender["label"], contender["kind"], size, 8 * size / total if total else math.nan,
-        _geometric(sizes, base, 0), _geometric(sizes, base, base_fixed),
-        speed("compress", "cpu"), speed("decompress", "cpu"), speed("compress", "wall"), speed("decompress", "wall"),
+        _geometric(sizes, 0, base, 0), _geometric(sizes, base_fixed if contender["key"] == baseline else 0, base, base_fixed),
+        speed("compress", work), speed("decompress", work), speed("compress", wall), speed("decompress", wall),
         peak("compress"), peak("decompress"),
-        statistics.median(medians("compress", "startup_cpu")) if is_nzip else None,
-        tuple(statistics.median(medians(d, "fixed_cpu")) for d in ("compress", "decompress")) if is_nzip else None,
+        statistics.median(medians("compress", lambda told: told["startup_cpu"])) if is_nzip else None,
+        tuple(statistics.median(medians(d, lambda told: told["fixed_cpu"])) for d in DIRECTIONS) if is_nzip else None,
         min(run["compress"]["idle"] for run in runs) if is_nzip else None,
         sizes,
     )
 
 
-def _geometric(sizes: dict[str, int], base: dict[str, int] | None, fixed: int) -> float | None:
-    """Mean ratio over the files whose baseline exceeds its own fixed cost; None where there is none."""
+def _geometric(sizes: dict[str, int], own_fixed: int, base: dict[str, int] | None, fixed: int) -> float | None:
+    """Mean ratio over the files that exceed the fixed costs; None where there is none."""
     if base is None:
         return None
-    logs = [math.log(size / (base[name] - fixed)) for name, size in sizes.items() if base[name] > fixed and size]
+    logs = [math.log((size - own_fixed) / (base[name] - fixed)) for name, size in sizes.items()
+            if base[name] > fixed and size > own_fixed]
     return math.exp(statistics.fmean(logs)) if logs else None

@@ -1,9 +1,10 @@
 """Results as tables: with rich on a terminal, or as Markdown for a README.
 
-bpb: compressed bits a byte, over all bytes. ratio: geometric mean over the files of size / the baseline's; the
-column "less fixed" has the baseline's archive of one byte subtracted from its sizes first (zpaq's is about
-1 KB). KB/s: of 1000 bytes, per CPU-second, all files together; nzip's without start-up and fixed costs, which
-stand under the table. MB: peak memory of the whole process, the larger of any file's.
+bpb: compressed bits a byte, over all bytes. "to X": geometric mean over the files of size / X's; in "X less N B"
+the N bytes that X takes for an archive of one byte are subtracted from its sizes first (zpaq: about 1 KB).
+KB/s: of 1000 bytes, per CPU-second, all files together, compressing (C) and decompressing (D); nzip's without
+start-up and fixed costs, which stand under the table. MB: peak memory of the whole process, the largest over
+the files.
 """
 
 from __future__ import annotations
@@ -17,7 +18,12 @@ from bench.run import system_line
 
 def _number(value: float) -> str:
     """Three significant digits."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
+
+
+def _megabytes(peak: int) -> str:
+    """Peak memory; 0 stands for what was too small and short to see."""
+    return _number(peak / 1e6) if peak else "< 10"
 
 
 def _columns(results: dict, baseline: str) -> tuple[list[str], list[list[str]], list[Summary], list[str]]:
@@ -25,15 +31,16 @@ def _columns(results: dict, baseline: str) -> tuple[list[str], list[list[str]], 
     label = next((row.label for row in rows if row.key == baseline), None)
     head = ["", "bytes", "bpb"]
     if label:
-        head += [f"ratio to {label}", "less fixed"]
-    head += ["KB/s in", "KB/s out", "MB in", "MB out"]
+        fixed = next(c["fixed_bytes"] for c in results["contenders"] if c["key"] == baseline)
+        head += [f"to {label}", f"to it less {fixed:,} B"]
+    head += ["KB/s C", "KB/s D", "MB C", "MB D"]
     body = []
     for row in rows:
         line = [row.label, f"{row.bytes:,}", f"{row.bits_per_byte:.3f}"]
         if label:
             line += ["–" if value is None else f"{value:.3f}" for value in (row.ratio, row.ratio_less_fixed)]
         line += [_number(row.compress_speed), _number(row.decompress_speed),
-                 _number(row.compress_peak / 1e6), _number(row.decompress_peak / 1e6)]
+                 _megabytes(row.compress_peak), _megabytes(row.decompress_peak)]
         body.append(line)
     return head, body, rows, failures
 
@@ -43,8 +50,8 @@ def _notes(results: dict, rows: list[Summary], failures: list[str]) -> list[str]
     for row in rows:
         if row.fixed_cpu is not None:
             notes.append(
-                f"{row.label}: start-up {row.startup_cpu:.2f} CPU s a process, and {row.fixed_cpu[0]:.3f} in, "
-                f"{row.fixed_cpu[1]:.3f} out a file (tables, priming), not in KB/s; {row.idle / 1e6:.0f} MB of its "
+                f"{row.label}: start-up {row.startup_cpu:.2f} CPU s a process, and {row.fixed_cpu[0]:.3f} C, "
+                f"{row.fixed_cpu[1]:.3f} D a file (tables, priming), not in KB/s; {row.idle / 1e6:.0f} MB of its "
                 f"memory are Python and numba"
             )
     for contender in results["contenders"]:
