@@ -1,0 +1,340 @@
+"""Learning a BPE vocabulary from files or documents, with a pluggable objective: :func:`train`.
+
+``frequency`` is Hugging Face's ``BpeTrainer`` merge for merge; the compression-aware objectives choose among the
+most frequent pairs. Any number of workers gives the same result; merges are nested, so one run holds every
+smaller vocabulary (``codec.truncated``); a checkpoint resumes, a vocabulary extends, tokens seed, merges are vetoed.
+
+Concession: seeds and vetoed runs make one Python call a merge; a resumed run replays its merges first.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tokenizers_lab.codecs.bpe import BpeCodec
+from tokenizers_lab.errors import LabError
+from tokenizers_lab.pretokenize import PreTokenizer
+from tokenizers_lab.training import checkpoint as checkpoints
+from tokenizers_lab.training.compression_aware import choose
+from tokenizers_lab.training.counts import CorpusCounts, CountTable, count_corpus, read_blocks
+from tokenizers_lab.training.engine import Engine
+from tokenizers_lab.training.objectives import objective as make_objective
+from tokenizers_lab.training.stream import Stream
+
+_CHECKPOINT_SECONDS = 60.0
+_STEP = 256
+
+
+@dataclass
+class Training:
+    """What a run gave: the codec, what it was counted on, and per-merge costs for compression-aware objectives."""
+
+    codec: BpeCodec
+    bytes: int
+    documents: int
+    distinct: int
+    dropped: int
+    costs: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    exhausted: bool = False
+
+
+def train(files=None, vocab_size: int = 8192, objective: str = "frequency", **options) -> BpeCodec:
+    """The vocabulary of a run; see :func:`train_full` for all options and for what the run tells beside it."""
+    return train_full(files, vocab_size, objective, **options).codec
+
+
+def train_full(files=None, vocab_size: int = 8192, objective: str = "frequency", *, documents=None, pre: str = "gpt2",
+               special=(), min_frequency: int = 0, max_token_length: int = 0, workers: int = 0,
+               max_memory: int = 1 << 30, candidates: int = 32, level: int | None = None, serialisation: str = "u16",
+               order: int = 1, validation=None, stream_bytes: int = 256 << 10, extend=None, seed=(), veto=(),
+               veto_pattern: str | None = None, checkpoint=None, progress=None) -> Training:
+    """Train on ``files`` (paths; ``.xz`` and ``.gz`` are unpacked) or on ``documents`` (bytes or str).
+
+    ``vocab_size`` counts special tokens and the 256 bytes. ``special``: names that get ids 0.. and no bytes.
+    ``max_token_length`` in bytes, 0 for none (Hugging Face's meaning: pairs that would reach it are not counted).
+    ``workers``: threads, 0 for all cores. ``max_memory``: bytes of the table of distinct pre-tokens before the rarest
+    are dropped. ``candidates``, ``level``, ``serialisation``, ``order``: of the compression-aware objectives;
+    ``validation``: text (bytes) or a path for their stream, else ``stream_bytes`` sampled from the corpus.
+    ``extend``: a BpeCodec or path whose merges come first. ``seed``: tokens (bytes) made next. ``veto``: tokens
+    (bytes) never made; ``veto_pattern``: a regular expression over token bytes, the same. ``checkpoint``: a path
+    kept during the run and on Ctrl-C; if it exists, the run resumes from it; removed at the end.
+    ``progress(stage, done, total)`` with stages ``count`` (bytes) and ``merge`` (tokens).
+
+    Raises :class:`LabError` for settings out of range and files that cannot be read.
+    """
+    started = time.perf_counter()
+    special = list(special)
+    judge = make_objective(objective, level, serialisation, order)
+    if vocab_size < 256 + len(special):
+        raise LabError(f"vocabulary size {vocab_size} is too small: 256 bytes and {len(special)} special tokens stand in it")
+    if candidates < 1 or workers < 0:
+        raise LabError("candidates must be at least 1, workers at least 0 (all cores)")
+    pretokenizer = PreTokenizer(pre)
+    workers = workers or _cores()
+    seed = [bytes(t) for t in seed]
+    forbidden = {bytes(t) for t in veto}
+    try:
+        pattern = re.compile(veto_pattern.encode()) if veto_pattern else None
+    except re.error as error:
+        raise LabError(f"veto pattern {veto_pattern!r}: {error}") from None
+    parent = _parent(extend, special, pretokenizer)
+    paths = [Path(p) for p in files or ()]
+    for path in paths:
+        if not path.is_file():
+            raise LabError(f"{path}: no such file")
+    if bool(paths) == (documents is not None):
+        raise LabError("give files or documents to train on (not both)")
+    settings = dict(objective=objective, pre=pre, special=special, min_frequency=min_frequency, level=judge.level,
+                    max_token_length=max_token_length, candidates=candidates, serialisation=serialisation, order=order,
+                    stream_bytes=stream_bytes, max_memory=max_memory, files=[[p.name, p.stat().st_size] for p in paths],
+                    extend=parent.fingerprint() if parent else None, seed=[t.hex() for t in seed],
+                    veto=sorted(t.hex() for t in forbidden), veto_pattern=veto_pattern)
+    state = _Run(settings, checkpoint, CorpusCounts(CountTable()), _Sampler(stream_bytes if judge.name != "frequency" else 0))
+    resumed = np.zeros((0, 3), np.int32)
+    if checkpoint and Path(checkpoint).exists():
+        state.counts, state.files_done, resumed, text = checkpoints.load(checkpoint, settings)
+        state.sampler.restore(text)
+    try:
+        state.count(paths, documents, pretokenizer, workers, max_memory, progress)
+        engine = Engine(state.counts.table, len(special), max_token_length, min_frequency)
+        state.engine = engine
+        stream = None
+        if judge.name != "frequency":
+            stream = Stream.of(_validation(validation, state.sampler), pretokenizer, len(special))
+        result = Training(None, state.counts.bytes, state.counts.documents, len(state.counts.table), state.counts.dropped)  # type: ignore[arg-type]
+        stream = _first_merges(engine, parent, seed, stream, vocab_size)
+
+        def vetoed(a, b):
+            token = engine.token(a) + engine.token(b)
+            return token in forbidden or bool(pattern and pattern.search(token))
+
+        if stream is None:
+            _by_frequency(engine, vocab_size, vetoed if forbidden or pattern else None, state, progress, result, resumed)
+        else:
+            _by_compression(engine, vocab_size, judge, candidates, stream, workers, vetoed, state, progress, result, resumed)
+    except KeyboardInterrupt:
+        state.save(True)
+        raise
+    if checkpoint:
+        Path(checkpoint).unlink(missing_ok=True)
+    result.codec = to_codec(engine, pretokenizer, special)
+    result.seconds = time.perf_counter() - started
+    return result
+
+
+class _Run:
+    """What a checkpoint keeps, and when it was last kept."""
+
+    def __init__(self, settings, path, counts, sampler):
+        self.settings, self.path, self.counts, self.sampler = settings, path, counts, sampler
+        self.files_done, self.engine, self.saved, self.base = 0, None, time.monotonic(), 0
+
+    def save(self, now: bool = False) -> None:
+        if self.path and (now or time.monotonic() - self.saved > _CHECKPOINT_SECONDS):
+            merges = self.engine.merges()[self.base:] if self.engine else np.zeros((0, 3), np.int32)
+            checkpoints.save(self.path, self.settings, self.counts, self.files_done, merges, self.sampler.text())
+            self.saved = time.monotonic()
+
+    def count(self, paths, documents, pre, workers, max_memory, progress):
+        if documents is not None:
+            if not self.files_done:
+                self.counts = count_corpus((self.sampler.blocks(_bytes(d)) for d in documents), pre, workers, max_memory,
+                                           progress and (lambda n: progress("count", n, None)))
+                self.files_done = 1
+            return
+        total = sum(p.stat().st_size for p in paths)
+        for path in paths[self.files_done:]:
+            shown = self.counts.bytes
+
+            def step(n, shown=[shown]):
+                shown[0] += n
+                progress("count", shown[0], max(total, shown[0]))
+
+            before = self.sampler.snapshot()
+            try:
+                fresh = count_corpus([self.sampler.blocks(read_blocks(path))], pre, workers, max_memory, progress and step)
+            except OSError as error:
+                raise LabError(f"{path}: {error.strerror or error}") from None
+            except EOFError:
+                raise LabError(f"{path}: the compressed file ends too early") from None
+            except KeyboardInterrupt:
+                self.sampler.restore(before)  # the checkpoint holds whole files only
+                raise
+            self.counts.table.merge(fresh.table)
+            self.counts.bytes += fresh.bytes
+            self.counts.documents += 1
+            self.counts.dropped += fresh.dropped
+            while self.counts.table.nbytes > max_memory and len(self.counts.table) > 1024:
+                self.counts.threshold += 1
+                smaller = self.counts.table.dropping(self.counts.threshold + 1)
+                self.counts.dropped += int(self.counts.table.counts.sum() - smaller.counts.sum())
+                self.counts.table = smaller
+            self.files_done += 1
+            self.save()
+
+
+class _Sampler:
+    """Even samples of a stream of unknown length in bounded memory: every s-th piece of 4 KB; s doubles when full."""
+
+    PIECE = 4096
+
+    def __init__(self, size: int):
+        self.size, self.stride, self.seen, self.pieces = size, 1, 0, []
+
+    def blocks(self, blocks):
+        for block in blocks:
+            if self.size:
+                self._take(bytes(block))
+            yield block
+
+    def _take(self, block: bytes) -> None:
+        for at in range(0, len(block), self.PIECE):
+            if self.seen % self.stride == 0:
+                self.pieces.append(block[at:at + self.PIECE])
+                if len(self.pieces) * self.PIECE > 2 * self.size:
+                    self.pieces = self.pieces[::2]
+                    self.stride *= 2
+            self.seen += 1
+
+    def snapshot(self) -> bytes:
+        import json
+
+        head = json.dumps([self.stride, self.seen, [len(p) for p in self.pieces]]).encode()
+        return len(head).to_bytes(4, "little") + head + b"".join(self.pieces)
+
+    text = snapshot
+
+    def restore(self, kept: bytes) -> None:
+        import json
+
+        size = int.from_bytes(kept[:4], "little")
+        self.stride, self.seen, lengths = json.loads(kept[4:4 + size])
+        ends = np.cumsum([4 + size, *lengths]).tolist()
+        self.pieces = [kept[a:b] for a, b in zip(ends, ends[1:])]
+
+    def joined(self) -> bytes:
+        """About ``size`` bytes of the pieces, evenly spaced."""
+        wanted = max(1, -(-self.size // self.PIECE))
+        if wanted >= len(self.pieces):
+            return b"".join(self.pieces)
+        return b"".join(self.pieces[i * len(self.pieces) // wanted] for i in range(wanted))
+
+
+def _bytes(document):
+    return [document.encode("utf-8") if isinstance(document, str) else document]
+
+
+def _validation(given, sampler: _Sampler) -> bytes:
+    if given is None:
+        text = sampler.joined()
+    elif isinstance(given, (str, Path)):
+        if not Path(given).is_file():
+            raise LabError(f"{given}: no such file for the validation stream")
+        text = b"".join(read_blocks(given))
+    else:
+        text = bytes(given)
+    if not text:
+        raise LabError("the validation stream is empty")
+    return text
+
+
+def _parent(extend, special, pre) -> BpeCodec | None:
+    if extend is None:
+        return None
+    from tokenizers_lab.registry import load
+
+    parent = load(extend)
+    if not isinstance(parent, BpeCodec):
+        raise LabError(f"{extend}: only a byte-level BPE tokenizer.json can be extended")
+    if list(parent.special) != special or parent.pre.name != pre.name:
+        raise LabError(f"{extend}: was trained with special tokens {list(parent.special)} and pre-tokenizer "
+                       f"{parent.pre.name}; extend it with the same")
+    return parent
+
+
+def _first_merges(engine: Engine, parent, seed, stream, vocab_size):
+    """Apply the merges of ``parent``, then those that spell the seeds; returns the stream merged alike."""
+    def merge(a, b):
+        nonlocal stream
+        new = engine.apply(a, b)
+        if stream is not None:
+            stream = stream.merged(a, b, new)
+        return new
+
+    if parent is not None:
+        for a, b, new in parent.merges.tolist():
+            if merge(a, b) != new:
+                raise LabError("the vocabulary to extend numbers its tokens in another order than training would")
+    for token in seed:
+        ids = to_codec(engine, PreTokenizer("none"), [str(i) for i in range(engine.special)]).encode(token).tolist()
+        while len(ids) > 1:
+            ids[:2] = [merge(ids[0], ids[1])]
+    if engine.tokens > vocab_size:
+        raise LabError(f"the extended vocabulary and the seeds need {engine.tokens} tokens, more than {vocab_size}")
+    return stream
+
+
+def _by_frequency(engine, vocab_size, vetoed, state, progress, result, resumed):
+    state.base = engine.merged
+    more = True
+    if vetoed is None and len(resumed):
+        more = engine.run(vocab_size, len(resumed))
+        if not np.array_equal(engine.merges()[state.base:], resumed):
+            raise LabError(f"{state.path}: its merges are not those of this corpus; remove the checkpoint")
+    while more and engine.tokens < vocab_size:
+        if vetoed is None:
+            more = engine.run(vocab_size, _STEP)
+        else:
+            found = engine.top(1)
+            more = bool(found)
+            if found and vetoed(*found[0][:2]):
+                engine.drop_best()
+            elif found:
+                engine.apply(*found[0][:2])
+        if progress:
+            progress("merge", engine.tokens, vocab_size)
+        state.save()
+    result.exhausted = not more
+
+
+def _by_compression(engine, vocab_size, judge, candidates, stream, workers, vetoed, state, progress, result, resumed):
+    state.base = engine.merged
+    for a, b, _ in resumed.tolist():
+        stream = stream.merged(a, b, engine.apply(a, b))
+    with ThreadPoolExecutor(workers) as pool:
+        while engine.tokens < vocab_size:
+            chosen = choose(engine, stream, judge, candidates, pool, vetoed)
+            if chosen is None:
+                result.exhausted = True
+                break
+            a, b, cost = chosen
+            stream = stream.merged(a, b, engine.apply(a, b))
+            result.costs.append(cost)
+            if progress:
+                progress("merge", engine.tokens, vocab_size)
+            state.save()
+
+
+def to_codec(engine: Engine, pre: PreTokenizer, special) -> BpeCodec:
+    """The codec of an engine's merges. A pair merged twice keeps its last rank, as in Hugging Face's trainer."""
+    merges: dict[tuple[int, int], int] = {}
+    for a, b, new in engine.merges().tolist():
+        merges.pop((a, b), None)
+        merges[a, b] = new
+    names = {name: i for i, name in enumerate(special)}
+    if len(names) != len(special):
+        raise LabError("a special token is named twice")
+    return BpeCodec([engine.token(i) for i in range(engine.tokens)], [(a, b, n) for (a, b), n in merges.items()], pre, names)
+
+
+def _cores() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
