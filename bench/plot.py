@@ -49,43 +49,59 @@ def draw(results: dict, path: Path, baseline: str = "zpaq") -> None:
     for side in ("left", "bottom"):
         axes.spines[side].set_color("#94a3b8")
     axes.tick_params(colors=INK, length=0)
-    axes.set_xlabel("KB per CPU-second (1 KB = 1000 bytes)   •  compress    ○  decompress", color=INK)
+    axes.set_xlabel("KB per CPU-second (1 KB = 1000 bytes)   ●  compress    ○  decompress", color=INK)
     axes.set_ylabel("compressed bits per byte", color=INK)
     files = results["files"]
     names = ", ".join(file["name"] for file in files[:4]) + (f" and {len(files) - 4} more" if len(files) > 4 else "")
     axes.set_title(f"Size against speed: {names}", color=INK, loc="left", fontsize=11)
     figure.tight_layout()
-    _label(axes, figure, rows)
+    _label(axes, figure, rows, levels)
     figure.savefig(path)
     pyplot.close(figure)
 
 
-def _label(axes, figure, rows: list[Summary]) -> None:
-    """Write each name beside its dot, at the first of eight places where it covers no dot, line or other name."""
+def _label(axes, figure, rows: list[Summary], levels: list[Summary]) -> None:
+    """Write each name beside its dot, at the place where it covers the fewest dots, lines and other names."""
     renderer = figure.canvas.get_renderer()
-    taken, segments = [], []
-    for row in rows:
-        (x0, y), (x1, _) = (axes.transData.transform((speed, row.bits_per_byte))
-                            for speed in (row.compress_speed, row.decompress_speed))
-        segments.append((min(x0, x1), max(x0, x1), y))
+
+    def point(speed: float, row: Summary) -> tuple[float, float]:
+        return tuple(axes.transData.transform((speed, row.bits_per_byte)))
+
+    lines = [(point(row.compress_speed, row), point(row.decompress_speed, row)) for row in rows]
+    lines += [(point(a.compress_speed, a), point(b.compress_speed, b)) for a, b in zip(levels, levels[1:], strict=False)]
     frame = axes.get_window_extent(renderer)
-    places = [(-8, 0, "right", "center"), (0, 8, "center", "bottom"), (0, -8, "center", "top"), (8, 8, "left", "bottom"),
-              (8, -8, "left", "top"), (-8, 8, "right", "bottom"), (-8, -8, "right", "top"), (10, 0, "left", "center")]
+    places = [(-8, 0, "right", "center"), (0, -8, "center", "top"), (0, 8, "center", "bottom"), (8, -6, "left", "top"),
+              (8, 6, "left", "bottom"), (-8, 6, "right", "bottom"), (-8, -6, "right", "top"), (10, 0, "left", "center")]
+    taken: list = []
     for row in rows:
-        best = None
+        ours = row.kind == "nzip"
+        tries = []
+        ends = (row.compress_speed, row.decompress_speed)
+        near = ends if max(ends) < 1.2 * min(ends) else ends[:1]  # a ring beside its dot is in the way too
+        anchors = {"right": min(near), "left": max(near), "center": row.compress_speed}
         for dx, dy, ha, va in places:
             text = axes.annotate(
-                row.label, (row.compress_speed, row.bits_per_byte), xytext=(dx, dy), textcoords="offset points",
-                ha=ha, va=va, fontsize=8.5, color=NZIP if row.kind == "nzip" else INK, zorder=5,
-                fontweight="bold" if row.kind == "nzip" else "normal")
-            box = text.get_window_extent(renderer).padded(2)
-            faults = sum(box.overlaps(other) for other in taken)
-            faults += sum(low - 8 < box.x1 and high + 8 > box.x0 and box.y0 - 6 < y < box.y1 + 6 for low, high, y in segments)
-            faults += 10 * (box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1)
-            if best is None or faults < best[0]:
-                if best:
-                    best[1].remove()
-                best = (faults, text, box)
-            else:
-                text.remove()
-        taken.append(best[2])
+                row.label, (anchors[ha], row.bits_per_byte), xytext=(dx, dy), textcoords="offset points",
+                ha=ha, va=va, fontsize=8.5, color=NZIP if ours else INK, zorder=5, fontweight="bold" if ours else "normal")
+            box = text.get_window_extent(renderer)
+            faults = sum(box.padded(2).overlaps(other) for other in taken) + sum(_crosses(box.padded(3), *ends) for ends in lines)
+            outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
+            tries.append((faults + 10 * outside, len(tries), text, box))
+        best = min(tries)
+        for attempt in tries:
+            if attempt is not best:
+                attempt[2].remove()
+        taken.append(best[3])
+
+
+def _crosses(box, start: tuple[float, float], end: tuple[float, float]) -> bool:
+    """Does the segment touch the box? (Liang and Barsky's clipping.)"""
+    low, high = 0.0, 1.0
+    for a, b, least, most in ((start[0], end[0], box.x0, box.x1), (start[1], end[1], box.y0, box.y1)):
+        if a == b:
+            if not least <= a <= most:
+                return False
+            continue
+        near, far = sorted(((least - a) / (b - a), (most - a) / (b - a)))
+        low, high = max(low, near), min(high, far)
+    return low <= high

@@ -166,6 +166,16 @@ def test_without_the_baseline_there_are_no_ratios(tmp_path):
         plot.draw(found, tmp_path / "q.png")
 
 
+def test_segments_and_boxes():
+    from matplotlib.transforms import Bbox
+
+    box = Bbox([[0, 0], [10, 5]])
+    for start, end in (((-5, 2), (20, 2)), ((5, -5), (5, 1)), ((-2, -2), (2, 2)), ((3, 3), (4, 4)), ((12, 0), (0, 12 / 2.5))):
+        assert plot._crosses(box, start, end)
+    for start, end in (((-5, 6), (20, 6)), ((11, 0), (11, 5)), ((-3, 3), (3, 9)), ((-5, 2), (-1, 2))):
+        assert not plot._crosses(box, start, end)
+
+
 @pytest.mark.parametrize("content,words", [(None, "No such file"), (b"{", "no JSON"), (b"{}", "not a result"), (b"[]", "not a result")])
 def test_bad_result_files_get_one_line(tmp_path, content, words):
     path = tmp_path / "r.json"
