@@ -188,6 +188,12 @@ def show(found: dict, console: Console) -> None:
         table.add_row(f"{line['alphabet']:,}", line["shape"], f"{line['entropy']:.3f}",
                       *(f"{cost:.4f}" if cost > 5e-5 else f"{max(cost, 0):.0e}" for cost in costs))
     console.print(table)
+    large = [line for line in found["totals"] if line["alphabet"] == 49152]
+    for bits in (16, 24, 28):
+        costs = [line["excess"][str(bits)] for line in large]
+        shares = [cost / line["entropy"] for cost, line in zip(costs, large, strict=True)]
+        console.print(f"49,152 symbols at 2^{bits}: {49152 / 2**bits:.4%} of the total goes to shares of 1; up to {max(costs):.2g} bits a "
+                      f"symbol, up to {max(shares):.2g} of the entropy", highlight=False)
     for line in found["quantisers"]:
         console.print(f"a CDF of {line['alphabet']:,}: {line['probabilities']:.0f} µs from probabilities, "
                       f"{line['logits']:.0f} µs from logits", highlight=False)
