@@ -314,10 +314,10 @@ def run(arguments: list[str]) -> int:
 
 def _leave(code: int):
     # Past the interpreter's own end, which would wait for threads whose blocks nobody wants any more.
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError):
             code = code or USAGE
     os._exit(code)
 

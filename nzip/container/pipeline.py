@@ -60,7 +60,9 @@ class Workers:
     def submit(self, weight: int, job, *args):
         """Queue ``job(*args)``; yields earlier results where there is no room for it yet."""
         while self._queue and (
-            len(self._queue) >= self._threads or (self._memory is not None and self._weight + weight > self._memory)
+            self._queue[0][0].done()
+            or len(self._queue) >= self._threads
+            or (self._memory is not None and self._weight + weight > self._memory)
         ):
             yield self._pop()
         if self._pool is None:
@@ -185,8 +187,10 @@ class StreamEncoder:
 def encode_stream(source, write, predictor, **options) -> None:
     """Compress ``source`` (read(n), to its end) into one stream; the rest as for :class:`StreamEncoder`."""
     encoder = StreamEncoder(write, predictor, **options)
+    # What a pipe has now, rather than waiting until it has a chunk.
+    read = getattr(source, "read1", source.read)
     try:
-        while data := source.read(parser.CHUNK):
+        while data := read(parser.CHUNK):
             encoder.write(data)
         encoder.finish()
     finally:
