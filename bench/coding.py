@@ -192,8 +192,8 @@ def show(found: dict, console: Console) -> None:
     for bits in (16, 24, 28):
         costs = [line["excess"][str(bits)] for line in large]
         shares = [cost / line["entropy"] for cost, line in zip(costs, large, strict=True)]
-        console.print(f"49,152 symbols at 2^{bits}: {49152 / 2**bits:.4%} of the total goes to shares of 1; up to {max(costs):.2g} bits a "
-                      f"symbol, up to {max(shares):.2g} of the entropy", highlight=False)
+        console.print(f"49,152 symbols at 2^{bits}: {49152 / 2**bits:.3%} of the total goes to shares of 1; up to {max(costs):.2g} bits a "
+                      f"symbol, up to {max(shares):.2g} times the entropy", highlight=False)
     for line in found["quantisers"]:
         console.print(f"a CDF of {line['alphabet']:,}: {line['probabilities']:.0f} µs from probabilities, "
                       f"{line['logits']:.0f} µs from logits", highlight=False)

@@ -195,6 +195,18 @@ def encode_rows(state, out, cdfs, step, symbols):
         encode_interval(state, out, start, cdfs[at + 1] - start, cdfs[first + size - 1])
 
 
+@njit(int64(uint64[::1], int64, int64, int64[::1]), cache=True)
+def first_uncodable(cdfs, step, alphabet, symbols):
+    """The first i for which :func:`encode_rows` must not be called (symbol or interval out of range), or -1."""
+    for i in range(symbols.size):
+        if not 0 <= symbols[i] < alphabet:
+            return i
+        at = i * step + symbols[i]
+        if not cdfs[at] < cdfs[at + 1] <= cdfs[i * step + alphabet]:
+            return i
+    return -1
+
+
 @njit(void(uint64[::1], uint8[::1], uint64[::1], int64, int64[::1]), cache=True)
 def decode_rows(state, data, cdfs, step, symbols):
     """The inverse of :func:`encode_rows`: fills ``symbols``."""
@@ -288,13 +300,9 @@ class SymbolEncoder:
         symbols = np.ascontiguousarray(symbols, dtype=np.int64)
         if symbols.ndim != 1 or len(cdfs) not in (1, symbols.size):
             raise ValueError(f"{len(cdfs)} CDFs for symbols of shape {symbols.shape}")
-        if symbols.size and not (0 <= symbols.min() and symbols.max() < cdfs.shape[1] - 1):
-            raise ValueError(f"a symbol is outside an alphabet of {cdfs.shape[1] - 1}")
-        rows = np.arange(symbols.size) if len(cdfs) > 1 else np.zeros(symbols.size, np.int64)
-        if not (cdfs[rows, symbols + 1] > cdfs[rows, symbols]).all():
-            raise ValueError("a symbol to code has no interval in its CDF")
-        if not (cdfs[rows, symbols + 1] <= cdfs[rows, -1]).all():
-            raise ValueError("a symbol's interval passes its CDF's total")
+        bad = first_uncodable(cdfs.reshape(-1), _step(cdfs), cdfs.shape[1] - 1, symbols)
+        if bad >= 0:
+            raise ValueError(f"symbol {symbols[bad]} at {bad} has no interval in its CDF of {cdfs.shape[1] - 1} symbols")
         self._room(symbols.size)
         encode_rows(self._state, self._out, cdfs.reshape(-1), _step(cdfs), symbols)
 
