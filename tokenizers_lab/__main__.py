@@ -1,0 +1,5 @@
+"""``python -m tokenizers_lab``: the command line without an installed script."""
+
+from tokenizers_lab.cli import main
+
+main()

@@ -1,0 +1,16 @@
+"""Codecs side by side in one call: analyse them on the same files and write the report."""
+
+from __future__ import annotations
+
+from tokenizers_lab.analysis.analyze import analyze
+
+
+def compare(codecs, files, output=None, **options) -> dict:
+    """:func:`analyze` and :func:`tokenizers_lab.write_report` in one: results are returned, and the page is written to
+    ``output`` if given. ``options`` are those of :func:`analyze`."""
+    from tokenizers_lab.report import write_report
+
+    results = analyze(codecs, files, **options)
+    if output is not None:
+        write_report(results, output)
+    return results

@@ -1,0 +1,29 @@
+"""Glitch candidates: tokens that a model will hardly learn.
+
+A token is *unreachable* if the encoder does not give it back for its own bytes (encode(decode(id)) ≠ [id]), and
+*rare* if a stream of training text holds it at most ``rare`` times. Special tokens (zero bytes) are left out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tokenizers_lab.codec import Codec
+
+
+def candidates(codec: Codec, ids: np.ndarray | None = None, rare: int = 0, most: int = 50) -> dict | None:
+    """Counts and the first ``most`` of each kind, as ids; ``rare`` needs a stream. None for codecs whose tokens have
+    no bytes of their own."""
+    lengths = codec.token_lengths()
+    if lengths is None:
+        return None
+    unreachable = []
+    for i in np.flatnonzero(lengths > 0).tolist():
+        if codec.encode(codec.token_bytes(i)).tolist() != [i]:
+            unreachable.append(i)
+    out: dict = {"unreachable": len(unreachable), "unreachable_ids": unreachable[:most]}
+    if ids is not None:
+        counts = np.bincount(ids, minlength=codec.vocab_size)
+        seldom = np.flatnonzero((counts <= rare) & (lengths > 0))
+        out |= {"rare": len(seldom), "rare_at_most": rare, "rare_ids": seldom[:most].tolist()}
+    return out

@@ -1,0 +1,65 @@
+"""Two vocabularies side by side: Jaccard of token sets, the same weighted by use, F1 of where they cut.
+
+Jaccard |A ∩ B| / |A ∪ B| over tokens as byte strings; weighted: Σ min(p, q) / Σ max(p, q) over token frequencies on the
+same text; boundary F1: precision and recall of one segmentation's inner cuts against the other's.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tokenizers_lab.analysis.accounting import Tokenised
+
+
+def jaccard(a: set, b: set) -> float:
+    """|A ∩ B| / |A ∪ B|; 1 for two empty sets."""
+    return len(a & b) / len(a | b) if a | b else 1.0
+
+
+def vocabulary(codec) -> set[bytes] | None:
+    """The byte strings of a codec's tokens, or None where tokens have none."""
+    if codec.token_lengths() is None:
+        return None
+    return {codec.token_bytes(i) for i in range(codec.vocab_size)} - {b""}
+
+
+def weighted_jaccard(a: Tokenised, b: Tokenised) -> float:
+    """Σ min(p, q) / Σ max(p, q) over the byte strings that the two streams' tokens cover."""
+    p, q = _frequencies(a), _frequencies(b)
+    keys = p.keys() | q.keys()
+    top = sum(max(p.get(k, 0.0), q.get(k, 0.0)) for k in keys)
+    return sum(min(p.get(k, 0.0), q.get(k, 0.0)) for k in keys) / top if top else 1.0
+
+
+def _frequencies(stream: Tokenised) -> dict[bytes, float]:
+    counts: dict[bytes, float] = {}
+    if stream.codec.token_lengths() is not None:
+        for i, n in enumerate(np.bincount(stream.ids)):
+            if n:
+                token = stream.codec.token_bytes(i)
+                counts[token] = counts.get(token, 0.0) + float(n)
+    else:
+        bounds = stream.offsets.tolist()
+        for x, y in zip(bounds, bounds[1:]):
+            token = stream.raw[x:y]
+            counts[token] = counts.get(token, 0.0) + 1.0
+    total = sum(counts.values())
+    return {k: v / total for k, v in counts.items()}
+
+
+def boundary_scores(cuts, gold) -> dict:
+    """Precision, recall and F1 of the set ``cuts`` against ``gold`` (inner boundaries)."""
+    cuts, gold = set(cuts), set(gold)
+    hit = len(cuts & gold)
+    precision = hit / len(cuts) if cuts else float(not gold)
+    recall = hit / len(gold) if gold else 1.0
+    f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    return {"precision": precision, "recall": recall, "f1": f1}
+
+
+def segmentation_f1(a: Tokenised, b: Tokenised) -> float:
+    """F1 of the two segmentations' inner cuts on the same bytes (symmetric)."""
+    cuts_a, cuts_b = np.unique(a.offsets[1:-1]), np.unique(b.offsets[1:-1])
+    hit = len(np.intersect1d(cuts_a, cuts_b, assume_unique=True))
+    both = len(cuts_a) + len(cuts_b)
+    return 2 * hit / both if both else 1.0

@@ -1,0 +1,25 @@
+"""The report's tables in the terminal, drawn by rich."""
+
+from __future__ import annotations
+
+from tokenizers_lab.report.tables import tables
+
+
+def show(results: dict, console) -> None:
+    """Print every table of ``results`` to a rich console."""
+    import re
+
+    import rich.table
+    from rich.markup import escape
+
+    # An interval behind every figure needs a wide screen; on a narrow one they are left to the page.
+    narrow = console.width < 160
+    for table in tables(results):
+        drawn = rich.table.Table(title=escape(table.title), title_justify="left", caption=escape(table.notes), caption_justify="left",
+                                 title_style="bold", caption_style="dim")
+        for i, head in enumerate(table.head):
+            drawn.add_column(escape(head), justify="left" if i == 0 else "right", overflow="fold")
+        for row in table.rows:
+            drawn.add_row(*(escape(re.sub(r" \(-?[\d.]+–-?[\d.]+\)$", "", cell) if narrow else cell) for cell in row))
+        console.print(drawn)
+        console.print()
