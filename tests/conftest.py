@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
+
+# No test depends on the clock.
+settings.register_profile("nzip", deadline=None)
+settings.load_profile("nzip")
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `import toys`
 
