@@ -138,7 +138,8 @@ def pack_end(header_size: int, count: int, first_frame: int, entries: bytes, fil
 def pack_skippable(payload) -> bytes:
     """A frame that every reader passes over: room for an application's own notes.
 
-    It may stand before, between or after streams, never inside one. Its payload is hashed, too.
+    It may stand before, between or after streams, never inside one, nor alone in a file (which could be a
+    file that was cut). Its payload is hashed, too.
     """
     payload = memoryview(payload).cast("B")
     head = MAGIC + bytes([SKIPPABLE_BYTE]) + varint(len(payload))

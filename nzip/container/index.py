@@ -102,6 +102,8 @@ def read_backwards(source) -> Index:
             end = start.offset
         else:
             end = start
+    if not found:
+        raise TruncatedError(parser.NO_STREAM)
     found.reverse()
     entries, position = [], 0
     for stream, (_, blocks) in enumerate(found):

@@ -18,6 +18,7 @@ from nzip.errors import CorruptError, ModelMismatchError, TruncatedError
 
 # No single request asks for more than this, so that a length claims no memory before its bytes have come.
 CHUNK = 1 << 20
+NO_STREAM = "the input ends before any stream: skippable frames alone are no file"
 
 
 class Skip(NamedTuple):
@@ -71,11 +72,12 @@ def parse(*, payloads: str = "keep", keep_damaged: bool = False):
     """
     offset = 0
     first = True
+    streams = 0
     while True:
         start = yield 8
         if not start:
-            if first:
-                raise TruncatedError("the input is empty: not even a stream header")
+            if not streams:
+                raise TruncatedError("the input is empty: not even a stream header" if first else NO_STREAM)
             return
         if len(start) < 8:
             _short_start(start, first, offset)
@@ -85,6 +87,7 @@ def parse(*, payloads: str = "keep", keep_damaged: bool = False):
             offset = yield from _skippable(start, offset, payloads)
         else:
             offset = yield from _stream(start, offset, payloads, keep_damaged)
+            streams += 1
 
 
 def _short_start(start: bytes, first: bool, offset: int) -> None:
