@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import struct
+from pathlib import Path
 
 import pytest
 import toys
@@ -58,12 +60,20 @@ def test_an_end_frame_with_an_index_by_hand():
     assert stream[position:] == end + low32(end)
 
 
-def test_small_streams_stay_small():
-    noise = bytes((i * 167 + 13) % 251 for i in range(997))
-    assert len(nzip.compress(b"", predictor=TOY)) <= 40
-    assert len(nzip.compress(b"x", predictor=TOY)) <= 1 + 50
-    import random
+def test_the_specification_is_of_this_draft():
+    text = (Path(nzip.__file__).parent.parent / "docs" / "FORMAT.md").read_text(encoding="utf-8")
+    assert f"**Draft {framing.DRAFT}.**" in text
+    assert framing.MAGIC.hex(" ").upper() in text
 
+
+def test_small_streams_stay_small():
+    """As docs/FORMAT.md says under "What it costs", for a spelling of five letters."""
+    toy = toys.ToyPredictor("toy:1")
+    assert len(nzip.compress(b"", predictor=toy)) == 36
+    assert len(nzip.compress(b"x", predictor=toy)) == 1 + 47
+    coded = nzip.compress(b"a" * 5000, predictor=toy)
+    payload = len(toy.encode(b"a" * 5000)[1]) + 2
+    assert len(coded) - payload <= 60
     for size in (100, 1000, 100_000):
         noise = random.Random(size).randbytes(size)
         assert len(nzip.compress(noise, predictor=TOY)) <= size + 60
@@ -73,8 +83,6 @@ def test_small_streams_stay_small():
 @pytest.mark.parametrize("block_size", [65_536, 16 << 20])
 def test_expansion_is_bounded(size, block_size):
     """At most 0.1% and 64 bytes, on noise, for blocks of 64 KiB and more."""
-    import random
-
     noise = random.Random(size).randbytes(size)
     assert len(nzip.compress(noise, predictor=TOY, block_size=block_size)) <= size * 1.001 + 64
 
