@@ -126,9 +126,13 @@ class Vocabulary:
                 parts += self._encode_text(run)
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
+    def symbol_bytes(self, symbol: int) -> bytes:
+        """What one symbol spells; nothing for special tokens."""
+        return self.tokens[symbol] if symbol < self.size else bytes([symbol - self.size])
+
     def decode(self, symbols) -> bytes:
         """Symbols → bytes."""
-        return b"".join(self.tokens[s] if s < self.size else bytes([s - self.size]) for s in np.asarray(symbols).tolist())
+        return b"".join(map(self.symbol_bytes, np.asarray(symbols).tolist()))
 
 
 def _build_encoder(vocabulary: dict[str, int], merges, digits: bool, pattern: str):

@@ -1,0 +1,112 @@
+"""One token of one lane through the range coder, under the adapted model: one interval a token.
+
+The line of a distribution is laid out as: the candidates' shares, then all other tokens in rank order with
+their frequencies, then the escape, after which a byte that no token can spell follows in eight flat bits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from nzip.coding.symbols import decode_interval, decode_target, encode_interval
+from nzip.predictors.lm import adapt
+
+_BLOCK = 256
+# Bytes that one symbol may add to the output: an interval and an escaped byte.
+ROOM = 16
+
+
+@njit(nogil=True, cache=True)
+def _escape_share(A, mass):
+    return max(np.int64(1), np.int64(mass * A.escape[0]))
+
+
+@njit(nogil=True, cache=True)
+def learn_escape(A, escaped):
+    """The escape's chance follows what is seen: quickly up, slowly down."""
+    if escaped:
+        A.escape[0] += (1.0 - A.escape[0]) * 0.0625
+    else:
+        A.escape[0] = max(A.escape[0] - A.escape[0] * 0.015625, 2.0**-20)
+
+
+@njit(nogil=True, cache=True)
+def encode_token(A, lane, f, total, symbol, state, out):
+    """Code one symbol (a rank, or the vocabulary's size + an escaped byte) and learn from it. ``f``, ``total``:
+    the lane's frequencies; ``state``, ``out``: see :mod:`nzip.coding.symbols`, with ``ROOM`` bytes free."""
+    count, shares, left = adapt.propose(A, lane, f, total)
+    escape = _escape_share(A, shares + left)
+    whole = np.uint64(shares + left + escape)
+    if symbol >= f.size:
+        encode_interval(state, out, np.uint64(shares + left), np.uint64(escape), whole)
+        encode_interval(state, out, np.uint64(symbol - f.size), np.uint64(1), np.uint64(256))
+        learn_escape(A, True)
+        return
+    start, freq, before = np.int64(0), np.int64(0), np.int64(0)
+    for i in range(count):
+        token = A.candidates[i]
+        if token == symbol:
+            start, freq = before, A.shares[i]
+        before += A.shares[i]
+    if freq == 0:
+        freq = np.int64(f[symbol])
+        start = shares
+        for i in range(symbol):
+            start += np.int64(f[i])
+        for i in range(count):
+            if A.candidates[i] < symbol:
+                start -= np.int64(f[A.candidates[i]])
+    encode_interval(state, out, np.uint64(start), np.uint64(freq), whole)
+    learn_escape(A, False)
+    adapt.learn(A, lane, count, symbol)
+
+
+@njit(nogil=True, cache=True)
+def decode_token(A, lane, f, total, state, data):
+    """The inverse of :func:`encode_token`. Always a valid symbol."""
+    count, shares, left = adapt.propose(A, lane, f, total)
+    escape = _escape_share(A, shares + left)
+    whole = np.uint64(shares + left + escape)
+    target = np.int64(decode_target(state, whole))
+    if target >= shares + left:
+        decode_interval(state, data, np.uint64(shares + left), np.uint64(escape), whole)
+        byte = decode_target(state, np.uint64(256))
+        decode_interval(state, data, byte, np.uint64(1), np.uint64(256))
+        learn_escape(A, True)
+        return np.int64(f.size) + np.int64(byte)
+    start = np.int64(0)
+    symbol = np.int64(-1)
+    freq = np.int64(0)
+    if target < shares:
+        for i in range(count):
+            if target < start + A.shares[i]:
+                symbol, freq = A.candidates[i], A.shares[i]
+                break
+            start += A.shares[i]
+    else:
+        kept = np.empty(count, np.uint32)
+        for i in range(count):
+            kept[i] = f[A.candidates[i]]
+            f[A.candidates[i]] = 0
+        start = shares
+        block = np.int64(0)
+        while True:
+            part = np.int64(0)
+            for value in f[block : block + _BLOCK]:
+                part += np.int64(value)
+            if target < start + part:
+                break
+            start += part
+            block += _BLOCK
+        symbol = block
+        while target >= start + np.int64(f[symbol]):
+            start += np.int64(f[symbol])
+            symbol += 1
+        freq = np.int64(f[symbol])
+        for i in range(count):
+            f[A.candidates[i]] = kept[i]
+    decode_interval(state, data, np.uint64(start), np.uint64(freq), whole)
+    learn_escape(A, False)
+    adapt.learn(A, lane, count, symbol)
+    return symbol

@@ -1,0 +1,188 @@
+"""``lm:NAME``: a block as tokens of a pretrained model, adapted online, one range-coder call a token.
+
+A block is cut into *lanes* that advance in lock step and share the adaptive state; see :mod:`.adapt`,
+:mod:`.runner`, :mod:`.coder`. What the model cannot help is not given to it: :mod:`.spans` finds such spans, and
+they are coded by the mix alone. The block's parameters: lanes - 1 (1 byte), then the spans' lengths in turn,
+model first, as varints that sum to the block; a block of one model span writes none. The payload: length of
+the tokens' part as a varint where there are two parts, the tokens, the rest by mix:3.
+
+Concession: the model's size is not in the file; a reader needs the same weights (their hash is in the header).
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import xxhash
+
+from nzip.coding.symbols import DAMAGED, POSITION, finish_encoder, start_decoder, start_encoder
+from nzip.errors import CorruptError
+from nzip.predictors.base import Predictor
+from nzip.predictors.lm import adapt, coder, spans
+from nzip.predictors.lm.runner import Runner
+from nzip.predictors.lm.settings import MAX_LANES, Settings
+from nzip.predictors.lm.source import LanguageModel
+from nzip.predictors.probe import kilobyte
+
+REST = 3  # level of the mix that codes what the model cannot help
+
+
+class LmPredictor(Predictor):
+    """See the module's docstring. ``settings``: window, lanes, where the model is found."""
+
+    reports_progress = True
+
+    def __init__(self, settings: Settings, model: LanguageModel | None = None, threads: int | None = None):
+        self.settings = settings
+        self.spelling = settings.spelling()
+        self._model = model
+        self._threads = threads
+
+    @property
+    def model(self) -> LanguageModel:
+        """The loaded model."""
+        if self._model is None:
+            self._model = self.settings.load()
+        return self._model
+
+    def must_compile(self) -> bool:
+        return not coder.encode_token.signatures and not coder.encode_token.stats.cache_hits
+
+    def config(self) -> dict:
+        """Hashes of weights and tokenizer, and the window."""
+        return self.settings.config(self.model)
+
+    @functools.cached_property
+    def _probe(self) -> bytes:
+        symbols = self.model.vocabulary.encode(kilobyte())
+        digest = xxhash.xxh3_64(self._encode([symbols]))
+        return digest.digest()
+
+    def probe(self) -> bytes:
+        """Hash of the code of a fixed kilobyte."""
+        return self._probe
+
+    def memory(self, block_size: int) -> int:
+        """Weights, caches, adaptive state, the block and its tokens."""
+        lanes = self.settings.lanes_for(block_size)
+        engine = self.model.engine
+        rest = _rest().memory(block_size)
+        return (engine.bytes() + Runner.bytes(engine, lanes, self.settings.window) + (64 << 20) + 40 * block_size
+                + engine.vocabulary * 16 + rest)
+
+    # Encoding.
+
+    def encode(self, data, progress: np.ndarray | None = None) -> tuple[bytes, bytes]:
+        data = bytes(data)
+        lengths = spans.find(data, self.model)
+        text, other = spans.split(data, lengths)
+        lanes = self.settings.lanes_for(len(text))
+        params = bytes([lanes - 1])
+        if lengths != [len(data)]:
+            params += b"".join(map(spans.varint, lengths))
+        payload = b""
+        if text:
+            edges = [len(text) * lane // lanes for lane in range(lanes + 1)]
+            symbols = [self.model.vocabulary.encode(text[a:b]) for a, b in zip(edges, edges[1:])]
+            payload = self._encode(symbols, progress)
+        if other:
+            rest_params, rest = _rest().encode(other)
+            payload = spans.varint(len(payload)) + payload + bytes([len(rest_params)]) + rest_params + rest
+        if progress is not None:
+            progress[0] = len(data)
+        return params, payload
+
+    def _encode(self, symbols: list[np.ndarray], progress=None) -> bytes:
+        size = self.model.vocabulary.size
+        lengths = np.array([len(s) for s in symbols])
+        A = adapt.new_state(size, len(symbols), int(lengths.max(initial=0)) + 1)
+        runner = Runner(self.model.engine, self.model.vocabulary.start, self.settings.window, len(symbols), A.bias,
+                        [s[s < size] for s in symbols], self._threads)
+        state = np.zeros(3, np.uint64)
+        out = np.zeros(1 << 16, np.uint8)
+        start_encoder(state)
+        try:
+            for step in range(int(lengths.max(initial=0))):
+                active = np.flatnonzero(step < lengths)
+                runner.prepare(active)
+                if len(out) < int(state[POSITION]) + coder.ROOM * (len(active) + 1):
+                    out = np.concatenate([out, np.zeros(len(out), np.uint8)])
+                for lane in active:
+                    symbol = symbols[lane][step]
+                    coder.encode_token(A, lane, runner.frequencies[lane], runner.totals[lane], symbol, state, out)
+                    if symbol < size:
+                        runner.advance(lane, symbol)
+                runner.settle(active, [symbols[lane][step] for lane in active])
+                if progress is not None:
+                    progress[0] += int(sum(len(self.model.vocabulary.symbol_bytes(symbols[lane][step])) for lane in active))
+        finally:
+            runner.close()
+        return out[: finish_encoder(state, out)].tobytes()
+
+    # Decoding.
+
+    def decode(self, params: bytes, payload, size: int, progress: np.ndarray | None = None) -> bytes:
+        if not params or params[0] >= MAX_LANES:
+            raise CorruptError("a block of lm without its lanes, or with more than it can have")
+        lanes = params[0] + 1
+        lengths = spans.parse(params[1:], size) if len(params) > 1 else [size]
+        text_size, payload = sum(lengths[::2]), bytes(payload)
+        rest = b""
+        if text_size < size:
+            length, at = spans.read_varint(payload, 0)
+            if at + length >= len(payload):
+                raise CorruptError("a block of lm that ends inside its tokens")
+            own, rest = payload[at : at + length], payload[at + length :]
+        else:
+            own = payload
+        text = self._decode(own, lanes, text_size, progress) if text_size else b""
+        other = b""
+        if text_size < size:
+            n = rest[0]
+            other = _rest().decode(rest[1 : 1 + n], rest[1 + n :], size - text_size)
+        if progress is not None:
+            progress[0] = size
+        return spans.join(text, other, lengths)
+
+    def _decode(self, payload: bytes, lanes: int, size: int, progress=None) -> bytes:
+        vocabulary = self.model.vocabulary
+        edges = [size * lane // lanes for lane in range(lanes + 1)]
+        wanted = np.diff(edges)
+        A = adapt.new_state(vocabulary.size, lanes, int(wanted.max()) + 1)
+        runner = Runner(self.model.engine, vocabulary.start, self.settings.window, lanes, A.bias, None, self._threads)
+        state = np.zeros(4, np.uint64)
+        data = np.frombuffer(payload or b"\0", np.uint8).copy()
+        start_decoder(state, data)
+        parts: list[list[bytes]] = [[] for _ in range(lanes)]
+        done = np.zeros(lanes, np.int64)
+        try:
+            while True:
+                active = np.flatnonzero(done < wanted)
+                if not len(active):
+                    break
+                runner.prepare(active)
+                seen = []
+                for lane in active:
+                    symbol = coder.decode_token(A, lane, runner.frequencies[lane], runner.totals[lane], state, data)
+                    seen.append(symbol)
+                    piece = vocabulary.symbol_bytes(symbol)
+                    if not piece or state[DAMAGED]:
+                        raise CorruptError("the coded tokens are damaged")
+                    parts[lane].append(piece)
+                    done[lane] += len(piece)
+                    if symbol < vocabulary.size:
+                        runner.advance(lane, symbol)
+                runner.settle(active, seen)
+                if progress is not None:
+                    progress[0] = int(np.minimum(done, wanted).sum())
+        finally:
+            runner.close()
+        return b"".join(b"".join(part)[:n] for part, n in zip(parts, wanted))
+
+
+@functools.lru_cache(maxsize=1)
+def _rest() -> Predictor:
+    from nzip.predictors.mix import MixPredictor
+
+    return MixPredictor(REST)

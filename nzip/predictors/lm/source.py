@@ -1,0 +1,63 @@
+"""A pretrained model as the coders use it: engine, vocabulary, hashes. Loading is remembered per file."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from nzip.errors import NzipError
+from nzip.predictors.transformer import tokenizer
+from nzip.predictors.transformer.engine import Engine
+from nzip.predictors.transformer.tokenizer import Vocabulary
+
+
+class LanguageModel(NamedTuple):
+    """``weights_hash`` is the SHA-256 (32 hex digits) of the model's file; ``name`` what errors call it."""
+
+    name: str
+    engine: Engine
+    vocabulary: Vocabulary
+    weights_hash: str
+
+
+def file_hash(path: Path) -> str:
+    """Hex SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load(path: str | os.PathLike) -> LanguageModel:
+    """The model in a GGUF file, a safetensors file or a directory with one (its config and tokenizer beside it).
+
+    Raises :class:`NzipError` with one line for what is missing or not supported."""
+    path = Path(path)
+    if path.is_dir():
+        path = path / "model.safetensors"
+    if not path.is_file():
+        raise NzipError(f"{path}: no such model file")
+    stat = path.stat()
+    return _load(str(path), stat.st_mtime_ns, stat.st_size)
+
+
+@functools.lru_cache(maxsize=2)
+def _load(path: str, mtime: int, size: int) -> LanguageModel:
+    digest = hashlib.sha256(file_hash(Path(path)).encode())
+    if path.endswith(".safetensors"):
+        from nzip.predictors.transformer import safetensors_loader
+
+        weights, vocabulary = safetensors_loader.load(path)
+        for name in ("config.json",):
+            digest.update((Path(path).parent / name).read_bytes())
+    else:
+        from nzip.predictors.transformer import gguf_loader
+
+        reader = gguf_loader.open_gguf(path)
+        vocabulary = tokenizer.from_gguf(lambda key, default: gguf_loader.metadata(reader, key, default), path)
+        weights = gguf_loader.load_weights(reader, path)
+    if vocabulary.size != weights.shape.vocabulary:
+        raise NzipError(f"{path}: {vocabulary.size} tokens, but weights for {weights.shape.vocabulary}")
+    weights.reorder_vocabulary(vocabulary.order)
+    return LanguageModel(path, Engine(weights), vocabulary, digest.hexdigest()[:32])
