@@ -15,14 +15,10 @@ import click
 
 from nzip import files
 from nzip.cli import OK, USAGE, one_line, say, worst
+from nzip.cli_names import STDIN, compressed_name, decompressed_name, targets
 from nzip.cli_progress import ShownMeter, summary
 from nzip.container import pipeline
 from nzip.errors import CorruptError, NzipError
-
-STDIN = "-"
-# Like .txz and .tgz: what the short form of a tar archive stands for.
-_SHORT = {".tnz": ".tar"}
-
 
 def compress(given: dict) -> int:
     """Compress each file; see :func:`_each`."""
@@ -30,7 +26,7 @@ def compress(given: dict) -> int:
     block_size = block_size_of(given)
 
     def one(path: str) -> None:
-        source_name, target = _targets(path, given, _compressed_name)
+        source_name, target = targets(path, given, compressed_name)
         with _open(path, given, target) as source, contextlib.ExitStack() as stack:
             output = stack.enter_context(_output(target, given, source, binary=True))
             meter = stack.enter_context(ShownMeter(source_name, size_of(source), given))
@@ -54,7 +50,7 @@ def decompress(given: dict) -> int:
     """Decompress each file; see :func:`_each`."""
 
     def one(path: str) -> None:
-        source_name, target = _targets(path, given, _decompressed_name)
+        source_name, target = targets(path, given, decompressed_name)
         with _open(path, given, target) as source, contextlib.ExitStack() as stack:
             refuse_terminal(path, "decompress")
             output = stack.enter_context(_output(target, given, source, binary=False))
@@ -177,39 +173,6 @@ def guarded(path: str, one) -> int:
     return OK
 
 
-def _targets(path: str, given: dict, derive) -> tuple[str, str]:
-    """How to call the input, and where the output goes ('-' for standard output)."""
-    name = "standard input" if path == STDIN else path
-    if given["to_stdout"] or given["output"] == STDIN:
-        return name, STDIN
-    if given["output"] is not None:
-        return name, given["output"]
-    return name, STDIN if path == STDIN else derive(path, given)
-
-
-def _compressed_name(path: str, given: dict) -> str:
-    suffix = _suffix(given)
-    if path.endswith((suffix, *_SHORT)) and not given["force"]:
-        raise files.FileError(f"{path}: has the suffix {suffix} already, skipping (-f to compress it again)")
-    return path + suffix
-
-
-def _decompressed_name(path: str, given: dict) -> str:
-    suffix = _suffix(given)
-    directory, name = os.path.split(path)
-    for end, becomes in ((suffix, ""), *_SHORT.items()):
-        if name.endswith(end) and len(name) > len(end):
-            return os.path.join(directory, name[: -len(end)] + becomes)
-    raise files.FileError(f"{path}: unknown suffix, expected {suffix}: name the output with -o, or use -c")
-
-
-def _suffix(given: dict) -> str:
-    suffix = given["suffix"]
-    if not suffix or "/" in suffix or "\0" in suffix:
-        raise click.UsageError(f"{suffix!r} cannot be a suffix")
-    return suffix
-
-
 def _removes(path: str, target: str, given: dict) -> bool:
     return given.get("remove", False) and path != STDIN and target != STDIN
 
@@ -230,7 +193,7 @@ def open_input(path: str):
 
 def _output(target: str, given: dict, source, *, binary: bool):
     if target == STDIN:
-        return StandardOutput(refuse_terminal=binary and not given["force"])
+        return files.StandardOutput(refuse_terminal=binary and not given["force"])
     status = os.fstat(source.fileno()) if _has_descriptor(source) else None
     if status is not None and files.is_same_file(target, status):
         raise files.FileError(f"{target}: is the input itself")
@@ -239,36 +202,6 @@ def _output(target: str, given: dict, source, *, binary: bool):
     if given["remove"] and output.is_direct():
         raise files.FileError(f"{target}: --rm needs an output that is a regular file")
     return output
-
-
-class StandardOutput:
-    """Standard output with the face of :class:`nzip.files.Output`."""
-
-    def __init__(self, *, refuse_terminal: bool):
-        if sys.stdout is None:
-            raise files.FileError("standard output is closed")
-        if refuse_terminal and sys.stdout.isatty():
-            raise files.FileError("compressed data is not written to a terminal (-f to force, -o FILE to name a file)")
-        self._stream = sys.stdout.buffer
-
-    def __enter__(self) -> StandardOutput:
-        return self
-
-    def __exit__(self, kind, value, traceback) -> None:
-        pass
-
-    def write(self, data) -> None:
-        """Append, at once, so that a reader at the pipe's other end gets what there is."""
-        try:
-            self._stream.write(data)
-            self._stream.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise files.FileError(f"standard output: cannot write: {files.reason(error)}") from error
-
-    def commit(self) -> None:
-        """Nothing is left to be done."""
 
 
 def refuse_terminal(path: str, doing: str) -> None:

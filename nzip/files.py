@@ -17,6 +17,7 @@ import errno
 import os
 import secrets
 import stat
+import sys
 
 from nzip.errors import NzipError
 
@@ -243,6 +244,36 @@ class Output:
             raise
         except OSError as error:
             raise FileError(f"{self.path}: cannot write: {reason(error)}") from error
+
+
+class StandardOutput:
+    """Standard output with the face of :class:`Output`."""
+
+    def __init__(self, *, refuse_terminal: bool):
+        if sys.stdout is None:
+            raise FileError("standard output is closed")
+        if refuse_terminal and sys.stdout.isatty():
+            raise FileError("compressed data is not written to a terminal (-f to force, -o FILE to name a file)")
+        self._stream = sys.stdout.buffer
+
+    def __enter__(self) -> StandardOutput:
+        return self
+
+    def __exit__(self, kind, value, traceback) -> None:
+        pass
+
+    def write(self, data) -> None:
+        """Append, at once, so that a reader at the pipe's other end gets what there is."""
+        try:
+            self._stream.write(data)
+            self._stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise FileError(f"standard output: cannot write: {reason(error)}") from error
+
+    def commit(self) -> None:
+        """Nothing is left to be done."""
 
 
 def _is_channel(status: os.stat_result) -> bool:

@@ -8,7 +8,7 @@ full (16 MiB by default) or flushed, and a :class:`Decompressor` gives a block's
 from __future__ import annotations
 
 from nzip.api import as_bytes, choose_predictor
-from nzip.container import parser, pipeline
+from nzip.container import decoding, parser, pipeline
 from nzip.errors import NzipError
 
 
@@ -76,7 +76,7 @@ class Decompressor:
     """
 
     def __init__(self, *, predictor=None, memory: int | None = pipeline.DEFAULT_MEMORY):
-        self._decoder = pipeline.StreamDecoder(predictor, memory)
+        self._decoder = decoding.StreamDecoder(predictor, memory)
         self._parser = parser.parse()
         self._step = next(self._parser)
         self._buffer = bytearray()

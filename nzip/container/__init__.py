@@ -5,5 +5,9 @@
 * ``writer``    blocks to frames, in order
 * ``parser``    frames back to blocks, from whatever comes: a sans-I/O generator with two drivers
 * ``index``     random access: the seek tables of a seekable file, read from its end
+* ``decoding``  blocks back to bytes: predictor, limits and hashes checked
+* ``raw``       decoded bytes as a file object
+* ``recovery``  what can be saved of a damaged file
 * ``pipeline``  whole streams: read, code blocks on several threads, write, with bounded memory
+* ``workers``   the threads; ``meter``: how far a job has come
 """

@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 import xxhash
 
-from nzip import codec
 from nzip.container import framing, passport
-from nzip.errors import CorruptError, ModelMismatchError, TruncatedError
+from nzip.errors import CorruptError, TruncatedError
 
 # No single request asks for more than this, so that a length claims no memory before its bytes have come.
 CHUNK = 1 << 20
@@ -320,25 +319,3 @@ def _skip(source, count: int, seekable: bool) -> int:
             break
         left -= len(data)
     return count - left
-
-
-def decode(block: Block, predictor, start: StreamStart, progress=None) -> bytes:
-    """The bytes of one block, their hash checked.
-
-    ``predictor`` is None where the block is stored. Raises :class:`CorruptError`; for a predictor that is
-    not exact, wrong bytes out of intact ones are a :class:`nzip.errors.ModelMismatchError`.
-    """
-    header = block.header
-    where = f"block {block.number} at byte {block.offset}"
-    try:
-        data = codec.decode_block(predictor, header.method, header.params, block.payload, header.size, progress)
-    except CorruptError as error:
-        raise CorruptError(f"{where} does not decode: {error}") from error
-    if len(data) != header.size or framing.hash32(data) != header.decoded_hash:
-        if not start.passport.exact:
-            raise ModelMismatchError(
-                f"{where} is intact but decodes to other bytes: predictor {start.passport.spelling} is not exact"
-                + passport.environment_difference(start.passport)
-            )
-        raise CorruptError(f"{where} decodes to other bytes than were compressed")
-    return data

@@ -7,89 +7,15 @@ memory limit allows (one at least).
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
-
-import xxhash
-
-from nzip import codec
-from nzip.container import parser, passport
+from nzip.container import framing, parser, passport
+from nzip.container.decoding import DEFAULT_MEMORY, StreamDecoder, check_memory, check_size
 from nzip.container.meter import Meter
+from nzip.container.workers import Workers
 from nzip.container.writer import HashedBlock, StreamWriter, code_block
-from nzip.errors import CorruptError, LimitError, NzipError
+from nzip.errors import NzipError
 
 # Measured on text: two blocks of 500 KB cost 3.7% in size, so blocks are large.
 DEFAULT_BLOCK_SIZE = 16 << 20
-# What decoding may take unless the caller says otherwise, all threads together.
-DEFAULT_MEMORY = 4 << 30
-
-
-def default_budget() -> int | None:
-    """Where no limit is given: blocks under way may take half of the machine's memory together. One block
-    may always take what it needs."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (AttributeError, ValueError, OSError):
-        return None
-
-
-def thread_count(threads: int) -> int:
-    """0 stands for every core that this process may run on."""
-    if threads < 0:
-        raise ValueError("the number of threads is 0 (all cores) or more")
-    return threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads or os.cpu_count() or 1
-
-
-class Workers:
-    """Runs jobs in order of submission and hands their results back in that order.
-
-    ``threads`` = 1 runs each job at once in the calling thread, unless ``background`` asks for a thread of
-    its own, so that the caller stays open to signals. ``memory`` (bytes, or None) bounds the sum of the
-    weights under way; one job always runs.
-    """
-
-    def __init__(self, threads: int, memory: int | None, background: bool = False):
-        self._threads = thread_count(threads)
-        self._memory = default_budget() if memory is None else memory
-        self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 or background else None
-        self.immediate = self._pool is None
-        self._queue: deque[tuple[Future, int]] = deque()
-        self._weight = 0
-
-    def submit(self, weight: int, job, *args):
-        """Queue ``job(*args)``; yields earlier results where there is no room for it yet."""
-        while self._queue and (
-            self._queue[0][0].done()
-            or len(self._queue) >= self._threads
-            or (self._memory is not None and self._weight + weight > self._memory)
-        ):
-            yield self._pop()
-        if self._pool is None:
-            future: Future = Future()
-            future.set_result(job(*args))
-        else:
-            future = self._pool.submit(job, *args)
-        self._queue.append((future, weight))
-        self._weight += weight
-
-    def drain(self):
-        """Yields the results still under way."""
-        while self._queue:
-            yield self._pop()
-
-    def _pop(self):
-        future, weight = self._queue[0]
-        result = future.result()
-        self._queue.popleft()
-        self._weight -= weight
-        return result
-
-    def close(self) -> None:
-        """Forget what is under way. A job that runs is not waited for: its result is dropped."""
-        self._queue.clear()
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 class StreamEncoder:
@@ -197,64 +123,6 @@ def encode_stream(source, write, predictor, **options) -> None:
         encoder.close()
 
 
-class StreamDecoder:
-    """Decodes the blocks of one stream after another, and checks each stream's predictor and file hash.
-
-    ``predictor``: a predictor object to be used where its spelling is the file's; else the registry's.
-    """
-
-    def __init__(self, predictor=None, memory: int | None = DEFAULT_MEMORY, meter: Meter | None = None):
-        self._given = predictor
-        self._memory = memory
-        self._meter = meter or Meter()
-        self._predictor = None
-        self._start: parser.StreamStart | None = None
-        self._hash = xxhash.xxh3_64()
-
-    def start(self, event: parser.StreamStart) -> None:
-        """A new stream begins."""
-        self._start = event
-        self._predictor = None
-        self._hash = xxhash.xxh3_64()
-
-    def prepare(self, block: parser.Block):
-        """Before a block is decoded: ``(memory it needs, its job)``. Raises :class:`LimitError`, and
-        :class:`nzip.errors.ModelMismatchError` at the first coded block; stored ones need no predictor."""
-        predictor, start, header = None, self._start, block.header
-        weight = header.size + header.payload_size
-        if header.method != codec.STORED:
-            if self._predictor is None:
-                self._predictor = find_predictor(start.passport, self._given, self._meter)
-            predictor = self._predictor
-            weight = max(weight, predictor.memory(header.size))
-        check_memory(weight, self._memory, "decoding", start.passport.spelling)
-
-        def job(progress=None):
-            return parser.decode(block, predictor, start, progress)
-
-        return weight, job
-
-    def saw(self, data) -> None:
-        """Tell of decoded bytes, in order, for the whole-file hash."""
-        self._hash.update(data)
-
-    def end(self, event: parser.StreamEnd) -> None:
-        """The stream's end. Raises :class:`CorruptError` where the whole-file hash differs."""
-        if event.file_hash is not None and event.file_hash != self._hash.intdigest():
-            raise CorruptError("the whole-file hash differs, though every block's is right")
-
-
-def find_predictor(found: passport.Passport, given, meter: Meter):
-    """The predictor that a passport names, its answers checked against the passport's."""
-    if given is None or given.spelling != found.spelling:
-        from nzip.predictors import registry
-
-        given = registry.create_for_reading(found.spelling)
-    meter.preparing(given)
-    passport.check(found, given)
-    return given
-
-
 def decode_stream(
     source,
     *,
@@ -319,22 +187,5 @@ def decode_stream(
 
 def check_block_size(block_size: int) -> None:
     """Raises :class:`ValueError` for block sizes outside 1 byte .. 1 GiB."""
-    from nzip.container.framing import MAX_BLOCK
-
-    if not 1 <= block_size <= MAX_BLOCK:
+    if not 1 <= block_size <= framing.MAX_BLOCK:
         raise ValueError(f"a block holds 1 byte to 1 GiB, not {block_size} bytes")
-
-
-def check_size(size: int, limit: int | None) -> None:
-    """Raises :class:`LimitError` where decoding would give more than ``limit`` bytes."""
-    if limit is not None and size > limit:
-        raise LimitError(f"the decoded data is longer than the limit of {limit} bytes")
-
-
-def check_memory(needed: int, limit: int | None, doing: str, spelling: str) -> None:
-    """Raises :class:`LimitError` that says which limit would do."""
-    if limit is not None and needed > limit:
-        raise LimitError(
-            f"{doing} with {spelling} needs {-(-needed >> 20)} MiB of memory, and the limit is {limit >> 20} MiB: "
-            f"allow it with --memory {-(-needed >> 20)}MiB (memory={needed} in Python)"
-        )

@@ -8,15 +8,15 @@ searched for.
 
 from __future__ import annotations
 
-from nzip.container import index, parser, pipeline
+from nzip.container import decoding, index, parser
 from nzip.errors import CorruptError, NzipError
 
 _ZEROS = bytes(1 << 16)
 
 
-def recover(source, write, *, predictor=None, memory: int | None = pipeline.DEFAULT_MEMORY) -> list[str]:
+def recover(source, write, *, predictor=None, memory: int | None = decoding.DEFAULT_MEMORY) -> list[str]:
     """Decode what can be decoded of ``source``, and hand it to ``write``. Returns one line for each loss.
-    ``predictor`` and ``memory`` as for :class:`nzip.container.pipeline.StreamDecoder`.
+    ``predictor`` and ``memory`` as for :class:`nzip.container.decoding.StreamDecoder`.
 
     Raises :class:`NzipError` where nothing can be done: no stream header, or a predictor that is missing or
     different here.
@@ -37,7 +37,7 @@ def _by_index(found: index.Index, write, predictor, memory) -> list[str]:
     for number, entry in enumerate(found.entries):
         if entry.stream != stream:
             stream = entry.stream
-            decoder = pipeline.StreamDecoder(predictor, memory)
+            decoder = decoding.StreamDecoder(predictor, memory)
             decoder.start(found.streams[stream])
         try:
             block = found.read(number)
@@ -51,7 +51,7 @@ def _by_index(found: index.Index, write, predictor, memory) -> list[str]:
 
 def _from_the_front(source, write, predictor, memory) -> list[str]:
     lost: list[str] = []
-    decoder = pipeline.StreamDecoder(predictor, memory)
+    decoder = decoding.StreamDecoder(predictor, memory)
     position = 0
     events = parser.pull(source, parser.parse(keep_damaged=True))
     begun = False

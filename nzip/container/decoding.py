@@ -1,0 +1,110 @@
+"""One block after another, decoded and checked: the predictor against the passport, sizes against limits,
+bytes against hashes. No input or output here: :mod:`nzip.container.parser` brings the blocks.
+"""
+
+from __future__ import annotations
+
+import xxhash
+
+from nzip import codec
+from nzip.container import framing, parser, passport
+from nzip.container.meter import Meter
+from nzip.errors import CorruptError, LimitError, ModelMismatchError
+
+# What decoding may take unless the caller says otherwise, all threads together.
+DEFAULT_MEMORY = 4 << 30
+
+
+class StreamDecoder:
+    """Decodes the blocks of one stream after another, and checks each stream's predictor and file hash.
+
+    ``predictor``: a predictor object to be used where its spelling is the file's; else the registry's.
+    """
+
+    def __init__(self, predictor=None, memory: int | None = DEFAULT_MEMORY, meter: Meter | None = None):
+        self._given = predictor
+        self._memory = memory
+        self._meter = meter or Meter()
+        self._predictor = None
+        self._start: parser.StreamStart | None = None
+        self._hash = xxhash.xxh3_64()
+
+    def start(self, event: parser.StreamStart) -> None:
+        """A new stream begins."""
+        self._start = event
+        self._predictor = None
+        self._hash = xxhash.xxh3_64()
+
+    def prepare(self, block: parser.Block):
+        """Before a block is decoded: ``(memory it needs, its job)``. Raises :class:`LimitError`, and
+        :class:`nzip.errors.ModelMismatchError` at the first coded block; stored ones need no predictor."""
+        predictor, start, header = None, self._start, block.header
+        weight = header.size + header.payload_size
+        if header.method != codec.STORED:
+            if self._predictor is None:
+                self._predictor = find_predictor(start.passport, self._given, self._meter)
+            predictor = self._predictor
+            weight = max(weight, predictor.memory(header.size))
+        check_memory(weight, self._memory, "decoding", start.passport.spelling)
+
+        def job(progress=None):
+            return decode_block(block, predictor, start, progress)
+
+        return weight, job
+
+    def saw(self, data) -> None:
+        """Tell of decoded bytes, in order, for the whole-file hash."""
+        self._hash.update(data)
+
+    def end(self, event: parser.StreamEnd) -> None:
+        """The stream's end. Raises :class:`CorruptError` where the whole-file hash differs."""
+        if event.file_hash is not None and event.file_hash != self._hash.intdigest():
+            raise CorruptError("the whole-file hash differs, though every block's is right")
+
+
+def find_predictor(found: passport.Passport, given, meter: Meter):
+    """The predictor that a passport names, its answers checked against the passport's."""
+    if given is None or given.spelling != found.spelling:
+        from nzip.predictors import registry
+
+        given = registry.create_for_reading(found.spelling)
+    meter.preparing(given)
+    passport.check(found, given)
+    return given
+
+
+def decode_block(block: parser.Block, predictor, start: parser.StreamStart, progress=None) -> bytes:
+    """The bytes of one block, their hash checked.
+
+    ``predictor`` is None where the block is stored. Raises :class:`CorruptError`; for a predictor that is
+    not exact, wrong bytes out of intact ones are a :class:`nzip.errors.ModelMismatchError`.
+    """
+    header = block.header
+    where = f"block {block.number} at byte {block.offset}"
+    try:
+        data = codec.decode_block(predictor, header.method, header.params, block.payload, header.size, progress)
+    except CorruptError as error:
+        raise CorruptError(f"{where} does not decode: {error}") from error
+    if len(data) != header.size or framing.hash32(data) != header.decoded_hash:
+        if not start.passport.exact:
+            raise ModelMismatchError(
+                f"{where} is intact but decodes to other bytes: predictor {start.passport.spelling} is not exact"
+                + passport.environment_difference(start.passport)
+            )
+        raise CorruptError(f"{where} decodes to other bytes than were compressed")
+    return data
+
+
+def check_size(size: int, limit: int | None) -> None:
+    """Raises :class:`LimitError` where decoding would give more than ``limit`` bytes."""
+    if limit is not None and size > limit:
+        raise LimitError(f"the decoded data is longer than the limit of {limit} bytes")
+
+
+def check_memory(needed: int, limit: int | None, doing: str, spelling: str) -> None:
+    """Raises :class:`LimitError` that says which limit would do."""
+    if limit is not None and needed > limit:
+        raise LimitError(
+            f"{doing} with {spelling} needs {-(-needed >> 20)} MiB of memory, and the limit is {limit >> 20} MiB: "
+            f"allow it with --memory {-(-needed >> 20)}MiB (memory={needed} in Python)"
+        )
