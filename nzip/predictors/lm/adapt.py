@@ -54,8 +54,8 @@ class Adapt(NamedTuple):
     ``map_*`` (ORDERS + 1, ·): probability and count per n-gram state, the last row for match lengths.
     ``weights`` (SETS, INPUTS). ``history`` int32 (lanes, longest), ``length`` int64 (lanes,). ``match`` int64
     (lanes, 3): lane and place that the match predicts from, and its length. ``heads`` int64 (slots,): where a
-    context of MATCH_MIN tokens last ended, as lane << 40 | place, + 1. ``question`` and the like: the candidates
-    of the lane at hand, kept until its token is known. ``escape`` float64 (1,): chance of an escaped byte."""
+    context of MATCH_MIN tokens last ended, as lane << 40 | place, + 1. ``candidates`` to ``slots``, (lanes, ·): the
+    questions asked of each lane's next token, kept until it is known; ``count`` how many. ``escape`` float64 (1,): chance of an escaped byte."""
 
     bias: np.ndarray
     table_check: np.ndarray
@@ -75,6 +75,7 @@ class Adapt(NamedTuple):
     chances: np.ndarray
     shares: np.ndarray
     slots: np.ndarray
+    count: np.ndarray
     escape: np.ndarray
 
 
@@ -100,10 +101,10 @@ def new_state(vocabulary: int, lanes: int, longest: int, slot_bits: int = 17) ->
         map_p=map_p, map_n=np.full(map_p.shape, 6, np.int32), weights=weights,
         history=np.zeros((lanes, longest), np.int32), length=np.zeros(lanes, np.int64),
         match=np.zeros((lanes, 3), np.int64), heads=np.zeros(slots, np.int64),
-        candidates=np.zeros(MAX_CANDIDATES, np.int64), inputs=np.zeros((MAX_CANDIDATES, INPUTS), np.float32),
-        states=np.zeros((MAX_CANDIDATES, ORDERS + 1), np.int64), sets=np.zeros(MAX_CANDIDATES, np.int64),
-        chances=np.zeros(MAX_CANDIDATES, np.float32), shares=np.zeros(MAX_CANDIDATES, np.int64),
-        slots=np.zeros(ORDERS, np.int64), escape=np.full(1, 2.0**-14, np.float64))
+        candidates=np.zeros((lanes, MAX_CANDIDATES), np.int64), inputs=np.zeros((lanes, MAX_CANDIDATES, INPUTS), np.float32),
+        states=np.zeros((lanes, MAX_CANDIDATES, ORDERS + 1), np.int64), sets=np.zeros((lanes, MAX_CANDIDATES), np.int64),
+        chances=np.zeros((lanes, MAX_CANDIDATES), np.float32), shares=np.zeros((lanes, MAX_CANDIDATES), np.int64),
+        slots=np.zeros((lanes, ORDERS), np.int64), count=np.zeros(lanes, np.int64), escape=np.full(1, 2.0**-14, np.float64))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -189,45 +190,45 @@ def _find_match(A, lane):
 @njit(nogil=True, cache=True, error_model="numpy")
 def propose(A, lane, f, total):
     """Choose candidates for the lane's next token and give them shares. Returns (count, sum of shares, rest):
-    candidate i owns ``A.shares[i]``, the others together ``rest``, each in proportion to its f."""
+    candidate i owns ``A.shares[lane, i]``, the others together ``rest``, each in proportion to its f."""
     count = 0
     predicted = _find_match(A, lane)
     for order in range(1, ORDERS + 1):
         h = _context(A, lane, order)
         slot = np.int64((h >> np.uint64(33)) % np.uint64(A.table_check.shape[1]))
         check = np.uint32(h & np.uint64(0xFFFFFFFF)) | np.uint32(1)
-        A.slots[order - 1] = slot
+        A.slots[lane, order - 1] = slot
         if A.table_check[order - 1, slot] != check:
             A.table_check[order - 1, slot] = check
             A.table_token[order - 1, slot, :] = -1
             A.table_count[order - 1, slot, :] = 0
     if predicted >= 0:
-        A.candidates[0] = predicted
+        A.candidates[lane, 0] = predicted
         count = 1
     for order in range(ORDERS - 1, -1, -1):
         for way in range(WAYS):
-            token = A.table_token[order, A.slots[order], way]
+            token = A.table_token[order, A.slots[lane, order], way]
             if token < 0 or count == MAX_CANDIDATES:
                 break
             known = False
             for i in range(count):
-                known = known or A.candidates[i] == token
+                known = known or A.candidates[lane, i] == token
             if not known:
-                A.candidates[count] = token
+                A.candidates[lane, count] = token
                 count += 1
     left, rest = total, _ONE
     chance_of = np.empty(MAX_CANDIDATES, np.float64)
     length = min(A.match[lane, 2], MATCH_LENGTHS - 1)
     for i in range(count):
-        token = A.candidates[i]
-        x = A.inputs[i]
+        token = A.candidates[lane, i]
+        x = A.inputs[lane, i]
         p = np.float32(np.float32(np.int32(f[token])) / np.float32(left))
         p = min(max(p, _LEAST), np.float32(_ONE - _LEAST))
         left -= np.int64(f[token])
         x[0] = _stretch(p)
         highest = 0
         for order in range(ORDERS):
-            slot = A.slots[order]
+            slot = A.slots[lane, order]
             n, others, recent = 0, 0, 0
             for way in range(WAYS):
                 if A.table_token[order, slot, way] == token:
@@ -236,26 +237,26 @@ def propose(A, lane, f, total):
                 else:
                     others += np.int64(A.table_count[order, slot, way])
             if n + others == 0:
-                A.states[i, order] = -1
+                A.states[lane, i, order] = -1
                 x[1 + order] = np.float32(0.0)
             else:
                 state = (min(n, 7) * 8 + min(others, 7)) * 2 + recent
-                A.states[i, order] = state
+                A.states[lane, i, order] = state
                 x[1 + order] = _stretch(A.map_p[order, state])
                 if n > 0:
                     highest = order + 1
         if predicted >= 0:
             state = length if token == predicted else MATCH_LENGTHS + length
-            A.states[i, ORDERS] = state
+            A.states[lane, i, ORDERS] = state
             x[1 + ORDERS] = _stretch(A.map_p[ORDERS, state])
             if token == predicted:
                 highest = ORDERS + 1
         else:
-            A.states[i, ORDERS] = -1
+            A.states[lane, i, ORDERS] = -1
             x[1 + ORDERS] = np.float32(0.0)
         x[2 + ORDERS] = _HALF
         chosen = min(i, 3) * (ORDERS + 2) + highest
-        A.sets[i] = chosen
+        A.sets[lane, i] = chosen
         w = A.weights[chosen]
         dot = np.float32(0.0)
         for k in range(INPUTS):
@@ -263,7 +264,7 @@ def propose(A, lane, f, total):
         dot = min(max(dot, -_CLIP), _CLIP)
         p = np.float32(_ONE / np.float32(_ONE + exp2(np.float32(-dot))))
         p = min(max(p, _LEAST), _MOST)
-        A.chances[i] = p
+        A.chances[lane, i] = p
         chance_of[i] = np.float64(rest) * np.float64(p)
         rest = np.float32(rest * np.float32(_ONE - p))
         if rest < _REST:
@@ -273,24 +274,25 @@ def propose(A, lane, f, total):
     if count > 0:
         whole = np.float64(left) / np.float64(rest)
         for i in range(count):
-            A.shares[i] = max(np.int64(1), np.int64(chance_of[i] * whole))
-            shares += A.shares[i]
+            A.shares[lane, i] = max(np.int64(1), np.int64(chance_of[i] * whole))
+            shares += A.shares[lane, i]
+    A.count[lane] = count
     return count, shares, left
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def learn(A, lane, count, token):
+def learn(A, lane, token):
     """The lane's token is known: train the questions that were asked, then the tables, match and history."""
-    for i in range(count):
-        hit = A.candidates[i] == token
+    for i in range(A.count[lane]):
+        hit = A.candidates[lane, i] == token
         target = _ONE if hit else np.float32(0.0)
-        error = np.float32(np.float32(target - A.chances[i]) * MIXER_RATE)
-        w = A.weights[A.sets[i]]
-        x = A.inputs[i]
+        error = np.float32(np.float32(target - A.chances[lane, i]) * MIXER_RATE)
+        w = A.weights[A.sets[lane, i]]
+        x = A.inputs[lane, i]
         for k in range(INPUTS):
             w[k] = np.float32(w[k] + np.float32(error * x[k]))
         for k in range(ORDERS + 1):
-            state = A.states[i, k]
+            state = A.states[lane, i, k]
             if state >= 0:
                 n = A.map_n[k, state]
                 p = A.map_p[k, state]
@@ -300,7 +302,7 @@ def learn(A, lane, count, token):
         if hit:
             break
     for order in range(ORDERS):
-        slot = A.slots[order]
+        slot = A.slots[lane, order]
         tokens, counts = A.table_token[order, slot], A.table_count[order, slot]
         way = 0
         while way < WAYS - 1 and tokens[way] != token and tokens[way] >= 0:

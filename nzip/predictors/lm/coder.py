@@ -45,21 +45,21 @@ def encode_token(A, lane, f, total, symbol, state, out):
         return
     start, freq, before = np.int64(0), np.int64(0), np.int64(0)
     for i in range(count):
-        token = A.candidates[i]
+        token = A.candidates[lane, i]
         if token == symbol:
-            start, freq = before, A.shares[i]
-        before += A.shares[i]
+            start, freq = before, A.shares[lane, i]
+        before += A.shares[lane, i]
     if freq == 0:
         freq = np.int64(f[symbol])
         start = shares
         for i in range(symbol):
             start += np.int64(f[i])
         for i in range(count):
-            if A.candidates[i] < symbol:
-                start -= np.int64(f[A.candidates[i]])
+            if A.candidates[lane, i] < symbol:
+                start -= np.int64(f[A.candidates[lane, i]])
     encode_interval(state, out, np.uint64(start), np.uint64(freq), whole)
     learn_escape(A, False)
-    adapt.learn(A, lane, count, symbol)
+    adapt.learn(A, lane, symbol)
 
 
 @njit(nogil=True, cache=True)
@@ -80,15 +80,15 @@ def decode_token(A, lane, f, total, state, data):
     freq = np.int64(0)
     if target < shares:
         for i in range(count):
-            if target < start + A.shares[i]:
-                symbol, freq = A.candidates[i], A.shares[i]
+            if target < start + A.shares[lane, i]:
+                symbol, freq = A.candidates[lane, i], A.shares[lane, i]
                 break
-            start += A.shares[i]
+            start += A.shares[lane, i]
     else:
         kept = np.empty(count, np.uint32)
         for i in range(count):
-            kept[i] = f[A.candidates[i]]
-            f[A.candidates[i]] = 0
+            kept[i] = f[A.candidates[lane, i]]
+            f[A.candidates[lane, i]] = 0
         start = shares
         block = np.int64(0)
         while True:
@@ -105,8 +105,8 @@ def decode_token(A, lane, f, total, state, data):
             symbol += 1
         freq = np.int64(f[symbol])
         for i in range(count):
-            f[A.candidates[i]] = kept[i]
+            f[A.candidates[lane, i]] = kept[i]
     decode_interval(state, data, np.uint64(start), np.uint64(freq), whole)
     learn_escape(A, False)
-    adapt.learn(A, lane, count, symbol)
+    adapt.learn(A, lane, symbol)
     return symbol
