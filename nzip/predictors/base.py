@@ -104,6 +104,10 @@ class Expert(abc.ABC):
         """As :meth:`Predictor.config`."""
         return {}
 
+    def lanes_for(self, size: int) -> int:
+        """Lanes that a block of ``size`` bytes is best cut into; a function of the size and the spelling alone."""
+        return 1
+
     def alone(self) -> Predictor | None:
         """A predictor that codes with this expert alone, if it knows a better way than byte by byte."""
         return None

@@ -59,6 +59,7 @@ def _lazy(target: str) -> Callable[[], Callable]:
 
 _BUILT_IN: dict[str, Entry] = {
     "mix": Entry("predictor", lambda: _mix, "nzip"),
+    "lm": Entry("expert", _lazy("nzip.predictors.lm:create"), "nzip"),
 }
 _registered: dict[str, Entry] = {}
 

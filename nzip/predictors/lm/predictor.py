@@ -128,6 +128,8 @@ class LmPredictor(Predictor):
         lanes = params[0] + 1
         lengths = spans.parse(params[1:], size) if len(params) > 1 else [size]
         text_size, payload = sum(lengths[::2]), bytes(payload)
+        if lanes != self.settings.lanes_for(text_size):
+            raise CorruptError("a block of lm with another number of lanes than its predictor gives it")
         rest = b""
         if text_size < size:
             length, at = spans.read_varint(payload, 0)

@@ -33,15 +33,16 @@ _PARAMS = 6  # kind, stride (3 bytes), pixel, lanes - 1
 class MixPredictor(Predictor):
     """``mix:LEVEL``, LEVEL 1 to 5, with any number of experts as further inputs.
 
-    ``lanes``: streams that a block is cut into when there are experts (1 to 256; without experts always 1).
+    ``lanes``: streams that a block is cut into when there are experts (1 to 256; without experts always 1);
+    None: as many as the experts want.
     """
 
     reports_progress = True
 
-    def __init__(self, level: int, experts: tuple[Expert, ...] = (), lanes: int = 1):
+    def __init__(self, level: int, experts: tuple[Expert, ...] = (), lanes: int | None = None):
         if level not in (1, 2, 3, 4, 5):
             raise ValueError(f"mix has the levels 1 to 5, not {level!r}")
-        if not 1 <= lanes <= MAX_LANES:
+        if lanes is not None and not 1 <= lanes <= MAX_LANES:
             raise ValueError(f"lanes must be 1 to {MAX_LANES}, not {lanes}")
         self.level = level
         self.experts = tuple(experts)
@@ -58,7 +59,7 @@ class MixPredictor(Predictor):
     def memory(self, block_size: int) -> int:
         plans = max(memory(plan(self.level, kind, 1), block_size, len(self.experts)) for kind in range(len(KIND_NAMES)))
         own = plans + 3 * block_size + 24 * _CHUNK
-        return own + sum(e.memory(block_size, self.lanes) for e in self.experts)
+        return own + sum(e.memory(block_size, self._lanes_for(block_size)) for e in self.experts)
 
     def probe(self) -> bytes:
         """Hash of what coding a fixed kilobyte of every flavour of byte gives, end state of the weights included."""
@@ -86,15 +87,16 @@ class MixPredictor(Predictor):
         lanes = params[5] + 1
         if content.kind >= len(KIND_NAMES) or content.stride > MAX_STRIDE or not 1 <= content.pixel <= MAX_PIXEL:
             raise CorruptError("a mix block with impossible parameters")
-        if lanes > 1 and not self.experts or lanes > max(size, 1):
-            raise CorruptError("a mix block with more lanes than it can have")
+        if lanes != self._lanes_for(size):
+            raise CorruptError("a mix block with another number of lanes than its predictor gives it")
         data = self._decode(payload, content, lanes, size, progress)
         if content.kind == EXECUTABLE:
             call_filter(data, -1)
         return data.tobytes()
 
     def _lanes_for(self, size: int) -> int:
-        return max(1, min(self.lanes, size)) if self.experts else 1
+        wanted = self.lanes or max((e.lanes_for(size) for e in self.experts), default=1)
+        return max(1, min(wanted, MAX_LANES, size)) if self.experts else 1
 
     def _start(self, content: Content, lanes: int, size: int):
         edges = [size * l // lanes for l in range(lanes + 1)]
