@@ -1,6 +1,6 @@
 """Bits per byte of a token stream under general compressors: what is left for a model to learn, roughly.
 
-The ids are written as u16 (as LEB128 where the vocabulary is larger) and compressed by gzip -9, LZMA (preset 9),
+The ids are written in one byte each where the vocabulary allows, else two, else LEB128, and compressed by gzip -9, LZMA (preset 9),
 zstd -19 and nzip; 8 · compressed bytes / raw bytes. Beside them stand the same compressors on the raw bytes. Refused
 (:class:`AccountingError`) where the tokens' bytes do not add up to the raw ones.
 
@@ -43,7 +43,8 @@ def stream_bits_per_byte(stream: Tokenised, compressors=COMPRESSORS, nzip_bytes:
                          nzip_level: int | None = None) -> dict:
     """``{compressor: {"bits_per_byte", "raw_bytes"}}`` of the stream; ``raw_bytes`` is what the figure covers."""
     stream.require()
-    how = "u16" if stream.codec.vocab_size <= 1 << 16 else "leb128"
+    size = stream.codec.vocab_size
+    how = "u8" if size <= 256 else "u16" if size <= 1 << 16 else "leb128"
     out: dict = {"serialisation": how}
     for name in compressors:
         tokens = len(stream.ids)

@@ -93,9 +93,9 @@ class Dictionary:
                 condition = parts[4] if len(parts) > 4 and not parts[4].startswith("#") else "."
                 pattern = conditions.get((key, condition))
                 if pattern is None:
-                    escaped = re.sub(r"([\\(){}|*+?^$])(?![^\[]*\])", r"\\\1", condition)
+                    escaped = _condition(condition)
                     try:
-                        pattern = re.compile(f"(?:{escaped})$" if key == "SFX" else f"^(?:{escaped})")
+                        pattern = re.compile(f"{escaped}$" if key == "SFX" else f"^{escaped}")
                     except re.error:
                         raise DataError(f"{path}: condition {condition!r} of flag {flag} cannot be read") from None
                     conditions[key, condition] = pattern
@@ -178,3 +178,17 @@ class Dictionary:
                 if depth > 1 and self._suffixed(stem, needed, depth - 1, flag):
                     return True
         return False
+
+
+def _condition(text: str) -> str:
+    """A condition as a regular expression: only ``.``, ``[…]`` and ``[^…]`` mean something; ``-`` makes no range."""
+    out = []
+    for piece in re.findall(r"\[\^?[^\]]*\]|.", text):
+        if piece == ".":
+            out.append(".")
+        elif len(piece) > 1:
+            negated = piece.startswith("[^")
+            out.append(f"[{'^' if negated else ''}{re.escape(piece[2 if negated else 1:-1])}]")
+        else:
+            out.append(re.escape(piece))
+    return "".join(out)

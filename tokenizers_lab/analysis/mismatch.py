@@ -17,7 +17,8 @@ COSTS = ("tokens", "entropy")
 
 def mismatch(codecs: dict, texts: dict[str, bytes], cost: str = "tokens") -> dict:
     """``codecs[domain]`` on ``texts[domain]`` (held out). ``cost``: ``tokens`` (tokens a byte) or ``entropy``
-    (plug-in H₁ · T/B, bits a byte). Raises AccountingError where a codec's bytes do not add up."""
+    (plug-in H₁ · T/B, bits a byte). Raises AccountingError where a codec's bytes do not
+    add up. The excess is None where the domain's own cost is zero."""
     if list(codecs) != list(texts):
         raise LabError("mismatch needs one codec and one text for each domain, in the same order")
     if cost not in COSTS:
@@ -32,4 +33,4 @@ def mismatch(codecs: dict, texts: dict[str, bytes], cost: str = "tokens") -> dic
                 value *= plug_in(np.bincount(stream.ids))
             matrix[i, j] = value
     return {"domains": names, "cost": cost, "matrix": matrix.tolist(),
-            "excess": (matrix / np.diag(matrix)[None, :] - 1).tolist()}
+            "excess": [[a / b - 1 if b else None for a, b in zip(row, np.diag(matrix).tolist())] for row in matrix.tolist()]}

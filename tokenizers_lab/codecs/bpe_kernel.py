@@ -12,8 +12,8 @@ from collections import namedtuple
 import numpy as np
 from numba import njit
 
+from tokenizers_lab.hashing import hash_bytes
 from tokenizers_lab.pretokenize.kernels import next_end
-from tokenizers_lab.training.counts import hash_bytes
 
 NO_RANK = np.int64(1) << 40
 CACHE_SLOTS, CACHE_BYTES, CACHE_IDS = 1 << 16, 24, 8

@@ -34,7 +34,9 @@ class HuggingFaceCodec(Codec):
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         vocab = self._tokenizer.get_vocab(with_added_tokens=True)
-        self.vocab_size = max(vocab.values(), default=-1) + 1
+        if not vocab:
+            raise DataError(f"{spelling}: its vocabulary is empty")
+        self.vocab_size = max(vocab.values()) + 1
 
     def encode(self, data) -> np.ndarray:
         text = as_bytes_array(data).tobytes().decode("utf-8", "replace")

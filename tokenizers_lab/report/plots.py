@@ -144,6 +144,7 @@ def _heat(names, matrix) -> str:
 
     figure, axes = _figure(1.6 + 0.9 * len(names), 1.0 + 0.55 * len(names))
     axes.grid(False)
+    matrix = [[value or 0.0 for value in row] for row in matrix]
     top = max(max(row) for row in matrix) or 1.0
     for i, row in enumerate(matrix):
         for j, value in enumerate(row):

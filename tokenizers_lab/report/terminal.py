@@ -15,11 +15,12 @@ def show(results: dict, console) -> None:
     # An interval behind every figure needs a wide screen; on a narrow one they are left to the page.
     narrow = console.width < 160
     for table in tables(results):
-        drawn = rich.table.Table(title=escape(table.title), title_justify="left", caption=escape(table.notes), caption_justify="left",
-                                 title_style="bold", caption_style="dim")
+        console.print(escape(table.title), style="bold", soft_wrap=True, highlight=False)
+        drawn = rich.table.Table()
         for i, head in enumerate(table.head):
             drawn.add_column(escape(head), justify="left" if i == 0 else "right", overflow="fold")
         for row in table.rows:
             drawn.add_row(*(escape(re.sub(r" \(-?[\d.]+–-?[\d.]+\)$", "", cell) if narrow else cell) for cell in row))
         console.print(drawn)
+        console.print(escape(table.notes), style="dim", highlight=False)
         console.print()

@@ -14,21 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from tokenizers_lab.hashing import hash_bytes
 from tokenizers_lab.pretokenize import PreTokenizer, streamed
 from tokenizers_lab.pretokenize.classes import class_table
 from tokenizers_lab.pretokenize.kernels import next_end
 
 BLOCK = 4 << 20
-
-
-@njit(cache=True, nogil=True)
-def hash_bytes(data, start, end):
-    """FNV-1a over 64 bits with a final mix; used for lookups only, always confirmed by comparing bytes."""
-    h = np.uint64(0xCBF29CE484222325)
-    for i in range(start, end):
-        h = (h ^ np.uint64(data[i])) * np.uint64(0x100000001B3)
-    h ^= h >> np.uint64(29)
-    return h * np.uint64(0x9E3779B97F4A7C15)
 
 
 @njit(cache=True, nogil=True)

@@ -16,7 +16,7 @@ from collections import namedtuple
 import numpy as np
 from numba import njit
 
-from tokenizers_lab.training.counts import hash_bytes
+from tokenizers_lab.hashing import hash_bytes
 
 # Scalars of the state, in ``meta``.
 TOKENS, PAIRS, HEAP, FREE, FREE_COUNT, STAMP, MERGES, ARENA, MAX_LENGTH, MIN_COUNT, POOL = range(11)

@@ -11,7 +11,7 @@ from tokenizers_lab.bytelevel import BYTE_ORDER
 from tokenizers_lab.errors import LabError
 from tokenizers_lab.pretokenize import PreTokenizer
 
-SERIALISATIONS = ("u16", "leb128", "rank")
+SERIALISATIONS = ("u8", "u16", "leb128", "rank")
 
 
 @njit(cache=True, nogil=True)
@@ -56,8 +56,12 @@ class Stream:
 
 
 def serialise(ids: np.ndarray, how: str = "u16") -> bytes:
-    """Ids as bytes: ``u16`` (little endian; ids below 65,536), ``leb128`` (seven bits a byte), or ``rank``
+    """Ids as bytes: ``u8`` (ids below 256), ``u16`` (little endian; ids below 65,536), ``leb128`` (seven bits a byte), or ``rank``
     (LEB128 of the id's rank by frequency in this very stream, the most frequent 0; ties by id)."""
+    if how == "u8":
+        if len(ids) and int(ids.max()) > 0xFF:
+            raise LabError("u8 cannot hold ids above 255")
+        return ids.astype(np.uint8).tobytes()
     if how == "u16":
         if len(ids) and int(ids.max()) > 0xFFFF:
             raise LabError("u16 cannot hold ids above 65,535; use leb128 or rank")
