@@ -45,11 +45,15 @@ class ShownMeter(Meter):
     def stop(self) -> None:
         """The job is done: the bar goes away, the clock stands."""
         if not self._done.is_set():
-            self.seconds = time.perf_counter() - self._started
+            self.seconds = self._elapsed()
             self._done.set()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+
+    def _elapsed(self) -> float:
+        """Seconds since the first block began: compiling and probing are not the speed of coding."""
+        return time.perf_counter() - (self._started if self.began is None else self.began)
 
     def preparing(self, predictor) -> None:
         """Tell of the one long pause that a bar cannot show: the first compilation."""
@@ -72,7 +76,7 @@ class ShownMeter(Meter):
             task = progress.add_task(self._name, total=self._total, amount="", speed="")
             while True:
                 position = self.position()
-                seconds = time.perf_counter() - self._started
+                seconds = max(self._elapsed(), 1e-9)
                 amount = f"{position:,}" + (f" of {self._total:,}" if self._total is not None else "") + " bytes"
                 progress.update(task, completed=position, amount=amount, speed=f"{position / seconds / 1000:,.0f} KB/s")
                 if self._done.wait(_TICK):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 
 
 class Meter:
@@ -15,6 +16,7 @@ class Meter:
     def __init__(self):
         self.consumed = 0  # bytes taken in by finished blocks
         self.produced = 0  # bytes given out for them
+        self.began: float | None = None  # time.perf_counter() when the first block did
         self._lock = threading.Lock()
         self._live: list = []
         self._coded = 0  # decoded-side bytes of blocks whose coding has ended
@@ -28,6 +30,8 @@ class Meter:
         progress = np.zeros(1, np.int64)
         with self._lock:
             self._live.append(progress)
+            if self.began is None:
+                self.began = time.perf_counter()
         try:
             yield progress
         finally:

@@ -313,6 +313,15 @@ def test_memory(nzip_cli, file, toys, monkeypatch):
     assert nzip_cli("test", "-M1G", input=stream.out).code == 1
 
 
+@pytest.mark.parametrize("level", [2, 5])
+def test_the_mix(nzip_cli, file, level):
+    stream = nzip_cli(f"-{level}c", file).out
+    assert nzip_cli("-dc", input=stream).out == file.read_bytes()
+    found = json.loads(nzip_cli("list", "--json", input=stream).out)
+    assert found[0]["streams"][0]["predictor"] == f"mix:{level}" and found[0]["streams"][0]["exact"]
+    assert len(stream) < 200
+
+
 def test_verify(nzip_cli, file, toys, monkeypatch):
     monkeypatch.setattr(toys.ToyPredictor, "decode", lambda self, params, payload, size: bytes(size))
     assert nzip_cli("-c", file).code == 0

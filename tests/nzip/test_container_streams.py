@@ -40,6 +40,14 @@ def test_round_trips_and_bytes_that_never_depend_on_threads(size, threads):
         assert decompress(stream) == data
 
 
+@pytest.mark.parametrize("size", [pipeline.DEFAULT_BLOCK_SIZE, pipeline.DEFAULT_BLOCK_SIZE + 1])
+def test_the_default_block_size(size):
+    stream = compress(bytes(size))
+    assert decompress(stream) == bytes(size)
+    blocks = [event for event in parser.pull(io.BytesIO(stream), parser.parse()) if isinstance(event, parser.Block)]
+    assert [block.header.size for block in blocks] == [1 << 24, 1][: len(blocks)] and len(blocks) == (size > 1 << 24) + 1
+
+
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, lambda data: memoryview(data)[::1]])
 def test_any_bytes_like_object(kind):
     assert decompress(kind(compress(kind(text(300))))) == text(300)
