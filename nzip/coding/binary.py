@@ -51,9 +51,8 @@ def start_decoder(state, buffer, end):
 
 @njit(cache=True)
 def encode_bit(state, buffer, bit, p):
-    """Code ``bit`` with P(1) = p / 2**22, 1 ≤ p < 2**22. False if ``buffer`` is full (nothing coded then)."""
-    if state[POSITION] + _u64(9) > state[END]:
-        return False
+    """Code ``bit`` with P(1) = p / 2**22, 1 ≤ p < 2**22. The caller sees to it that ``buffer`` has room for
+    eight bytes more than one bit can cost: a check here would cost more than the coding."""
     low = state[LOW]
     high = state[HIGH]
     mid = low + ((high - low) >> _u64(22)) * _u64(p)
@@ -68,7 +67,6 @@ def encode_bit(state, buffer, bit, p):
         high = (high << _u64(8)) | _u64(255)
     state[LOW] = low
     state[HIGH] = high
-    return True
 
 
 @njit(cache=True)
@@ -121,7 +119,7 @@ class BinaryEncoder:
     """Codes bits from Python, one call each. For kernels take the njit functions instead."""
 
     def __init__(self, capacity: int = 1 << 16):
-        self._buffer = np.zeros(max(capacity, 64), np.uint8)
+        self._buffer = np.zeros(max(capacity, 256), np.uint8)
         self._state = np.zeros(STATE_SIZE, np.uint64)
         start_encoder(self._state, len(self._buffer))
 
@@ -129,9 +127,10 @@ class BinaryEncoder:
         """Code ``bit`` with P(1) = ``p`` / 2**22. ValueError outside 1 .. 2**22 - 1."""
         if not 0 < p < 1 << PROBABILITY_BITS:
             raise ValueError(f"probability {p} is not in 1 .. 2**22 - 1")
-        while not encode_bit(self._state, self._buffer, bit, p):
+        if int(self._state[POSITION]) + 2 * STATE_SIZE * 8 > len(self._buffer):
             self._buffer = np.concatenate([self._buffer, np.zeros_like(self._buffer)])
             self._state[END] = len(self._buffer)
+        encode_bit(self._state, self._buffer, bit, p)
 
     def finish(self) -> bytes:
         """The coded bytes. The encoder must not be used after."""

@@ -16,7 +16,7 @@ from collections import namedtuple
 import numpy as np
 from numba import njit
 
-from nzip.coding.binary import decode_bit, encode_bit
+from nzip.coding.binary import CODE, END, HIGH, LOW, POSITION
 from nzip.predictors.mix.registers import *  # noqa: F403  (the kernel speaks in these names)
 from nzip.predictors.mix.vector import dot, prefetch, train
 
@@ -245,6 +245,8 @@ def _advance(lane, byte, M):
 @_helper
 def _readable(M, at):
     """Whether the byte at ``at`` is known to the decoder too: its lane has coded it already."""
+    if at < M.setting[S_PRIMED]:
+        return True
     for l in range(M.lanes.shape[0]):
         if i64(M.lanes[l, L_START]) <= at < i64(M.lanes[l, L_POSITION]):
             return True
@@ -310,7 +312,7 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
 
     data: uint8, all lanes' bytes, one region after another (written when decoding); ends: int64, where
     each lane's region ends; a lane that is there is skipped. coder, buffer: see coding/binary.py. experts: uint32 (steps, lanes, experts, 256), or of length 0 without experts.
-    The buffer must have room for 22 bytes a byte coded; where it has not, coding stops and False is returned."""
+    The buffer must have room for 22 bytes a byte coded."""
     setting = M.setting
     contexts = i64(setting[S_CONTEXTS])
     width = i64(setting[S_WIDTH])
@@ -356,6 +358,7 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
     match_at = np.zeros(2, np.uint64)
     cumulative = np.zeros((max(expert_count, 1), 257), np.uint64)
     lane_count = M.lanes.shape[0]
+    low, high, code, place = coder[LOW], coder[HIGH], coder[CODE], coder[POSITION]
 
     for step in range(steps):
         for l in range(lane_count):
@@ -508,10 +511,10 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
                     j += u64(2)
                 confidence = 0
                 for e in range(expert_count):
-                    low = c0 << (8 - bit) & 255
+                    first = c0 << (8 - bit) & 255
                     size = 128 >> bit
-                    whole = cumulative[e, low + 2 * size] - cumulative[e, low]
-                    ones = cumulative[e, low + 2 * size] - cumulative[e, low + size]
+                    whole = cumulative[e, first + 2 * size] - cumulative[e, first]
+                    ones = cumulative[e, first + 2 * size] - cumulative[e, first + size]
                     p22 = i64((ones << u64(22)) // max(whole, u64(1)))
                     p22 = min((1 << 22) - 64, max(64, p22))
                     st = i64(stretch[u64(p22 >> 10)])
@@ -565,12 +568,23 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
                     p = (mixed + p1 + 2 * p2 + 2) >> 2
                 p = min((1 << 22) - 1, max(1, p))
                 # --- code
-                if decoding:
-                    y = decode_bit(coder, buffer, p)
+                # (coding/binary.py, its state held in registers)
+                middle = low + ((high - low) >> u64(22)) * u64(p)
+                y = (1 if code <= middle else 0) if decoding else (byte >> (7 - bit)) & 1
+                if y:
+                    high = middle
                 else:
-                    y = (byte >> (7 - bit)) & 1
-                    if not encode_bit(coder, buffer, y, p):
-                        return False
+                    low = middle + u64(1)
+                while ((low ^ high) >> u64(56)) == u64(0):
+                    if decoding:
+                        code <<= u64(8)
+                        if place < coder[END]:
+                            code |= u64(buffer[place])
+                    else:
+                        buffer[place] = np.uint8(high >> u64(56))
+                    place += u64(1)
+                    low <<= u64(8)
+                    high = (high << u64(8)) | u64(255)
                 # --- learn
                 target = y << 22
                 if apms:
@@ -623,4 +637,4 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
             rate = i64(lane[L_RATE])
             if rate > rate_min and (position & 15) == 0:
                 lane[L_RATE] = u64(rate - max(1, (rate - rate_min) >> setting[S_RATE_DECAY]))
-    return True
+    coder[LOW], coder[HIGH], coder[CODE], coder[POSITION] = low, high, code, place

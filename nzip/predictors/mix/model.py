@@ -171,8 +171,8 @@ def _side_decisions(state, lane: int, bits, decoding: bool) -> None:
             bit = decode_bit(bits.coder, bits.buffer, p22)
         else:
             bit = state.choose(lane)
-            if not encode_bit(bits.coder, bits.buffer, bit, p22):
-                raise RuntimeError("an expert asks more side decisions a byte than the coder has room for")
+            encode_bit(bits.coder, bits.buffer, bit, p22)
+            bits.drain()
         state.decided(lane, bit)
 
 

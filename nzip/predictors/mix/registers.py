@@ -5,7 +5,7 @@ so that plans can be read without compiling anything.
 # Places in Mix.setting (int64).
 (S_CONTEXTS, S_WIDTH, S_SETS, S_MATCHES, S_EXPERTS, S_STATE_LIMIT, S_RATE, S_RATE_MIN, S_RATE_DECAY,
  S_FINAL_RATE, S_APM_RATE, S_HIT_FROM, S_HIT_TO, S_MATCH_MIN0, S_MATCH_MIN1, S_MATCH_BITS, S_STRIDE, S_PIXEL,
- S_APMS, S_LONG, S_DIRECT, S_RUNS) = range(22)
+ S_APMS, S_LONG, S_DIRECT, S_RUNS, S_PRIMED) = range(23)
 SETTINGS = 32
 
 # Context registers; a recipe names up to three with masks.
