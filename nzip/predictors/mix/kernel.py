@@ -243,14 +243,15 @@ def _advance(lane, byte, M):
 
 
 @_helper
-def _readable(M, at):
-    """Whether the byte at ``at`` is known to the decoder too: its lane has coded it already."""
+def _region(M, at):
+    """Start of the stretch of known bytes in which ``at`` lies, or -1 where the decoder does not know that byte
+    yet: the primer, or what a lane has coded so far."""
     if at < M.setting[S_PRIMED]:
-        return True
+        return 0
     for l in range(M.lanes.shape[0]):
         if i64(M.lanes[l, L_START]) <= at < i64(M.lanes[l, L_POSITION]):
-            return True
-    return False
+            return i64(M.lanes[l, L_START])
+    return -1
 
 
 @_helper
@@ -283,7 +284,7 @@ def _find_matches(data, lane, M, match_slot, predicted):
     for m in range(i64(M.setting[S_MATCHES])):
         at = i64(lane[L_MATCH_AT0 + m])
         length = i64(lane[L_MATCH_LENGTH0 + m])
-        if length > 0 and data[at] == np.uint8(history & u64(0xFF)) and _readable(M, at + 1):
+        if length > 0 and data[at] == np.uint8(history & u64(0xFF)) and _region(M, at + 1) >= 0:
             length = min(length + 1, 65535)
             at += 1
         else:
@@ -293,11 +294,11 @@ def _find_matches(data, lane, M, match_slot, predicted):
             slot = match_slot[m]
             if length == 0:
                 at = i64(M.match_table[m, slot])
-                if at > 0 and _readable(M, at):
-                    while length < 400 and at - length > 0 and data[at - length - 1] == data[position - length - 1]:
+                origin = _region(M, at) if at > 0 else -1
+                if origin >= 0:
+                    most = min(400, min(at - origin, seen))
+                    while length < most and data[at - length - 1] == data[position - length - 1]:
                         length += 1
-                        if position - length <= start:
-                            break
                     if length < minimum:
                         length = 0
             M.match_table[m, slot] = u32(position)
@@ -306,7 +307,7 @@ def _find_matches(data, lane, M, match_slot, predicted):
         predicted[m] = i64(data[at]) | 256 if length > 0 else 0
 
 
-@njit(cache=True, no_cfunc_wrapper=True)
+@njit(cache=True, nogil=True, no_cfunc_wrapper=True)
 def run(M, data, ends, steps, decoding, coder, buffer, experts):
     """Code ``steps`` bytes of every lane, lanes in turn within a step.
 

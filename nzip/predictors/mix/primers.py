@@ -1,0 +1,110 @@
+"""Primer texts: what the mix reads before a block, so that it starts warm.
+
+Each primer is a few hundred kilobytes of one kind of text (made by scripts/make_primers.py; sources and
+licences in NOTICE). The encoder picks one by the share of the block's distinct six-byte sequences that the
+primer knows, or none; the block's params name it and pin its hash. The decoder reads the same text first.
+
+Choosing must not cost: instead of whole texts it looks at *signatures*, the sorted hashes of one in sixteen
+of a primer's sequences. Concession: a primer that shares no letters with the text is never chosen, although
+it might warm the weights a little.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import lzma
+from importlib.resources import files
+from typing import NamedTuple
+
+import numpy as np
+import xxhash
+
+from nzip.errors import CorruptError, ModelMismatchError
+
+GRAM = 6
+KEEP = 16  # one in KEEP sequences stands in a signature
+# Below this share priming has been seen to cost more than it gives (logs, tables, foreign languages).
+THRESHOLD = 0.08
+HASH_BYTES = 4
+_SAMPLE = 1 << 14
+_K1, _K2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
+
+
+class Primer(NamedTuple):
+    """``number`` as in a block's params (1 to 254 ship with the package, 255 is the user's own), its ``text``
+    and the first bytes of its hash."""
+
+    number: int
+    name: str
+    text: bytes
+    hash: bytes
+
+
+USER = 255
+
+
+def text_hash(text: bytes) -> bytes:
+    """The hash by which a primer is known (xxh3, 64 bits)."""
+    return xxhash.xxh3_64_digest(text)
+
+
+@functools.cache
+def index() -> tuple[dict, ...]:
+    """The shipped primers in order of their numbers: dicts with name, bytes, hash (hex), snapshots."""
+    return tuple(json.loads(_read("index.json"))["primers"])
+
+
+def _read(name: str) -> bytes:
+    return files(__package__).joinpath("primers", name).read_bytes()
+
+
+@functools.lru_cache(maxsize=2)
+def shipped(number: int) -> Primer:
+    """The primer of that number. :class:`CorruptError` if there is none, :class:`ModelMismatchError` if the
+    installed text is not what its hash says."""
+    if not 1 <= number <= len(index()):
+        raise CorruptError(f"a block that names primer {number}, and there are {len(index())}")
+    entry = index()[number - 1]
+    text = lzma.decompress(_read(entry["name"] + ".xz"))
+    if text_hash(text).hex() != entry["hash"]:
+        raise ModelMismatchError(f"the installed primer {entry['name']} is damaged: reinstall nzip")
+    return Primer(number, entry["name"], text, bytes.fromhex(entry["hash"])[:HASH_BYTES])
+
+
+def sequences(data: np.ndarray) -> np.ndarray:
+    """Distinct hashes (sorted uint32) of the sampled six-byte sequences of ``data`` (uint8)."""
+    if len(data) < GRAM:
+        return np.zeros(0, np.uint32)
+    wide = data.astype(np.uint64)
+    h = np.zeros(len(data) - GRAM + 1, np.uint64)
+    for k in range(GRAM):
+        h = h * _K1 + wide[k : len(h) + k]
+    h = (h * _K2) >> np.uint64(24)
+    return np.unique(h[h % np.uint64(KEEP) == 0].astype(np.uint32))
+
+
+@functools.cache
+def _signatures() -> tuple[np.ndarray, ...]:
+    raw = np.frombuffer(_read("signatures.bin"), "<u4")
+    edges = np.cumsum([0] + [entry["signature"] for entry in index()])
+    return tuple(raw[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True))
+
+
+def scores(data: np.ndarray) -> list[float]:
+    """For each shipped primer the share of ``data``'s distinct sequences that it knows, 0 to 1."""
+    size = len(data)
+    if size > 8 * _SAMPLE:
+        starts = np.linspace(0, size - _SAMPLE, 8).astype(np.int64)
+        data = np.concatenate([data[s : s + _SAMPLE] for s in starts])
+    found = sequences(data)
+    if not len(found):
+        return [0.0] * len(index())
+    return [float(np.isin(found, signature, assume_unique=True).mean()) for signature in _signatures()]
+
+
+def choose(data: np.ndarray) -> int:
+    """The number of the primer that knows most of ``data`` (uint8, text), or 0 where none knows enough."""
+    found = scores(data)
+    best = int(np.argmax(found))
+    return best + 1 if found[best] >= THRESHOLD else 0
