@@ -49,8 +49,7 @@ def _load(path: str, mtime: int, size: int) -> LanguageModel:
         from nzip.predictors.transformer import safetensors_loader
 
         weights, vocabulary = safetensors_loader.load(path)
-        for name in ("config.json",):
-            digest.update((Path(path).parent / name).read_bytes())
+        digest.update((Path(path).parent / "config.json").read_bytes())
     else:
         from nzip.predictors.transformer import gguf_loader
 

@@ -30,7 +30,8 @@ BLOCK = 16
 # Tokens of one lane whose queries are scored together.
 TILE = 8
 
-_HIDDEN = np.float32(-1e30)
+# Scores are kept inside ±1e29, so that what is hidden is below all of them.
+_HIDDEN, _SCORE_LIMIT = np.float32(-1e30), np.float32(1e29)
 _QUERY_PEAK, _KEY_PEAK = np.float32(32000.0), np.float32(127.0)
 _MIN_SCALE = np.float32(1e-25)
 _2_15 = np.float32(32768.0)
@@ -113,6 +114,8 @@ def _points_to_floats(points, query_scale, ks, place, start, length, ring, e):
         off = np.int32(np.int32(i) + np.int32(place - start))
         off = np.int32(off + ring) if off < 0 else off
         v = np.float32(np.float32(np.float32(points[i]) * query_scale) * ks[i])
+        v = v if v < _SCORE_LIMIT else _SCORE_LIMIT
+        v = v if v > -_SCORE_LIMIT else -_SCORE_LIMIT
         v = v if off < length else _HIDDEN
         e[i] = v
         top = max(top, ordered(v))
@@ -126,6 +129,7 @@ def _exponentials(e, top, vs):
     heavy = np.int32(0)
     for i in range(e.size):
         v = exp2(np.float32(e[i] - top))
+        v = v if e[i] > _HIDDEN else np.float32(0.0)
         total += np.int32(np.rint(np.float32(v * _2_15)))
         v = np.float32(v * vs[i])
         e[i] = v

@@ -126,7 +126,8 @@ def attend(query, query_sink, keys, values, n, window, score_scale):
         codes, scale = query_sink if position < SINKS else query
         k, k_scale = keys[position]
         scores.append(F(codes @ k) * (scale * score_scale) * k_scale)
-    e = exp2(np.array(scores, F) - max(scores))
+    scores = np.clip(np.array(scores, F), F(-1e29), F(1e29))
+    e = exp2(scores - scores.max())
     total = np.rint(e * F(32768)).astype(np.int64).sum()
     e = e * np.array([values[position][1] for position in seen], F)
     most = e.max()
