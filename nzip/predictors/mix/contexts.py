@@ -17,6 +17,7 @@ from nzip.predictors.mix.registers import (
 )  # fmt: skip
 
 TEXT, BINARY, EXECUTABLE, IMAGE, AUDIO, DNA = range(6)
+LEVELS = (1, 2, 3, 4, 5)
 KIND_NAMES = ("text", "binary", "executable", "image", "audio", "dna")
 
 # Selectors of weight sets (kernel.py, "first layer").
@@ -209,4 +210,5 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
         hits=hits,
         direct=level == 5,
         runs=level >= 4,
+        rate_min={1: 45, 2: 38, 3: 30, 4: 22, 5: 15}[level],
     )

@@ -15,38 +15,50 @@ import numpy as np
 import xxhash
 
 from nzip.coding.binary import POSITION, STATE_SIZE, decode_bit, encode_bit, finish_encoder, start_decoder, start_encoder
-from nzip.errors import CorruptError
+from nzip.errors import CorruptError, ModelMismatchError
 from nzip.predictors.base import SIDE_BITS, Expert, Predictor
 from nzip.predictors.mix import registers as at
 from nzip.predictors.mix.content import MAX_PIXEL, MAX_STRIDE, Content, detect
-from nzip.predictors.mix.contexts import EXECUTABLE, KIND_NAMES, Plan, plan
+from nzip.predictors.mix.contexts import EXECUTABLE, KIND_NAMES, LEVELS, TEXT, Plan, plan
 from nzip.predictors.mix.filters import call_filter
 from nzip.predictors.mix.kernel import run
+from nzip.predictors.mix.primers import HASH_BYTES, USER, Primer, choose, shipped, text_hash
 from nzip.predictors.mix.state import build, memory
+from nzip.predictors.mix.warm import PRIMED_SIZE, warm
 
 MAX_LANES = 256
 _CHUNK = 1 << 15
 _NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
-_PARAMS = 6  # kind, stride (3 bytes), pixel, lanes - 1
+_PARAMS = 7  # kind, stride (3 bytes), pixel, lanes - 1, primer; with a primer, its hash
 
 
 class MixPredictor(Predictor):
     """``mix:LEVEL``, LEVEL 1 to 5, with any number of experts as further inputs.
 
     ``lanes``: streams that a block is cut into when there are experts (1 to 256; without experts always 1);
-    None: as many as the experts want.
+    None: as many as the experts want. ``primed``: False never starts warm. ``primer``: a text of the user's own
+    to start from, in place of the shipped ones; the decoder must be given the same.
     """
 
     reports_progress = True
 
-    def __init__(self, level: int, experts: tuple[Expert, ...] = (), lanes: int | None = None):
-        if level not in (1, 2, 3, 4, 5):
+    def __init__(
+        self,
+        level: int,
+        experts: tuple[Expert, ...] = (),
+        lanes: int | None = None,
+        primed: bool = True,
+        primer: bytes | None = None,
+    ):
+        if level not in LEVELS:
             raise ValueError(f"mix has the levels 1 to 5, not {level!r}")
         if lanes is not None and not 1 <= lanes <= MAX_LANES:
             raise ValueError(f"lanes must be 1 to {MAX_LANES}, not {lanes}")
         self.level = level
         self.experts = tuple(experts)
         self.lanes = lanes
+        self.primed = primed
+        self.primer = None if primer is None else Primer(USER, "of the user", primer, text_hash(primer)[:HASH_BYTES])
         self.exact = all(e.exact for e in self.experts)
         self.spelling = "+".join([f"mix:{level}", *(e.spelling for e in self.experts)])
 
@@ -57,7 +69,8 @@ class MixPredictor(Predictor):
         return not run.signatures and not _machine_code_on_disk()
 
     def memory(self, block_size: int) -> int:
-        plans = max(memory(plan(self.level, kind, 1), block_size, len(self.experts)) for kind in range(len(KIND_NAMES)))
+        size = max(block_size, PRIMED_SIZE)
+        plans = max(memory(plan(self.level, kind, 1), size, len(self.experts)) for kind in range(len(KIND_NAMES)))
         own = plans + 3 * block_size + 24 * _CHUNK
         return own + sum(e.memory(block_size, self._lanes_for(block_size)) for e in self.experts)
 
@@ -67,29 +80,34 @@ class MixPredictor(Predictor):
         i = np.arange(1024, dtype=np.int64)
         data = np.where(i % 3 == 0, 32 + (i * i >> 5) % 90, 97 + (i >> 3) * 7 % 26).astype(np.uint8)
         content = Content(0, 0, 1)
-        payload, mix = self._encode(data, content, self._lanes_for(4))
+        payload, mix = self._encode(data, content, self._lanes_for(4), None)
         return xxhash.xxh3_64_digest(payload + mix.final_weights.tobytes() + mix.state_map.tobytes())
 
     def encode(self, data, progress: np.ndarray | None = None) -> tuple[bytes, bytes]:
         data = np.frombuffer(data, np.uint8).copy()
         content = detect(data)
         lanes = self._lanes_for(len(data))
+        primer = self._choose_primer(data, content)
         params = bytes([content.kind, *content.stride.to_bytes(3, "little"), content.pixel, lanes - 1])
+        params += bytes([primer.number]) + primer.hash if primer else b"\0"
         if content.kind == EXECUTABLE:
             call_filter(data, 1)
-        payload, _ = self._encode(data, content, lanes, progress)
+        payload, _ = self._encode(data, content, lanes, primer, progress)
         return params, payload
 
     def decode(self, params: bytes, payload, size: int, progress: np.ndarray | None = None) -> bytes:
-        if len(params) != _PARAMS:
-            raise CorruptError(f"a mix block has {_PARAMS} bytes of parameters, and this one has {len(params)}")
+        if len(params) < _PARAMS or len(params) != _PARAMS + HASH_BYTES * (params[6] > 0):
+            raise CorruptError(f"a mix block with parameters of {len(params)} bytes")
         content = Content(params[0], int.from_bytes(params[1:4], "little"), params[4])
         lanes = params[5] + 1
         if content.kind >= len(KIND_NAMES) or content.stride > MAX_STRIDE or not 1 <= content.pixel <= MAX_PIXEL:
             raise CorruptError("a mix block with impossible parameters")
         if lanes != self._lanes_for(size):
             raise CorruptError("a mix block with another number of lanes than its predictor gives it")
-        data = self._decode(payload, content, lanes, size, progress)
+        if params[6] and content.kind != TEXT:
+            raise CorruptError("a mix block that primes what is not text")
+        primer = self._named_primer(params[6], params[7:]) if params[6] else None
+        data = self._decode(payload, content, lanes, primer, size, progress)
         if content.kind == EXECUTABLE:
             call_filter(data, -1)
         return data.tobytes()
@@ -98,35 +116,66 @@ class MixPredictor(Predictor):
         wanted = self.lanes or max((e.lanes_for(size) for e in self.experts), default=1)
         return max(1, min(wanted, MAX_LANES, size)) if self.experts else 1
 
-    def _start(self, content: Content, lanes: int, size: int):
+    def _choose_primer(self, data: np.ndarray, content: Content) -> Primer | None:
+        if content.kind != TEXT or not self.primed:
+            return None
+        if self.primer is not None:
+            return self.primer
+        number = choose(data)
+        return shipped(number) if number else None
+
+    def _named_primer(self, number: int, pinned: bytes) -> Primer:
+        """The primer that a block names, its hash checked. :class:`ModelMismatchError` if it is another."""
+        if number == USER and self.primer is None:
+            raise ModelMismatchError("this file was made with a primer of the user's own: give it with --primer FILE")
+        primer = self.primer if number == USER else shipped(number)
+        if primer.hash != pinned:
+            raise ModelMismatchError(
+                f"the primer {primer.name} is not the one this file was made with "
+                f"(hash {primer.hash.hex()}, the file wants {pinned.hex()})"
+            )
+        return primer
+
+    def _start(self, content: Content, lanes: int, size: int, primer: Primer | None):
+        """A mix ready for the block, where each lane ends, and how many bytes of primer come before."""
         edges = [size * l // lanes for l in range(lanes + 1)]
+        if primer:
+            ends = np.array(edges[1:], np.int64) + len(primer.text)
+            return warm(self.level, primer, edges[:-1], len(self.experts)), ends
         chosen: Plan = plan(self.level, content.kind, content.stride)
         mix = build(chosen, size, content.stride, content.pixel, edges[:-1], len(self.experts))
         return mix, np.array(edges[1:], np.int64)
 
-    def _encode(self, data: np.ndarray, content: Content, lanes: int, progress=None):
-        mix, ends = self._start(content, lanes, len(data))
+    def _encode(self, data: np.ndarray, content: Content, lanes: int, primer=None, progress=None):
+        mix, ends = self._start(content, lanes, len(data), primer)
         output = _Output(len(data))
-        if not self._walk(mix, ends, data, output, False, progress):
+        start = 0
+        if primer:
+            start = len(primer.text)
+            data = np.concatenate([np.frombuffer(primer.text, np.uint8), data])
+        if not self._walk(mix, ends, data, start, output, False, progress):
             return bytes(len(data) + 1), mix  # hopeless: longer than the data, so the block is stored
         return output.finish(), mix
 
-    def _decode(self, payload, content: Content, lanes: int, size: int, progress=None) -> np.ndarray:
-        mix, ends = self._start(content, lanes, size)
-        data = np.zeros(size, np.uint8)
-        self._walk(mix, ends, data, _Input(payload), True, progress)
-        return data
+    def _decode(self, payload, content: Content, lanes: int, primer, size: int, progress=None) -> np.ndarray:
+        mix, ends = self._start(content, lanes, size, primer)
+        start = len(primer.text) if primer else 0
+        data = np.zeros(start + size, np.uint8)
+        if primer:
+            data[:start] = np.frombuffer(primer.text, np.uint8)
+        self._walk(mix, ends, data, start, _Input(payload), True, progress)
+        return data[start:]
 
-    def _walk(self, mix, ends, data, bits, decoding: bool, progress) -> bool:
+    def _walk(self, mix, ends, data, first: int, bits, decoding: bool, progress) -> bool:
         if self.experts:
             return _lock_step(self.experts, mix, ends, data, bits, decoding, progress)
-        for start in range(0, len(data), _CHUNK):
+        for start in range(first, len(data), _CHUNK):
             steps = min(_CHUNK, len(data) - start)
             run(mix, data, ends, steps, decoding, bits.coder, bits.buffer, _NO_EXPERTS)
             if not bits.drain():
                 return False
             if progress is not None:
-                progress[0] = start + steps
+                progress[0] = start + steps - first
         return True
 
 
