@@ -54,8 +54,12 @@ _force = click.option("-f", "--force", is_flag=True, help="Overwrite the output.
 
 
 def _free(path, force: bool) -> None:
-    if path is not None and Path(path).exists() and not force:
+    if path is None:
+        return
+    if Path(path).exists() and not force:
         raise LabError(f"{path}: exists already; give -f to overwrite it")
+    if not Path(path).parent.is_dir():
+        raise LabError(f"{path}: cannot write here: no such folder")
 
 
 def _read(name: str) -> bytes:
@@ -231,6 +235,7 @@ def decode(codec, ids, output, force):
 
     if output != "-":
         _free(output, force)
+    loaded = load(codec)
     if not Path(ids).is_file():
         raise LabError(f"{ids}: no such file")
     try:
@@ -239,7 +244,7 @@ def decode(codec, ids, output, force):
         raise DataError(f"{ids}: not a NumPy array of ids: {error}") from None
     if not isinstance(array, np.ndarray):
         raise DataError(f"{ids}: holds several arrays; give one of ids")
-    data = load(codec).decode(array)
+    data = loaded.decode(array)
     if output == "-":
         sys.stdout.buffer.write(data)
     else:

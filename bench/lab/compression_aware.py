@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from tokenizers_lab.training import train_full
+from tokenizers_lab.training.bpe import _Sampler
 from tokenizers_lab.training.objectives import adaptive_bits
 from tokenizers_lab.training.stream import serialise
 
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--objectives", default="frequency,gzip,entropy")
     parser.add_argument("--serialisation", default="u16")
+    parser.add_argument("--candidates", type=int, default=32)
     parser.add_argument("--vocab-size", type=int, default=1024)
     args = parser.parse_args()
     documents = []
@@ -47,23 +49,31 @@ def main() -> None:
         suffix = "xml" if name.startswith("wiki") else "txt"
         documents.append(lzma.decompress((args.corpora / "train" / f"{name}.{suffix}.xz").read_bytes())[:1_000_000])
     held_out = b"".join((args.corpora / "dev" / name).read_bytes() for name in HELD_OUT)
+    sampler = _Sampler(256 << 10)  # the very stream that training chooses
+    for document in documents:
+        list(sampler.blocks([document]))
+    stream = sampler.joined()
     results = json.loads(args.output.read_text()) if args.output.exists() else {}
     results.update({"held out bytes": len(held_out), "gzip -6 of the bytes": len(zlib.compress(held_out, 6)),
+                    "validation bytes": len(stream), "gzip -6 of the validation bytes": len(zlib.compress(stream, 6)),
                     "train": TRAIN, "held out": HELD_OUT, "vocab": args.vocab_size})
     runs = results.setdefault("runs", {})
     for objective in args.objectives.split(","):
         name = objective if objective in ("frequency", "entropy") else f"{objective} over {args.serialisation}"
+        name += "" if objective == "frequency" or args.candidates == 32 else f", {args.candidates} candidates"
         cpu = time.process_time()
         run = train_full(documents=documents, vocab_size=args.vocab_size, objective=objective,
-                         serialisation=args.serialisation)
+                         serialisation=args.serialisation, candidates=args.candidates)
         cpu = time.process_time() - cpu
         merges = len(run.codec.merges)
-        runs[name] = {**measure(run.codec, held_out), "seconds a merge": round(run.seconds / merges, 4),
+        runs[name] = {**measure(run.codec, held_out), "on the validation stream": measure(run.codec, stream), "seconds a merge": round(run.seconds / merges, 4),
                       "cpu seconds a merge": round(cpu / merges, 4), "cores": len(os.sched_getaffinity(0)),
-                      "validation bytes first and last": [run.costs[0], run.costs[-1]] if run.costs else None}
+                      "validation cost, first and last merge": [run.costs[0], run.costs[-1]] if run.costs else None}
         base = results["gzip -6 of the bytes"]
         for how in ("u16", "leb128", "rank"):
             runs[name][f"gain over bytes, {how}, %"] = round(100 * (1 - runs[name][f"gzip of {how}"] / base), 2)
+            on_stream = runs[name]["on the validation stream"][f"gzip of {how}"] / results["gzip -6 of the validation bytes"]
+            runs[name][f"gain on the validation stream, {how}, %"] = round(100 * (1 - on_stream), 2)
         print(name, json.dumps(runs[name]), flush=True)
         args.output.write_text(json.dumps(results, indent=1) + "\n")
 

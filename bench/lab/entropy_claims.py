@@ -35,7 +35,10 @@ def main() -> None:
     parser.add_argument("corpora", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--figures", type=Path)
+    parser.add_argument("--draw-only", action="store_true", help="draw the figures from the results that are there")
     args = parser.parse_args()
+    if args.draw_only:
+        return draw(json.loads(args.output.read_text()), args.figures)
     # Interleaved, so that every prefix holds all sources.
     sources = [lzma.decompress((args.corpora / "train" / f"{n}.xz").read_bytes())[:1_500_000] for n in ENGLISH]
     mix = b"".join(s[at:at + 1000] for at in range(0, 1_500_000, 1000) for s in sources)
@@ -83,7 +86,8 @@ def draw(results: dict, folder: Path) -> None:
             axis.plot(x, [r["entropies"][k - 1]["corrected"] for r in mine], "--", color=colour, linewidth=0.9)
             axis.plot(x, [r["entropies"][k - 1]["held_out"] for r in mine], ":o", color=colour, markerfacecolor="none", markersize=4)
         axis.set(xscale="log", xlabel="training bytes", ylabel="bits a token", title=f"K = {vocab:,}", ylim=(0, None))
-    axes[0].legend(title="solid plug-in, dashed Miller–Madow,\ndotted held out", fontsize=8, title_fontsize=8, frameon=False)
+    figure.legend(*axes[0].get_legend_handles_labels(), title="solid plug-in, dashed Miller–Madow, dotted held out", ncols=5,
+                  fontsize=8, title_fontsize=8, frameon=False, loc="outside lower left")
     for vocab, colour in zip(VOCABULARIES, ("#0f6d7a", "#c2571a", "#5b4fa2")):
         mine = [r for r in rows if r["vocab"] == vocab]
         axes[2].errorbar([r["train_bytes"] for r in mine], [r["utilisation"]["value"] for r in mine],

@@ -208,3 +208,11 @@ def test_count_table_grows_and_drops():
 def test_one_python_call(english, tmp_path):
     assert lab.train(documents=[english[:10_000]], vocab_size=300).vocab_size == 300
     assert training._cores() >= 1
+
+
+def test_without_pre_tokenizer_the_limit_leaves_out_the_rest():
+    rng = random.Random(4)
+    documents = [bytes(rng.choices(b"ACGT", k=300_000)) for _ in range(20)]
+    run = train_full(documents=documents, vocab_size=300, pre="none", max_memory=3 << 20)
+    # 4 MB blocks are the grain: the first is kept, what comes after is left out and told.
+    assert 0 < run.dropped < 20 and run.bytes == 6_000_000 and run.codec.vocab_size == 300

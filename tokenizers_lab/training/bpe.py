@@ -167,15 +167,10 @@ class _Run:
             except KeyboardInterrupt:
                 self.sampler.restore(before)  # the checkpoint holds whole files only
                 raise
-            self.counts.table.merge(fresh.table)
+            self.counts.absorb(fresh.table, pre, max_memory)
             self.counts.bytes += fresh.bytes
             self.counts.documents += 1
             self.counts.dropped += fresh.dropped
-            while self.counts.table.nbytes > max_memory and len(self.counts.table) > 1024:
-                self.counts.threshold += 1
-                smaller = self.counts.table.dropping(self.counts.threshold + 1)
-                self.counts.dropped += int(self.counts.table.counts.sum() - smaller.counts.sum())
-                self.counts.table = smaller
             self.files_done += 1
             self.save()
 

@@ -17,7 +17,7 @@ from numba import njit
 from tokenizers_lab.hashing import hash_bytes
 from tokenizers_lab.pretokenize import PreTokenizer, streamed
 from tokenizers_lab.pretokenize.classes import class_table
-from tokenizers_lab.pretokenize.kernels import next_end
+from tokenizers_lab.pretokenize.kernels import NONE, next_end
 
 BLOCK = 4 << 20
 
@@ -190,6 +190,19 @@ class CorpusCounts:
     dropped: int = 0
     threshold: int = 0
 
+    def absorb(self, table: CountTable, pre: PreTokenizer, max_bytes: int) -> None:
+        """Add the counts of ``table``; where the sum outgrows ``max_bytes``, drop the rarest, a count at a time. Without
+        pre-tokenizer every piece is unique, so there what comes after the limit is left out instead."""
+        if pre.kind == NONE and len(self.table) and self.table.nbytes + table.nbytes > max_bytes:
+            self.dropped += int(table.counts.sum())
+            return
+        self.table.merge(table)
+        while pre.kind != NONE and self.table.nbytes > max_bytes and len(self.table) > 1024:
+            self.threshold += 1
+            smaller = self.table.dropping(self.threshold + 1)
+            self.dropped += int(self.table.counts.sum() - smaller.counts.sum())
+            self.table = smaller
+
 
 def count_corpus(documents, pre: PreTokenizer, workers: int = 1, max_bytes: int = 1 << 30, progress=None) -> CorpusCounts:
     """Count the pre-tokens of ``documents``: an iterable of documents, each bytes-like, ``str`` (as UTF-8), or
@@ -198,13 +211,8 @@ def count_corpus(documents, pre: PreTokenizer, workers: int = 1, max_bytes: int 
     pending: deque = deque()
 
     def absorb(size, table):
-        out.table.merge(table)
+        out.absorb(table, pre, max_bytes)
         out.bytes += size
-        while out.table.nbytes > max_bytes and len(out.table) > 1024:
-            out.threshold += 1
-            smaller = out.table.dropping(out.threshold + 1)
-            out.dropped += int(out.table.counts.sum() - smaller.counts.sum())
-            out.table = smaller
         if progress:
             progress(size)
 
