@@ -18,6 +18,7 @@ from numba import njit
 
 from nzip.coding.binary import CODE, END, HIGH, LOW, POSITION
 from nzip.predictors.mix.registers import *  # noqa: F403  (the kernel speaks in these names)
+from nzip.predictors.mix.sizes import APM1_ROWS, FINAL_WIDTH, SET_SIZE
 from nzip.predictors.mix.vector import dot, prefetch, train
 
 # All arrays of a running mix. Sizes in model.py, meaning beside each use below.
@@ -28,10 +29,6 @@ Mix = namedtuple(
 )
 
 MAX_SETS = 16
-FINAL_WIDTH = 32
-SET_SIZE = 2048
-APM1_ROWS = 256 * 17 * 16
-APM2_ROWS = 4096 * 16
 u64 = np.uint64
 u32 = np.uint32
 i64 = np.int64

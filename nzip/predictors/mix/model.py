@@ -23,8 +23,9 @@ from nzip.predictors.mix.contexts import EXECUTABLE, KIND_NAMES, LEVELS, TEXT, P
 from nzip.predictors.mix.filters import call_filter
 from nzip.predictors.mix.kernel import run
 from nzip.predictors.mix.primers import HASH_BYTES, USER, Primer, choose, shipped, text_hash
+from nzip.predictors.mix.sizes import PRIMED_SIZE
 from nzip.predictors.mix.state import build, memory
-from nzip.predictors.mix.warm import PRIMED_SIZE, warm
+from nzip.predictors.mix.warm import warm
 
 MAX_LANES = 256
 _CHUNK = 1 << 15
@@ -63,7 +64,11 @@ class MixPredictor(Predictor):
         self.spelling = "+".join([f"mix:{level}", *(e.spelling for e in self.experts)])
 
     def config(self) -> dict:
-        return {e.spelling: c for e in self.experts if (c := e.config())}
+        own = {"primer": text_hash(self.primer.text).hex()} if self.primer else {}
+        return {e.spelling: c for e in self.experts if (c := e.config())} | own
+
+    def with_primer(self, text: bytes | None) -> MixPredictor:
+        return MixPredictor(self.level, self.experts, self.lanes, primed=text is not None, primer=text)
 
     def must_compile(self) -> bool:
         return not run.signatures and not _machine_code_on_disk()
@@ -71,7 +76,7 @@ class MixPredictor(Predictor):
     def memory(self, block_size: int) -> int:
         size = max(block_size, PRIMED_SIZE)
         plans = max(memory(plan(self.level, kind, 1), size, len(self.experts)) for kind in range(len(KIND_NAMES)))
-        own = plans + 3 * block_size + 24 * _CHUNK
+        own = plans + 3 * (block_size + len(self.primer.text if self.primer else b"")) + 24 * _CHUNK
         return own + sum(e.memory(block_size, self._lanes_for(block_size)) for e in self.experts)
 
     def probe(self) -> bytes:

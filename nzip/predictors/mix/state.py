@@ -10,30 +10,11 @@ import numpy as np
 
 from nzip.predictors.mix import registers as at
 from nzip.predictors.mix.contexts import SET_EXPERT, Plan
-from nzip.predictors.mix.kernel import APM1_ROWS, APM2_ROWS, FINAL_WIDTH, SET_SIZE, Mix
+from nzip.predictors.mix.kernel import Mix
+from nzip.predictors.mix.sizes import (
+    APM1_ROWS, APM2_ROWS, APM_BUCKETS, FINAL_WIDTH, ONE, RATE_DECAY, SET_SIZE, first_weights, input_width, match_bits, slot_bits,
+)  # fmt: skip
 from nzip.predictors.mix.tables import tables
-from nzip.predictors.mix.vector import LANES
-
-MIN_SLOT_BITS = 16
-
-
-def slot_bits(plan: Plan, size: int) -> int:
-    """log2 of the slot table's bytes: room for two slots a byte and context, at most what the plan allows."""
-    wanted = (max(size, 1) * len(plan.recipes) * 32 - 1).bit_length()
-    return min(plan.slot_bits, max(MIN_SLOT_BITS, wanted))
-
-
-def match_bits(size: int) -> int:
-    """log2 of the match tables' entries."""
-    return min(22, max(12, size.bit_length()))
-
-
-def input_width(plan: Plan, experts: int) -> int:
-    """Inputs of the first layer, padded to whole vectors."""
-    per_context = 2 + plan.direct + plan.runs
-    inputs = per_context * len(plan.recipes) + 2 * len(plan.matches) + 2 * experts + 1
-    return -(-inputs // LANES) * LANES
-
 
 def memory(plan: Plan, size: int, experts: int = 0) -> int:
     """Bytes that :func:`build` allocates."""
@@ -44,7 +25,7 @@ def memory(plan: Plan, size: int, experts: int = 0) -> int:
         + (slots // 8 if plan.runs else 0)
         + (8 << match_bits(size))
         + sets * SET_SIZE * input_width(plan, experts) * 2
-        + (APM1_ROWS + APM2_ROWS) * 64 * plan.apms
+        + (APM1_ROWS + APM2_ROWS) * APM_BUCKETS * 4 * plan.apms
         + (1 << 20)
     )
 
@@ -66,7 +47,7 @@ def build(plan: Plan, size: int, stride: int, pixel: int, lane_starts: list[int]
     setting[at.S_STATE_LIMIT] = plan.state_limit
     setting[at.S_RATE] = plan.rate
     setting[at.S_RATE_MIN] = plan.rate_min
-    setting[at.S_RATE_DECAY] = 7
+    setting[at.S_RATE_DECAY] = RATE_DECAY
     setting[at.S_FINAL_RATE] = plan.final_rate
     setting[at.S_APM_RATE] = plan.apm_rate
     setting[at.S_HIT_FROM], setting[at.S_HIT_TO] = plan.hits
@@ -86,11 +67,6 @@ def build(plan: Plan, size: int, stride: int, pixel: int, lane_starts: list[int]
         for k, pair in enumerate(recipe):
             recipes[i, 2 * k : 2 * k + 2] = pair
 
-    weights = np.zeros((len(sets) * SET_SIZE, width), np.int16)
-    weights[:, : 2 * contexts : 2] = int(16384 * 2.1 / (contexts + 2))
-    first_match = (2 + plan.direct + plan.runs) * contexts
-    others = len(plan.matches) + experts
-    weights[:, first_match : first_match + 2 * others : 2] = int(16384 * 0.15)
     lanes = np.zeros((len(lane_starts), at.LANE_STATE), np.uint64)
     lanes[:, at.L_RATE] = plan.rate
     for place in (at.L_START, at.L_POSITION, at.L_LINE_START, at.L_LINE_BEFORE):
@@ -105,8 +81,8 @@ def build(plan: Plan, size: int, stride: int, pixel: int, lane_starts: list[int]
         state_map=np.tile(shared.state_start, contexts),
         match_map=np.tile(shared.match_start, 2),
         run_map=np.concatenate([np.zeros(1, np.uint32), np.tile(shared.run_start, contexts)]),
-        weights=weights.reshape(-1),
-        final_weights=np.full(512 * FINAL_WIDTH, 16384 // len(sets), np.int16),
+        weights=np.tile(np.array(first_weights(plan, experts), np.int16), len(sets) * SET_SIZE),
+        final_weights=np.full(512 * FINAL_WIDTH, ONE // len(sets), np.int16),
         apm=np.tile(shared.apm_row, APM1_ROWS + APM2_ROWS if plan.apms else 16),
         match_table=np.zeros((2, 1 << match_bits(size)), np.uint32),
         history1=np.zeros(256, np.uint32),

@@ -20,14 +20,11 @@ from nzip.coding.binary import STATE_SIZE, start_encoder
 from nzip.predictors.mix import primers
 from nzip.predictors.mix import registers as at
 from nzip.predictors.mix.contexts import TEXT, Plan, plan
-from nzip.predictors.mix.kernel import FINAL_WIDTH, SET_SIZE, Mix, run
-from nzip.predictors.mix.state import build, input_width
+from nzip.predictors.mix.kernel import Mix, run
+from nzip.predictors.mix.sizes import COUNT_AFTER, FINAL_WIDTH, PRIMED_SIZE, SET_SIZE, input_width
+from nzip.predictors.mix.state import build
 
-# Tables of a primed mix have one size whatever the block's, so that one snapshot serves all.
-PRIMED_SIZE = 1 << 20
 CACHE_LIMIT = 1 << 30
-# After priming the maps' counts are cut to this, so that they follow the block's own ways again.
-COUNT_AFTER = 30
 _FIELDS = (
     "slots", "direct", "runs", "state_map", "match_map", "run_map", "weights", "final_weights", "apm", "match_table",
     "history1", "history2",

@@ -1,0 +1,57 @@
+"""How large the mix's tables are and what they start from, as plain numbers: shared by the compiled mix
+(state.py, kernel.py) and its readable twin (nzip/reference.py), so no numba here.
+
+Sizes follow from the plan and the block's length alone, so that encoder and decoder agree without a word in
+the file. A change of any number here changes the bytes and raises the format's draft number.
+"""
+
+from __future__ import annotations
+
+from nzip.predictors.mix.contexts import Plan
+
+LANES = 32  # the mixer's inputs are padded to whole vectors of this many
+SET_SIZE = 2048  # weight vectors of one set
+FINAL_WIDTH = 32  # inputs of the final mixer
+APM1_ROWS = 256 * 17 * 16  # by the last byte, the nibble before, the bits of this nibble
+APM2_ROWS = 4096 * 16  # by a hash of two bytes and the nibble before, the bits of this nibble
+APM_BUCKETS = 16
+RATE_DECAY = 7
+ONE = 16384  # the first layer's weight of 1.0
+
+# A primed mix has tables of one size whatever the block's, so that one snapshot serves all.
+PRIMED_SIZE = 1 << 20
+# After priming the maps' counts are cut to this, so that they follow the block's own ways again.
+COUNT_AFTER = 30
+
+MIN_SLOT_BITS = 16
+
+
+def slot_bits(plan: Plan, size: int) -> int:
+    """log2 of the slot table's bytes: room for two slots a byte and context, at most what the plan allows."""
+    wanted = (max(size, 1) * len(plan.recipes) * 32 - 1).bit_length()
+    return min(plan.slot_bits, max(MIN_SLOT_BITS, wanted))
+
+
+def match_bits(size: int) -> int:
+    """log2 of the match tables' entries."""
+    return min(22, max(12, size.bit_length()))
+
+
+def input_width(plan: Plan, experts: int = 0) -> int:
+    """Inputs of the first layer, padded to whole vectors."""
+    per_context = 2 + plan.direct + plan.runs
+    inputs = per_context * len(plan.recipes) + 2 * len(plan.matches) + 2 * experts + 1
+    return -(-inputs // LANES) * LANES
+
+
+def first_weights(plan: Plan, experts: int = 0) -> list[int]:
+    """What every weight vector of the first layer starts as: only stretched probabilities of bit histories,
+    match models and experts have a say; confidences, direct and run inputs earn theirs."""
+    contexts = len(plan.recipes)
+    weights = [0] * input_width(plan, experts)
+    for i in range(contexts):
+        weights[2 * i] = int(ONE * 2.1 / (contexts + 2))
+    first_match = (2 + plan.direct + plan.runs) * contexts
+    for m in range(len(plan.matches) + experts):
+        weights[first_match + 2 * m] = int(ONE * 0.15)
+    return weights
