@@ -36,6 +36,7 @@ _LAZY = {
     "Compressor": "nzip.streaming",
     "Decompressor": "nzip.streaming",
     "skippable_frame": "nzip.api",
+    "train_primer": "nzip.primer_training",
 }
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "measure",
     "open",
     "skippable_frame",
+    "train_primer",
 ]
 
 

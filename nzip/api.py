@@ -9,19 +9,32 @@ from nzip.container import pipeline
 from nzip.container.framing import pack_skippable
 
 
-def choose_predictor(level=None, predictor=None):
-    """The predictor object for a level (1 to 9, None for the default) or for a spelling or object.
+def choose_predictor(level=None, predictor=None, primer=None):
+    """The predictor object for a level (1 to 9, None for the default) or for a spelling or object, started
+    from ``primer``: a path or the bytes of a primer file, False for a cold start, None for its own choice.
 
-    Raises :class:`ValueError` where both are given, :class:`nzip.NzipError` for what does not exist.
+    Raises :class:`ValueError` where level and predictor are given, :class:`nzip.NzipError` for what does not
+    exist, and for a primer as :func:`nzip.primer.load`.
     """
     from nzip.levels import spelling_of
     from nzip.predictors import registry
 
     if predictor is None:
-        return registry.create(spelling_of(level))
-    if level is not None:
+        chosen = registry.create(spelling_of(level))
+    elif level is not None:
         raise ValueError("give a level or a predictor, not both")
-    return registry.create(predictor) if isinstance(predictor, str) else predictor
+    else:
+        chosen = registry.create(predictor) if isinstance(predictor, str) else predictor
+    return chosen if primer is None else chosen.with_primer(primer_text(primer))
+
+
+def primer_text(primer) -> bytes | None:
+    """The text of a primer that may be given as ``primer=``; None for None and False."""
+    if primer is None or primer is False:
+        return None
+    from nzip.primer import load
+
+    return load(primer)
 
 
 def as_bytes(data) -> memoryview:
@@ -37,6 +50,7 @@ def compress(
     level: int | None = None,
     *,
     predictor=None,
+    primer=None,
     block_size: int = pipeline.DEFAULT_BLOCK_SIZE,
     threads: int = 1,
     verify: bool | None = None,
@@ -44,7 +58,9 @@ def compress(
     """Compress a bytes-like object to one stream.
 
     ``level``: 1 (fast) to 9 (small), see :mod:`nzip.levels`; or ``predictor``: a spelling such as ``"mix:3"``,
-    or a predictor object. ``block_size``: bytes a block; blocks are coded independently, so smaller ones cost
+    or a predictor object. ``primer``: a text of your own that the mix reads first (:func:`nzip.train_primer`), as
+    the path or the bytes of a primer file, which decompressing then needs, too; False: start cold; None: the mix
+    chooses among those that ship. ``block_size``: bytes a block; blocks are coded independently, so smaller ones cost
     size and gain parallelism and finer random access. ``threads``: 0 for all cores; the bytes do not depend on
     it. ``verify`` decodes and compares every block at once; None does so where the predictor is not exact.
 
@@ -55,7 +71,7 @@ def compress(
     pipeline.encode_stream(
         _ViewReader(data),
         out.write,
-        choose_predictor(level, predictor),
+        choose_predictor(level, predictor, primer),
         block_size=block_size,
         threads=threads,
         verify=verify,
@@ -68,14 +84,16 @@ def decompress(
     *,
     max_size: int | None = None,
     predictor=None,
+    primer=None,
     threads: int = 1,
     memory: int | None = pipeline.DEFAULT_MEMORY,
 ) -> bytes:
     """Decompress a bytes-like object that holds one or more complete streams.
 
     ``max_size``: raise :class:`nzip.LimitError` rather than return more bytes than this. ``predictor``: an
-    object to use where its spelling is the stream's, for predictors that are registered nowhere. ``memory``:
-    bytes that decoding may take, None for no limit.
+    object to use where its spelling is the stream's, for predictors that are registered nowhere. ``primer``:
+    the path or the bytes of the primer file that the data was compressed with, if any (it is ignored where it was
+    compressed without). ``memory``: bytes that decoding may take, None for no limit.
 
     Raises :class:`nzip.FormatError` for what is not nzip's, :class:`nzip.CorruptError` for damage (junk after
     the last stream included), :class:`nzip.TruncatedError` for a missing end,
@@ -84,7 +102,12 @@ def decompress(
     """
     parts = list(
         pipeline.decode_stream(
-            _ViewReader(data), predictor=predictor, threads=threads, memory=memory, max_size=max_size
+            _ViewReader(data),
+            predictor=predictor,
+            primer=primer_text(primer),
+            threads=threads,
+            memory=memory,
+            max_size=max_size,
         )
     )
     return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -107,6 +130,7 @@ def measure(
     level: int | None = None,
     *,
     predictor=None,
+    primer=None,
     block_size: int = pipeline.DEFAULT_BLOCK_SIZE,
     threads: int = 1,
     verify: bool | None = None,
@@ -128,7 +152,7 @@ def measure(
     pipeline.encode_stream(
         counted,
         count,
-        choose_predictor(level, predictor),
+        choose_predictor(level, predictor, primer),
         block_size=block_size,
         threads=threads,
         verify=verify,

@@ -13,7 +13,7 @@ import builtins
 import io
 import os
 
-from nzip.api import as_bytes, choose_predictor
+from nzip.api import as_bytes, choose_predictor, primer_text
 from nzip.container import pipeline
 from nzip.container.raw import RawReader
 
@@ -26,6 +26,7 @@ def open(  # noqa: A001 - the name that lzma, bz2 and gzip use
     *,
     level: int | None = None,
     predictor=None,
+    primer=None,
     block_size: int = pipeline.DEFAULT_BLOCK_SIZE,
     threads: int = 1,
     memory: int | None = pipeline.DEFAULT_MEMORY,
@@ -50,6 +51,7 @@ def open(  # noqa: A001 - the name that lzma, bz2 and gzip use
         mode.replace("t", ""),
         level=level,
         predictor=predictor,
+        primer=primer,
         block_size=block_size,
         threads=threads,
         memory=memory,
@@ -63,7 +65,7 @@ class NzipFile(io.BufferedIOBase):
     ``file``: a path, or a file object (which is not closed with this one). ``mode``: ``r``, ``w`` (truncate),
     ``x`` (must not exist) or ``a`` (append another stream), with or without ``b``. Writing takes ``level``,
     ``predictor``, ``block_size`` as :func:`nzip.compress`; reading takes ``predictor`` and ``memory`` as
-    :func:`nzip.decompress`; both take ``threads`` (0 for all cores).
+    :func:`nzip.decompress`; both take ``primer`` as these do, and ``threads`` (0 for all cores).
 
     Reading raises the errors of :func:`nzip.decompress`; damaged data is never returned.
     """
@@ -75,6 +77,7 @@ class NzipFile(io.BufferedIOBase):
         *,
         level: int | None = None,
         predictor=None,
+        primer=None,
         block_size: int = pipeline.DEFAULT_BLOCK_SIZE,
         threads: int = 1,
         memory: int | None = pipeline.DEFAULT_MEMORY,
@@ -85,13 +88,15 @@ class NzipFile(io.BufferedIOBase):
         if mode not in ("r", "w", "x", "a", "rb", "wb", "xb", "ab"):
             raise ValueError(f"invalid mode {mode!r}")
         self._mode = mode[0] + "b"
-        options = {}
+        options, text = {}, None
         if mode[0] == "r":
+            text = primer_text(primer)
             if level is not None:
                 raise ValueError("a level is for writing: a file's own header says how to read it")
         else:
             # Before the file is touched, so that a wrong level leaves it alone.
-            options = {"predictor": choose_predictor(level, predictor), "block_size": block_size, "threads": threads}
+            chosen = choose_predictor(level, predictor, primer)
+            options = {"predictor": chosen, "block_size": block_size, "threads": threads}
             pipeline.check_block_size(block_size)
         if isinstance(file, str | bytes | os.PathLike):
             self._file = _open(file, self._mode)
@@ -101,7 +106,7 @@ class NzipFile(io.BufferedIOBase):
         else:
             raise TypeError("file is a path or a binary file object")
         if mode[0] == "r":
-            raw = RawReader(self._file, predictor, threads, memory)
+            raw = RawReader(self._file, predictor, threads, memory, text)
             self._reader = io.BufferedReader(raw, 1 << 16)
         else:
             self._encoder = pipeline.StreamEncoder(self._file.write, **options)

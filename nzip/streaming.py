@@ -7,7 +7,7 @@ full (16 MiB by default) or flushed, and a :class:`Decompressor` gives a block's
 
 from __future__ import annotations
 
-from nzip.api import as_bytes, choose_predictor
+from nzip.api import as_bytes, choose_predictor, primer_text
 from nzip.container import decoding, parser, pipeline
 from nzip.errors import NzipError
 
@@ -31,12 +31,13 @@ class Compressor:
         level: int | None = None,
         *,
         predictor=None,
+        primer=None,
         block_size: int = pipeline.DEFAULT_BLOCK_SIZE,
         verify: bool | None = None,
     ):
         self._out: list = []
         self._encoder = pipeline.StreamEncoder(
-            self._out.append, choose_predictor(level, predictor), block_size=block_size, verify=verify
+            self._out.append, choose_predictor(level, predictor, primer), block_size=block_size, verify=verify
         )
         self._last_mode = self.FLUSH_FRAME
 
@@ -69,14 +70,14 @@ class Compressor:
 class Decompressor:
     """Decompresses one stream fed in pieces; skippable frames before it are passed over.
 
-    ``predictor`` and ``memory`` as for :func:`nzip.decompress`, which handles several streams at once.
+    ``predictor``, ``primer`` and ``memory`` as for :func:`nzip.decompress`, which handles several streams at once.
 
     >>> decompressor = Decompressor()
     >>> decompressor.decompress(stream, max_length=100)
     """
 
-    def __init__(self, *, predictor=None, memory: int | None = pipeline.DEFAULT_MEMORY):
-        self._decoder = decoding.StreamDecoder(predictor, memory)
+    def __init__(self, *, predictor=None, primer=None, memory: int | None = pipeline.DEFAULT_MEMORY):
+        self._decoder = decoding.StreamDecoder(predictor, memory, primer=primer_text(primer))
         self._parser = parser.parse()
         self._step = next(self._parser)
         self._buffer = bytearray()

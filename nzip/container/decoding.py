@@ -19,10 +19,18 @@ class StreamDecoder:
     """Decodes the blocks of one stream after another, and checks each stream's predictor and file hash.
 
     ``predictor``: a predictor object to be used where its spelling is the file's; else the registry's.
+    ``primer``: the text of the user's own primer, for streams that were made with it; others ignore it.
     """
 
-    def __init__(self, predictor=None, memory: int | None = DEFAULT_MEMORY, meter: Meter | None = None):
+    def __init__(
+        self,
+        predictor=None,
+        memory: int | None = DEFAULT_MEMORY,
+        meter: Meter | None = None,
+        primer: bytes | None = None,
+    ):
         self._given = predictor
+        self._primer = primer
         self._memory = memory
         self._meter = meter or Meter()
         self._predictor = None
@@ -42,7 +50,7 @@ class StreamDecoder:
         weight = header.size + header.payload_size
         if header.method != codec.STORED:
             if self._predictor is None:
-                self._predictor = find_predictor(start.passport, self._given, self._meter)
+                self._predictor = find_predictor(start.passport, self._given, self._meter, self._primer)
             predictor = self._predictor
             weight = max(weight, predictor.memory(header.size))
         check_memory(weight, self._memory, "decoding", start.passport.spelling)
@@ -62,12 +70,14 @@ class StreamDecoder:
             raise CorruptError("the whole-file hash differs, though every block's is right")
 
 
-def find_predictor(found: passport.Passport, given, meter: Meter):
+def find_predictor(found: passport.Passport, given, meter: Meter, primer: bytes | None = None):
     """The predictor that a passport names, its answers checked against the passport's."""
     if given is None or given.spelling != found.spelling:
         from nzip.predictors import registry
 
         given = registry.create_for_reading(found.spelling)
+    if primer is not None and "primer" in found.config:
+        given = given.with_primer(primer)
     meter.preparing(given)
     passport.check(found, given)
     return given

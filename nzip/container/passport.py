@@ -87,6 +87,8 @@ def check(passport: Passport, predictor) -> None:
             f"the file was written with predictor {passport.spelling}, and {predictor.spelling} was given to read it"
         )
     config = predictor.config()
+    if config.get("primer") != passport.config.get("primer"):
+        raise ModelMismatchError(_primer_difference(passport.config.get("primer"), config.get("primer")))
     if config != passport.config:
         keys = sorted(k for k in config.keys() | passport.config.keys() if config.get(k) != passport.config.get(k))
         said = ", ".join(f"{k} is {_short(config.get(k))}, the file's {_short(passport.config.get(k))}" for k in keys)
@@ -99,6 +101,15 @@ def check(passport: Passport, predictor) -> None:
             f"predictor {passport.spelling} predicts differently here: its probe is {probe.hex()}, "
             f"the file's {passport.probe.hex()}{environment_difference(passport)}"
         )
+
+
+def _primer_difference(wanted, given) -> str:
+    if wanted is None:
+        return f"the file was made without a primer, and a predictor with one ({_short(given)}) was given to read it"
+    made = f"the file was made with a primer of the user's own (hash {_short(wanted)}"
+    if given is None:
+        return f"{made}): give it with --primer FILE (primer= in Python)"
+    return f"{made}), and the given one is another (hash {_short(given)}): give the right one with --primer FILE"
 
 
 def environment_difference(passport: Passport) -> str:

@@ -127,6 +127,7 @@ def decode_stream(
     source,
     *,
     predictor=None,
+    primer: bytes | None = None,
     threads: int = 1,
     memory: int | None = DEFAULT_MEMORY,
     max_size: int | None = None,
@@ -135,12 +136,13 @@ def decode_stream(
 ):
     """Yield the decoded bytes of every stream in ``source`` (read(n)), block by block and in order.
 
+    ``predictor``, ``primer``: see :class:`nzip.container.decoding.StreamDecoder`.
     Where block n is damaged, the blocks before it are yielded before the error is raised. ``max_size``:
     raise :class:`LimitError` before a block is decoded that would make the output longer.
     """
     promised = 0
     meter = meter or Meter()
-    decoder = StreamDecoder(predictor, memory, meter)
+    decoder = StreamDecoder(predictor, memory, meter, primer)
     workers = Workers(threads, memory, background)
 
     def run(block, job):

@@ -10,12 +10,15 @@ from nzip.container import decoding, index, pipeline
 class RawReader(io.RawIOBase):
     """Decoded bytes: streamed until the first seek elsewhere, block by block through the index after it."""
 
-    def __init__(self, file, predictor, threads: int, memory: int | None):
+    def __init__(self, file, predictor, threads: int, memory: int | None, primer: bytes | None = None):
         self._predictor = predictor
+        self._primer = primer
         self._memory = memory
         self._can_seek = bool(getattr(file, "seekable", lambda: False)())
         self._file = _Window(file) if self._can_seek else file
-        self._blocks = pipeline.decode_stream(self._file, predictor=predictor, threads=threads, memory=memory)
+        self._blocks = pipeline.decode_stream(
+            self._file, predictor=predictor, primer=primer, threads=threads, memory=memory
+        )
         self._index: index.Index | None = None
         self._decoders: dict[int, decoding.StreamDecoder] = {}
         self._block = memoryview(b"")  # the decoded block at hand, and where it starts
@@ -86,7 +89,7 @@ class RawReader(io.RawIOBase):
     def _decode(self, number: int) -> bytes:
         stream = self._index.entries[number].stream
         if stream not in self._decoders:
-            decoder = decoding.StreamDecoder(self._predictor, self._memory)
+            decoder = decoding.StreamDecoder(self._predictor, self._memory, primer=self._primer)
             decoder.start(self._index.streams[stream])
             self._decoders = {stream: decoder}
         return self._decoders[stream].prepare(self._index.read(number))[1]()

@@ -14,9 +14,11 @@ from nzip.errors import CorruptError, NzipError
 _ZEROS = bytes(1 << 16)
 
 
-def recover(source, write, *, predictor=None, memory: int | None = decoding.DEFAULT_MEMORY) -> list[str]:
+def recover(
+    source, write, *, predictor=None, memory: int | None = decoding.DEFAULT_MEMORY, primer: bytes | None = None
+) -> list[str]:
     """Decode what can be decoded of ``source``, and hand it to ``write``. Returns one line for each loss.
-    ``predictor`` and ``memory`` as for :class:`nzip.container.decoding.StreamDecoder`.
+    ``predictor``, ``memory`` and ``primer`` as for :class:`nzip.container.decoding.StreamDecoder`.
 
     Raises :class:`NzipError` where nothing can be done: no stream header, or a predictor that is missing or
     different here.
@@ -27,17 +29,17 @@ def recover(source, write, *, predictor=None, memory: int | None = decoding.DEFA
         except NzipError:
             source.seek(0)
         else:
-            return _by_index(found, write, predictor, memory)
-    return _from_the_front(source, write, predictor, memory)
+            return _by_index(found, write, predictor, memory, primer)
+    return _from_the_front(source, write, predictor, memory, primer)
 
 
-def _by_index(found: index.Index, write, predictor, memory) -> list[str]:
+def _by_index(found: index.Index, write, predictor, memory, primer) -> list[str]:
     lost: list[str] = []
     decoder, stream = None, -1
     for number, entry in enumerate(found.entries):
         if entry.stream != stream:
             stream = entry.stream
-            decoder = decoding.StreamDecoder(predictor, memory)
+            decoder = decoding.StreamDecoder(predictor, memory, primer=primer)
             decoder.start(found.streams[stream])
         try:
             block = found.read(number)
@@ -49,9 +51,9 @@ def _by_index(found: index.Index, write, predictor, memory) -> list[str]:
     return lost
 
 
-def _from_the_front(source, write, predictor, memory) -> list[str]:
+def _from_the_front(source, write, predictor, memory, primer) -> list[str]:
     lost: list[str] = []
-    decoder = decoding.StreamDecoder(predictor, memory)
+    decoder = decoding.StreamDecoder(predictor, memory, primer=primer)
     position = 0
     events = parser.pull(source, parser.parse(keep_damaged=True))
     begun = False

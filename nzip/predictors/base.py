@@ -15,6 +15,8 @@ import abc
 
 import numpy as np
 
+from nzip.errors import NzipError
+
 # An expert's 256 integers sum to 2**EXPERT_BITS, and none is below 1.
 EXPERT_BITS = 24
 # Probabilities of side decisions: integers in 1 .. 2**SIDE_BITS - 1.
@@ -39,6 +41,15 @@ class Predictor(abc.ABC):
         """Whether the first use in this process will compile machine code (seconds), so that a user can be
         told why nothing moves."""
         return False
+
+    def with_primer(self, text: bytes | None) -> Predictor:
+        """The same predictor, but every block starts from ``text``, of the user's own, or for None from nothing.
+
+        ``config`` must then hold the text's hash as ``primer`` (:func:`nzip.primer.text_hash`, hexadecimal), so
+        that a reader knows what to ask for. Predictors that never start warm refuse a text: :class:`NzipError`."""
+        if text is not None:
+            raise NzipError(f"{self.spelling} takes no primer: primers are for mix")
+        return self
 
     @abc.abstractmethod
     def probe(self) -> bytes:

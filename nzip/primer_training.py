@@ -1,0 +1,217 @@
+"""What of many files goes into a primer: representative pieces, the most typical ones last.
+
+A pool of pieces is taken evenly over the files (small files whole, identical ones once; of large ones equal
+shares, in slices spread over their length and cut at line ends). From the pool the pieces are kept that
+bring most six-byte sequences which other pieces have as well and no kept piece has yet: the idea of zstd's
+COVER, over pieces instead of fixed segments. What is kept is put in order of how common its sequences are,
+since the mix trusts most what it saw last. The same files give the same primer, whatever their order.
+
+Concession: a sequence is known by the hash of one in sixteen (as shipped primers choose themselves), so a
+piece of a few dozen bytes may look like nothing at all.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import xxhash
+
+from nzip.errors import NzipError
+from nzip.primer import MAX_TEXT, pack
+
+DEFAULT_SIZE = 512 << 10
+MIN_SIZE = 1 << 10
+POOL = 4  # the pool holds this many times the primer's size
+_PIECES = 32  # a primer has at least about this many pieces
+_LONGEST, _SHORTEST = 16 << 10, 512  # bytes a piece
+_CHUNK = 1 << 20
+
+
+class Trained(NamedTuple):
+    """A primer's ``text``, how many of how many files stand in it, and how many were copies of others."""
+
+    text: bytes
+    used: int
+    files: int
+    copies: int
+
+
+class _Sample(NamedTuple):
+    """A file by its path, or bytes at hand."""
+
+    source: str | bytes
+    size: int
+
+    def read(self, start: int, count: int) -> bytes:
+        if isinstance(self.source, bytes):
+            return self.source[start : start + count]
+        with open(self.source, "rb") as file:
+            file.seek(start)
+            return file.read(count)
+
+    def digest(self) -> bytes:
+        digest = xxhash.xxh3_128()
+        for at in range(0, self.size, _CHUNK):
+            digest.update(self.read(at, _CHUNK))
+        return digest.digest()
+
+
+class _Piece(NamedTuple):
+    file: int
+    data: bytes
+
+
+def train_primer(samples: Iterable, size: int = DEFAULT_SIZE) -> bytes:
+    """A primer file, as bytes for ``primer=`` or to be written to disk, from ``samples``: an iterable of
+    bytes-like objects (each a whole file's content) and of paths. ``size``: bytes of text it holds at most.
+
+    Raises :class:`nzip.NzipError` where there is nothing to learn from: no bytes at all, or no text.
+    """
+    return pack(train(samples, size).text)
+
+
+def train(samples: Iterable, size: int = DEFAULT_SIZE) -> Trained:
+    """As :func:`train_primer`, not packed, with what was taken told."""
+    if not MIN_SIZE <= size <= MAX_TEXT:
+        raise NzipError(f"a primer's size is {MIN_SIZE >> 10} KiB to {MAX_TEXT >> 20} MiB, not {size} bytes")
+    found = [sample for sample in map(_sample, samples) if sample.size]
+    if not found:
+        raise NzipError("there is nothing to make a primer from: no files, or all of them empty")
+    unique = _without_copies(found)
+    pool = _pool(unique, size)
+    kept = _cover(pool, size) if sum(len(p.data) for p in pool) > size else pool
+    text = b"".join(piece.data for piece in _typical_last(kept))
+    _check_text(text)
+    return Trained(text, len({piece.file for piece in kept}), len(found), len(found) - len(unique))
+
+
+def _sample(given) -> _Sample:
+    if isinstance(given, (bytes, bytearray, memoryview)):
+        return _Sample(bytes(given), memoryview(given).nbytes)
+    path = os.fsdecode(given)
+    return _Sample(path, os.path.getsize(path))
+
+
+def _check_text(text: bytes) -> None:
+    from nzip.predictors.mix.content import detect
+    from nzip.predictors.mix.contexts import KIND_NAMES, TEXT
+
+    kind = detect(np.frombuffer(text, np.uint8)).kind
+    if kind != TEXT:
+        raise NzipError(f"a primer is text, and these files look like {KIND_NAMES[kind]}: the mix starts warm on text alone")
+
+
+def _without_copies(samples: list[_Sample]) -> list[_Sample]:
+    """The samples by size and hash, each content once: an order that does not depend on how they were given."""
+    by_size: dict[int, list[_Sample]] = {}
+    for sample in samples:
+        by_size.setdefault(sample.size, []).append(sample)
+    found = []
+    for size in sorted(by_size):
+        found += [sample for _, sample in sorted({sample.digest(): sample for sample in by_size[size]}.items())]
+    return found
+
+
+def _pool(samples: list[_Sample], size: int) -> list[_Piece]:
+    """Pieces of about ``POOL`` times ``size`` bytes together, evenly over the samples."""
+    budget = POOL * size
+    longest = max(_SHORTEST, min(_LONGEST, size // _PIECES))
+    most = max(1, budget // _SHORTEST)
+    chosen = range(len(samples))
+    if len(samples) > most:
+        chosen = [i * len(samples) // most for i in range(most)]
+    pieces: list[_Piece] = []
+    # From small to large: what a small file leaves of its share falls to the larger ones.
+    for done, number in enumerate(chosen):
+        sample = samples[number]
+        share = min(sample.size, max(_SHORTEST, budget // (len(chosen) - done)))
+        for data in _slices(sample, share, longest):
+            pieces.append(_Piece(number, data))
+            budget -= len(data)
+    return pieces
+
+
+def _slices(sample: _Sample, share: int, longest: int) -> list[bytes]:
+    """About ``share`` bytes of ``sample`` in evenly spread pieces of about ``longest`` bytes, whole lines."""
+    count = -(-share // longest)
+    if share >= sample.size:
+        edges = [i * sample.size // count for i in range(count + 1)]
+        spans = list(zip(edges[:-1], edges[1:], strict=True))
+    else:
+        length = share // count
+        step = (sample.size - length) // max(1, count - 1) if count > 1 else 0
+        spans = [(i * step, i * step + length) for i in range(count)]
+    found = (_whole_lines(sample.read(start, end - start), start > 0, end < sample.size) for start, end in spans)
+    return [data for data in found if data]
+
+
+def _whole_lines(data: bytes, cut_before: bool, cut_behind: bool) -> bytes:
+    """``data`` without the part of a line at its cut ends, where lines are not too long for that; ends with a
+    line end in any case."""
+    if cut_before:
+        first = data.find(b"\n") + 1
+        if first <= len(data) // 4:
+            data = data[first:]
+        while data and 0x80 <= data[0] < 0xC0:  # the rest of a UTF-8 letter
+            data = data[1:]
+    if cut_behind:
+        last = data.rfind(b"\n") + 1
+        if last >= len(data) * 3 // 4:
+            data = data[:last]
+    return data if data.endswith(b"\n") or not data else data + b"\n"
+
+
+def _sequences(pieces: list[_Piece]) -> tuple[list[np.ndarray], np.ndarray]:
+    """For each piece its distinct sequences as numbers from 0, and for each number the pieces that have it."""
+    from nzip.predictors.mix.primers import sequences
+
+    each = [sequences(np.frombuffer(piece.data, np.uint8)) for piece in pieces]
+    _, numbers, counts = np.unique(np.concatenate(each), return_inverse=True, return_counts=True)
+    return np.split(numbers, np.cumsum([len(found) for found in each])[:-1]), counts
+
+
+def _cover(pieces: list[_Piece], size: int) -> list[_Piece]:
+    """Pieces of ``size`` bytes together at most, greedily the one that brings most a byte. A piece's worth only
+    falls while others are kept, so it is looked at again only when it comes first."""
+    numbers, counts = _sequences(pieces)
+    worth = counts - 1  # what nobody else has is not typical
+    left = set(range(len(pieces)))
+    kept: list[int] = []
+    room = size
+    while left:
+        known = np.zeros(len(counts), bool)
+
+        def gain(i: int, known=known) -> float:
+            return float(worth[numbers[i]][~known[numbers[i]]].sum()) / len(pieces[i].data)
+
+        heap = [(-gain(i), i) for i in left]
+        heapq.heapify(heap)
+        before = len(left)
+        while heap:
+            _, i = heapq.heappop(heap)
+            if len(pieces[i].data) > room:
+                left.discard(i)
+                continue
+            now = gain(i)
+            if heap and (-now, i) > heap[0]:
+                heapq.heappush(heap, (-now, i))
+                continue
+            if now <= 0 and kept and len(left) < before:
+                break  # all is known: begin again with the pieces that are left
+            kept.append(i)
+            left.discard(i)
+            room -= len(pieces[i].data)
+            known[numbers[i]] = True
+    if not kept:
+        return [pieces[0]._replace(data=pieces[0].data[:size])]
+    return [pieces[i] for i in sorted(kept)]
+
+
+def _typical_last(pieces: list[_Piece]) -> list[_Piece]:
+    numbers, counts = _sequences(pieces)
+    common = [float(counts[found].mean()) if len(found) else 0.0 for found in numbers]
+    return [pieces[i] for i in sorted(range(len(pieces)), key=lambda i: (common[i], i))]
