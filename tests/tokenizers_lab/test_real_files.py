@@ -1,0 +1,31 @@
+"""Real files of many scripts and formats: bytes add up, ids come back, training on each gives shorter streams."""
+
+import pytest
+import tokenizers
+
+import tokenizers_lab as lab
+from tokenizers_lab.analysis.accounting import tokenise
+
+NAMES = ["alice29.txt", "text_tr.txt", "text_ru.txt", "text_zh-cn.txt", "text_ja.txt", "text_ko.txt", "text_hi.txt", "ui_ar.txt",
+         "cpython_stdlib.py.txt", "iso_639-3.json", "ecoli_536.fna", "libsqlite3.so", "screenshot.png", "pathological/invalid_utf8_200k",
+         "pathological/all_codepoints_utf8", "pathological/emoji_zwj_100k", "pathological/zeros_1mb", "pathological/empty"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bytes_add_up(name, corpus, bpe, unigram, tmp_path):
+    raw = corpus(f"dev/{name}").read_bytes()[:150_000]
+    streams = [tokenise(c, raw, name).require() for c in (bpe, unigram, lab.load("ac[m1=order-2]"), lab.load("gzip"))]
+    if not raw:
+        return
+    own = lab.train(documents=[raw], vocab_size=1000)
+    mine = tokenise(own, raw, name).require()
+    if name != "screenshot.png":
+        assert len(mine.ids) < len(streams[0].ids) or name == "alice29.txt"
+    own.save(tmp_path / "T.json")
+    text = raw.decode("utf-8", "ignore")
+    assert tokenizers.Tokenizer.from_file(str(tmp_path / "T.json")).encode(text).ids == own.encode(text.encode()).tolist()
+
+
+def test_compare_is_one_python_call(tmp_path, english):
+    results = lab.compare(["bytes", "gzip"], {"a": english[:3000]}, tmp_path / "R.html", compressors=("zstd",))
+    assert [c["name"] for c in results["codecs"]] == ["bytes", "gzip"] and "a: entropies" in (tmp_path / "R.html").read_text()
