@@ -1,0 +1,251 @@
+"""The mix in plain Python: what kernel.py computes, with whole numbers, lists and one class for each part.
+
+It equals the compiled mix bit for bit (tests/nzip/predictors/mix/test_kernel_reference.py). Read it from
+``Mix.code_byte`` on: everything else serves that. Plans (contexts.py), sizes, tables and primers are data that
+both share; everything that is *done* with them is written twice.
+
+Concessions: one lane and no experts, two or three milliseconds a byte at -3; a primed block reads its primer
+first, which takes half an hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nzip.errors import CorruptError, FormatError, ModelMismatchError
+from nzip.predictors.mix import contexts as sets
+from nzip.predictors.mix import primers, sizes
+from nzip.predictors.mix import registers as at
+from nzip.predictors.mix.twin_parts import (
+    K1, K2, K3, MASK, MATCH_START, NEXT_STATE, RECIPROCAL, RUN_START, STATE_START, STRETCH, Apm, BinaryDecoder, BitHistories,
+    MatchModel, Registers, StateMap, WeightVectors, clamp, squash,
+)  # fmt: skip
+
+NextBit = Callable[[int], int]  # given P(1), the bit that comes: decoded, or known
+
+
+class Mix:
+    """One block's model. ``data`` holds the primer, if any, and then what has been decoded of the block."""
+
+    def __init__(self, plan: sets.Plan, size: int, stride: int = 0, pixel: int = 1):
+        self.plan, self.stride, self.pixel = plan, stride, pixel
+        contexts = len(plan.recipes)
+        self.data = bytearray()
+        self.slots = BitHistories(sizes.slot_bits(plan, size), plan.direct, plan.runs)
+        self.state_maps = [StateMap(STATE_START, plan.state_limit) for _ in range(contexts)]
+        self.run_maps = [StateMap(RUN_START) for _ in range(contexts if plan.runs else 0)]
+        self.matches = [MatchModel(minimum, sizes.match_bits(size)) for minimum in plan.matches]
+        inputs = (2 + plan.direct + plan.runs) * contexts + 2 * len(plan.matches) + 1
+        self.layer = [WeightVectors(sizes.first_weights(plan)[:inputs]) for _ in plan.sets]
+        self.final = WeightVectors([sizes.ONE // len(plan.sets)] * len(plan.sets))
+        self.apm1, self.apm2 = Apm(plan.apm_rate), Apm(plan.apm_rate)
+        self.after1, self.after2 = [0] * 256, [0] * 65536  # the three bytes that last followed one byte, two bytes
+        self.begin(0)
+
+    def begin(self, start: int) -> None:
+        """A text begins at ``start``: the registers and the learning rate start afresh."""
+        self.registers = Registers(start, self.stride, self.pixel)
+        self.rate = self.plan.rate
+        for match in self.matches:
+            match.restart()
+
+    def read_primer(self, text: bytes) -> None:
+        """Learn ``text``, then let the maps' counts forget how sure they are."""
+        for known in text:
+            bits = iter([known >> 7 - i & 1 for i in range(8)])
+            self.code_byte(lambda p, bits=bits: next(bits))
+        for learnt in (*self.state_maps, *self.run_maps, *(m.map for m in self.matches)):
+            learnt.count = [min(count, sizes.COUNT_AFTER) for count in learnt.count]
+        self.begin(len(text))
+
+    def hashes(self, R: list[int]) -> list[int]:
+        """One hash a context."""
+        found = []
+        for i, recipe in enumerate(self.plan.recipes):
+            h = (i + 1) * K3
+            for register, mask in recipe:
+                h = (h + (R[register] & mask)) * K1 & MASK
+                h ^= h >> 31
+            found.append(h * K2 & MASK)
+        return found
+
+    def code_byte(self, next_bit: NextBit) -> None:
+        """Eight times predict a bit, ask for it, learn it; then append the byte to ``data``."""
+        registers, data, plan = self.registers, self.data, self.plan
+        position = registers.position
+        self.R = registers.values(data, self.after1, self.after2)
+        contexts = self.hashes(self.R)
+        for match in self.matches:
+            match.find(data, position, registers.start)
+        self.match_level = min(15, self.matches[0].length.bit_length())
+        self.last_byte = registers.history & 0xFF
+        c0, nibble, self.run_slots = 1, 0, None
+        for bit in range(8):
+            if bit in (0, 4):
+                if bit == 4:
+                    nibble = (c0 & 15) + 1
+                    contexts = [(h + c0 * K3) * K1 & MASK for h in contexts]
+                    contexts = [h ^ h >> 32 for h in contexts]
+                found = [self.slots.find(h) for h in contexts]
+                self.places = [place for place, _ in found]
+                self.hits = sum(known for _, known in found[slice(*plan.hits)])
+                if bit == 0:
+                    self.run_slots = [place >> 4 for place in self.places]
+                node = 1
+            y = self.code_bit(next_bit, c0, bit, node, nibble)
+            c0, node = c0 << 1 | y, node << 1 | y
+        new = c0 & 255
+        if plan.runs:
+            self.update_runs(new)
+        data.append(new)
+        for table, key in ((self.after1, registers.history & 0xFF), (self.after2, registers.history & 0xFFFF)):
+            table[key] = (table[key] << 8 | new) & 0xFFFFFF
+        registers.advance(new)
+        if self.rate > plan.rate_min and position % 16 == 0:
+            self.rate -= max(1, (self.rate - plan.rate_min) >> sizes.RATE_DECAY)
+
+    def code_bit(self, next_bit: NextBit, c0: int, bit: int, node: int, nibble: int) -> int:
+        """``c0``: a one and the byte's bits so far. ``node``: the same within its half. ``nibble``: 0 in the
+        byte's first half, else 1 + the first half."""
+        plan, slots = self.plan, self.slots
+        # Inputs, and which cells they came from.
+        cells = [slots.state[place + node] for place in self.places]
+        inputs: list[int] = []
+        for state, state_map in zip(cells, self.state_maps, strict=True):
+            inputs += two_inputs(state_map.p[state]) if state else (0, 0)
+        if plan.direct:
+            inputs += [STRETCH[slots.direct[place + node] >> 4] for place in self.places]
+        run_keys = [self.run_key(place, c0, bit) for place in self.run_slots] if plan.runs else []
+        for key, run_map in zip(run_keys, self.run_maps, strict=True):
+            inputs.append(0 if key is None else STRETCH[run_map.p[key] >> 10])
+        match_keys = []
+        for match in self.matches:
+            want = match.expected(c0, bit)
+            key = None if want is None else 2 * match.level() + want
+            match_keys.append(key)
+            inputs += (0, 0) if key is None else two_inputs(match.map.p[key])
+        inputs.append(256)
+        # First layer: each set picks a weight vector by its own small context.
+        expected = 0 if match_keys[0] is None else 1 + match_keys[0] % 2
+        chosen = [self.select(kind, c0, bit, expected) for kind in plan.sets]
+        outputs = [clamp(w.dot(n, inputs) >> 14, 2047) for w, n in zip(self.layer, chosen, strict=True)]
+        # Final mixer: the sum of two, one that knows the bits so far and one that knows the byte before.
+        final = c0, 256 + self.last_byte
+        x = outputs[0]
+        if len(outputs) > 1:
+            x = clamp(sum(self.final.dot(n, outputs) for n in final) >> 15, 4095)
+        mixed = p = squash(x)
+        if plan.apms:
+            two_bytes = (self.registers.history & 0xFFFF) << 8 | nibble
+            p1 = self.apm1.refine(x, (self.last_byte * 17 + nibble) * 16 + node)
+            p2 = self.apm2.refine(x, ((two_bytes * K1 & MASK) >> 52) * 16 + node)
+            p = (mixed + p1 + 2 * p2 + 2) >> 2
+        y = next_bit(min((1 << 22) - 1, max(1, p)))
+        # Learn.
+        target = y << 22
+        if plan.apms:
+            self.apm1.update(y)
+            self.apm2.update(y)
+        if len(outputs) > 1:
+            error = clamp((target - mixed) * plan.final_rate >> 14, 32767)
+            for n in final:
+                self.final.train(n, outputs, error)
+        for weights, n, output in zip(self.layer, chosen, outputs, strict=True):
+            weights.train(n, inputs, clamp((target - squash(output)) * self.rate >> 14, 32767))
+        for place, state, state_map in zip(self.places, cells, self.state_maps, strict=True):
+            slots.state[place + node] = NEXT_STATE[2 * state + y]
+            if state:
+                state_map.update(state, y)
+        if plan.direct:
+            for place in self.places:
+                self.update_direct(place + node, y)
+        for key, run_map in zip(run_keys, self.run_maps, strict=True):
+            if key is not None:
+                run_map.update(key, y)
+        for key, match in zip(match_keys, self.matches, strict=True):
+            if key is not None:
+                match.map.update(key, y)
+        return y
+
+    def select(self, kind: int, c0: int, bit: int, expected: int) -> int:
+        """The number of the weight vector that a set of this ``kind`` uses."""
+        history, R = self.registers.history, self.R
+        if kind == sets.SET_PARTIAL:
+            return c0
+        if kind == sets.SET_MATCH:
+            return self.match_level * 2 + expected - 1 if expected else 0
+        near = R[at.R_NEIGHBOURS]
+        base = {
+            sets.SET_C1: history & 0xFF,
+            sets.SET_C2: history >> 8 & 0xFF,
+            sets.SET_C3: history >> 16 & 0xFF,
+            sets.SET_HITS: self.hits,
+            sets.SET_SHAPE: self.registers.shape & 0xFF,
+            sets.SET_COLUMN: min(R[at.R_COLUMN], 63) + (64 if R[at.R_ABOVE] == 10 else 0),
+            sets.SET_WORD_POSITION: self.registers.word_position,
+            sets.SET_ABOVE: R[at.R_ABOVE] & 0xFF,
+            sets.SET_FIELD: R[at.R_PREDICTED] >> 56,
+            sets.SET_EDGE: min(abs((near & 0xFF) - (near >> 8 & 0xFF)) >> 1, 31) * 4 + R[at.R_PLANE] % 4,
+        }[kind]
+        return base * 8 + bit
+
+    def run_key(self, place: int, c0: int, bit: int) -> int | None:
+        """Which cell predicts that the byte which came here the last times comes again; None if it cannot."""
+        run = self.slots.runs[place]
+        if not run or (run & 255 | 256) >> (8 - bit) != c0:
+            return None
+        return min(run >> 8, 31) << 1 | run >> (7 - bit) & 1
+
+    def update_runs(self, new: int) -> None:
+        for place in self.run_slots:
+            run = self.slots.runs[place]
+            if run and run & 255 == new:
+                self.slots.runs[place] = run + 256 if run < 0xFF00 else run
+            else:
+                self.slots.runs[place] = 256 | new
+
+    def update_direct(self, k: int, y: int) -> None:
+        p, count = self.slots.direct[k] >> 4, self.slots.direct[k] & 15
+        p += ((y << 12) - y - p) * RECIPROCAL[count] >> 16
+        self.slots.direct[k] = p << 4 | min(15, count + 1)
+
+
+def two_inputs(p: int) -> tuple[int, int]:
+    """What a probability says to the mixer: its stretch, and how far it is from one half."""
+    return STRETCH[p >> 10], (p >> 12) - 512
+
+
+def undo_call_filter(data: bytearray) -> None:
+    """x86 calls and jumps back from absolute to relative targets."""
+    i = 0
+    while i < len(data) - 4:
+        if data[i] in (0xE8, 0xE9) and data[i + 4] in (0, 255):
+            distance = int.from_bytes(data[i + 1 : i + 4], "little") | (data[i + 4] & 1) << 24
+            distance = distance - i & 0x1FFFFFF
+            data[i + 1 : i + 5] = (distance & 0xFFFFFF).to_bytes(3, "little") + (b"\xff" if distance >> 24 else b"\0")
+            i += 4
+        i += 1
+
+
+def decode_block(level: int, params: bytes, payload: bytes, size: int, primer: bytes | None = None) -> bytes:
+    """A block of ``mix:LEVEL``. ``primer``: the user's own, where the block names one."""
+    if len(params) < 7 or len(params) != 7 + primers.HASH_BYTES * (params[6] > 0) or params[0] >= len(sets.KIND_NAMES):
+        raise CorruptError("a mix block with impossible parameters")
+    kind, stride, pixel, number = params[0], int.from_bytes(params[1:4], "little"), params[4], params[6]
+    if params[5]:
+        raise FormatError("several lanes: this block was made with experts, which the reference does not know")
+    plan = sets.plan(level, kind, stride)
+    mix = Mix(plan, sizes.PRIMED_SIZE if number else size, stride, pixel)
+    if number:
+        text = primer if number == primers.USER else primers.shipped(number).text
+        if text is None or primers.text_hash(text)[: primers.HASH_BYTES] != params[7:]:
+            raise ModelMismatchError("the block wants another primer")
+        mix.read_primer(text)
+    start = len(mix.data)
+    decoder = BinaryDecoder(payload)
+    for _ in range(size):
+        mix.code_byte(decoder.decode)
+    data = mix.data[start:]
+    if kind == sets.EXECUTABLE:
+        undo_call_filter(data)
+    return bytes(data)
