@@ -12,7 +12,9 @@ Concession: this is accurate to about 2⁻²³, not correctly rounded.
 from __future__ import annotations
 
 import numpy as np
-from numba import float32, int32, njit, void
+from numba import float32, int32, void
+
+from nzip.jit import njit
 
 # 2**f on |f| <= 1/2, relative error 1.9e-9 before rounding; bits of float32, lowest power first.
 _EXP2_BITS = (0x3F800000, 0x3F317218, 0x3E75FDED, 0x3D63576A, 0x3C1D96DE, 0x3AAFA2B5, 0x3920E99A)

@@ -17,7 +17,8 @@ wrap them for Python. Concession: no adaptation here, that is the predictors' wo
 """
 
 import numpy as np
-from numba import njit
+
+from nzip.jit import njit
 
 PROBABILITY_BITS = 22
 LOW, HIGH, CODE, POSITION, END = range(5)

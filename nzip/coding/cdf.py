@@ -17,9 +17,10 @@ each total costs for 256 to 49,152 symbols.
 from __future__ import annotations
 
 import numpy as np
-from numba import int32, int64, njit, uint64, void
+from numba import int32, int64, uint64, void
 
 from nzip import numerics
+from nzip.jit import njit
 
 MAX_BITS = 32
 # Weights are scaled to sums below 2**52, so that float64 holds every running sum exactly.

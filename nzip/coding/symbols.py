@@ -33,9 +33,10 @@ with none.
 from __future__ import annotations
 
 import numpy as np
-from numba import int64, njit, uint8, uint64, void
+from numba import int64, uint8, uint64, void
 
 from nzip.errors import CorruptError
+from nzip.jit import njit
 
 MAX_TOTAL = 1 << 48
 # A symbol narrows R to no less than 2**56 // 2**48, so at most six bytes leave per symbol.

@@ -7,9 +7,9 @@ their frequencies, then the escape, after which a byte that no token can spell f
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from nzip.coding.symbols import decode_interval, decode_target, encode_interval
+from nzip.jit import njit
 from nzip.predictors.lm import adapt
 
 _BLOCK = 256

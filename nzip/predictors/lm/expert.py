@@ -15,8 +15,8 @@ as any.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from nzip.jit import njit
 from nzip.predictors.base import EXPERT_BITS, SIDE_BITS, Expert, ExpertState, Predictor
 from nzip.predictors.lm import adapt, spans, trie
 from nzip.predictors.lm.runner import Runner

@@ -11,8 +11,8 @@ Exact Byte-Level Probabilities) costs extra model evaluations for under 1%.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from nzip.jit import njit
 from nzip.predictors.base import EXPERT_BITS, SIDE_BITS
 
 _WHOLE = np.int64(1 << EXPERT_BITS)

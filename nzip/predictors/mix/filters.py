@@ -6,7 +6,8 @@ plus the opcode's position, modulo 2**25, sign-extended again; the five bytes ar
 """
 
 import numpy as np
-from numba import njit
+
+from nzip.jit import njit
 
 
 @njit(cache=True)

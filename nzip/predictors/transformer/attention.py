@@ -17,9 +17,9 @@ rint(e * value_scale * peak / max(e * value_scale)) as int16, with peak such tha
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from nzip import numerics
+from nzip.jit import njit
 from nzip.predictors.transformer.bits import bits_of, float_of
 from nzip.predictors.transformer.kernels import add_values, scores, tame
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 import threading
 
 import numpy as np
-from numba import njit
 
 from nzip import numerics
+from nzip.jit import njit
 from nzip.predictors.transformer import attention, kernels, rope, x86
 from nzip.predictors.transformer.attention import TILE
 from nzip.predictors.transformer.kernels import Packed, aligned, matmul, padded_cols, quantise, tame

@@ -23,8 +23,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from nzip.jit import njit
 from nzip.predictors.transformer import x86
 
 GROUP = 32

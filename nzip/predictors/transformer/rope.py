@@ -12,7 +12,8 @@ from __future__ import annotations
 from decimal import Decimal, localcontext
 
 import numpy as np
-from numba import njit
+
+from nzip.jit import njit
 
 SCALE_BITS = 22
 _UNIT = np.float32(2.0**-SCALE_BITS)
