@@ -19,9 +19,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from nzip import numerics
+from nzip.jit import njit
 
 exp2, log2 = numerics.exp2, numerics.log2
 _LOG2E = np.float32(numerics.LOG2E)
@@ -44,8 +44,8 @@ _MOST = np.float32(1.0 - 2.0**-12)
 _REST = np.float32(2.0**-14)
 _CLIP = np.float32(14.0)
 _ONE, _HALF = np.float32(1.0), np.float32(0.5)
-BIAS_RATE = np.float32(0.27)
-MIXER_RATE = np.float32(0.015)
+BIAS_RATE = np.float32(0.2)
+MIXER_RATE = np.float32(0.004)
 MAP_LIMIT = 255
 
 

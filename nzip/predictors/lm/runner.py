@@ -55,7 +55,7 @@ class Runner:
         self._logits = aligned((lanes, self._ahead, engine.logit_columns), np.float32)
         self._hidden = np.zeros((lanes, self._chunk, engine.shape.width), np.float32)
         self._hidden_from = np.full(lanes, -1, np.int64)  # encoder: first place in _hidden, and in _logits
-        self._logits_from = np.full(lanes, -1, np.int64)
+        self._logits_from, self._logits_until = np.full(lanes, -1, np.int64), np.full(lanes, -1, np.int64)
         self._pool = None
         self._threads = max(1, min(threads or default_threads(), lanes))
         if self._threads > 1:
@@ -125,7 +125,7 @@ class Runner:
                 part = self._tokens[lane][place : place + self._chunk]
                 self.engine.forward(self._cache, np.full(len(part), lane), part, out=self._hidden[lane])
                 self._hidden_from[lane] = place
-            if self._logits_from[lane] < 0 or place >= self._logits_from[lane] + self._ahead:
+            if place >= self._logits_until[lane]:
                 stale.append(lane)
         if stale:
             counts = [min(self._ahead, len(self._tokens[lane]) - self._place[lane],
@@ -137,6 +137,7 @@ class Runner:
             for lane, count in zip(stale, counts):
                 self._logits[lane, :count] = logits[at : at + count]
                 self._logits_from[lane] = self._place[lane]
+                self._logits_until[lane] = self._place[lane] + count
                 at += count
         for lane in lanes:
             self._frequencies(lane, self._place[lane] - self._logits_from[lane])

@@ -67,7 +67,7 @@ def test_scores_and_values_are_equal_on_every_instruction_set(count, head, first
         assert (out == expected_values).all()
 
 
-@given(st.lists(st.floats(-1e30, 1e30, width=32), min_size=64, max_size=64))
+@given(st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=64, max_size=64))
 def test_activations_are_the_twins_and_close(values):
     x = np.array([values], np.float32)
     a, shifts, sums, scale = (np.zeros((1, 64), np.int8), np.zeros((1, 2), np.uint8), np.zeros((1, 2), np.int16), np.zeros(1, np.float32))

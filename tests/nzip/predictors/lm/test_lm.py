@@ -1,0 +1,265 @@
+"""``lm:`` and ``mix+lm:`` over a tiny random model: any bytes round-trip, and the bytes depend on nothing but the data."""
+
+import random
+
+import numpy as np
+import pytest
+import tiny_llama
+
+pytest.importorskip("gguf")
+pytest.importorskip("tokenizers")
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nzip.coding.symbols import start_decoder, start_encoder
+from nzip.errors import CorruptError, NzipError
+from nzip.predictors import registry
+from nzip.predictors.bare import BarePredictor
+from nzip.predictors.lm import adapt, coder, spans
+from nzip.predictors.lm.expert import LmExpert
+from nzip.predictors.lm.predictor import LmPredictor
+from nzip.predictors.lm.settings import Settings, parse
+from nzip.predictors.lm.source import load
+from nzip.predictors.mix import MixPredictor
+
+TEXT = (b"The theory of the thing is that, and in the end, another thing is not. " * 6
+        + b"x = [1, 2, 300]\n\n  for i in range(100):\n" + "но это другое дело. ".encode() * 4 + b"\x00\xff\xc0\x04 the \xf5 end")
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return tiny_llama.write_gguf(tmp_path_factory.mktemp("lm") / "tiny.gguf", "Q4_1")
+
+
+@pytest.fixture(scope="module")
+def model(path):
+    return load(path)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short_tokens_will_do():
+    """The tiny vocabulary's tokens are short; only what is no text is kept from the model here."""
+    before, spans.LEAST = spans.LEAST, 0.5
+    yield
+    spans.LEAST = before
+
+
+def predictor(model, lanes=1, window=24, threads=1):
+    return LmPredictor(Settings("tiny", window, lanes), model, threads)
+
+
+def round_trip(p, data):
+    params, payload = p.encode(data)
+    assert p.decode(params, payload, len(data)) == data
+    return params, payload
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 5])
+def test_text_and_stray_bytes_round_trip_on_lanes(model, lanes):
+    for data in (TEXT, TEXT[:1], b"\xf5", b"\x04" * 40, bytes(range(256))):
+        round_trip(predictor(model, lanes), data)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.one_of(st.binary(max_size=20), st.text(max_size=20).map(str.encode), st.sampled_from([b"<|endoftext|>", b" the", b"\r\n"]))))
+def test_any_bytes_round_trip_through_the_vocabulary(parts):
+    vocabulary = test_any_bytes_round_trip_through_the_vocabulary.model.vocabulary
+    data = b"".join(parts)
+    symbols = vocabulary.encode(data)
+    assert vocabulary.decode(symbols) == data
+    assert all(s < vocabulary.live or s >= vocabulary.size for s in symbols)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _give_model(model):
+    for test in (test_any_bytes_round_trip_through_the_vocabulary, test_damage_never_hangs_or_crashes):
+        test.model = model
+        test.hypothesis.inner_test.model = model
+
+
+def test_bytes_do_not_depend_on_threads_or_reading_ahead(model, monkeypatch):
+    from nzip.predictors.lm import runner
+
+    reference = predictor(model, 4).encode(TEXT)
+    assert predictor(model, 4, threads=3).encode(TEXT) == reference
+    for chunk, ahead in ((1, 1), (7, 3), (64, 64)):
+        monkeypatch.setattr(runner, "CHUNK", chunk)
+        monkeypatch.setattr(runner, "ROWS_AHEAD", ahead)
+        assert predictor(model, 4).encode(TEXT) == reference
+    assert predictor(model, 4, threads=3).decode(*reference, len(TEXT)) == TEXT
+
+
+def test_lanes_and_window_change_the_bytes_and_one_lane_is_the_settings_business(model):
+    assert predictor(model, 1).encode(TEXT) != predictor(model, 2).encode(TEXT)
+    assert predictor(model, 1, 16).encode(TEXT) != predictor(model, 1, 32).encode(TEXT)
+    params, payload = predictor(model, 2).encode(TEXT)
+    with pytest.raises(CorruptError, match="lanes"):
+        predictor(model, 3).decode(params, payload, len(TEXT))
+
+
+def test_spans_that_the_model_cannot_help_are_given_to_the_mix(model):
+    noise = random.Random(1).randbytes(40_000)
+    text = (b"the thing in the end is another thing and " * 1000)[:40_000]
+    lengths = spans.find(text + noise + text, model)
+    assert len(lengths) == 3 and abs(lengths[0] - 40_000) < spans.REGION and sum(lengths) == 120_000
+    assert spans.find(noise, model) == [0, len(noise)]
+    p = predictor(model, 1)
+    params, payload = p.encode(noise)
+    assert len(payload) < len(noise) * 1.002 + 100
+    assert p.decode(params, payload, len(noise)) == noise
+    short = noise[:33_000] + text[:700]
+    round_trip(p, short)
+
+
+@given(st.binary(max_size=40), st.integers(0, 1000))
+def test_span_lengths_parse_or_are_refused(params, size):
+    try:
+        lengths = spans.parse(params, size)
+    except CorruptError:
+        return
+    assert sum(lengths) == size
+
+
+@settings(max_examples=20)
+@given(st.data())
+def test_damage_never_hangs_or_crashes(data):
+    p = predictor(test_damage_never_hangs_or_crashes.model, 2)
+    params, payload = p.encode(TEXT[:200])
+    payload = bytearray(payload)
+    for _ in range(data.draw(st.integers(1, 4))):
+        payload[data.draw(st.integers(0, len(payload) - 1))] ^= data.draw(st.integers(1, 255))
+    payload = bytes(payload[: data.draw(st.integers(0, len(payload)))])
+    try:
+        assert len(p.decode(params, payload, 200)) == 200
+    except CorruptError:
+        pass
+
+
+def test_coded_size_is_what_the_shares_say(model):
+    """The encoder's bits are the sum of the candidates' and tokens' ideal lengths, and the decoder takes the same path."""
+    rng = np.random.default_rng(1)
+    V = model.vocabulary.size
+    logits = rng.normal(size=(60, V)).astype(np.float32) * 3
+    symbols = rng.integers(2, 8, 60)
+    streams = []
+    for decoding in (False, True):
+        A = adapt.new_state(V, 1, 64)
+        e, f = np.zeros(V, np.float32), np.zeros(V, np.uint32)
+        state = np.zeros(4 if decoding else 3, np.uint64)
+        out = np.zeros(4096, np.uint8) if not decoding else streams[0]
+        (start_decoder(state, out) if decoding else start_encoder(state))
+        ideal = 0.0
+        for t, symbol in enumerate(symbols):
+            total = adapt.frequencies(logits[t], A.bias, e, f)
+            assert abs(total / 2**30 - 1) < 1e-3 and f.min() >= 1
+            if decoding:
+                assert coder.decode_token(A, 0, f, total, state, out) == symbol
+            else:
+                B = adapt.Adapt(*(a.copy() for a in A))
+                count, shares, left = adapt.propose(B, 0, f, total)
+                share = [B.shares[0, i] for i in range(count) if B.candidates[0, i] == symbol] or [int(f[symbol])]
+                ideal -= np.log2(share[0] / (shares + left + max(1, int((shares + left) * A.escape[0]))))
+                coder.encode_token(A, 0, f, total, symbol, state, out)
+            adapt.settle_bias(A.bias, f[None], np.zeros(1, np.int64), symbols[t : t + 1], 0, V)
+        if not decoding:
+            from nzip.coding.symbols import finish_encoder
+
+            size = finish_encoder(state, out)
+            assert abs(size * 8 - ideal) < 16
+            streams.append(out[: size + 8].copy())
+
+
+def test_adaptation_pays(model):
+    """Repeated text must come to cost far less than the random model alone makes it cost."""
+    once = len(predictor(model).encode(TEXT[:430])[1])
+    twice = len(predictor(model).encode(TEXT[:430] * 4)[1])
+    assert twice < 1.6 * once
+
+
+# As an expert of the mix.
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_the_expert_coded_bare_and_in_the_mix_round_trips(model, lanes):
+    expert = LmExpert(Settings("tiny", 24, lanes), model, 1)
+    for data in (TEXT[:300], TEXT[-80:], b"\xf5\x04", b"\xd0" * 5 + b"\xd0\xbe"):
+        round_trip(BarePredictor(expert, lanes), data)
+    round_trip(MixPredictor(1, (expert,)), TEXT)
+
+
+def test_the_trie_loses_next_to_nothing_against_tokens(model):
+    expert = LmExpert(Settings("tiny", 24, 1), model, 1)
+    tokens = len(predictor(model).encode(TEXT)[1])
+    through_bytes = len(BarePredictor(expert, 1).encode(TEXT)[1])
+    assert through_bytes < tokens * 1.03 + 8
+
+
+def test_the_expert_sleeps_where_the_model_cannot_help(model):
+    noise = random.Random(2).randbytes(5000)
+    expert = LmExpert(Settings("tiny", 24, 1), model, 1)
+    p = MixPredictor(1, (expert,))
+    params, payload = round_trip(p, noise + TEXT[:200])
+    alone = len(MixPredictor(1).encode(noise)[1])
+    assert len(MixPredictor(1, (expert,)).encode(noise)[1]) < alone * 1.005 + 8
+
+
+# Names, settings, refusals.
+
+
+def test_spellings(path, model, monkeypatch, tmp_path):
+    p = registry.create(f"lm:{path},window=32,lanes=2")
+    assert isinstance(p, LmPredictor) and p.spelling == f"lm:{path},window=32,lanes=2"
+    assert p.config()["window"] == 32 and len(p.config()["weights"]) == 32
+    assert p.config()["tokenizer"] == model.vocabulary.hash()
+    assert p.probe() == predictor(model, 2, 32).probe() != predictor(model, 2, 16).probe()
+    assert registry.create(f"mix:1+lm:{path}").spelling == f"mix:1+lm:{path}"
+    monkeypatch.setenv("NZIP_MODELS", str(tmp_path))
+    with pytest.raises(NzipError, match="nzip model fetch smollm2-135m"):
+        registry.create("lm:smollm2-135m").probe()
+
+
+@pytest.mark.parametrize("argument", [None, "", "x,window=3", "x,lanes=0", "x,lanes=a", "x,speed=9", "x,window=²"])
+def test_wrong_settings_are_refused_in_one_line(argument):
+    with pytest.raises(NzipError) as error:
+        parse(argument)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("change", "says"), [
+    ({"architecture": "qwen2"}, "architecture 'qwen2'"), ({"rope_scaling": "yarn"}, "RoPE scaling"),
+    ({"tokenizer": "llama"}, "tokenizer 'llama'"), ({"extra_tensor": "rope_freqs.weight"}, "rope_freqs")])
+def test_models_that_are_not_supported_are_refused_in_one_line(tmp_path, change, says):
+    file = tiny_llama.write_gguf(tmp_path / "other.gguf", "F16", **change)
+    with pytest.raises(NzipError, match=says) as error:
+        load(file)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("change", [{"model_type": "mistral"}, {"rope_scaling": {"rope_type": "llama3"}}, {"attention_bias": True},
+                                    {"hidden_act": "gelu"}, {"num_key_value_heads": 3}, {"intermediate_size": 128}])
+def test_folders_that_are_not_supported_are_refused_in_one_line(tmp_path, change):
+    with pytest.raises(NzipError) as error:
+        load(tiny_llama.write_folder(tmp_path / "other", **change))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("cut", [0, 3, 100, 5000])
+def test_damaged_model_files_are_refused(tmp_path, path, cut):
+    file = tmp_path / "cut.gguf"
+    file.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(NzipError) as error:
+        load(file)
+    assert "\n" not in str(error.value)
+
+
+def test_gguf_and_safetensors_of_the_same_weights_agree(tmp_path):
+    """F32 in both containers: the same codes, rows of q and k turned alike, the same vocabulary."""
+    a = load(tiny_llama.write_gguf(tmp_path / "a.gguf", "F32"))
+    b = load(tiny_llama.write_folder(tmp_path / "b", "F32"))
+    assert a.vocabulary.tokens == b.vocabulary.tokens and a.vocabulary.hash() == b.vocabulary.hash()
+    data = TEXT[:200]
+    assert predictor(a).encode(data) == predictor(b).encode(data)
+    for kind in ("F16", "BF16"):
+        c = load(tiny_llama.write_folder(tmp_path / kind, kind))
+        round_trip(predictor(c), data)
