@@ -7,6 +7,7 @@ Nothing here imports numba or rich: ``nzip --version`` must answer at once.
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -53,6 +54,14 @@ _GROUPS = {
         click.option("--verify/--no-verify", default=None,
                      help="Decode every block at once and compare; default: predictors that are not exact."),
     ],
+    "warmth": [
+        click.option("--primer", metavar="FILE", type=click.Path(),
+                     help="Start warm from this primer (see nzip primer); decompressing needs it, too."),
+        _flag("--no-primer", help="Start cold; default: from a primer that ships, where one is like the data."),
+    ],
+    "primer": [
+        click.option("--primer", metavar="FILE", type=click.Path(), help="The primer that FILES were made with."),
+    ],
     "running": [
         click.option("-T", "--threads", type=click.IntRange(0), default=0, show_default=True,
                      help="Blocks coded at a time; 0: all cores. The bytes never depend on it."),
@@ -80,12 +89,24 @@ def options(*groups: str):
     return decorate
 
 
+# Groups of commands with a module of their own, imported when they are named.
+_LAZY = {"model": "nzip.cli_model", "primer": "nzip.cli_primer"}
+
+
 class _Group(click.Group):
     """Takes gzip's letters where no sub-command is named first. A file named like a sub-command is reached
     as ``./test``, or behind an option or ``--``."""
 
+    def list_commands(self, ctx):
+        return sorted([*super().list_commands(ctx), *_LAZY])
+
+    def get_command(self, ctx, name):
+        if name in _LAZY:
+            return getattr(importlib.import_module(_LAZY[name]), name)
+        return super().get_command(ctx, name)
+
     def parse_args(self, ctx, args):
-        if not args or (args[0] not in self.commands and args[0] not in ("--help", "-h", "--version", "-V")):
+        if not args or (args[0] not in (*self.commands, *_LAZY) and args[0] not in ("--help", "-h", "--version", "-V")):
             args = ["gzip-style", *args]
         return super().parse_args(ctx, args)
 
@@ -100,7 +121,7 @@ def cli():
 
 
 @cli.command()
-@options("files", "output", "coding", "running", "talking")
+@options("files", "output", "coding", "warmth", "running", "talking")
 def compress(**given):
     """Compress FILES.
 
@@ -109,7 +130,7 @@ def compress(**given):
 
 
 @cli.command()
-@options("files", "output", "running", "talking")
+@options("files", "output", "primer", "running", "talking")
 @_flag("--recover", help="From a damaged file save what can be saved; lost bytes become zeros.")
 def decompress(**given):
     """Decompress FILES.
@@ -119,7 +140,7 @@ def decompress(**given):
 
 
 @cli.command()
-@options("files", "running", "talking")
+@options("files", "primer", "running", "talking")
 def test(**given):
     """Check FILES by decoding them.
 
@@ -128,7 +149,7 @@ def test(**given):
 
 
 @cli.command()
-@options("files", "running", "talking")
+@options("files", "primer", "running", "talking")
 @click.option("--range", "span", type=ByteRange(), metavar="START:END", help="Only these decoded bytes; reads the blocks they need.")
 @_flag("-f", "--force", hidden=True)
 def cat(**given):
@@ -137,7 +158,7 @@ def cat(**given):
 
 
 @cli.command("list")
-@options("files", "json", "talking")
+@options("files", "primer", "json", "talking")
 @_flag("--check", help="Read everything and check the hashes of the stored bytes; decodes nothing.")
 def list_(**given):
     """Show sizes and predictors.
@@ -147,7 +168,7 @@ def list_(**given):
 
 
 @cli.command()
-@options("files", "coding", "running", "json", "talking")
+@options("files", "coding", "warmth", "running", "json", "talking")
 def measure(**given):
     """Measure bits per byte.
 
@@ -163,7 +184,7 @@ def levels(**given):
 
 
 @cli.command("gzip-style", hidden=True, context_settings={"ignore_unknown_options": False})
-@options("files", "output", "coding", "running", "talking")
+@options("files", "output", "coding", "warmth", "running", "talking")
 @click.option("-z", "--compress", "action", flag_value="compress", default="compress", help="Compress (the default).")
 @click.option("-d", "--decompress", "--uncompress", "action", flag_value="decompress", help="Decompress.")
 @click.option("-t", "--test", "action", flag_value="test", help="Check by decoding.")

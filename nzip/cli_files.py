@@ -48,6 +48,7 @@ def compress(given: dict) -> int:
 
 def decompress(given: dict) -> int:
     """Decompress each file; see :func:`_each`."""
+    given = with_primer_text(given)
 
     def one(path: str) -> None:
         source_name, target = targets(path, given, decompressed_name)
@@ -57,7 +58,12 @@ def decompress(given: dict) -> int:
             if given.get("recover"):
                 from nzip.container.recovery import recover
 
-                lost = recover(source, output.write, memory=given["memory"] or pipeline.DEFAULT_MEMORY)
+                lost = recover(
+                    source,
+                    output.write,
+                    memory=given["memory"] or pipeline.DEFAULT_MEMORY,
+                    primer=given["primer_text"],
+                )
                 output.commit()
                 if lost:
                     raise CorruptError("; ".join(lost))
@@ -76,6 +82,7 @@ def decompress(given: dict) -> int:
 
 def test(given: dict) -> int:
     """Decode each file to nowhere."""
+    given = with_primer_text(given)
 
     def one(path: str) -> None:
         with _open(path, {**given, "to_stdout": True}, STDIN) as source:
@@ -106,7 +113,7 @@ def cat(given: dict) -> int:
         with _open(path, given, STDIN) as source, _output(STDIN, given, source, binary=False) as output:
             refuse_terminal(path, "decompress")
             memory = given["memory"] or pipeline.DEFAULT_MEMORY
-            with NzipFile(source, memory=memory) as reader:
+            with NzipFile(source, memory=memory, primer=given["primer"]) as reader:
                 if reader.seekable():
                     reader.seek(start)
                     left = None if end is None else end - start
@@ -122,12 +129,27 @@ def cat(given: dict) -> int:
 
 
 def predictor_of(given: dict):
-    """The predictor that ``-1`` .. ``-9`` or ``--predictor`` asks for."""
+    """The predictor that ``-1`` .. ``-9`` or ``--predictor`` asks for, started as ``--primer`` or
+    ``--no-primer`` says."""
     from nzip.api import choose_predictor
 
     if given["predictor"] and given["level"] is not None:
         raise click.UsageError(f"-{given['level']} and --predictor {given['predictor']}: give one of them")
-    return choose_predictor(given["level"], given["predictor"] or None)
+    if given["primer"] is not None and given["no_primer"]:
+        raise click.UsageError("--primer and --no-primer: give one of them")
+    chosen = choose_predictor(given["level"], given["predictor"] or None)
+    if given["primer"] is None and not given["no_primer"]:
+        return chosen
+    return chosen.with_primer(with_primer_text(given)["primer_text"])
+
+
+def with_primer_text(given: dict) -> dict:
+    """``given`` with ``primer_text``: what the file of ``--primer`` holds, or None without one."""
+    if given.get("primer") is None:
+        return {**given, "primer_text": None}
+    from nzip.cli_primer import text_of
+
+    return {**given, "primer_text": text_of(given["primer"])}
 
 
 def block_size_of(given: dict) -> int:
@@ -212,15 +234,21 @@ def refuse_terminal(path: str, doing: str) -> None:
 
 def _decoded(source, given: dict, meter):
     return pipeline.decode_stream(
-        source, threads=given["threads"], memory=given["memory"] or pipeline.DEFAULT_MEMORY, meter=meter, background=True
+        source,
+        primer=given["primer_text"],
+        threads=given["threads"],
+        memory=given["memory"] or pipeline.DEFAULT_MEMORY,
+        meter=meter,
+        background=True,
     )
 
 
 def _compare(source, output, given: dict) -> None:
     """Decode what was written and compare it with the source, read again from its start."""
     source.seek(0)
+    primer = with_primer_text(given)["primer_text"]
     for data in pipeline.decode_stream(
-        output.reread(), threads=given["threads"], memory=given["memory"], background=True
+        output.reread(), primer=primer, threads=given["threads"], memory=given["memory"], background=True
     ):
         if source.read(len(data)) != data:
             raise NzipError("the output does not decode to what the file holds now: the source is kept, no output written")

@@ -14,11 +14,16 @@ from nzip.container import parser, passport, pipeline
 def list_files(given: dict) -> int:
     """What the headers of compressed files say; with ``check``, after reading and hashing every stored byte."""
     rows: list[dict] = []
+    primer = cli_files.with_primer_text(given)["primer_text"]
 
     def one(path: str) -> None:
         cli_files.refuse_terminal(path, "list")
         with cli_files.open_input(path) as source:
-            rows.append(_facts(path, source, check=bool(given.get("check"))))
+            facts = _facts(path, source, check=bool(given.get("check")))
+        if primer is not None:
+            for stream in facts["streams"]:
+                passport.check_primer(stream["config"], primer)
+        rows.append(facts)
 
     code = worst([cli_files.guarded(path, one) for path in given["files"] or ("-",)])
     if given.get("as_json"):
@@ -74,11 +79,11 @@ def _facts(path: str, source, *, check: bool) -> dict:
 
 
 def _print_list(rows: list[dict], given: dict) -> None:
-    table = _table("streams", "blocks", "compressed", "size", "bits/byte", "predictor", "file", left=("predictor", "file"))
+    table = make_table("streams", "blocks", "compressed", "size", "bits/byte", "predictor", "file", left=("predictor", "file"))
     total_stored = total_size = 0
     for row in rows:
         blocks = sum(len(stream["blocks"]) for stream in row["streams"])
-        names = sorted({stream["predictor"] for stream in row["streams"]})
+        names = sorted({_name(stream) for stream in row["streams"]})
         checked = " (stored bytes are intact)" if row["checked"] else ""
         table.add_row(
             str(len(row["streams"])),
@@ -94,16 +99,21 @@ def _print_list(rows: list[dict], given: dict) -> None:
     if len(rows) > 1:
         table.add_section()
         table.add_row("", "", f"{total_stored:,}", f"{total_size:,}", _bits(total_stored, total_size), "", "total")
-    _print(table)
+    print_table(table)
     if given["verbose"]:
         for row in rows:
             _print_streams(row)
 
 
+def _name(stream: dict) -> str:
+    primer = stream["config"].get("primer")
+    return stream["predictor"] if primer is None else f"{stream['predictor']} with primer {one_line(str(primer)[:16])}"
+
+
 def _print_streams(row: dict) -> None:
     for number, stream in enumerate(row["streams"], 1):
         kind = "exact" if stream["exact"] else "NOT exact"
-        table = _table("block", "offset", "compressed", "size", "bits/byte", "method", left=("method",))
+        table = make_table("block", "offset", "compressed", "size", "bits/byte", "method", left=("method",))
         title = f"{one_line(row['file'])}, stream {number}: {stream['predictor']}, {kind}, probe {stream['probe']}"
         for key in ("config", "environment"):
             if stream.get(key):
@@ -118,7 +128,7 @@ def _print_streams(row: dict) -> None:
                 block["method"],
             )
         print(title)
-        _print(table)
+        print_table(table)
 
 
 def measure(given: dict) -> int:
@@ -155,13 +165,13 @@ def measure(given: dict) -> int:
         head = {"predictor": found.spelling, "exact": found.exact, "config": found.config, "block_size": block_size}
         _print_json({**head, "files": rows, "total": total})
     elif rows:
-        table = _table("size", "compressed", "bits/byte", "KB/s", "file", left=("file",), title=predictor.spelling)
+        table = make_table("size", "compressed", "bits/byte", "KB/s", "file", left=("file",), title=predictor.spelling)
         for row in rows:
             table.add_row(*_measured(row), one_line(row["file"]))
         if len(rows) > 1:
             table.add_section()
             table.add_row(*_measured(total), "total")
-        _print(table)
+        print_table(table)
     return code
 
 
@@ -177,10 +187,10 @@ def levels(given: dict) -> int:
     if given["as_json"]:
         _print_json([{"level": n, "default": n == DEFAULT_LEVEL, **entry._asdict()} for n, entry in LEVELS.items()])
         return OK
-    table = _table("level", "predictor", "what it is", left=("level", "predictor", "what it is"))
+    table = make_table("level", "predictor", "what it is", left=("level", "predictor", "what it is"))
     for n, entry in LEVELS.items():
         table.add_row(f"-{n}", entry.spelling or "", entry.summary)
-    _print(table)
+    print_table(table)
     return OK
 
 
@@ -188,7 +198,8 @@ def _bits(compressed: int, size: int) -> str:
     return f"{8 * compressed / size:.3f}" if size else "-"
 
 
-def _table(*columns: str, left: tuple[str, ...], title: str | None = None):
+def make_table(*columns: str, left: tuple[str, ...], title: str | None = None):
+    """An empty table; the columns not in ``left`` are flush right."""
     from rich import box
     from rich.table import Table
 
@@ -198,7 +209,8 @@ def _table(*columns: str, left: tuple[str, ...], title: str | None = None):
     return table
 
 
-def _print(table) -> None:
+def print_table(table) -> None:
+    """Print it as wide as the terminal, or down a pipe as wide as it is."""
     from rich.console import Console
 
     # Down a pipe there is no width to keep to, and cutting a column short would lose data.

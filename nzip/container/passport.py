@@ -103,6 +103,15 @@ def check(passport: Passport, predictor) -> None:
         )
 
 
+def check_primer(config: dict, text: bytes) -> None:
+    """Is ``text`` the primer that ``config`` names, if it names one? Raises :class:`ModelMismatchError` if not."""
+    from nzip.primer import text_hash
+
+    wanted, given = config.get("primer"), text_hash(text).hex()
+    if wanted is not None and wanted != given:
+        raise ModelMismatchError(_primer_difference(wanted, given))
+
+
 def _primer_difference(wanted, given) -> str:
     if wanted is None:
         return f"the file was made without a primer, and a predictor with one ({_short(given)}) was given to read it"

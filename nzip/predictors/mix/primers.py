@@ -43,6 +43,18 @@ class Primer(NamedTuple):
 
 USER = 255
 
+# For `nzip primer list`.
+WHAT_FOR = {
+    "prose": "English prose, books and speeches",
+    "docs": "English manuals and help",
+    "wiki": "wiki markup, the XML of dumps",
+    "code": "source code: Python, JavaScript, TypeScript, C++, CSS",
+    "data": "JSON, CSS, SVG",
+    "european": "European languages in Latin letters",
+    "cyrillic": "Russian and Ukrainian",
+    "asian": "Chinese, Japanese, Vietnamese, Tamil",
+}
+
 
 def text_hash(text: bytes) -> bytes:
     """The hash by which a primer is known (xxh3, 64 bits)."""

@@ -1,0 +1,260 @@
+"""Primers of the user's own: the file format, what training takes, and the way through the Python API."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nzip
+from nzip import primer, primer_training
+from nzip.container import framing
+from nzip.errors import CorruptError, FormatError, ModelMismatchError, NzipError
+from nzip.predictors.mix import primers
+
+WORDS = "north river stone garden letter window copper signal harbour memory field silver engine branch".split()
+
+
+def prose(seed: int, size: int) -> bytes:
+    """Lines of made-up words; the seed gives each text a few words of its own."""
+    rng = random.Random(seed)
+    own = ["".join(rng.choices("aeioulrnst", k=7)) for _ in range(5)]
+    lines = []
+    while sum(map(len, lines)) < size:
+        lines.append(" ".join(rng.choices(WORDS + own, k=9)) + "\n")
+    return "".join(lines).encode()[:size]
+
+
+TEXT = prose(1, 3000)
+
+
+# --- the file
+
+
+@given(st.binary(min_size=1, max_size=3000))
+@settings(max_examples=30)
+def test_a_primer_file_gives_its_text_back(text):
+    assert primer.unpack(primer.pack(text)) == text
+
+
+def test_the_format_is_as_documented():
+    """docs/FORMAT.md, "Primer files", read by hand."""
+    packed = primer.pack(TEXT)
+    assert packed[:9] == b"\x89NZP\r\n\x1a\n\x81"
+    assert int.from_bytes(packed[9:13], "little") == len(TEXT)
+    assert packed[13:21] == primer.text_hash(TEXT) == primers.text_hash(TEXT)
+    assert lzma.decompress(packed[21:-4], format=lzma.FORMAT_XZ) == TEXT
+    assert packed[-4:] == framing.u32(framing.hash32(packed[:-4]))
+
+
+def test_every_flipped_bit_and_every_cut_is_refused():
+    packed = primer.pack(TEXT[:200])
+    for at in range(8 * len(packed)):
+        damaged = bytearray(packed)
+        damaged[at >> 3] ^= 1 << (at & 7)
+        with pytest.raises((FormatError, CorruptError)) as error:
+            primer.unpack(bytes(damaged))
+        assert "\n" not in str(error.value)
+    for length in range(len(packed)):
+        with pytest.raises((FormatError, CorruptError)):
+            primer.unpack(packed[:length])
+    with pytest.raises(CorruptError):
+        primer.unpack(packed + b"x")
+
+
+def sealed(body: bytes) -> bytes:
+    return body + framing.u32(framing.hash32(body))
+
+
+def test_hostile_headers_with_right_hashes_are_refused():
+    packed = primer.pack(TEXT)
+    head, payload = packed[:21], packed[21:-4]
+    bomb = lzma.compress(bytes(5_000_000), preset=0)
+    for body in (
+        head[:8] + b"\x01" + head[9:] + payload,
+        head[:9] + framing.u32(0) + head[13:] + payload,
+        head[:9] + framing.u32((32 << 20) + 1) + head[13:] + payload,
+        head[:9] + framing.u32(len(TEXT) - 1) + head[13:] + payload,
+        head[:13] + bytes(8) + payload,
+        head + payload[:-1],
+        head + payload + payload,
+        head + bomb,
+        head,
+        head[:9],
+    ):
+        with pytest.raises((FormatError, CorruptError)) as error:
+            primer.unpack(sealed(body))
+        assert "\n" not in str(error.value)
+
+
+def test_unpacking_is_bounded_in_memory(monkeypatch):
+    monkeypatch.setattr(primer, "_XZ_MEMORY", 1000)
+    with pytest.raises(CorruptError, match="cannot be unpacked"):
+        primer.unpack(primer.pack(TEXT))
+
+
+def test_load_names_the_file(tmp_path):
+    path = tmp_path / "my.primer"
+    path.write_bytes(primer.pack(TEXT))
+    assert primer.load(path) == primer.load(str(path)) == primer.load(memoryview(path.read_bytes())) == TEXT
+    path.write_bytes(TEXT)
+    with pytest.raises(FormatError, match="my.primer: is no primer file"):
+        primer.load(path)
+    with pytest.raises(FormatError, match="the given primer is no primer file"):
+        primer.load(TEXT)
+    with pytest.raises(FileNotFoundError):
+        primer.load(tmp_path / "none")
+
+
+def test_sizes_outside_the_limits_are_refused():
+    with pytest.raises(NzipError):
+        primer.pack(b"")
+    for size in (0, 1023, primer.MAX_TEXT + 1):
+        with pytest.raises(NzipError, match="1 KiB to 32 MiB"):
+            primer_training.train([TEXT], size)
+
+
+# --- training
+
+
+def test_what_fits_is_taken_whole_and_copies_once():
+    texts = [prose(seed, 700) for seed in range(5)]
+    found = primer_training.train([*texts, texts[2], b"", texts[0]], 8 << 10)
+    assert (found.used, found.files, found.copies, found.others) == (5, 7, 2, 0)
+    assert all(text in found.text for text in texts)
+    assert len(found.text) <= sum(map(len, texts)) + 5
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 20_000)), min_size=1, max_size=12), st.integers(1024, 20_000), st.randoms())
+@settings(max_examples=25)
+def test_never_too_large_always_the_same(shape, size, rng):
+    samples = [prose(*one) for one in shape]
+    found = primer_training.train(samples, size)
+    assert 0 < len(found.text) <= size
+    whole = sum(map(len, set(samples)))
+    assert len(found.text) >= min(size, whole) // 2
+    rng.shuffle(samples)
+    assert primer_training.train(samples, size).text == found.text
+
+
+def test_the_typical_is_taken_and_comes_last():
+    """Forty texts of one kind, one stranger: it comes first where all fits, and not at all where room is scarce."""
+    texts = [prose(seed, 1500) for seed in range(40)]
+    stranger = bytes(random.Random(7).choices(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789\n", k=1500))
+    found = primer_training.train([*texts, stranger], 128 << 10)
+    assert found.used == 41 and found.text.index(stranger[:200]) < 3 * 1500
+    scarce = primer_training.train([*texts, stranger], 16 << 10)
+    assert stranger[:200] not in scarce.text
+
+
+def test_a_large_file_is_taken_evenly_and_at_line_ends():
+    text = b"".join(b"line %06d of a long log, status ok\n" % i for i in range(20_000))
+    found = primer_training.train([text], 32 << 10)
+    lines = found.text.splitlines()
+    assert set(lines) <= set(text.splitlines())
+    numbers = np.array([int(line.split()[1]) for line in lines])
+    assert all(((numbers >= low) & (numbers < low + 5000)).any() for low in range(0, 20_000, 5000))
+
+
+def test_small_and_large_files_share(tmp_path):
+    """Paths serve as bytes do, and no file is forgotten for a large one where both fit."""
+    small = [prose(seed, 400) for seed in range(6)]
+    large = prose(77, 300_000)
+    paths = []
+    for number, text in enumerate([*small, large]):
+        paths.append(tmp_path / str(number))
+        paths[-1].write_bytes(text)
+    found = primer_training.train(paths, 16 << 10)
+    assert found.text == primer_training.train([*small, large], 16 << 10).text
+    assert found.used == 7
+
+
+def test_nothing_to_learn_from():
+    for samples in ([], [b"", b""]):
+        with pytest.raises(NzipError, match="nothing to make a primer from"):
+            nzip.train_primer(samples)
+    noise = random.Random(1).randbytes(5000)
+    with pytest.raises(NzipError, match="look like binary"):
+        nzip.train_primer([noise])
+    found = primer_training.train([noise, TEXT])
+    assert (found.text.rstrip(), found.others) == (TEXT.rstrip(), 1)
+
+
+# --- compressing with it
+
+DATA = prose(1, 2500)[500:] + prose(3, 600)
+
+
+@pytest.fixture(scope="module")
+def own():
+    return nzip.train_primer([prose(1, 4000), prose(2, 4000)])
+
+
+def test_a_primer_pays_and_is_needed(own):
+    warm, cold = nzip.compress(DATA, 1, primer=own), nzip.compress(DATA, 1, primer=False)
+    assert len(warm) < 0.8 * len(cold)
+    assert nzip.decompress(warm, primer=own) == DATA
+    assert nzip.decompress(cold) == nzip.decompress(cold, primer=own) == DATA
+    both = warm + cold
+    assert nzip.decompress(both, primer=own) == DATA + DATA
+    other = nzip.train_primer([TEXT])
+    for given_, said in ((None, "--primer FILE"), (other, primer.text_hash(primer.unpack(other)).hex())):
+        with pytest.raises(ModelMismatchError) as error:
+            nzip.decompress(warm, primer=given_)
+        assert primer.text_hash(primer.unpack(own)).hex() in str(error.value) and said in str(error.value)
+        assert error.value.exit_code == 1 and "\n" not in str(error.value)
+
+
+def test_the_mismatch_is_found_before_anything_is_decoded(own, monkeypatch):
+    from nzip.predictors.mix import MixPredictor
+
+    warm = nzip.compress(DATA, 1, primer=own)
+    monkeypatch.setattr(MixPredictor, "decode", lambda *_, **__: pytest.fail("decoded"))
+    monkeypatch.setattr(MixPredictor, "probe", lambda *_: pytest.fail("probed"))
+    with pytest.raises(ModelMismatchError):
+        nzip.decompress(warm)
+
+
+def test_everywhere_in_the_api(own, tmp_path):
+    path = tmp_path / "my.primer"
+    path.write_bytes(own)
+    stream = nzip.compress(DATA, 1, primer=path)
+    assert stream == nzip.compress(DATA, 1, primer=own) == nzip.compress(DATA, predictor="mix:1", primer=bytearray(own))
+    assert nzip.measure(DATA, 1, primer=own).compressed == len(stream)
+    compressor = nzip.Compressor(1, primer=path)
+    assert compressor.compress(DATA) + compressor.flush() == stream
+    assert nzip.Decompressor(primer=path).decompress(stream) == DATA
+    out = io.BytesIO()
+    with nzip.open(out, "wb", level=1, primer=own, block_size=1024) as file:
+        file.write(DATA)
+    out.seek(0)
+    with nzip.open(out, primer=path) as file:
+        assert file.read() == DATA
+        assert file.seek(1500) == 1500 and file.read(100) == DATA[1500:1600]
+    out.seek(0)
+    with nzip.open(out) as file, pytest.raises(ModelMismatchError):
+        file.read()
+
+
+def test_predictors_without_primers_refuse_them(own, toys):
+    with pytest.raises(NzipError, match="toy takes no primer"):
+        nzip.compress(DATA, predictor="toy", primer=own)
+    assert nzip.decompress(nzip.compress(DATA, predictor="toy", primer=False), primer=own) == DATA
+
+
+def test_experts_and_primers_share_the_config(own, toys):
+    from nzip.predictors import registry
+
+    text = primer.unpack(own)
+    predictor = registry.create("mix:1+count").with_primer(text)
+    assert predictor.spelling == "mix:1+count" and predictor.config()["primer"] == primer.text_hash(text).hex()
+    assert predictor.memory(1000) > registry.create("mix:1+count").memory(1000)
+
+
+def test_every_shipped_primer_says_what_it_is_for():
+    assert [entry["name"] for entry in primers.index()] == list(primers.WHAT_FOR)
