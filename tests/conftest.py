@@ -106,3 +106,16 @@ def nzip_cli():
         return Ran(code, streams["stdout"].buffer.getvalue(), streams["stderr"].buffer.getvalue().decode())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def primed_cache(tmp_path_factory):
+    """Snapshots of primed tables are kept for the session, in a place of its own. Returns that place."""
+    before = os.environ.get("NZIP_CACHE")
+    place = tmp_path_factory.mktemp("nzip-cache")
+    os.environ["NZIP_CACHE"] = str(place)
+    yield place
+    if before is None:
+        del os.environ["NZIP_CACHE"]
+    else:
+        os.environ["NZIP_CACHE"] = before

@@ -40,8 +40,7 @@ def code_all(bits, ps, out):
     state = np.zeros(binary.STATE_SIZE, np.uint64)
     binary.start_encoder(state, out.size)
     for i in range(bits.size):
-        if not binary.encode_bit(state, out, bits[i], ps[i]):
-            return -1, i
+        binary.encode_bit(state, out, bits[i], ps[i])
     size = binary.finish_encoder(state, out)
     binary.start_decoder(state, out, size)
     wrong = 0
@@ -136,21 +135,6 @@ def test_the_narrowest_interval_loses_nothing():
         decoder = BinaryDecoder(data)
         assert [decoder.decode(p) for _, p in decisions] == [bit for bit, _ in decisions]
     assert narrowest < 1 << 22  # where the product with p loses all precision
-
-
-def test_a_full_buffer_is_reported_and_nothing_is_coded():
-    state, out = np.zeros(binary.STATE_SIZE, np.uint64), np.zeros(32, np.uint8)
-    binary.start_encoder(state, 24)
-    coded = 0
-    while binary.encode_bit(state, out, 0, ONE - 1):
-        coded += 1
-    before = state.copy()
-    assert not binary.encode_bit(state, out, 0, ONE - 1)
-    assert np.array_equal(state, before) and not out[24:].any()
-    size = binary.finish_encoder(state, out)
-    assert size <= 24 and not out[24:].any()
-    decoder = BinaryDecoder(out[:size].tobytes())
-    assert [decoder.decode(ONE - 1) for _ in range(coded)] == [0] * coded
 
 
 def test_empty_and_certain_streams_take_no_bytes():
