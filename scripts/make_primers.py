@@ -28,7 +28,7 @@ RECIPES: dict[str, tuple[tuple[str, int, int], ...]] = {
         ("treasury_of_david.txt", 100 * K, 2), ("austen.txt", 200 * K, 3),
     ),
     "docs": (
-        ("postgresql_doc.txt", 100 * K, 3), ("python_doc.txt", 120 * K, 3), ("gnome_help_en.txt", 80 * K, 2),
+        ("postgresql_doc.txt", 100 * K, 3), ("python_doc.txt", 120 * K, 3), ("gnome_help_en.txt", 80 * K, 1),
         ("debian_handbook_en.txt", 100 * K, 2),
     ),
     "wiki": (("wiki_en_tables.xml", 50 * K, 1), ("jargon.txt", 30 * K, 1), ("wiki_markup_pages.xml", 500 * K, 1)),

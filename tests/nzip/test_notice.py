@@ -1,0 +1,60 @@
+"""NOTICE against what ships: every source of a primer, every sample, and licences that allow it."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import re
+
+import pytest
+from conftest import ROOT, corpus_path
+
+NOTICE = (ROOT / "NOTICE").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def recipes():
+    spec = importlib.util.spec_from_file_location("make_primers", ROOT / "scripts" / "make_primers.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.RECIPES
+
+
+def named(name: str) -> bool:
+    return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", NOTICE) is not None
+
+
+def test_every_source_of_a_primer_is_named(recipes):
+    from nzip.predictors.mix import primers
+
+    sources = {source for recipe in recipes.values() for source, _, _ in recipe}
+    assert {source for source in sources if not named(source)} == set()
+    assert {entry["name"] for entry in primers.index()} == set(recipes)
+
+
+def test_no_more_is_named_than_is_used(recipes):
+    """A source that left the recipes leaves NOTICE, too."""
+    sources = {source for recipe in recipes.values() for source, _, _ in recipe}
+    primers_part = NOTICE[NOTICE.index("Primers:") : NOTICE.index("Samples:")]
+    found = re.findall(r"(?<![\w.-])(?:\w[\w.-]*)\.(?:txt|xml)(?![\w-])", primers_part)
+    assert set(found) == sources
+
+
+def test_every_sample_is_named():
+    with open(ROOT / "corpora" / "MANIFEST.tsv", encoding="utf-8", newline="") as lines:
+        rows = [row["name"] for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)]
+    samples = [name.removeprefix("samples/") for name in rows if name.startswith("samples/")]
+    assert samples and all(named(name) for name in samples)
+
+
+FREE = ("public domain", "MIT", "ISC", "BSD-3-Clause", "PSF-2.0", "PostgreSQL licence", "CC-BY-SA", "CC0", "Apache-2.0")
+
+
+def test_every_source_may_be_passed_on(recipes):
+    """By the licences that the corpora's manifest gives: one of each source's must be free enough for a wheel."""
+    with open(corpus_path("MANIFEST.tsv"), encoding="utf-8", newline="") as lines:
+        rows = {row["path"]: row["licence"] for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)}
+    for recipe in recipes.values():
+        for source, _, _ in recipe:
+            licence = rows[f"train/{source}"]
+            assert any(free in licence for free in FREE), f"{source}: {licence}"
