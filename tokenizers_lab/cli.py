@@ -5,70 +5,20 @@ Exit codes: 0 fine · 1 usage or environment · 2 data that is damaged or not ou
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 
 import click
 
+from tokenizers_lab.cli_analysis import analyze, compare, report
+from tokenizers_lab.cli_common import CODEC_HELP, force_option, progress_bar, quiet_option, read_input, refuse_existing, say
 from tokenizers_lab.errors import LabError
-
-_CODEC_HELP = "A path (T.json, m.model, x.tiktoken) or a name with parameters (bytes, gzip, ac[m1=order-3])."
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="nzip", prog_name="tokenizers-lab")
 def cli():
     """Which tokenizer should I train my model on, and why?"""
-
-
-@contextlib.contextmanager
-def _progress(quiet: bool):
-    """A function ``step(stage, done, total)`` that draws on stderr, and only on a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    with Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[shown]}"),
-                  TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        tasks: dict = {}
-
-        def step(stage, done, total):
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=total, shown="")
-            shown = f"{done / 1e6:,.1f} MB" if stage == "count" else f"{done:,}"
-            bar.update(tasks[stage], completed=done, total=total, shown=shown)
-
-        yield step
-
-
-def _say(quiet: bool, text: str) -> None:
-    if not quiet:
-        click.echo(text, err=True)
-
-
-_quiet = click.option("-q", "--quiet", is_flag=True, help="No progress, no last line.")
-_force = click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
-
-
-def _free(path, force: bool) -> None:
-    if path is None:
-        return
-    if Path(path).exists() and not force:
-        raise LabError(f"{path}: exists already; give -f to overwrite it")
-    if not Path(path).parent.is_dir():
-        raise LabError(f"{path}: cannot write here: no such folder")
-
-
-def _read(name: str) -> bytes:
-    if name == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(name).read_bytes()
-    except OSError as error:
-        raise LabError(f"{name}: {error.strerror}") from None
 
 
 @cli.command()
@@ -96,11 +46,11 @@ def _read(name: str) -> bytes:
 @click.option("--veto-pattern", help="A regular expression of tokens never to make.")
 @click.option("--nested", help="Smaller sizes to save too, as T-SIZE.json: 1024,4096.")
 @click.option("--checkpoint", help="Kept during the run (default: OUTPUT.checkpoint); the run resumes from it.")
-@_force
-@_quiet
+@force_option
+@quiet_option
 def train(files, vocab_size, objective, model, output, nested, checkpoint, force, quiet, max_memory, stream_kib, seed, veto, **options):
     """Learn a vocabulary from FILES (.xz and .gz are unpacked). Ctrl-C keeps a checkpoint; run again to resume."""
-    _free(output, force)
+    refuse_existing(output, force)
     if model != "bpe":
         from tokenizers_lab.codecs.unigram import train_unigram
         from tokenizers_lab.training.counts import read_blocks
@@ -111,23 +61,23 @@ def train(files, vocab_size, objective, model, output, nested, checkpoint, force
         codec = train_unigram((b"".join(read_blocks(f)) for f in files), vocab_size, model.replace("sentencepiece-", ""),
                               options["workers"] or 2)
         codec.save(output)
-        _say(quiet, f"{output}: {codec.vocab_size:,} tokens" + ("" if codec.lossless else f"; not lossless: {codec.loss}"))
+        say(quiet, f"{output}: {codec.vocab_size:,} tokens" + ("" if codec.lossless else f"; not lossless: {codec.loss}"))
         return
     from tokenizers_lab.training import train_full
 
     sizes = _sizes(nested, vocab_size)
     checkpoint = checkpoint or f"{output}.checkpoint"
     if Path(checkpoint).exists():
-        _say(quiet, f"resuming from {checkpoint}")
-    with _progress(quiet) as step:
+        say(quiet, f"resuming from {checkpoint}")
+    with progress_bar(quiet) as step:
         try:
             run = train_full(list(files), vocab_size, objective, checkpoint=checkpoint, progress=step, max_memory=max_memory << 20,
                              stream_bytes=stream_kib << 10, seed=[t.encode() for t in seed], veto=[t.encode() for t in veto], **options)
         except KeyboardInterrupt:
-            _say(quiet, f"interrupted; {checkpoint} keeps what was done: the same command goes on from there")
+            say(quiet, f"interrupted; {checkpoint} keeps what was done: the same command goes on from there")
             raise
     if any(size > run.codec.vocab_size for size in sizes):
-        _say(quiet, f"the text gave {run.codec.vocab_size} tokens only; larger --nested sizes are left out")
+        say(quiet, f"the text gave {run.codec.vocab_size} tokens only; larger --nested sizes are left out")
     run.codec.save(output)
     for size in sizes:
         if size <= run.codec.vocab_size:
@@ -137,7 +87,7 @@ def train(files, vocab_size, objective, model, output, nested, checkpoint, force
         text += f"; no pair was left for the {vocab_size:,} asked"
     if run.dropped:
         text += f"; {run.dropped:,} rare pre-tokens were dropped for memory"
-    _say(quiet, text)
+    say(quiet, text)
 
 
 def _sizes(nested, vocab_size) -> list[int]:
@@ -160,10 +110,10 @@ def _nested_name(output, size) -> Path:
 @click.argument("tokenizer")
 @click.option("--vocab-size", type=int, required=True)
 @click.option("-o", "--output", required=True)
-@_force
+@force_option
 def truncate(tokenizer, vocab_size, output, force):
     """The smaller vocabulary that the same training run of TOKENIZER (a tokenizer.json) would have given."""
-    _free(output, force)
+    refuse_existing(output, force)
     _bpe(tokenizer).truncated(vocab_size).save(output)
 
 
@@ -171,16 +121,16 @@ def truncate(tokenizer, vocab_size, output, force):
 @click.argument("tokenizer")
 @click.option("-o", "--output", required=True, help="x.tiktoken; its pattern and special tokens go to x.tiktoken.json.")
 @click.option("--check", help="A file on which the two encoders are compared.")
-@_force
-@_quiet
+@force_option
+@quiet_option
 def export(tokenizer, output, check, force, quiet):
     """Write TOKENIZER (a tokenizer.json) as tiktoken ranks."""
     from tokenizers_lab.codecs import tiktoken
 
-    _free(output, force)
-    differ = tiktoken.export(_bpe(tokenizer), output, _read(check) if check else b"")
+    refuse_existing(output, force)
+    differ = tiktoken.export(_bpe(tokenizer), output, read_input(check) if check else b"")
     if check:
-        _say(quiet, f"{output}: {differ} token borders differ on {check}")
+        say(quiet, f"{output}: {differ} token borders differ on {check}")
 
 
 def _bpe(spelling):
@@ -194,11 +144,11 @@ def _bpe(spelling):
 
 
 @cli.command()
-@click.option("--codec", required=True, help=_CODEC_HELP)
+@click.option("--codec", required=True, help=CODEC_HELP)
 @click.argument("file")
 @click.option("-o", "--output", required=True, help="ids.npy: a NumPy array, uint16 where the vocabulary allows, else uint32.")
-@_force
-@_quiet
+@force_option
+@quiet_option
 def encode(codec, file, output, force, quiet):
     """FILE (or - for standard input) as token ids."""
     import io
@@ -208,23 +158,23 @@ def encode(codec, file, output, force, quiet):
     from tokenizers_lab.codec import write_atomic
     from tokenizers_lab.registry import load
 
-    _free(output, force)
+    refuse_existing(output, force)
     loaded = load(codec)
-    data = _read(file)
+    data = read_input(file)
     ids = loaded.encode(data)
     if not loaded.lossless and loaded.decode(ids) != data:
-        _say(False, f"{file}: {codec} is not lossless on this file: {loaded.loss}")
+        say(False, f"{file}: {codec} is not lossless on this file: {loaded.loss}")
     out = io.BytesIO()
     np.save(out, ids.astype(np.uint16 if loaded.vocab_size <= 1 << 16 else np.uint32))
     write_atomic(output, out.getvalue())
-    _say(quiet, f"{output}: {len(data):,} bytes → {len(ids):,} tokens, {len(data) / max(len(ids), 1):.3f} bytes a token")
+    say(quiet, f"{output}: {len(data):,} bytes → {len(ids):,} tokens, {len(data) / max(len(ids), 1):.3f} bytes a token")
 
 
 @cli.command()
-@click.option("--codec", required=True, help=_CODEC_HELP)
+@click.option("--codec", required=True, help=CODEC_HELP)
 @click.argument("ids")
 @click.option("-o", "--output", required=True, help="A file, or - for standard output.")
-@_force
+@force_option
 def decode(codec, ids, output, force):
     """The bytes of IDS (an .npy file that encode wrote)."""
     import numpy as np
@@ -234,7 +184,7 @@ def decode(codec, ids, output, force):
     from tokenizers_lab.registry import load
 
     if output != "-":
-        _free(output, force)
+        refuse_existing(output, force)
     loaded = load(codec)
     if not Path(ids).is_file():
         raise LabError(f"{ids}: no such file")
@@ -251,106 +201,20 @@ def decode(codec, ids, output, force):
         write_atomic(output, data)
 
 
-def _analysis_options(command):
-    for option in reversed([
-            click.option("--compressors", default="gzip,lzma,zstd,nzip", show_default=True, help="Of the token stream; 'none' for none."),
-            click.option("--nzip-kib", type=int, default=1024, show_default=True, help="Raw KiB that nzip sees (it is slow)."),
-            click.option("--nzip-level", type=int, help="1 to 9; nzip's default else."),
-            click.option("--language", help="Adds %TR and %Pure by hunspell: tr, hu, …"),
-            click.option("--hunspell", help="The folder of the .dic and .aff files."),
-            click.option("--gold", help="Gold morphemes, a word a line: ev+ler+imiz."),
-            click.option("--aligned", multiple=True, help="LANGUAGE=FILE (.po, .mo, verses), or LANGUAGE=source:FILE.po for its messages."),
-            click.option("--reference", help="The language that parity divides by (default: the first)."),
-            click.option("--domains", is_flag=True, help="The i-th codec was trained on the i-th file's domain: mismatch matrix."),
-            click.option("--label", "labels", multiple=True, help="A name for each codec, in order."),
-            _quiet]):
-        command = option(command)
-    return command
-
-
-def _analysis(codecs, files, quiet, compressors, nzip_kib, aligned, labels, **options) -> dict:
-    from tokenizers_lab.analysis import analyze as run
-    from tokenizers_lab.analysis.compression import COMPRESSORS
-
-    chosen = () if compressors == "none" else tuple(compressors.split(","))
-    for name in chosen:
-        if name not in COMPRESSORS:
-            raise LabError(f"unknown compressor {name!r}; known: {', '.join(COMPRESSORS)}")
-    pairs = {}
-    for item in aligned:
-        language, equals, path = item.partition("=")
-        if not equals:
-            raise LabError(f"--aligned {item!r}: write LANGUAGE=FILE")
-        pairs[language] = path
-    with _progress(quiet) as step:
-        return run(codecs, files, compressors=chosen, nzip_bytes=nzip_kib << 10, aligned=pairs or None, labels=labels or None,
-                   progress=step and (lambda done, total, what: step("analyse", done, total)), **options)
-
-
-@cli.command()
-@click.option("--codec", "codecs", multiple=True, required=True, help=_CODEC_HELP + " May be repeated.")
-@click.argument("files", nargs=-1, required=True)
-@click.option("--json", "json_path", required=True, help="The results file.")
-@_force
-@_analysis_options
-def analyze(codecs, files, json_path, force, quiet, **options):
-    """Every metric of every codec on every one of FILES, into one results file."""
-    _free(json_path, force)
-    results = _analysis(codecs, files, quiet, json_path=json_path, **options)
-    if not quiet:
-        _show(results)
-
-
-@cli.command()
-@click.argument("results")
-@click.option("-o", "--output", required=True, help="The HTML page.")
-@click.option("--title")
-@_force
-def report(results, output, title, force):
-    """One self-contained HTML page from RESULTS (the JSON of analyze)."""
-    from tokenizers_lab.report import write_report
-
-    _free(output, force)
-    write_report(results, output, title)
-
-
-@cli.command()
-@click.argument("codecs", nargs=-1, required=True)
-@click.option("--on", "files", multiple=True, required=True, help="A file; may be repeated, or followed by more files before the next option.")
-@click.option("-o", "--output", required=True, help="The HTML page.")
-@click.option("--json", "json_path", help="Keep the results file too.")
-@_force
-@_analysis_options
-def compare(codecs, files, output, json_path, force, quiet, **options):
-    """Analyse CODECS side by side and write the report: tokenizers-lab compare A B C --on FILES -o R.html."""
-    from tokenizers_lab.report import write_report
-
-    _free(output, force)
-    results = _analysis(codecs, files, quiet, json_path=json_path, **options)
-    write_report(results, output)
-    if not quiet:
-        _show(results)
-        _say(quiet, f"{output}: written")
-
-
 @cli.command()
 @click.argument("spelling")
 @click.option("-o", "--output", required=True)
-@_force
+@force_option
 def save(spelling, output, force):
     """Write the codec of SPELLING as a file that stands on its own (an M1 trained on a text is kept inside)."""
     from tokenizers_lab.registry import load
 
-    _free(output, force)
+    refuse_existing(output, force)
     load(spelling).save(output)
 
 
-def _show(results) -> None:
-    from rich.console import Console
-
-    from tokenizers_lab.report.terminal import show
-
-    show(results, Console())
+for _command in (analyze, report, compare):
+    cli.add_command(_command)
 
 
 def _spread_on(arguments: list[str]) -> list[str]:

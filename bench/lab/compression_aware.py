@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from tokenizers_lab.training import train_full
-from tokenizers_lab.training.bpe import _Sampler
 from tokenizers_lab.training.objectives import adaptive_bits
+from tokenizers_lab.training.sampler import Sampler
 from tokenizers_lab.training.stream import serialise
 
 TRAIN = ["austen", "python_doc", "wiki_markup_pages", "sotu"]
@@ -49,7 +49,7 @@ def main() -> None:
         suffix = "xml" if name.startswith("wiki") else "txt"
         documents.append(lzma.decompress((args.corpora / "train" / f"{name}.{suffix}.xz").read_bytes())[:1_000_000])
     held_out = b"".join((args.corpora / "dev" / name).read_bytes() for name in HELD_OUT)
-    sampler = _Sampler(256 << 10)  # the very stream that training chooses
+    sampler = Sampler(256 << 10)  # the very stream that training chooses
     for document in documents:
         list(sampler.blocks([document]))
     stream = sampler.joined()

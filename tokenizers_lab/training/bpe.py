@@ -25,6 +25,7 @@ from tokenizers_lab.training.compression_aware import choose
 from tokenizers_lab.training.counts import CorpusCounts, CountTable, count_corpus, read_blocks
 from tokenizers_lab.training.engine import Engine
 from tokenizers_lab.training.objectives import objective as make_objective
+from tokenizers_lab.training.sampler import Sampler
 from tokenizers_lab.training.stream import Stream
 
 _CHECKPOINT_SECONDS = 60.0
@@ -96,7 +97,7 @@ def train_full(files=None, vocab_size: int = 8192, objective: str = "frequency",
                     stream_bytes=stream_bytes, max_memory=max_memory, files=[[p.name, p.stat().st_size] for p in paths],
                     extend=parent.fingerprint() if parent else None, seed=[t.hex() for t in seed],
                     veto=sorted(t.hex() for t in forbidden), veto_pattern=veto_pattern)
-    state = _Run(settings, checkpoint, CorpusCounts(CountTable()), _Sampler(stream_bytes if judge.name != "frequency" else 0))
+    state = _Run(settings, checkpoint, CorpusCounts(CountTable()), Sampler(stream_bytes if judge.name != "frequency" else 0))
     resumed = np.zeros((0, 3), np.int32)
     if checkpoint and Path(checkpoint).exists():
         state.counts, state.files_done, resumed, text = checkpoints.load(checkpoint, settings)
@@ -175,58 +176,11 @@ class _Run:
             self.save()
 
 
-class _Sampler:
-    """Even samples of a stream of unknown length in bounded memory: every s-th piece of 4 KB; s doubles when full."""
-
-    PIECE = 4096
-
-    def __init__(self, size: int):
-        self.size, self.stride, self.seen, self.pieces = size, 1, 0, []
-
-    def blocks(self, blocks):
-        for block in blocks:
-            if self.size:
-                self._take(bytes(block))
-            yield block
-
-    def _take(self, block: bytes) -> None:
-        for at in range(0, len(block), self.PIECE):
-            if self.seen % self.stride == 0:
-                self.pieces.append(block[at:at + self.PIECE])
-                if len(self.pieces) * self.PIECE > 2 * self.size:
-                    self.pieces = self.pieces[::2]
-                    self.stride *= 2
-            self.seen += 1
-
-    def snapshot(self) -> bytes:
-        import json
-
-        head = json.dumps([self.stride, self.seen, [len(p) for p in self.pieces]]).encode()
-        return len(head).to_bytes(4, "little") + head + b"".join(self.pieces)
-
-    text = snapshot
-
-    def restore(self, kept: bytes) -> None:
-        import json
-
-        size = int.from_bytes(kept[:4], "little")
-        self.stride, self.seen, lengths = json.loads(kept[4:4 + size])
-        ends = np.cumsum([4 + size, *lengths]).tolist()
-        self.pieces = [kept[a:b] for a, b in zip(ends, ends[1:])]
-
-    def joined(self) -> bytes:
-        """About ``size`` bytes of the pieces, evenly spaced."""
-        wanted = max(1, -(-self.size // self.PIECE))
-        if wanted >= len(self.pieces):
-            return b"".join(self.pieces)
-        return b"".join(self.pieces[i * len(self.pieces) // wanted] for i in range(wanted))
-
-
 def _bytes(document):
     return [document.encode("utf-8") if isinstance(document, str) else document]
 
 
-def _validation(given, sampler: _Sampler) -> bytes:
+def _validation(given, sampler: Sampler) -> bytes:
     if given is None:
         text = sampler.joined()
     elif isinstance(given, (str, Path)):

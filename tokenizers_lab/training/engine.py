@@ -8,6 +8,7 @@ import numpy as np
 
 from tokenizers_lab.bytelevel import BYTE_ORDER
 from tokenizers_lab.training import merger as m
+from tokenizers_lab.training import state as st
 from tokenizers_lab.training.counts import CountTable
 
 
@@ -40,9 +41,9 @@ class Engine:
         token_start[special:special + 256] = np.arange(256)
         token_size[special:special + 256] = 1
         meta = np.zeros(11, dtype=np.int64)
-        meta[m.TOKENS], meta[m.FREE], meta[m.FREE_COUNT] = special + 256, -1, pool
-        meta[m.ARENA], meta[m.MAX_LENGTH], meta[m.MIN_COUNT] = 256, max_token_length, max(1, min_frequency)
-        self.state = m.State(
+        meta[st.TOKENS], meta[st.FREE], meta[st.FREE_COUNT] = special + 256, -1, pool
+        meta[st.ARENA], meta[st.MAX_LENGTH], meta[st.MIN_COUNT] = 256, max_token_length, max(1, min_frequency)
+        self.state = st.State(
             to_id[data], following, previous, np.repeat(np.arange(len(lengths), dtype=np.int32), lengths),
             np.ascontiguousarray(counts), np.full(2 * pairs, -1, np.int32), *(np.zeros(pairs, np.int64) for _ in range(2)),
             *(np.zeros(pairs, np.int32) for _ in range(2)), *(np.zeros(pairs, np.int64) for _ in range(2)),
@@ -55,24 +56,24 @@ class Engine:
         while at < n:
             at = m.first_pairs(self.state, at)
             if at < n:
-                self._grow(m.GROW_PAIRS)
+                self._grow(st.GROW_PAIRS)
         while len(self.state.heap_count) < 2 * self.pairs + 64:
-            self._grow(m.GROW_HEAP)
+            self._grow(st.GROW_HEAP)
         m.first_heap(self.state)
 
     @property
     def tokens(self) -> int:
         """Ids so far, special tokens included."""
-        return int(self.state.meta[m.TOKENS])
+        return int(self.state.meta[st.TOKENS])
 
     @property
     def pairs(self) -> int:
-        return int(self.state.meta[m.PAIRS])
+        return int(self.state.meta[st.PAIRS])
 
     @property
     def merged(self) -> int:
         """Merges applied so far."""
-        return int(self.state.meta[m.MERGES])
+        return int(self.state.meta[st.MERGES])
 
     def _grow(self, what: int) -> None:
         s = self.state
@@ -80,18 +81,18 @@ class Engine:
         def doubled(*names):
             return {k: np.concatenate([getattr(s, k), np.zeros_like(getattr(s, k))]) for k in names}
 
-        if what == m.GROW_POOL:
+        if what == st.GROW_POOL:
             before = len(s.place)
             more = max(before // 2, 1024)
             self.state = s._replace(**{k: np.concatenate([getattr(s, k), np.zeros(more, np.int32)]) for k in ("place", "link")})
-            s.meta[m.FREE_COUNT] += more
-        elif what == m.GROW_PAIRS:
+            s.meta[st.FREE_COUNT] += more
+        elif what == st.GROW_PAIRS:
             self.state = s._replace(slots=np.full(2 * len(s.slots), -1, np.int32),
                                     **doubled("key", "count", "head", "tail", "size", "seen", "touched"))
             m.rehash_pairs(self.state)
-        elif what == m.GROW_HEAP:
+        elif what == st.GROW_HEAP:
             self.state = s._replace(**doubled("heap_count", "heap_pair"))
-        elif what == m.GROW_TOKENS:
+        elif what == st.GROW_TOKENS:
             self.state = s._replace(token_slots=np.full(2 * len(s.token_slots), -1, np.int32), **doubled(
                 "arena", "token_start", "token_size", "merge_a", "merge_b", "merge_id", "merge_count"))
             m.rehash_tokens(self.state)
@@ -101,8 +102,8 @@ class Engine:
         goal = self.merged + most_merges
         while True:
             answer = m.run(self.state, target_tokens, goal - self.merged)
-            if answer in (m.DONE, m.EXHAUSTED):
-                return answer == m.DONE
+            if answer in (st.DONE, st.EXHAUSTED):
+                return answer == st.DONE
             self._grow(answer)
 
     def top(self, most: int) -> list[tuple[int, int, int]]:
@@ -122,11 +123,11 @@ class Engine:
         while True:
             answer = m.room_for(self.state, pair)
             size = int(self.state.token_size[a] + self.state.token_size[b])
-            if answer == m.DONE and self.state.meta[m.ARENA] + size > len(self.state.arena):
-                answer = m.GROW_TOKENS
-            if answer == m.DONE and pair >= 0:
+            if answer == st.DONE and self.state.meta[st.ARENA] + size > len(self.state.arena):
+                answer = st.GROW_TOKENS
+            if answer == st.DONE and pair >= 0:
                 break
-            if answer != m.DONE:
+            if answer != st.DONE:
                 self._grow(answer)
             elif pair < 0:
                 pair = m._pair(self.state, np.int64(a) << 32 | np.int64(b))
@@ -142,8 +143,8 @@ class Engine:
     def id_of(self, a: int, b: int) -> int:
         """The id of the token spelled a+b if there is one, else -1."""
         size = int(self.state.token_size[a] + self.state.token_size[b])
-        while self.state.meta[m.ARENA] + size > len(self.state.arena):
-            self._grow(m.GROW_TOKENS)
+        while self.state.meta[st.ARENA] + size > len(self.state.arena):
+            self._grow(st.GROW_TOKENS)
         return int(m.token_for(self.state, a, b, False))
 
     def merges(self) -> np.ndarray:

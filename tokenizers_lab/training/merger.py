@@ -11,26 +11,13 @@ behind, so a pair that forms again later (through another way to spell the same 
 
 from __future__ import annotations
 
-from collections import namedtuple
-
 import numpy as np
 from numba import njit
 
 from tokenizers_lab.hashing import hash_bytes
-
-# Scalars of the state, in ``meta``.
-TOKENS, PAIRS, HEAP, FREE, FREE_COUNT, STAMP, MERGES, ARENA, MAX_LENGTH, MIN_COUNT, POOL = range(11)
-# What ``run`` answers.
-DONE, EXHAUSTED, GROW_POOL, GROW_PAIRS, GROW_HEAP, GROW_TOKENS = range(6)
-
-State = namedtuple("State", [
-    "symbol", "next", "prev", "word", "weight",                # places: token id (-1: merged away), links, word; a word's count
-    "slots", "key", "count", "head", "tail", "size", "seen",   # pairs: hash slots; (a<<32|b), count, chain, its length, stamp
-    "place", "link",                                           # pool of chain nodes
-    "heap_count", "heap_pair", "touched",                      # heap; pairs touched by the merge under way
-    "arena", "token_start", "token_size", "token_slots",       # bytes of the tokens and a hash of them
-    "merge_a", "merge_b", "merge_id", "merge_count", "meta"])
-
+from tokenizers_lab.training.state import (
+    ARENA, DONE, EXHAUSTED, FREE, FREE_COUNT, GROW_HEAP, GROW_PAIRS, GROW_POOL, GROW_TOKENS, HEAP, MAX_LENGTH, MERGES,
+    MIN_COUNT, PAIRS, POOL, STAMP, TOKENS, pop, push)
 
 @njit(cache=True)
 def _find(s, key):
@@ -99,51 +86,6 @@ def _chain(s, p, place):
 
 
 @njit(cache=True)
-def _before(s, c1, p1, c2, p2):
-    return c1 > c2 or (c1 == c2 and s.key[p1] < s.key[p2])
-
-
-@njit(cache=True)
-def _push(s, count, p):
-    i = s.meta[HEAP]
-    s.meta[HEAP] = i + 1
-    while i > 0:
-        up = (i - 1) >> 1
-        if not _before(s, count, p, s.heap_count[up], s.heap_pair[up]):
-            break
-        s.heap_count[i] = s.heap_count[up]
-        s.heap_pair[i] = s.heap_pair[up]
-        i = up
-    s.heap_count[i] = count
-    s.heap_pair[i] = p
-
-
-@njit(cache=True)
-def _pop(s):
-    """Remove the top of a heap that is not empty (the caller has read it)."""
-    n = s.meta[HEAP] - 1
-    s.meta[HEAP] = n
-    if n == 0:
-        return
-    count = s.heap_count[n]
-    p = s.heap_pair[n]
-    i = 0
-    while True:
-        c = 2 * i + 1
-        if c >= n:
-            break
-        if c + 1 < n and _before(s, s.heap_count[c + 1], s.heap_pair[c + 1], s.heap_count[c], s.heap_pair[c]):
-            c += 1
-        if not _before(s, s.heap_count[c], s.heap_pair[c], count, p):
-            break
-        s.heap_count[i] = s.heap_count[c]
-        s.heap_pair[i] = s.heap_pair[c]
-        i = c
-    s.heap_count[i] = count
-    s.heap_pair[i] = p
-
-
-@njit(cache=True)
 def first_pairs(s, start):
     """Count the pairs at the places from ``start``; returns the place where the pair table must grow, or the end."""
     n = len(s.symbol)
@@ -164,7 +106,7 @@ def first_pairs(s, start):
 def first_heap(s):
     for p in range(s.meta[PAIRS]):
         if s.count[p] > 0:
-            _push(s, s.count[p], p)
+            push(s, s.count[p], p)
 
 
 @njit(cache=True)
@@ -173,12 +115,12 @@ def best(s):
     while s.meta[HEAP] > 0:
         p = s.heap_pair[0]
         if s.heap_count[0] != s.count[p]:
-            _pop(s)
+            pop(s)
             if s.count[p] > 0:
-                _push(s, s.count[p], p)
+                push(s, s.count[p], p)
             continue
         if s.head[p] < 0:
-            _pop(s)
+            pop(s)
             continue
         if s.count[p] < s.meta[MIN_COUNT]:
             return -1
@@ -189,12 +131,12 @@ def best(s):
 @njit(cache=True)
 def drop_best(s):
     """Remove the pair that :func:`best` named (vetoed, or set aside)."""
-    _pop(s)
+    pop(s)
 
 
 @njit(cache=True)
 def push_back(s, p):
-    _push(s, s.count[p], p)
+    push(s, s.count[p], p)
 
 
 @njit(cache=True)
@@ -318,7 +260,7 @@ def apply(s, p, new):
     for k in range(touched):
         q = s.touched[k]
         if s.count[q] > 0:
-            _push(s, s.count[q], q)
+            push(s, s.count[q], q)
     m = s.meta[MERGES]
     s.merge_a[m] = a
     s.merge_b[m] = b
@@ -341,7 +283,7 @@ def run(s, target_tokens, most_merges):
         size = s.token_size[s.key[p] >> 32] + s.token_size[s.key[p] & 0xFFFFFFFF]
         if s.meta[ARENA] + size > len(s.arena):
             return GROW_TOKENS
-        _pop(s)
+        pop(s)
         apply(s, p, token_for(s, s.key[p] >> 32, s.key[p] & 0xFFFFFFFF, True))
         made += 1
     return DONE
@@ -360,10 +302,10 @@ def top_pairs(s, most):
         for k in range(n):
             if out[k] == p:
                 fresh = False
-        _pop(s)
+        pop(s)
         if fresh:
             out[n] = p
             n += 1
     for k in range(n):
-        _push(s, s.count[out[k]], out[k])
+        push(s, s.count[out[k]], out[k])
     return out[:n]

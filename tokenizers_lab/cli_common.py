@@ -1,0 +1,62 @@
+"""What the verbs of ``tokenizers-lab`` share: the progress bar, the last line, options, careful outputs."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+
+import click
+
+from tokenizers_lab.errors import LabError
+
+CODEC_HELP = "A path (T.json, m.model, x.tiktoken) or a name with parameters (bytes, gzip, ac[m1=order-3])."
+
+
+@contextlib.contextmanager
+def progress_bar(quiet: bool):
+    """A function ``step(stage, done, total)`` that draws on stderr, and only on a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    with Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[shown]}"),
+                  TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        tasks: dict = {}
+
+        def step(stage, done, total):
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total, shown="")
+            shown = f"{done / 1e6:,.1f} MB" if stage == "count" else f"{done:,}"
+            bar.update(tasks[stage], completed=done, total=total, shown=shown)
+
+        yield step
+
+
+def say(quiet: bool, text: str) -> None:
+    if not quiet:
+        click.echo(text, err=True)
+
+
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress, no last line.")
+force_option = click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
+
+
+def refuse_existing(path, force: bool) -> None:
+    if path is None:
+        return
+    if Path(path).exists() and not force:
+        raise LabError(f"{path}: exists already; give -f to overwrite it")
+    if not Path(path).parent.is_dir():
+        raise LabError(f"{path}: cannot write here: no such folder")
+
+
+def read_input(name: str) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise LabError(f"{name}: {error.strerror}") from None
