@@ -110,10 +110,18 @@ class Expert(abc.ABC):
 
     spelling: str
     exact: bool = True
+    # Whether the mix starts by trusting this expert and only slowly departs from it (a large language model), or
+    # gives it a small say at first (the mix's other inputs, small experts).
+    leads: bool = False
 
     def config(self) -> dict:
         """As :meth:`Predictor.config`."""
         return {}
+
+    def helps(self, data) -> bool:
+        """Whether this expert is worth asking about most of a block; a cheap guess, made by the encoder only.
+        Where no expert helps, the mix codes the block alone."""
+        return True
 
     def lanes_for(self, size: int) -> int:
         """Lanes that a block of ``size`` bytes is best cut into; a function of the size and the spelling alone."""

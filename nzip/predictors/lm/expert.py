@@ -197,6 +197,8 @@ class LmExpertState(ExpertState):
 class LmExpert(Expert):
     """``lm:NAME|PATH[,window=N][,lanes=N]`` as an expert; coded alone it is :class:`.predictor.LmPredictor`."""
 
+    leads = True
+
     def __init__(self, settings: Settings, model: LanguageModel | None = None, threads: int | None = None):
         self.settings = settings
         self.spelling = settings.spelling()
@@ -213,6 +215,11 @@ class LmExpert(Expert):
     def config(self) -> dict:
         """Hashes of weights and tokenizer, and the window."""
         return self.settings.config(self.model)
+
+    def helps(self, data) -> bool:
+        """Whether the model can help at least half of the block."""
+        data = bytes(data)
+        return 2 * sum(spans.find(data, self.model)[::2]) >= len(data)
 
     def lanes_for(self, size: int) -> int:
         """Lanes that suit a block of ``size`` bytes."""

@@ -22,12 +22,13 @@ from nzip.predictors.mix.content import MAX_PIXEL, MAX_STRIDE, Content, detect
 from nzip.predictors.mix.contexts import EXECUTABLE, KIND_NAMES, LEVELS, TEXT, Plan, plan
 from nzip.predictors.mix.filters import call_filter
 from nzip.predictors.mix.kernel import run
-from nzip.predictors.mix.primers import HASH_BYTES, USER, Primer, choose, shipped, text_hash
+from nzip.predictors.mix.primers import HASH_BYTES, USER, Primer, choose, portion, shipped, text_hash
 from nzip.predictors.mix.sizes import PRIMED_SIZE
 from nzip.predictors.mix.state import build, memory
 from nzip.predictors.mix.warm import warm
 
-MAX_LANES = 256
+MAX_LANES = 255
+_ALONE = 255  # in place of lanes - 1: a block that no expert helps, coded by the mix without them
 _CHUNK = 1 << 15
 _NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
 _PARAMS = 7  # kind, stride (3 bytes), pixel, lanes - 1, primer; with a primer, its hash
@@ -36,7 +37,7 @@ _PARAMS = 7  # kind, stride (3 bytes), pixel, lanes - 1, primer; with a primer, 
 class MixPredictor(Predictor):
     """``mix:LEVEL``, LEVEL 1 to 5, with any number of experts as further inputs.
 
-    ``lanes``: streams that a block is cut into when there are experts (1 to 256; without experts always 1);
+    ``lanes``: streams that a block is cut into when there are experts (1 to 255; without experts always 1);
     None: as many as the experts want. ``primed``: False never starts warm. ``primer``: a text of the user's own
     to start from, in place of the shipped ones; the decoder must be given the same.
     """
@@ -60,6 +61,7 @@ class MixPredictor(Predictor):
         self.lanes = lanes
         self.primed = primed
         self.primer = None if primer is None else Primer(USER, "of the user", primer, text_hash(primer)[:HASH_BYTES])
+        self._leading = any(e.leads for e in self.experts)
         self.exact = all(e.exact for e in self.experts)
         self.spelling = "+".join([f"mix:{level}", *(e.spelling for e in self.experts)])
 
@@ -89,6 +91,9 @@ class MixPredictor(Predictor):
         return xxhash.xxh3_64_digest(payload + mix.final_weights.tobytes() + mix.state_map.tobytes())
 
     def encode(self, data, progress: np.ndarray | None = None) -> tuple[bytes, bytes]:
+        if self.experts and not any(e.helps(data) for e in self.experts):
+            params, payload = self._alone().encode(data, progress)
+            return params[:5] + bytes([_ALONE]) + params[6:], payload
         data = np.frombuffer(data, np.uint8).copy()
         content = detect(data)
         lanes = self._lanes_for(len(data))
@@ -103,6 +108,8 @@ class MixPredictor(Predictor):
     def decode(self, params: bytes, payload, size: int, progress: np.ndarray | None = None) -> bytes:
         if len(params) < _PARAMS or len(params) != _PARAMS + HASH_BYTES * (params[6] > 0):
             raise CorruptError(f"a mix block with parameters of {len(params)} bytes")
+        if self.experts and params[5] == _ALONE:
+            return self._alone().decode(params[:5] + b"\0" + params[6:], payload, size, progress)
         content = Content(params[0], int.from_bytes(params[1:4], "little"), params[4])
         lanes = params[5] + 1
         if content.kind >= len(KIND_NAMES) or content.stride > MAX_STRIDE or not 1 <= content.pixel <= MAX_PIXEL:
@@ -117,6 +124,9 @@ class MixPredictor(Predictor):
             call_filter(data, -1)
         return data.tobytes()
 
+    def _alone(self) -> MixPredictor:
+        return MixPredictor(self.level, (), primed=self.primed, primer=self.primer)
+
     def _lanes_for(self, size: int) -> int:
         wanted = self.lanes or max((e.lanes_for(size) for e in self.experts), default=1)
         return max(1, min(wanted, MAX_LANES, size)) if self.experts else 1
@@ -125,9 +135,9 @@ class MixPredictor(Predictor):
         if content.kind != TEXT or not self.primed:
             return None
         if self.primer is not None:
-            return self.primer
+            return portion(self.primer, self.level)
         number = choose(data)
-        return shipped(number) if number else None
+        return portion(shipped(number), self.level) if number else None
 
     def _named_primer(self, number: int, pinned: bytes) -> Primer:
         """The primer that a block names, its hash checked. :class:`ModelMismatchError` if it is another."""
@@ -139,16 +149,16 @@ class MixPredictor(Predictor):
                 f"the primer {primer.name} is not the one this file was made with "
                 f"(hash {primer.hash.hex()}, the file wants {pinned.hex()})"
             )
-        return primer
+        return portion(primer, self.level)
 
     def _start(self, content: Content, lanes: int, size: int, primer: Primer | None):
         """A mix ready for the block, where each lane ends, and how many bytes of primer come before."""
         edges = [size * l // lanes for l in range(lanes + 1)]
         if primer:
             ends = np.array(edges[1:], np.int64) + len(primer.text)
-            return warm(self.level, primer, edges[:-1], len(self.experts)), ends
+            return warm(self.level, primer, edges[:-1], len(self.experts), self._leading), ends
         chosen: Plan = plan(self.level, content.kind, content.stride)
-        mix = build(chosen, size, content.stride, content.pixel, edges[:-1], len(self.experts))
+        mix = build(chosen, size, content.stride, content.pixel, edges[:-1], len(self.experts), self._leading)
         return mix, np.array(edges[1:], np.int64)
 
     def _encode(self, data: np.ndarray, content: Content, lanes: int, primer=None, progress=None):

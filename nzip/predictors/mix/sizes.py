@@ -16,6 +16,8 @@ APM1_ROWS = 256 * 17 * 16  # by the last byte, the nibble before, the bits of th
 APM2_ROWS = 4096 * 16  # by a hash of two bytes and the nibble before, the bits of this nibble
 APM_BUCKETS = 16
 RATE_DECAY = 7
+# Under an expert that leads: what the other inputs' first weights are divided by, and the mixer's rates.
+LEADING_SHARE, LEADING_RATE, LEADING_RATE_MIN = 10, 30, 8
 ONE = 16384  # the first layer's weight of 1.0
 
 # A primed mix has tables of one size whatever the block's, so that one snapshot serves all.
@@ -23,13 +25,13 @@ PRIMED_SIZE = 1 << 20
 # After priming the maps' counts are cut to this, so that they follow the block's own ways again.
 COUNT_AFTER = 30
 
-MIN_SLOT_BITS = 16
+MIN_SLOT_BYTES = 1 << 16
 
 
-def slot_bits(plan: Plan, size: int) -> int:
-    """log2 of the slot table's bytes: room for two slots a byte and context, at most what the plan allows."""
-    wanted = (max(size, 1) * len(plan.recipes) * 32 - 1).bit_length()
-    return min(plan.slot_bits, max(MIN_SLOT_BITS, wanted))
+def slot_bytes(plan: Plan, size: int) -> int:
+    """Bytes of the slot table: room for two slots a byte and context, at most what the plan allows."""
+    wanted = 1 << (max(size, 1) * len(plan.recipes) * 32 - 1).bit_length()
+    return min(plan.slot_bytes, max(MIN_SLOT_BYTES, wanted))
 
 
 def match_bits(size: int) -> int:
@@ -44,7 +46,7 @@ def input_width(plan: Plan, experts: int = 0) -> int:
     return -(-inputs // LANES) * LANES
 
 
-def first_weights(plan: Plan, experts: int = 0) -> list[int]:
+def first_weights(plan: Plan, experts: int = 0, leading: bool = False) -> list[int]:
     """What every weight vector of the first layer starts as: only stretched probabilities of bit histories,
     match models and experts have a say; confidences, direct and run inputs earn theirs."""
     contexts = len(plan.recipes)
@@ -54,4 +56,8 @@ def first_weights(plan: Plan, experts: int = 0) -> list[int]:
     first_match = (2 + plan.direct + plan.runs) * contexts
     for m in range(len(plan.matches) + experts):
         weights[first_match + 2 * m] = int(ONE * 0.15)
+    if leading:  # the experts are believed, all others begin with a small say
+        weights = [w // LEADING_SHARE for w in weights]
+        for e in range(experts):
+            weights[first_match + 2 * (len(plan.matches) + e)] = ONE // experts
     return weights

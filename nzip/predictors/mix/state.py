@@ -12,13 +12,14 @@ from nzip.predictors.mix import registers as at
 from nzip.predictors.mix.contexts import SET_EXPERT, Plan
 from nzip.predictors.mix.kernel import Mix
 from nzip.predictors.mix.sizes import (
-    APM1_ROWS, APM2_ROWS, APM_BUCKETS, FINAL_WIDTH, ONE, RATE_DECAY, SET_SIZE, first_weights, input_width, match_bits, slot_bits,
+    APM1_ROWS, APM2_ROWS, APM_BUCKETS, FINAL_WIDTH, LEADING_RATE, LEADING_RATE_MIN, ONE, RATE_DECAY, SET_SIZE, first_weights, input_width, match_bits, slot_bytes,
 )  # fmt: skip
 from nzip.predictors.mix.tables import tables
 
+
 def memory(plan: Plan, size: int, experts: int = 0) -> int:
     """Bytes that :func:`build` allocates."""
-    slots = 1 << slot_bits(plan, size)
+    slots = slot_bytes(plan, size)
     sets = len(plan.sets) + (experts > 0)
     return (
         slots * (1 + 2 * plan.direct)
@@ -30,13 +31,14 @@ def memory(plan: Plan, size: int, experts: int = 0) -> int:
     )
 
 
-def build(plan: Plan, size: int, stride: int, pixel: int, lane_starts: list[int], experts: int = 0) -> Mix:
+def build(plan: Plan, size: int, stride: int, pixel: int, lane_starts: list[int], experts: int = 0,
+          leading: bool = False) -> Mix:
     """Fresh state for a block of ``size`` bytes cut into lanes that start at ``lane_starts``."""
     shared = tables()
     contexts = len(plan.recipes)
     sets = (*plan.sets, SET_EXPERT) if experts else plan.sets
     width = input_width(plan, experts)
-    slots = 1 << slot_bits(plan, size)
+    slots = slot_bytes(plan, size)
 
     setting = np.zeros(at.SETTINGS, np.int64)
     setting[at.S_CONTEXTS] = contexts
@@ -45,8 +47,8 @@ def build(plan: Plan, size: int, stride: int, pixel: int, lane_starts: list[int]
     setting[at.S_MATCHES] = len(plan.matches)
     setting[at.S_EXPERTS] = experts
     setting[at.S_STATE_LIMIT] = plan.state_limit
-    setting[at.S_RATE] = plan.rate
-    setting[at.S_RATE_MIN] = plan.rate_min
+    setting[at.S_RATE] = LEADING_RATE if leading else plan.rate
+    setting[at.S_RATE_MIN] = LEADING_RATE_MIN if leading else plan.rate_min
     setting[at.S_RATE_DECAY] = RATE_DECAY
     setting[at.S_FINAL_RATE] = plan.final_rate
     setting[at.S_APM_RATE] = plan.apm_rate
@@ -68,7 +70,7 @@ def build(plan: Plan, size: int, stride: int, pixel: int, lane_starts: list[int]
             recipes[i, 2 * k : 2 * k + 2] = pair
 
     lanes = np.zeros((len(lane_starts), at.LANE_STATE), np.uint64)
-    lanes[:, at.L_RATE] = plan.rate
+    lanes[:, at.L_RATE] = setting[at.S_RATE]
     for place in (at.L_START, at.L_POSITION, at.L_LINE_START, at.L_LINE_BEFORE):
         lanes[:, place] = lane_starts
     return Mix(
@@ -81,7 +83,7 @@ def build(plan: Plan, size: int, stride: int, pixel: int, lane_starts: list[int]
         state_map=np.tile(shared.state_start, contexts),
         match_map=np.tile(shared.match_start, 2),
         run_map=np.concatenate([np.zeros(1, np.uint32), np.tile(shared.run_start, contexts)]),
-        weights=np.tile(np.array(first_weights(plan, experts), np.int16), len(sets) * SET_SIZE),
+        weights=np.tile(np.array(first_weights(plan, experts, leading), np.int16), len(sets) * SET_SIZE),
         final_weights=np.full(512 * FINAL_WIDTH, ONE // len(sets), np.int16),
         apm=np.tile(shared.apm_row, APM1_ROWS + APM2_ROWS if plan.apms else 16),
         match_table=np.zeros((2, 1 << match_bits(size)), np.uint32),

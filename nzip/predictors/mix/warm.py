@@ -21,7 +21,7 @@ from nzip.predictors.mix import primers
 from nzip.predictors.mix import registers as at
 from nzip.predictors.mix.contexts import TEXT, Plan, plan
 from nzip.predictors.mix.kernel import Mix, run
-from nzip.predictors.mix.sizes import COUNT_AFTER, FINAL_WIDTH, PRIMED_SIZE, SET_SIZE, input_width
+from nzip.predictors.mix.sizes import COUNT_AFTER, FINAL_WIDTH, LEADING_SHARE, PRIMED_SIZE, SET_SIZE, input_width
 from nzip.predictors.mix.state import build
 
 CACHE_LIMIT = 1 << 30
@@ -32,7 +32,7 @@ _FIELDS = (
 _CHUNK = 1 << 14
 
 
-def warm(level: int, primer: primers.Primer, lane_starts: list[int], experts: int) -> Mix:
+def warm(level: int, primer: primers.Primer, lane_starts: list[int], experts: int, leading: bool = False) -> Mix:
     """A mix of ``level`` that has read ``primer``. The block's data must stand behind the primer's text in the
     kernel's ``data``, and ``lane_starts`` are counted from the block's start."""
     chosen = plan(level, TEXT)
@@ -44,9 +44,9 @@ def warm(level: int, primer: primers.Primer, lane_starts: list[int], experts: in
         if known:
             _save(primed, known)
     start = len(primer.text)
-    mix = _with_experts(primed, chosen, experts) if experts else primed
+    mix = _with_experts(primed, chosen, experts, leading) if experts else primed
     lanes = np.zeros((len(lane_starts), at.LANE_STATE), np.uint64)
-    lanes[:, at.L_RATE] = chosen.rate
+    lanes[:, at.L_RATE] = mix.setting[at.S_RATE]
     for place in (at.L_START, at.L_POSITION, at.L_LINE_START, at.L_LINE_BEFORE):
         lanes[:, place] = np.array(lane_starts) + start
     mix.setting[at.S_PRIMED] = start
@@ -69,15 +69,15 @@ def _read_primer(mix: Mix, text: bytes) -> None:
         table |= counts
 
 
-def _with_experts(primed: Mix, chosen: Plan, experts: int) -> Mix:
+def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: bool) -> Mix:
     """The same mix with room for experts: their columns and their weight set start as in a cold mix."""
-    mix = build(chosen, PRIMED_SIZE, 0, 1, [0], experts)
+    mix = build(chosen, PRIMED_SIZE, 0, 1, [0], experts, leading)
     narrow, wide = input_width(chosen, 0), input_width(chosen, experts)
     sets = len(chosen.sets)
     own = (2 + chosen.direct + chosen.runs) * len(chosen.recipes) + 2 * len(chosen.matches)
     old = primed.weights.reshape(-1, narrow)
     new = mix.weights.reshape(-1, wide)[: sets * SET_SIZE]
-    new[:, :own] = old[:, :own]
+    new[:, :own] = old[:, :own] // (LEADING_SHARE if leading else 1)
     new[:, own + 2 * experts] = old[:, own]  # the bias comes last
     mix.final_weights.reshape(-1, FINAL_WIDTH)[:, :sets] = primed.final_weights.reshape(-1, FINAL_WIDTH)[:, :sets]
     kept = {field: getattr(primed, field) for field in _FIELDS if field not in ("weights", "final_weights")}
@@ -90,7 +90,7 @@ def _with_experts(primed: Mix, chosen: Plan, experts: int) -> Mix:
 def primed_hash(level: int, primer: primers.Primer) -> str:
     """The hash of what priming gives; scripts/make_primers.py ships it."""
     mix = build(plan(level, TEXT), PRIMED_SIZE, 0, 1, [0])
-    _read_primer(mix, primer.text)
+    _read_primer(mix, primers.portion(primer, level).text)
     return _hash(mix)
 
 

@@ -200,8 +200,15 @@ def test_the_expert_sleeps_where_the_model_cannot_help(model):
     expert = LmExpert(Settings("tiny", 24, 1), model, 1)
     p = MixPredictor(1, (expert,))
     params, payload = round_trip(p, noise + TEXT[:200])
-    alone = len(MixPredictor(1).encode(noise)[1])
-    assert len(MixPredictor(1, (expert,)).encode(noise)[1]) < alone * 1.005 + 8
+    # A block that is mostly noise is given to the mix without the expert, and costs what it costs there.
+    params, payload = round_trip(p, noise)
+    alone = MixPredictor(1).encode(noise)
+    assert payload == alone[1] and params[:5] == alone[0][:5] and params != alone[0]
+    # One that is mostly text keeps the expert, which sleeps through the noise.
+    both = TEXT * 20 + noise
+    assert expert.helps(both)
+    params, payload = round_trip(p, both)
+    assert len(payload) - len(p.encode(TEXT * 20)[1]) < len(noise) * 1.02 + 100
 
 
 # Names, settings, refusals.
