@@ -31,7 +31,7 @@ RECIPES: dict[str, tuple[tuple[str, int, int], ...]] = {
         ("postgresql_doc.txt", 100 * K, 3), ("python_doc.txt", 120 * K, 3), ("gnome_help_en.txt", 80 * K, 1),
         ("debian_handbook_en.txt", 100 * K, 2),
     ),
-    "wiki": (("wiki_en_tables.xml", 50 * K, 1), ("jargon.txt", 30 * K, 1), ("wiki_markup_pages.xml", 500 * K, 1)),
+    "wiki": (("wiki_en_tables.xml", 150 * K, 1), ("jargon.txt", 30 * K, 1), ("wiki_markup_pages.xml", 1500 * K, 1)),
     "code": (
         ("cpp_leveldb.cc.txt", 90 * K, 3), ("typescript_node.d.ts.txt", 60 * K, 2), ("css_bootstrap.css.txt", 30 * K, 1),
         ("js_lodash_preact.js.txt", 80 * K, 3), ("js_bundles.js.txt", 80 * K, 3), ("python_sympy.py.txt", 60 * K, 2),

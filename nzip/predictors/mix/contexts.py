@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from nzip.predictors.mix.registers import (
     R_ABOVE, R_AFTER1, R_AFTER2, R_COLUMN, R_DNA, R_HISTORY, R_LINE, R_LONG1, R_LONG2, R_NEIGHBOURS, R_NUMBERLESS,
-    R_PREDICTED, R_SAMPLE, R_SHAPE, R_TAG, R_WORD, R_WORD1, R_WORD2, R_WORD_POSITION,
+    R_PLANE, R_PREDICTED, R_SAMPLE, R_SHAPE, R_TAG, R_WORD, R_WORD1, R_WORD2, R_WORD_POSITION,
 )  # fmt: skip
 
 TEXT, BINARY, EXECUTABLE, IMAGE, AUDIO, DNA = range(6)
@@ -22,7 +22,7 @@ KIND_NAMES = ("text", "binary", "executable", "image", "audio", "dna")
 
 # Selectors of weight sets (kernel.py, "first layer").
 (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_COLUMN, SET_WORD_POSITION, SET_ABOVE, SET_C3,
- SET_PLANE, SET_EXPERT) = range(12)  # fmt: skip
+ SET_FIELD, SET_EXPERT, SET_EDGE) = range(13)  # fmt: skip
 
 _ALL = (1 << 64) - 1
 Recipe = tuple[tuple[int, int], ...]
@@ -94,9 +94,10 @@ def near(mask: int) -> tuple[int, int]:
     return (R_NEIGHBOURS, mask)
 
 
-_PLANE = (R_PREDICTED, 0xFF << 56)
+_PLANE = (R_PLANE, 0xFF)
+_FIELD = (R_PREDICTED, 0xFF << 56)  # the column of a table, modulo 256
 _TABLE = [
-    _r(near(N), _PLANE), _r(near(W | N)), _r(near(N | NN)), _r(near(W | N | NW)), _r(near(N), _C12), _r(_PLANE, _C1),
+    _r(near(N), _FIELD), _r(near(W | N)), _r(near(N | NN)), _r(near(W | N | NW)), _r(near(N), _C12), _r(_FIELD, _C1),
 ]  # fmt: skip
 _GRADIENT, _SLOPE, _AHEAD, _DOWN, _ACROSS_W, _ACROSS_N, _MEAN = (0xFF << 8 * i for i in range(7))
 
@@ -111,7 +112,7 @@ _IMAGE_3 = [
     _r(guess(_GRADIENT), near(W), _PLANE), _r(guess(_GRADIENT), near(N), _PLANE), _r(guess(_ACROSS_W), _PLANE),
     _r(guess(_ACROSS_N), near(P1), _PLANE), _r(guess(_ACROSS_W | _ACROSS_N), _PLANE), _r(guess(_AHEAD), near(N), _PLANE),
     _r(guess(_MEAN), _PLANE), _r(guess(_MEAN | _ACROSS_W), _PLANE), _r(near(W & ~0x3 | N & ~0x300 | NE & ~0x3000000), _PLANE),
-    _r(near(P1 | P2), _PLANE), _r(near(W | WW), _PLANE),
+    order(0), _r(near((W | N | WW | NN) & 0xF0F0F0F0F0F0F0F0), _PLANE),
 ]  # fmt: skip
 _IMAGE_5 = [
     *_IMAGE_3, _r(near(N | NE), _PLANE), _r(near(NW | NE), _PLANE), _r(guess(_GRADIENT), near(P1), _PLANE), _r(near(W | N | NW | NE), _PLANE),
@@ -148,7 +149,7 @@ class Plan:
     recipes: tuple[Recipe, ...]
     sets: tuple[int, ...]
     matches: tuple[int, ...]
-    slot_bits: int
+    slot_bytes: int
     hits: tuple[int, int] = (0, 0)
     apms: bool = True
     direct: bool = False
@@ -170,10 +171,10 @@ _SETS = {
 _BINARY_SETS = {**_SETS, 3: (*_SETS[3][:6], SET_COLUMN, SET_C3), 4: (*_SETS[3][:6], SET_COLUMN, SET_C3)}
 _PLANE_SETS = {
     1: (SET_PARTIAL,),
-    2: (SET_PARTIAL, SET_MATCH, SET_HITS, SET_PLANE),
-    **dict.fromkeys((3, 4, 5), (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_PLANE, SET_C3)),
+    2: (SET_PARTIAL, SET_MATCH, SET_HITS, SET_EDGE),
+    **dict.fromkeys((3, 4, 5), (SET_PARTIAL, SET_C1, SET_MATCH, SET_ABOVE, SET_HITS, SET_EDGE, SET_C3)),
 }
-_SLOT_BITS = {1: 24, 2: 25, 3: 26, 4: 26, 5: 26}
+_SLOT_BYTES = {1: 16 << 20, 2: 32 << 20, 3: 80 << 20, 4: 96 << 20, 5: 112 << 20}
 _MATCHES = {1: (6,), 2: (6,), 3: (5, 12), 4: (5, 12), 5: (5, 12)}
 
 
@@ -191,7 +192,7 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
         if stride:
             room = {1: 2, 2: 3, 3: 5}.get(level, 0)
             recipes = [*(recipes[:-room] if room else recipes), *(_TABLE[: room or len(_TABLE)])]
-            sets = (*sets[:-1], SET_PLANE) if level > 1 else sets
+            sets = (*sets[:-1], SET_FIELD) if level > 1 else sets
     elif kind == IMAGE:
         recipes = {1: _IMAGE_3[:6], 2: _IMAGE_3[:10], 3: _IMAGE_3, 4: _IMAGE_5[:24], 5: _IMAGE_5}[level]
         sets = _PLANE_SETS[level]
@@ -206,7 +207,7 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
         recipes=tuple(recipes),
         sets=sets,
         matches=(12, 20)[: len(_MATCHES[level])] if kind == DNA else _MATCHES[level],
-        slot_bits=_SLOT_BITS[level],
+        slot_bytes=_SLOT_BYTES[level],
         hits=hits,
         direct=level == 5,
         runs=level >= 4,

@@ -14,9 +14,9 @@ once for both directions and every level, and inlining is what makes it fast.
 from collections import namedtuple
 
 import numpy as np
-from numba import njit
 
 from nzip.coding.binary import CODE, END, HIGH, LOW, POSITION
+from nzip.jit import njit
 from nzip.predictors.mix.registers import *  # noqa: F403  (the kernel speaks in these names)
 from nzip.predictors.mix.sizes import APM1_ROWS, FINAL_WIDTH, SET_SIZE
 from nzip.predictors.mix.vector import dot, prefetch, train
@@ -47,10 +47,17 @@ def _clamp(x, bound):
 
 
 @_helper
-def _find_slot(slots, h, slot_mask):
+def _slot(h, groups):
+    """Where a context hash's slot would lie: one of four slots of 16 bytes in one of ``groups`` cache lines, so
+    that tables need not be powers of two."""
+    return ((((h & u64(0xFFFFFFFF)) * groups) >> u64(32)) << u64(6)) | (((h >> u64(32)) & u64(3)) << u64(4))
+
+
+@_helper
+def _find_slot(slots, h, groups):
     """Slot (16 bytes: check, then 15 bit histories) of a nibble's context; (offset, known already)."""
     check = np.uint8(h >> u64(56))
-    a = (h & slot_mask) << u64(4)
+    a = _slot(h, groups)
     if slots[a] == check and slots[a + u64(1)] != 0:
         return a, 1
     b = a ^ u64(16)
@@ -98,7 +105,6 @@ def _registers(data, R, lane, M):
     R[R_DNA] = lane[L_DNA]
     R[R_TAG] = lane[L_TAG]
     R[R_NUMBERLESS] = lane[L_NUMBERLESS]
-    R[R_OPCODE] = lane[L_OPCODE]
     line_start = i64(lane[L_LINE_START])
     column = position - line_start
     R[R_COLUMN] = u64(min(column, 255))
@@ -147,7 +153,8 @@ def _registers(data, R, lane, M):
         across_north = min(255, max(0, north + beside - plane_north))
         R[R_PREDICTED] = u64(gradient | slope << 8 | ahead << 16 | down << 24 | across_west << 32
                              | across_north << 40 | ((west + north) >> 1) << 48
-                             | (i64(seen % pixel) if pixel > 1 else seen % stride & 255) << 56)
+                             | (seen % stride & 255) << 56)
+        R[R_PLANE] = u64(seen % pixel)
         if pixel >= 2:
             # 16-bit samples: linear predictions of the whole sample, given its low byte once known
             a = 0
@@ -330,7 +337,7 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
     runs = M.runs
     run_map = M.run_map
     slots = M.slots
-    slot_mask = u64(slots.size // 16 - 1)
+    groups = u64(slots.size // 64)
     state_map = M.state_map
     match_map = M.match_map
     weights = M.weights
@@ -376,7 +383,7 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
                     h ^= h >> u64(31)
                 h *= _K2
                 context[i] = h
-                prefetch(slots, (h & slot_mask) << u64(4))
+                prefetch(slots, _slot(h, groups))
             _find_matches(data, lane, M, match_slot, predicted)
             match_level = 0
             length = i64(lane[L_MATCH_LENGTH0])
@@ -402,6 +409,9 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
                     set_base[k] = i64(R[R_ABOVE] & u64(0xFF)) * 8
                 elif kind == 9:
                     set_base[k] = i64((history >> u64(16)) & u64(0xFF)) * 8
+                elif kind == 12:
+                    edge = abs(i64(R[R_NEIGHBOURS] & u64(0xFF)) - i64((R[R_NEIGHBOURS] >> u64(8)) & u64(0xFF)))
+                    set_base[k] = (min(edge >> 1, 31) * 4 + i64(R[R_PLANE] & u64(3))) * 8
                 elif kind == 10:
                     set_base[k] = i64(R[R_PREDICTED] >> u64(56)) * 8
             apm2 = (history & u64(0xFFFF)) << u64(8)
@@ -424,7 +434,7 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
                             h = (context[i] + u64(c0) * _K3) * _K1
                             h ^= h >> u64(32)
                             context[i] = h
-                            prefetch(slots, (h & slot_mask) << u64(4))
+                            prefetch(slots, _slot(h, groups))
                     if apms:
                         prefix = u64(0) if bit == 0 else u64(c0 & 15) + u64(1)
                         apm1_base = (u64(c1) * u64(17) + prefix) << u64(4)
@@ -433,7 +443,7 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
                         prefetch(apm, (apm2_base + u64(1)) << u64(4))
                     hits = 0
                     for i in range(contexts):
-                        found, known = _find_slot(slots, context[i], slot_mask)
+                        found, known = _find_slot(slots, context[i], groups)
                         slot[i] = found
                         if known == 0:
                             if use_direct:

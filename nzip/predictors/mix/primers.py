@@ -4,7 +4,7 @@ Each primer is a few hundred kilobytes of one kind of text (made by scripts/make
 licences in NOTICE). The encoder picks one by the share of the block's distinct six-byte sequences that the
 primer knows, or none; the block's params name it and pin its hash. The decoder reads the same text first.
 
-Choosing must not cost: instead of whole texts it looks at *signatures*, the sorted hashes of one in sixteen
+Choosing must not cost: instead of whole texts it looks at *signatures*, the sorted hashes of one in 32
 of a primer's sequences. Concession: a primer that shares no letters with the text is never chosen, although
 it might warm the weights a little.
 """
@@ -23,12 +23,16 @@ import xxhash
 from nzip.errors import CorruptError, ModelMismatchError
 
 GRAM = 6
-KEEP = 16  # one in KEEP sequences stands in a signature
+KEEP = 32  # one in KEEP sequences stands in a signature
 # Below this share priming has been seen to cost more than it gives (logs, tables, foreign languages).
 THRESHOLD = 0.08
 HASH_BYTES = 4
 _SAMPLE = 1 << 14
 _K1, _K2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
+
+
+# Bytes of a primer that each level reads, from its end: slow levels gain from more, small tables overflow.
+READS = {1: 640_000, 2: 640_000, 3: 640_000, 4: 1_000_000, 5: 2_000_000}
 
 
 class Primer(NamedTuple):
@@ -42,6 +46,11 @@ class Primer(NamedTuple):
 
 
 USER = 255
+
+
+def portion(primer: Primer, level: int) -> Primer:
+    """What ``level`` reads of a primer: its last bytes."""
+    return primer._replace(text=primer.text[-READS[level] :])
 
 # For `nzip primer list`.
 WHAT_FOR = {
@@ -106,8 +115,8 @@ def _signatures() -> tuple[np.ndarray, ...]:
 def scores(data: np.ndarray) -> list[float]:
     """For each shipped primer the share of ``data``'s distinct sequences that it knows, 0 to 1."""
     size = len(data)
-    if size > 8 * _SAMPLE:
-        starts = np.linspace(0, size - _SAMPLE, 8).astype(np.int64)
+    if size > 16 * _SAMPLE:
+        starts = np.linspace(0, size - _SAMPLE, 16).astype(np.int64)
         data = np.concatenate([data[s : s + _SAMPLE] for s in starts])
     found = sequences(data)
     if not len(found):

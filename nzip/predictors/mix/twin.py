@@ -31,7 +31,7 @@ class Mix:
         self.plan, self.stride, self.pixel = plan, stride, pixel
         contexts = len(plan.recipes)
         self.data = bytearray()
-        self.slots = BitHistories(sizes.slot_bits(plan, size), plan.direct, plan.runs)
+        self.slots = BitHistories(sizes.slot_bytes(plan, size), plan.direct, plan.runs)
         self.state_maps = [StateMap(STATE_START, plan.state_limit) for _ in range(contexts)]
         self.run_maps = [StateMap(RUN_START) for _ in range(contexts if plan.runs else 0)]
         self.matches = [MatchModel(minimum, sizes.match_bits(size)) for minimum in plan.matches]
@@ -240,7 +240,7 @@ def decode_block(level: int, params: bytes, payload: bytes, size: int, primer: b
         text = primer if number == primers.USER else primers.shipped(number).text
         if text is None or primers.text_hash(text)[: primers.HASH_BYTES] != params[7:]:
             raise ModelMismatchError("the block wants another primer")
-        mix.read_primer(text)
+        mix.read_primer(text[-primers.READS[level] :])
     start = len(mix.data)
     decoder = BinaryDecoder(payload)
     for _ in range(size):

@@ -83,15 +83,15 @@ class BitHistories:
     probabilities lie beside in tables of their own, cleared when a slot changes hands.
     """
 
-    def __init__(self, bits: int, direct: bool, runs: bool):
-        self.mask = (1 << bits - 4) - 1
-        self.state = bytearray(1 << bits)
-        self.direct = array("H", [NO_DIRECT]) * (1 << bits) if direct else None
-        self.runs = array("H", [0]) * (1 << bits - 4) if runs else None  # times seen, last byte
+    def __init__(self, size: int, direct: bool, runs: bool):
+        self.groups = size // 64
+        self.state = bytearray(size)
+        self.direct = array("H", [NO_DIRECT]) * size if direct else None
+        self.runs = array("H", [0]) * (size // 16) if runs else None  # times seen, last byte
 
     def find(self, h: int) -> tuple[int, bool]:
         """Where the slot of context hash ``h`` begins, and whether it was there already."""
-        check, first = h >> 56, (h & self.mask) << 4
+        check, first = h >> 56, ((h & 0xFFFFFFFF) * self.groups >> 32) << 6 | (h >> 32 & 3) << 4
         places = first, first ^ 16, first ^ 32
         for place in places:
             if self.state[place] == check and self.state[place + 1]:
