@@ -7,7 +7,7 @@ class for each part of the model. Nothing is shared with the container and kerne
 that each is a check of the other.
 
 Concessions: ``mix:1`` to ``mix:5`` without experts, the whole file in memory, no limits, and milliseconds a
-byte. A block with a primer reads that first, which takes half an hour. Passport probes are not recomputed: the
+byte. A block with a primer reads that first, which takes an hour. Passport probes are not recomputed: the
 hash of every block's decoded bytes tells as much.
 """
 
@@ -100,12 +100,13 @@ def stream(reader: Reader, primer: bytes | None) -> bytes:
     """The rest of a stream after its magic: header, blocks, end frame."""
     start = reader.frame
     flags = reader.number(1)
-    spelling = reader.blob().decode()
+    name = reader.blob()
     reader.blob()  # config
     if flags & 1:
         reader.blob()  # environment
     reader.take(8)  # probe
     chain = reader.check()
+    spelling = name.decode()
     if flags:
         raise FormatError(f"flags {flags:#x} are not known")
     header_size = reader.place - start

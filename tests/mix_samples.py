@@ -24,14 +24,15 @@ def numbers(seed: int):
 
 def text(size: int, seed: int = 1) -> bytes:
     """Sentences of common English words, the frequent ones more often."""
-    chance, out, column = numbers(seed), [], 0
-    while sum(map(len, out)) < size:
+    chance, out, column, done = numbers(seed), [], 0, 0
+    while done < size:
         word = WORDS[next(chance) % (1 + next(chance) % len(WORDS))]
         ending = ". " if next(chance) % 9 == 0 else ", " if next(chance) % 11 == 0 else " "
         column += len(word) + len(ending)
         if column > 70:
             ending, column = ending.rstrip() + "\n", 0
         out.append(word + ending)
+        done += len(out[-1])
     return "".join(out).encode()[:size]
 
 

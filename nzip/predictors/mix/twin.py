@@ -5,7 +5,7 @@ It equals the compiled mix bit for bit (tests/nzip/predictors/mix/test_kernel_re
 both share; everything that is *done* with them is written twice.
 
 Concessions: one lane and no experts, two or three milliseconds a byte at -3; a primed block reads its primer
-first, which takes half an hour.
+first, which takes an hour.
 """
 
 from __future__ import annotations

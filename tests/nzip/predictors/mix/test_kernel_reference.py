@@ -1,0 +1,106 @@
+"""The compiled mix equals its plain-Python twin, bit for bit: what one writes, the other reads."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+
+import mix_samples
+import numpy as np
+import pytest
+
+import nzip
+from nzip import reference
+from nzip.errors import CorruptError, FormatError, NzipError
+from nzip.predictors.mix.filters import call_filter
+from nzip.predictors.mix.model import MixPredictor
+from nzip.predictors.mix.twin import decode_block, undo_call_filter
+
+
+@pytest.mark.parametrize("kind", mix_samples.KINDS)
+def test_every_kind_at_the_default_level(kind):
+    data = mix_samples.sample(kind, 1000, seed=11)
+    params, payload = MixPredictor(3, primed=False).encode(data)
+    assert decode_block(3, params, payload, len(data)) == data
+
+
+@pytest.mark.parametrize("kind", ["text", "image"])
+@pytest.mark.parametrize("level", [1, 2, 4, 5])
+def test_every_level(level, kind):
+    data = mix_samples.sample(kind, {1: 1000, 2: 500}.get(level, 150), seed=12)
+    params, payload = MixPredictor(level, primed=False).encode(data)
+    assert decode_block(level, params, payload, len(data)) == data
+
+
+def test_a_primer():
+    """A short one of the user's own: reading it, forgetting counts, matching into it."""
+    text = mix_samples.text(500, seed=13)
+    data = text[100:300] + mix_samples.text(200, seed=14)
+    params, payload = MixPredictor(3, primer=text).encode(data)
+    assert len(payload) < 0.8 * len(MixPredictor(3, primed=False).encode(data)[1])
+    assert decode_block(3, params, payload, len(data), primer=text) == data
+    with pytest.raises(NzipError, match="another primer"):
+        decode_block(3, params, payload, len(data), primer=text + b"x")
+
+
+def test_long_matches_and_runs():
+    """Match lengths through all their steps, and the longest runs that are told apart."""
+    data = mix_samples.text(150, seed=15) * 2 + bytes(600) + mix_samples.text(150, seed=15)
+    for level in (1, 4):
+        params, payload = MixPredictor(level, primed=False).encode(data)
+        assert decode_block(level, params, payload, len(data)) == data
+
+
+def test_the_container():
+    """Blocks, several streams, notes, stored blocks; and damage is noticed."""
+    text = mix_samples.text(200, seed=16)
+    noise = random.Random(1).randbytes(200)
+    file = nzip.skippable_frame(b"note") + nzip.compress(text, 1, primer=False, block_size=80) + nzip.compress(b"", 3) + nzip.compress(noise, 1)
+    assert reference.decode(file) == text + noise
+    chance = random.Random(2)
+    for _ in range(25):
+        at = chance.randrange(len(file))
+        damaged = file[:at] + bytes([file[at] ^ 1 << chance.randrange(8)]) + file[at + 1 :]
+        with pytest.raises((CorruptError, FormatError)):
+            reference.decode(damaged)
+    for end in range(0, len(file) - 1, 29):
+        with pytest.raises((CorruptError, FormatError)):
+            assert reference.decode(file[:end]) != text + noise
+            raise CorruptError("a cut at the end of a stream")
+
+
+def test_it_needs_no_numba(tmp_path):
+    file = tmp_path / "x.nz"
+    file.write_bytes(nzip.compress(b"one of many, one of many", 1, primer=False))
+    script = "import sys, nzip.reference as r; r.main(); assert not {'numba', 'llvmlite'} & set(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script, str(file)], capture_output=True, cwd=nzip.__path__[0] + "/..")
+    assert done.stdout == b"one of many, one of many", done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "start", "size"),
+    [("dev/alice29.txt", 0, 30_000), ("dev/libsqlite3.so", 0, 25_000), ("dev/black_canyon.pgm", 0, 25_000), ("dev/front_center.wav", 0, 25_000)],
+)
+def test_a_whole_file(name, start, size, corpus):
+    data = corpus(name).read_bytes()[start : start + size]
+    assert reference.decode(nzip.compress(data, primer=False)) == data
+
+
+@pytest.mark.slow
+def test_a_shipped_primer():
+    """An hour of plain Python: a primed file as users have it."""
+    data = mix_samples.text(1000, seed=18)
+    file = nzip.compress(data, 1)
+    assert reference.decode(file) == data
+
+
+def test_the_call_filter():
+    code = bytearray(mix_samples.executable(3000))
+    filtered = np.frombuffer(bytes(code), np.uint8).copy()
+    call_filter(filtered, 1)
+    assert filtered.tobytes() != bytes(code)
+    back = bytearray(filtered.tobytes())
+    undo_call_filter(back)
+    assert back == code

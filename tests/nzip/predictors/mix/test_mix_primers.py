@@ -1,0 +1,211 @@
+"""Warm starts: the right primer is chosen and pinned, and a snapshot of primed tables is as good as priming."""
+
+from __future__ import annotations
+
+import os
+
+import mix_samples
+import numpy as np
+import pytest
+
+from nzip.errors import CorruptError, ModelMismatchError
+from nzip.predictors.mix import primers, warm
+from nzip.predictors.mix.contexts import TEXT, plan
+from nzip.predictors.mix.model import MixPredictor
+from nzip.predictors.mix.sizes import PRIMED_SIZE
+from nzip.predictors.mix.state import build
+
+NUMBERS = range(1, len(primers.index()) + 1)
+SMALL = primers.Primer(1, "small", mix_samples.text(3000, seed=41), primers.text_hash(mix_samples.text(3000, seed=41))[:4])
+
+
+def array(data: bytes) -> np.ndarray:
+    return np.frombuffer(data, np.uint8)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_texts_are_what_the_index_says(number):
+    primer, entry = primers.shipped(number), primers.index()[number - 1]
+    assert (len(primer.text), primers.text_hash(primer.text).hex()) == (entry["bytes"], entry["hash"])
+    assert primer.hash == bytes.fromhex(entry["hash"])[: primers.HASH_BYTES]
+    assert len(primers.sequences(array(primer.text))) == entry["signature"]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_primer_is_chosen_for_its_own_kind(number):
+    text = primers.shipped(number).text
+    middle = len(text) // 2
+    assert primers.choose(array(text[middle : middle + 20_000])) == number
+
+
+def test_what_no_primer_knows_starts_cold():
+    for data in (b"", b"abc", bytes(5000), mix_samples.dna(5000), b"%08d 0x%04x\n" * 300):
+        assert primers.choose(array(data)) == 0
+    for kind in mix_samples.KINDS[1:]:
+        assert MixPredictor(1).encode(mix_samples.sample(kind, 2000))[0][6:] == b"\0"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("alice29.txt", "prose"), ("moby_dick.txt", "prose"), ("wiki_en_head.xml", "wiki"), ("cpython_stdlib.py.txt", "code"),
+     ("text_ru.txt", "cyrillic"), ("text_ja.txt", "asian"), ("text_zh-cn.txt", "asian")],
+)  # fmt: skip
+def test_real_files(name, expected, corpus):
+    number = primers.choose(array(corpus(f"dev/{name}").read_bytes()))
+    assert number and primers.index()[number - 1]["name"] == expected
+
+
+def test_priming_helps_and_is_pinned(primed_cache):
+    data = primers.shipped(1).text[1000:2500] + mix_samples.text(500, seed=42)
+    predictor, cold = MixPredictor(1), MixPredictor(1, primed=False)
+    params, payload = predictor.encode(data)
+    assert params[6] in NUMBERS and params[7:] == primers.shipped(params[6]).hash
+    assert len(payload) < 0.6 * len(cold.encode(data)[1])
+    assert cold.decode(params, payload, len(data)) == data  # what primes is said by the block alone
+    with pytest.raises(ModelMismatchError, match="hash") as caught:
+        predictor.decode(params[:7] + bytes(4), payload, len(data))
+    assert "\n" not in str(caught.value)
+    for number in (max(NUMBERS) + 1, 254):
+        with pytest.raises(CorruptError, match=f"primer {number}"):
+            predictor.decode(params[:6] + bytes([number]) + params[7:], payload, len(data))
+    with pytest.raises(ModelMismatchError, match="--primer"):
+        predictor.decode(params[:6] + bytes([primers.USER]) + params[7:], payload, len(data))
+    with pytest.raises(CorruptError, match="not text"):
+        predictor.decode(b"\x01" + params[1:], payload, len(data))
+    for bad in (params[:-1], params + b"x", params[:7], params[:6]):
+        with pytest.raises(CorruptError):
+            predictor.decode(bad, payload, len(data))
+
+
+def test_a_damaged_text_is_noticed(monkeypatch):
+    real = primers._read
+    primers.shipped.cache_clear()
+    monkeypatch.setattr(primers, "_read", lambda name: real("code.xz") if name.endswith(".xz") else real(name))
+    try:
+        with pytest.raises(ModelMismatchError, match="damaged: reinstall"):
+            primers.shipped(1)
+    finally:
+        primers.shipped.cache_clear()
+
+
+# --- snapshots, of a small primer so that priming takes no time
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache, and a hash that the package would ship for SMALL."""
+    monkeypatch.setenv("NZIP_CACHE", str(tmp_path))
+    known = warm.primed_hash(1, SMALL)
+    monkeypatch.setattr(warm, "_known_hash", lambda level, primer: known)
+    return tmp_path / "primed" / f"{known}.tables"
+
+
+@pytest.fixture
+def primings(monkeypatch):
+    """Counts how often a primer was read."""
+    found, real = [], warm._read_primer
+    monkeypatch.setattr(warm, "_read_primer", lambda mix, text: (found.append(len(text)), real(mix, text)))
+    return found
+
+
+def start() -> warm.Mix:
+    return warm.warm(1, SMALL, [0], 0)
+
+
+def same(one, two) -> bool:
+    """Equal but for the mixer's inputs and outputs, which every bit writes anew."""
+    return all(np.array_equal(getattr(one, field), getattr(two, field)) for field in one._fields if field not in ("inputs", "outputs"))
+
+
+def test_loading_equals_priming(cache, primings):
+    first = start()
+    assert cache.exists() and primings == [len(SMALL.text)]
+    assert same(start(), first) and len(primings) == 1
+    fresh = build(plan(1, TEXT), PRIMED_SIZE, 0, 1, [0])
+    warm._read_primer(fresh, SMALL.text)
+    assert all(np.array_equal(getattr(first, field), getattr(fresh, field)) for field in warm._FIELDS)
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "longer", "empty", "directory"])
+def test_a_damaged_snapshot_is_replaced(cache, primings, damage):
+    first, whole = start(), cache.read_bytes()
+    if damage == "directory":
+        cache.unlink()
+        cache.mkdir()
+        (cache / "x").touch()
+    else:
+        half = len(whole) // 2
+        cache.write_bytes(
+            {"flip": whole[:half] + bytes([whole[half] ^ 1]) + whole[half + 1 :], "cut": whole[:half], "longer": whole + b"x", "empty": b""}[damage]
+        )
+    assert same(start(), first) and len(primings) == 2
+    if damage != "directory":  # a stranger's directory stays, and is no harm
+        assert cache.read_bytes() == whole
+    assert not list(cache.parent.glob("*.part"))
+
+
+def test_no_cache_when_it_is_off(cache, primings, monkeypatch):
+    monkeypatch.setenv("NZIP_CACHE", "off")
+    assert same(start(), start()) and len(primings) == 2 and not cache.parent.exists()
+
+
+def test_a_cache_that_cannot_be_written(cache, primings, monkeypatch, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a directory")
+    monkeypatch.setenv("NZIP_CACHE", str(blocked))
+    assert same(start(), start()) and len(primings) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_cache_without_the_right_to_write(cache, primings):
+    start()
+    cache.parent.chmod(0o500)
+    try:
+        assert same(start(), start()) and len(primings) == 1
+        cache.parent.chmod(0o000)
+        start()
+        assert len(primings) == 2
+    finally:
+        cache.parent.chmod(0o700)
+
+
+def test_the_least_recently_used_go_first(cache, primings, monkeypatch):
+    start()
+    size = cache.stat().st_size
+    old, older = cache.parent / "old.tables", cache.parent / "older.tables"
+    for place, age in ((old, 2000), (older, 1000)):
+        place.write_bytes(bytes(size))
+        os.utime(place, (age, age))
+    other = cache.parent / "notes.txt"
+    other.write_bytes(bytes(9))
+    monkeypatch.setattr(warm, "CACHE_LIMIT", 3 * size)
+    cache.unlink()
+    start()
+    assert cache.exists() and old.exists() and older.exists()
+    monkeypatch.setattr(warm, "CACHE_LIMIT", 2 * size + size // 2)
+    cache.unlink()
+    start()
+    assert cache.exists() and old.exists() and not older.exists() and other.exists()
+    monkeypatch.setattr(warm, "CACHE_LIMIT", size - 1)
+    cache.unlink()
+    start()
+    assert not cache.exists()
+
+
+def test_the_snapshots_hash_is_named_by_the_package():
+    """A user's own primer has none, a shipped one the index's or, before those are made, none."""
+    assert warm._known_hash(1, primers.Primer(primers.USER, "mine", b"x", b"y")) is None
+    for number in NUMBERS:
+        for level in (1, 5):
+            known = warm._known_hash(level, primers.shipped(number))
+            assert known is None or (len(known) == 32 and int(known, 16) >= 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("level", [1, 3])
+def test_shipped_hashes_are_true(level, number):
+    known = primers.index()[number - 1]["snapshots"].get(str(level))
+    if known is None:
+        pytest.fail("the index has no hashes of snapshots: run scripts/make_primers.py --snapshots")
+    assert warm.primed_hash(level, primers.shipped(number)) == known

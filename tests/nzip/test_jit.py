@@ -1,0 +1,174 @@
+"""Machine code is kept where there is a place, is never stale, and its absence is never an error."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# Root may write anywhere by a capability, which the process gives up; then modes count for it, too.
+AS_ANYBODY = """
+import ctypes, os
+if os.geteuid() == 0:
+    head, none = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    assert ctypes.CDLL(None, use_errno=True).capset(head, none) == 0, ctypes.get_errno()
+"""
+on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="gives up root's rights as Linux does")
+
+
+def python(script: str, *, path=ROOT, **environment: str) -> str:
+    """What ``script`` prints in a process of its own."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("NUMBA", "XDG", "NZIP", "HOME", "PYTHONPATH"))}
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", script],
+        capture_output=True,
+        text=True,
+        cwd="/",
+        env={**inherited, "PYTHONPATH": str(path), **environment},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+WORK = """
+import nzip, numba, os
+from nzip.coding import binary
+assert os.path.commonpath([nzip.__file__, {place!r}]) == {place!r}, nzip.__file__
+encoder = binary.BinaryEncoder()
+for i in range(200):
+    encoder.encode(i % 3 == 0, 1 << 21)
+print(encoder.finish().hex(), getattr(binary.encode_bit.stats, "cache_path", None))
+"""
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A copy of the package."""
+    shutil.copytree(ROOT / "nzip", tmp_path / "site" / "nzip", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "site"
+
+
+def read_only(tree: Path) -> None:
+    for place in (tree, *tree.rglob("*")):
+        place.chmod(0o555 if place.is_dir() else 0o444)
+
+
+def writable(tree: Path) -> None:
+    for place in (tree, *tree.rglob("*")):
+        place.chmod(0o755 if place.is_dir() else 0o644)
+
+
+@on_linux
+def test_a_read_only_installation(package, tmp_path):
+    """Neither the package nor a home can be written: it works all the same, and with a home keeps its code there."""
+    script = AS_ANYBODY + WORK.format(place=str(package))
+    wanted = python(script, path=package).split()[0]  # where nothing is in the way
+    shutil.rmtree(package / "nzip" / "coding" / "__pycache__")
+    home, locked = tmp_path / "home", tmp_path / "locked"
+    home.mkdir()
+    locked.mkdir(mode=0o555)
+    read_only(package)
+    try:
+        for nowhere in (locked, locked / "nonexistent"):
+            assert python(script, path=package, HOME=str(nowhere)).split() == [wanted, "None"]
+        result, place = python(script, path=package, HOME=str(home)).split()
+        assert result == wanted and Path(place).is_relative_to(home) and list(Path(place).glob("*.nbc"))
+    finally:
+        writable(package)
+
+
+@on_linux
+def test_a_read_only_installation_compresses(package, tmp_path):
+    """The whole way at -1, for a user without a home."""
+    script = (
+        "import nzip\n"
+        "data = b'what is written once is read for ever. ' * 20\n"
+        "packed = nzip.compress(data, 1, primer=False)\n"
+        "assert nzip.decompress(packed) == data\n"
+        "print(len(packed) < 200)\n"
+    )
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o555)
+    read_only(package)
+    try:
+        assert python(AS_ANYBODY + script, path=package, HOME=str(locked)).split() == ["True"]
+    finally:
+        writable(package)
+
+
+def test_code_is_kept_and_found(package):
+    script = WORK.format(place=str(package)) + "print(sum(binary.encode_bit.stats.cache_hits.values()))"
+    first = python(script, path=package).split()
+    second = python(script, path=package).split()
+    assert first[:2] == second[:2] and first[2] == "0" and second[2] == "1"
+    for kept in (package / "nzip" / "coding" / "__pycache__").glob("binary.encode_bit*"):  # damaged: compiled anew
+        kept.write_bytes(kept.read_bytes()[:40])
+    assert python(script, path=package).split() == first
+
+
+STALE = {
+    "numbers.py": "HERE = {n}\n",
+    "helper.py": "from nzip.jit import njit\nfrom pkg.numbers import HERE\n@njit(cache=True)\ndef add(x):\n    return x + HERE\n",
+    "main.py": (
+        "from nzip.jit import njit\nfrom pkg.helper import add\n@njit(cache=True)\ndef run(x):\n    return add(x) * 2 + later(x)\n"
+        "@njit(cache=True)\ndef later(x):\n    return 0\n"
+    ),
+}
+
+
+def test_code_is_never_stale(tmp_path):
+    """A constant two files away changes, and with it what the function gives; the files between have not changed."""
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "pkg" / "__init__.py").touch()
+    script = "from pkg.main import run; print(run(1), sum(run.stats.cache_hits.values()))"
+    found = []
+    for n in (5, 5, 7, 7):
+        for name, text in STALE.items():
+            (tmp_path / "pkg" / name).write_text(text.format(n=n))
+        found.append(python(script, path=f"{tmp_path}{os.pathsep}{ROOT}").split())
+    assert found == [["12", "0"], ["12", "1"], ["16", "0"], ["16", "1"]]
+
+
+def test_a_full_disk_is_no_error(monkeypatch):
+    from numba.core.caching import IndexDataCacheFile
+
+    from nzip.jit import njit
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(IndexDataCacheFile, "save", full)
+
+    @njit(cache=True)
+    def twice(x):
+        return 2 * x
+
+    assert twice(21) == 42
+
+
+def test_signatures_are_compiled_at_once():
+    from numba import int64
+
+    from nzip.jit import njit
+
+    @njit(int64(int64), cache=True)
+    def thrice(x):
+        return 3 * x
+
+    assert len(thrice.signatures) == 1 and thrice(5) == 15
+    with pytest.raises(TypeError):
+        thrice("text")
+
+
+def test_every_compiled_function_of_the_package_uses_it():
+    """No module takes numba's own njit with a cache, which fails where nothing can be written."""
+    import re
+
+    for source in (ROOT / "nzip").rglob("*.py"):
+        if source.name != "jit.py":
+            assert not re.search(r"^from numba import .*\bn?jit\b", source.read_text(), re.M), source
