@@ -109,10 +109,10 @@ def guess(mask: int) -> tuple[int, int]:
 
 _IMAGE_3 = [
     _r(near(W), _PLANE), _r(near(N), _PLANE), _r(near(W | N), _PLANE), _r(guess(_GRADIENT), _PLANE), _r(guess(_SLOPE), _PLANE),
-    _r(guess(_GRADIENT), near(W), _PLANE), _r(guess(_GRADIENT), near(N), _PLANE), _r(guess(_ACROSS_W), _PLANE),
+    _r(guess(_GRADIENT), near(N), _PLANE), _r(guess(_ACROSS_W), _PLANE),
     _r(guess(_ACROSS_N), near(P1), _PLANE), _r(guess(_ACROSS_W | _ACROSS_N), _PLANE), _r(guess(_AHEAD), near(N), _PLANE),
     _r(guess(_MEAN), _PLANE), _r(guess(_MEAN | _ACROSS_W), _PLANE), _r(near(W & ~0x3 | N & ~0x300 | NE & ~0x3000000), _PLANE),
-    order(0), _r(near((W | N | WW | NN) & 0xF0F0F0F0F0F0F0F0), _PLANE),
+    _r(near(P1 | P2), _PLANE), order(0), _r(near((W | N | WW | NN) & 0xF0F0F0F0F0F0F0F0), _PLANE),
 ]  # fmt: skip
 _IMAGE_5 = [
     *_IMAGE_3, _r(near(N | NE), _PLANE), _r(near(NW | NE), _PLANE), _r(guess(_GRADIENT), near(P1), _PLANE), _r(near(W | N | NW | NE), _PLANE),
