@@ -4,6 +4,8 @@
     python -m bench table results.json         the table again (--markdown for a README)
     python -m bench plot results.json          the size-speed picture
     python -m bench coding                     the coders alone: redundancy, speed, what a CDF's total costs
+    python -m bench profile FILE               where each level's time goes, and the machine's limits
+    python -m bench growth FILES               CPU time and memory against size
 
 peers.py knows the programs, suites.py finds the files, launch.py times one process, worker.py is the
 process that runs nzip, run.py interleaves them all, results.py is the JSON, table.py and plot.py show it.

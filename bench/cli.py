@@ -1,4 +1,5 @@
-"""``python -m bench``: the words and flags. What they do is in run.py, table.py, plot.py and coding.py."""
+"""``python -m bench``: the words and flags. What they do is in run.py, table.py, plot.py, coding.py,
+profile.py and growth.py."""
 
 from __future__ import annotations
 
@@ -180,4 +181,82 @@ def coding_command(size, out):
     if out:
         results_format.save(found, out)
     if not found["within_bound"]:
+        sys.exit(1)
+
+
+def _sizes(_context, _parameter, value: str) -> list[int]:
+    sizes = []
+    for word in value.replace(",", " ").split():
+        digits, unit = (word[:-1], word[-1]) if word[-1] in "KM" else (word, "")
+        if not digits.isdigit() or int(digits) == 0:
+            raise click.BadParameter(f"{value!r} is no list of sizes: write 1M,10M,100M (K = 1000, M = 1,000,000)")
+        sizes.append(int(digits) * {"": 1, "K": 1000, "M": 1_000_000}[unit])
+    if not sizes:
+        raise click.BadParameter("name a size")
+    return sorted(set(sizes))
+
+
+@main.command("profile")
+@click.argument("file")
+@click.option("--levels", callback=_numbers, default="1,3,5", show_default=True, help="Levels of the mix, 1 to 5.")
+@click.option("--bytes", "size", type=click.IntRange(1000), default=200_000, show_default=True, help="How many of FILE's.")
+@click.option("--repeat", type=click.IntRange(1), default=3, show_default=True, help="Rounds; the least time counts.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures as JSON too.")
+def profile_command(file, levels, size, repeat, out):
+    """Where each level's time goes, part by part, and how far it is from the machine's limits."""
+    from bench import profile
+    from nzip.predictors.mix.contexts import LEVELS
+
+    wrong = [level for level in levels if level not in LEVELS]
+    if wrong or not levels:
+        raise click.BadParameter(f"the mix has the levels {', '.join(map(str, LEVELS))}", param_hint="--levels")
+    try:
+        (item,) = resolve([file])
+        data = item.read()[:size]
+    except SuiteError as error:
+        raise click.ClickException(str(error)) from None
+    except ValueError:
+        raise click.UsageError("one file at a time") from None
+    if len(data) < 1000:
+        raise click.ClickException(f"{item.name} has {len(data)} bytes: too few to time")
+    with Console(stderr=True).status("") as status:
+        found = profile.measure(data, levels, repeat, status.update)
+    found["command"] = f"python -m bench profile --levels {','.join(map(str, levels))} --bytes {size} {item.name}"
+    profile.show(found, _console())
+    if out:
+        profile.save(found, out)
+
+
+@main.command("growth")
+@click.argument("files", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--levels", callback=_numbers, default="1,3", show_default=True, help="Levels of nzip.")
+@click.option("--sizes", callback=_sizes, default="1M,10M,100M", show_default=True, help="Of FILES, one after the other.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The JSON (bench/results/growth-DATE.json).")
+@click.option("--plot/--no-plot", "plotted", default=True, help="Draw the picture beside the JSON.")
+def growth_command(files, levels, sizes, out, plotted):
+    """CPU time and peak memory against size, over the first bytes of FILES put together (.xz are unpacked)."""
+    from bench import growth
+
+    console, progress = _console(), Console(stderr=True)
+    missing: dict[str, str] = {}
+    contenders = _nzip_contenders(levels, (), missing)
+    if missing or not contenders:
+        raise click.ClickException("; ".join(missing.values()) or "name a level")
+    words = f"python -m bench growth --levels {','.join(map(str, levels))} --sizes {','.join(map(str, sizes))}"
+    command = " ".join([words, *(path.name for path in files)])
+    try:
+        with progress.status("") as status:
+            found = growth.measure(files, contenders, sizes, command, status.update)
+    except growth.GrowthError as error:
+        raise click.ClickException(str(error)) from None
+    out = out or RESULTS / f"growth-{found['date'][:10]}.json"
+    results_format.save(found, out)
+    growth.show(found, console)
+    if plotted:
+        try:
+            growth.draw(found, out.with_suffix(".png"))
+        except ImportError:
+            progress.print("no picture: matplotlib is missing (pip install 'nzip[bench]')", markup=False)
+    progress.print(f"written: {out}", highlight=False, markup=False)
+    if not found["verified"]:
         sys.exit(1)
