@@ -38,8 +38,11 @@ def warm(level: int, primer: primers.Primer, lane_starts: list[int], experts: in
     chosen = plan(level, TEXT)
     known = _known_hash(level, primer)
     primed = build(chosen, PRIMED_SIZE, 0, 1, [0])
-    if not (known and _load(primed, known)):
-        primed = build(chosen, PRIMED_SIZE, 0, 1, [0])
+    loaded = known is not None and _load(primed, known)
+    if not loaded:
+        if known is not None:
+            del primed  # perhaps half filled; not two at a time
+            primed = build(chosen, PRIMED_SIZE, 0, 1, [0])
         _read_primer(primed, primer.text)
         if known:
             _save(primed, known)
