@@ -21,11 +21,11 @@ class Level(NamedTuple):
 DEFAULT_LEVEL = 3
 
 LEVELS: dict[int, Level] = {
-    1: Level("mix:1", "fastest: orders 1-4 and 6, words, one match model; one weight set"),
-    2: Level("mix:2", "between -1 and -3"),
-    3: Level("mix:3", "the default: 14 contexts, selected weight sets and final mixers, match models"),
-    4: Level("mix:4", "between -3 and -5"),
-    5: Level("mix:5", "smallest without neural experts: 38 contexts with run information"),
+    1: Level("mix:1", "6 contexts, one weight set, one match model, two APMs; 16 MB of slots"),
+    2: Level("mix:2", "10 contexts, 4 weight sets and a final mixer; 32 MB of slots"),
+    3: Level("mix:3", "the default: 16 contexts, 8 weight sets, two match models; 80 MB of slots"),
+    4: Level("mix:4", "24 contexts with run information; 96 MB of slots"),
+    5: Level("mix:5", "40 contexts, run information and direct probabilities; 112 MB of slots and twice that beside"),
     **{level: Level(None, "comes with the neural experts") for level in (6, 7, 8, 9)},
 }
 
