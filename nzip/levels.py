@@ -23,7 +23,7 @@ DEFAULT_LEVEL = 3
 LEVELS: dict[int, Level] = {
     1: Level("mix:1", "6 contexts, one weight set, one match model, two APMs; 16 MB of slots"),
     2: Level("mix:2", "10 contexts, 4 weight sets and a final mixer; 32 MB of slots"),
-    3: Level("mix:3", "the default: 16 contexts, 8 weight sets, two match models; 80 MB of slots"),
+    3: Level("mix:3", "the default: 15 contexts, 7 weight sets, two match models, two APMs; 80 MB of slots"),
     4: Level("mix:4", "24 contexts with run information; 96 MB of slots"),
     5: Level("mix:5", "40 contexts, run information and direct probabilities; 112 MB of slots and twice that beside"),
     **{level: Level(None, "comes with the neural experts") for level in (6, 7, 8, 9)},

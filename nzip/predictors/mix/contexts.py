@@ -58,12 +58,12 @@ HIGH_BITS = _r((R_HISTORY, 0xF8F8F8F8F8))
 
 _TEXT_1 = [order(1), order(2), order(3), order(4), order(6), _r(R_WORD, _C1)]
 _TEXT_3 = [
-    order(0), order(1), order(2), order(3), order(4), order(5), order(6), order(8), WORD, BIGRAM, SKIP_WORD, ABOVE,
-    bytes_at(2, 3), AFTER1, HIGH_BITS, bytes_at(1, 3),
+    order(0), order(1), order(2), order(3), order(4), order(6), order(8), WORD, BIGRAM, SKIP_WORD, ABOVE, bytes_at(2, 3),
+    AFTER1, HIGH_BITS, bytes_at(1, 3),
 ]  # fmt: skip
 _TEXT_2 = [order(1), order(2), order(3), order(4), order(5), order(6), WORD, BIGRAM, ABOVE, bytes_at(2, 3)]
 _TEXT_4 = [
-    *_TEXT_3, _r(R_WORD, _C1), _r((R_NUMBERLESS, 0xFFFFFFFFFF)), _r((R_SHAPE, 0xFFFFFFFF), _C1), _r((R_TAG, 0xFFFF), _C12),
+    *_TEXT_3, order(5), _r(R_WORD, _C1), _r((R_NUMBERLESS, 0xFFFFFFFFFF)), _r((R_SHAPE, 0xFFFFFFFF), _C1), _r((R_TAG, 0xFFFF), _C12),
     _r(_C12, (R_ABOVE, 0xFF)), TRIGRAM, order(12), _r(R_WORD1, _C1),
 ]  # fmt: skip
 _TEXT_5 = [
@@ -164,11 +164,11 @@ class Plan:
 _SETS = {
     1: (SET_PARTIAL,),
     2: (SET_PARTIAL, SET_MATCH, SET_HITS, SET_SHAPE),
-    3: (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_COLUMN, SET_WORD_POSITION),
+    3: (SET_PARTIAL, SET_C1, SET_MATCH, SET_HITS, SET_SHAPE, SET_COLUMN, SET_WORD_POSITION),
     4: (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_COLUMN, SET_WORD_POSITION),
     5: (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_COLUMN, SET_WORD_POSITION, SET_ABOVE, SET_C3),
 }
-_BINARY_SETS = {**_SETS, 3: (*_SETS[3][:6], SET_COLUMN, SET_C3), 4: (*_SETS[3][:6], SET_COLUMN, SET_C3)}
+_BINARY_SETS = {**_SETS, **dict.fromkeys((3, 4), (*_SETS[4][:6], SET_COLUMN, SET_C3))}
 _PLANE_SETS = {
     1: (SET_PARTIAL,),
     2: (SET_PARTIAL, SET_MATCH, SET_HITS, SET_EDGE),
@@ -186,7 +186,7 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
     if kind == TEXT:
         recipes = {1: _TEXT_1, 2: _TEXT_2, 3: _TEXT_3, 4: _TEXT_4, 5: _TEXT_5}[level]
         sets = _SETS[level]
-        hits = {1: (0, 0), 2: (1, 6)}.get(level, (3, 9))
+        hits = {1: (0, 0), 2: (1, 6)}.get(level, (3, 8))
     elif kind in (BINARY, EXECUTABLE):
         recipes = {1: _BINARY_1, 2: _BINARY_3[:10], 3: _BINARY_3, 4: _BINARY_5[:24], 5: _BINARY_5}[level]
         if stride:

@@ -125,7 +125,8 @@ class MixPredictor(Predictor):
         return data.tobytes()
 
     def _alone(self) -> MixPredictor:
-        return MixPredictor(self.level, (), primed=self.primed, primer=self.primer)
+        text = self.primer.text if self.primer else None
+        return MixPredictor(self.level, (), primed=self.primed, primer=text)
 
     def _lanes_for(self, size: int) -> int:
         wanted = self.lanes or max((e.lanes_for(size) for e in self.experts), default=1)
