@@ -256,5 +256,15 @@ def test_experts_and_primers_share_the_config(own, toys):
     assert predictor.memory(1000) > registry.create("mix:1+count").memory(1000)
 
 
+def test_a_block_that_no_expert_helps_starts_from_the_primer_too(own, toys, monkeypatch):
+    from nzip.predictors import registry
+
+    alone = registry.create("mix:1").with_primer(primer.unpack(own)).encode(DATA)[1]
+    monkeypatch.setattr(toys.CountingExpert, "helps", lambda self, data: False, raising=False)
+    predictor = registry.create("mix:1+count").with_primer(primer.unpack(own))
+    params, payload = predictor.encode(DATA)
+    assert payload == alone and predictor.decode(params, payload, len(DATA)) == DATA
+
+
 def test_every_shipped_primer_says_what_it_is_for():
     assert [entry["name"] for entry in primers.index()] == list(primers.WHAT_FOR)
