@@ -6,7 +6,6 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
@@ -15,24 +14,9 @@ from hypothesis import settings
 settings.register_profile("nzip", deadline=None)
 settings.load_profile("nzip")
 
-sys.path.insert(0, str(Path(__file__).parent))  # for `import toys`
+sys.path.insert(0, str(Path(__file__).parent))  # for `import toys`, `import support`
 
-ROOT = Path(__file__).parent.parent
-
-
-def corpus_path(name: str) -> Path:
-    """A file of the large corpora, as ``dev/alice29.txt``, found by NZIP_CORPORA.
-
-    Unset: the test is skipped. Set but without that file: the test fails.
-    """
-    root = os.environ.get("NZIP_CORPORA")
-    if not root:
-        pytest.skip("needs the large corpora: set NZIP_CORPORA")
-    path = Path(root) / name
-    if not path.exists():
-        pytest.fail(f"NZIP_CORPORA is set, but {name} is not there")
-    return path
-
+from support import ROOT, Ran, corpus_path  # noqa: E402
 
 @pytest.fixture(scope="session")
 def corpus():
@@ -67,14 +51,6 @@ def plugin_environment(tmp_path_factory):
     )
     paths = [str(site), str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "COLUMNS": "100"}
-
-
-class Ran(NamedTuple):
-    """What a command did."""
-
-    code: int
-    out: bytes
-    err: str
 
 
 class _Terminal(io.TextIOWrapper):

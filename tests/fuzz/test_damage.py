@@ -216,7 +216,7 @@ def test_the_command_line_exits_cleanly(damage_list, command):
 def _command(arguments, data):
     import sys
 
-    from conftest import Ran
+    from support import Ran
 
     from nzip import cli
 

@@ -7,7 +7,7 @@ import importlib.util
 import re
 
 import pytest
-from conftest import ROOT, corpus_path
+from support import ROOT, corpus_path
 
 NOTICE = (ROOT / "NOTICE").read_text(encoding="utf-8")
 

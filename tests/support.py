@@ -1,0 +1,33 @@
+"""Plain helpers of the tests, apart from conftest.py because there is more than one of that name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def corpus_path(name: str) -> Path:
+    """A file of the large corpora, as ``dev/alice29.txt``, found by NZIP_CORPORA.
+
+    Unset: the test is skipped. Set but without that file: the test fails.
+    """
+    root = os.environ.get("NZIP_CORPORA")
+    if not root:
+        pytest.skip("needs the large corpora: set NZIP_CORPORA")
+    path = Path(root) / name
+    if not path.exists():
+        pytest.fail(f"NZIP_CORPORA is set, but {name} is not there")
+    return path
+
+
+class Ran(NamedTuple):
+    """What a command did."""
+
+    code: int
+    out: bytes
+    err: str
