@@ -17,6 +17,7 @@ from tokenizers_lab.analysis.aligned import read_passages, source_passages
 from tokenizers_lab.analysis.efficiency import efficiency
 from tokenizers_lab.analysis.hunspell import Dictionary
 from tokenizers_lab.analysis.mismatch import mismatch
+from tokenizers_lab.analysis.resume import Finished
 from tokenizers_lab.codec import write_atomic
 from tokenizers_lab.errors import LabError
 from tokenizers_lab.registry import load
@@ -36,7 +37,7 @@ def analyze(codecs, files, *, json_path=None, compressors=compression.COMPRESSOR
     language that parity divides by (the first). ``domains``: the i-th codec was trained on the i-th file's
     domain; adds the mismatch matrix. ``labels``: names for the codecs. ``progress(done, total, what)``.
 
-    Returns the results, written to ``json_path`` if given. Raises :class:`LabError` for input that cannot be used; a
+    Returns the results, written to ``json_path`` if given; an interrupted run then goes on where it stopped (resume.py). Raises :class:`LabError` for input that cannot be used; a
     codec that loses bytes is no error: its bits per byte are missing, and the reason stands in their place.
     """
     loaded = [load(c) for c in codecs]
@@ -53,10 +54,14 @@ def analyze(codecs, files, *, json_path=None, compressors=compression.COMPRESSOR
         passages = {k: source_passages(read_passages(v[7:])) if str(v).startswith("source:") else read_passages(v)
                     for k, v in aligned.items()}
     total, done = len(loaded) * len(texts), 0
+    finished = Finished(json_path, VERSION, tuple(compressors), nzip_bytes, nzip_level, language, str(hunspell))
+    hashes = {name: hashlib.sha256(raw).hexdigest() for name, raw in texts.items()}
     out: dict = {"tokenizers_lab": VERSION, "files": [], "codecs": [], "baselines": {}}
     for name, raw in texts.items():
-        out["files"].append({"name": name, "bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()})
-        out["baselines"][name] = compression.raw_bits_per_byte(raw, compressors, nzip_bytes, nzip_level)
+        out["files"].append({"name": name, "bytes": len(raw), "sha256": hashes[name]})
+        out["baselines"][name] = finished.get(
+            ("baseline", hashes[name]), lambda raw=raw: compression.raw_bits_per_byte(raw, compressors, nzip_bytes, nzip_level)
+        )
     streams: dict = {}
     for name, codec in zip(names, loaded):
         entry: dict = {"name": name, "spelling": codec.spelling, "fingerprint": codec.fingerprint(),
@@ -67,7 +72,10 @@ def analyze(codecs, files, *, json_path=None, compressors=compression.COMPRESSOR
                 progress(done, total, f"{name} on {file}")
             stream = tokenise(codec, raw, file)
             streams[name, file] = stream
-            entry["files"][file] = _one(stream, compressors, nzip_bytes, nzip_level, dictionary)
+            entry["files"][file] = finished.get(
+                (entry["fingerprint"], hashes[file]),
+                lambda stream=stream: _one(stream, compressors, nzip_bytes, nzip_level, dictionary),
+            )
             done += 1
         everything = np.concatenate([streams[name, f].ids for f in texts]) if texts else np.zeros(0, np.uint32)
         entry["glitch"] = glitch.candidates(codec, everything)
@@ -90,6 +98,7 @@ def analyze(codecs, files, *, json_path=None, compressors=compression.COMPRESSOR
         progress(total, total, "")
     if json_path is not None:
         write_atomic(json_path, json.dumps(_finite(out), indent=1, allow_nan=False).encode() + b"\n")
+        finished.remove()
     return out
 
 
