@@ -1,0 +1,1 @@
+"""The codecs, one a file; ``tokenizers_lab.registry`` finds them by their spelling."""
