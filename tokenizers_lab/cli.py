@@ -12,6 +12,7 @@ import click
 
 from tokenizers_lab.cli_analysis import analyze, compare, report
 from tokenizers_lab.cli_common import CODEC_HELP, force_option, progress_bar, quiet_option, read_input, refuse_existing, say
+from tokenizers_lab.cli_dataset import dataset
 from tokenizers_lab.errors import LabError
 
 
@@ -213,22 +214,24 @@ def save(spelling, output, force):
     load(spelling).save(output)
 
 
-for _command in (analyze, report, compare):
+for _command in (analyze, report, compare, dataset):
     cli.add_command(_command)
 
 
 def _spread_on(arguments: list[str]) -> list[str]:
-    """``compare A B --on x y -o R`` as click takes it: ``--on x --on y``."""
-    if not arguments or arguments[0] != "compare":
+    """``compare A B --on x y -o R`` as click takes it: ``--on x --on y``; so for ``dataset verify D --against x y``."""
+    spread = {("compare",): "--on", ("dataset", "verify"): "--against"}
+    flag = next((f for verbs, f in spread.items() if tuple(arguments[:len(verbs)]) == verbs), None)
+    if flag is None:
         return arguments
     out, inside = [], False
     for item in arguments:
-        if item == "--on":
+        if item == flag:
             inside = True
             continue
         if inside and item.startswith("-") and item != "-":
             inside = False
-        out += ["--on", item] if inside else [item]
+        out += [flag, item] if inside else [item]
     return out
 
 

@@ -28,6 +28,9 @@ class Codec(abc.ABC):
     vocab_size: int
     lossless: bool = True
     loss: str | None = None
+    eos_id: int | None = None
+    """The id that ends a document, if the vocabulary has one; ``encode`` never gives it."""
+    pad_id: int | None = None
 
     @abc.abstractmethod
     def encode(self, data) -> np.ndarray:

@@ -31,6 +31,8 @@ class BpeCodec(Codec):
         self.tokens, self.pre, self.special = tokens, pre, dict(special or {})
         self.whole_words, self.spelling = whole_words, spelling
         self.vocab_size = len(tokens)
+        self.eos_id = next((self.special[t] for t in ("<|endoftext|>", "</s>", "<eos>") if t in self.special), None)
+        self.pad_id = next((self.special[t] for t in ("<|pad|>", "<pad>") if t in self.special), None)
         self.merges = np.asarray(merges, dtype=np.int64).reshape(-1, 3)
         self._ranks = np.arange(len(self.merges), dtype=np.int64) if ranks is None else np.asarray(ranks, np.int64)
         byte_ids = np.full(256, -1, dtype=np.int32)

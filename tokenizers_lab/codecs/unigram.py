@@ -33,6 +33,7 @@ class UnigramCodec(Codec):
             raise DataError(f"{spelling}: not a SentencePiece model: {error}") from None
         self._model, self.spelling = model, spelling
         self.vocab_size = self._processor.vocab_size()
+        self.eos_id, self.pad_id = (i if i >= 0 else None for i in (self._processor.eos_id(), self._processor.pad_id()))
         self._tokens: list[bytes] = []
         self._byte_ids: dict[int, int] = {}
         for i in range(self.vocab_size):

@@ -1,0 +1,157 @@
+"""The manifest of a dataset: what it is made from, by which codec, in which shards, and the hashes of all of it.
+
+``manifest.json`` stands from the beginning of a build (the plan, ``complete`` false) and is rewritten once all shards
+are done. Until then each finished shard leaves ``parts/NNNNN.json``, written last: a shard is done when its part
+is there. Nothing in a manifest depends on time, machine or number of workers, so equal inputs give equal files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from tokenizers_lab.codec import Codec, write_atomic
+from tokenizers_lab.datasets.sources import Segment, Source, from_json
+from tokenizers_lab.errors import DataError, LabError
+
+VERSION = 1
+NAME, CODEC, PARTS = "manifest.json", "codec.bin", "parts"
+TRAIN, HELD_OUT = "train", "held-out"
+FORMATS = ("nanogpt", "megatron", "parquet")
+
+
+class Manifest:
+    """A dataset's folder and its manifest as JSON types (``data``)."""
+
+    def __init__(self, folder, data: dict):
+        self.folder, self.data = Path(folder), data
+
+    @classmethod
+    def read(cls, folder) -> "Manifest":
+        """Raises :class:`LabError` where there is no dataset, :class:`DataError` where its manifest is damaged."""
+        path = Path(folder) / NAME
+        try:
+            data = json.loads(path.read_text("utf-8"))
+        except OSError as error:
+            raise LabError(f"{folder}: not a dataset: {NAME}: {error.strerror}") from None
+        except ValueError as error:
+            raise DataError(f"{path}: not JSON: {error}") from None
+        if not isinstance(data, dict) or data.get("tokenizers_lab_dataset") != VERSION:
+            raise DataError(f"{path}: not the manifest of a dataset of version {VERSION}")
+        try:
+            shards = data["shards"]
+            from_json(data["sources"])
+            if data["complete"] and not all(isinstance(s["splits"], dict) for s in shards):
+                raise ValueError("a shard without its splits")
+            for key in ("vocab_size", "dtype", "format", "held_out", "document_bytes", "text_key", "codec", "totals"):
+                data[key]
+            np.dtype(data["dtype"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{path}: damaged: {error!r}") from None
+        return cls(folder, data)
+
+    def write(self) -> None:
+        write_atomic(self.folder / NAME, json.dumps(self.data, indent=1).encode() + b"\n")
+
+    def plan_hash(self) -> str:
+        """SHA-256 of all that is decided before the first shard is built."""
+        plan = {k: v for k, v in self.data.items() if k not in ("complete", "totals", "shards")}
+        plan["segments"] = [s["segments"] for s in self.data["shards"]]
+        return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+
+    def require_complete(self) -> "Manifest":
+        if not self.data["complete"]:
+            done = sum(self.part(i) is not None for i in range(self.shards))
+            raise LabError(f"{self.folder}: {done} of {self.shards} shards are built; run the same 'dataset build' again to finish")
+        return self
+
+    @property
+    def shards(self) -> int:
+        return len(self.data["shards"])
+
+    @property
+    def sources(self) -> list[Source]:
+        return from_json(self.data["sources"])
+
+    def segments(self, shard: int) -> list[Segment]:
+        return [Segment(*s) for s in self.data["shards"][shard]["segments"]]
+
+    @property
+    def splits(self) -> list[str]:
+        return list(self.data["totals"])
+
+    def codec(self) -> Codec:
+        """The codec kept in the folder, its fingerprint checked."""
+        from tokenizers_lab.registry import load
+
+        path = self.folder / CODEC
+        if not path.is_file():
+            raise DataError(f"{path}: the dataset's codec is missing")
+        codec = load(str(path))
+        if codec.fingerprint() != self.data["codec"]["fingerprint"]:
+            raise DataError(f"{path}: not the codec of {NAME}: fingerprint {codec.fingerprint()[:12]} against "
+                            f"{self.data['codec']['fingerprint'][:12]}")
+        return codec
+
+    def part_path(self, shard: int) -> Path:
+        return self.folder / PARTS / f"{shard:05d}.json"
+
+    def part(self, shard: int) -> dict | None:
+        """The record of a finished shard whose files are all there in full length, else None."""
+        try:
+            part = json.loads(self.part_path(shard).read_bytes())
+            if part["plan"] != self.plan_hash():
+                return None
+            for split in part["splits"].values():
+                for name, entry in split["files"].items():
+                    if (self.folder / name).stat().st_size != entry["bytes"]:
+                        return None
+            return part
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None  # not there or cut short: the shard is to be built
+
+    def missing(self) -> list[int]:
+        """The shards still to build."""
+        return [] if self.data["complete"] else [i for i in range(self.shards) if self.part(i) is None]
+
+    def finish(self) -> None:
+        """Take all parts into the manifest. Raises :class:`LabError` if one is missing."""
+        if self.data["complete"]:
+            return
+        parts = [self.part(i) for i in range(self.shards)]
+        if None in parts:
+            raise LabError(f"{self.folder}: {parts.count(None)} of {self.shards} shards are still missing; run the build again")
+        totals: dict = {}
+        for entry, part in zip(self.data["shards"], parts):
+            entry["splits"] = part["splits"]
+            for split, record in part["splits"].items():
+                total = totals.setdefault(split, {"documents": 0, "tokens": 0, "bytes": 0})
+                for key in total:
+                    total[key] += record[key]
+        self.data["totals"] = {k: totals[k] for k in (TRAIN, HELD_OUT) if k in totals}
+        self.data["complete"] = True
+        self.write()
+        for i in range(self.shards):
+            self.part_path(i).unlink(missing_ok=True)
+        (self.folder / PARTS).rmdir()
+
+
+def difference(old: dict, new: dict) -> str | None:
+    """In words, the first thing in which two plans differ; None if a build of one may go on with the other."""
+    if old["codec"]["fingerprint"] != new["codec"]["fingerprint"]:
+        return (f"its codec is {old['codec']['spelling']!r} (fingerprint {old['codec']['fingerprint'][:12]}), not "
+                f"{new['codec']['spelling']!r} ({new['codec']['fingerprint'][:12]})")
+    if [s["path"] for s in old["sources"]] != [s["path"] for s in new["sources"]]:
+        return "it was built from other files"
+    for a, b in zip(old["sources"], new["sources"]):
+        if a != b:
+            return f"{b['path']} has changed since ({a['size']:,} bytes then, {b['size']:,} now)"
+    for key in ("format", "held_out", "document_bytes", "shard_bytes", "text_key", "eos", "vocab_size", "dtype"):
+        if old.get(key) != new.get(key):
+            return f"its {key} is {old.get(key)}, not {new.get(key)}"
+    if [s["segments"] for s in old["shards"]] != [s["segments"] for s in new["shards"]]:
+        return "it is cut into other shards"
+    return None

@@ -1,0 +1,81 @@
+"""The one function that makes a shard: every executor, on one machine or many, calls :func:`build_shard` and nothing else.
+
+It depends on the manifest and the sources alone, so a shard is the same whoever builds it, and building it again after
+a crash is safe: files appear whole, and the shard's part (its record) is written last.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import xxhash
+
+from tokenizers_lab.codec import Codec, write_atomic
+from tokenizers_lab.datasets.manifest import HELD_OUT, TRAIN, Manifest
+from tokenizers_lab.datasets.sources import read_segment
+from tokenizers_lab.datasets.writers import WRITERS
+from tokenizers_lab.errors import AccountingError
+
+
+@lru_cache(maxsize=2)
+def _opened(folder: str, stamp) -> tuple[Manifest, Codec]:
+    manifest = Manifest.read(folder)
+    return manifest, manifest.codec()
+
+
+def open_build(folder) -> tuple[Manifest, Codec]:
+    """The manifest and its codec, kept for the next shard of the same process."""
+    path = os.path.join(folder, "manifest.json")
+    stamp = (os.stat(path).st_mtime_ns, os.stat(path).st_ino) if os.path.exists(path) else None
+    return _opened(str(folder), stamp)
+
+
+def build_shard(folder, index: int, root: str | None = None) -> dict:
+    """Build shard ``index`` of the dataset in ``folder`` unless it is done; returns its record. ``root``: the folder that
+    relative source paths start from (the working folder of whoever planned the build).
+
+    Raises :class:`DataError`/:class:`LabError` naming file and line for bad sources, :class:`AccountingError` where a
+    codec loses bytes; nothing is then left of the shard.
+    """
+    manifest, codec = open_build(folder)
+    done = manifest.part(index)
+    if done is not None:
+        return done
+    data, sources = manifest.data, manifest.sources
+    threshold = int(data["held_out"] * 2.0**64)
+    end = np.array([] if data["eos"] is None else [data["eos"]], dtype=np.uint32)
+    lengths = codec.token_lengths()
+    with ExitStack() as stack:
+        writers: dict = {}
+        for segment in manifest.segments(index):
+            source = sources[segment.source]
+            if root is not None:
+                source = replace(source, path=os.path.join(root, source.path))
+            for document in read_segment(source, segment, data["document_bytes"], data["text_key"]):
+                ids = codec.encode(document.raw)
+                _account(codec, lengths, document, ids, source.path)
+                split = HELD_OUT if threshold and xxhash.xxh3_64_intdigest(document.raw) < threshold else TRAIN
+                if split not in writers:
+                    writers[split] = stack.enter_context(
+                        WRITERS[data["format"]](manifest.folder, f"{split}-{index:05d}", data["dtype"]))
+                writers[split].add(segment.source, document.key, document.raw, np.concatenate([ids, end]) if len(end) else ids)
+        part = {"plan": manifest.plan_hash(), "splits": {k: writers[k].commit() for k in (TRAIN, HELD_OUT) if k in writers}}
+    write_atomic(manifest.part_path(index), json.dumps(part).encode())
+    return part
+
+
+def _account(codec, lengths, document, ids, path) -> None:
+    """Σ token bytes = raw bytes, or the build stops."""
+    if lengths is not None:
+        total = int(lengths[ids].sum())
+        if total != len(document.raw):
+            raise AccountingError(f"{path}: the document at {document.key}: its tokens hold {total} bytes, it has "
+                                  f"{len(document.raw)}; {codec.spelling} loses bytes ({codec.loss})")
+    if not codec.lossless and codec.decode(ids) != document.raw:
+        raise AccountingError(f"{path}: the document at {document.key} does not come back from its tokens; "
+                              f"{codec.spelling} is not lossless: {codec.loss}")
