@@ -32,6 +32,10 @@ class ByteModel(abc.ABC):
         """A run over one text, byte by byte; models with a state of their own override it for speed."""
         return Walk(self, bits)
 
+    def cdfs(self, contexts: list[bytes], bits: int = 16) -> np.ndarray:
+        """:meth:`cdf` after each of many contexts: int64 of shape (len(contexts), 257)."""
+        return np.stack([self.cdf(context, bits) for context in contexts])
+
     def code_length(self, data, bits: int = 16) -> float:
         """Bits that an ideal coder spends on ``data`` under these integers, never reset (for measuring)."""
         walk, total = self.walk(bits), 0.0
@@ -82,6 +86,23 @@ class ExpertModel(ByteModel):
 
     def walk(self, bits: int = 16) -> "ExpertWalk":
         return ExpertWalk(self.expert, bits)
+
+    def cdfs(self, contexts: list[bytes], bits: int = 16) -> np.ndarray:
+        """As many lanes as contexts, replayed side by side; shorter contexts are asked as soon as they are through."""
+        state, lanes = self.expert.start(len(contexts)), np.arange(len(contexts))
+        lengths = np.array([len(c) for c in contexts])
+        out = np.empty((len(contexts), 257), dtype=np.int64)
+        for step in range(int(lengths.max()) + 1):
+            here = lanes[lengths == step]
+            if len(here):
+                rows = state.distributions()
+                for lane in here:
+                    out[lane] = quantise(rows[lane].astype(np.int64), bits)
+            active = lengths > step
+            if active.any():
+                symbols = np.array([c[step] if step < len(c) else 0 for c in contexts], dtype=np.uint8)
+                state.update(symbols, active)
+        return out
 
     def fingerprint(self) -> str:
         import hashlib

@@ -97,6 +97,13 @@ def cdf_into(out, data, start, end, bits, order, slots, keys, starts, symbols, c
         out[s + 1] = out[s] + 1 + ((weights[s] * spread) >> UNIT) + (left if s == best else 0)
 
 
+@njit(cache=True, nogil=True)
+def _cdfs(out, data, ends, bits, order, slots, keys, starts, symbols, counts):
+    weights = np.empty(256, dtype=np.int64)
+    for i in range(len(ends)):
+        cdf_into(out[i], data, ends[i - 1] if i else 0, ends[i], bits, order, slots, keys, starts, symbols, counts, weights)
+
+
 class OrderN(ByteModel):
     """``OrderN.train(text, order)``, or the tables of a trained one."""
 
@@ -147,6 +154,12 @@ class OrderN(ByteModel):
         out = np.empty(257, dtype=np.int64)
         data = np.frombuffer(tail, dtype=np.uint8)
         cdf_into(out, data, 0, len(data), bits, *self.tables, np.empty(256, np.int64))
+        return out
+
+    def cdfs(self, contexts: list[bytes], bits: int = 16) -> np.ndarray:
+        out = np.empty((len(contexts), 257), dtype=np.int64)
+        ends = np.cumsum([len(c) for c in contexts]).astype(np.int64)
+        _cdfs(out, np.frombuffer(b"".join(contexts) or b"\0", dtype=np.uint8), ends, bits, *self.tables)
         return out
 
     def fingerprint(self) -> str:
@@ -224,5 +237,6 @@ def unpack_arrays(path) -> tuple[dict, dict]:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         return json.loads(arrays.pop("head").tobytes()), arrays
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError,
+            MemoryError) as error:  # of zipfile, whatever stands in a damaged head
         raise DataError(f"{path}: not a file of this lab, or damaged: {error}") from None

@@ -128,13 +128,22 @@ def _from_json(data: bytes, spelling: str) -> Codec:
 
 
 def _from_arrays(path: Path, spelling: str) -> Codec:
+    from tokenizers_lab.codecs import equal_info
     from tokenizers_lab.codecs.arithmetic import ArithmeticCodec
+    from tokenizers_lab.codecs.strings import StringsCodec
     from tokenizers_lab.order_n import OrderN, unpack_arrays
 
     head, arrays = unpack_arrays(path)
-    if head.get("kind") != "ac":
-        raise LabError(f"{path}: holds a {head.get('kind')}, not a codec; use it as ac[m1={path}]")
-    return ArithmeticCodec(OrderN.from_arrays(arrays, head.get("m1")), int(head["bits"]), spelling)
+    kind = head.get("kind")
+    if kind == "ac":
+        return ArithmeticCodec(OrderN.from_arrays(arrays, head.get("m1")), int(head["bits"]), spelling)
+    if kind == "strings":
+        return StringsCodec.from_arrays(head, arrays, spelling)
+    if kind == "equal-info":
+        return equal_info.WindowCodec.from_arrays(head, arrays, spelling)
+    if kind == "equal-info-pairs" and isinstance(head.get("facts"), dict):
+        return equal_info.PairCodec(equal_info.table_from_arrays(arrays, spelling), head["facts"], spelling)
+    raise LabError(f"{path}: holds a {kind}, not a codec; use it as ac[m1={path}]")
 
 
 def load_model(spelling: str, train: str | None = None):
@@ -185,6 +194,21 @@ def _static_ac(parameters, spelling):
     return codec
 
 
+def _equal_info(parameters, spelling):
+    from tokenizers_lab.codecs import equal_info
+
+    read = only(parameters, spelling, b=int, v=size, m1=str, train=str, rule=str)
+    arguments = equal_info.check(read.get("b", 16), _token_bits(read.get("v", 65536), spelling), read.get("rule", "stop"), spelling)
+    return equal_info.create(load_model(read.get("m1", "order-3"), read.get("train")), *arguments, spelling)
+
+
+def _model_dictionary(parameters, spelling):
+    from tokenizers_lab.codecs import model_dictionary
+
+    read = only(parameters, spelling, n=size, m1=str, train=str)
+    return model_dictionary.create(load_model(read.get("m1", "order-3"), read.get("train")), read.get("n", 65536), spelling)
+
+
 def _bytes(parameters, spelling):
     from tokenizers_lab.codecs.raw import BytesCodec
 
@@ -199,5 +223,6 @@ def _token_bits(vocab: int, spelling: str) -> int:
     return bits
 
 
-for _name, _factory in (("bytes", _bytes), ("gzip", _gzip), ("ac", _ac), ("static-ac", _static_ac)):
+for _name, _factory in (("bytes", _bytes), ("gzip", _gzip), ("ac", _ac), ("static-ac", _static_ac), ("equal-info", _equal_info),
+                        ("model-dictionary", _model_dictionary)):
     register(_name, _factory)

@@ -1,0 +1,313 @@
+"""Equal-Info Windows as tokens: ``equal-info[b=16,v=65k,m1=order-3,train=FILE,rule=stop]``, b = 16, 24 … 128 bits a window.
+
+Each window of W bits is cut into tokens of 8 (``v=256``) or 16 bits (``v=65k``). At b = 16 the windows are a fixed set of strings,
+compiled once (``windows/growth.py``): with v=65k a token is a string and ids are dense (``strings.py``); with v=256 the string's cell is
+written as two bytes. Longer windows run M1 and coder online. Ids behind the bits' own: end of sequence, padding, and a
+mark before a literal byte, which only the end of a text can need (256, 257, 258 for v=256).
+
+Concession: M1s other than order-n, and the rules ``delay`` and ``greedy``, run online in Python.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+
+from nzip.jit import njit
+from tokenizers_lab.byte_model import ByteModel
+from tokenizers_lab.codec import Codec, as_bytes_array, as_ids, write_atomic
+from tokenizers_lab.codecs import bpe_kernel
+from tokenizers_lab.codecs.strings import StringsCodec, pack_strings, unpack_strings
+from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.order_n import OrderN, pack_arrays, unpack_arrays
+from tokenizers_lab.windows import kernel, twin
+from tokenizers_lab.windows.growth import WindowTable, window_strings
+
+CDF_BITS = 14
+VERSION = 1  # of the partition and the rules: part of every fingerprint
+
+
+@njit(cache=True, nogil=True)
+def cells_to_ids(cells, sizes, width, token_bits, literal, ids):
+    """Windows as tokens, high bits first; a size of 0 marks a literal. Returns how many."""
+    n = 0
+    for w in range(len(cells)):
+        if sizes[w] == 0:
+            ids[n] = literal
+            ids[n + 1] = cells[w, 0]
+            n += 2
+            continue
+        for t in range(width // token_bits):
+            shift = width - token_bits * (t + 1)
+            ids[n] = (cells[w, shift >> 5] >> (shift & 31)) & ((1 << token_bits) - 1)
+            n += 1
+    return n
+
+
+@njit(cache=True, nogil=True)
+def ids_to_cells(ids, width, token_bits, special, literal, cells, literals, last):
+    """The inverse; ``last[w]`` is the index behind window w's last token. Specials between windows are skipped. Returns the
+    number of windows, or -1 - i where token i has no place."""
+    n = 0
+    i = 0
+    while i < len(ids):
+        if ids[i] == literal:
+            if i + 1 >= len(ids) or ids[i + 1] > 255:
+                return -1 - i
+            cells[n, 0] = ids[i + 1]
+            literals[n] = True
+            i += 2
+        elif ids[i] >= special:
+            i += 1
+            continue
+        else:
+            for t in range(width // token_bits):
+                if i >= len(ids) or ids[i] >= special:
+                    return -1 - min(i, len(ids) - 1)
+                shift = width - token_bits * (t + 1)
+                cells[n, shift >> 5] |= ids[i] << (shift & 31)
+                i += 1
+        last[n] = i
+        n += 1
+    return n
+
+
+class Follower:
+    """CDFs of growing contexts for the twin: goes on where it can, starts a new run of M1 where it must."""
+
+    def __init__(self, model: ByteModel, bits: int):
+        self._model, self._bits = model, bits
+        self._start()
+
+    def _start(self):
+        self._walk, self._context = self._model.walk(self._bits), b""
+
+    def __call__(self, context) -> list[int]:
+        context = bytes(context)
+        if not context.startswith(self._context):
+            self._start()
+        for byte in context[len(self._context):]:
+            self._walk.push(byte)
+        self._context = context
+        return self._walk.cdf().tolist()
+
+
+class WindowCodec(Codec):
+    """Windows of ``width`` bits under ``model`` in tokens of ``token_bits``; subclasses may know windows another way."""
+
+    def __init__(self, model: ByteModel | None, width: int, token_bits: int, rule: str = "stop", spelling: str = "equal-info"):
+        self.model, self.width, self.token_bits, self.rule, self.spelling = model, width, token_bits, rule, spelling
+        self.lossless = twin.LOSSLESS[rule]
+        self.loss = None if self.lossless else "the published rule: a window's padded code may be that of a longer text"
+        special = 1 << token_bits
+        self.eos_id, self.pad_id, self.literal_id = special, special + 1, special + 2
+        self.vocab_size = special + 3
+
+    def windows(self, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Cells as 32-bit limbs, int64 (n, 4), and bytes taken, int64 (n,): 0 for a literal."""
+        if self.rule == "stop" and isinstance(self.model, OrderN):
+            cells, sizes = np.empty((len(data), kernel.CELL_LIMBS), np.int64), np.empty(len(data), np.int64)
+            n = kernel.encode_order_n(data, self.width, CDF_BITS, cells, sizes, *self.model.tables)
+            return cells[:n], sizes[:n]
+        found = twin.encode(data.tobytes(), Follower(self.model, CDF_BITS), self.width, CDF_BITS, self.rule)
+        cells, sizes = np.zeros((len(found), kernel.CELL_LIMBS), np.int64), np.zeros(len(found), np.int64)
+        at = 0
+        for i, window in enumerate(found):
+            if window.cell is None:
+                cells[i, 0] = data[at]
+            else:
+                cells[i], sizes[i] = _limbs(window.cell), window.size
+            at += window.size
+        return cells, sizes
+
+    def encode(self, data) -> np.ndarray:
+        cells, sizes = self.windows(as_bytes_array(data))
+        ids = np.empty(max(self.width // self.token_bits, 2) * len(cells), dtype=np.uint32)
+        return ids[:cells_to_ids(cells, sizes, self.width, self.token_bits, self.literal_id, ids)].copy()
+
+    def parse(self, ids) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Cells, which are literal bytes, and the index behind each window's last token. Raises :class:`DataError`."""
+        ids = as_ids(ids, self.vocab_size)
+        cells, literals = np.zeros((len(ids), kernel.CELL_LIMBS), np.int64), np.zeros(len(ids), np.bool_)
+        last = np.zeros(len(ids), np.int64)
+        n = ids_to_cells(ids, self.width, self.token_bits, self.eos_id, self.literal_id, cells, literals, last)
+        if n < 0:
+            raise DataError(f"token {-1 - n} does not belong there: a window of {self.width} bits is cut short")
+        return cells[:n], literals[:n], last[:n]
+
+    def expand(self, cells: np.ndarray, literals: np.ndarray) -> tuple[bytes, np.ndarray]:
+        """The bytes of windows and where each ends in them."""
+        if self.rule == "stop" and isinstance(self.model, OrderN):
+            parts, ends, at, room = [], np.zeros(len(cells), np.int64), 0, max(8 * len(cells), 1 << 13)
+            while at < len(cells):
+                out, part = np.empty(room, np.uint8), np.zeros(len(cells), np.int64)
+                reached, written = kernel.decode_order_n(cells, literals, self.width, CDF_BITS, at, out, part, *self.model.tables)
+                if reached == at:
+                    room *= 4  # one window alone is longer than the room; it ends, since every byte narrows the interval
+                    continue
+                ends[at:reached] = part[at:reached] + sum(map(len, parts))
+                parts.append(out[:written].tobytes())
+                at = reached
+            return b"".join(parts), ends
+        follower, out, ends = Follower(self.model, CDF_BITS), bytearray(), []
+        for cell, literal in zip(cells.tolist(), literals.tolist()):
+            number = sum(limb << 32 * i for i, limb in enumerate(cell))
+            out += bytes([number]) if literal else bytes(twin.decode(number, follower, self.width, CDF_BITS, self.rule))
+            ends.append(len(out))
+        return bytes(out), np.array(ends, dtype=np.int64)
+
+    def decode(self, ids) -> bytes:
+        cells, literals, _ = self.parse(ids)
+        return self.expand(cells, literals)[0]
+
+    def offsets(self, data, ids=None) -> np.ndarray:
+        """A window's bytes belong to its last token."""
+        data = as_bytes_array(data)
+        _, sizes = self.windows(data)
+        per = np.where(sizes == 0, 2, self.width // self.token_bits)
+        out = np.zeros(int(per.sum()) + 1, dtype=np.int64)
+        out[np.cumsum(per)] = np.maximum(sizes, 1)
+        return np.cumsum(out)
+
+    def description(self) -> dict:
+        return {"codec": "equal-info", "version": VERSION, "width": self.width, "token_bits": self.token_bits, "rule": self.rule,
+                "cdf_bits": CDF_BITS, "m1": self.model.fingerprint()}
+
+    def save(self, path) -> None:
+        if not isinstance(self.model, OrderN):
+            return super().save(path)
+        head = {"kind": "equal-info", "width": self.width, "token_bits": self.token_bits, "rule": self.rule, "m1": self.model.spelling}
+        write_atomic(path, pack_arrays(head, self.model.arrays()))
+
+    @classmethod
+    def from_arrays(cls, head: dict, arrays: dict, spelling: str) -> "WindowCodec":
+        try:
+            return cls(OrderN.from_arrays(arrays, head.get("m1")), *check(head["width"], head["token_bits"], head["rule"], spelling), spelling)
+        except KeyError as error:
+            raise DataError(f"{spelling}: damaged: no {error}") from None
+
+
+class PairCodec(WindowCodec):
+    """``equal-info[b=16,v=256]`` by the compiled table: a string's cell as two bytes."""
+
+    def __init__(self, table: WindowTable, facts: dict, spelling: str):
+        super().__init__(None, 16, 8, "stop", spelling)
+        self._strings, self._table, self.facts = strings_codec(table, facts, spelling), table, facts
+        place = {s: i for i, s in enumerate(self._strings.strings)}
+        own = np.array([place[s] for s in table.strings], dtype=np.int64)
+        self._cells = np.full(len(place), -1, np.int64)
+        self._cells[own] = table.emitted
+        self._owner = own[table.owner]
+        self._bytes = np.array([place[bytes([b])] for b in range(256)])
+
+    def windows(self, data):
+        ids = self._strings.encode(data)
+        cells = np.zeros((len(ids), kernel.CELL_LIMBS), np.int64)
+        cells[:, 0] = self._cells[ids]
+        sizes = self._strings.token_lengths()[ids]
+        literal = cells[:, 0] < 0
+        cells[literal, 0] = self._strings._arena[self._strings._starts[ids[literal]]]
+        sizes[literal] = 0
+        return cells, sizes
+
+    def expand(self, cells, literals):
+        ids = np.where(literals, self._bytes[np.minimum(cells[:, 0], 255)], self._owner[cells[:, 0]])
+        ends = np.cumsum(self._strings.token_lengths()[ids])
+        return bpe_kernel.decode(ids, self._strings._starts, self._strings._arena).tobytes(), ends
+
+    def description(self) -> dict:
+        digest = hashlib.sha256(self._table.emitted.astype("<i8").tobytes() + self._table.owner.astype("<i4").tobytes()).hexdigest()
+        return {**self._strings.description(), "token_bits": 8, "cells": digest}
+
+    def save(self, path) -> None:
+        head = {"kind": "equal-info-pairs", "facts": self.facts}
+        write_atomic(path, pack_arrays(head, _table_arrays(self._table)))
+
+
+def _limbs(cell: int) -> list[int]:
+    return [cell >> 32 * i & kernel.MASK for i in range(kernel.CELL_LIMBS)]
+
+
+def strings_codec(table: WindowTable, facts: dict, spelling: str) -> StringsCodec:
+    """``equal-info[b=16,v=65k]``: the strings of the table and the bytes that are none, which only a text's end can need."""
+    strings = sorted({*table.strings, *(bytes([b]) for b in range(256))})
+    return StringsCodec(strings, facts, spelling, nominal=1 << 16)
+
+
+def _table_arrays(table: WindowTable) -> dict:
+    return {**pack_strings(table.strings), "emitted": table.emitted, "owner": table.owner}
+
+
+def table_from_arrays(arrays: dict, name: str) -> WindowTable:
+    """Raises :class:`DataError` where the arrays contradict each other."""
+    strings = unpack_strings(arrays, name)
+    try:
+        emitted, owner = arrays["emitted"].astype(np.int64), arrays["owner"].astype(np.int32)
+    except (KeyError, ValueError) as error:
+        raise DataError(f"{name}: damaged: {error}") from None
+    n = len(strings)
+    if emitted.shape != (n,) or owner.shape != (1 << 16,) or not n or (owner < 0).any() or (owner >= n).any() \
+            or (emitted < 0).any() or (emitted >> 16).any() or (owner[emitted] != np.arange(n)).any():
+        raise DataError(f"{name}: damaged: its cells and strings contradict each other")
+    return WindowTable(strings, emitted, owner)
+
+
+def check(width, token_bits, rule, spelling) -> tuple[int, int, str]:
+    """The parameters of a codec, or :class:`LabError`."""
+    if width % 8 or not 16 <= width <= 128:
+        raise LabError(f"codec {spelling!r}: b must be 16, 24, 32 … 128")
+    if token_bits not in (8, 16) or width % token_bits:
+        raise LabError(f"codec {spelling!r}: v must be 256, or 65k where b is a multiple of 16")
+    if rule not in twin.RULES:
+        raise LabError(f"codec {spelling!r}: rule must be one of {', '.join(twin.RULES)}")
+    return width, token_bits, rule
+
+
+def create(model: ByteModel, width: int, token_bits: int, rule: str, spelling: str) -> Codec:
+    """The codec of these parameters; at b = 16 its table is compiled, or taken from the cache."""
+    check(width, token_bits, rule, spelling)
+    if width > 16 or rule != "stop":
+        return WindowCodec(model, width, token_bits, rule, spelling)
+    facts = {"codec": "equal-info", "version": VERSION, "width": 16, "rule": "stop", "cdf_bits": CDF_BITS, "m1": model.fingerprint()}
+    table = cached_table(model, facts)
+    return strings_codec(table, facts, spelling) if token_bits == 16 else PairCodec(table, facts, spelling)
+
+
+def cache_folder() -> Path | None:
+    """``$NZIP_CACHE/lab`` (as nzip's own cache: ``off`` keeps none)."""
+    named = os.environ.get("NZIP_CACHE")
+    if named == "off":
+        return None
+    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nzip"
+    return base / "lab"
+
+
+def cached_table(model: ByteModel, facts: dict) -> WindowTable:
+    """The compiled table, kept on disk under the hash of all it depends on; a damaged or foreign file is made anew."""
+    key = hashlib.sha256(repr(sorted(facts.items())).encode()).hexdigest()
+    folder = cache_folder()
+    path = folder and folder / f"windows-{key[:32]}.npz"
+    if path and path.is_file():
+        try:
+            head, arrays = unpack_arrays(path)
+            table = table_from_arrays(arrays, str(path))
+            if head.get("key") == key and head.get("digest") == _digest(table):
+                return table
+        except DataError:
+            path.unlink(missing_ok=True)
+    table = window_strings(model, 16, CDF_BITS)
+    if path:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomic(path, pack_arrays({"kind": "windows", "key": key, "digest": _digest(table)}, _table_arrays(table)))
+        except (OSError, LabError):
+            return table  # no place to keep it: the next process compiles it again
+    return table
+
+
+def _digest(table: WindowTable) -> str:
+    arrays = pack_strings(table.strings)
+    return hashlib.sha256(b"".join(a.tobytes() for a in (*arrays.values(), table.emitted, table.owner))).hexdigest()

@@ -1,0 +1,136 @@
+"""Equal-Info Windows in plain Python and big integers: the definition that the compiled kernel is tested against.
+
+A window starts with the interval [0, 2**(W + 32)) and an empty context. A byte s takes its child: with the interval's
+size as m·2**e, m < 2**48, and the model's CDF over 2**bits, the child begins at floor(m·cdf[s] / 2**bits)·2**e. A *cell* is one of the
+2**W aligned stretches of length 2**32; an interval *fits* while it holds a whole cell. With bits ≤ W the root's children are
+whole cells. Three rules say which cell stands for the bytes x of a window, and how many bytes it takes:
+
+* ``stop``: x is the longest prefix of the data for which some cell lies in I(x) but in no single child of x; the first
+  such cell. Decoding follows the cell while one child holds it whole, and so ends at x. *Lossless*: see :func:`encode`.
+* ``delay``: the shortest code (dyadic interval) inside I(y), y the longest prefix that fits, padded with zeros; it
+  takes only the shortest prefix whose padded code is the same. *Lossless*: decoding stops at that very prefix.
+* ``greedy``: the same code, taking all of y, as the paper has it. *Lossy*: y's padded code may be that of y plus more.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import NamedTuple
+
+FRACTION = 32
+MANTISSA = 48
+RULES = ("stop", "delay", "greedy")
+LOSSLESS = {"stop": True, "delay": True, "greedy": False}
+
+Model = Callable[[bytes], list[int]]
+
+
+class Interval(NamedTuple):
+    """[low, low + (m << e)) on the grid of 2**-(W+32)."""
+
+    low: int
+    m: int
+    e: int
+
+    @property
+    def high(self) -> int:
+        return self.low + (self.m << self.e)
+
+
+def root(width: int) -> Interval:
+    places = width + FRACTION
+    return Interval(0, 1 << min(places, MANTISSA), max(places - MANTISSA, 0))
+
+
+def child(interval: Interval, lo: int, hi: int, bits: int) -> Interval:
+    """The part of a byte whose CDF entries are lo and hi; m is shifted up again while e allows."""
+    a, b = interval.m * lo >> bits, interval.m * hi >> bits
+    low, m, e = interval.low + (a << interval.e), b - a, interval.e
+    while m < 1 << MANTISSA - 1 and e > 0:
+        m, e = m << 1, e - 1
+    return Interval(low, m, e)
+
+
+def fits(interval: Interval) -> bool:
+    """Whether a whole cell lies inside."""
+    first = -(-interval.low >> FRACTION)
+    return (first + 1) << FRACTION <= interval.high
+
+
+def stop_cell(interval: Interval, cdf, bits: int) -> int | None:
+    """The first cell inside the interval with a child's boundary strictly inside itself."""
+    for s in range(1, len(cdf) - 1):
+        at = interval.low + ((interval.m * cdf[s] >> bits) << interval.e)
+        cell = at >> FRACTION
+        if at != cell << FRACTION and cell << FRACTION >= interval.low and (cell + 1) << FRACTION <= interval.high:
+            return cell
+    return None
+
+
+def shortest_code(interval: Interval, width: int) -> int:
+    """The dyadic interval of fewest bits inside, as the cell that it starts with."""
+    for length in range(width + 1):
+        step = 1 << (width + FRACTION - length)
+        at = -(-interval.low // step) * step
+        if at + step <= interval.high:
+            return at >> FRACTION
+    raise ValueError("the interval holds no cell")
+
+
+class Window(NamedTuple):
+    """``cell`` stands for ``size`` symbols; ``cell`` None: one symbol as it is (a literal)."""
+
+    cell: int | None
+    size: int
+
+
+def encode(data, model: Model, width: int, bits: int, rule: str = "stop") -> list[Window]:
+    """Cut ``data`` into windows; ``model(context)`` gives the CDF over 2**bits after the symbols of this window so far.
+
+    ``stop`` always finds a cell where data goes on: let y be the longest prefix that fits. The next byte's child holds no
+    cell, so one of its borders is no cell's border. The cell around that border either lies in I(y), or sticks out of it,
+    and then a border of I(y) lies in the same cell: look at the prefix before. The children of the root are whole
+    cells, so the search ends at one byte at the latest. Only where the data *ends* may there be none: then the first
+    byte is spelled as a literal, and the rest begins anew.
+    """
+    out: list[Window] = []
+    at = 0
+    while at < len(data):
+        interval, size, found, path = root(width), 0, None, []
+        cdf = model(data[at:at])
+        while at + size < len(data):
+            s = data[at + size]
+            inner = child(interval, cdf[s], cdf[s + 1], bits)
+            if not fits(inner):
+                break
+            interval, size = inner, size + 1
+            path.append(interval)
+            cdf = model(data[at:at + size])
+            if rule == "stop":
+                cell = stop_cell(interval, cdf, bits)
+                found = found if cell is None else Window(cell, size)
+        if rule != "stop":
+            code = shortest_code(interval, width)
+            if rule == "delay":
+                size = next(i + 1 for i, p in enumerate(path) if shortest_code(p, width) == code)
+            found = Window(code, size)
+        out.append(found or Window(None, 1))
+        at += out[-1].size
+    return out
+
+
+def decode(cell: int, model: Model, width: int, bits: int, rule: str = "stop"):
+    """The symbols of one cell, as a list: follow it while one child holds it whole (``delay``: until it is the code)."""
+    interval, out = root(width), []
+    start, end = cell << FRACTION, (cell + 1) << FRACTION
+    while True:
+        cdf = model(out)
+        s = bisect_right(cdf, start - interval.low >> interval.e, key=lambda c: interval.m * c >> bits) - 1
+        inner = child(interval, cdf[s], cdf[s + 1], bits)
+        if end > inner.high:
+            return out
+        interval = inner
+        out.append(s)
+        if rule == "delay" and shortest_code(interval, width) == cell:
+            return out
