@@ -26,8 +26,11 @@ def dataset():
 @click.option("--shard-mib", type=float, default=16, show_default=True, help="MiB of source a shard.")
 @click.option("--text-key", default="text", show_default=True, help="The field of JSONL, the column of Parquet.")
 @click.option("--eos/--no-eos", default=True, show_default=True, help="End every document with an end-of-sequence token.")
+@click.option("--executor", type=click.Choice(["local", "datatrove", "ray", "slurm"]), default="local", show_default=True,
+              help="local: processes here. Else by datatrove, over a folder that all machines see.")
+@click.option("--option", "options", multiple=True, help="KEY=VALUE for datatrove's executor; Slurm needs partition=… and time=….")
 @quiet_option
-def build(files, codec, output, layout, workers, held_out, document_kib, shard_mib, text_key, eos, quiet):
+def build(files, codec, output, layout, workers, held_out, document_kib, shard_mib, text_key, eos, executor, options, quiet):
     """Tokenise FILES (text, .jsonl, .parquet; .nz, .xz, .gz are unpacked; folders) into shards with a manifest."""
     from tokenizers_lab.datasets.build import plan, run_local
 
@@ -37,8 +40,17 @@ def build(files, codec, output, layout, workers, held_out, document_kib, shard_m
     missing = len(manifest.missing())
     if 0 < missing < manifest.shards:
         say(quiet, f"{output}: {manifest.shards - missing} of {manifest.shards} shards are there already")
-    with progress_bar(quiet) as step:
-        run_local(manifest, workers, step and (lambda done, total: step("shards", done, total)))
+    job = None
+    if executor == "local":
+        if options:
+            raise LabError("--option is for the executors of datatrove")
+        with progress_bar(quiet) as step:
+            run_local(manifest, workers, step and (lambda done, total: step("shards", done, total)))
+    else:
+        job = _distributed(manifest, executor, workers, options)
+    if job is not None:
+        say(quiet, f"{output}: job {job} is submitted; 'dataset info {output}' tells how far it is")
+        return
     if not missing:
         say(quiet, f"{output}: complete already, nothing to do")
         return
@@ -48,6 +60,20 @@ def build(files, codec, output, layout, workers, held_out, document_kib, shard_m
     size = sum(t["bytes"] for t in manifest.data["totals"].values())
     say(quiet, f"{output}: {missing} shards in {time.perf_counter() - start:.1f} s" +
         (f", {size / 1e6 / (time.perf_counter() - start):.1f} MB/s" if missing == manifest.shards else ""))
+
+
+def _distributed(manifest, executor, workers, options):
+    try:
+        from tokenizers_lab.datasets import distributed
+    except ImportError as error:
+        raise LabError(f"{error.name} is missing; install the extra: pip install 'nzip[distributed]'") from None
+    settings = {}
+    for item in options:
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise LabError(f"--option {item!r}: write KEY=VALUE")
+        settings[key] = int(value) if value.isdigit() else value
+    return distributed.run(manifest, executor, workers, settings)
 
 
 @dataset.command()

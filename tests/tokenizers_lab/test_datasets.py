@@ -100,7 +100,7 @@ def test_every_kind_of_source_comes_back(sources, tmp_path):
     assert b"".join(got["d.txt.xz"]) == lzma.open(sources / "d.txt.xz").read()
     assert b"".join(got["f.txt.nz"]) == nzip.decompress((sources / "f.txt.nz").read_bytes())
     shares = {k: v["documents"] for k, v in manifest.data["totals"].items()}
-    assert 0.1 < shares["held-out"] / sum(shares.values()) < 0.4
+    assert 0.1 < shares["held_out"] / sum(shares.values()) < 0.4
 
 
 def test_the_same_files_for_any_number_of_workers(sources, tmp_path, bpe):
@@ -174,7 +174,7 @@ def test_torch_dataset(sources, tmp_path, bpe):
     assert torch.equal(torch.cat([data[i][1] for i in range(len(data))]), stream[1:])
     first = data.reader.bytes_between(0, 1)
     assert sum(data.target_bytes(i) for i in range(len(data))) + first == data.reader.bytes
-    short = TokenDataset(tmp_path / "d", "held-out", 64)
+    short = TokenDataset(tmp_path / "d", "held_out", 64)
     assert all(x.shape == y.shape == (64,) and x.dtype == torch.int64 for x, y in short)
     assert torch.equal(short[-1][0], short[len(short) - 1][0])
     with pytest.raises(IndexError):
@@ -317,7 +317,7 @@ def test_folders_that_cannot_take_a_dataset(sources, tmp_path):
     assert not (tmp_path / "new").exists()
     with pytest.raises(LabError, match="no split"):
         build("bytes", [sources / "a.txt"], tmp_path / "d", workers=1)
-        TokenReader(tmp_path / "d", "held-out")
+        TokenReader(tmp_path / "d", "held_out")
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"tokenizers_lab_dataset": 2}', b'{"tokenizers_lab_dataset": 1, "sources": []}'])

@@ -30,7 +30,7 @@ def plan(codec, files, folder, *, format: str = "nanogpt", held_out: float = 0.0
     """Decide all of a build and write it down in ``folder`` (made if need be), or take up one that was begun there.
 
     ``codec``: a spelling or a codec; a copy is kept in the folder. ``files``: paths, folders included. ``held_out``: the
-    share of documents (0..1, chosen by their hash) that go to the split ``held-out``. ``eos``: end each document with
+    share of documents (0..1, chosen by their hash) that go to the split ``held_out``. ``eos``: end each document with
     the codec's end-of-sequence id, or with a new one behind its vocabulary. ``document_bytes``, ``shard_bytes``: where text
     is cut (``sources.py``). Raises :class:`LabError` where ``folder`` holds another dataset or other files.
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from tokenizers_lab.errors import DataError, LabError
 
 VERSION = 1
 NAME, CODEC, PARTS = "manifest.json", "codec.bin", "parts"
-TRAIN, HELD_OUT = "train", "held-out"
+TRAIN, HELD_OUT = "train", "held_out"
 FORMATS = ("nanogpt", "megatron", "parquet")
 
 
@@ -134,9 +135,7 @@ class Manifest:
         self.data["totals"] = {k: totals[k] for k in (TRAIN, HELD_OUT) if k in totals}
         self.data["complete"] = True
         self.write()
-        for i in range(self.shards):
-            self.part_path(i).unlink(missing_ok=True)
-        (self.folder / PARTS).rmdir()
+        shutil.rmtree(self.folder / PARTS)
 
 
 def difference(old: dict, new: dict) -> str | None:

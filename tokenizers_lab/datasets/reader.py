@@ -16,7 +16,7 @@ from tokenizers_lab.errors import AccountingError, DataError, LabError
 
 
 class TokenReader:
-    """``TokenReader(folder, "train")``; the other split, where the build made one, is ``"held-out"``.
+    """``TokenReader(folder, "train")``; the other split, where the build made one, is ``"held_out"``.
 
     ``vocab_size``: ids are below it, ``eos`` (or None) included. ``tokens``, ``bytes``, ``documents``: the split's totals.
     Raises :class:`LabError` for an unfinished dataset or a split that is not there, :class:`DataError` where
