@@ -161,6 +161,17 @@ class Plan:
     apm_rate: int = 6
 
 
+# Under an expert that leads there is little to learn in each weight vector, so few and small sets learn best.
+_LEADING_SETS = (SET_MATCH, SET_COLUMN)
+
+
+def sets_with(plan: Plan, experts: int, leading: bool) -> tuple[int, ...]:
+    """The weight sets of a mix with experts, the experts' own last."""
+    if not experts:
+        return plan.sets
+    return (*(s for s in plan.sets if not leading or s in _LEADING_SETS), SET_EXPERT)
+
+
 _SETS = {
     1: (SET_PARTIAL,),
     2: (SET_PARTIAL, SET_MATCH, SET_HITS, SET_SHAPE),

@@ -48,6 +48,20 @@ def _clamp(x, bound):
 
 
 @_helper
+def _fine_stretch(squash, p22):
+    """Where squash reaches a 22-bit probability, by bisection: ±16 nats, where the table of 12 bits ends at 8."""
+    low = 1
+    high = 8191
+    while low < high:
+        middle = (low + high) >> 1
+        if i64(squash[u64(middle)]) < p22:
+            low = middle + 1
+        else:
+            high = middle
+    return i64(low - 4096)
+
+
+@_helper
 def _slot(h, groups):
     """Where a context hash's slot would lie: one of four slots of 16 bytes in one of ``groups`` cache lines, so
     that tables need not be powers of two."""
@@ -325,6 +339,7 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
     sets = i64(setting[S_SETS])
     matches = i64(setting[S_MATCHES])
     expert_count = i64(setting[S_EXPERTS])
+    widest = 4095 if expert_count else 2047  # experts may be surer than the maps ever are
     limit = i64(setting[S_STATE_LIMIT])
     final_rate = i64(setting[S_FINAL_RATE])
     rate_min = i64(setting[S_RATE_MIN])
@@ -525,12 +540,11 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
                     whole = cumulative[e, first + 2 * size] - cumulative[e, first]
                     ones = cumulative[e, first + 2 * size] - cumulative[e, first + size]
                     p22 = i64((ones << u64(22)) // max(whole, u64(1)))
-                    p22 = min((1 << 22) - 64, max(64, p22))
-                    st = i64(stretch[u64(p22 >> 10)])
+                    st = _fine_stretch(squash, min((1 << 22) - 2, max(2, p22)))
                     x[j] = np.int16(st)
                     x[j + u64(1)] = np.int16((p22 >> 12) - 512)
                     if e == 0:
-                        confidence = (st + 2048) >> 7
+                        confidence = (_clamp(st, 2047) + 2048) >> 7
                     j += u64(2)
                 x[j] = 256
                 # --- first layer
@@ -548,7 +562,7 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
                         at = set_base[k] + bit
                     at = (k * SET_SIZE + at) * width
                     set_at[k] = at
-                    d = _clamp(i64(dot(weights, at, x, width)) >> 14, 2047)
+                    d = _clamp(i64(dot(weights, at, x, width)) >> 14, widest)
                     y2[u64(k)] = np.int16(d)
                     set_p[k] = i64(squash[u64(d + 4096)])
                 # --- final mixer

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.predictors.mix import registers as at
-from nzip.predictors.mix.contexts import SET_EXPERT, Plan
+from nzip.predictors.mix.contexts import Plan, sets_with
 from nzip.predictors.mix.kernel import Mix
 from nzip.predictors.mix.sizes import (
     APM1_ROWS, APM2_ROWS, APM_BUCKETS, FINAL_WIDTH, LEADING_RATE, LEADING_RATE_MIN, ONE, RATE_DECAY, SET_SIZE, first_weights, input_width, match_bits, slot_bytes,
@@ -36,7 +36,7 @@ def build(plan: Plan, size: int, stride: int, pixel: int, lane_starts: list[int]
     """Fresh state for a block of ``size`` bytes cut into lanes that start at ``lane_starts``."""
     shared = tables()
     contexts = len(plan.recipes)
-    sets = (*plan.sets, SET_EXPERT) if experts else plan.sets
+    sets = sets_with(plan, experts, leading)
     width = input_width(plan, experts)
     slots = slot_bytes(plan, size)
 
@@ -58,7 +58,7 @@ def build(plan: Plan, size: int, stride: int, pixel: int, lane_starts: list[int]
     setting[at.S_MATCH_BITS] = match_bits(size)
     setting[at.S_STRIDE] = stride
     setting[at.S_PIXEL] = pixel
-    setting[at.S_APMS] = plan.apms
+    setting[at.S_APMS] = plan.apms and not leading  # a leading expert is surer than what they learn from
     used = {register for recipe in plan.recipes for register, _ in recipe}
     setting[at.S_LONG] = bool(used & {at.R_LONG1, at.R_LONG2})
     setting[at.S_DIRECT] = plan.direct

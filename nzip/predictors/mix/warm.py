@@ -19,7 +19,7 @@ import xxhash
 from nzip.coding.binary import STATE_SIZE, start_encoder
 from nzip.predictors.mix import primers
 from nzip.predictors.mix import registers as at
-from nzip.predictors.mix.contexts import TEXT, Plan, plan
+from nzip.predictors.mix.contexts import TEXT, Plan, plan, sets_with
 from nzip.predictors.mix.kernel import Mix, run
 from nzip.predictors.mix.sizes import COUNT_AFTER, FINAL_WIDTH, LEADING_SHARE, PRIMED_SIZE, SET_SIZE, input_width
 from nzip.predictors.mix.state import build
@@ -76,13 +76,15 @@ def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: bool) -> Mix
     """The same mix with room for experts: their columns and their weight set start as in a cold mix."""
     mix = build(chosen, PRIMED_SIZE, 0, 1, [0], experts, leading)
     narrow, wide = input_width(chosen, 0), input_width(chosen, experts)
-    sets = len(chosen.sets)
     own = (2 + chosen.direct + chosen.runs) * len(chosen.recipes) + 2 * len(chosen.matches)
-    old = primed.weights.reshape(-1, narrow)
-    new = mix.weights.reshape(-1, wide)[: sets * SET_SIZE]
-    new[:, :own] = old[:, :own] // (LEADING_SHARE if leading else 1)
-    new[:, own + 2 * experts] = old[:, own]  # the bias comes last
-    mix.final_weights.reshape(-1, FINAL_WIDTH)[:, :sets] = primed.final_weights.reshape(-1, FINAL_WIDTH)[:, :sets]
+    old, new = primed.weights.reshape(-1, SET_SIZE, narrow), mix.weights.reshape(-1, SET_SIZE, wide)
+    for k, kind in enumerate(sets_with(chosen, experts, leading)[:-1]):
+        was = chosen.sets.index(kind)
+        new[k, :, :own] = old[was, :, :own] // (LEADING_SHARE if leading else 1)
+        new[k, :, own + 2 * experts] = old[was, :, own]  # the bias comes last
+    if not leading:
+        sets = len(chosen.sets)
+        mix.final_weights.reshape(-1, FINAL_WIDTH)[:, :sets] = primed.final_weights.reshape(-1, FINAL_WIDTH)[:, :sets]
     kept = {field: getattr(primed, field) for field in _FIELDS if field not in ("weights", "final_weights")}
     return mix._replace(**kept)
 
