@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,3 +33,10 @@ class Ran(NamedTuple):
     code: int
     out: bytes
     err: str
+
+
+def child_output(code: str, **environment: str) -> str:
+    """Standard output of ``code`` run by a fresh Python in the repository's root; a failure there fails here."""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

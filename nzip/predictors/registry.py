@@ -60,6 +60,8 @@ def _lazy(target: str) -> Callable[[], Callable]:
 _BUILT_IN: dict[str, Entry] = {
     "mix": Entry("predictor", lambda: _mix, "nzip"),
     "lm": Entry("expert", _lazy("nzip.predictors.lm:create"), "nzip"),
+    "ssm": Entry("expert", _lazy("nzip.predictors.ssm.expert:create"), "nzip"),
+    "online": Entry("expert", _lazy("nzip.predictors.online.expert:create"), "nzip"),
 }
 _registered: dict[str, Entry] = {}
 

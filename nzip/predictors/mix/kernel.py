@@ -18,7 +18,7 @@ import numpy as np
 from nzip.coding.binary import CODE, END, HIGH, LOW, POSITION
 from nzip.jit import njit
 from nzip.predictors.mix.registers import *  # noqa: F403  (the kernel speaks in these names)
-from nzip.predictors.mix.sizes import APM1_ROWS, FINAL_WIDTH, SET_SIZE
+from nzip.predictors.mix.sizes import APM1_ROWS, FINAL_ROWS, FINAL_WIDTH, SET_SIZE
 from nzip.predictors.mix.vector import dot, prefetch, train
 
 # All arrays of a running mix. Sizes in model.py, meaning beside each use below.
@@ -339,6 +339,7 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
     sets = i64(setting[S_SETS])
     matches = i64(setting[S_MATCHES])
     expert_count = i64(setting[S_EXPERTS])
+    third = M.final_weights.size > FINAL_ROWS * FINAL_WIDTH
     widest = 4095 if expert_count else 2047  # experts may be surer than the maps ever are
     limit = i64(setting[S_STATE_LIMIT])
     final_rate = i64(setting[S_FINAL_RATE])
@@ -568,10 +569,14 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
                 # --- final mixer
                 final0 = c0 * FINAL_WIDTH
                 final1 = (256 + c1) * FINAL_WIDTH
+                final2 = 0
                 if sets > 1:
                     d = (i64(dot(final_weights, final0, y2, FINAL_WIDTH))
-                         + i64(dot(final_weights, final1, y2, FINAL_WIDTH))) >> 15
-                    d = _clamp(d, 4095)
+                         + i64(dot(final_weights, final1, y2, FINAL_WIDTH)))
+                    if third:  # a third opinion, by what the first expert and the match model say
+                        final2 = (512 + confidence * 16 + (match_level if expected else 0)) * FINAL_WIDTH
+                        d = (d + i64(dot(final_weights, final2, y2, FINAL_WIDTH))) * 2 // 3
+                    d = _clamp(d >> 15, 4095)
                 else:
                     d = i64(y2[0])
                 mixed = i64(squash[u64(d + 4096)])
@@ -617,6 +622,8 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
                     error = _clamp(((target - mixed) * final_rate) >> 14, 32767)
                     train(final_weights, final0, y2, FINAL_WIDTH, error)
                     train(final_weights, final1, y2, FINAL_WIDTH, error)
+                    if third:
+                        train(final_weights, final2, y2, FINAL_WIDTH, error)
                 rate = i64(lane[L_RATE])
                 for k in range(sets):
                     error = _clamp(((target - set_p[k]) * rate) >> 14, 32767)

@@ -12,6 +12,7 @@ from nzip.predictors.mix.contexts import Plan
 LANES = 32  # the mixer's inputs are padded to whole vectors of this many
 SET_SIZE = 2048  # weight vectors of one set
 FINAL_WIDTH = 32  # inputs of the final mixer
+FINAL_ROWS, FINAL_EXPERT_ROWS = 512, 512  # its weight vectors; those by an expert's confidence only where there is one
 APM1_ROWS = 256 * 17 * 16  # by the last byte, the nibble before, the bits of this nibble
 APM2_ROWS = 4096 * 16  # by a hash of two bytes and the nibble before, the bits of this nibble
 APM_BUCKETS = 16
@@ -54,8 +55,10 @@ def first_weights(plan: Plan, experts: int = 0, leading: bool = False) -> list[i
     for i in range(contexts):
         weights[2 * i] = int(ONE * 2.1 / (contexts + 2))
     first_match = (2 + plan.direct + plan.runs) * contexts
-    for m in range(len(plan.matches) + experts):
+    for m in range(len(plan.matches)):
         weights[first_match + 2 * m] = int(ONE * 0.15)
+    for e in range(experts):
+        weights[first_match + 2 * (len(plan.matches) + e)] = int(ONE * 0.3) // experts
     if leading:  # the experts are believed, all others begin with a small say
         weights = [w // LEADING_SHARE for w in weights]
         for e in range(experts):

@@ -21,7 +21,7 @@ from nzip.predictors.mix import primers
 from nzip.predictors.mix import registers as at
 from nzip.predictors.mix.contexts import TEXT, Plan, plan, sets_with
 from nzip.predictors.mix.kernel import Mix, run
-from nzip.predictors.mix.sizes import COUNT_AFTER, FINAL_WIDTH, LEADING_SHARE, PRIMED_SIZE, SET_SIZE, input_width
+from nzip.predictors.mix.sizes import COUNT_AFTER, FINAL_ROWS, FINAL_WIDTH, LEADING_SHARE, PRIMED_SIZE, SET_SIZE, input_width
 from nzip.predictors.mix.state import build
 
 CACHE_LIMIT = 1 << 30
@@ -84,7 +84,9 @@ def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: bool) -> Mix
         new[k, :, own + 2 * experts] = old[was, :, own]  # the bias comes last
     if not leading:
         sets = len(chosen.sets)
-        mix.final_weights.reshape(-1, FINAL_WIDTH)[:, :sets] = primed.final_weights.reshape(-1, FINAL_WIDTH)[:, :sets]
+        final, learnt = mix.final_weights.reshape(-1, FINAL_WIDTH), primed.final_weights.reshape(-1, FINAL_WIDTH)[:, :sets]
+        final[:FINAL_ROWS, :sets] = learnt
+        final[FINAL_ROWS:, :sets] = learnt.sum(axis=0, dtype=np.int64) // FINAL_ROWS
     kept = {field: getattr(primed, field) for field in _FIELDS if field not in ("weights", "final_weights")}
     return mix._replace(**kept)
 

@@ -1,0 +1,59 @@
+"""``online``: a small network that learns from the file while it codes it, exact in float32 of a written order.
+
+``online`` starts from nothing (as StateSMix does); ``online:ssm`` from the shipped expert's weights, ``online:PATH`` from
+those of a file that ``nzip train`` made: dynamic evaluation (Krause et al. 2018). ``create`` is the registry's factory.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nzip.predictors.mix.content import TEXT, detect
+from nzip.predictors.online import kernel, network
+from nzip.predictors.small import ONLINE, SmallExpert
+from nzip.predictors.ssm.expert import load
+from nzip.predictors.ssm.weights import Weights
+
+# Adam's rate for the matrices, Adagrad's for the embeddings.
+FROM_NOTHING = (2.5e-3, 5e-2)
+FROM_WEIGHTS = (3e-4, 1.2e-2)
+
+
+class OnlineExpert(SmallExpert):
+    """``online[:ssm|:PATH]``: see :mod:`nzip.predictors.online.kernel`."""
+
+    slot = ONLINE
+
+    def __init__(self, argument: str | None = None, given: Weights | None = None):
+        from nzip.predictors.registry import Part
+
+        self.spelling = str(Part("online", argument))
+        self.weights = given
+        if given is None and argument is not None:
+            self.weights = load(None if argument == "ssm" else argument)
+        self.rates = FROM_NOTHING if self.weights is None else FROM_WEIGHTS
+
+    def config(self) -> dict:
+        """The hash of the weights that it starts from."""
+        return {} if self.weights is None else {"weights": self.weights.digest}
+
+    def helps(self, data) -> bool:
+        """Text only: the contexts of its tables are those of text."""
+        return detect(np.frombuffer(data, np.uint8)).kind == TEXT
+
+    def fresh(self) -> network.Online:
+        return network.new_run(self.weights, self.rates)
+
+    def advance(self, fresh, data, out) -> None:
+        kernel.steps(fresh, data, out)
+
+    def memory(self, block_size: int, lanes: int) -> int:
+        shape = network.SCRATCH if self.weights is None else self.weights.shape
+        matrices = shape.width * (shape.layers * 4 * shape.width + 768 + 7 * shape.row)
+        tables = sum(1 << b for b in shape.bits) * shape.row
+        return lanes * (12 * matrices + 8 * tables + 4 * network.SPAN * shape.width * (9 * shape.layers + 20) + (4 << 20))
+
+
+def create(argument: str | None) -> OnlineExpert:
+    """The registry's factory."""
+    return OnlineExpert(argument)

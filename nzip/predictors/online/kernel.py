@@ -1,0 +1,209 @@
+"""One byte of the online network: predict with the weights as they are, and every SPAN bytes learn from the span.
+
+Forward as in :mod:`nzip.predictors.ssm.kernel`, in float32 all through. Learning is backpropagation through the span
+(the state before it is a constant), then Adam on the matrices and Adagrad on the rows of the embeddings that the span
+touched, once for every touch. StateSMix's scheme (an update every 32 tokens) with another network.
+
+Concession: a matrix learns as soon as its input's gradient is known, so the order of the steps is part of the format.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nzip.jit import njit
+from nzip.predictors.online.products import BETA1, BETA2, adam, backward, forward, learn
+from nzip.predictors.ssm import contexts
+from nzip.predictors.ssm.kernel import distribution
+
+f32 = np.float32
+_HALF, _ONE, _TINY = f32(0.5), f32(1), f32(1e-4)
+_LIMIT, _SOFT = f32(1e4), f32(1e-6)
+DONE, WAITING = 0, 1
+
+
+@njit(nogil=True, cache=True)
+def _bend(x):
+    """1 / sqrt(1 + x²)."""
+    return f32(_ONE / f32(np.sqrt(f32(_ONE + f32(x * x)))))
+
+
+@njit(nogil=True, cache=True)
+def _normalise(x, u):
+    """u = x / rms(x); x held inside ±10⁴. Returns 1 / rms."""
+    s = f32(0)
+    for j in range(x.size):
+        x[j] = min(max(x[j], -_LIMIT), _LIMIT)
+        s = f32(s + f32(x[j] * x[j]))
+    r = f32(_ONE / f32(np.sqrt(f32(f32(s / f32(x.size)) + _TINY))))
+    for j in range(x.size):
+        u[j] = f32(x[j] * r)
+    return r
+
+
+@njit(nogil=True, cache=True)
+def _predict(n, t, out):
+    """Position ``t`` of the span: from its byte to the distribution of the next."""
+    byte = n.symbols[t]
+    width, row = n.x.size, n.tables.shape[1]
+    for i in range(contexts.TABLES):
+        at = n.first[i] + n.rows[t, i]
+        for j in range(row):
+            n.grams[t, i * row + j] = n.tables[at, j]
+    forward(n.project, n.grams[t], n.x)
+    for j in range(width):
+        n.x[j] = f32(n.x[j] + n.bytes[byte, j])
+    layers = n.mix.shape[0]
+    for l in range(layers):
+        n.r[l, t] = _normalise(n.x, n.u[l, t])
+        pre = n.pre[l, t]
+        forward(n.mix[l], n.u[l, t], pre)
+        bias, before, after, y = n.bias[l], n.h[l, t], n.h[l, t + 1], n.y[l, t]
+        for j in range(3 * width):
+            pre[j] = f32(pre[j] + bias[j])
+        for j in range(width):
+            a, c, o = pre[j], pre[width + j], pre[2 * width + j]
+            z = f32(_HALF + f32(_HALF * f32(a * _bend(a))))
+            g = f32(_HALF + f32(_HALF * f32(o * _bend(o))))
+            after[j] = f32(before[j] + f32(z * f32(f32(c * _bend(c)) - before[j])))
+            y[j] = f32(f32(after[j] * o) * g)
+        forward(n.out[l], y, n.row[:width])
+        for j in range(width):
+            n.x[j] = f32(n.x[j] + n.row[j])
+    n.r[layers, t] = _normalise(n.x, n.u[layers, t])
+    forward(n.head, n.u[layers, t], n.logits)
+    for j in range(256):
+        n.logits[j] = f32(n.logits[j] + n.head_bias[j])
+    distribution(n.logits, n.weights, out)
+    total = np.int64(0)
+    for j in range(256):
+        total += np.int64(n.weights[j])
+    whole = f32(total)
+    for j in range(256):
+        n.error[t, j] = f32(f32(n.weights[j]) / whole)
+
+
+@njit(nogil=True, cache=True)
+def _turn(a, out):
+    """out = a transposed."""
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            out[j, i] = a[i, j]
+
+
+@njit(nogil=True, cache=True)
+def _norm_back(n, layer, du, into):
+    """Add the gradient of :func:`_normalise` to ``into`` (t, width); du transposed (width, t)."""
+    span, width = into.shape
+    for t in range(span):
+        u = n.u[layer, t]
+        s = f32(0)
+        for j in range(width):
+            s = f32(s + f32(du[j, t] * u[j]))
+        s = f32(s / f32(width))
+        r = n.r[layer, t]
+        for j in range(width):
+            into[t, j] = f32(into[t, j] + f32(f32(du[j, t] - f32(u[j] * s)) * r))
+
+
+@njit(nogil=True, cache=True)
+def _scan_back(n, l, dy, carry, dpre):
+    """Gradients of the layer's pre-activations, dpre (t, 3 width), from those of y, dy transposed (width, t)."""
+    span, width = dpre.shape[0], n.x.size
+    for j in range(width):
+        carry[j] = f32(0)
+    for t in range(span - 1, -1, -1):
+        pre, before, h, to = n.pre[l, t], n.h[l, t], n.h[l, t + 1], dpre[t]
+        for j in range(width):
+            a, c, o, d = pre[j], pre[width + j], pre[2 * width + j], dy[j, t]
+            ra, rc, ro = _bend(a), _bend(c), _bend(o)
+            z = f32(_HALF + f32(_HALF * f32(a * ra)))
+            g = f32(_HALF + f32(_HALF * f32(o * ro)))
+            dh = f32(carry[j] + f32(f32(d * o) * g))
+            to[2 * width + j] = f32(f32(d * h[j]) * f32(g + f32(f32(_HALF * o) * f32(ro * f32(ro * ro)))))
+            to[j] = f32(f32(dh * f32(f32(c * rc) - before[j])) * f32(_HALF * f32(ra * f32(ra * ra))))
+            to[width + j] = f32(f32(dh * z) * f32(rc * f32(rc * rc)))
+            carry[j] = f32(dh * f32(_ONE - z))
+
+
+@njit(nogil=True, cache=True)
+def _sum_rows(a, out):
+    for j in range(a.shape[1]):
+        out[j] = f32(0)
+    for t in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            out[j] = f32(out[j] + a[t, j])
+
+
+@njit(nogil=True, cache=True)
+def _touch(row, seen, gradient, rate):
+    """Adagrad on one row of an embedding."""
+    for j in range(row.size):
+        g = gradient[j]
+        seen[j] = f32(seen[j] + f32(g * g))
+        row[j] = f32(row[j] - f32(rate * f32(g / f32(f32(np.sqrt(seen[j])) + _SOFT))))
+
+
+@njit(nogil=True, cache=True)
+def learn_span(n):
+    """Learn from a span all of whose targets are known: ``n.error`` holds dloss/dlogits, the span's mean left out."""
+    width, row, layers, span = n.x.size, n.tables.shape[1], n.mix.shape[0], n.symbols.size
+    n.powers[0], n.powers[1] = f32(n.powers[0] * BETA1), f32(n.powers[1] * BETA2)
+    first = f32(_ONE / f32(_ONE - n.powers[0]))
+    second = f32(_ONE / f32(_ONE - n.powers[1]))
+    rate = n.rates[0]
+    across, back, dx = n.across, n.back, n.dx
+    _turn(n.error, across[:256])
+    backward(n.head, across[:256], back[:width])
+    learn(n.head, n.head_m, n.head_v, n.u[layers], n.error, n.row[:256], rate, first, second)
+    _sum_rows(n.error, n.row[:256])
+    adam(n.head_bias, n.head_bias_m, n.head_bias_v, n.row[:256], rate, first, second)
+    dx[:] = f32(0)
+    _norm_back(n, layers, back[:width], dx)
+    for l in range(layers - 1, -1, -1):
+        _turn(dx, across[:width])
+        backward(n.out[l], across[:width], back[:width])
+        learn(n.out[l], n.out_m[l], n.out_v[l], n.y[l], dx, n.row[:width], rate, first, second)
+        _scan_back(n, l, back[:width], n.row[:width], n.wide)
+        _turn(n.wide, across[: 3 * width])
+        backward(n.mix[l], across[: 3 * width], back[:width])
+        learn(n.mix[l], n.mix_m[l], n.mix_v[l], n.u[l], n.wide, n.row[: 3 * width], rate, first, second)
+        _sum_rows(n.wide, n.row[: 3 * width])
+        adam(n.bias[l], n.bias_m[l], n.bias_v[l], n.row[: 3 * width], rate, first, second)
+        _norm_back(n, l, back[:width], dx)
+        n.h[l, 0] = n.h[l, span]
+    _turn(dx, across[:width])
+    grams = n.grams.shape[1]
+    backward(n.project, across[:width], back[:grams])
+    learn(n.project, n.project_m, n.project_v, n.grams, dx, n.row[:width], rate, first, second)
+    for t in range(span):
+        _touch(n.bytes[n.symbols[t]], n.bytes_v[n.symbols[t]], dx[t], n.rates[1])
+        for j in range(grams):
+            n.row[j] = back[j, t]
+        for i in range(contexts.TABLES):
+            at = n.first[i] + n.rows[t, i]
+            _touch(n.tables[at], n.tables_v[at], n.row[i * row : (i + 1) * row], n.rates[1])
+
+
+@njit(nogil=True, cache=True)
+def step(n, byte, out):
+    """The run has seen ``byte``: perhaps learn, then write the next byte's distribution to ``out`` uint32 (256,)."""
+    if n.place[WAITING]:
+        n.error[n.place[DONE], byte] = f32(n.error[n.place[DONE], byte] - _ONE)
+        n.place[DONE] += 1
+        if n.place[DONE] == n.symbols.size:
+            learn_span(n)
+            n.place[DONE] = 0
+    t = n.place[DONE]
+    contexts.take(n.hashes, byte)
+    contexts.rows(n.hashes, n.bits, n.rows[t])
+    n.symbols[t] = byte
+    _predict(n, t, out)
+    n.place[WAITING] = 1
+
+
+@njit(nogil=True, cache=True)
+def steps(n, data, out):
+    """:func:`step` for every byte of ``data`` (uint8 (n,)); ``out`` uint32 (n, 256)."""
+    for i in range(data.size):
+        step(n, data[i], out[i])

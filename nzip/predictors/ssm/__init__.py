@@ -1,0 +1,1 @@
+"""The pretrained recurrent expert: contexts, weights file, exact kernel and its readable twin. See :mod:`.expert`."""

@@ -1,0 +1,70 @@
+"""``ssm``: a pretrained recurrent network (gated linear recurrence with hashed n-gram tables), exact in integers.
+
+``ssm`` alone is the network that ships; ``ssm:PATH`` one of the user's own, made by ``nzip train``. ``create`` is the
+registry's factory.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+
+import numpy as np
+
+from nzip.predictors.mix.content import TEXT, detect
+from nzip.predictors.small import STATIC, SmallExpert
+from nzip.predictors.ssm import kernel, weights
+
+SHIPPED = "english.expert"
+
+
+@functools.lru_cache(maxsize=4)
+def _load(path: str, mtime: int, size: int) -> weights.Weights:
+    return weights.load(path)
+
+
+def load(argument: str | None) -> weights.Weights:
+    """The weights that an argument names: None the shipped ones, else a path (or the name of a file in the model
+    directory)."""
+    from nzip import models
+
+    path = os.path.join(os.path.dirname(__file__), SHIPPED) if argument is None else str(models.find(argument))
+    stat = os.stat(path)
+    return _load(path, stat.st_mtime_ns, stat.st_size)
+
+
+class SsmExpert(SmallExpert):
+    """``ssm[:PATH]``: see :mod:`nzip.predictors.ssm.kernel`."""
+
+    slot = STATIC
+
+    def __init__(self, argument: str | None = None, given: weights.Weights | None = None):
+        from nzip.predictors.registry import Part
+
+        self.spelling = str(Part("ssm", argument))
+        self.weights = given if given is not None else load(argument)
+        self._net = kernel.make_net(self.weights)
+
+    def config(self) -> dict:
+        """The weights' hash."""
+        return {"weights": self.weights.digest}
+
+    def helps(self, data) -> bool:
+        """Text only: what an ``ssm`` has learnt is text."""
+        return detect(np.frombuffer(data, np.uint8)).kind == TEXT
+
+    def fresh(self):
+        return self._net, kernel.new_stream(self._net)
+
+    def advance(self, fresh, data, out) -> None:
+        kernel.steps(*fresh, data, out)
+
+    def memory(self, block_size: int, lanes: int) -> int:
+        shape = self.weights.shape
+        tables = sum(1 << b for b in shape.bits) * shape.row
+        return 2 * tables + shape.width * (shape.layers * 5 * shape.width + 2048) + lanes * (1 << 21)
+
+
+def create(argument: str | None) -> SsmExpert:
+    """The registry's factory."""
+    return SsmExpert(argument)

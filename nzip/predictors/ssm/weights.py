@@ -1,0 +1,137 @@
+"""The file of a recurrent expert's weights: integers and their scales, and what they were made from.
+
+Layout (docs/FORMAT.md, "The recurrent expert"): ``NZSSM\\0\\x01\\n``, the length of a JSON header as uint32, the header,
+then the tensors one after another, little-endian, C order, in the order of :func:`_layout`. The header holds the
+shape (width, layers, row, bits) and ``made``: free words about sources, seed and step. The expert's identity is the
+xxh3-128 of the whole file.
+
+Concession: the file is read whole; nothing in it is compressed.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import xxhash
+
+from nzip.errors import NzipError
+from nzip.predictors.ssm.contexts import COLUMN, COLUMN_ROWS, TABLES
+
+MAGIC = b"NZSSM\0\x01\n"
+# Bounds that keep every int32 sum exact: 127 * 32767 * MAX_WIDTH < 2**31, and a file of tens of megabytes.
+MAX_WIDTH, MAX_LAYERS, MAX_ROW, MAX_BITS, MAX_HEADER = 512, 16, 64, 20, 1 << 16
+BLOCK = 64  # widths are multiples of this: rows of a packed matrix that one loop carries
+
+
+class Shape(NamedTuple):
+    """Width of the stream and the recurrence, layers, width of a table's row, log2 of each table's rows."""
+
+    width: int = 256
+    layers: int = 3
+    row: int = 16
+    bits: tuple[int, ...] = (14, 15, 16, 16, 15, 16, 8)
+
+    def check(self) -> Shape:
+        """Itself. :class:`NzipError` for a shape that no expert may have."""
+        wrong = (
+            not 0 < self.width <= MAX_WIDTH or self.width % BLOCK or not 0 < self.layers <= MAX_LAYERS
+            or not 0 < self.row <= MAX_ROW or self.row % 2 or len(self.bits) != TABLES
+            or not all(4 <= b <= MAX_BITS for b in self.bits) or 1 << self.bits[COLUMN] != COLUMN_ROWS
+        )  # fmt: skip
+        if wrong:
+            raise NzipError(f"no expert can have the shape {tuple(self)}")
+        return self
+
+
+class Weights(NamedTuple):
+    """What the file holds. A matrix is int8 (rows, columns) with one float32 scale a row, that of its input's unit
+    included, so that an integer sum times the scale is the product; biases are float32."""
+
+    shape: Shape
+    made: dict
+    digest: str  # xxh3-128 of the file, hexadecimal
+    bytes: np.ndarray  # int16 (256, width)
+    bytes_scale: np.ndarray  # float32 (1,)
+    tables: tuple[np.ndarray, ...]  # int8 (rows, row) each
+    project: np.ndarray  # int8 (width, 7 * row)
+    project_scale: np.ndarray
+    mix: np.ndarray  # int8 (layers, 3 * width, width): update gate, candidate, output gate
+    mix_scale: np.ndarray
+    mix_bias: np.ndarray
+    out: np.ndarray  # int8 (layers, width, width)
+    out_scale: np.ndarray
+    head: np.ndarray  # int8 (256, width)
+    head_scale: np.ndarray
+    head_bias: np.ndarray
+
+
+def _layout(shape: Shape) -> list[tuple[str, str, tuple[int, ...]]]:
+    w, layers = shape.width, shape.layers
+    return [
+        ("bytes", "<i2", (256, w)), ("bytes_scale", "<f4", (1,)),
+        *((f"table{i}", "i1", (1 << bits, shape.row)) for i, bits in enumerate(shape.bits)),
+        ("project", "i1", (w, TABLES * shape.row)), ("project_scale", "<f4", (w,)),
+        ("mix", "i1", (layers, 3 * w, w)), ("mix_scale", "<f4", (layers, 3 * w)), ("mix_bias", "<f4", (layers, 3 * w)),
+        ("out", "i1", (layers, w, w)), ("out_scale", "<f4", (layers, w)),
+        ("head", "i1", (256, w)), ("head_scale", "<f4", (256,)), ("head_bias", "<f4", (256,)),
+    ]  # fmt: skip
+
+
+def write(shape: Shape, made: dict, tensors: dict[str, np.ndarray]) -> bytes:
+    """The file's bytes. ``tensors`` by the names of :class:`Weights`, tables as ``table0`` … ``table6``."""
+    header = json.dumps({"shape": [*shape[:3], list(shape.bits)], "made": made}, sort_keys=True).encode()
+    parts = [MAGIC, struct.pack("<I", len(header)), header]
+    for name, dtype, dims in _layout(shape.check()):
+        tensor = np.ascontiguousarray(tensors[name], np.dtype(dtype))
+        if tensor.shape != dims:
+            raise ValueError(f"{name} has the shape {tensor.shape}, not {dims}")
+        parts.append(tensor.tobytes())
+    return b"".join(parts)
+
+
+def read(data: bytes, name: str = "the expert") -> Weights:
+    """The weights in ``data``. :class:`NzipError` where it is no such file, cut short or too long."""
+    if not data.startswith(MAGIC) or len(data) < len(MAGIC) + 4:
+        raise NzipError(f"{name} is not a file of expert weights: make one with nzip train")
+    (size,) = struct.unpack_from("<I", data, len(MAGIC))
+    at = len(MAGIC) + 4 + size
+    try:
+        if size > MAX_HEADER or at > len(data):
+            raise ValueError
+        header = json.loads(data[len(MAGIC) + 4 : at])
+        width, layers, row, bits = header["shape"]
+        if not all(type(n) is int for n in (width, layers, row, *bits)) or not isinstance(header["made"], dict):
+            raise ValueError
+        shape = Shape(width, layers, row, tuple(bits)).check()
+    except (ValueError, KeyError, TypeError) as error:
+        raise NzipError(f"{name} has a damaged header") from error
+    layout = _layout(shape)
+    if len(data) - at != sum(np.dtype(d).itemsize * int(np.prod(s)) for _, d, s in layout):
+        raise NzipError(f"{name} is cut short or longer than its header says")
+    found = {}
+    for tensor, dtype, dims in layout:
+        count = int(np.prod(dims))
+        found[tensor] = np.frombuffer(data, np.dtype(dtype), count, at).reshape(dims)
+        at += found[tensor].nbytes
+    if not all(np.isfinite(v).all() and np.abs(v).max() < 1e6 for v in found.values() if v.dtype == np.float32):
+        raise NzipError(f"{name} holds numbers that no weights have")
+    tables = tuple(found.pop(f"table{i}") for i in range(TABLES))
+    return Weights(shape=shape, made=header["made"], digest=xxhash.xxh3_128_hexdigest(data), tables=tables, **found)
+
+
+def blank() -> Weights:
+    """The smallest weights there can be, all zero: a stand-in where a compiled loop wants some."""
+    shape = Shape(BLOCK, 1, 2, (4,) * (TABLES - 1) + (COLUMN_ROWS.bit_length() - 1,))
+    return read(write(shape, {}, {name: np.zeros(dims, dtype) for name, dtype, dims in _layout(shape)}))
+
+
+def load(path: str | Path) -> Weights:
+    """The weights in the file ``path``. :class:`NzipError` where it cannot be read."""
+    try:
+        return read(Path(path).read_bytes(), str(path))
+    except OSError as error:
+        raise NzipError(f"the expert {path} cannot be read: {error.strerror}") from error

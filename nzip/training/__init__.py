@@ -1,0 +1,1 @@
+"""Training small experts with torch (the ``neural`` extra). Nothing on a coded path imports this package."""

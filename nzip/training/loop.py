@@ -1,0 +1,166 @@
+"""The training loop: Adam with warm-up and decay to zero, checkpoints that a killed run resumes from, a log.
+
+The log is one JSON object a line: bytes seen, seconds of CPU, training loss and held-out loss by kind, in bits
+per byte. ``python scripts/train_expert.py plot`` draws it.
+
+Concession: a resumed run draws other pieces of text than an unbroken one would have (the streams are not kept in
+the checkpoint), so only an unbroken run is reproducible from its seed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from nzip.predictors.ssm.contexts import STATE
+from nzip.training.recurrent import Recurrent, rows_of
+from nzip.training.text import Source, Streams, held_out
+
+LOG2 = math.log(2.0)
+
+
+def keep_memory() -> None:
+    """Ask glibc to keep freed memory: else every step's activations are paged in anew (a third of the time)."""
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+        for parameter, value in ((-3, 1 << 30), (-1, (1 << 31) - 1), (-2, 1 << 28)):  # mmap threshold, trim threshold, top pad
+            libc.mallopt(parameter, min(value, (1 << 31) - 1))
+    except (OSError, AttributeError):  # another C library: slower, no worse
+        return
+
+
+class Run(NamedTuple):
+    """One training run: ``total`` bytes seen in steps of ``lanes`` × ``span``; rates are Adam's peaks."""
+
+    total: int = 100_000_000
+    lanes: int = 16
+    span: int = 256
+    rate: float = 3e-3
+    table_rate: float = 1e-2
+    warm_up: int = 200
+    decay_from: float = 0.3  # share of the run with the full rate, then a cosine to zero
+    seed: int = 20251
+    every: float = 180.0  # seconds between checkpoints
+    budget: float = 1e9  # seconds of wall clock, all sittings together, in which the rate falls to zero at the latest
+
+
+def rate_at(done: float, run: Run) -> float:
+    """The factor on the learning rate when ``done`` (0 to 1) of the run is behind."""
+    if done <= run.decay_from:
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (done - run.decay_from) / (1 - run.decay_from))))
+
+
+def evaluate(net: Recurrent, slices: dict[str, bytes]) -> dict[str, float]:
+    """Held-out bits per byte by kind; each slice is read once, from a fresh state."""
+    result = {}
+    with torch.no_grad():
+        for kind, data in slices.items():
+            text = np.frombuffer(data, np.uint8)[None]
+            rows = rows_of(text, np.zeros((1, STATE), np.uint64), net.shape.bits)
+            states, total = net.start(1), 0.0
+            for at in range(0, text.shape[1] - 1, 4096):
+                end = min(at + 4096, text.shape[1] - 1)
+                x = torch.from_numpy(text[:, at:end].astype(np.int64))
+                logits = net(x, torch.from_numpy(rows[:, at:end]), states)
+                y = torch.from_numpy(text[0, at + 1 : end + 1].astype(np.int64))
+                total += float(torch.nn.functional.cross_entropy(logits[0], y, reduction="sum"))
+            result[kind] = total / LOG2 / max(1, text.shape[1] - 1)
+    return result
+
+
+def train(net: Recurrent, sources: list[Source], run: Run, folder: Path,
+          progress: Callable[[int, float], None] | None = None, deadline: float | None = None) -> list[dict]:
+    """Train ``net`` in place; ``folder`` keeps ``checkpoint.pt`` and ``log.jsonl``. Returns the log.
+
+    A checkpoint of the same run in ``folder`` is gone on from. ``progress(bytes seen, loss)`` is called each step.
+    ``deadline``: CPU seconds after which the run stops early (for trials).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    keep_memory()
+    torch.manual_seed(run.seed)
+    tables = net.table_parameters()
+    known = {id(p) for p in tables}
+    groups = [
+        {"params": [p for p in net.parameters() if id(p) not in known], "lr": run.rate, "peak": run.rate},
+        {"params": tables, "lr": run.table_rate, "peak": run.table_rate},
+    ]
+    adam = torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-10, fused=True)
+    seen, log, spent, sat = 0, [], 0.0, 0.0
+    checkpoint = folder / "checkpoint.pt"
+    if checkpoint.exists():
+        kept = torch.load(checkpoint, weights_only=True)
+        if kept["run"] != list(run) or kept["shape"] != list(map(str, net.shape)):
+            raise ValueError(f"{checkpoint} belongs to another run: delete it, or use another folder")
+        net.load_state_dict(kept["net"])
+        adam.load_state_dict(kept["adam"])
+        seen, spent, sat = kept["seen"], kept["spent"], kept["sat"]
+        log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    slices = slices_of(sources)
+    streams = Streams(sources, run.lanes, run.seed + seen)
+    states, hashes = net.start(run.lanes), np.zeros((run.lanes, STATE), np.uint64)
+    last = np.zeros((run.lanes, 1), np.uint8)
+    began, sat_down = time.process_time(), time.monotonic()
+    saved, losses, done = sat_down, [], max(seen / run.total, sat / run.budget)
+    while done < 1:
+        fresh = streams.next(run.span)
+        x = np.concatenate([last, fresh[:, :-1]], axis=1)
+        last = fresh[:, -1:]
+        rows = torch.from_numpy(rows_of(x, hashes, net.shape.bits))
+        for group in adam.param_groups:
+            warm = min(1.0, (seen / (run.lanes * run.span) + 1) / run.warm_up)
+            group["lr"] = group["peak"] * warm * rate_at(done, run)
+        logits = net(torch.from_numpy(x.astype(np.int64)), rows, states)
+        loss = torch.nn.functional.cross_entropy(logits.view(-1, 256), torch.from_numpy(fresh.reshape(-1).astype(np.int64)))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(groups[0]["params"], 1.0)
+        adam.step()
+        adam.zero_grad(set_to_none=True)
+        seen += fresh.size
+        now = time.monotonic()
+        done = max(seen / run.total, (sat + now - sat_down) / run.budget)
+        losses.append(loss.item() / LOG2)
+        if progress:
+            progress(seen, losses[-1])
+        elapsed = spent + time.process_time() - began
+        over = deadline is not None and elapsed > deadline
+        if now - saved > run.every or done >= 1 or over:
+            saved = now
+            log.append({"seen": seen, "cpu": round(elapsed, 1), "train": round(float(np.mean(losses)), 4),
+                        "held": {k: round(v, 4) for k, v in evaluate(net, slices).items()}})
+            losses = []
+            _save(checkpoint, net, adam, run, seen, elapsed, sat + now - sat_down)
+            _write(folder / "log.jsonl", "".join(json.dumps(entry) + "\n" for entry in log).encode())
+        if over:
+            break
+    return log
+
+
+def slices_of(sources: list[Source]) -> dict[str, bytes]:
+    """The held-out text of every kind."""
+    slices: dict[str, bytes] = {}
+    for source in sources:
+        slices[source.kind] = slices.get(source.kind, b"") + held_out(source)[1]
+    return slices
+
+
+def _save(path: Path, net, adam, run: Run, seen: int, spent: float, sat: float) -> None:
+    new = path.with_suffix(".new")
+    torch.save({"net": net.state_dict(), "adam": adam.state_dict(), "run": list(run), "shape": list(map(str, net.shape)),
+                "seen": seen, "spent": spent, "sat": sat}, new)
+    os.replace(new, path)
+
+
+def _write(path: Path, data: bytes) -> None:
+    new = path.with_suffix(".new")
+    new.write_bytes(data)
+    os.replace(new, path)

@@ -1,0 +1,139 @@
+"""The recurrent network in torch, as it is trained: float32 master weights, bfloat16 matrix products.
+
+x = E[byte] + P [rows of the n-gram tables]; then, per layer, u = norm(x), (a, c, o) = W u + b, a gated linear
+recurrence over the position (minGRU of Feng et al. 2024, with a state bounded by one and an output gate as in
+Griffin, De et al. 2024), x += V y; at the end logits = H norm(x) + b.
+
+Concession: the elementwise parts run as compiled loops on the CPU (:mod:`.cells`); there is no GPU path.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from nzip.predictors.ssm.contexts import TABLES
+from nzip.training import cells
+
+
+class Shape(NamedTuple):
+    """Width of the residual stream and the recurrence, layers, width of a table's row, log2 of each table's rows."""
+
+    width: int = 256
+    layers: int = 3
+    row: int = 16
+    bits: tuple[int, ...] = (14, 15, 16, 16, 15, 16, 8)
+
+
+class _Norm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        flat = x.reshape(-1, x.shape[-1])
+        u, inverse = torch.empty_like(flat), torch.empty(flat.shape[0])
+        cells.norm_forward(flat.numpy(), u.numpy(), inverse.numpy())
+        ctx.save_for_backward(u, inverse)
+        return u.view_as(x)
+
+    @staticmethod
+    def backward(ctx, du):
+        u, inverse = ctx.saved_tensors
+        dx = torch.empty_like(u)
+        cells.norm_backward(du.reshape(u.shape).contiguous().numpy(), u.numpy(), inverse.numpy(), dx.numpy())
+        return dx.view_as(du)
+
+
+class _Scan(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, pre, state):
+        b, t, d3 = pre.shape
+        h, y = torch.empty(b, t, d3 // 3), torch.empty(b, t, d3 // 3)
+        before = state.clone()
+        cells.scan_forward(pre.numpy(), state.numpy(), h.numpy(), y.numpy())
+        ctx.save_for_backward(pre, before, h)
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        pre, before, h = ctx.saved_tensors
+        dpre, carry = torch.empty_like(pre), torch.zeros_like(before)
+        cells.scan_backward(dy.contiguous().numpy(), pre.numpy(), before.numpy(), h.numpy(), dpre.numpy(), carry.numpy())
+        return dpre, None
+
+
+class _Layer(nn.Module):
+    def __init__(self, width: int, layers: int):
+        super().__init__()
+        self.mix = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width, bias=False)
+        nn.init.normal_(self.mix.weight, std=1 / math.sqrt(width))
+        nn.init.normal_(self.out.weight, std=1 / math.sqrt(2 * layers * width))
+        with torch.no_grad():
+            self.mix.bias.zero_()
+            # Time scales from 2 to about 250 bytes: sigma(a) = 1 / scale, inverted.
+            z = 2.0 ** -torch.linspace(0.7, 8.0, width)
+            s = 2 * z - 1
+            self.mix.bias[:width] = s / torch.sqrt(1 - s * s)
+
+    def forward(self, x, state, product):
+        pre = product(_Norm.apply(x), self.mix)
+        y = _Scan.apply(pre, state)
+        return x + product(y, self.out)
+
+
+class Recurrent(nn.Module):
+    """Next-byte logits. ``forward(bytes (b, t) int64, rows (b, t, 7) int64, states)``; see :meth:`start`."""
+
+    def __init__(self, shape: Shape = Shape(), half: bool = True):
+        super().__init__()
+        self.shape, self.half = shape, half
+        self.bytes = nn.Embedding(256, shape.width)
+        self.tables = nn.ModuleList(nn.Embedding(1 << bits, shape.row) for bits in shape.bits)
+        self.project = nn.Linear(TABLES * shape.row, shape.width, bias=False)
+        self.layers = nn.ModuleList(_Layer(shape.width, shape.layers) for _ in range(shape.layers))
+        self.head = nn.Linear(shape.width, 256)
+        nn.init.normal_(self.bytes.weight, std=0.5)
+        for table in self.tables:
+            nn.init.normal_(table.weight, std=0.02)
+        nn.init.normal_(self.project.weight, std=1.0 / math.sqrt(shape.row))
+        nn.init.normal_(self.head.weight, std=0.3 / math.sqrt(shape.width))
+        nn.init.zeros_(self.head.bias)
+
+    def start(self, lanes: int) -> list[torch.Tensor]:
+        """Zero states: one (lanes, width) a layer. ``forward`` moves them in place."""
+        return [torch.zeros(lanes, self.shape.width) for _ in range(self.shape.layers)]
+
+    def _product(self, x, linear):
+        if not self.half:
+            return nn.functional.linear(x, linear.weight, linear.bias)
+        bias = None if linear.bias is None else linear.bias.bfloat16()
+        return nn.functional.linear(x.bfloat16(), linear.weight.bfloat16(), bias).float()
+
+    def forward(self, symbols, rows, states):
+        grams = torch.cat([table(rows[..., i]) for i, table in enumerate(self.tables)], dim=-1)
+        x = self.bytes(symbols) + self._product(grams, self.project)
+        for layer, state in zip(self.layers, states, strict=True):
+            x = layer(x, state, self._product)
+        return self._product(_Norm.apply(x), self.head)
+
+    def matrix_parameters(self) -> int:
+        """Weights that every byte is multiplied with."""
+        return sum(p.numel() for n, p in self.named_parameters() if p.dim() == 2 and not n.startswith(("tables", "bytes")))
+
+    def table_parameters(self) -> list[nn.Parameter]:
+        """The n-gram tables: sparse gradients, a learning rate of their own."""
+        return [table.weight for table in self.tables]
+
+
+def rows_of(streams: np.ndarray, states: np.ndarray, bits) -> np.ndarray:
+    """Rows of the tables for (b, t) uint8 bytes; ``states`` (b, 4) uint64 moves along. int64 (b, t, 7)."""
+    from nzip.predictors.ssm.contexts import rows_of_text
+
+    out = np.empty((*streams.shape, TABLES), np.int64)
+    bits = np.array(bits, np.int64)
+    for i in range(streams.shape[0]):
+        rows_of_text(streams[i], states[i], bits, out[i])
+    return out

@@ -1,0 +1,153 @@
+"""Train the network that ships as the expert ``ssm``: one command from the manifest's texts to a weights file.
+
+    python scripts/train_expert.py run --corpora DIR --folder DIR      # hours on one core; go on after a stop with the same line
+    python scripts/train_expert.py plot --folder DIR -o curve.png
+
+``--corpora`` is a folder with ``MANIFEST.tsv`` and ``train/`` as corpora/fetch.py makes it. Only texts that are public
+domain, under a permissive licence or CC-BY-SA are taken; each is checked against the manifest's hash.
+
+Concession: the mixture below is a judgement, not the outcome of a search.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import lzma
+import sys
+from pathlib import Path
+
+import click
+
+# file: (share of the mixture in percent, kind of the held-out slice, prose that may be wrapped anew)
+MIXTURE = {
+    "austen.txt": (9, "prose", True),
+    "sotu.txt": (7, "prose", True),
+    "treasury_of_david.txt": (6, "prose", True),
+    "matthew_henry_concise.txt": (2.5, "bible", True),
+    "web_bible.txt": (4, "bible", False),
+    "jargon.txt": (3, "prose", True),
+    "wiki_markup_pages.xml": (12, "wiki", False),
+    "wiki_en_tables.xml": (0.6, "wiki", False),
+    "cppreference.txt": (2.5, "docs", False),
+    "debian_handbook_en.txt": (3, "docs", True),
+    "gnome_help_en.txt": (2, "docs", True),
+    "apache_doc.txt": (3, "docs", False),
+    "postgresql_doc.txt": (4, "docs", False),
+    "python_doc.txt": (4.5, "docs", False),
+    "wordnet_glosses.txt": (2.5, "docs", False),
+    "python_django.py.txt": (4, "python", False),
+    "python_sympy.py.txt": (2, "python", False),
+    "cpp_leveldb.cc.txt": (3.5, "c", False),
+    "js_bundles.js.txt": (2, "js", False),
+    "js_lodash_preact.js.txt": (2, "js", False),
+    "typescript_node.d.ts.txt": (2, "js", False),
+    "css_bootstrap.css.txt": (0.8, "js", False),
+    "svg_icons.svg.txt": (0.5, "js", False),
+    "json_mixed.json.txt": (2, "json", False),
+    "ml_sparv_es.txt": (1.2, "romance", False),
+    "ml_handbook_es-ES.txt": (1.2, "romance", True),
+    "ml_handbook_fr-FR.txt": (1.2, "romance", True),
+    "ml_handbook_it-IT.txt": (1, "romance", True),
+    "ml_handbook_pt-BR.txt": (1, "romance", True),
+    "ml_handbook_de-DE.txt": (1.2, "germanic", True),
+    "ml_gnome_nl.txt": (0.4, "germanic", False),
+    "ml_gnome_sv.txt": (0.5, "germanic", False),
+    "ml_handbook_pl-PL.txt": (0.5, "slavic", True),
+    "ml_gnome_cs.txt": (0.6, "slavic", False),
+    "ml_gnome_fi.txt": (0.3, "uralic", False),
+    "ml_gnome_hu.txt": (0.5, "uralic", False),
+    "ml_gnome_ru.txt": (2, "cyrillic", False),
+    "ml_gnome_uk.txt": (0.8, "cyrillic", False),
+    "ml_gnome_ja.txt": (0.7, "asian", False),
+    "ml_gnome_zh_CN.txt": (0.7, "asian", False),
+    "ml_gnome_vi.txt": (0.3, "asian", False),
+    "ml_gnome_ta.txt": (0.5, "asian", False),
+}
+
+
+def sources(corpora: Path):
+    """The mixture's texts, checked against the manifest."""
+    from nzip.training.text import Source
+
+    with open(corpora / "MANIFEST.tsv", newline="") as file:
+        listed = {row["path"]: row["sha256"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)}
+    found = []
+    for name, (share, kind, prose) in MIXTURE.items():
+        path = corpora / "train" / name
+        data = path.read_bytes() if path.exists() else lzma.decompress(path.with_name(name + ".xz").read_bytes())
+        if hashlib.sha256(data).hexdigest() != listed[f"train/{name}"]:
+            raise click.ClickException(f"{path} is not the text that the manifest lists: fetch it anew")
+        found.append(Source(name, data, share, kind, prose))
+    return found
+
+
+@click.group(help=__doc__)
+def main() -> None:
+    pass
+
+
+@main.command("run")
+@click.option("--corpora", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("--folder", type=click.Path(path_type=Path), required=True, help="checkpoint and log, outside the repository")
+@click.option("--total", default=100_000_000, show_default=True, help="bytes seen until the learning rate is zero")
+@click.option("--seed", default=20251, show_default=True)
+@click.option("--threads", default=1, show_default=True)
+@click.option("--deadline", type=float, help="stop after so many CPU seconds (a trial)")
+@click.option("--set", "settings", multiple=True, help="name=value for the run or the shape (a trial)")
+def run_command(corpora, folder, total, seed, threads, deadline, settings) -> None:
+    """Train, or go on training, until TOTAL bytes were seen."""
+    import torch
+
+    from nzip.training.loop import Run, train
+    from nzip.training.recurrent import Recurrent, Shape
+
+    torch.set_num_threads(threads)
+    given = {k: json.loads(v) for k, v in (s.split("=", 1) for s in settings)}
+    shape = Shape(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k in Shape._fields})
+    run = Run(total=total, seed=seed, **{k: v for k, v in given.items() if k in Run._fields})
+    torch.manual_seed(seed)
+    net = Recurrent(shape)
+    print(f"{net.matrix_parameters():,} matrix parameters, {sum(p.numel() for p in net.parameters()):,} in all", flush=True)
+    log = train(net, sources(corpora), run, folder, _Meter(), deadline)
+    print(json.dumps(log[-1]))
+
+
+class _Meter:
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self, seen: int, loss: float) -> None:
+        self.count += 1
+        if self.count % 50 == 0:
+            print(f"{seen / 1e6:8.2f} MB  {loss:.3f} bits per byte", file=sys.stderr, flush=True)
+
+
+@main.command("plot")
+@click.option("--folder", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+def plot_command(folder, output) -> None:
+    """Draw the learning curves: training loss, and held-out loss by kind."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    seen = [entry["seen"] / 1e6 for entry in log]
+    figure, axes = plt.subplots(figsize=(9, 5.5), layout="constrained")
+    axes.plot(seen, [entry["train"] for entry in log], color="black", linewidth=2, label="training")
+    kinds = sorted(log[-1]["held"], key=lambda k: -log[-1]["held"][k])
+    for i, kind in enumerate(kinds):
+        axes.plot(seen, [entry["held"][kind] for entry in log], color=plt.cm.tab20(i), marker=".",
+                  label=f"{kind} {log[-1]['held'][kind]:.2f}")
+    axes.set(xlabel="MB seen", ylabel="bits per byte", title="The recurrent expert alone: held-out text by kind")
+    axes.set_ylim(top=min(axes.get_ylim()[1], 5))
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper right", ncols=2, fontsize=8)
+    figure.savefig(output, dpi=110)
+
+
+if __name__ == "__main__":
+    main()

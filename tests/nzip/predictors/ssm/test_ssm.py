@@ -1,0 +1,154 @@
+"""The recurrent expert: exact over instruction sets, batches, threads and processes; twin; file; conformance."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_experts import SHAPE, TEXT, random_file, random_weights
+from support import child_output
+
+from nzip import testing
+from nzip.errors import NzipError
+from nzip.predictors import registry
+from nzip.predictors.mix import MixPredictor
+from nzip.predictors.ssm import kernel, matvec, weights
+from nzip.predictors.ssm.expert import SsmExpert
+from nzip.predictors.ssm.twin import Twin
+from nzip.predictors.transformer import x86
+
+
+def expert() -> SsmExpert:
+    return SsmExpert("tests.expert", random_weights())
+
+
+def all_steps(net, data: bytes) -> np.ndarray:
+    out = np.zeros((len(data), 256), np.uint32)
+    kernel.steps(net, kernel.new_stream(net), np.frombuffer(data, np.uint8), out)
+    return out
+
+
+@pytest.mark.parametrize("check", testing.EXPERT_CHECKS, ids=lambda check: check.__name__)
+def test_conformance(check):
+    check(expert)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 6), st.integers(1, 40), st.integers(0, 2**32 - 1), st.sampled_from([x86.PORTABLE, x86.AVX2, x86.AVX512]))
+def test_matvec_is_the_integer_product(blocks, pairs, seed, isa):
+    if isa > x86.detect():
+        isa = x86.PORTABLE
+    chance = np.random.default_rng(seed)
+    matrix = chance.integers(-127, 128, (64 * blocks, 2 * pairs)).astype(np.int8)
+    vector = chance.integers(-32767, 32768, 2 * pairs).astype(np.int16)
+    out = np.empty(64 * blocks, np.int32)
+    matvec.matvec(matvec.pack(matrix), vector, out, isa)
+    assert (out == matrix.astype(np.int64) @ vector.astype(np.int64)).all()
+
+
+def test_twin_agrees():
+    w = random_weights()
+    out = all_steps(kernel.make_net(w), TEXT)
+    twin = Twin(w)
+    for t, byte in enumerate(TEXT):
+        assert (twin.step(byte) == out[t]).all(), t
+
+
+def test_all_instruction_sets_agree():
+    w = random_weights(3)
+    results = [all_steps(kernel.make_net(w, isa), TEXT) for isa in range(x86.detect() + 1)]
+    assert all((r == results[0]).all() for r in results)
+
+
+def test_threads_agree():
+    net = kernel.make_net(random_weights())
+    alone = all_steps(net, TEXT)
+    results = [None] * 3
+
+    def work(i):
+        results[i] = all_steps(net, TEXT)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all((r == alone).all() for r in results)
+
+
+def test_another_process_on_the_plainest_machine_agrees():
+    here = hashlib.sha256(all_steps(kernel.make_net(random_weights()), TEXT[:200]).tobytes()).hexdigest()
+    code = (
+        "import sys, hashlib; sys.path[:0] = ['tests', 'tests/nzip/predictors/ssm']\n"
+        "from small_experts import TEXT, random_weights; from test_ssm import all_steps; from nzip.predictors.ssm import kernel\n"
+        "print(hashlib.sha256(all_steps(kernel.make_net(random_weights()), TEXT[:200]).tobytes()).hexdigest())"
+    )
+    assert child_output(code, NZIP_ISA="portable").strip() == here
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_mix_with_it_round_trips(lanes):
+    predictor = MixPredictor(1, (expert(),), lanes=lanes, primed=False)
+    params, payload = predictor.encode(TEXT)
+    assert predictor.decode(params, payload, len(TEXT)) == TEXT
+
+
+def test_it_sits_out_what_is_no_text():
+    noise = np.random.default_rng(1).integers(0, 256, 4096).astype(np.uint8).tobytes()
+    assert expert().helps(TEXT) and not expert().helps(noise)
+    with_it, without = MixPredictor(1, (expert(),)), MixPredictor(1)
+    assert with_it.encode(noise)[1] == without.encode(noise)[1]
+    params, payload = with_it.encode(noise)
+    assert with_it.decode(params, payload, len(noise)) == noise
+
+
+class TestFile:
+    def test_reads_what_was_written(self):
+        data = random_file(made={"seed": 7})
+        w = weights.read(data)
+        assert w.shape == SHAPE and w.made == {"seed": 7}
+        tensors = {n: getattr(w, n) for n, _, _ in weights._layout(SHAPE) if not n.startswith("table")}
+        tensors.update({f"table{i}": t for i, t in enumerate(w.tables)})
+        assert weights.write(w.shape, w.made, tensors) == data
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.data())
+    def test_damage_is_one_clear_error(self, data):
+        whole = random_file()
+        how = data.draw(st.sampled_from(["cut", "long", "flip"]))
+        if how == "cut":
+            bad = whole[: data.draw(st.integers(0, len(whole) - 1))]
+        elif how == "long":
+            bad = whole + data.draw(st.binary(min_size=1, max_size=9))
+        else:  # in magic, length or header
+            at = data.draw(st.integers(0, 60))
+            bad = whole[:at] + bytes([whole[at] ^ data.draw(st.integers(1, 255))]) + whole[at + 1 :]
+        try:
+            weights.read(bad)
+        except NzipError as error:
+            assert "\n" not in str(error)
+        else:
+            assert how == "flip"  # a digit of the header may say another word that is as good
+
+    def test_no_numbers_that_are_none(self):
+        w = random_weights()
+        tensors = {n: getattr(w, n) for n, _, _ in weights._layout(SHAPE) if not n.startswith("table")}
+        tensors.update({f"table{i}": t for i, t in enumerate(w.tables)})
+        tensors["mix_bias"] = tensors["mix_bias"] * np.float32("nan")
+        with pytest.raises(NzipError, match="no weights have"):
+            weights.read(weights.write(SHAPE, {}, tensors))
+
+    def test_by_path(self, tmp_path):
+        path = tmp_path / "own.expert"
+        path.write_bytes(random_file())
+        predictor = registry.create(f"mix:1+ssm:{path}")
+        assert predictor.config() == {predictor.experts[0].spelling: {"weights": random_weights().digest}}
+        with pytest.raises(NzipError, match="no model file"):
+            registry.create(f"mix:1+ssm:{tmp_path}/other.expert")
+        path.write_bytes(b"text")
+        with pytest.raises(NzipError, match="not a file of expert weights"):
+            registry.create(f"mix:2+ssm:{path}")

@@ -1,0 +1,31 @@
+"""Random weights of a small shape, as experts' tests want them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nzip.predictors.ssm.weights import Shape, _layout, read, write
+
+SHAPE = Shape(64, 2, 4, (5, 6, 6, 7, 5, 6, 8))
+TEXT = (b"The mill stood by the stream, and the stream ran under the mill.\r\nIt ran all day; it ran all night. "
+        b"<a href=\"x\">\xd0\xbc\xd0\xb5\xd0\xbb\xd1\x8c</a>\n") * 3
+
+
+def random_file(seed: int = 1, shape: Shape = SHAPE, made: dict | None = None) -> bytes:
+    """A weights file whose numbers are large enough to saturate here and there."""
+    chance = np.random.default_rng(seed)
+    tensors = {}
+    for name, dtype, dims in _layout(shape):
+        if dtype == "i1":
+            tensors[name] = chance.integers(-127, 128, dims)
+        elif dtype == "<i2":
+            tensors[name] = chance.integers(-20000, 20000, dims)
+        else:
+            size = {"bytes_scale": 5e-5, "project_scale": 2e-4}.get(name, 3e-7 if name.endswith("scale") else 1.0)
+            tensors[name] = (chance.random(dims) + 0.5) * size
+    return write(shape, made or {}, tensors)
+
+
+def random_weights(seed: int = 1, shape: Shape = SHAPE):
+    """The same, read."""
+    return read(random_file(seed, shape))
