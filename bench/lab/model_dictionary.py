@@ -49,7 +49,7 @@ def measure(train: bytes, text: bytes) -> list[dict]:
     sizes, windows = set(SIZES), {}
     for order in (3, 5):
         model = OrderN.train(train, order)
-        windows[order] = equal_info.create(model, 16, 16, "stop", "equal-info")
+        windows[order] = equal_info.create(model, 16, 16, "stop", 1, "equal-info")
         sizes.add(windows[order].used_vocab_size())
         for size in sorted({*SIZES, windows[order].used_vocab_size()}):
             row("model dictionary", model_dictionary.create(model, size + 2, "model-dictionary"), f"order-{order}")

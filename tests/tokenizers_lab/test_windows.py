@@ -128,7 +128,7 @@ def test_kernel_equals_twin(m1, english, width):
 
 def test_the_table_gives_the_ids_of_the_online_coder(m1, english):
     table = growth.window_strings(m1, 16, CDF_BITS)
-    compiled, pairs = create(m1, 16, 16, "stop", "e"), create(m1, 16, 8, "stop", "e")
+    compiled, pairs = create(m1, 16, 16, "stop", 1, "e"), create(m1, 16, 8, "stop", 1, "e")
     online = WindowCodec(m1, 16, 8)
     rng = random.Random(5)
     for raw in [english[120_000:], rng.randbytes(20_000), bytes(50_000), *NASTY, *(random_bytes(rng, 300) for _ in range(100))]:
@@ -143,6 +143,34 @@ def test_the_table_gives_the_ids_of_the_online_coder(m1, english):
         assert table.strings[table.owner[cell]] == bytes(twin.decode(cell, Follower(m1, CDF_BITS), 16, CDF_BITS))
     assert compiled.nominal_vocab_size == 65536 and compiled.eos_id == compiled.used_vocab_size() == compiled.vocab_size - 2
     assert compiled.pad_id + 1 == compiled.vocab_size < 65536 and (pairs.eos_id, pairs.pad_id) == (256, 257)
+
+
+@pytest.mark.parametrize("reset", [0, 2, 3])
+@pytest.mark.parametrize("width", [16, 40])
+def test_contexts_that_outlive_windows(m1, english, width, reset):
+    codec = WindowCodec(m1, width, 8, "stop", reset)
+    raw = english[60_000:63_000]
+    _, sizes = codec.windows(np.frombuffer(raw, np.uint8))
+    assert [w.size for w in twin.encode(raw, Follower(m1, CDF_BITS), width, CDF_BITS, "stop", reset)] == np.maximum(sizes, 1).tolist()
+    ids = codec.encode(raw)
+    slow = WindowCodec(Renamed(m1), width, 8, "stop", reset)
+    assert codec.decode(ids) == slow.decode(ids) == raw and slow.encode(raw).tolist() == ids.tolist()
+    assert len(ids) < len(WindowCodec(m1, width, 8).encode(raw))  # more context, fewer windows
+    zeros = bytes(60_000)
+    assert codec.decode(codec.encode(zeros)) == zeros  # the room for decoding grows in the middle of a context
+
+
+class Renamed(ByteModel):
+    """An order-n model that the kernel does not know as one."""
+
+    def __init__(self, model):
+        self.model, self.spelling = model, "renamed"
+
+    def cdf(self, context, bits=16):
+        return self.model.cdf(context, bits)
+
+    def fingerprint(self):
+        return "renamed"
 
 
 def test_stop_costs_less_than_a_hundredth_of_greedy(m1, english):
@@ -173,7 +201,7 @@ def test_other_models_take_the_same_rules(monkeypatch):
     monkeypatch.setenv("NZIP_CACHE", "off")
     model = Drifting()
     raw = random.Random(3).randbytes(300) + b"some text " * 20
-    compiled = create(model, 16, 16, "stop", "e")
+    compiled = create(model, 16, 16, "stop", 1, "e")
     online = WindowCodec(model, 16, 8)
     assert compiled.token_lengths()[compiled.encode(raw)].tolist() == np.maximum(online.windows(np.frombuffer(raw, np.uint8))[1], 1).tolist()
     for codec in (compiled, online, WindowCodec(model, 48, 16), WindowCodec(model, 32, 8, "delay")):
@@ -191,7 +219,7 @@ def test_an_expert_asks_in_lanes(toys):
 @settings(max_examples=60)
 @given(st.binary(max_size=400), st.sampled_from([(16, 16), (16, 8), (24, 8), (32, 16), (128, 8)]), st.sampled_from(["stop", "delay"]))
 def test_lossless_on_any_bytes(m1, raw, shape, rule):
-    codec = create(m1, *shape, rule, "e") if rule == "stop" or len(raw) < 80 else create(m1, *shape, "stop", "e")
+    codec = create(m1, *shape, rule, 1, "e") if rule == "stop" or len(raw) < 80 else create(m1, *shape, "stop", 1, "e")
     ids = codec.encode(raw)
     assert codec.lossless and codec.decode(ids) == raw
     offsets = codec.offsets(raw, ids)
@@ -207,7 +235,7 @@ def test_bad_ids_are_refused(m1):
 
 
 @pytest.mark.parametrize("spelling", ["equal-info[b=20]", "equal-info[b=8]", "equal-info[b=136]", "equal-info[b=24,v=65k]", "equal-info[v=300]",
-                                      "equal-info[rule=best]", "equal-info[m1=none]", "equal-info[x=1]", "model-dictionary[n=100]", "model-dictionary[n=2M]"])
+                                      "equal-info[rule=best]", "equal-info[reset=-1]", "equal-info[reset=x]", "equal-info[m1=none]", "equal-info[x=1]", "model-dictionary[n=100]", "model-dictionary[n=2M]"])
 def test_bad_spellings_are_one_line(spelling):
     with pytest.raises(LabError) as error:
         lab.load(spelling)
@@ -217,7 +245,7 @@ def test_bad_spellings_are_one_line(spelling):
 def test_saved_codecs_need_no_m1(m1, english, tmp_path, monkeypatch):
     monkeypatch.setenv("NZIP_CACHE", "off")
     raw = english[130_000:140_000] + b"\xff\0"
-    codecs = [create(m1, 16, 16, "stop", "e"), create(m1, 16, 8, "stop", "e"), create(m1, 32, 8, "stop", "e"), create(m1, 16, 16, "delay", "e"),
+    codecs = [create(m1, 16, 16, "stop", 1, "e"), create(m1, 16, 8, "stop", 1, "e"), create(m1, 32, 8, "stop", 1, "e"), create(m1, 16, 16, "delay", 1, "e"),
               lab.load("model-dictionary[n=700,m1=order-2]")]
     prints = {c.fingerprint() for c in codecs}
     assert len(prints) == len(codecs)

@@ -1,4 +1,4 @@
-"""Equal-Info Windows as tokens: ``equal-info[b=16,v=65k,m1=order-3,train=FILE,rule=stop]``, b = 16, 24 … 128 bits a window.
+"""Equal-Info Windows as tokens: ``equal-info[b=16,v=65k,m1=order-3,train=FILE,rule=stop,reset=1]``, b = 16, 24 … 128 bits a window.
 
 Each window of W bits is cut into tokens of 8 (``v=256``) or 16 bits (``v=65k``). At b = 16 the windows are a fixed set of strings,
 compiled once (``windows/growth.py``): with v=65k a token is a string and ids are dense (``strings.py``); with v=256 the string's cell is
@@ -98,8 +98,10 @@ class Follower:
 class WindowCodec(Codec):
     """Windows of ``width`` bits under ``model`` in tokens of ``token_bits``; subclasses may know windows another way."""
 
-    def __init__(self, model: ByteModel | None, width: int, token_bits: int, rule: str = "stop", spelling: str = "equal-info"):
-        self.model, self.width, self.token_bits, self.rule, self.spelling = model, width, token_bits, rule, spelling
+    def __init__(self, model: ByteModel | None, width: int, token_bits: int, rule: str = "stop", reset: int = 1,
+                 spelling: str = "equal-info"):
+        self.model, self.width, self.token_bits, self.rule, self.reset = model, width, token_bits, rule, reset
+        self.spelling = spelling
         self.lossless = twin.LOSSLESS[rule]
         self.loss = None if self.lossless else "the published rule: a window's padded code may be that of a longer text"
         special = 1 << token_bits
@@ -110,9 +112,9 @@ class WindowCodec(Codec):
         """Cells as 32-bit limbs, int64 (n, 4), and bytes taken, int64 (n,): 0 for a literal."""
         if self.rule == "stop" and isinstance(self.model, OrderN):
             cells, sizes = np.empty((len(data), kernel.CELL_LIMBS), np.int64), np.empty(len(data), np.int64)
-            n = kernel.encode_order_n(data, self.width, CDF_BITS, cells, sizes, *self.model.tables)
+            n = kernel.encode_order_n(data, self.width, CDF_BITS, self.reset, cells, sizes, *self.model.tables)
             return cells[:n], sizes[:n]
-        found = twin.encode(data.tobytes(), Follower(self.model, CDF_BITS), self.width, CDF_BITS, self.rule)
+        found = twin.encode(data.tobytes(), Follower(self.model, CDF_BITS), self.width, CDF_BITS, self.rule, self.reset)
         cells, sizes = np.zeros((len(found), kernel.CELL_LIMBS), np.int64), np.zeros(len(found), np.int64)
         at = 0
         for i, window in enumerate(found):
@@ -141,21 +143,18 @@ class WindowCodec(Codec):
     def expand(self, cells: np.ndarray, literals: np.ndarray) -> tuple[bytes, np.ndarray]:
         """The bytes of windows and where each ends in them."""
         if self.rule == "stop" and isinstance(self.model, OrderN):
-            parts, ends, at, room = [], np.zeros(len(cells), np.int64), 0, max(8 * len(cells), 1 << 13)
-            while at < len(cells):
-                out, part = np.empty(room, np.uint8), np.zeros(len(cells), np.int64)
-                reached, written = kernel.decode_order_n(cells, literals, self.width, CDF_BITS, at, out, part, *self.model.tables)
-                if reached == at:
-                    room *= 4  # one window alone is longer than the room; it ends, since every byte narrows the interval
-                    continue
-                ends[at:reached] = part[at:reached] + sum(map(len, parts))
-                parts.append(out[:written].tobytes())
-                at = reached
-            return b"".join(parts), ends
-        follower, out, ends = Follower(self.model, CDF_BITS), bytearray(), []
-        for cell, literal in zip(cells.tolist(), literals.tolist()):
+            out, ends, at = np.empty(max(8 * len(cells), 1 << 13), np.uint8), np.zeros(len(cells), np.int64), 0
+            while True:
+                at = kernel.decode_order_n(cells, literals, self.width, CDF_BITS, self.reset, at, out, ends, *self.model.tables)
+                if at == len(cells):
+                    return out[:ends[-1] if at else 0].tobytes(), ends
+                # Every byte narrows the interval, so a window ends, and the room is enough at some time.
+                out = np.concatenate([out, np.empty(3 * len(out), np.uint8)])
+        follower, out, ends, origin = Follower(self.model, CDF_BITS), bytearray(), [], 0
+        for i, (cell, literal) in enumerate(zip(cells.tolist(), literals.tolist())):
+            origin = len(out) if self.reset and i % self.reset == 0 else origin
             number = sum(limb << 32 * i for i, limb in enumerate(cell))
-            out += bytes([number]) if literal else bytes(twin.decode(number, follower, self.width, CDF_BITS, self.rule))
+            out += bytes([number]) if literal else bytes(twin.decode(number, follower, self.width, CDF_BITS, self.rule, bytes(out[origin:])))
             ends.append(len(out))
         return bytes(out), np.array(ends, dtype=np.int64)
 
@@ -174,18 +173,20 @@ class WindowCodec(Codec):
 
     def description(self) -> dict:
         return {"codec": "equal-info", "version": VERSION, "width": self.width, "token_bits": self.token_bits, "rule": self.rule,
-                "cdf_bits": CDF_BITS, "m1": self.model.fingerprint()}
+                "reset": self.reset, "cdf_bits": CDF_BITS, "m1": self.model.fingerprint()}
 
     def save(self, path) -> None:
         if not isinstance(self.model, OrderN):
             return super().save(path)
-        head = {"kind": "equal-info", "width": self.width, "token_bits": self.token_bits, "rule": self.rule, "m1": self.model.spelling}
+        head = {"kind": "equal-info", "width": self.width, "token_bits": self.token_bits, "rule": self.rule, "reset": self.reset,
+                "m1": self.model.spelling}
         write_atomic(path, pack_arrays(head, self.model.arrays()))
 
     @classmethod
     def from_arrays(cls, head: dict, arrays: dict, spelling: str) -> "WindowCodec":
         try:
-            return cls(OrderN.from_arrays(arrays, head.get("m1")), *check(head["width"], head["token_bits"], head["rule"], spelling), spelling)
+            return cls(OrderN.from_arrays(arrays, head.get("m1")), 
+                       *check(head["width"], head["token_bits"], head["rule"], head["reset"], spelling), spelling)
         except KeyError as error:
             raise DataError(f"{spelling}: damaged: no {error}") from None
 
@@ -194,7 +195,7 @@ class PairCodec(WindowCodec):
     """``equal-info[b=16,v=256]`` by the compiled table: a string's cell as two bytes."""
 
     def __init__(self, table: WindowTable, facts: dict, spelling: str):
-        super().__init__(None, 16, 8, "stop", spelling)
+        super().__init__(None, 16, 8, spelling=spelling)
         self._strings, self._table, self.facts = strings_codec(table, facts, spelling), table, facts
         place = {s: i for i, s in enumerate(self._strings.strings)}
         own = np.array([place[s] for s in table.strings], dtype=np.int64)
@@ -255,7 +256,7 @@ def table_from_arrays(arrays: dict, name: str) -> WindowTable:
     return WindowTable(strings, emitted, owner)
 
 
-def check(width, token_bits, rule, spelling) -> tuple[int, int, str]:
+def check(width, token_bits, rule, reset, spelling) -> tuple[int, int, str, int]:
     """The parameters of a codec, or :class:`LabError`."""
     if width % 8 or not 16 <= width <= 128:
         raise LabError(f"codec {spelling!r}: b must be 16, 24, 32 … 128")
@@ -263,14 +264,16 @@ def check(width, token_bits, rule, spelling) -> tuple[int, int, str]:
         raise LabError(f"codec {spelling!r}: v must be 256, or 65k where b is a multiple of 16")
     if rule not in twin.RULES:
         raise LabError(f"codec {spelling!r}: rule must be one of {', '.join(twin.RULES)}")
-    return width, token_bits, rule
+    if reset < 0:
+        raise LabError(f"codec {spelling!r}: reset must be 1, or a number of windows, or never")
+    return width, token_bits, rule, reset
 
 
-def create(model: ByteModel, width: int, token_bits: int, rule: str, spelling: str) -> Codec:
+def create(model: ByteModel, width: int, token_bits: int, rule: str, reset: int, spelling: str) -> Codec:
     """The codec of these parameters; at b = 16 its table is compiled, or taken from the cache."""
-    check(width, token_bits, rule, spelling)
-    if width > 16 or rule != "stop":
-        return WindowCodec(model, width, token_bits, rule, spelling)
+    check(width, token_bits, rule, reset, spelling)
+    if width > 16 or rule != "stop" or reset != 1:
+        return WindowCodec(model, width, token_bits, rule, reset, spelling)
     facts = {"codec": "equal-info", "version": VERSION, "width": 16, "rule": "stop", "cdf_bits": CDF_BITS, "m1": model.fingerprint()}
     table = cached_table(model, facts)
     return strings_codec(table, facts, spelling) if token_bits == 16 else PairCodec(table, facts, spelling)

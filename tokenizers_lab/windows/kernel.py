@@ -96,9 +96,9 @@ def stop_cell(low, size, cdf, bits, cell):
 
 
 @njit(cache=True, nogil=True)
-def encode_order_n(data, width, bits, cells, sizes, order, slots, keys, starts, symbols, counts):
-    """All windows of ``data`` under an order-n model: cells into (n, 4), bytes taken into ``sizes`` (0: a literal byte, kept
-    in the cell). Returns the number of windows; there is room for len(data)."""
+def encode_order_n(data, width, bits, reset, cells, sizes, order, slots, keys, starts, symbols, counts):
+    """All windows of ``data`` under an order-n model that forgets every ``reset`` windows (0: never): cells into (n, 4), bytes taken
+    into ``sizes`` (0: a literal byte, kept in the cell). Returns the number of windows; there is room for len(data)."""
     low = np.zeros(LIMBS, dtype=np.int64)
     size = np.zeros(2, dtype=np.int64)
     cell = np.zeros(CELL_LIMBS, dtype=np.int64)
@@ -106,12 +106,15 @@ def encode_order_n(data, width, bits, cells, sizes, order, slots, keys, starts, 
     weights = np.empty(256, dtype=np.int64)
     n = 0
     at = 0
+    origin = 0
     while at < len(data):
+        if reset and n % reset == 0:
+            origin = at
         begin(low, size, width)
         i = at
         best = 0
         while i < len(data):
-            cdf_into(cdf, data, at, i, bits, order, slots, keys, starts, symbols, counts, weights)
+            cdf_into(cdf, data, origin, i, bits, order, slots, keys, starts, symbols, counts, weights)
             if i > at and stop_cell(low, size, cdf, bits, cell):
                 best = i - at
                 cells[n] = cell
@@ -121,7 +124,7 @@ def encode_order_n(data, width, bits, cells, sizes, order, slots, keys, starts, 
             narrow(low, size, cdf[s], cdf[s + 1], bits)
             i += 1
         if i == len(data) and i > at:
-            cdf_into(cdf, data, at, i, bits, order, slots, keys, starts, symbols, counts, weights)
+            cdf_into(cdf, data, origin, i, bits, order, slots, keys, starts, symbols, counts, weights)
             if stop_cell(low, size, cdf, bits, cell):
                 best = i - at
                 cells[n] = cell
@@ -185,33 +188,37 @@ def follow_cell(cell, width, follow, cdf, bits):
 
 
 @njit(cache=True, nogil=True)
-def decode_order_n(cells, literal, width, bits, first, out, ends, order, slots, keys, starts, symbols, counts):
-    """Windows from ``first`` on into ``out`` (uint8) and their ends into ``ends``, until a window finds no room. Returns (window
-    reached, bytes written)."""
+def decode_order_n(cells, literal, width, bits, reset, first, out, ends, order, slots, keys, starts, symbols, counts):
+    """Windows from ``first`` on into ``out`` (uint8), behind what stands there, and their ends into ``ends``, until a window finds no
+    room. ``out`` holds the bytes of all windows before. Returns the window reached."""
     follow = np.zeros(4, dtype=np.int64)
     cdf = np.empty(257, dtype=np.int64)
     weights = np.empty(256, dtype=np.int64)
-    n = 0
+    n = ends[first - 1] if first else 0
+    origin = 0
+    if reset and first:
+        origin = ends[first - 1 - (first - 1) % reset - 1] if first - 1 >= reset else 0
     for w in range(first, len(cells)):
-        at = n
+        if reset and w % reset == 0:
+            origin = n
         if literal[w]:
             if n >= len(out):
-                return w, at
+                return w
             out[n] = cells[w, 0]
             n += 1
         else:
             start_following(cells[w], width, follow)
             while True:
-                cdf_into(cdf, out, at, n, bits, order, slots, keys, starts, symbols, counts, weights)
+                cdf_into(cdf, out, origin, n, bits, order, slots, keys, starts, symbols, counts, weights)
                 s = follow_cell(cells[w], width, follow, cdf, bits)
                 if s < 0:
                     break
                 if n >= len(out):
-                    return w, at
+                    return w
                 out[n] = s
                 n += 1
         ends[w] = n
-    return len(cells), n
+    return len(cells)
 
 
 @njit(cache=True, nogil=True)

@@ -85,8 +85,9 @@ class Window(NamedTuple):
     size: int
 
 
-def encode(data, model: Model, width: int, bits: int, rule: str = "stop") -> list[Window]:
-    """Cut ``data`` into windows; ``model(context)`` gives the CDF over 2**bits after the symbols of this window so far.
+def encode(data, model: Model, width: int, bits: int, rule: str = "stop", reset: int = 1) -> list[Window]:
+    """Cut ``data`` into windows; ``model(context)`` gives the CDF over 2**bits after the symbols since the last reset. The coder
+    starts anew in every window, the context every ``reset`` windows (0: never; the paper's ablation).
 
     ``stop`` always finds a cell where data goes on: let y be the longest prefix that fits. The next byte's child holds no
     cell, so one of its borders is no cell's border. The cell around that border either lies in I(y), or sticks out of it,
@@ -95,10 +96,12 @@ def encode(data, model: Model, width: int, bits: int, rule: str = "stop") -> lis
     byte is spelled as a literal, and the rest begins anew.
     """
     out: list[Window] = []
-    at = 0
+    at = origin = 0
     while at < len(data):
+        if reset and len(out) % reset == 0:
+            origin = at
         interval, size, found, path = root(width), 0, None, []
-        cdf = model(data[at:at])
+        cdf = model(data[origin:at])
         while at + size < len(data):
             s = data[at + size]
             inner = child(interval, cdf[s], cdf[s + 1], bits)
@@ -106,7 +109,7 @@ def encode(data, model: Model, width: int, bits: int, rule: str = "stop") -> lis
                 break
             interval, size = inner, size + 1
             path.append(interval)
-            cdf = model(data[at:at + size])
+            cdf = model(data[origin:at + size])
             if rule == "stop":
                 cell = stop_cell(interval, cdf, bits)
                 found = found if cell is None else Window(cell, size)
@@ -120,12 +123,13 @@ def encode(data, model: Model, width: int, bits: int, rule: str = "stop") -> lis
     return out
 
 
-def decode(cell: int, model: Model, width: int, bits: int, rule: str = "stop"):
-    """The symbols of one cell, as a list: follow it while one child holds it whole (``delay``: until it is the code)."""
+def decode(cell: int, model: Model, width: int, bits: int, rule: str = "stop", before=()):
+    """The symbols of one cell, as a list: follow it while one child holds it whole (``delay``: until it is the code).
+    ``before``: the symbols since the last reset."""
     interval, out = root(width), []
     start, end = cell << FRACTION, (cell + 1) << FRACTION
     while True:
-        cdf = model(out)
+        cdf = model([*before, *out])
         s = bisect_right(cdf, start - interval.low >> interval.e, key=lambda c: interval.m * c >> bits) - 1
         inner = child(interval, cdf[s], cdf[s + 1], bits)
         if end > inner.high:
