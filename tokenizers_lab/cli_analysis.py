@@ -19,6 +19,8 @@ def _analysis_options(command):
             click.option("--aligned", multiple=True, help="LANGUAGE=FILE (.po, .mo, verses), or LANGUAGE=source:FILE.po for its messages."),
             click.option("--reference", help="The language that parity divides by (default: the first)."),
             click.option("--domains", is_flag=True, help="The i-th codec was trained on the i-th file's domain: mismatch matrix."),
+            click.option("--sweep", metavar="M1", help="Equal-Info Windows of 16 to 128 bits under this M1 (order-3), beside the codecs."),
+            click.option("--sweep-train", help="The file that this M1 is trained on."),
             click.option("--label", "labels", multiple=True, help="A name for each codec, in order."),
             quiet_option]):
         command = option(command)

@@ -31,6 +31,8 @@ class Codec(abc.ABC):
     eos_id: int | None = None
     """The id that ends a document, if the vocabulary has one; ``encode`` never gives it."""
     pad_id: int | None = None
+    token_bits: int | None = None
+    """8 or 16 where ids below 2**token_bits are raw bits of a compressed stream, else None."""
     nominal_vocab_size: int | None = None
     """The size that the method is known by, where ``vocab_size`` counts only ids in use (Equal-Info: 65,536)."""
 

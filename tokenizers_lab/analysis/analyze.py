@@ -11,16 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
-from tokenizers_lab.analysis import compression, entropy, fairness, fertility, glitch, morphology, overlap, utf8
+from tokenizers_lab.analysis import bits, compression, entropy, fairness, fertility, glitch, morphology, overlap, utf8
 from tokenizers_lab.analysis.accounting import tokenise
 from tokenizers_lab.analysis.aligned import read_passages, source_passages
 from tokenizers_lab.analysis.efficiency import efficiency
 from tokenizers_lab.analysis.hunspell import Dictionary
 from tokenizers_lab.analysis.mismatch import mismatch
+from tokenizers_lab.analysis.perturbation import perturbation
 from tokenizers_lab.analysis.resume import Finished
+from tokenizers_lab.analysis.stability import stability
+from tokenizers_lab.analysis.window_sweep import window_sweep
 from tokenizers_lab.codec import write_atomic
 from tokenizers_lab.errors import LabError
-from tokenizers_lab.registry import load
+from tokenizers_lab.registry import load, load_model
 from tokenizers_lab.training.counts import read_blocks
 
 VERSION = 1
@@ -28,14 +31,16 @@ VERSION = 1
 
 def analyze(codecs, files, *, json_path=None, compressors=compression.COMPRESSORS, nzip_bytes: int = compression.NZIP_BYTES,
             nzip_level: int | None = None, language: str | None = None, hunspell=None, gold=None, aligned=None,
-            reference: str | None = None, domains: bool = False, labels=None, progress=None) -> dict:
+            reference: str | None = None, domains: bool = False, labels=None, sweep: str | None = None, sweep_train: str | None = None,
+            progress=None) -> dict:
     """Every metric of every codec on every file.
 
     ``codecs``: spellings or codecs. ``files``: paths, or ``{name: bytes}``. ``compressors``: of the token stream.
     ``language``: ``tr``, ``hu`` …: adds %TR and %Pure, with dictionaries from the folder ``hunspell`` or the usual
     places. ``gold``: a file of segmented words. ``aligned``: ``{language: path}`` of translations; ``reference`` is the
     language that parity divides by (the first). ``domains``: the i-th codec was trained on the i-th file's
-    domain; adds the mismatch matrix. ``labels``: names for the codecs. ``progress(done, total, what)``.
+    domain; adds the mismatch matrix. ``labels``: names for the codecs. ``sweep``: an M1 (``order-3``, trained on the file
+    ``sweep_train`` or the text that ships): adds the window sweep on every file. ``progress(done, total, what)``.
 
     Returns the results, written to ``json_path`` if given; an interrupted run then goes on where it stopped (resume.py). Raises :class:`LabError` for input that cannot be used; a
     codec that loses bytes is no error: its bits per byte are missing, and the reason stands in their place.
@@ -53,6 +58,7 @@ def analyze(codecs, files, *, json_path=None, compressors=compression.COMPRESSOR
     if aligned:
         passages = {k: source_passages(read_passages(v[7:])) if str(v).startswith("source:") else read_passages(v)
                     for k, v in aligned.items()}
+    swept = load_model(sweep, sweep_train) if sweep else None
     total, done = len(loaded) * len(texts), 0
     finished = Finished(json_path, VERSION, tuple(compressors), nzip_bytes, nzip_level, language, str(hunspell))
     hashes = {name: hashlib.sha256(raw).hexdigest() for name, raw in texts.items()}
@@ -65,7 +71,7 @@ def analyze(codecs, files, *, json_path=None, compressors=compression.COMPRESSOR
     streams: dict = {}
     for name, codec in zip(names, loaded):
         entry: dict = {"name": name, "spelling": codec.spelling, "fingerprint": codec.fingerprint(),
-                       "vocab": codec.vocab_size, "used_vocab": codec.used_vocab_size(), "lossless": codec.lossless,
+                       "vocab": codec.vocab_size, "used_vocab": codec.used_vocab_size(), "nominal_vocab": codec.nominal_vocab_size, "lossless": codec.lossless,
                        "loss": codec.loss, "files": {}}
         for file, raw in texts.items():
             if progress:
@@ -90,6 +96,9 @@ def analyze(codecs, files, *, json_path=None, compressors=compression.COMPRESSOR
             for file in texts:
                 entry["files"][file]["nsl"] = fertility.normalised_sequence_length(streams[entry["name"], file],
                                                                                     streams[names[0], file])
+    if swept is not None:
+        out["window_sweep"] = {name: finished.get(("sweep", swept.fingerprint(), hashes[name]), lambda raw=raw: window_sweep(swept, raw))
+                               for name, raw in texts.items()}
     if domains:
         if len(loaded) != len(texts):
             raise LabError(f"domains: {len(loaded)} codecs but {len(texts)} files; the i-th codec belongs to the i-th file")
@@ -114,6 +123,11 @@ def _one(stream, compressors, nzip_bytes, nzip_level, dictionary) -> dict:
             e["per_byte"] = None
     else:
         entry["stream_bits_per_byte"] = compression.stream_bits_per_byte(stream, compressors, nzip_bytes, nzip_level)
+    if codec.token_bits and len(stream.ids):
+        entry["bit_ngrams"] = bits.bit_ngrams(stream.ids, codec.token_bits)
+    if not stream.problem:
+        entry["stability"] = stability(codec, stream.raw)
+        entry["perturbation"] = perturbation(codec, stream.raw)
     if dictionary is not None:
         entry["morphology"] = morphology.purity(stream, dictionary)
     return entry

@@ -150,7 +150,7 @@ class ArithmeticCodec(Codec):
     def __init__(self, model: ByteModel, bits: int = 8, spelling: str = "ac"):
         if bits not in (8, 16):
             raise LabError("ac: v must be 256 or 65k")
-        self.model, self.bits, self.spelling = model, bits, spelling
+        self.model, self.bits, self.spelling, self.token_bits = model, bits, spelling, bits
         self.vocab_size = 1 << bits
 
     def _coded(self, data: np.ndarray) -> tuple[bytes, np.ndarray]:

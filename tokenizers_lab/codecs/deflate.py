@@ -23,7 +23,7 @@ class GzipCodec(Codec):
             raise LabError(f"gzip level {level} is outside 0..9")
         if bits not in (8, 16):
             raise LabError("gzip: v must be 256 or 65k")
-        self.level, self.bits = level, bits
+        self.level, self.bits, self.token_bits = level, bits, bits
         self.vocab_size = 1 << bits
         self.spelling = "gzip" if (level, bits) == (9, 8) else f"gzip[level={level},v={'256' if bits == 8 else '65k'}]"
 

@@ -192,16 +192,18 @@ class WindowCodec(Codec):
 
 
 class PairCodec(WindowCodec):
-    """``equal-info[b=16,v=256]`` by the compiled table: a string's cell as two bytes."""
+    """``equal-info[b=16,v=256]`` by the compiled table: a string's cell as two bytes. ``owner[cell]``: the string in ``strings`` that the
+    cell decodes to."""
 
     def __init__(self, table: WindowTable, facts: dict, spelling: str):
         super().__init__(None, 16, 8, spelling=spelling)
         self._strings, self._table, self.facts = strings_codec(table, facts, spelling), table, facts
-        place = {s: i for i, s in enumerate(self._strings.strings)}
+        self.strings = self._strings.strings
+        place = {s: i for i, s in enumerate(self.strings)}
         own = np.array([place[s] for s in table.strings], dtype=np.int64)
         self._cells = np.full(len(place), -1, np.int64)
         self._cells[own] = table.emitted
-        self._owner = own[table.owner]
+        self.owner = own[table.owner]
         self._bytes = np.array([place[bytes([b])] for b in range(256)])
 
     def windows(self, data):
@@ -215,7 +217,7 @@ class PairCodec(WindowCodec):
         return cells, sizes
 
     def expand(self, cells, literals):
-        ids = np.where(literals, self._bytes[np.minimum(cells[:, 0], 255)], self._owner[cells[:, 0]])
+        ids = np.where(literals, self._bytes[np.minimum(cells[:, 0], 255)], self.owner[cells[:, 0]])
         ends = np.cumsum(self._strings.token_lengths()[ids])
         return bpe_kernel.decode(ids, self._strings._starts, self._strings._arena).tobytes(), ends
 

@@ -6,38 +6,8 @@ say so.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class Table(NamedTuple):
-    """``notes`` explain the columns in a sentence or two."""
-
-    title: str
-    notes: str
-    head: list[str]
-    rows: list[list[str]]
-
-
-def number(value, digits: int = 3) -> str:
-    """A figure for people: thin groups for counts, fixed digits for ratios."""
-    if value is None:
-        return "–"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.{digits}f}"
-
-
-def with_interval(entry, digits: int = 3) -> str:
-    """``value (low–high)``."""
-    if not entry or entry.get("value") is None:
-        return "–"
-    if entry.get("low") is None:
-        return number(entry["value"], digits)
-    return f"{entry['value']:.{digits}f} ({entry['low']:.{digits}f}–{entry['high']:.{digits}f})"
-
-
-def percent(value) -> str:
-    return "–" if value is None else f"{100 * value:.1f}%"
+from tokenizers_lab.report.cells import Table, number, percent, with_interval
+from tokenizers_lab.report.window_tables import window_tables
 
 
 def tables(results: dict) -> list[Table]:
@@ -51,9 +21,9 @@ def tables(results: dict) -> list[Table]:
 
 
 def _codecs(results) -> Table:
-    rows = [[c["name"], number(c["vocab"]), number(c["used_vocab"]), "yes" if c["lossless"] else f"no: {c['loss']}",
+    rows = [[c["name"], number(c["vocab"]) + (f" (of {c['nominal_vocab']:,})" if c.get("nominal_vocab") else ""), number(c["used_vocab"]), "yes" if c["lossless"] else f"no: {c['loss']}",
              c["fingerprint"][:12]] for c in results["codecs"]]
-    return Table("Codecs", "Used: ids that can occur at all. Fingerprint: equal ones give equal ids.",
+    return Table("Codecs", "Used: ids that can occur at all; of: the size the method is known by. Fingerprint: equal ones give equal ids.",
                  ["codec", "vocabulary", "used", "lossless", "fingerprint"], rows)
 
 
@@ -112,7 +82,7 @@ def _per_file(results, file) -> list[Table]:
         out.append(Table(f"{file}: morphology", "%TR: tokens that are valid words. %Pure: tokens that are roots or affixes. Over "
                          "distinct and over running tokens that hold a letter.",
                          ["codec", "%TR distinct", "%TR running", "%Pure distinct", "%Pure running"], rows))
-    return out
+    return out + window_tables(results, file, entries)
 
 
 def _matrix(title, notes, names, matrix, show=number) -> Table:
