@@ -90,7 +90,7 @@ def options(*groups: str):
 
 
 # Groups of commands with a module of their own, imported when they are named.
-_LAZY = {"model": "nzip.cli_model", "primer": "nzip.cli_primer"}
+_LAZY = {"model": "nzip.cli_model", "primer": "nzip.cli_primer", "train": "nzip.cli_train"}
 
 
 class _Group(click.Group):

@@ -26,7 +26,10 @@ LEVELS: dict[int, Level] = {
     3: Level("mix:3", "the default: 15 contexts, 7 weight sets, two match models, two APMs; 80 MB of slots"),
     4: Level("mix:4", "24 contexts with run information; 96 MB of slots"),
     5: Level("mix:5", "40 contexts, run information and direct probabilities; 112 MB of slots and twice that beside"),
-    **{level: Level(None, "comes with the neural experts") for level in (6, 7, 8, 9)},
+    6: Level("mix:5+ssm", "-5 and a pretrained network"),
+    7: Level("mix:5+ssm+online", "-6 and a small network that learns from the file"),
+    8: Level("mix:5+online:ssm+online", "-5, the pretrained network that goes on learning, and one that starts from nothing"),
+    9: Level(None, "is kept free for a language model that ships"),
 }
 
 

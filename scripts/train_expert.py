@@ -1,6 +1,7 @@
 """Train the network that ships as the expert ``ssm``: one command from the manifest's texts to a weights file.
 
     python scripts/train_expert.py run --corpora DIR --folder DIR      # hours on one core; go on after a stop with the same line
+    python scripts/train_expert.py export --folder DIR -o nzip/predictors/ssm/english.expert
     python scripts/train_expert.py plot --folder DIR -o curve.png
 
 ``--corpora`` is a folder with ``MANIFEST.tsv`` and ``train/`` as corpora/fetch.py makes it. Only texts that are public
@@ -94,24 +95,50 @@ def main() -> None:
 @click.option("--total", default=100_000_000, show_default=True, help="bytes seen until the learning rate is zero")
 @click.option("--seed", default=20251, show_default=True)
 @click.option("--threads", default=1, show_default=True)
+@click.option("--kind", type=click.Choice(["ssm", "transformer"]), default="ssm", show_default=True)
 @click.option("--deadline", type=float, help="stop after so many CPU seconds (a trial)")
 @click.option("--set", "settings", multiple=True, help="name=value for the run or the shape (a trial)")
-def run_command(corpora, folder, total, seed, threads, deadline, settings) -> None:
+def run_command(corpora, folder, total, seed, threads, kind, deadline, settings) -> None:
     """Train, or go on training, until TOTAL bytes were seen."""
     import torch
 
     from nzip.training.loop import Run, train
     from nzip.training.recurrent import Recurrent, Shape
+    from nzip.training.transformer import Llama, shape_of
 
     torch.set_num_threads(threads)
     given = {k: json.loads(v) for k, v in (s.split("=", 1) for s in settings)}
+    if kind == "transformer":
+        given = {"rate": 1e-3, "lanes": 8, "span": 1024} | given
     shape = Shape(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k in Shape._fields})
     run = Run(total=total, seed=seed, **{k: v for k, v in given.items() if k in Run._fields})
     torch.manual_seed(seed)
-    net = Recurrent(shape)
+    net = Recurrent(shape) if kind == "ssm" else Llama(shape_of(given.get("width"), given.get("layers")))
     print(f"{net.matrix_parameters():,} matrix parameters, {sum(p.numel() for p in net.parameters()):,} in all", flush=True)
     log = train(net, sources(corpora), run, folder, _Meter(), deadline)
     print(json.dumps(log[-1]))
+
+
+@main.command("export")
+@click.option("--folder", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+def export_command(folder, output) -> None:
+    """Write the weights file from the last checkpoint (of an ssm), and print its hash."""
+    import torch
+
+    from nzip.predictors.ssm import weights
+    from nzip.training.export import export
+    from nzip.training.recurrent import Recurrent, Shape
+
+    kept = torch.load(folder / "checkpoint.pt", weights_only=True)
+    width, layers, row, bits = (json.loads(v.replace("(", "[").replace(")", "]")) for v in kept["shape"])
+    net = Recurrent(Shape(width, layers, row, tuple(bits)))
+    net.load_state_dict(kept["net"])
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    made = {"by": "scripts/train_expert.py", "seen": kept["seen"], "cpu seconds": round(kept["spent"]), "run": kept["run"],
+            "held out": log[-1]["held"]}
+    output.write_bytes(export(net, made))
+    print(f"{output}: {output.stat().st_size:,} bytes, hash {weights.load(output).digest}")
 
 
 class _Meter:

@@ -61,6 +61,7 @@ _BUILT_IN: dict[str, Entry] = {
     "mix": Entry("predictor", lambda: _mix, "nzip"),
     "lm": Entry("expert", _lazy("nzip.predictors.lm:create"), "nzip"),
     "ssm": Entry("expert", _lazy("nzip.predictors.ssm.expert:create"), "nzip"),
+    "transformer": Entry("expert", _lazy("nzip.predictors.transformer.expert:create"), "nzip"),
     "online": Entry("expert", _lazy("nzip.predictors.online.expert:create"), "nzip"),
 }
 _registered: dict[str, Entry] = {}

@@ -24,18 +24,20 @@ from nzip.predictors.ssm import kernel as ssm_kernel
 from nzip.predictors.ssm.weights import blank
 
 FLAT = (1 << EXPERT_BITS) // 256
-STATIC, ONLINE = range(2)
+STATIC, ADAPTED, ONLINE = range(3)  # a pretrained network; one that goes on learning; one from nothing
+_KINDS = 3
 _STEPS = 1 << 12
 _AHEAD = 1 << 10
 
 
 class Runs(NamedTuple):
-    """Fresh runs of a block's experts. ``places`` int64 (2,): which input of the mix each kind feeds, -1 for none;
+    """Fresh runs of a block's experts. ``places`` int64 (3,): which input of the mix each kind feeds, -1 for none;
     a kind that is absent has a tiny stand-in, because compiled code wants one type."""
 
     places: np.ndarray
     net: ssm_kernel.Net
     stream: ssm_kernel.Stream
+    adapted: network.Online
     online: network.Online
 
 
@@ -88,22 +90,22 @@ def start(experts: tuple[Expert, ...]) -> Runs | None:
     slots = [e.slot if isinstance(e, SmallExpert) else -1 for e in experts]
     if -1 in slots or len(set(slots)) != len(slots):
         return None
-    places = np.full(2, -1, np.int64)
+    places = np.full(_KINDS, -1, np.int64)
     places[slots] = np.arange(len(slots))
     if places[STATIC] >= 0:
         net, stream = experts[places[STATIC]].fresh()
     else:
         net = ssm_kernel.make_net(blank())
         stream = ssm_kernel.new_stream(net)
-    if places[ONLINE] >= 0:
-        online = experts[places[ONLINE]].fresh()
-    else:
-        online = network.new_run(blank(), (0.0, 0.0), span=4)
-    return Runs(places, net, stream, online)
+    adapted, online = (
+        experts[places[kind]].fresh() if places[kind] >= 0 else network.new_run(blank(), (0.0, 0.0), span=4)
+        for kind in (ADAPTED, ONLINE)
+    )
+    return Runs(places, net, stream, adapted, online)
 
 
 @njit(nogil=True, cache=True)
-def _drive(mix, data, ends, steps, decoding, coder, buffer, given, places, net, stream, online):
+def _drive(mix, data, ends, steps, decoding, coder, buffer, given, places, net, stream, adapted, online):
     """``steps`` bytes of the only lane; ``given`` uint32 (1, 1, experts, 256) holds the distributions before the first
     of them, and after."""
     for _ in range(steps):
@@ -112,6 +114,8 @@ def _drive(mix, data, ends, steps, decoding, coder, buffer, given, places, net, 
         byte = np.int64(data[position])
         if places[STATIC] >= 0:
             ssm_kernel.step(net, stream, byte, given[0, 0, places[STATIC]])
+        if places[ADAPTED] >= 0:
+            online_kernel.step(adapted, byte, given[0, 0, places[ADAPTED]])
         if places[ONLINE] >= 0:
             online_kernel.step(online, byte, given[0, 0, places[ONLINE]])
 

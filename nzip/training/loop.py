@@ -22,7 +22,6 @@ import numpy as np
 import torch
 
 from nzip.predictors.ssm.contexts import STATE
-from nzip.training.recurrent import Recurrent, rows_of
 from nzip.training.text import Source, Streams, held_out
 
 LOG2 = math.log(2.0)
@@ -60,27 +59,27 @@ def rate_at(done: float, run: Run) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (done - run.decay_from) / (1 - run.decay_from))))
 
 
-def evaluate(net: Recurrent, slices: dict[str, bytes]) -> dict[str, float]:
-    """Held-out bits per byte by kind; each slice is read once, from a fresh state."""
+def evaluate(net, slices: dict[str, bytes]) -> dict[str, float]:
+    """Held-out bits per byte by kind; each slice is read once, from a fresh state, ``net.reach`` bytes at a time."""
     result = {}
     with torch.no_grad():
         for kind, data in slices.items():
             text = np.frombuffer(data, np.uint8)[None]
-            rows = rows_of(text, np.zeros((1, STATE), np.uint64), net.shape.bits)
+            hashes = np.zeros((1, STATE), np.uint64)
             states, total = net.start(1), 0.0
-            for at in range(0, text.shape[1] - 1, 4096):
-                end = min(at + 4096, text.shape[1] - 1)
-                x = torch.from_numpy(text[:, at:end].astype(np.int64))
-                logits = net(x, torch.from_numpy(rows[:, at:end]), states)
+            for at in range(0, text.shape[1] - 1, net.reach):
+                end = min(at + net.reach, text.shape[1] - 1)
+                x = text[:, at:end]
+                logits = net(torch.from_numpy(x.astype(np.int64)), net.rows(x, hashes), states)
                 y = torch.from_numpy(text[0, at + 1 : end + 1].astype(np.int64))
                 total += float(torch.nn.functional.cross_entropy(logits[0], y, reduction="sum"))
             result[kind] = total / LOG2 / max(1, text.shape[1] - 1)
     return result
 
 
-def train(net: Recurrent, sources: list[Source], run: Run, folder: Path,
+def train(net, sources: list[Source], run: Run, folder: Path,
           progress: Callable[[int, float], None] | None = None, deadline: float | None = None) -> list[dict]:
-    """Train ``net`` in place; ``folder`` keeps ``checkpoint.pt`` and ``log.jsonl``. Returns the log.
+    """Train ``net`` (a :class:`.recurrent.Recurrent` or a :class:`.transformer.Llama`) in place; ``folder`` keeps ``checkpoint.pt`` and ``log.jsonl``. Returns the log.
 
     A checkpoint of the same run in ``folder`` is gone on from. ``progress(bytes seen, loss)`` is called each step.
     ``deadline``: CPU seconds after which the run stops early (for trials).
@@ -94,12 +93,12 @@ def train(net: Recurrent, sources: list[Source], run: Run, folder: Path,
         {"params": [p for p in net.parameters() if id(p) not in known], "lr": run.rate, "peak": run.rate},
         {"params": tables, "lr": run.table_rate, "peak": run.table_rate},
     ]
-    adam = torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-10, fused=True)
+    adam = torch.optim.Adam([group for group in groups if group["params"]], betas=(0.9, 0.99), eps=1e-10, fused=True)
     seen, log, spent, sat = 0, [], 0.0, 0.0
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
         kept = torch.load(checkpoint, weights_only=True)
-        if kept["run"] != list(run) or kept["shape"] != list(map(str, net.shape)):
+        if kept["run"] != list(run) or kept["shape"] != _words(net.shape):
             raise ValueError(f"{checkpoint} belongs to another run: delete it, or use another folder")
         net.load_state_dict(kept["net"])
         adam.load_state_dict(kept["adam"])
@@ -115,7 +114,7 @@ def train(net: Recurrent, sources: list[Source], run: Run, folder: Path,
         fresh = streams.next(run.span)
         x = np.concatenate([last, fresh[:, :-1]], axis=1)
         last = fresh[:, -1:]
-        rows = torch.from_numpy(rows_of(x, hashes, net.shape.bits))
+        rows = net.rows(x, hashes)
         for group in adam.param_groups:
             warm = min(1.0, (seen / (run.lanes * run.span) + 1) / run.warm_up)
             group["lr"] = group["peak"] * warm * rate_at(done, run)
@@ -145,6 +144,10 @@ def train(net: Recurrent, sources: list[Source], run: Run, folder: Path,
     return log
 
 
+def _words(shape) -> list[str]:
+    return list(map(str, shape if isinstance(shape, tuple) else vars(shape).values()))
+
+
 def slices_of(sources: list[Source]) -> dict[str, bytes]:
     """The held-out text of every kind."""
     slices: dict[str, bytes] = {}
@@ -155,7 +158,7 @@ def slices_of(sources: list[Source]) -> dict[str, bytes]:
 
 def _save(path: Path, net, adam, run: Run, seen: int, spent: float, sat: float) -> None:
     new = path.with_suffix(".new")
-    torch.save({"net": net.state_dict(), "adam": adam.state_dict(), "run": list(run), "shape": list(map(str, net.shape)),
+    torch.save({"net": net.state_dict(), "adam": adam.state_dict(), "run": list(run), "shape": _words(net.shape),
                 "seen": seen, "spent": spent, "sat": sat}, new)
     os.replace(new, path)
 

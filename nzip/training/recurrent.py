@@ -10,23 +10,14 @@ Concession: the elementwise parts run as compiled loops on the CPU (:mod:`.cells
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
-from nzip.predictors.ssm.contexts import TABLES
+from nzip.predictors.ssm.contexts import TABLES, rows_of_text
+from nzip.predictors.ssm.weights import Shape
 from nzip.training import cells
-
-
-class Shape(NamedTuple):
-    """Width of the residual stream and the recurrence, layers, width of a table's row, log2 of each table's rows."""
-
-    width: int = 256
-    layers: int = 3
-    row: int = 16
-    bits: tuple[int, ...] = (14, 15, 16, 16, 15, 16, 8)
 
 
 class _Norm(torch.autograd.Function):
@@ -87,6 +78,8 @@ class _Layer(nn.Module):
 class Recurrent(nn.Module):
     """Next-byte logits. ``forward(bytes (b, t) int64, rows (b, t, 7) int64, states)``; see :meth:`start`."""
 
+    reach = 4096
+
     def __init__(self, shape: Shape = Shape(), half: bool = True):
         super().__init__()
         self.shape, self.half = shape, half
@@ -105,6 +98,14 @@ class Recurrent(nn.Module):
     def start(self, lanes: int) -> list[torch.Tensor]:
         """Zero states: one (lanes, width) a layer. ``forward`` moves them in place."""
         return [torch.zeros(lanes, self.shape.width) for _ in range(self.shape.layers)]
+
+    def rows(self, streams: np.ndarray, hashes: np.ndarray) -> torch.Tensor:
+        """Rows of the tables for (b, t) uint8 bytes; ``hashes`` (b, 4) uint64 move along. int64 (b, t, 7)."""
+        out = np.empty((*streams.shape, TABLES), np.int64)
+        bits = np.array(self.shape.bits, np.int64)
+        for i in range(streams.shape[0]):
+            rows_of_text(streams[i], hashes[i], bits, out[i])
+        return torch.from_numpy(out)
 
     def _product(self, x, linear):
         if not self.half:
@@ -126,14 +127,3 @@ class Recurrent(nn.Module):
     def table_parameters(self) -> list[nn.Parameter]:
         """The n-gram tables: sparse gradients, a learning rate of their own."""
         return [table.weight for table in self.tables]
-
-
-def rows_of(streams: np.ndarray, states: np.ndarray, bits) -> np.ndarray:
-    """Rows of the tables for (b, t) uint8 bytes; ``states`` (b, 4) uint64 moves along. int64 (b, t, 7)."""
-    from nzip.predictors.ssm.contexts import rows_of_text
-
-    out = np.empty((*streams.shape, TABLES), np.int64)
-    bits = np.array(bits, np.int64)
-    for i in range(streams.shape[0]):
-        rows_of_text(streams[i], states[i], bits, out[i])
-    return out

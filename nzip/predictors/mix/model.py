@@ -27,8 +27,11 @@ from nzip.predictors.mix.sizes import PRIMED_SIZE
 from nzip.predictors.mix.state import build, memory
 from nzip.predictors.mix.warm import warm
 
-MAX_LANES = 255
-_ALONE = 255  # in place of lanes - 1: a block that no expert helps, coded by the mix without them
+MAX_LANES = 192
+# In place of lanes - 1: a block that not all experts help is coded as by a predictor with only those whose bits are
+# set in 255 minus this.
+_SOME = 192
+MAX_EXPERTS = 6
 _CHUNK = 1 << 15
 _NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
 _PARAMS = 7  # kind, stride (3 bytes), pixel, lanes - 1, primer; with a primer, its hash
@@ -37,7 +40,7 @@ _PARAMS = 7  # kind, stride (3 bytes), pixel, lanes - 1, primer; with a primer, 
 class MixPredictor(Predictor):
     """``mix:LEVEL``, LEVEL 1 to 5, with any number of experts as further inputs.
 
-    ``lanes``: streams that a block is cut into when there are experts (1 to 255; without experts always 1);
+    ``lanes``: streams that a block is cut into when there are experts (1 to 192; without experts always 1);
     None: as many as the experts want. ``primed``: False never starts warm. ``primer``: a text of the user's own
     to start from, in place of the shipped ones; the decoder must be given the same.
     """
@@ -56,6 +59,8 @@ class MixPredictor(Predictor):
             raise ValueError(f"mix has the levels 1 to 5, not {level!r}")
         if lanes is not None and not 1 <= lanes <= MAX_LANES:
             raise ValueError(f"lanes must be 1 to {MAX_LANES}, not {lanes}")
+        if len(experts) > MAX_EXPERTS:
+            raise ValueError(f"at most {MAX_EXPERTS} experts, not {len(experts)}")
         self.level = level
         self.experts = tuple(experts)
         self.lanes = lanes
@@ -91,9 +96,10 @@ class MixPredictor(Predictor):
         return xxhash.xxh3_64_digest(payload + mix.final_weights.tobytes() + mix.state_map.tobytes())
 
     def encode(self, data, progress: np.ndarray | None = None) -> tuple[bytes, bytes]:
-        if self.experts and not any(e.helps(data) for e in self.experts):
-            params, payload = self._alone().encode(data, progress)
-            return params[:5] + bytes([_ALONE]) + params[6:], payload
+        helpers = sum(e.helps(data) << i for i, e in enumerate(self.experts))
+        if helpers != (1 << len(self.experts)) - 1:
+            params, payload = self._only(helpers).encode(data, progress)
+            return params[:5] + bytes([255 - helpers]) + params[6:], payload
         data = np.frombuffer(data, np.uint8).copy()
         content = detect(data)
         lanes = self._lanes_for(len(data))
@@ -108,8 +114,13 @@ class MixPredictor(Predictor):
     def decode(self, params: bytes, payload, size: int, progress: np.ndarray | None = None) -> bytes:
         if len(params) < _PARAMS or len(params) != _PARAMS + HASH_BYTES * (params[6] > 0):
             raise CorruptError(f"a mix block with parameters of {len(params)} bytes")
-        if self.experts and params[5] == _ALONE:
-            return self._alone().decode(params[:5] + b"\0" + params[6:], payload, size, progress)
+        if self.experts and params[5] >= _SOME:
+            helpers = 255 - params[5]
+            if helpers >= (1 << len(self.experts)) - 1:
+                raise CorruptError("a mix block that names experts which its predictor has not")
+            some = self._only(helpers)
+            lanes = bytes([some._lanes_for(size) - 1])
+            return some.decode(params[:5] + lanes + params[6:], payload, size, progress)
         content = Content(params[0], int.from_bytes(params[1:4], "little"), params[4])
         lanes = params[5] + 1
         if content.kind >= len(KIND_NAMES) or content.stride > MAX_STRIDE or not 1 <= content.pixel <= MAX_PIXEL:
@@ -124,9 +135,11 @@ class MixPredictor(Predictor):
             call_filter(data, -1)
         return data.tobytes()
 
-    def _alone(self) -> MixPredictor:
+    def _only(self, helpers: int) -> MixPredictor:
+        """The same predictor with those experts only whose bits are set."""
+        experts = tuple(e for i, e in enumerate(self.experts) if helpers >> i & 1)
         text = self.primer.text if self.primer else None
-        return MixPredictor(self.level, (), primed=self.primed, primer=text)
+        return MixPredictor(self.level, experts, self.lanes if experts else None, primed=self.primed, primer=text)
 
     def _lanes_for(self, size: int) -> int:
         wanted = self.lanes or max((e.lanes_for(size) for e in self.experts), default=1)

@@ -10,10 +10,12 @@ import numpy as np
 
 from nzip.predictors.mix.content import TEXT, detect
 from nzip.predictors.online import kernel, network
-from nzip.predictors.small import ONLINE, SmallExpert
+from nzip.predictors.small import ADAPTED, ONLINE, SmallExpert
 from nzip.predictors.ssm.expert import load
 from nzip.predictors.ssm.weights import Weights
 
+# Blocks longer than this go without (bytes; 40 minutes of one core at 3 KB/s, or at 15).
+LIMITS = {True: 8 << 20, False: 1 << 24}
 # Adam's rate for the matrices, Adagrad's for the embeddings.
 FROM_NOTHING = (2.5e-3, 5e-2)
 FROM_WEIGHTS = (3e-4, 1.2e-2)
@@ -22,8 +24,6 @@ FROM_WEIGHTS = (3e-4, 1.2e-2)
 class OnlineExpert(SmallExpert):
     """``online[:ssm|:PATH]``: see :mod:`nzip.predictors.online.kernel`."""
 
-    slot = ONLINE
-
     def __init__(self, argument: str | None = None, given: Weights | None = None):
         from nzip.predictors.registry import Part
 
@@ -31,6 +31,7 @@ class OnlineExpert(SmallExpert):
         self.weights = given
         if given is None and argument is not None:
             self.weights = load(None if argument == "ssm" else argument)
+        self.slot = ONLINE if self.weights is None else ADAPTED
         self.rates = FROM_NOTHING if self.weights is None else FROM_WEIGHTS
 
     def config(self) -> dict:
@@ -38,8 +39,8 @@ class OnlineExpert(SmallExpert):
         return {} if self.weights is None else {"weights": self.weights.digest}
 
     def helps(self, data) -> bool:
-        """Text only: the contexts of its tables are those of text."""
-        return detect(np.frombuffer(data, np.uint8)).kind == TEXT
+        """Text only, because the contexts of its tables are those of text; and only where it ends within the hour."""
+        return len(data) <= LIMITS[self.weights is not None] and detect(np.frombuffer(data, np.uint8)).kind == TEXT
 
     def fresh(self) -> network.Online:
         return network.new_run(self.weights, self.rates)

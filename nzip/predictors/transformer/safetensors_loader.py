@@ -25,7 +25,7 @@ class _File:
     """Tensors of one safetensors file as float32, bounds checked before anything is read."""
 
     def __init__(self, path: Path):
-        self.path = path
+        self.path = path = Path(path)
         try:
             with open(path, "rb") as file:
                 length = int.from_bytes(file.read(8), "little")
@@ -36,7 +36,7 @@ class _File:
             raise NzipError(f"{path}: not a readable safetensors file ({error})") from error
         if not isinstance(self.tensors, dict):
             raise NzipError(f"{path}: not a readable safetensors file (no table of tensors)")
-        self.tensors.pop("__metadata__", None)
+        self.metadata = self.tensors.pop("__metadata__", None) or {}
         self._start = 8 + length
         self._size = path.stat().st_size - self._start
         self.unused = set(self.tensors)
@@ -83,20 +83,12 @@ def _shape(config: dict, where: str) -> Shape:
         raise NzipError(f"{where}: config.json lacks {error}") from error
 
 
-def load(path: str) -> tuple[Weights, tokenizer.Vocabulary]:
-    """The weights and the vocabulary of ``path`` (a .safetensors file)."""
-    folder = Path(path).parent
-    try:
-        config = json.loads((folder / "config.json").read_text())
-        tokenizer_text = (folder / "tokenizer.json").read_text()
-    except (OSError, ValueError) as error:
-        raise NzipError(f"{path}: needs config.json and tokenizer.json beside it ({error})") from error
-    s = _shape(config, path)
-    file = _File(Path(path))
+def weights_of(file: _File, s: Shape, tied: bool) -> Weights:
+    """The quantised weights in a file of Hugging Face's tensor names; ``tied``: the head is the embedding."""
     q_rows, kv_rows = s.heads * s.head_size, s.kv_heads * s.head_size
     table = file.get("model.embed_tokens.weight", (s.vocabulary, s.width))
     embedding, embedding_scale = embedding_of(table, "model.embed_tokens.weight")
-    tied = config.get("tie_word_embeddings", False) or "lm_head.weight" not in file.tensors
+    tied = tied or "lm_head.weight" not in file.tensors
     head = from_floats(table if tied else file.get("lm_head.weight", (s.vocabulary, s.width)), "lm_head.weight")
     file.unused.discard("lm_head.weight")
     weights = Weights(s, embedding, embedding_scale, head, file.get("model.norm.weight", (s.width,)),
@@ -118,7 +110,21 @@ def load(path: str) -> tuple[Weights, tokenizer.Vocabulary]:
         weights.down.append(matrix("mlp.down_proj", s.width, s.hidden))
     extra = sorted(name for name in file.unused if not name.endswith("rotary_emb.inv_freq"))
     if extra:
-        raise NzipError(f"{path}: tensor {extra[0]} belongs to no plain Llama model; not supported")
+        raise NzipError(f"{file.path}: tensor {extra[0]} belongs to no plain Llama model; not supported")
+    return weights
+
+
+def load(path: str) -> tuple[Weights, tokenizer.Vocabulary]:
+    """The weights and the vocabulary of ``path`` (a .safetensors file)."""
+    folder = Path(path).parent
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        tokenizer_text = (folder / "tokenizer.json").read_text()
+    except (OSError, ValueError) as error:
+        raise NzipError(f"{path}: needs config.json and tokenizer.json beside it ({error})") from error
+    s = _shape(config, path)
+    file = _File(Path(path))
+    weights = weights_of(file, s, config.get("tie_word_embeddings", False))
     vocabulary = tokenizer.from_tokenizer_json(tokenizer_text, s.vocabulary, _token_id(config, "bos"), _token_id(config, "eos"), path)
     return weights, vocabulary
 

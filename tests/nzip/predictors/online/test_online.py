@@ -124,8 +124,8 @@ def test_another_process_agrees():
 
 
 def test_the_compiled_loop_codes_as_the_general_one(monkeypatch):
-    experts = (SsmExpert("tests.expert", random_weights()), adapted())
-    for chosen in (experts, experts[::-1], experts[1:]):
+    experts = (SsmExpert("tests.expert", random_weights()), adapted(), TinyOnline())
+    for chosen in (experts, experts[1::-1], experts[2:]):
         predictor = MixPredictor(1, chosen, primed=False)
         assert small.start(chosen) is not None
         fast = predictor.encode(TEXT)

@@ -1,0 +1,194 @@
+"""Training on a few kilobytes: it learns, goes on after a stop, exports what it is; gradients; text's variations."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from small_experts import TEXT
+from support import ROOT
+
+torch = pytest.importorskip("torch")
+
+from nzip import api  # noqa: E402
+from nzip.cli import run  # noqa: E402
+from nzip.predictors.ssm import kernel, weights  # noqa: E402
+from nzip.predictors.ssm.weights import Shape  # noqa: E402
+from nzip.training import text as training_text  # noqa: E402
+from nzip.training.export import export  # noqa: E402
+from nzip.training.loop import Run, evaluate, rate_at, train  # noqa: E402
+from nzip.training.recurrent import Recurrent  # noqa: E402
+from nzip.training.transformer import Llama, shape_of  # noqa: E402
+
+torch.set_num_threads(1)
+SMALL = Shape(64, 2, 4, (6, 7, 7, 8, 6, 7, 8))
+SHORT = Run(total=30_000, lanes=4, span=64, warm_up=10, every=1e9)
+PROSE = (ROOT / "corpora/samples/alice29.txt").read_bytes()[:30_000]
+
+
+def source(**changes):
+    return training_text.Source("alice", PROSE, 1.0, "prose", True)._replace(**changes)
+
+
+def small() -> Recurrent:
+    torch.manual_seed(5)
+    return Recurrent(SMALL)
+
+
+def test_it_learns_and_the_exact_expert_is_the_network(tmp_path):
+    net = small()
+    before = evaluate(net, {"x": PROSE[-3000:]})["x"]
+    log = train(net, [source()], SHORT, tmp_path)
+    after = evaluate(net, {"x": PROSE[-3000:]})["x"]
+    assert before > 7 and after < 4.4 and log[-1]["seen"] >= SHORT.total
+    w = weights.read(export(net, {"seed": 1}))
+    data = np.frombuffer(PROSE[-3000:], np.uint8)
+    stream_net = kernel.make_net(w)
+    out = np.zeros((len(data), 256), np.uint32)
+    kernel.steps(stream_net, kernel.new_stream(stream_net), data, out)
+    exact = -np.log2(out[np.arange(len(data) - 1), data[1:]] / 2**24).mean()
+    assert abs(exact - after) < 0.01
+
+
+def test_the_same_seed_gives_the_same_weights(tmp_path):
+    nets = [small(), small()]
+    for i, net in enumerate(nets):
+        train(net, [source()], SHORT._replace(total=5_000), tmp_path / str(i))
+    assert export(nets[0], {}) == export(nets[1], {})
+
+
+def test_it_goes_on_after_a_stop(tmp_path):
+    stopped = train(small(), [source()], SHORT, tmp_path, deadline=0.0)
+    assert 0 < stopped[-1]["seen"] < SHORT.total
+    net = small()
+    log = train(net, [source()], SHORT, tmp_path)
+    assert [e["seen"] for e in log] == sorted(e["seen"] for e in log) and len(log) == 2 and log[-1]["seen"] >= SHORT.total
+    with pytest.raises(ValueError, match="another run"):
+        train(small(), [source()], SHORT._replace(seed=2), tmp_path)
+
+
+def test_the_rate_falls_to_zero():
+    rates = [rate_at(done, SHORT) for done in np.linspace(0, 1, 50)]
+    assert rates[0] == 1 and rates[-1] == 0 and rates == sorted(rates, reverse=True)
+
+
+def test_fused_gradients_are_autograd_s():
+    """The hand-written backward passes against the same formula in plain torch."""
+    net = Recurrent(SMALL, half=False)
+    symbols = torch.from_numpy(np.frombuffer(TEXT[:48], np.uint8).astype(np.int64)[None])
+    rows = net.rows(np.frombuffer(TEXT[:48], np.uint8)[None], np.zeros((1, 4), np.uint64))
+    net(symbols, rows, net.start(1)).square().mean().backward()
+    fused = {n: p.grad.clone() for n, p in net.named_parameters()}
+    net.zero_grad()
+
+    def norm(x):
+        return x / torch.sqrt(x.square().mean(-1, keepdim=True) + 1e-4)
+
+    def s(x):
+        return x / torch.sqrt(1 + x * x)
+
+    x = net.bytes(symbols) + net.project(torch.cat([t(rows[..., i]) for i, t in enumerate(net.tables)], -1))
+    for layer in net.layers:
+        a, c, o = layer.mix(norm(x)).chunk(3, -1)
+        h, states = torch.zeros(1, SMALL.width), []
+        for t in range(48):
+            h = h + (0.5 + 0.5 * s(a[:, t])) * (s(c[:, t]) - h)
+            states.append(h)
+        x = x + layer.out(torch.stack(states, 1) * o * (0.5 + 0.5 * s(o)))
+    net.head(norm(x)).square().mean().backward()
+    for name, parameter in net.named_parameters():
+        theirs = parameter.grad
+        assert (fused[name] - theirs).abs().max() <= 1e-4 * theirs.abs().max() + 1e-9, name
+
+
+def test_a_transformer_learns(tmp_path):
+    torch.manual_seed(1)
+    net = Llama(shape_of(64, 1))
+    log = train(net, [source()], SHORT._replace(rate=3e-3), tmp_path)
+    assert log[-1]["held"]["prose"] < 5
+
+
+class TestText:
+    def test_variations_keep_the_words(self):
+        chance = np.random.default_rng(0)
+        seen = set()
+        for _ in range(60):
+            varied = training_text.vary(PROSE[:2000], True, chance)
+            seen.add(varied)
+            plain = varied.replace(b"``", b'"').replace(b"''", b'"').translate(None, b"`'\"")
+            assert plain.split() == PROSE[:2000].replace(b"``", b'"').translate(None, b"`'\"").split()
+        assert len(seen) > 20 and any(b"\r\n" in v for v in seen) and any(b"\r\n" not in v for v in seen)
+
+    def test_the_held_out_part_never_trains(self):
+        data = b"a\n" * 50_000 + b"z\n" * 5_000
+        streams = training_text.Streams([source(data=data, prose=False)], 2, 1)
+        assert b"z" not in streams.next(200_000).tobytes()
+
+    def test_streams_follow_the_shares(self):
+        sources = [source(name="x", data=b"x\n" * 20_000, share=3.0, prose=False), source(name="y", data=b"y\n" * 20_000, share=1.0, prose=False)]
+        out = training_text.Streams(sources, 4, 2).next(400_000).tobytes()
+        assert 0.6 < out.count(b"x") / (out.count(b"x") + out.count(b"y")) < 0.9
+
+
+class TestCommand:
+    def test_train_then_compress(self, tmp_path, capfd):
+        log, own = tmp_path / "x.log", tmp_path / "own.expert"
+        log.write_bytes(PROSE)
+        command = ["train", str(log), "-o", str(own), "--total", "20000", "--width", "64", "--layers", "1"]
+        assert run(command) == 0
+        said = capfd.readouterr().err
+        assert "bits per byte" in said and said.count("\n") == 1 and not (tmp_path / "own.expert.training").exists()
+        made = weights.load(own).made
+        assert made["files"] == 1 and made["bytes"] == len(PROSE) and made["seed"] == 1
+        packed = api.compress(PROSE[:2000], predictor=f"mix:1+ssm:{own}")
+        assert api.decompress(packed) == PROSE[:2000]
+        assert run(command) == 1 and "-f" in capfd.readouterr().err
+
+    @pytest.mark.parametrize(("arguments", "said"), [
+        ([], "name the files"), (["nowhere.txt"], "No such file"), (["FILE"], "too few"), (["FILE", "--width", "100"], "multiple of 64"),
+    ])  # fmt: skip
+    def test_bad_input_is_one_line(self, tmp_path, capfd, arguments, said):
+        (tmp_path / "f").write_bytes(b"few")
+        arguments = [str(tmp_path / "f") if a == "FILE" else a for a in arguments]
+        assert run(["train", *arguments, "-o", str(tmp_path / "o.expert")]) == 1
+        err = capfd.readouterr().err
+        assert said.lower() in err.lower() and err.count("\n") == 1 and not (tmp_path / "o.expert").exists()
+
+    def test_without_torch_one_line_says_what_to_install(self, tmp_path, capfd, monkeypatch):
+        import sys
+
+        monkeypatch.setitem(sys.modules, "torch", None)
+        assert run(["train", __file__, "-o", str(tmp_path / "o.expert")]) == 1
+        assert "nzip[neural]" in capfd.readouterr().err
+
+
+def test_the_script_trains_and_plots(tmp_path):
+    """scripts/train_expert.py over a corpora folder in miniature."""
+    import hashlib
+    import importlib.util
+
+    from click.testing import CliRunner
+
+    spec = importlib.util.spec_from_file_location("train_expert", ROOT / "scripts/train_expert.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    (tmp_path / "train").mkdir()
+    lines = ["path\tsha256"]
+    for name in script.MIXTURE:
+        data = PROSE[:12_000] + name.encode()
+        (tmp_path / "train" / name).write_bytes(data)
+        lines.append(f"train/{name}\t{hashlib.sha256(data).hexdigest()}")
+    (tmp_path / "MANIFEST.tsv").write_text("\n".join(lines) + "\n")
+    common = ["--corpora", str(tmp_path), "--folder", str(tmp_path / "run")]
+    shape = ["--set", "width=64", "--set", "layers=1", "--set", "bits=[5,5,5,5,5,5,8]", "--set", "lanes=4", "--set", "span=32"]
+    result = CliRunner().invoke(script.main, ["run", *common, "--total", "3000", *shape], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert json.loads(result.output.splitlines()[-1])["held"].keys() == {k for _, k, _ in script.MIXTURE.values()}
+    expert = tmp_path / "x.expert"
+    result = CliRunner().invoke(script.main, ["export", "--folder", str(tmp_path / "run"), "-o", str(expert)], catch_exceptions=False)
+    assert result.exit_code == 0 and weights.load(expert).made["seen"] >= 3000
+    plot = CliRunner().invoke(script.main, ["plot", "--folder", str(tmp_path / "run"), "-o", str(tmp_path / "c.png")], catch_exceptions=False)
+    assert plot.exit_code == 0 and (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+    (tmp_path / "train" / "austen.txt").write_bytes(b"another text")
+    assert CliRunner().invoke(script.main, ["run", *common, "--total", "3000", *shape]).exit_code == 1
