@@ -29,7 +29,7 @@ LEVELS: dict[int, Level] = {
     6: Level("mix:5+ssm", "-5 and a pretrained network"),
     7: Level("mix:5+ssm+online", "-6 and a small network that learns from the file"),
     8: Level("mix:5+online:ssm+online", "-5, the pretrained network that goes on learning, and one that starts from nothing"),
-    9: Level(None, "is kept free for a language model that ships"),
+    9: Level(None, "comes with a language model"),
 }
 
 
@@ -45,5 +45,5 @@ def spelling_of(level: int | None) -> str:
     spelling = LEVELS[level].spelling
     if spelling is None:
         best = max(n for n, entry in LEVELS.items() if entry.spelling)
-        raise NzipError(f"level -{level} comes with the neural experts, which this version has not: use -1 to -{best}")
+        raise NzipError(f"level -{level} {LEVELS[level].summary}, which this version has not: use -1 to -{best}")
     return spelling

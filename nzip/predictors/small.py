@@ -98,7 +98,7 @@ def start(experts: tuple[Expert, ...]) -> Runs | None:
         net = ssm_kernel.make_net(blank())
         stream = ssm_kernel.new_stream(net)
     adapted, online = (
-        experts[places[kind]].fresh() if places[kind] >= 0 else network.new_run(blank(), (0.0, 0.0), span=4)
+        experts[places[kind]].fresh() if places[kind] >= 0 else network.new_run(blank(), (0.0, 0.0), span=8)
         for kind in (ADAPTED, ONLINE)
     )
     return Runs(places, net, stream, adapted, online)

@@ -53,7 +53,7 @@ def test_everything_is_run_twice_in_turn_and_verified(bench_run):
 
 def test_what_is_missing_is_named(bench_run):
     found, ran, _ = bench_run
-    assert "comes with the neural experts" in found["missing"]["nzip -9"]
+    assert "comes with a language model" in found["missing"]["nzip -9"]
     for peer in PEERS.values():
         assert peer.installed() != (peer.label in found["missing"])
     assert "nzip -9: skipped" in ran.stdout and "nzip -1: start-up" in ran.stdout

@@ -22,13 +22,13 @@ _LIMIT, _SOFT = f32(1e4), f32(1e-6)
 DONE, WAITING = 0, 1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _bend(x):
     """1 / sqrt(1 + x²)."""
     return f32(_ONE / f32(np.sqrt(f32(_ONE + f32(x * x)))))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _normalise(x, u):
     """u = x / rms(x); x held inside ±10⁴. Returns 1 / rms."""
     s = f32(0)
@@ -41,7 +41,7 @@ def _normalise(x, u):
     return r
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _predict(n, t, out):
     """Position ``t`` of the span: from its byte to the distribution of the next."""
     byte = n.symbols[t]
@@ -83,7 +83,7 @@ def _predict(n, t, out):
         n.error[t, j] = f32(f32(n.weights[j]) / whole)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _turn(a, out):
     """out = a transposed."""
     for i in range(a.shape[0]):
@@ -91,7 +91,7 @@ def _turn(a, out):
             out[j, i] = a[i, j]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _norm_back(n, layer, du, into):
     """Add the gradient of :func:`_normalise` to ``into`` (t, width); du transposed (width, t)."""
     span, width = into.shape
@@ -106,7 +106,7 @@ def _norm_back(n, layer, du, into):
             into[t, j] = f32(into[t, j] + f32(f32(du[j, t] - f32(u[j] * s)) * r))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _scan_back(n, l, dy, carry, dpre):
     """Gradients of the layer's pre-activations, dpre (t, 3 width), from those of y, dy transposed (width, t)."""
     span, width = dpre.shape[0], n.x.size
@@ -126,7 +126,7 @@ def _scan_back(n, l, dy, carry, dpre):
             carry[j] = f32(dh * f32(_ONE - z))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _sum_rows(a, out):
     for j in range(a.shape[1]):
         out[j] = f32(0)
@@ -135,7 +135,7 @@ def _sum_rows(a, out):
             out[j] = f32(out[j] + a[t, j])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _touch(row, seen, gradient, rate):
     """Adagrad on one row of an embedding."""
     for j in range(row.size):
@@ -144,7 +144,7 @@ def _touch(row, seen, gradient, rate):
         row[j] = f32(row[j] - f32(rate * f32(g / f32(f32(np.sqrt(seen[j])) + _SOFT))))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def learn_span(n):
     """Learn from a span all of whose targets are known: ``n.error`` holds dloss/dlogits, the span's mean left out."""
     width, row, layers, span = n.x.size, n.tables.shape[1], n.mix.shape[0], n.symbols.size
@@ -185,7 +185,7 @@ def learn_span(n):
             _touch(n.tables[at], n.tables_v[at], n.row[i * row : (i + 1) * row], n.rates[1])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def step(n, byte, out):
     """The run has seen ``byte``: perhaps learn, then write the next byte's distribution to ``out`` uint32 (256,)."""
     if n.place[WAITING]:
@@ -202,7 +202,7 @@ def step(n, byte, out):
     n.place[WAITING] = 1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def steps(n, data, out):
     """:func:`step` for every byte of ``data`` (uint8 (n,)); ``out`` uint32 (n, 256)."""
     for i in range(data.size):

@@ -3,8 +3,8 @@
 Each sum runs over its index in rising order, one multiplication and one addition at a time; what is vectorised is
 the other index, whose elements do not meet. So LLVM may use any vector width and the bits stay the same.
 
-Concession: four terms a pass over the accumulators, written out by hand, because LLVM must not reorder float sums
-and does not keep a row of accumulators in registers by itself.
+Concession: four or eight terms a pass over the accumulators, written out by hand, because LLVM must not reorder float
+sums and does not keep a row of accumulators in registers by itself.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.jit import njit
+from nzip.predictors.online.vectors import ROWS, backward8, backward32
 
 f32 = np.float32
 BETA1, BETA2, EPSILON = f32(0.9), f32(0.99), f32(1e-8)
 _ONE = f32(1)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def forward(weight, x, out):
     """out[n] = Σ_k x[k] weight[k, n], k rising; ``weight`` (K, N), K a multiple of 4, x (K,), out (N,); float32."""
     k_all, n_all = weight.shape
@@ -34,26 +35,23 @@ def forward(weight, x, out):
             out[n] = f32(s + f32(d * w3[n]))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def backward(weight, dy, dx):
-    """dx[k, t] = Σ_n weight[k, n] dy[n, t], n rising; dy (N, T), dx (K, T), N a multiple of 4."""
+    """dx[k, t] = Σ_n weight[k, n] dy[n, t], n rising; dy (N, T), dx (K, T), K a multiple
+    of 4 and T of 8; contiguous."""
     k_all, n_all = weight.shape
-    t_all = dy.shape[1]
-    for k in range(k_all):
-        out, w = dx[k], weight[k]
-        for t in range(t_all):
-            out[t] = f32(0)
-        for n in range(0, n_all, 4):
-            a, b, c, d = w[n], w[n + 1], w[n + 2], w[n + 3]
-            y0, y1, y2, y3 = dy[n], dy[n + 1], dy[n + 2], dy[n + 3]
-            for t in range(t_all):
-                s = f32(out[t] + f32(a * y0[t]))
-                s = f32(s + f32(b * y1[t]))
-                s = f32(s + f32(c * y2[t]))
-                out[t] = f32(s + f32(d * y3[t]))
+    wide = dy.shape[1] * 4
+    w, y, x = weight.ctypes.data, dy.ctypes.data, dx.ctypes.data
+    for k in range(0, k_all, ROWS):
+        for t in range(0, wide, 128 if wide % 128 == 0 else 32):
+            arguments = (w + 4 * k * n_all, 4 * n_all, n_all, y + t, x + k * wide + t, wide)
+            if wide % 128 == 0:
+                backward32(arguments)
+            else:
+                backward8(arguments)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def adam(weight, m, v, gradient, rate, first, second):
     """One step of Adam on float32 vectors; ``first`` and ``second``: 1 / (1 - beta**steps)."""
     for n in range(weight.size):
@@ -64,20 +62,26 @@ def adam(weight, m, v, gradient, rate, first, second):
         weight[n] = f32(weight[n] - f32(rate * f32(f32(mn * first) / f32(np.sqrt(f32(vn * second)) + EPSILON))))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def learn(weight, m, v, x, dy, row, rate, first, second):
     """Adam on ``weight`` (K, N) from its gradient Σ_t x[t, k] dy[t, n], t rising; x (T, K), dy (T, N), T a multiple
-    of 4; ``row``: scratch (N,)."""
+    of 8; ``row``: scratch (N,)."""
     k_all, n_all = weight.shape
     for k in range(k_all):
         for n in range(n_all):
             row[n] = f32(0)
-        for t in range(0, x.shape[0], 4):
+        for t in range(0, x.shape[0], 8):
             a, b, c, d = x[t, k], x[t + 1, k], x[t + 2, k], x[t + 3, k]
+            e, f, g, h = x[t + 4, k], x[t + 5, k], x[t + 6, k], x[t + 7, k]
             y0, y1, y2, y3 = dy[t], dy[t + 1], dy[t + 2], dy[t + 3]
+            y4, y5, y6, y7 = dy[t + 4], dy[t + 5], dy[t + 6], dy[t + 7]
             for n in range(n_all):
                 s = f32(row[n] + f32(a * y0[n]))
                 s = f32(s + f32(b * y1[n]))
                 s = f32(s + f32(c * y2[n]))
-                row[n] = f32(s + f32(d * y3[n]))
+                s = f32(s + f32(d * y3[n]))
+                s = f32(s + f32(e * y4[n]))
+                s = f32(s + f32(f * y5[n]))
+                s = f32(s + f32(g * y6[n]))
+                row[n] = f32(s + f32(h * y7[n]))
         adam(weight[k], m[k], v[k], row, rate, first, second)

@@ -102,7 +102,7 @@ def new_stream(net: Net) -> Stream:
     )
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def normalise(x, u):
     """u = rint(x / rms(x) * 2**12), int16, within ±32767; x float32 is held inside ±2**12."""
     squares = np.int64(0)
@@ -116,7 +116,7 @@ def normalise(x, u):
         u[j] = np.int16(np.rint(min(max(f32(x[j] * r), -_TOP), _TOP)))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def distribution(logits, weights, out):
     """Logits float32 (256,) → ``out`` uint32 (256,): at least 1 each, summing to 2**24. ``weights``: scratch, int32."""
     numerics.softmax_weights(logits, weights)
@@ -134,7 +134,7 @@ def distribution(logits, weights, out):
     out[best] += np.uint32(left)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def recur(sums, scale, bias, h, u):
     """The gated recurrence of one layer from the integer sums of its three products; u gets the gated state."""
     d = h.size
@@ -150,7 +150,7 @@ def recur(sums, scale, bias, h, u):
         u[j] = np.int16(np.rint(min(max(f32(y * _UNIT), -_TOP), _TOP)))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def step(net, s, byte, out):
     """The stream ``s`` has seen ``byte``: move it, and write the next byte's distribution to ``out`` uint32 (256,)."""
     width = s.x.size
@@ -178,7 +178,7 @@ def step(net, s, byte, out):
     distribution(s.logits, s.weights, out)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def steps(net, s, data, out):
     """:func:`step` for every byte of ``data`` (uint8 (n,)); ``out`` uint32 (n, 256)."""
     for t in range(data.size):

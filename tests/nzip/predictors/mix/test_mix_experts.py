@@ -137,7 +137,7 @@ def test_any_bytes_on_any_lanes(data, lanes):
 
 def test_more_lanes_than_bytes():
     for data in (b"", b"a", b"ab"):
-        size(MixPredictor(1, (toys.RunExpert(),), lanes=200, primed=False), data)
+        size(MixPredictor(1, (toys.RunExpert(),), lanes=150, primed=False), data)
 
 
 @pytest.mark.parametrize("lanes", [1, 3])
