@@ -17,7 +17,7 @@ from nzip.container import framing
 from nzip.errors import CorruptError, FormatError, LimitError, NzipError
 
 MAGIC = b"\x89NZP\r\n\x1a\n"
-VERSION = 0x81  # draft 1
+VERSION = 0x81  # draft 1 of primer files
 # Reading a primer costs as long as coding it does; nothing larger is worth that.
 MAX_TEXT = 32 << 20
 _HEAD = len(MAGIC) + 1 + 4 + 8

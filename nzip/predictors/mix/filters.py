@@ -3,6 +3,8 @@ function look alike wherever they stand. Exactly invertible on any bytes.
 
 An E8 or E9 followed by a 32-bit distance whose top byte is 00 or FF is rewritten: the distance's low 25 bits
 plus the opcode's position, modulo 2**25, sign-extended again; the five bytes are then skipped. Inverse: minus.
+After an E8 or E9 whose top byte is another one the scan goes on at that top byte: a rewrite between the two would
+change it, and the inverse would then take the first for a call.
 """
 
 import numpy as np
@@ -16,7 +18,9 @@ def call_filter(data, sign):
     i = 0
     end = len(data) - 4
     while i < end:
-        if (data[i] == 0xE8 or data[i] == 0xE9) and (data[i + 4] == 0 or data[i + 4] == 255):
+        if data[i] != 0xE8 and data[i] != 0xE9:
+            i += 1
+        elif data[i + 4] == 0 or data[i + 4] == 255:
             distance = np.int64(data[i + 1]) | np.int64(data[i + 2]) << 8 | np.int64(data[i + 3]) << 16
             distance |= np.int64(data[i + 4] & 1) << 24
             distance = (distance + sign * i) & 0x1FFFFFF
@@ -26,4 +30,4 @@ def call_filter(data, sign):
             data[i + 4] = 255 if distance >> 24 else 0
             i += 5
         else:
-            i += 1
+            i += 4

@@ -373,6 +373,11 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
     run_slot = np.zeros(contexts, np.uint64)
     run_at = np.zeros(contexts, np.uint64)
     set_base = np.zeros(MAX_SETS, np.int64)
+    set_source = np.zeros(MAX_SETS, np.uint64)
+    for k in range(sets):  # which of the choices of a bit selects the set's weights
+        kind = M.set_kinds[k]
+        set_source[k] = u64(1 if kind == 0 else 2 if kind == 2 else 3 if kind == 4 else 4 if kind == 11 else 0)
+    chosen = np.zeros(5, np.int64)
     set_at = np.zeros(MAX_SETS, np.int64)
     set_p = np.zeros(MAX_SETS, np.int64)
     predicted = np.zeros(2, np.int64)
@@ -382,8 +387,39 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
     lane_count = M.lanes.shape[0]
     low, high, code, place = coder[LOW], coder[HIGH], coder[CODE], coder[POSITION]
 
-    for step in range(steps):
-        for l in range(lane_count):
+    # What a bit teaches is learnt at the beginning of the next bit, so that the memory asked for in between has time
+    # to come: ``waiting`` is 1 where a bit waits to be learnt, 2 where it ended a byte.
+    turns = steps * lane_count
+    step = 0
+    l = -1
+    lane = M.lanes[0]
+    position = 0
+    c0 = 1
+    c1 = 0
+    byte = 0
+    ended = 0
+    y = 0
+    mixed = 0
+    final0 = 0
+    final1 = 0
+    final2 = 0
+    a1 = u64(0)
+    a2 = u64(0)
+    learnt = u64(1)
+    node = u64(1)
+    rate = 0
+    hits = 0
+    match_level = 0
+    apm1_base = u64(0)
+    apm2_base = u64(0)
+    apm2 = u64(0)
+    waiting = 0
+    for turn in range(turns + 1):
+        if turn < turns:
+            l += 1
+            if l == lane_count:
+                l = 0
+                step += 1
             lane = M.lanes[l]
             position = i64(lane[L_POSITION])
             if position >= ends[l]:
@@ -412,25 +448,27 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
             c2 = i64((history >> u64(8)) & u64(0xFF))
             for k in range(sets):
                 kind = M.set_kinds[k]
+                base = 0
                 if kind == 1:
-                    set_base[k] = c1 * 8
+                    base = c1 * 8
                 elif kind == 3:
-                    set_base[k] = c2 * 8
+                    base = c2 * 8
                 elif kind == 5:
-                    set_base[k] = i64(lane[L_SHAPE] & u64(0xFF)) * 8
+                    base = i64(lane[L_SHAPE] & u64(0xFF)) * 8
                 elif kind == 6:
-                    set_base[k] = (min(i64(R[R_COLUMN]), 63) + (64 if R[R_ABOVE] == u64(10) else 0)) * 8
+                    base = (min(i64(R[R_COLUMN]), 63) + (64 if R[R_ABOVE] == u64(10) else 0)) * 8
                 elif kind == 7:
-                    set_base[k] = i64(lane[L_WORD_POSITION]) * 8
+                    base = i64(lane[L_WORD_POSITION]) * 8
                 elif kind == 8:
-                    set_base[k] = i64(R[R_ABOVE] & u64(0xFF)) * 8
+                    base = i64(R[R_ABOVE] & u64(0xFF)) * 8
                 elif kind == 9:
-                    set_base[k] = i64((history >> u64(16)) & u64(0xFF)) * 8
+                    base = i64((history >> u64(16)) & u64(0xFF)) * 8
                 elif kind == 12:
                     edge = abs(i64(R[R_NEIGHBOURS] & u64(0xFF)) - i64((R[R_NEIGHBOURS] >> u64(8)) & u64(0xFF)))
-                    set_base[k] = (min(edge >> 1, 31) * 4 + i64(R[R_PLANE] & u64(3))) * 8
+                    base = (min(edge >> 1, 31) * 4 + i64(R[R_PLANE] & u64(3))) * 8
                 elif kind == 10:
-                    set_base[k] = i64(R[R_PREDICTED] >> u64(56)) * 8
+                    base = i64(R[R_PREDICTED] >> u64(56)) * 8
+                set_base[k] = k * SET_SIZE + base
             apm2 = (history & u64(0xFFFF)) << u64(8)
             for e in range(expert_count):
                 total = u64(0)
@@ -444,175 +482,8 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
             apm1_base = u64(0)
             apm2_base = u64(0)
             hits = 0
-            for bit in range(8):
-                if bit == 0 or bit == 4:
-                    if bit == 4:
-                        for i in range(contexts):
-                            h = (context[i] + u64(c0) * _K3) * _K1
-                            h ^= h >> u64(32)
-                            context[i] = h
-                            prefetch(slots, _slot(h, groups))
-                    if apms:
-                        prefix = u64(0) if bit == 0 else u64(c0 & 15) + u64(1)
-                        apm1_base = (u64(c1) * u64(17) + prefix) << u64(4)
-                        apm2_base = (((apm2 | prefix) * _K1) >> u64(52) << u64(4)) + u64(APM1_ROWS)
-                        prefetch(apm, (apm1_base + u64(1)) << u64(4))
-                        prefetch(apm, (apm2_base + u64(1)) << u64(4))
-                    hits = 0
-                    for i in range(contexts):
-                        found, known = _find_slot(slots, context[i], groups)
-                        slot[i] = found
-                        if known == 0:
-                            if use_direct:
-                                for z in range(16):
-                                    direct[found + u64(z)] = 1 << 15
-                            if use_runs:
-                                runs[found >> u64(4)] = 0
-                        if hit_from <= i < hit_to:
-                            hits += known
-                    if use_runs and bit == 0:
-                        for i in range(contexts):
-                            run_slot[i] = slot[i] >> u64(4)
-                    node = u64(1)
-                # --- inputs
-                if apms:  # the rows of both possible next bits lie side by side
-                    prefetch(apm, (apm1_base + node * u64(2)) << u64(4))
-                    prefetch(apm, ((apm1_base + node * u64(2)) << u64(4)) + u64(16))
-                    prefetch(apm, (apm2_base + node * u64(2)) << u64(4))
-                    prefetch(apm, ((apm2_base + node * u64(2)) << u64(4)) + u64(16))
-                j = u64(0)
-                for i in range(contexts):
-                    s = slots[slot[i] + node]
-                    k = (u64(i) << u64(8)) | u64(s)
-                    cell[i] = k
-                    if s == 0:
-                        x[j] = 0
-                        x[j + u64(1)] = 0
-                    else:
-                        p = state_map[k]
-                        x[j] = stretch[p >> u32(20)]
-                        x[j + u64(1)] = np.int16(np.int32(p >> u32(22)) - np.int32(512))
-                    j += u64(2)
-                if use_direct:
-                    for i in range(contexts):
-                        x[j] = stretch[direct[slot[i] + node] >> 4]
-                        j += u64(1)
-                if use_runs:
-                    for i in range(contexts):
-                        v = i64(runs[run_slot[i]])
-                        run_at[i] = u64(0)
-                        x[j] = 0
-                        if v and ((v & 255 | 256) >> (8 - bit)) == c0:
-                            k = u64((i << 7) | (min(v >> 8, 31) << 1) | ((v >> (7 - bit)) & 1)) + u64(1)
-                            run_at[i] = k
-                            x[j] = stretch[run_map[k] >> u32(20)]
-                        j += u64(1)
-                expected = 0
-                for m in range(matches):
-                    match_at[m] = u64(0)
-                    x[j] = 0
-                    x[j + u64(1)] = 0
-                    if predicted[m] > 0:
-                        if (predicted[m] >> (8 - bit)) == c0:
-                            want = (predicted[m] >> (7 - bit)) & 1
-                            length = i64(lane[L_MATCH_LENGTH0 + m])
-                            if length < 16:
-                                level = length
-                            elif length < 32:
-                                level = 16 + ((length - 16) >> 2)
-                            elif length < 512:
-                                level = 20 + ((length - 32) >> 5)
-                            else:
-                                level = 35
-                            k = u64(m * 128 + level * 2 + want)
-                            match_at[m] = k
-                            p = match_map[k]
-                            x[j] = stretch[p >> u32(20)]
-                            x[j + u64(1)] = np.int16(np.int32(p >> u32(22)) - np.int32(512))
-                            if m == 0:
-                                expected = 1 + want
-                        else:
-                            predicted[m] = 0
-                    j += u64(2)
-                confidence = 0
-                for e in range(expert_count):
-                    first = c0 << (8 - bit) & 255
-                    size = 128 >> bit
-                    whole = cumulative[e, first + 2 * size] - cumulative[e, first]
-                    ones = cumulative[e, first + 2 * size] - cumulative[e, first + size]
-                    p22 = i64((ones << u64(22)) // max(whole, u64(1)))
-                    st = _fine_stretch(squash, min((1 << 22) - 2, max(2, p22)))
-                    x[j] = np.int16(st)
-                    x[j + u64(1)] = np.int16((p22 >> 12) - 512)
-                    if e == 0:
-                        confidence = (_clamp(st, 2047) + 2048) >> 7
-                    j += u64(2)
-                x[j] = 256
-                # --- first layer
-                for k in range(sets):
-                    kind = M.set_kinds[k]
-                    if kind == 0:
-                        at = c0
-                    elif kind == 2:
-                        at = (match_level * 2 + expected - 1) if expected else 0
-                    elif kind == 4:
-                        at = hits * 8 + bit
-                    elif kind == 11:
-                        at = confidence * 8 + bit
-                    else:
-                        at = set_base[k] + bit
-                    at = (k * SET_SIZE + at) * width
-                    set_at[k] = at
-                    d = _clamp(i64(dot(weights, at, x, width)) >> 14, widest)
-                    y2[u64(k)] = np.int16(d)
-                    set_p[k] = i64(squash[u64(d + 4096)])
-                # --- final mixer
-                final0 = c0 * FINAL_WIDTH
-                final1 = (256 + c1) * FINAL_WIDTH
-                final2 = 0
-                if sets > 1:
-                    d = (i64(dot(final_weights, final0, y2, FINAL_WIDTH))
-                         + i64(dot(final_weights, final1, y2, FINAL_WIDTH)))
-                    if third:  # a third opinion, by what the first expert and the match model say
-                        final2 = (512 + confidence * 16 + (match_level if expected else 0)) * FINAL_WIDTH
-                        d = (d + i64(dot(final_weights, final2, y2, FINAL_WIDTH))) * 2 // 3
-                    d = _clamp(d >> 15, 4095)
-                else:
-                    d = i64(y2[0])
-                mixed = i64(squash[u64(d + 4096)])
-                p = mixed
-                a1 = u64(0)
-                a2 = u64(0)
-                if apms:
-                    # interpolate between the two buckets beside d, 15 steps of a nat
-                    part = _clamp(d, 1919) + 1920
-                    a1 = ((apm1_base + node) << u64(4)) + u64(part >> 8)
-                    a2 = ((apm2_base + node) << u64(4)) + u64(part >> 8)
-                    part &= 255
-                    p1 = (i64(apm[a1]) * (256 - part) + i64(apm[a1 + u64(1)]) * part) >> 8
-                    p2 = (i64(apm[a2]) * (256 - part) + i64(apm[a2 + u64(1)]) * part) >> 8
-                    a1 += u64(part >> 7)
-                    a2 += u64(part >> 7)
-                    p = (mixed + p1 + 2 * p2 + 2) >> 2
-                p = min((1 << 22) - 1, max(1, p))
-                # --- code
-                # (coding/binary.py, its state held in registers)
-                middle = low + ((high - low) >> u64(22)) * u64(p)
-                y = (1 if code <= middle else 0) if decoding else (byte >> (7 - bit)) & 1
-                if y:
-                    high = middle
-                else:
-                    low = middle + u64(1)
-                while ((low ^ high) >> u64(56)) == u64(0):
-                    if decoding:
-                        code <<= u64(8)
-                        if place < coder[END]:
-                            code |= u64(buffer[place])
-                    else:
-                        buffer[place] = np.uint8(high >> u64(56))
-                    place += u64(1)
-                    low <<= u64(8)
-                    high = (high << u64(8)) | u64(255)
+        for bit in range(8):
+            if waiting:
                 # --- learn
                 target = y << 22
                 if apms:
@@ -624,19 +495,18 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
                     train(final_weights, final1, y2, FINAL_WIDTH, error)
                     if third:
                         train(final_weights, final2, y2, FINAL_WIDTH, error)
-                rate = i64(lane[L_RATE])
                 for k in range(sets):
                     error = _clamp(((target - set_p[k]) * rate) >> 14, 32767)
                     train(weights, set_at[k], x, width, error)
                 for i in range(contexts):
                     k = cell[i]
                     s = k & u64(0xFF)
-                    slots[slot[i] + node] = next_state[s * u64(2) + u64(y)]
+                    slots[slot[i] + learnt] = next_state[s * u64(2) + u64(y)]
                     if s > u64(0):
                         _adapt(state_map, k, target, limit, reciprocal)
                 if use_direct:
                     for i in range(contexts):
-                        k = slot[i] + node
+                        k = slot[i] + learnt
                         v = i64(direct[k])
                         count = v & 15
                         v >>= 4
@@ -649,22 +519,193 @@ def run(M, data, ends, steps, decoding, coder, buffer, experts):
                 for m in range(matches):
                     if match_at[m] > u64(0):
                         _adapt(match_map, match_at[m], target, 1023, reciprocal)
-                c0 = (c0 << 1) | y
-                node = (node << u64(1)) | u64(y)
-            byte = c0 & 255
+                if use_runs and waiting == 2:
+                    for i in range(contexts):
+                        v = i64(runs[run_slot[i]])
+                        if v and (v & 255) == ended:
+                            if v < 0xFF00:
+                                v += 256
+                        else:
+                            v = 256 | ended
+                        runs[run_slot[i]] = np.uint16(v)
+                waiting = 0
+            if turn == turns:
+                break
+            if bit == 0 or bit == 4:
+                if apms:
+                    prefix = u64(0) if bit == 0 else u64(c0 & 15) + u64(1)
+                    apm1_base = (u64(c1) * u64(17) + prefix) << u64(4)
+                    apm2_base = (((apm2 | prefix) * _K1) >> u64(52) << u64(4)) + u64(APM1_ROWS)
+                    prefetch(apm, (apm1_base + u64(1)) << u64(4))
+                    prefetch(apm, (apm2_base + u64(1)) << u64(4))
+                hits = 0
+                for i in range(contexts):
+                    found, known = _find_slot(slots, context[i], groups)
+                    slot[i] = found
+                    if known == 0:
+                        if use_direct:
+                            for z in range(16):
+                                direct[found + u64(z)] = 1 << 15
+                        if use_runs:
+                            runs[found >> u64(4)] = 0
+                    if hit_from <= i < hit_to:
+                        hits += known
+                if use_runs and bit == 0:
+                    for i in range(contexts):
+                        run_slot[i] = slot[i] >> u64(4)
+                node = u64(1)
+            # --- inputs
+            if apms:  # the rows of both possible next bits lie side by side
+                prefetch(apm, (apm1_base + node * u64(2)) << u64(4))
+                prefetch(apm, ((apm1_base + node * u64(2)) << u64(4)) + u64(16))
+                prefetch(apm, (apm2_base + node * u64(2)) << u64(4))
+                prefetch(apm, ((apm2_base + node * u64(2)) << u64(4)) + u64(16))
+            j = u64(0)
+            for i in range(contexts):
+                s = slots[slot[i] + node]
+                k = (u64(i) << u64(8)) | u64(s)
+                cell[i] = k
+                if s == 0:
+                    x[j] = 0
+                    x[j + u64(1)] = 0
+                else:
+                    p = state_map[k]
+                    x[j] = stretch[p >> u32(20)]
+                    x[j + u64(1)] = np.int16(np.int32(p >> u32(22)) - np.int32(512))
+                j += u64(2)
+            if use_direct:
+                for i in range(contexts):
+                    x[j] = stretch[direct[slot[i] + node] >> 4]
+                    j += u64(1)
             if use_runs:
                 for i in range(contexts):
                     v = i64(runs[run_slot[i]])
-                    if v and (v & 255) == byte:
-                        if v < 0xFF00:
-                            v += 256
+                    run_at[i] = u64(0)
+                    x[j] = 0
+                    if v and ((v & 255 | 256) >> (8 - bit)) == c0:
+                        k = u64((i << 7) | (min(v >> 8, 31) << 1) | ((v >> (7 - bit)) & 1)) + u64(1)
+                        run_at[i] = k
+                        x[j] = stretch[run_map[k] >> u32(20)]
+                    j += u64(1)
+            expected = 0
+            for m in range(matches):
+                match_at[m] = u64(0)
+                x[j] = 0
+                x[j + u64(1)] = 0
+                if predicted[m] > 0:
+                    if (predicted[m] >> (8 - bit)) == c0:
+                        want = (predicted[m] >> (7 - bit)) & 1
+                        length = i64(lane[L_MATCH_LENGTH0 + m])
+                        if length < 16:
+                            level = length
+                        elif length < 32:
+                            level = 16 + ((length - 16) >> 2)
+                        elif length < 512:
+                            level = 20 + ((length - 32) >> 5)
+                        else:
+                            level = 35
+                        k = u64(m * 128 + level * 2 + want)
+                        match_at[m] = k
+                        p = match_map[k]
+                        x[j] = stretch[p >> u32(20)]
+                        x[j + u64(1)] = np.int16(np.int32(p >> u32(22)) - np.int32(512))
+                        if m == 0:
+                            expected = 1 + want
                     else:
-                        v = 256 | byte
-                    runs[run_slot[i]] = np.uint16(v)
-            if decoding:
-                data[position] = np.uint8(byte)
-            _advance(lane, byte, M)
+                        predicted[m] = 0
+                j += u64(2)
+            confidence = 0
+            for e in range(expert_count):
+                first = c0 << (8 - bit) & 255
+                size = 128 >> bit
+                whole = cumulative[e, first + 2 * size] - cumulative[e, first]
+                ones = cumulative[e, first + 2 * size] - cumulative[e, first + size]
+                p22 = i64((ones << u64(22)) // max(whole, u64(1)))
+                st = _fine_stretch(squash, min((1 << 22) - 2, max(2, p22)))
+                x[j] = np.int16(st)
+                x[j + u64(1)] = np.int16((p22 >> 12) - 512)
+                if e == 0:
+                    confidence = (_clamp(st, 2047) + 2048) >> 7
+                j += u64(2)
+            x[j] = 256
+            # --- first layer
+            chosen[0] = bit
+            chosen[1] = c0
+            chosen[2] = (match_level * 2 + expected - 1) if expected else 0
+            chosen[3] = hits * 8 + bit
+            chosen[4] = confidence * 8 + bit
+            for k in range(sets):
+                at = (set_base[k] + chosen[set_source[k]]) * width
+                set_at[k] = at
+                d = _clamp(i64(dot(weights, at, x, width)) >> 14, widest)
+                y2[u64(k)] = np.int16(d)
+                set_p[k] = i64(squash[u64(d + 4096)])
+            # --- final mixer
+            final0 = c0 * FINAL_WIDTH
+            final1 = (256 + c1) * FINAL_WIDTH
+            if sets > 1:
+                d = (i64(dot(final_weights, final0, y2, FINAL_WIDTH))
+                     + i64(dot(final_weights, final1, y2, FINAL_WIDTH)))
+                if third:  # a third opinion, by what the first expert and the match model say
+                    final2 = (512 + confidence * 16 + (match_level if expected else 0)) * FINAL_WIDTH
+                    d = (d + i64(dot(final_weights, final2, y2, FINAL_WIDTH))) * 2 // 3
+                d = _clamp(d >> 15, 4095)
+            else:
+                d = i64(y2[0])
+            mixed = i64(squash[u64(d + 4096)])
+            p = mixed
+            a1 = u64(0)
+            a2 = u64(0)
+            if apms:
+                # interpolate between the two buckets beside d, 15 steps of a nat
+                part = _clamp(d, 1919) + 1920
+                a1 = ((apm1_base + node) << u64(4)) + u64(part >> 8)
+                a2 = ((apm2_base + node) << u64(4)) + u64(part >> 8)
+                part &= 255
+                p1 = (i64(apm[a1]) * (256 - part) + i64(apm[a1 + u64(1)]) * part) >> 8
+                p2 = (i64(apm[a2]) * (256 - part) + i64(apm[a2 + u64(1)]) * part) >> 8
+                a1 += u64(part >> 7)
+                a2 += u64(part >> 7)
+                p = (mixed + p1 + 2 * p2 + 2) >> 2
+            p = min((1 << 22) - 1, max(1, p))
+            # --- code
+            # (coding/binary.py, its state held in registers)
+            middle = low + ((high - low) >> u64(22)) * u64(p)
+            y = (1 if code <= middle else 0) if decoding else (byte >> (7 - bit)) & 1
+            if y:
+                high = middle
+            else:
+                low = middle + u64(1)
+            while ((low ^ high) >> u64(56)) == u64(0):
+                if decoding:
+                    code <<= u64(8)
+                    if place < coder[END]:
+                        code |= u64(buffer[place])
+                else:
+                    buffer[place] = np.uint8(high >> u64(56))
+                place += u64(1)
+                low <<= u64(8)
+                high = (high << u64(8)) | u64(255)
+            if bit == 3:  # ask for the next nibble's slots before learning from this bit
+                nibble = u64(c0 << 1 | y) * _K3
+                for i in range(contexts):
+                    h = (context[i] + nibble) * _K1
+                    h ^= h >> u64(32)
+                    context[i] = h
+                    prefetch(slots, _slot(h, groups))
+            c0 = (c0 << 1) | y
+            learnt = node
+            node = (node << u64(1)) | u64(y)
             rate = i64(lane[L_RATE])
-            if rate > rate_min and (position & 15) == 0:
-                lane[L_RATE] = u64(rate - max(1, (rate - rate_min) >> setting[S_RATE_DECAY]))
+            waiting = 1
+        if turn == turns:
+            break
+        byte = c0 & 255
+        if decoding:
+            data[position] = np.uint8(byte)
+        _advance(lane, byte, M)
+        ended = byte
+        waiting = 2
+        if rate > rate_min and (position & 15) == 0:
+            lane[L_RATE] = u64(rate - max(1, (rate - rate_min) >> setting[S_RATE_DECAY]))
     coder[LOW], coder[HIGH], coder[CODE], coder[POSITION] = low, high, code, place

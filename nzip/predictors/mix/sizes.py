@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from nzip.predictors.mix.contexts import Plan
 
-LANES = 32  # the mixer's inputs are padded to whole vectors of this many
+LANES = 16  # the mixer's inputs are padded to whole vectors of this many
 SET_SIZE = 2048  # weight vectors of one set
-FINAL_WIDTH = 32  # inputs of the final mixer
+FINAL_WIDTH = 16  # inputs of the final mixer
 FINAL_ROWS, FINAL_EXPERT_ROWS = 512, 512  # its weight vectors; those by an expert's confidence only where there is one
 APM1_ROWS = 256 * 17 * 16  # by the last byte, the nibble before, the bits of this nibble
 APM2_ROWS = 4096 * 16  # by a hash of two bytes and the nibble before, the bits of this nibble

@@ -85,7 +85,7 @@ calls = st.lists(
 ).map(b"".join)
 
 
-@settings(max_examples=400)
+@settings(max_examples=1000)
 @given(calls)
 def test_the_call_filter_is_undone(data):
     array = np.frombuffer(data, np.uint8).copy()
