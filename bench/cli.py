@@ -51,7 +51,9 @@ def _peer_keys(_context, _parameter, value: str | None) -> list[str]:
     return keys
 
 
-def _nzip_contenders(levels: list[int] | None, predictors: tuple[str, ...], missing: dict[str, str]) -> list[NzipContender]:
+def _nzip_contenders(
+    levels: list[int] | None, predictors: tuple[str, ...], missing: dict[str, str], cold: bool = False
+) -> list[NzipContender]:
     from nzip.errors import NzipError
     from nzip.levels import LEVELS, spelling_of
 
@@ -59,6 +61,8 @@ def _nzip_contenders(levels: list[int] | None, predictors: tuple[str, ...], miss
     for level in [n for n, entry in LEVELS.items() if entry.spelling] if levels is None else levels:
         try:
             found.append(NzipContender(f"nzip-{level}", f"nzip -{level}", spelling_of(level)))
+            if cold:
+                found.append(NzipContender(f"nzip-{level}-cold", f"nzip -{level} --no-primer", spelling_of(level), False))
         except (NzipError, ValueError) as error:
             missing[f"nzip -{level}"] = str(error)
     return found + [NzipContender(f"nzip:{spelling}", f"nzip {spelling}", spelling) for spelling in predictors]
@@ -69,13 +73,14 @@ def _nzip_contenders(levels: list[int] | None, predictors: tuple[str, ...], miss
 @click.option("--suite", "suites", multiple=True, help="samples, canterbury, dev or enwik8:SIZE; may be repeated.")
 @click.option("--levels", callback=_numbers, help="Levels of nzip, as 1,3,5 (all that exist).")
 @click.option("--predictor", "predictors", multiple=True, help="A further spelling of nzip's; may be repeated.")
+@click.option("--cold", is_flag=True, help="Each level without primer, too.")
 @click.option("--peers", callback=_peer_keys, help=f"Among {', '.join(PEERS)}; or none (all that are installed).")
 @click.option("--repeat", type=click.IntRange(1), default=1, help="Times over; the median is shown.")
 @click.option("--baseline", default=BASELINE, help="Whose sizes the ratios are to.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The JSON (bench/results/NAME-DATE.json).")
 @click.option("--plot/--no-plot", "plotted", default=True, help="Draw the picture beside the JSON.")
 @click.option("--per-file", is_flag=True, help="Show every file's sizes too.")
-def run_command(files, suites, levels, predictors, peers, repeat, baseline, out, plotted, per_file):
+def run_command(files, suites, levels, predictors, cold, peers, repeat, baseline, out, plotted, per_file):
     """Compress and decompress FILES and suites with every level and peer, in turn; verify, time, show.
 
     A file may be cut as FILE:1M; names are looked up in NZIP_CORPORA and corpora/.
@@ -88,7 +93,7 @@ def run_command(files, suites, levels, predictors, peers, repeat, baseline, out,
     if not inputs:
         raise click.UsageError("name files or a --suite")
     missing: dict[str, str] = {}
-    contenders: list = _nzip_contenders(levels, predictors, missing)
+    contenders: list = _nzip_contenders(levels, predictors, missing, cold)
     for key in peers:
         if PEERS[key].installed():
             contenders.append(PeerContender(PEERS[key]))
@@ -98,7 +103,7 @@ def run_command(files, suites, levels, predictors, peers, repeat, baseline, out,
         raise click.UsageError("nothing to measure: no level and no installed peer")
     for label, reason in missing.items():
         progress.print(f"skipped: {label} ({reason})", highlight=False, markup=False)
-    command = _command_line(suites, files, levels, predictors, peers, repeat)
+    command = _command_line(suites, files, levels, predictors, cold, peers, repeat)
     with progress.status("") as status:
         try:
             found = run(contenders, inputs, repeat, missing, command, baseline, status.update)
@@ -119,13 +124,14 @@ def run_command(files, suites, levels, predictors, peers, repeat, baseline, out,
         sys.exit(1)
 
 
-def _command_line(suites, files, levels, predictors, peers, repeat) -> str:
+def _command_line(suites, files, levels, predictors, cold, peers, repeat) -> str:
     """The command that would make these results again; of paths only the names."""
     words = ["python -m bench run"]
     words += [f"--suite {suite}" for suite in suites]
     if levels is not None:
         words.append(f"--levels {','.join(map(str, levels))}")
     words += [f"--predictor {spelling}" for spelling in predictors]
+    words += ["--cold"] * cold
     if peers != list(PEERS):
         words.append(f"--peers {','.join(peers) or 'none'}")
     if repeat > 1:

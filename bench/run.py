@@ -34,11 +34,12 @@ class RunError(Exception):
 
 @dataclass(frozen=True)
 class NzipContender:
-    """One predictor of nzip, by level or spelling."""
+    """One predictor of nzip, by level or spelling; ``primed`` False: without a primer."""
 
     key: str
     label: str
     spelling: str
+    primed: bool = True
 
     kind = "nzip"
 
@@ -47,14 +48,15 @@ class NzipContender:
         import nzip
 
         return {"key": self.key, "label": self.label, "kind": self.kind, "version": nzip.__version__,
-                "command": f"nzip.open(..., predictor={self.spelling!r})"}
+                "command": f"nzip.open(..., predictor={self.spelling!r}{'' if self.primed else ', primer=False'})"}
 
     def packed_name(self) -> str:
         return "packed.nz"
 
     def run(self, direction: str, source: Path, target: Path) -> dict:
         """One direction in a fresh process."""
-        command = [sys.executable, "-m", "bench.worker", direction, self.spelling, str(source), str(target)]
+        command = [sys.executable, "-m", "bench.worker", direction, self.spelling, str(source), str(target),
+                   "primed" if self.primed else "cold"]
         report = target.with_name("worker.json")
         usage = _launch(command, None, report, {"PYTHONPATH": _python_path(), "NUMBA_NUM_THREADS": "1"})
         told = json.loads(report.read_text())

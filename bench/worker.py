@@ -1,4 +1,5 @@
-"""The process that runs nzip for the bench: ``python -m bench.worker compress|decompress SPELLING IN OUT``.
+"""The process that runs nzip for the bench: ``python -m bench.worker compress|decompress SPELLING IN OUT
+primed|cold``.
 
 A fresh process each time, so that its peak memory is its own. It tells start-up from work:
 
@@ -39,7 +40,7 @@ class Timer:
         self.cpu, self.wall = time.process_time() - self._cpu, time.perf_counter() - self._wall
 
 
-def main(direction: str, spelling: str, source: str, target: str) -> None:
+def main(direction: str, spelling: str, source: str, target: str, start: str) -> None:
     """Measure one direction over one file."""
     import numba  # noqa: F401 - what every user of nzip pays; its memory is told apart
 
@@ -47,9 +48,10 @@ def main(direction: str, spelling: str, source: str, target: str) -> None:
     import nzip
 
     compressing = direction == "compress"
+    options = {"predictor": spelling, "primer": None if start == "primed" else False}
     with (open(source, "rb") if compressing else nzip.open(source, "rb")) as file:
         head = file.read(WARM_BYTES)
-    if nzip.decompress(nzip.compress(head, predictor=spelling)) != head:
+    if nzip.decompress(nzip.compress(head, **options)) != head:
         raise SystemExit("the first bytes do not round-trip")
     startup_cpu = time.process_time()
 
@@ -57,7 +59,7 @@ def main(direction: str, spelling: str, source: str, target: str) -> None:
     for _ in range(2):
         small = io.BytesIO()
         with Timer() as fixed:
-            with nzip.open(small, "wb", predictor=spelling) as out:
+            with nzip.open(small, "wb", **options) as out:
                 out.write(head[:FIXED_BYTES])
     if not compressing:
         small.seek(0)
@@ -66,7 +68,7 @@ def main(direction: str, spelling: str, source: str, target: str) -> None:
 
     with Timer() as codec:
         if compressing:
-            with open(source, "rb") as file, nzip.open(target, "wb", predictor=spelling) as out:
+            with open(source, "rb") as file, nzip.open(target, "wb", **options) as out:
                 shutil.copyfileobj(file, out, 1 << 20)
         else:
             with nzip.open(source, "rb") as file, open(target, "wb") as out:

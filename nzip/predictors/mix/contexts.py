@@ -190,7 +190,7 @@ _PLANE_SETS = {
     2: (SET_PARTIAL, SET_MATCH, SET_HITS, SET_EDGE),
     **dict.fromkeys((3, 4, 5), (SET_PARTIAL, SET_C1, SET_MATCH, SET_ABOVE, SET_HITS, SET_EDGE, SET_C3)),
 }
-_SLOT_BYTES = {1: 16 << 20, 2: 32 << 20, 3: 80 << 20, 4: 96 << 20, 5: 112 << 20}
+_SLOT_BYTES = {1: 16 << 20, 2: 32 << 20, 3: 64 << 20, 4: 96 << 20, 5: 104 << 20}
 _MATCHES = {1: (6,), 2: (6,), 3: (5, 12), 4: (5, 12), 5: (5, 12)}
 
 
