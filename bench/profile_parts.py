@@ -17,7 +17,7 @@ from nzip.predictors.mix.kernel import (
     _K1, _K2, _K3, MAX_SETS, _adapt, _advance, _clamp, _find_matches, _find_slot, _hash_matches, _registers, _slot,
 )  # fmt: skip
 from nzip.predictors.mix.registers import (
-    L_RATE, R_NONE, REGISTERS, S_APM_RATE, S_CONTEXTS, S_DIRECT, S_FINAL_RATE, S_RUNS, S_SETS, S_STATE_LIMIT, S_WIDTH,
+    L_RATE, R_NONE, REGISTERS, S_APM_RATE, S_APMS, S_CONTEXTS, S_DIRECT, S_FINAL_RATE, S_RUNS, S_SETS, S_STATE_LIMIT, S_WIDTH,
 )  # fmt: skip
 from nzip.predictors.mix.sizes import APM1_ROWS, FINAL_WIDTH, SET_SIZE
 from nzip.predictors.mix.vector import dot, prefetch, train
@@ -221,7 +221,10 @@ def mixing(M, data, resident):
 
 @njit
 def apms(M, data):
-    """Both adaptive probability maps, rows chosen and prefetched as in the kernel, buckets by the byte before."""
+    """Both adaptive probability maps, rows chosen and prefetched as in the kernel, buckets by the byte before; nothing
+    where the level has none."""
+    if not M.setting[S_APMS]:
+        return
     apm, rate = M.apm, i64(M.setting[S_APM_RATE])
     c1 = u64(0)
     c12 = u64(0)

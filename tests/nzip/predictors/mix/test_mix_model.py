@@ -11,7 +11,7 @@ from nzip import codec
 from nzip.errors import CorruptError, NzipError
 from nzip.predictors.mix.contexts import KIND_NAMES, LEVELS, plan
 from nzip.predictors.mix.model import MixPredictor
-from nzip.predictors.mix.sizes import PRIMED_SIZE, input_width, match_bits, slot_bytes
+from nzip.predictors.mix.sizes import LANES, PRIMED_SIZE, input_width, match_bits, slot_bytes
 
 COLD = {level: MixPredictor(level, primed=False) for level in LEVELS}
 
@@ -124,7 +124,7 @@ def test_plans_fit_the_kernel(level, kind):
         assert all(1 <= minimum <= 24 for minimum in chosen.matches)
         assert 0 <= chosen.hits[0] <= chosen.hits[1] <= len(chosen.recipes) and chosen.hits[1] - chosen.hits[0] < 256
         assert chosen.rate_min <= chosen.rate and 1 <= chosen.state_limit <= 1023
-        assert input_width(chosen, 3) % 32 == 0
+        assert input_width(chosen, 3) % LANES == 0
         for size in (0, 1, 100, PRIMED_SIZE, 1 << 30):
             slots = slot_bytes(chosen, size)
             assert slots % 64 == 0 and 1 << 16 <= slots <= chosen.slot_bytes <= 1 << 30 and 12 <= match_bits(size) <= 22
