@@ -249,7 +249,7 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         sys.exit(130)
     except ImportError as error:
-        if (error.name or "").split(".")[0] not in ("tokenizers", "sentencepiece", "matplotlib", "jinja2", "zstandard", "regex"):
+        if (error.name or "").split(".")[0] not in ("tokenizers", "sentencepiece", "matplotlib", "jinja2", "zstandard", "regex", "pyarrow"):
             raise
         click.echo(f"tokenizers-lab: {error.name} is missing; install the lab's extra: pip install 'nzip[lab]'", err=True)
         sys.exit(1)

@@ -108,7 +108,8 @@ def info(folder):
     facts = Table(show_header=False, box=None)
     rows = [("codec", codec["spelling"]), ("fingerprint", codec["fingerprint"]), ("M1", codec["description"].get("m1", "–")),
             ("vocabulary", f"{data['vocab_size']:,} ids in the dataset; the codec has {codec['vocab_size']:,}, of which "
-                           f"{codec['used_vocab_size']:,} can occur"),
+                           f"{codec['used_vocab_size']:,} can occur" +
+                           (f"; {codec['nominal_vocab_size']:,} by name" if codec["nominal_vocab_size"] else "")),
             ("end of sequence", data["eos"]), ("padding", data["pad"]), ("format", f"{data['format']}, {data['dtype']}"),
             ("sources", f"{len(data['sources'])} files, {sum(s['size'] for s in data['sources']):,} bytes"),
             ("shards", f"{manifest.shards}" + ("" if data["complete"] else f", {len(manifest.missing())} still to build"))]
@@ -133,7 +134,7 @@ def info(folder):
 @click.option("--seed", type=int, default=0, show_default=True, help="Of that chance.")
 @click.option("--tokens", type=int, default=200, show_default=True, help="At most so many.")
 def sample(folder, split, document, seed, tokens):
-    """Decode a document of the dataset, a bar at every token's border; bytes that are not UTF-8 show as \\xNN."""
+    """Decode a document of the dataset, a bar at every token's or window's border; bytes that are not UTF-8 show as \\xNN."""
     import random
 
     from tokenizers_lab.datasets import TokenReader
@@ -149,7 +150,8 @@ def sample(folder, split, document, seed, tokens):
     offsets = reader.codec.offsets(raw, ids)[:tokens + 1]
     click.echo(f"{reader.manifest.data['sources'][source]['path']}, from {key} on: document {document} of {reader.documents:,}, "
                f"{size:,} bytes in {count:,} tokens", err=True)
-    click.echo("│".join(show_bytes(raw[a:b]) for a, b in zip(offsets, offsets[1:])) + (" …" if len(offsets) <= len(ids) else ""))
+    # A token that adds no byte of its own (the first ones of a window) has no border to show.
+    click.echo("│".join(show_bytes(raw[a:b]) for a, b in zip(offsets, offsets[1:]) if b > a) + (" …" if len(offsets) <= len(ids) else ""))
 
 
 def show_bytes(raw: bytes) -> str:

@@ -181,6 +181,15 @@ def test_stop_costs_less_than_a_hundredth_of_greedy(m1, english):
     assert bytes(decoded(twin.encode(data[:9000], model, 16, CDF_BITS, "greedy"), data, model, 16, CDF_BITS, "greedy")) != data[:9000]
 
 
+def test_every_string_that_fits_is_cut_as_greedy_does(m1, english):
+    codec, raw = create(m1, 16, 16, "fit", 1, "e"), english[150_000:165_000]
+    lengths = codec.token_lengths()[codec.encode(raw)].tolist()
+    assert lengths == [w.size for w in twin.encode(raw, Follower(m1, CDF_BITS), 16, CDF_BITS, "greedy")]
+    assert codec.lossless and codec.decode(codec.encode(raw)) == raw
+    stop = create(m1, 16, 16, "stop", 1, "e")
+    assert set(stop.strings) < set(codec.strings) and codec.vocab_size < 65536
+
+
 class Drifting(ByteModel):
     """A model that is no n-gram, to go the ways of experts."""
 
@@ -235,7 +244,7 @@ def test_bad_ids_are_refused(m1):
 
 
 @pytest.mark.parametrize("spelling", ["equal-info[b=20]", "equal-info[b=8]", "equal-info[b=136]", "equal-info[b=24,v=65k]", "equal-info[v=300]",
-                                      "equal-info[rule=best]", "equal-info[reset=-1]", "equal-info[reset=x]", "equal-info[m1=none]", "equal-info[x=1]", "model-dictionary[n=100]", "model-dictionary[n=2M]"])
+                                      "equal-info[rule=best]", "equal-info[reset=-1]", "equal-info[b=32,rule=fit]", "equal-info[v=256,rule=fit]", "equal-info[reset=x]", "equal-info[m1=none]", "equal-info[x=1]", "model-dictionary[n=100]", "model-dictionary[n=2M]"])
 def test_bad_spellings_are_one_line(spelling):
     with pytest.raises(LabError) as error:
         lab.load(spelling)

@@ -2,7 +2,8 @@
 
 Each window of W bits is cut into tokens of 8 (``v=256``) or 16 bits (``v=65k``). At b = 16 the windows are a fixed set of strings,
 compiled once (``windows/growth.py``): with v=65k a token is a string and ids are dense (``strings.py``); with v=256 the string's cell is
-written as two bytes. Longer windows run M1 and coder online. Ids behind the bits' own: end of sequence, padding, and a
+written as two bytes. ``rule=fit`` (b = 16, v = 65k only) gives every string that fits an id: greedy's windows, without loss, for
+more ids. Longer windows run M1 and coder online. Ids behind the bits' own: end of sequence, padding, and a
 mark before a literal byte, which only the end of a text can need (256, 257, 258 for v=256).
 
 Concession: M1s other than order-n, and the rules ``delay`` and ``greedy``, run online in Python.
@@ -24,7 +25,7 @@ from tokenizers_lab.codecs.strings import StringsCodec, pack_strings, unpack_str
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.order_n import OrderN, pack_arrays, unpack_arrays
 from tokenizers_lab.windows import kernel, twin
-from tokenizers_lab.windows.growth import WindowTable, window_strings
+from tokenizers_lab.windows.growth import WindowTable, fitting_strings, window_strings
 
 CDF_BITS = 14
 VERSION = 1  # of the partition and the rules: part of every fingerprint
@@ -197,7 +198,7 @@ class PairCodec(WindowCodec):
 
     def __init__(self, table: WindowTable, facts: dict, spelling: str):
         super().__init__(None, 16, 8, spelling=spelling)
-        self._strings, self._table, self.facts = strings_codec(table, facts, spelling), table, facts
+        self._strings, self._table, self.facts = strings_codec(table.strings, facts, spelling), table, facts
         self.strings = self._strings.strings
         place = {s: i for i, s in enumerate(self.strings)}
         own = np.array([place[s] for s in table.strings], dtype=np.int64)
@@ -234,9 +235,9 @@ def _limbs(cell: int) -> list[int]:
     return [cell >> 32 * i & kernel.MASK for i in range(kernel.CELL_LIMBS)]
 
 
-def strings_codec(table: WindowTable, facts: dict, spelling: str) -> StringsCodec:
+def strings_codec(strings: list[bytes], facts: dict, spelling: str) -> StringsCodec:
     """``equal-info[b=16,v=65k]``: the strings of the table and the bytes that are none, which only a text's end can need."""
-    strings = sorted({*table.strings, *(bytes([b]) for b in range(256))})
+    strings = sorted({*strings, *(bytes([b]) for b in range(256))})
     return StringsCodec(strings, facts, spelling, nominal=1 << 16)
 
 
@@ -264,8 +265,10 @@ def check(width, token_bits, rule, reset, spelling) -> tuple[int, int, str, int]
         raise LabError(f"codec {spelling!r}: b must be 16, 24, 32 … 128")
     if token_bits not in (8, 16) or width % token_bits:
         raise LabError(f"codec {spelling!r}: v must be 256, or 65k where b is a multiple of 16")
-    if rule not in twin.RULES:
-        raise LabError(f"codec {spelling!r}: rule must be one of {', '.join(twin.RULES)}")
+    if rule not in (*twin.RULES, "fit"):
+        raise LabError(f"codec {spelling!r}: rule must be one of {', '.join(twin.RULES)}, fit")
+    if rule == "fit" and (width, token_bits, reset) != (16, 16, 1):
+        raise LabError(f"codec {spelling!r}: rule=fit is for b=16, v=65k, reset=1")
     if reset < 0:
         raise LabError(f"codec {spelling!r}: reset must be 1, or a number of windows, or never")
     return width, token_bits, rule, reset
@@ -274,11 +277,13 @@ def check(width, token_bits, rule, reset, spelling) -> tuple[int, int, str, int]
 def create(model: ByteModel, width: int, token_bits: int, rule: str, reset: int, spelling: str) -> Codec:
     """The codec of these parameters; at b = 16 its table is compiled, or taken from the cache."""
     check(width, token_bits, rule, reset, spelling)
-    if width > 16 or rule != "stop" or reset != 1:
+    if width > 16 or rule in ("delay", "greedy") or reset != 1:
         return WindowCodec(model, width, token_bits, rule, reset, spelling)
-    facts = {"codec": "equal-info", "version": VERSION, "width": 16, "rule": "stop", "cdf_bits": CDF_BITS, "m1": model.fingerprint()}
+    facts = {"codec": "equal-info", "version": VERSION, "width": 16, "rule": rule, "cdf_bits": CDF_BITS, "m1": model.fingerprint()}
+    if rule == "fit":
+        return strings_codec(fitting_strings(model, 16, CDF_BITS), facts, spelling)
     table = cached_table(model, facts)
-    return strings_codec(table, facts, spelling) if token_bits == 16 else PairCodec(table, facts, spelling)
+    return strings_codec(table.strings, facts, spelling) if token_bits == 16 else PairCodec(table, facts, spelling)
 
 
 def cache_folder() -> Path | None:

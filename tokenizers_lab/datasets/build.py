@@ -52,7 +52,7 @@ def plan(codec, files, folder, *, format: str = "nanogpt", held_out: float = 0.0
     data = {
         "tokenizers_lab_dataset": VERSION, "complete": False,
         "codec": {"spelling": _portable(codec.spelling), "fingerprint": codec.fingerprint(), "vocab_size": codec.vocab_size,
-                  "used_vocab_size": codec.used_vocab_size(), "lossless": codec.lossless, "description": codec.description()},
+                  "used_vocab_size": codec.used_vocab_size(), "nominal_vocab_size": codec.nominal_vocab_size, "lossless": codec.lossless, "description": codec.description()},
         "format": format, "dtype": dtype_of(vocab, format), "vocab_size": vocab, "eos": end, "pad": codec.pad_id,
         "held_out": held_out, "document_bytes": document_bytes, "shard_bytes": shard_bytes, "text_key": text_key,
         "sources": src.as_json(sources), "totals": {}, "shards": [{"segments": [list(s) for s in shard]} for shard in shards],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,7 @@ class Manifest:
     def write(self) -> None:
         write_atomic(self.folder / NAME, json.dumps(self.data, indent=1).encode() + b"\n")
 
+    @cached_property
     def plan_hash(self) -> str:
         """SHA-256 of all that is decided before the first shard is built."""
         plan = {k: v for k, v in self.data.items() if k not in ("complete", "totals", "shards")}
@@ -104,7 +106,7 @@ class Manifest:
         """The record of a finished shard whose files are all there in full length, else None."""
         try:
             part = json.loads(self.part_path(shard).read_bytes())
-            if part["plan"] != self.plan_hash():
+            if part["plan"] != self.plan_hash:
                 return None
             for split in part["splits"].values():
                 for name, entry in split["files"].items():

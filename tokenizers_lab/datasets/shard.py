@@ -64,7 +64,7 @@ def build_shard(folder, index: int, root: str | None = None) -> dict:
                     writers[split] = stack.enter_context(
                         WRITERS[data["format"]](manifest.folder, f"{split}-{index:05d}", data["dtype"]))
                 writers[split].add(segment.source, document.key, document.raw, np.concatenate([ids, end]) if len(end) else ids)
-        part = {"plan": manifest.plan_hash(), "splits": {k: writers[k].commit() for k in (TRAIN, HELD_OUT) if k in writers}}
+        part = {"plan": manifest.plan_hash, "splits": {k: writers[k].commit() for k in (TRAIN, HELD_OUT) if k in writers}}
     write_atomic(manifest.part_path(index), json.dumps(part).encode())
     return part
 

@@ -109,9 +109,9 @@ def plan_shards(sources: list[Source], shard_bytes: int, document_bytes: int) ->
         if whole or not source.extent:
             take(Segment(index, 0, None), source.size)
         elif source.kind == "parquet":
-            sizes = [_parquet(source.path).row_group(g).total_byte_size for g in range(source.extent)]
-            for group, cost in enumerate(sizes):
-                take(Segment(index, group, group + 1), cost)
+            footer = _parquet(source.path)
+            for group in range(source.extent):
+                take(Segment(index, group, group + 1), footer.row_group(group).total_byte_size)
         else:
             at, step = 0, document_bytes if source.kind == "text" else 1
             while at < source.extent:

@@ -32,6 +32,21 @@ class WindowTable(NamedTuple):
 
 def window_strings(model: ByteModel, width: int, bits: int) -> WindowTable:
     """Every string that the stop rule can emit in windows of ``width`` ≤ 16 bits."""
+    nodes, cells, owner = _tree(model, width, bits)
+    order = sorted((i for i in range(1, len(nodes)) if cells[i] >= 0), key=nodes.__getitem__)
+    place = np.full(len(nodes), -1, np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    return WindowTable([nodes[i] for i in order], cells[order], place[owner])
+
+
+def fitting_strings(model: ByteModel, width: int, bits: int) -> list[bytes]:
+    """Every string whose interval holds a whole cell, sorted: what the published greedy rule cuts a text into. With an id of its
+    own for each (there are far fewer than 2**width where M1 predicts at all) they are lossless without any rule."""
+    return sorted(_tree(model, width, bits)[0][1:])
+
+
+def _tree(model: ByteModel, width: int, bits: int) -> tuple[list[bytes], np.ndarray, np.ndarray]:
+    """All strings that fit (the empty one first), their stop cells or -1, and the owner of each cell."""
     if not bits <= width <= 16:
         raise LabError(f"windows of {width} bits cannot be compiled into a table of strings")
     owner, emitted = np.full(1 << width, -1, np.int32), []
@@ -54,11 +69,7 @@ def window_strings(model: ByteModel, width: int, bits: int) -> WindowTable:
             level_sizes.append(size.copy())
         emitted.append(cells)
         contexts, lows, sizes = level, np.concatenate(level_lows), np.concatenate(level_sizes)
-    cells = np.concatenate(emitted)
-    order = sorted((i for i in range(1, len(nodes)) if cells[i] >= 0), key=nodes.__getitem__)
-    place = np.full(len(nodes), -1, np.int32)
-    place[order] = np.arange(len(order), dtype=np.int32)
-    return WindowTable([nodes[i] for i in order], cells[order], place[owner])
+    return nodes, np.concatenate(emitted), owner
 
 
 @njit(cache=True, nogil=True)
