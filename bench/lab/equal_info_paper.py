@@ -103,9 +103,10 @@ def figure(results: dict, path: Path) -> None:
     sweep.set_xticks(widths, [str(w) for w in widths])
     sweep.minorticks_off()
     sweep.set(title="bytes a token over window size (dashed: AC)", xlabel="bits a window", ylim=(0, None))
+    for axes in (bits, sweep):  # the colours of the first go for the other two
+        axes.legend(fontsize=7, frameon=False)
     for axes in (bits, stable, reach, sweep):
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=7, frameon=False)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
     plt.tight_layout()

@@ -85,7 +85,7 @@ def figure(results: dict, path: Path) -> None:
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
     axes_of[0].set_ylabel("bytes a token, unseen text")
-    axes_of[0].legend(fontsize=7, frameon=False)
+    axes_of[0].legend(fontsize=7, frameon=False, handlelength=3.2)
     plt.tight_layout()
     plt.savefig(path, dpi=110)
 
