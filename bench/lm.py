@@ -1,7 +1,7 @@
 """What each part of the adapted language model brings, and how near the engine comes to its bare kernel.
 
 ``python -m bench.lm --model smollm2-135m FILE [--bytes N] [--mix LEVEL]`` prints, for one lane, the size of the
-bare model, with the logit bias, with n-gram candidates (what ``lm:`` writes) and mixed (``mix+lm:``); then
+bare model, with the logit bias, with n-gram candidates, with recall (what ``lm:`` writes) and mixed (``mix+lm:``); then
 GMAC/s of the layers at prefill beside the same products done by the kernel alone in the same run. Weights are
 not counted in any size.
 """
@@ -14,7 +14,8 @@ import click
 import numpy as np
 
 from nzip import models
-from nzip.predictors.lm import adapt
+from nzip.predictors.lm import adapt, softmax
+from nzip.predictors.lm.recall import look_up
 from nzip.predictors.lm.expert import LmExpert
 from nzip.predictors.lm.settings import WINDOW, Settings
 from nzip.predictors.lm.source import LanguageModel, load
@@ -22,37 +23,42 @@ from nzip.predictors.transformer.engine import Cache
 from nzip.predictors.transformer.kernels import aligned, matmul, padded_cols, quantise
 
 CHUNK = 256
+PARTS = ("bare", "bias", "n-grams", "recall")
 
 
 def ablation(model: LanguageModel, data: bytes, window: int = WINDOW) -> dict[str, float]:
-    """Bytes (ideal code lengths) by part: ``bare``, ``bias``, ``n-grams``; also ``tokens`` and seconds per token."""
+    """Bytes (ideal code lengths) by part (:data:`PARTS`, each with those before it), and ``tokens``."""
     v, engine = model.vocabulary, model.engine
     symbols = v.encode(data)
     tokens = symbols[symbols < v.size]
     sequence = np.concatenate([[v.start], tokens])
     cache = Cache(engine.shape, 1, window, CHUNK)
-    state = adapt.new_state(v.size, 1, len(tokens) + 1)
+    states = {"n-grams": adapt.new_state(v.size, 1, len(tokens) + 1, 0),
+              "recall": adapt.new_state(v.size, 1, len(tokens) + 1, engine.shape.width)}
+    bias = np.zeros(v.size, np.float32)
     none = np.zeros(v.size, np.float32)
     e, f = np.zeros(v.size, np.float32), np.zeros((1, v.size), np.uint32)
     lane = np.zeros(1, np.int64)
-    bits = dict.fromkeys(("bare", "bias", "n-grams"), 8.0 * (len(symbols) - len(tokens)))
+    bits = dict.fromkeys(PARTS, 8.0 * (len(symbols) - len(tokens)))
     spent = 0.0
     for at in range(0, len(tokens), CHUNK):
         part = sequence[at : at + CHUNK][: len(tokens) - at]
         before = time.process_time()
-        logits = engine.logits(engine.forward(cache, np.zeros(len(part), np.int64), part))
+        hidden = engine.forward(cache, np.zeros(len(part), np.int64), part)
+        logits = engine.logits(hidden)
         spent += time.process_time() - before
-        for row, token in zip(logits, tokens[at : at + CHUNK]):
-            total = adapt.frequencies(row, none, e, f[0])
+        for state, row, token in zip(hidden, logits, tokens[at : at + CHUNK]):
+            total = softmax.frequencies(row, none, e, f[0])
             bits["bare"] -= np.log2(f[0, token] / total)
-            total = adapt.frequencies(row, state.bias, e, f[0])
+            total = softmax.frequencies(row, bias, e, f[0])
             bits["bias"] -= np.log2(f[0, token] / total)
-            count, shares, left = adapt.propose(state, 0, f[0], total)
-            hit = np.flatnonzero(state.candidates[0, :count] == token)
-            share = state.shares[0, hit[0]] if len(hit) else f[0, token]
-            bits["n-grams"] -= np.log2(share / (shares + left))
-            adapt.learn(state, 0, token)
-            adapt.settle_bias(state.bias, f, lane, np.array([token]), 0, v.size)
+            for name, A in states.items():
+                look_up(engine.isa, A.recall, lane, state[None])
+                count, shares, left = adapt.propose(A, 0, f[0], total)
+                hit = np.flatnonzero(A.candidates[0, :count] == token)
+                bits[name] -= np.log2((A.shares[0, hit[0]] if len(hit) else f[0, token]) / (shares + left))
+                adapt.learn(A, 0, token)
+            softmax.settle_bias(bias, f, lane, np.array([token]), 0, v.size)
     return {name: b / 8 for name, b in bits.items()} | {"tokens": len(symbols), "ms/token": spent / max(1, len(tokens)) * 1e3}
 
 
@@ -97,12 +103,12 @@ def main(files, name, limit, window, level):
     from rich.table import Table
 
     model = load(models.find(name))
-    table = Table("file", "bytes", "bare", "+bias", "+n-grams", *(["+mix"] if level else []), "ms/token", box=None)
+    table = Table("file", "bytes", "bare", *(f"+{part}" for part in PARTS[1:]), *(["+mix"] if level else []), "ms/token", box=None)
     for file in files:
         with open(file, "rb") as source:
             data = source.read(limit)
         row = ablation(model, data, window)
-        cells = [f"{row[part]:,.0f} ({8 * row[part] / len(data):.4f})" for part in ("bare", "bias", "n-grams")]
+        cells = [f"{row[part]:,.0f} ({8 * row[part] / len(data):.4f})" for part in PARTS]
         if level:
             from nzip.predictors.mix import MixPredictor
 

@@ -169,6 +169,10 @@ def list_(**given):
 
 @cli.command()
 @options("files", "coding", "warmth", "running", "json", "talking")
+@click.option("--protocol", type=click.Choice(["coded", "windows", "sliding"]), default="coded", show_default=True,
+              help="For lm:MODEL and hf:MODEL, the bare model: in half-new windows, or in the coder's sliding context.")
+@click.option("--window", type=click.IntRange(2, 1 << 15), metavar="TOKENS", help="Of --protocol windows; default 1900.")
+@click.option("--stride", type=click.IntRange(1), metavar="TOKENS", help="From window to window; default 512.")
 def measure(**given):
     """Measure bits per byte.
 

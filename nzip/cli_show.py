@@ -27,7 +27,7 @@ def list_files(given: dict) -> int:
 
     code = worst([cli_files.guarded(path, one) for path in given["files"] or ("-",)])
     if given.get("as_json"):
-        _print_json(rows)
+        print_json(rows)
     elif rows:
         _print_list(rows, given)
     return code
@@ -133,6 +133,10 @@ def _print_streams(row: dict) -> None:
 
 def measure(given: dict) -> int:
     """Bits per byte of each file, and of all together; nothing is written."""
+    if given["protocol"] != "coded":
+        from nzip import cli_measure
+
+        return cli_measure.measure(given)
     from nzip.cli_progress import ShownMeter
 
     predictor = cli_files.predictor_of(given)
@@ -163,7 +167,7 @@ def measure(given: dict) -> int:
     if given["as_json"]:
         found = passport.Passport.of(predictor)
         head = {"predictor": found.spelling, "exact": found.exact, "config": found.config, "block_size": block_size}
-        _print_json({**head, "files": rows, "total": total})
+        print_json({**head, "files": rows, "total": total})
     elif rows:
         table = make_table("size", "compressed", "bits/byte", "KB/s", "file", left=("file",), title=predictor.spelling)
         for row in rows:
@@ -185,7 +189,7 @@ def levels(given: dict) -> int:
     from nzip.levels import DEFAULT_LEVEL, LEVELS
 
     if given["as_json"]:
-        _print_json([{"level": n, "default": n == DEFAULT_LEVEL, **entry._asdict()} for n, entry in LEVELS.items()])
+        print_json([{"level": n, "default": n == DEFAULT_LEVEL, **entry._asdict()} for n, entry in LEVELS.items()])
         return OK
     table = make_table("level", "predictor", "what it is", left=("level", "predictor", "what it is"))
     for n, entry in LEVELS.items():
@@ -218,5 +222,6 @@ def print_table(table) -> None:
     console.print(table)
 
 
-def _print_json(value) -> None:
+def print_json(value) -> None:
+    """JSON on standard output."""
     print(json.dumps(value, indent=2, ensure_ascii=True))

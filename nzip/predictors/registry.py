@@ -63,6 +63,7 @@ _BUILT_IN: dict[str, Entry] = {
     "ssm": Entry("expert", _lazy("nzip.predictors.ssm.expert:create"), "nzip"),
     "transformer": Entry("expert", _lazy("nzip.predictors.transformer.expert:create"), "nzip"),
     "online": Entry("expert", _lazy("nzip.predictors.online.expert:create"), "nzip"),
+    "hf": Entry("expert", _lazy("nzip.predictors.lm.hugging_face:create"), "nzip"),
 }
 _registered: dict[str, Entry] = {}
 

@@ -1,11 +1,10 @@
-"""What a language model learns from the file at hand: a logit bias, and token n-grams mixed in as candidates.
+"""What a language model learns from the file at hand: a logit bias, and candidates from its own past.
 
-The model's distribution over the vocabulary is turned into integer frequencies (:func:`frequencies`), with an
-online *bias* per token added to its logits: after each step ``bias += rate * (seen - probability)``. Then a few
-*candidates* – tokens that followed the same 1 to 5 tokens before, or that continue a long match – each pass
-a binary question, "is it this one?", whose answer mixes the model's stretched probability with what adaptive
-maps say of the n-gram's counts, in a small gated logistic mixer that learns. The rest of the vocabulary shares
-what remains in the model's proportions, so only the candidates' frequencies change: one CDF, one coder call.
+To the model's logits an online *bias* per token is added (:mod:`.softmax`). Then a few *candidates* – tokens that :mod:`.recall` finds after like states, that followed the same 1 to 5 tokens before, or
+that continue a long match – each pass a binary question, "is it this one?", whose answer mixes the stretched
+probability (the model's, interpolated with what is recalled) with what adaptive maps say of the n-gram's counts, in
+a small gated logistic mixer that learns. The rest of the vocabulary shares what remains in the model's
+proportions, so only the candidates' frequencies change: one CDF, one coder call.
 
 All lanes share this state. The bias changes once a step, when all lanes have coded theirs (so their
 frequencies can be computed in parallel); tables, maps and mixers change at once, in lane order. Arithmetic:
@@ -22,29 +21,25 @@ import numpy as np
 
 from nzip import numerics
 from nzip.jit import njit
+from nzip.predictors.lm import recall
 
 exp2, log2 = numerics.exp2, numerics.log2
-_LOG2E = np.float32(numerics.LOG2E)
 
 ORDERS = 5
 WAYS = 6
-MAX_CANDIDATES = 10
-# Inputs of the mixer: the model, one per order, the long match, a constant.
-INPUTS = ORDERS + 3
+MAX_QUESTIONS = 10  # candidates that are asked for; what is recalled beside them is believed as it is
+MAX_CANDIDATES = MAX_QUESTIONS + recall.TOKENS
+# Inputs of the mixer: the model, one per order, the long match, what is recalled, a constant.
+INPUTS = ORDERS + 4
 MATCH_MIN = 6
 MATCH_LENGTHS = 32
 STATES = 8 * 8 * 2
 SETS = 4 * (ORDERS + 2)
-# Frequencies of one distribution sum to about 2**TOTAL_BITS before candidates.
-TOTAL_BITS = 30
-_TOTAL = np.float32(2.0**TOTAL_BITS)
-_2_28 = np.float32(2.0**28)
 _LEAST = np.float32(2.0**-20)
 _MOST = np.float32(1.0 - 2.0**-12)
 _REST = np.float32(2.0**-14)
 _CLIP = np.float32(14.0)
 _ONE, _HALF = np.float32(1.0), np.float32(0.5)
-BIAS_RATE = np.float32(0.2)
 MIXER_RATE = np.float32(0.004)
 MAP_LIMIT = 255
 
@@ -55,7 +50,8 @@ class Adapt(NamedTuple):
     ``weights`` (SETS, INPUTS). ``history`` int32 (lanes, longest), ``length`` int64 (lanes,). ``match`` int64
     (lanes, 3): lane and place that the match predicts from, and its length. ``heads`` int64 (slots,): where a
     context of MATCH_MIN tokens last ended, as lane << 40 | place, + 1. ``candidates`` to ``slots``, (lanes, ·): the
-    questions asked of each lane's next token, kept until it is known; ``count`` how many. ``escape`` float64 (1,): chance of an escaped byte."""
+    questions asked of each lane's next token, kept until it is known; ``count`` how many. ``escape`` float64 (1,): chance of an escaped byte.
+    ``recall``: see :mod:`.recall`."""
 
     bias: np.ndarray
     table_check: np.ndarray
@@ -77,10 +73,11 @@ class Adapt(NamedTuple):
     slots: np.ndarray
     count: np.ndarray
     escape: np.ndarray
+    recall: recall.Recall
 
 
-def new_state(vocabulary: int, lanes: int, longest: int, slot_bits: int = 17) -> Adapt:
-    """A fresh state for ``lanes`` lanes of at most ``longest`` tokens."""
+def new_state(vocabulary: int, lanes: int, longest: int, width: int, slot_bits: int = 17) -> Adapt:
+    """A fresh state for ``lanes`` lanes of at most ``longest`` tokens and a model of ``width`` (0: nothing is recalled)."""
     slots = 1 << slot_bits
     map_p = np.empty((ORDERS + 1, max(STATES, 2 * MATCH_LENGTHS)), np.float32)
     for n in range(8):
@@ -91,8 +88,8 @@ def new_state(vocabulary: int, lanes: int, longest: int, slot_bits: int = 17) ->
         map_p[ORDERS, length] = (length + 4) / (length + 8)
         map_p[ORDERS, MATCH_LENGTHS + length] = 1 / (length + 4)
     weights = np.zeros((SETS, INPUTS), np.float32)
-    weights[:, 0] = 0.9
-    weights[:, 1 : ORDERS + 2] = 0.12
+    weights[:, 0] = 0.97
+    weights[:, 1 : ORDERS + 2] = 0.05
     return Adapt(
         bias=np.zeros(vocabulary, np.float32),
         table_check=np.zeros((ORDERS, slots), np.uint32),
@@ -104,51 +101,8 @@ def new_state(vocabulary: int, lanes: int, longest: int, slot_bits: int = 17) ->
         candidates=np.zeros((lanes, MAX_CANDIDATES), np.int64), inputs=np.zeros((lanes, MAX_CANDIDATES, INPUTS), np.float32),
         states=np.zeros((lanes, MAX_CANDIDATES, ORDERS + 1), np.int64), sets=np.zeros((lanes, MAX_CANDIDATES), np.int64),
         chances=np.zeros((lanes, MAX_CANDIDATES), np.float32), shares=np.zeros((lanes, MAX_CANDIDATES), np.int64),
-        slots=np.zeros((lanes, ORDERS), np.int64), count=np.zeros(lanes, np.int64), escape=np.full(1, 2.0**-14, np.float64))
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def frequencies(logits, bias, e, f):
-    """``f`` uint32 (V,): softmax of logits + bias as integers ≥ 1 that sum to about 2**30; returns the sum.
-
-    logits float32 (≥ V,), of which the first V count; ``e`` float32 (V,) is scratch."""
-    n = bias.size
-    top = np.int32(-(2**31))
-    for i in range(n):
-        v = np.float32(np.float32(logits[i] + bias[i]) * _LOG2E)
-        e[i] = v
-        b = v.view(np.int32)
-        top = max(top, np.int32(b ^ ((b >> np.int32(31)) & np.int32(0x7FFFFFFF))))
-    peak = np.int32(top ^ ((top >> np.int32(31)) & np.int32(0x7FFFFFFF))).view(np.float32)
-    total = np.int64(0)
-    for i in range(n):
-        v = exp2(np.float32(e[i] - peak))
-        e[i] = v
-        total += np.int32(np.float32(v * _2_28))
-    scale = np.float32(_TOTAL / np.float32(np.float32(total) / _2_28))
-    total = np.int64(0)
-    for i in range(n):
-        v = np.int32(np.float32(e[i] * scale)) + np.int32(1)
-        f[i] = v
-        total += v
-    return total
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def settle_bias(bias, f, lanes, symbols, first, last):
-    """For tokens first..last-1: take BIAS_RATE times each lane's probability off the bias and add BIAS_RATE for
-    the token it saw. ``f`` uint32 (all lanes, V), ``lanes`` and ``symbols`` int64 (n,); escapes change nothing."""
-    step = np.float32(BIAS_RATE / _TOTAL)
-    mine = bias[first:last]
-    for k in range(lanes.size):
-        if symbols[k] >= bias.size:
-            continue
-        seen = f[lanes[k], first:last]
-        for i in range(mine.size):
-            mine[i] = mine[i] - np.float32(np.float32(np.int32(seen[i])) * step)
-    for k in range(lanes.size):
-        if first <= symbols[k] < last:
-            bias[symbols[k]] = bias[symbols[k]] + BIAS_RATE
+        slots=np.zeros((lanes, ORDERS), np.int64), count=np.zeros(lanes, np.int64), escape=np.full(1, 2.0**-14, np.float64),
+        recall=recall.new(lanes, width))
 
 
 @njit(inline="always")
@@ -187,6 +141,67 @@ def _find_match(A, lane):
     return np.int64(-1)
 
 
+@njit(inline="always")
+def _add(A, lane, token, count):
+    """Make the token a candidate unless it is one; how many there are."""
+    for i in range(count):
+        if A.candidates[lane, i] == token:
+            return count
+    A.candidates[lane, count] = token
+    return count + 1
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _ask(A, lane, i, token, predicted, p, mass):
+    """The chance that the lane's i-th candidate is the next token, given that none before it is; ``p`` is the model's
+    own (with what is recalled), ``mass`` what the recalled neighbours give it."""
+    x = A.inputs[lane, i]
+    length = min(A.match[lane, 2], MATCH_LENGTHS - 1)
+    x[0] = _stretch(p)
+    highest = 0
+    for order in range(ORDERS):
+        slot = A.slots[lane, order]
+        n, others, recent = 0, 0, 0
+        for way in range(WAYS):
+            if A.table_token[order, slot, way] == token:
+                n = np.int64(A.table_count[order, slot, way])
+                recent = 1 if way == 0 else 0
+            else:
+                others += np.int64(A.table_count[order, slot, way])
+        if n + others == 0:
+            A.states[lane, i, order] = -1
+            x[1 + order] = np.float32(0.0)
+        else:
+            state = (min(n, 7) * 8 + min(others, 7)) * 2 + recent
+            A.states[lane, i, order] = state
+            x[1 + order] = _stretch(A.map_p[order, state])
+            if n > 0:
+                highest = order + 1
+    if predicted >= 0:
+        state = length if token == predicted else MATCH_LENGTHS + length
+        A.states[lane, i, ORDERS] = state
+        x[1 + ORDERS] = _stretch(A.map_p[ORDERS, state])
+        if token == predicted:
+            highest = ORDERS + 1
+    else:
+        A.states[lane, i, ORDERS] = -1
+        x[1 + ORDERS] = np.float32(0.0)
+    x[2 + ORDERS] = np.float32(0.0)
+    if mass > np.float32(0.0):
+        x[2 + ORDERS] = _stretch(np.float32(np.float32(mass * np.float32(0.9)) + np.float32(0.05)))
+    x[3 + ORDERS] = _HALF
+    chosen = min(i, 3) * (ORDERS + 2) + highest
+    A.sets[lane, i] = chosen
+    w = A.weights[chosen]
+    dot = np.float32(0.0)
+    for k in range(INPUTS):
+        dot = np.float32(dot + np.float32(w[k] * x[k]))
+    dot = min(max(dot, -_CLIP), _CLIP)
+    p = np.float32(_ONE / np.float32(_ONE + exp2(np.float32(-dot))))
+    p = min(max(p, _LEAST), _MOST)
+    return p
+
+
 @njit(nogil=True, cache=True, error_model="numpy")
 def propose(A, lane, f, total):
     """Choose candidates for the lane's next token and give them shares. Returns (count, sum of shares, rest):
@@ -205,65 +220,39 @@ def propose(A, lane, f, total):
     if predicted >= 0:
         A.candidates[lane, 0] = predicted
         count = 1
+    R = A.recall
+    trust = R.trust[R.bucket[lane]] if R.near[lane] > 0 else np.float32(0.0)
+    for i in range(R.near[lane]):
+        token = R.near_token[lane, i]
+        R.near_plain[lane, i] = np.float32(np.int32(f[token])) / np.float32(total)
     for order in range(ORDERS - 1, -1, -1):
         for way in range(WAYS):
             token = A.table_token[order, A.slots[lane, order], way]
-            if token < 0 or count == MAX_CANDIDATES:
+            if token < 0 or count == MAX_QUESTIONS:
                 break
-            known = False
-            for i in range(count):
-                known = known or A.candidates[lane, i] == token
-            if not known:
-                A.candidates[lane, count] = token
-                count += 1
+            count = _add(A, lane, token, count)
+    asked = count
+    for i in range(R.near[lane]):
+        count = _add(A, lane, R.near_token[lane, i], count)
     left, rest = total, _ONE
+    # The odds of what is recalled against the model, on the scale of f.
+    recalled = np.float32(np.float32(trust / np.float32(_ONE - trust)) * np.float32(total))
+    mixed_left = np.float32(np.float32(total) + recalled)
     chance_of = np.empty(MAX_CANDIDATES, np.float64)
-    length = min(A.match[lane, 2], MATCH_LENGTHS - 1)
     for i in range(count):
         token = A.candidates[lane, i]
-        x = A.inputs[lane, i]
-        p = np.float32(np.float32(np.int32(f[token])) / np.float32(left))
+        mass = np.float32(0.0)
+        for k in range(R.near[lane]):
+            if R.near_token[lane, k] == token:
+                mass = R.near_mass[lane, k]
+        own = np.float32(np.float32(np.int32(f[token])) + np.float32(recalled * mass))
+        p = np.float32(own / mixed_left) if mixed_left > own else _ONE
         p = min(max(p, _LEAST), np.float32(_ONE - _LEAST))
         left -= np.int64(f[token])
-        x[0] = _stretch(p)
-        highest = 0
-        for order in range(ORDERS):
-            slot = A.slots[lane, order]
-            n, others, recent = 0, 0, 0
-            for way in range(WAYS):
-                if A.table_token[order, slot, way] == token:
-                    n = np.int64(A.table_count[order, slot, way])
-                    recent = 1 if way == 0 else 0
-                else:
-                    others += np.int64(A.table_count[order, slot, way])
-            if n + others == 0:
-                A.states[lane, i, order] = -1
-                x[1 + order] = np.float32(0.0)
-            else:
-                state = (min(n, 7) * 8 + min(others, 7)) * 2 + recent
-                A.states[lane, i, order] = state
-                x[1 + order] = _stretch(A.map_p[order, state])
-                if n > 0:
-                    highest = order + 1
-        if predicted >= 0:
-            state = length if token == predicted else MATCH_LENGTHS + length
-            A.states[lane, i, ORDERS] = state
-            x[1 + ORDERS] = _stretch(A.map_p[ORDERS, state])
-            if token == predicted:
-                highest = ORDERS + 1
-        else:
-            A.states[lane, i, ORDERS] = -1
-            x[1 + ORDERS] = np.float32(0.0)
-        x[2 + ORDERS] = _HALF
-        chosen = min(i, 3) * (ORDERS + 2) + highest
-        A.sets[lane, i] = chosen
-        w = A.weights[chosen]
-        dot = np.float32(0.0)
-        for k in range(INPUTS):
-            dot = np.float32(dot + np.float32(w[k] * x[k]))
-        dot = min(max(dot, -_CLIP), _CLIP)
-        p = np.float32(_ONE / np.float32(_ONE + exp2(np.float32(-dot))))
-        p = min(max(p, _LEAST), _MOST)
+        mixed_left = max(np.float32(mixed_left - own), np.float32(1.0))
+        A.sets[lane, i] = -1
+        if i < asked:
+            p = _ask(A, lane, i, token, predicted, p, mass)
         A.chances[lane, i] = p
         chance_of[i] = np.float64(rest) * np.float64(p)
         rest = np.float32(rest * np.float32(_ONE - p))
@@ -283,8 +272,11 @@ def propose(A, lane, f, total):
 @njit(nogil=True, cache=True, error_model="numpy")
 def learn(A, lane, token):
     """The lane's token is known: train the questions that were asked, then the tables, match and history."""
+    recall.remember(A.recall, lane, token)
     for i in range(A.count[lane]):
         hit = A.candidates[lane, i] == token
+        if A.sets[lane, i] < 0:
+            break
         target = _ONE if hit else np.float32(0.0)
         error = np.float32(np.float32(target - A.chances[lane, i]) * MIXER_RATE)
         w = A.weights[A.sets[lane, i]]

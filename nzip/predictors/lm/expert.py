@@ -95,8 +95,8 @@ class LmExpertState(ExpertState):
             self._plan = [self._plan_lane(bytes(d)) for d in data]
             tokens = [np.array([s for s in symbols if s < vocabulary.size], np.int64) for _, symbols in self._plan]
         self._next = np.zeros(lanes, np.int64)
-        self._A = adapt.new_state(vocabulary.size, lanes, 1 << 12)
-        self._runner = Runner(model.engine, vocabulary.start, settings.window, lanes, self._A.bias, tokens, threads)
+        self._A = adapt.new_state(vocabulary.size, lanes, 1 << 12, model.engine.shape.width)
+        self._runner = Runner(model.engine, vocabulary.start, settings.window, lanes, self._A.bias, self._A.recall, tokens, threads)
         self._sums = np.zeros((lanes, vocabulary.live + 1), np.uint64)
         self._low, self._high, self._inner, self._depth, self._place, self._check, self._asked, self._chance = (
             np.zeros(lanes, np.int64) for _ in range(8))

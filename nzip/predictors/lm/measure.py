@@ -10,6 +10,7 @@ Concession: escaped bytes are counted as 8 bits plus nothing for the escape itse
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from nzip.predictors.lm.source import LanguageModel
 from nzip.predictors.transformer.engine import Cache
 
 BLOCK, STRIDE = 1900, 512
+PROTOCOLS = ("windows", "sliding")
 _CHUNK = 128
 
 
@@ -44,10 +46,30 @@ class Measured(NamedTuple):
         """Escaped bytes count as tokens."""
         return self.bits / self.tokens if self.tokens else 0.0
 
+    def __add__(self, other: "Measured") -> "Measured":  # type: ignore[override]
+        """Both texts together."""
+        return Measured(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+def by_windows(tokens: int, block: int, stride: int, costs: Callable[[int, int, int], float]) -> float:
+    """The sum of ``costs(start, end, skip)`` over the protocol's windows: bits of the tokens start + skip .. end - 1,
+    each predicted from start on. Every one of ``tokens`` tokens is counted once."""
+    if not 0 < stride <= block:
+        raise ValueError(f"a stride of {stride} does not fit windows of {block}")
+    bits = 0.0
+    done = start = 0
+    while done < tokens:
+        end = min(start + block, tokens)
+        bits += costs(start, end, done - start)
+        done = end
+        start += stride
+    return bits
+
 
 def _costs(model: LanguageModel, cache: Cache, inputs: np.ndarray, targets: np.ndarray, skip: int) -> float:
     """Bits of targets[skip:], each predicted after inputs up to its place, in a fresh lane 0 of ``cache``."""
     total = 0.0
+    cache.length[:] = 0
     for at in range(0, len(inputs), _CHUNK):
         part = inputs[at : at + _CHUNK]
         hidden = model.engine.forward(cache, np.zeros(len(part), np.int64), part)
@@ -65,22 +87,13 @@ def measure(model: LanguageModel, data: bytes, *, window: int | None = None, blo
     """Measure ``data``: with ``window``, sliding with sinks; without, in windows of ``block`` tokens by ``stride``."""
     symbols = model.vocabulary.encode(data)
     tokens = symbols[symbols < model.vocabulary.size]
-    escapes = len(symbols) - len(tokens)
     sequence = np.concatenate([[model.vocabulary.start], tokens])
-    bits = 8.0 * escapes
     if window is not None:
-        cache = Cache(model.engine.shape, 1, window, _CHUNK)
-        bits += _costs(model, cache, sequence[:-1], tokens, 0)
+        bits = _costs(model, Cache(model.engine.shape, 1, window, _CHUNK), sequence[:-1], tokens, 0)
     else:
-        if not 0 < stride <= block:
-            raise ValueError(f"a stride of {stride} does not fit windows of {block}")
         cache = Cache(model.engine.shape, 1, max(8, block), _CHUNK)
-        done = start = 0
-        while done < len(tokens):
-            end = min(start + block, len(tokens))
-            cache.length[:] = 0
-            bits += _costs(model, cache, sequence[start:end], tokens[start:end], done - start)
-            done = end
-            start += stride
+        bits = by_windows(len(tokens), block, stride,
+                          lambda start, end, skip: _costs(model, cache, sequence[start:end], tokens[start:end], skip))
+    bits += 8.0 * (len(symbols) - len(tokens))
     characters = len(bytes(data).decode("utf-8", "surrogateescape"))
     return Measured(bits, len(data), characters, len(symbols))

@@ -19,7 +19,7 @@ import xxhash
 from nzip.coding.symbols import DAMAGED, POSITION, finish_encoder, start_decoder, start_encoder
 from nzip.errors import CorruptError
 from nzip.predictors.base import Predictor
-from nzip.predictors.lm import adapt, coder, spans
+from nzip.predictors.lm import adapt, coder, measure, spans
 from nzip.predictors.lm.runner import Runner
 from nzip.predictors.lm.settings import MAX_LANES, Settings
 from nzip.predictors.lm.source import LanguageModel
@@ -45,6 +45,11 @@ class LmPredictor(Predictor):
         if self._model is None:
             self._model = self.settings.load()
         return self._model
+
+    def measure_text(self, data: bytes, protocol: str, block: int = measure.BLOCK, stride: int = measure.STRIDE) -> measure.Measured:
+        """The bare model's bits on ``data``: ``protocol`` "windows" of ``block`` tokens by ``stride``, or "sliding"."""
+        window = self.settings.window if protocol == "sliding" else None
+        return measure.measure(self.model, data, window=window, block=block, stride=stride)
 
     def must_compile(self) -> bool:
         return not coder.encode_token.signatures and not coder.encode_token.stats.cache_hits
@@ -96,8 +101,9 @@ class LmPredictor(Predictor):
     def _encode(self, symbols: list[np.ndarray], progress=None) -> bytes:
         size = self.model.vocabulary.size
         lengths = np.array([len(s) for s in symbols])
-        A = adapt.new_state(size, len(symbols), int(lengths.max(initial=0)) + 1)
-        runner = Runner(self.model.engine, self.model.vocabulary.start, self.settings.window, len(symbols), A.bias,
+        engine = self.model.engine
+        A = adapt.new_state(size, len(symbols), int(lengths.max(initial=0)) + 1, engine.shape.width)
+        runner = Runner(engine, self.model.vocabulary.start, self.settings.window, len(symbols), A.bias, A.recall,
                         [s[s < size] for s in symbols], self._threads)
         state = np.zeros(3, np.uint64)
         out = np.zeros(1 << 16, np.uint8)
@@ -151,8 +157,9 @@ class LmPredictor(Predictor):
         vocabulary = self.model.vocabulary
         edges = [size * lane // lanes for lane in range(lanes + 1)]
         wanted = np.diff(edges)
-        A = adapt.new_state(vocabulary.size, lanes, int(wanted.max()) + 1)
-        runner = Runner(self.model.engine, vocabulary.start, self.settings.window, lanes, A.bias, None, self._threads)
+        engine = self.model.engine
+        A = adapt.new_state(vocabulary.size, lanes, int(wanted.max()) + 1, engine.shape.width)
+        runner = Runner(engine, vocabulary.start, self.settings.window, lanes, A.bias, A.recall, None, self._threads)
         state = np.zeros(4, np.uint64)
         data = np.frombuffer(payload or b"\0", np.uint8).copy()
         start_decoder(state, data)

@@ -16,7 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from nzip.predictors.lm import adapt
+from nzip.predictors.lm import softmax
+from nzip.predictors.lm.recall import Recall, look_up
 from nzip.predictors.transformer.engine import Cache, Engine
 from nzip.predictors.transformer.kernels import aligned
 
@@ -33,13 +34,13 @@ def default_threads() -> int:
 class Runner:
     """``tokens``: int64 arrays per lane when encoding (model tokens only, no escapes), None when decoding.
 
-    Use: ``prepare(lanes)`` fills ``frequencies[lane]`` and ``totals[lane]`` for those lanes under ``bias``; after
-    coding, ``advance(lane, token)`` notes the token; the next ``prepare`` feeds what was noted.
+    Use: ``prepare(lanes)`` fills ``frequencies[lane]`` and ``totals[lane]`` for those lanes under ``bias``, and looks up
+    what they recall; after coding, ``advance(lane, token)`` notes the token; the next ``prepare`` feeds what was noted.
     """
 
-    def __init__(self, engine: Engine, start: int, window: int, lanes: int, bias: np.ndarray,
+    def __init__(self, engine: Engine, start: int, window: int, lanes: int, bias: np.ndarray, recall: Recall,
                  tokens: list[np.ndarray] | None = None, threads: int | None = None):
-        self.engine, self.bias, self.lanes = engine, bias, lanes
+        self.engine, self.bias, self.recall, self.lanes = engine, bias, recall, lanes
         self._tokens = None
         if tokens is not None:  # what the model reads before it predicts each of them, and after the last
             self._tokens = [np.concatenate([[start], t]).astype(np.int64) for t in tokens]
@@ -95,15 +96,15 @@ class Runner:
         symbols = np.asarray(symbols, np.int64)
         size = self.bias.size
         if self._pool is None:
-            adapt.settle_bias(self.bias, self.frequencies, lanes, symbols, 0, size)
+            softmax.settle_bias(self.bias, self.frequencies, lanes, symbols, 0, size)
             return
         edges = np.linspace(0, size, self._threads + 1).astype(np.int64)
-        for future in [self._pool.submit(adapt.settle_bias, self.bias, self.frequencies, lanes, symbols, a, b)
+        for future in [self._pool.submit(softmax.settle_bias, self.bias, self.frequencies, lanes, symbols, a, b)
                        for a, b in zip(edges, edges[1:])]:
             future.result()
 
     def _frequencies(self, lane: int, row: int) -> None:
-        self.totals[lane] = adapt.frequencies(self._logits[lane, row], self.bias, self._e[lane], self.frequencies[lane])
+        self.totals[lane] = softmax.frequencies(self._logits[lane, row], self.bias, self._e[lane], self.frequencies[lane])
 
     def _step(self, lanes: np.ndarray) -> None:
         """Decoder: one batch over the lanes that have a token to read."""
@@ -112,7 +113,9 @@ class Runner:
             hidden = self.engine.forward(self._cache, fed, self._pending[fed])
             rows = self.engine.logits(hidden)
             self._logits[fed, 0] = rows
+            self._hidden[fed, 0] = hidden
             self._pending[fed] = -1
+        look_up(self.engine.isa, self.recall, lanes, self._hidden[lanes, 0])
         for lane in lanes:
             self._frequencies(lane, 0)
 
@@ -139,5 +142,6 @@ class Runner:
                 self._logits_from[lane] = self._place[lane]
                 self._logits_until[lane] = self._place[lane] + count
                 at += count
+        look_up(self.engine.isa, self.recall, lanes, self._hidden[lanes, self._place[lanes] - self._hidden_from[lanes]])
         for lane in lanes:
             self._frequencies(lane, self._place[lane] - self._logits_from[lane])

@@ -1,5 +1,6 @@
 """``lm:`` and ``mix+lm:`` over a tiny random model: any bytes round-trip, and the bytes depend on nothing but the data."""
 
+import copy
 import random
 
 import numpy as np
@@ -16,7 +17,7 @@ from nzip.coding.symbols import start_decoder, start_encoder
 from nzip.errors import CorruptError, NzipError
 from nzip.predictors import registry
 from nzip.predictors.bare import BarePredictor
-from nzip.predictors.lm import adapt, coder, spans
+from nzip.predictors.lm import adapt, coder, spans, softmax
 from nzip.predictors.lm.expert import LmExpert
 from nzip.predictors.lm.predictor import LmPredictor
 from nzip.predictors.lm.settings import Settings, parse
@@ -144,24 +145,24 @@ def test_coded_size_is_what_the_shares_say(model):
     symbols = rng.integers(2, 8, 60)
     streams = []
     for decoding in (False, True):
-        A = adapt.new_state(V, 1, 64)
+        A = adapt.new_state(V, 1, 64, 0)
         e, f = np.zeros(V, np.float32), np.zeros(V, np.uint32)
         state = np.zeros(4 if decoding else 3, np.uint64)
         out = np.zeros(4096, np.uint8) if not decoding else streams[0]
         (start_decoder(state, out) if decoding else start_encoder(state))
         ideal = 0.0
         for t, symbol in enumerate(symbols):
-            total = adapt.frequencies(logits[t], A.bias, e, f)
+            total = softmax.frequencies(logits[t], A.bias, e, f)
             assert abs(total / 2**30 - 1) < 1e-3 and f.min() >= 1
             if decoding:
                 assert coder.decode_token(A, 0, f, total, state, out) == symbol
             else:
-                B = adapt.Adapt(*(a.copy() for a in A))
+                B = copy.deepcopy(A)
                 count, shares, left = adapt.propose(B, 0, f, total)
                 share = [B.shares[0, i] for i in range(count) if B.candidates[0, i] == symbol] or [int(f[symbol])]
                 ideal -= np.log2(share[0] / (shares + left + max(1, int((shares + left) * A.escape[0]))))
                 coder.encode_token(A, 0, f, total, symbol, state, out)
-            adapt.settle_bias(A.bias, f[None], np.zeros(1, np.int64), symbols[t : t + 1], 0, V)
+            softmax.settle_bias(A.bias, f[None], np.zeros(1, np.int64), symbols[t : t + 1], 0, V)
         if not decoding:
             from nzip.coding.symbols import finish_encoder
 
