@@ -13,6 +13,8 @@ import numpy as np
 
 from tokenizers_lab.errors import LabError
 
+_LANES = 64
+
 
 class ByteModel(abc.ABC):
     """Immutable and static: equal contexts give equal integers, for ever and on every machine."""
@@ -88,12 +90,18 @@ class ExpertModel(ByteModel):
         return ExpertWalk(self.expert, bits)
 
     def cdfs(self, contexts: list[bytes], bits: int = 16) -> np.ndarray:
-        """As many lanes as contexts, replayed side by side; shorter contexts are asked as soon as they are through."""
-        state, lanes = self.expert.start(len(contexts)), np.arange(len(contexts))
-        lengths = np.array([len(c) for c in contexts])
+        """Contexts side by side in lanes, ``_LANES`` at a time: an expert may hold megabytes for each."""
         out = np.empty((len(contexts), 257), dtype=np.int64)
+        for at in range(0, len(contexts), _LANES):
+            self._replay(contexts[at:at + _LANES], bits, out[at:at + _LANES])
+        return out
+
+    def _replay(self, contexts: list[bytes], bits: int, out: np.ndarray) -> None:
+        """Every context from its start, each asked once it is through."""
+        state = self.expert.start(len(contexts))
+        lengths = np.array([len(c) for c in contexts])
         for step in range(int(lengths.max()) + 1):
-            here = lanes[lengths == step]
+            here = np.flatnonzero(lengths == step)
             if len(here):
                 rows = state.distributions()
                 for lane in here:
@@ -102,13 +110,13 @@ class ExpertModel(ByteModel):
             if active.any():
                 symbols = np.array([c[step] if step < len(c) else 0 for c in contexts], dtype=np.uint8)
                 state.update(symbols, active)
-        return out
 
     def fingerprint(self) -> str:
         import hashlib
         import json
 
-        text = json.dumps([self.spelling, self.expert.config()], sort_keys=True)
+        # Its kind and its weights; where the file with them lies is no part of it.
+        text = json.dumps([self.spelling.partition(":")[0], self.expert.config()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 

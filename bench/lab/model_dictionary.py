@@ -1,6 +1,7 @@
 """Does a dictionary of the strings likeliest under M1 hold more bytes a token than BPE of the same size?
 
     python bench/lab/model_dictionary.py CORPORA -o bench/lab/model_dictionary.json [--figure bench/lab/model_dictionary.png]
+    python bench/lab/model_dictionary.py CORPORA -o bench/lab/model_dictionary_ssm.json --only 'English books' --m1 ssm:books.expert
 
 Four corpora, each with text that neither side has seen; the same training text for BPE (GPT-2's pattern, and without any pattern,
 so that tokens may cross words as the dictionary's do), for M1, and so for the dictionary and Equal-Info Windows of 16
@@ -15,6 +16,7 @@ from pathlib import Path
 import tokenizers_lab as lab
 from tokenizers_lab.codecs import equal_info, model_dictionary
 from tokenizers_lab.order_n import OrderN
+from tokenizers_lab.registry import load_model
 
 SIZES = (4096, 16384, 65536)
 # name: (training files, their bytes, text for measuring or None: the last tenth of the training files, at most 2 MB)
@@ -36,7 +38,8 @@ def texts(corpora: Path, names, held_out) -> tuple[bytes, bytes]:
     return raw[0][:cut][:TRAIN], raw[0][cut:][:MEASURE]
 
 
-def measure(train: bytes, text: bytes) -> list[dict]:
+def measure(train: bytes, text: bytes, given=None) -> list[dict]:
+    """``given``: the M1s by name; else order-3 and order-5 of ``train``."""
     rows = []
 
     def row(kind, codec, m1=None):
@@ -47,13 +50,12 @@ def measure(train: bytes, text: bytes) -> list[dict]:
         print(f"   {kind} {m1 or ''} {codec.used_vocab_size()}: {len(text) / len(ids):.4f}", flush=True)
 
     sizes, windows = set(SIZES), {}
-    for order in (3, 5):
-        model = OrderN.train(train, order)
-        windows[order] = equal_info.create(model, 16, 16, "stop", 1, "equal-info")
-        sizes.add(windows[order].used_vocab_size())
-        for size in sorted({*SIZES, windows[order].used_vocab_size()}):
-            row("model dictionary", model_dictionary.create(model, size + 2, "model-dictionary"), f"order-{order}")
-        row("equal-info[b=16]", windows[order], f"order-{order}")
+    for name, model in (given or {f"order-{n}": OrderN.train(train, n) for n in (3, 5)}).items():
+        windows[name] = equal_info.create(model, 16, 16, "stop", 1, "equal-info")
+        sizes.add(windows[name].used_vocab_size())
+        for size in sorted({*SIZES, windows[name].used_vocab_size()}):
+            row("model dictionary", model_dictionary.create(model, size + 2, "model-dictionary"), name)
+        row("equal-info[b=16]", windows[name], name)
     for kind, pre in (("BPE", "gpt2"), ("BPE across words", "none")):
         documents = [train] if pre == "gpt2" else [train[i:i + 65536] for i in range(0, len(train), 65536)]
         codec = lab.train(documents=documents, vocab_size=max(sizes), pre=pre)
@@ -95,13 +97,21 @@ def main() -> None:
     parser.add_argument("corpora", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--figure", type=Path)
+    parser.add_argument("--only", choices=list(CORPORA))
+    parser.add_argument("--m1", help="instead of order-3 and order-5: any M1, such as an expert that 'nzip train' made from --write's file")
+    parser.add_argument("--write", type=Path, help="write the training text of --only to this file, and stop")
     args = parser.parse_args()
+    if args.write:
+        args.write.write_bytes(texts(args.corpora, *CORPORA[args.only])[0])
+        return
     results = {}
     for name, (files, held_out) in CORPORA.items():
+        if args.only not in (None, name):
+            continue
         train, text = texts(args.corpora, files, held_out)
         print(f"{name}: {len(train):,} bytes to learn from, {len(text):,} to measure on", flush=True)
         results[name] = {"training bytes": len(train), "measured bytes": len(text), "training files": files,
-                         "measured on": held_out or "the training file's last tenth", "rows": measure(train, text)}
+                         "measured on": held_out or "the training file's last tenth", "rows": measure(train, text, args.m1 and {args.m1.partition(":")[0]: load_model(args.m1)})}
         args.output.write_text(json.dumps(results, indent=1) + "\n")
     if args.figure:
         figure(results, args.figure)
