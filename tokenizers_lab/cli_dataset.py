@@ -44,8 +44,13 @@ def build(files, codec, output, layout, workers, held_out, document_kib, shard_m
     if executor == "local":
         if options:
             raise LabError("--option is for the executors of datatrove")
-        with progress_bar(quiet) as step:
-            run_local(manifest, workers, step and (lambda done, total: step("shards", done, total)))
+        try:
+            with progress_bar(quiet) as step:
+                run_local(manifest, workers, step and (lambda done, total: step("shards", done, total)))
+        except KeyboardInterrupt:
+            say(quiet, f"interrupted; {manifest.shards - len(manifest.missing())} of {manifest.shards} shards are done: "
+                       "the same command goes on from there")
+            raise
     else:
         job = _distributed(manifest, executor, workers, options)
     if job is not None:
