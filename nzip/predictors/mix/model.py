@@ -18,11 +18,12 @@ from nzip.coding.binary import POSITION, STATE_SIZE, decode_bit, encode_bit, fin
 from nzip.errors import CorruptError, ModelMismatchError
 from nzip.predictors.base import SIDE_BITS, Expert, Predictor
 from nzip.predictors.mix import registers as at
+from nzip.predictors.mix.choice import choose
 from nzip.predictors.mix.content import MAX_PIXEL, MAX_STRIDE, Content, detect
 from nzip.predictors.mix.contexts import EXECUTABLE, KIND_NAMES, LEVELS, TEXT, Plan, plan
 from nzip.predictors.mix.filters import call_filter
 from nzip.predictors.mix.kernel import run
-from nzip.predictors.mix.primers import HASH_BYTES, USER, Primer, choose, portion, shipped, text_hash
+from nzip.predictors.mix.primers import HASH_BYTES, USER, Primer, portion, shipped, text_hash
 from nzip.predictors.mix.sizes import PRIMED_SIZE
 from nzip.predictors.mix.state import build, memory
 from nzip.predictors.mix.warm import warm

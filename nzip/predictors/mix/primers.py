@@ -1,12 +1,13 @@
 """Primer texts: what the mix reads before a block, so that it starts warm.
 
 Each primer is a few hundred kilobytes of one kind of text (made by scripts/make_primers.py; sources and
-licences in NOTICE). The encoder picks one by the share of the block's distinct six-byte sequences that the
-primer knows, or none; the block's params name it and pin its hash. The decoder reads the same text first.
+licences in NOTICE). The encoder picks one (choice.py), or none; the block's params name it and pin its hash.
+The decoder reads the same text first.
 
-Choosing must not cost: instead of whole texts it looks at *signatures*, the sorted hashes of one in 32
-of a primer's sequences. Concession: a primer that shares no letters with the text is never chosen, although
-it might warm the weights a little.
+Which primers are worth trying tells the share of a block's distinct six-byte sequences that each knows. That must
+not cost: instead of whole texts it looks at *signatures*, the sorted hashes of one in 32 of a primer's sequences.
+Concession: a primer that shares no letters with the text is never chosen, although it might warm the weights a
+little.
 """
 
 from __future__ import annotations
@@ -24,8 +25,6 @@ from nzip.errors import CorruptError, ModelMismatchError
 
 GRAM = 6
 KEEP = 32  # one in KEEP sequences stands in a signature
-# Below this share priming has been seen to cost more than it gives (logs, tables, foreign languages).
-THRESHOLD = 0.08
 HASH_BYTES = 4
 _SAMPLE = 1 << 14
 _K1, _K2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
@@ -122,10 +121,3 @@ def scores(data: np.ndarray) -> list[float]:
     if not len(found):
         return [0.0] * len(index())
     return [float(np.isin(found, signature, assume_unique=True).mean()) for signature in _signatures()]
-
-
-def choose(data: np.ndarray) -> int:
-    """The number of the primer that knows most of ``data`` (uint8, text), or 0 where none knows enough."""
-    found = scores(data)
-    best = int(np.argmax(found))
-    return best + 1 if found[best] >= THRESHOLD else 0
