@@ -3,6 +3,7 @@ profile.py and growth.py."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -266,3 +267,40 @@ def growth_command(files, levels, sizes, out, plotted):
     progress.print(f"written: {out}", highlight=False, markup=False)
     if not found["verified"]:
         sys.exit(1)
+
+
+@main.command("experts")
+@click.argument("files", nargs=-1)
+@click.option("--sizes", callback=_sizes, default="10K,150K,1M", show_default=True, help="Beginnings of each file; longer ones than it are left out.")
+@click.option("--parts", help="Only these columns, by their names, separated by commas.")
+@click.option("--engine", is_flag=True, help="Also the speed of the exact kernels.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures as JSON too.")
+def experts_command(files, sizes, parts, engine, out):
+    """What each expert adds to the primed mix."""
+    from bench import experts
+
+    chosen = [part.strip() for part in parts.split(",")] if parts else list(experts.PARTS)
+    unknown = [part for part in chosen if part not in experts.PARTS]
+    if unknown:
+        raise click.BadParameter(f"no part {unknown[0]!r}: there are {', '.join(experts.PARTS)}", param_hint="--parts")
+    if not files and not engine:
+        raise click.UsageError("name files, or --engine")
+    rows = []
+    try:
+        items = resolve(list(files)) if files else []
+        with Console(stderr=True).status("") as status:
+            for item in items:
+                whole = item.read()
+                for size in sorted({min(size, len(whole)) for size in sizes}):
+                    status.update(f"{item.name}, {size:,} bytes")
+                    rows.append((item.name, size, experts.sizes(whole[:size], chosen)))
+    except SuiteError as error:
+        raise click.ClickException(str(error)) from None
+    if rows:
+        experts.show(rows, _console())
+    if engine:
+        step, kernel, speed = experts.engine_speed()
+        _console().print(f"recurrent expert {step:.1f} GMAC/s ({speed:.1f} KB/s), its matrix products alone {kernel:.1f}, "
+                         f"ratio {step / kernel:.2f}; one thread, CPU time", highlight=False)
+    if out:
+        out.write_text(json.dumps([{"file": name, "bytes": size, "parts": found} for name, size, found in rows], indent=1))

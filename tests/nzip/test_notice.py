@@ -58,3 +58,24 @@ def test_every_source_may_be_passed_on(recipes):
         for source, _, _ in recipe:
             licence = rows[f"train/{source}"]
             assert any(free in licence for free in FREE), f"{source}: {licence}"
+
+
+def mixture() -> dict:
+    spec = importlib.util.spec_from_file_location("train_expert", ROOT / "scripts" / "train_expert.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.MIXTURE
+
+
+def test_every_text_that_trained_the_weights_is_named():
+    part = NOTICE[NOTICE.index("Weights:") : NOTICE.index("Licence texts")]
+    found = re.findall(r"(?<![\w.-])(?:\w[\w.-]*)\.(?:txt|xml)(?![\w-])", part)
+    assert set(found) == set(mixture())
+
+
+def test_every_text_that_trained_the_weights_may_be_used():
+    with open(corpus_path("MANIFEST.tsv"), encoding="utf-8", newline="") as lines:
+        rows = {row["path"]: row["licence"] for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)}
+    for name in mixture():
+        licence = rows[f"train/{name}"]
+        assert any(free in licence for free in (*FREE, "WordNet 3.0 licence")), f"{name}: {licence}"

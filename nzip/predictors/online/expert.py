@@ -18,7 +18,7 @@ from nzip.predictors.ssm.weights import Weights
 LIMITS = {True: 8 << 20, False: 1 << 24}
 # Adam's rate for the matrices, Adagrad's for the embeddings.
 FROM_NOTHING = (2.5e-3, 5e-2)
-FROM_WEIGHTS = (3e-4, 1.2e-2)
+FROM_WEIGHTS = (5e-4, 1.2e-2)
 
 
 class OnlineExpert(SmallExpert):
