@@ -366,7 +366,7 @@ def test_a_killed_worker_loses_nothing_and_repeats_nothing(tmp_path, english):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([*command, str(tmp_path / "d")], env=environment, stderr=subprocess.PIPE, text=True)
     parts = tmp_path / "d" / "parts"
-    while not (parts.is_dir() and any(parts.iterdir())):
+    while not (parts.is_dir() and any(parts.glob("*.json"))):
         assert process.poll() is None
         time.sleep(0.01)
     children = [int(p) for t in Path(f"/proc/{process.pid}/task").iterdir() for p in (t / "children").read_text().split()]

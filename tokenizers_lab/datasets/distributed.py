@@ -131,21 +131,28 @@ def run(manifest: Manifest, executor: str, workers: int = 0, options: dict | Non
 
 def _local(pipeline, settings) -> None:
     executor = _LocalExecutor(pipeline, start_method="spawn", skip_completed=False, **settings)
-    main, killed = threading.main_thread(), threading.Event()
-
-    def interrupt():
-        killed.set()
-        signal.pthread_kill(main.ident, signal.SIGINT)
-
-    stop = _watch(interrupt) if threading.current_thread() is main else threading.Event()
+    main = threading.main_thread()
+    if threading.current_thread() is not main:
+        return executor.run()  # only a program's main thread can be woken
+    # Not SIGINT, which programs in the background ignore.
+    before = signal.signal(signal.SIGUSR2, _wake)
+    stop = _watch(lambda: signal.pthread_kill(main.ident, signal.SIGUSR2))
     try:
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
             executor.run()
-    except KeyboardInterrupt:
-        if not killed.is_set():
-            raise
+    except _WorkerKilled:
+        return  # what is missing will be told
     finally:
         stop.set()
+        signal.signal(signal.SIGUSR2, before)
+
+
+class _WorkerKilled(BaseException):
+    """Wakes the main thread out of datatrove's waiting."""
+
+
+def _wake(*_):
+    raise _WorkerKilled
 
 
 def _ray(pipeline, settings) -> None:
