@@ -191,9 +191,10 @@ def levels(given: dict) -> int:
     if given["as_json"]:
         print_json([{"level": n, "default": n == DEFAULT_LEVEL, **entry._asdict()} for n, entry in LEVELS.items()])
         return OK
-    table = make_table("level", "predictor", "what it is", left=("level", "predictor", "what it is"))
+    table = make_table("level", "predictor", "alice29", "KB/s", "what it is", left=("level", "predictor", "what it is"))
     for n, entry in LEVELS.items():
-        table.add_row(f"-{n}", entry.spelling or "", entry.summary)
+        size, speed = (f"{v:,}" if v else "" for v in (entry.size, entry.speed))
+        table.add_row(f"-{n}", entry.spelling or "", size, speed, entry.summary)
     print_table(table)
     return OK
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_experts import SHAPE, TEXT, random_file, random_weights
-from support import child_output
+from support import ROOT, child_output
 
 from nzip import testing
-from nzip.errors import NzipError
+from nzip.errors import CorruptError, NzipError
 from nzip.predictors import registry
 from nzip.predictors.mix import MixPredictor
 from nzip.predictors.ssm import kernel, matvec, weights
@@ -152,3 +152,39 @@ class TestFile:
         path.write_bytes(b"text")
         with pytest.raises(NzipError, match="not a file of expert weights"):
             registry.create(f"mix:2+ssm:{path}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", range(1, 9))
+def test_levels_are_as_small_as_nzip_levels_says(level):
+    from nzip.levels import LEVELS
+
+    data = (ROOT / "corpora/samples/alice29.txt").read_bytes()
+    params, payload = registry.create(LEVELS[level].spelling).encode(data)
+    assert len(params) + len(payload) == LEVELS[level].size
+
+
+def test_what_ships_is_small_and_reads_text():
+    w = SsmExpert().weights
+    size = sum(t.nbytes for t in (*w.tables, w.mix, w.out, w.head, w.project, w.bytes))
+    assert size < 8_000_000 and w.made["seen"] > 40_000_000
+    text = (ROOT / "corpora/samples/alice29.txt").read_bytes()[:4000]
+    out = all_steps(kernel.make_net(w), text)
+    cost = -np.log2(out[np.arange(len(text) - 1), np.frombuffer(text, np.uint8)[1:]] / 2**24)
+    assert cost.mean() < 2.5
+
+
+def test_a_block_names_those_of_its_experts_that_it_used():
+    class Never(SsmExpert):
+        def helps(self, data):
+            return False
+
+    own, never = expert(), Never("never.expert", random_weights(4))
+    both, one = MixPredictor(1, (never, own)), MixPredictor(1, (own,))
+    params, payload = both.encode(TEXT)
+    assert params[5] == 255 - 0b10 and payload == one.encode(TEXT)[1]
+    assert both.decode(params, payload, len(TEXT)) == TEXT
+    with pytest.raises(CorruptError, match="names experts"):
+        both.decode(params[:5] + bytes([255 - 0b11]) + params[6:], payload, len(TEXT))
+    with pytest.raises(ValueError, match="at most 6 experts"):
+        MixPredictor(1, (own,) * 7)
