@@ -20,6 +20,7 @@ from tokenizers_lab.codecs.equal_info import CDF_BITS, Follower, WindowCodec, ca
 from tokenizers_lab.codecs.strings import StringsCodec
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.order_n import OrderN
+from tokenizers_lab.registry import load_model
 from tokenizers_lab.windows import growth, strings, twin
 
 
@@ -218,8 +219,6 @@ def test_other_models_take_the_same_rules(monkeypatch):
 
 
 def test_an_expert_asks_in_lanes(toys):
-    from tokenizers_lab.registry import load_model
-
     model = load_model("count")
     contexts = [b"", b"a", b"abab", b"zz", b"abababab", b""] * 15  # more than one set of lanes
     assert np.array_equal(model.cdfs(contexts, 14), np.stack([model.cdf(c, 14) for c in contexts]))
@@ -234,6 +233,18 @@ def test_lossless_on_any_bytes(m1, raw, shape, rule):
     offsets = codec.offsets(raw, ids)
     assert len(offsets) == len(ids) + 1 and offsets[-1] == len(raw) and (np.diff(offsets) >= 0).all()
     assert codec.decode([*ids, codec.eos_id, codec.pad_id, *ids]) == raw * 2
+
+
+@pytest.mark.slow
+def test_the_network_that_ships_is_an_m1(english, monkeypatch):
+    """Its table takes tens of thousands of contexts, so half a minute."""
+    monkeypatch.setenv("NZIP_CACHE", "off")
+    raw = english[:2000] + bytes(range(256))
+    compiled, network = lab.load("equal-info[m1=ssm]"), load_model("ssm")
+    _, sizes = WindowCodec(network, 16, 16).windows(np.frombuffer(raw, np.uint8))
+    assert compiled.token_lengths()[compiled.encode(raw)].tolist() == np.maximum(sizes, 1).tolist()
+    for codec in (compiled, WindowCodec(network, 32, 8)):
+        assert codec.decode(codec.encode(raw)) == raw
 
 
 def test_bad_ids_are_refused(m1):
