@@ -1,0 +1,139 @@
+"""A run's folder: ``run.json`` (shape, plan, what it was trained on), ``codec.bin``, ``checkpoint.pt``, ``log.jsonl``.
+
+Everything is written whole or not at all. The codec is kept, so a run can be sampled and exported without its dataset.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from tokenizers_lab.codec import write_atomic
+from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.lm.model import Llama, Shape
+
+NAME, CODEC, CHECKPOINT, LOG = "run.json", "codec.bin", "checkpoint.pt", "log.jsonl"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train: ``steps`` of ``batch`` contexts; ``rate`` is AdamW's peak, reached after ``warm_up`` steps, from which a
+    cosine falls to a tenth; ``evaluations`` points on the learning curve, each over ``eval_bytes`` of held-out text."""
+
+    steps: int
+    batch: int = 16
+    rate: float = 2e-3
+    warm_up: int = 50
+    decay: float = 0.1
+    clip: float = 1.0
+    seed: int = 1
+    evaluations: int = 8
+    eval_bytes: int = 262144
+
+    def __post_init__(self):
+        if self.steps < 1 or self.batch < 1 or not self.rate > 0:
+            raise LabError("steps and batch must be 1 or more, and the rate above 0")
+
+    def json(self) -> dict:
+        return asdict(self)
+
+
+class Run:
+    """A folder and what ``run.json`` says."""
+
+    def __init__(self, folder, data: dict):
+        self.folder, self.data = Path(folder), data
+        self.shape = Shape(**data["shape"])
+
+    @classmethod
+    def read(cls, folder) -> "Run":
+        path = Path(folder) / NAME
+        try:
+            data = json.loads(path.read_text("utf-8"))
+        except OSError as error:
+            raise LabError(f"{folder}: not a run of 'lm train': {NAME}: {error.strerror}") from None
+        except ValueError as error:
+            raise DataError(f"{path}: not JSON: {error}") from None
+        try:
+            if data["tokenizers_lab_run"] != 1:
+                raise ValueError("of another version")
+            data["eos"], data["codec"]["fingerprint"], Plan(**data["plan"])
+            return cls(folder, data)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{path}: damaged: {error!r}") from None
+
+    @classmethod
+    def create(cls, folder, shape: Shape, plan: Plan, reader) -> "Run":
+        """The run of this plan in ``folder``: begun, or gone on with. Raises :class:`LabError` where another one lies there."""
+        folder = Path(folder)
+        manifest = reader.manifest
+        data = {"tokenizers_lab_run": 1, "shape": shape.json(), "plan": plan.json(), "codec": manifest.data["codec"],
+                "eos": reader.eos, "dataset": manifest.plan_hash()}
+        if (folder / NAME).exists():
+            old = cls.read(folder)
+            for key in ("shape", "plan", "codec", "eos", "dataset"):
+                if old.data.get(key) != json.loads(json.dumps(data[key])):
+                    raise LabError(f"{folder}: holds another run (its {key} differs); name another folder, or remove it")
+            return old
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise LabError(f"{folder}: is there already and holds no run; name a new or empty folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(folder / CODEC, (manifest.folder / CODEC).read_bytes())
+        write_atomic(folder / NAME, json.dumps(data, indent=1).encode() + b"\n")
+        return cls(folder, data)
+
+    @property
+    def plan(self) -> Plan:
+        return Plan(**self.data["plan"])
+
+    @property
+    def codec(self):
+        from tokenizers_lab.registry import load
+
+        codec = load(str(self.folder / CODEC))
+        if codec.fingerprint() != self.data["codec"]["fingerprint"]:
+            raise DataError(f"{self.folder / CODEC}: not the codec that the run was trained with")
+        return codec
+
+    def checkpoint(self, device="cpu") -> dict | None:
+        """What :func:`save` wrote, or None before the first one."""
+        path = self.folder / CHECKPOINT
+        if not path.exists():
+            return None
+        try:
+            kept = torch.load(path, map_location=device, weights_only=True)
+            kept["step"], kept["model"], kept["losses"], kept["curve"]
+            return kept
+        except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+            raise DataError(f"{path}: cannot be read ({str(error).splitlines()[0][:120]}); remove it to begin anew") from None
+
+    def save(self, state: dict) -> None:
+        """Checkpoint and log, each whole or not at all."""
+        temporary = self.folder / f".{CHECKPOINT}.tmp"
+        try:
+            with open(temporary, "wb") as file:
+                torch.save(state, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, self.folder / CHECKPOINT)
+        finally:
+            temporary.unlink(missing_ok=True)
+        lines = [{"step": i + 1, "loss": loss} for i, loss in enumerate(state["losses"])] + state["curve"]
+        write_atomic(self.folder / LOG, "".join(json.dumps(x) + "\n" for x in lines).encode())
+
+    def model(self, device="cpu") -> Llama:
+        """The trained network."""
+        kept = self.checkpoint(device)
+        if kept is None:
+            raise LabError(f"{self.folder}: has no checkpoint yet; run 'lm train' first")
+        model = Llama(self.shape).to(device)
+        try:
+            model.load_state_dict(kept["model"])
+        except RuntimeError as error:
+            raise DataError(f"{self.folder / CHECKPOINT}: is of another shape: {str(error).splitlines()[0]}") from None
+        return model.eval()

@@ -1,0 +1,209 @@
+"""Training, in one loop: AdamW, warm-up and cosine, clipped gradients; float32 on the CPU, bfloat16 products on a GPU.
+
+A step's batch depends on the seed and the step alone and nothing else is random, so a run that was stopped goes on to the same
+losses, digit for digit on the same machine and threads. Under ``torchrun`` the batch is shared out over the ranks. Ctrl-C (or
+SIGTERM) ends after the step at hand and keeps a checkpoint; a loss that is no number stops with its step named, and the last
+good checkpoint stays.
+
+Concession: the optimiser is not sharded: a model must fit one device.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import torch
+import torch.distributed as dist
+from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
+
+from tokenizers_lab.datasets.manifest import HELD_OUT
+from tokenizers_lab.datasets.reader import TokenReader
+from tokenizers_lab.errors import LabError
+from tokenizers_lab.lm.batches import Batches
+from tokenizers_lab.lm.evaluation import ROWS, autocast, evaluate
+from tokenizers_lab.lm.model import Llama, Shape
+from tokenizers_lab.lm.runs import Plan, Run
+
+SAVE_SECONDS = 120.0
+
+
+def rate_at(step: int, plan: Plan) -> float:
+    """The learning rate of a step (from 0)."""
+    if step < plan.warm_up:
+        return plan.rate * (step + 1) / plan.warm_up
+    done = (step - plan.warm_up) / max(1, plan.steps - plan.warm_up)
+    return plan.rate * (0.55 + 0.45 * math.cos(math.pi * min(1.0, done)))
+
+
+def optimiser(model, plan: Plan) -> torch.optim.AdamW:
+    """AdamW that decays matrices and leaves norms alone."""
+    groups = [{"params": [p for p in model.parameters() if p.dim() == 2], "weight_decay": plan.decay},
+              {"params": [p for p in model.parameters() if p.dim() != 2], "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.95), eps=1e-8, fused=True)
+
+
+def gradients(model, x, y, vocabulary: int, on: torch.device) -> torch.Tensor:
+    """Mean loss in nats over the batch, its gradients added up over parts small enough for the logits to stay in bounds."""
+    part = max(1, ROWS // (x.shape[1] * vocabulary))
+    total = torch.zeros((), device=on)
+    for at in range(0, len(x), part):
+        last = at + part >= len(x)
+        quiet = contextlib.nullcontext() if last or not isinstance(model, DistributedDataParallel) else model.no_sync()
+        with quiet:
+            with autocast(on):
+                logits = model(x[at:at + part])
+            loss = F.cross_entropy(logits.float().flatten(0, 1), y[at:at + part].flatten(), reduction="sum") / y.numel()
+            loss.backward()
+            total += loss.detach()
+    return total
+
+
+class Interrupt:
+    """While it is entered, SIGINT and SIGTERM are noted (``asked``); a second one takes its usual course."""
+
+    def __enter__(self):
+        self.asked = False
+        self._old = {}
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(ValueError):  # not the main thread: the caller's own handlers stay
+                self._old[number] = signal.signal(number, self._note)
+        return self
+
+    def _note(self, number, frame):
+        self.asked = True
+        signal.signal(number, self._old[number])
+
+    def __exit__(self, *_):
+        for number, old in self._old.items():
+            signal.signal(number, old)
+
+
+@contextlib.contextmanager
+def ranks():
+    """(rank, world, device): one process, or what ``torchrun`` says (gloo on CPUs, nccl on GPUs)."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    gpu = torch.cuda.is_available()
+    if world == 1:
+        yield 0, 1, torch.device("cuda" if gpu else "cpu")
+        return
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    device = torch.device("cuda", local) if gpu else torch.device("cpu")
+    if gpu:
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if gpu else "gloo")
+    try:
+        yield dist.get_rank(), world, device
+    finally:
+        dist.destroy_process_group()
+
+
+def train(data, folder, shape: Shape, plan: Plan, progress: Callable[[dict], None] | None = None) -> dict:
+    """Train on the dataset in ``data``; ``folder`` keeps the run. Returns {"losses": nats by step, "curve": held-out bits per byte,
+    "seconds", "loader_seconds"} of the whole run. ``progress`` is called after each step with its figures (rank 0 alone).
+
+    Raises :class:`LabError` for a plan that does not fit, and for a loss that is no number; KeyboardInterrupt after Ctrl-C.
+    """
+    from nzip.training.loop import keep_memory
+
+    with ranks() as (rank, world, device):
+        reader = TokenReader(data)
+        if shape.vocabulary != reader.vocab_size:
+            raise LabError(f"{data}: has {reader.vocab_size} ids, the model a vocabulary of {shape.vocabulary}")
+        if plan.batch % world:
+            raise LabError(f"a batch of {plan.batch} cannot be shared by {world} processes")
+        held = TokenReader(data, HELD_OUT) if HELD_OUT in reader.manifest.splits and plan.evaluations else None
+        if rank == 0:
+            run = Run.create(folder, shape, plan, reader)
+        if world > 1:
+            dist.barrier()
+            run = run if rank == 0 else Run.create(folder, shape, plan, reader)
+        keep_memory()
+        torch.manual_seed(plan.seed)
+        model = Llama(shape).to(device)
+        adam = optimiser(model, plan)
+        state = {"step": 0, "losses": [], "curve": [], "seconds": 0.0, "loader_seconds": 0.0}
+        kept = run.checkpoint(device)
+        if kept is not None:
+            model.load_state_dict(kept.pop("model"))
+            adam.load_state_dict(kept.pop("adam"))
+            state = kept
+        wrapped = DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None) if world > 1 else model
+        loop = _Loop(run, model, wrapped, adam, Batches(reader, shape.context, plan.batch, plan.seed), held, state, rank, world, device)
+        return loop.go(progress)
+
+
+class _Loop:
+    def __init__(self, run, model, wrapped, adam, batches, held, state, rank, world, device):
+        self.run, self.model, self.wrapped, self.adam, self.batches, self.held = run, model, wrapped, adam, batches, held
+        self.state, self.rank, self.world, self.device = state, rank, world, device
+        plan = run.plan
+        points = {max(1, round(plan.steps * 2.0 ** (i - plan.evaluations + 1))) for i in range(plan.evaluations)}
+        self.points = points if held is not None else set()
+        self.bytes_per_token = batches.reader.bytes / batches.reader.tokens
+
+    def go(self, progress) -> dict:
+        plan, state = self.run.plan, self.state
+        began, saved, loader, before = time.perf_counter(), time.perf_counter(), state["loader_seconds"], state["seconds"]
+        first = state["step"]
+        with Interrupt() as interrupt:
+            while state["step"] < plan.steps:
+                at = time.perf_counter()
+                x, y = self.batches(state["step"], self.rank, self.world)
+                loader += time.perf_counter() - at
+                loss, stop = self._step(x.to(self.device), y.to(self.device), interrupt.asked)
+                state["losses"].append(loss)
+                state["step"] += 1
+                now = time.perf_counter()
+                state["seconds"], state["loader_seconds"] = before + now - began, loader
+                if self.rank == 0:
+                    self._evaluate()
+                    if progress:
+                        progress(self._figures(loss, (now - began) / (state["step"] - first)))
+                if stop or now - saved > SAVE_SECONDS or state["step"] == plan.steps:
+                    saved = now
+                    self._save()
+                if stop:
+                    raise KeyboardInterrupt
+        return {k: state[k] for k in ("losses", "curve", "seconds", "loader_seconds")}
+
+    def _step(self, x, y, asked: bool) -> tuple[float, bool]:
+        plan, step = self.run.plan, self.state["step"]
+        for group in self.adam.param_groups:
+            group["lr"] = rate_at(step, plan)
+        loss = gradients(self.wrapped, x, y, self.run.shape.vocabulary, self.device)
+        told = torch.stack([loss.double(), torch.tensor(float(asked), dtype=torch.double, device=self.device)])
+        if self.world > 1:
+            dist.all_reduce(told)
+            told[0] /= self.world
+        value, stop = told.tolist()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), plan.clip)
+        if not math.isfinite(value) or not math.isfinite(float(norm)):
+            what = f"the loss is {value}" if not math.isfinite(value) else f"the gradient's norm is {float(norm)}"
+            kept = self.run.checkpoint() if self.rank == 0 else None
+            raise LabError(f"{self.run.folder}: step {step + 1}: {what}; " + (f"the checkpoint of step {kept['step']} is kept; "
+                           if kept else "") + f"train anew with a lower rate than {plan.rate:g}")
+        self.adam.step()
+        self.adam.zero_grad(set_to_none=True)
+        return value, stop > 0
+
+    def _evaluate(self) -> None:
+        step = self.state["step"]
+        if step in self.points:
+            score = evaluate(self.model, self.held, at_most=self.run.plan.eval_bytes)
+            tokens = step * self.run.plan.batch * self.run.shape.context
+            self.state["curve"].append({"step": step, "tokens": tokens, "bytes": round(tokens * self.bytes_per_token), **score.json()})
+
+    def _figures(self, loss: float, seconds: float) -> dict:
+        plan, step = self.run.plan, self.state["step"]
+        return {"step": step, "steps": plan.steps, "loss": loss, "bits_per_byte": loss / math.log(2) / self.bytes_per_token,
+                "tokens_per_second": plan.batch * self.run.shape.context / seconds, "eta": (plan.steps - step) * seconds}
+
+    def _save(self) -> None:
+        if self.rank == 0:
+            self.run.save({**self.state, "model": self.model.state_dict(), "adam": self.adam.state_dict()})
