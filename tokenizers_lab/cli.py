@@ -13,6 +13,7 @@ import click
 from tokenizers_lab.cli_analysis import analyze, compare, report
 from tokenizers_lab.cli_common import CODEC_HELP, force_option, progress_bar, quiet_option, read_input, refuse_existing, say
 from tokenizers_lab.cli_dataset import dataset
+from tokenizers_lab.cli_lm import lm
 from tokenizers_lab.errors import LabError
 
 
@@ -214,7 +215,7 @@ def save(spelling, output, force):
     load(spelling).save(output)
 
 
-for _command in (analyze, report, compare, dataset):
+for _command in (analyze, report, compare, dataset, lm):
     cli.add_command(_command)
 
 

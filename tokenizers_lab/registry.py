@@ -197,10 +197,11 @@ def _static_ac(parameters, spelling):
 def _equal_info(parameters, spelling):
     from tokenizers_lab.codecs import equal_info
 
-    read = only(parameters, spelling, b=int, v=size, m1=str, train=str, rule=str, reset=lambda text: 0 if text == "never" else int(text))
+    read = only(parameters, spelling, b=int, v=size, m1=str, train=str, rule=str, reset=lambda text: 0 if text == "never" else int(text),
+                keep=size)
     arguments = equal_info.check(read.get("b", 16), _token_bits(read.get("v", 65536), spelling), read.get("rule", "stop"),
                                  read.get("reset", 1), spelling)
-    return equal_info.create(load_model(read.get("m1", "order-3"), read.get("train")), *arguments, spelling)
+    return equal_info.create(load_model(read.get("m1", "order-3"), read.get("train")), *arguments, spelling, read.get("keep"))
 
 
 def _model_dictionary(parameters, spelling):

@@ -27,3 +27,10 @@ def unigram(english):
     from tokenizers_lab.codecs.unigram import train_unigram
 
     return train_unigram([english[:100_000]], 1200, threads=1)
+
+
+@pytest.fixture(scope="session")
+def one_torch_thread():
+    """Tiny matrices gain nothing from threads that wait for each other on a crowded machine."""
+    torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)

@@ -241,6 +241,18 @@ def strings_codec(strings: list[bytes], facts: dict, spelling: str) -> StringsCo
     return StringsCodec(strings, facts, spelling, nominal=1 << 16)
 
 
+def widest_strings(table: WindowTable, count: int) -> list[bytes]:
+    """The strings that most cells decode to (which M1 finds likeliest), equals in their order, so many that with the 256 bytes they
+    are ``count``."""
+    chosen = {bytes([b]) for b in range(256)}
+    cells = np.bincount(table.owner, minlength=len(table.strings))
+    for i in np.argsort(-cells, kind="stable"):
+        if len(chosen) >= count:
+            break
+        chosen.add(table.strings[i])
+    return sorted(chosen)
+
+
 def _table_arrays(table: WindowTable) -> dict:
     return {**pack_strings(table.strings), "emitted": table.emitted, "owner": table.owner}
 
@@ -274,15 +286,20 @@ def check(width, token_bits, rule, reset, spelling) -> tuple[int, int, str, int]
     return width, token_bits, rule, reset
 
 
-def create(model: ByteModel, width: int, token_bits: int, rule: str, reset: int, spelling: str) -> Codec:
-    """The codec of these parameters; at b = 16 its table is compiled, or taken from the cache."""
+def create(model: ByteModel, width: int, token_bits: int, rule: str, reset: int, spelling: str, keep: int | None = None) -> Codec:
+    """The codec of these parameters; at b = 16 its table is compiled, or taken from the cache. ``keep``: ids in all, where not all
+    of the table's strings are wanted."""
     check(width, token_bits, rule, reset, spelling)
+    if keep is not None and (keep < 512 or (width, token_bits, rule, reset) != (16, 16, "stop", 1)):
+        raise LabError(f"codec {spelling!r}: keep is for b=16, v=65k, rule=stop, and 512 or more")
     if width > 16 or rule in ("delay", "greedy") or reset != 1:
         return WindowCodec(model, width, token_bits, rule, reset, spelling)
     facts = {"codec": "equal-info", "version": VERSION, "width": 16, "rule": rule, "cdf_bits": CDF_BITS, "m1": model.fingerprint()}
     if rule == "fit":
         return strings_codec(fitting_strings(model, 16, CDF_BITS), facts, spelling)
     table = cached_table(model, facts)
+    if keep is not None:
+        return strings_codec(widest_strings(table, keep - 2), {**facts, "keep": keep}, spelling)
     return strings_codec(table.strings, facts, spelling) if token_bits == 16 else PairCodec(table, facts, spelling)
 
 

@@ -73,7 +73,7 @@ class Run:
         folder = Path(folder)
         manifest = reader.manifest
         data = {"tokenizers_lab_run": 1, "shape": shape.json(), "plan": plan.json(), "codec": manifest.data["codec"],
-                "eos": reader.eos, "dataset": manifest.plan_hash()}
+                "eos": reader.eos, "dataset": manifest.plan_hash}
         if (folder / NAME).exists():
             old = cls.read(folder)
             for key in ("shape", "plan", "codec", "eos", "dataset"):

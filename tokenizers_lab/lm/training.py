@@ -84,13 +84,18 @@ class Interrupt:
             signal.signal(number, old)
 
 
+def best_device() -> torch.device:
+    """A GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 @contextlib.contextmanager
 def ranks():
     """(rank, world, device): one process, or what ``torchrun`` says (gloo on CPUs, nccl on GPUs)."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     gpu = torch.cuda.is_available()
     if world == 1:
-        yield 0, 1, torch.device("cuda" if gpu else "cpu")
+        yield 0, 1, best_device()
         return
     local = int(os.environ.get("LOCAL_RANK", "0"))
     device = torch.device("cuda", local) if gpu else torch.device("cpu")

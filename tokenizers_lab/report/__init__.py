@@ -35,8 +35,10 @@ def read_results(path) -> dict:
         raise LabError(f"{path}: {error.strerror}") from None
     except ValueError as error:
         raise DataError(f"{path}: not JSON: {error}") from None
+    if isinstance(results, dict) and results.get("tokenizers_lab_lm") == 1 and "runs" in results:
+        return results
     if not isinstance(results, dict) or results.get("tokenizers_lab") != 1 or "codecs" not in results:
-        raise DataError(f"{path}: not a results file of 'tokenizers-lab analyze'")
+        raise DataError(f"{path}: not a results file of 'tokenizers-lab analyze' or 'lm sweep'")
     return results
 
 
@@ -46,10 +48,15 @@ def html(results: dict, title: str | None = None) -> str:
 
     from tokenizers_lab.report.plots import plots
 
-    names = [c["name"] for c in results["codecs"]]
-    files = results["files"]
     environment = jinja2.Environment(autoescape=True)
     template = environment.from_string(resources.files(__package__).joinpath("page.html.j2").read_text("utf-8"))
+    if "tokenizers_lab_lm" in results:
+        from tokenizers_lab.report.lm_page import sections as of_models
+
+        named, summary, parts = of_models(results)
+        return template.render(title=title or named, summary=summary, sections=parts, files=[])
+    names = [c["name"] for c in results["codecs"]]
+    files = results["files"]
     sections = [{"name": "Overview", "tables": [], "plots": []}]
     of_file = {f["name"]: {"name": f["name"], "tables": [], "plots": []} for f in files}
     across = {"name": "Across files", "tables": [], "plots": []}

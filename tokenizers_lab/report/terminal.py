@@ -7,6 +7,11 @@ from tokenizers_lab.report.tables import tables
 
 def show(results: dict, console) -> None:
     """Print every table of ``results`` to a rich console."""
+    draw(tables(results), console)
+
+
+def draw(given, console) -> None:
+    """Print tables to a rich console."""
     import re
 
     import rich.table
@@ -14,7 +19,7 @@ def show(results: dict, console) -> None:
 
     # An interval behind every figure needs a wide screen; on a narrow one they are left to the page.
     narrow = console.width < 160
-    for table in tables(results):
+    for table in given:
         console.print(escape(table.title), style="bold", soft_wrap=True, highlight=False)
         drawn = rich.table.Table()
         for i, head in enumerate(table.head):

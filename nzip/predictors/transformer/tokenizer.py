@@ -6,7 +6,7 @@ all tokens with a common prefix are one range; then special tokens and duplicate
 place (SmolLM2 lacks 21 byte values). Only the encoder needs it: a decoder reads the symbols from the file,
 so how they were chosen binds no one, and the package ``tokenizers`` may change its mind.
 
-Concession: SentencePiece, WordPiece and Unigram vocabularies are refused.
+Concession: SentencePiece and Unigram vocabularies are refused, and WordPiece unless it is plain longest match over bytes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class Vocabulary:
     ``live``: number of ordinary tokens (ranks below it). ``start``: rank of the token a text begins with."""
 
     def __init__(self, strings: list[str], ordinary, start: int, encoder, where: str):
-        """``strings`` by model id, in GPT-2's characters; ``ordinary`` bool by id; ``encoder``: text → model ids."""
+        """``strings`` by model id, in GPT-2's characters; ``ordinary`` bool by id; ``encoder``: text → model ids, or
+        None for longest match."""
         table = _byte_of_character()
         by_bytes: dict[bytes, int] = {}
         for i, text in enumerate(strings):
@@ -118,6 +119,8 @@ class Vocabulary:
 
     def encode(self, data: bytes) -> np.ndarray:
         """Any bytes → symbols, int64, each below ``size + 256``; ``decode`` inverts it."""
+        if self._encoder is None:
+            return np.array(self.greedy(bytes(data)), np.int64)
         parts: list = []
         for i, run in enumerate(_SURROGATES.split(bytes(data).decode("utf-8", "surrogateescape"))):
             if i % 2:
@@ -191,7 +194,9 @@ def from_tokenizer_json(text: str, size: int, bos: int | None, eos: int | None, 
         byte_level = "ByteLevel" in json.dumps(config.get("pre_tokenizer"))
     except (ValueError, KeyError, TypeError) as error:
         raise NzipError(f"{where}: not a readable tokenizer.json ({error})") from error
-    if model.get("type", "BPE") != "BPE" or not byte_level or not isinstance(vocabulary, dict):
+    # WordPiece without a prefix, over whole byte-level texts, is longest match: how tokenizers_lab writes codecs of fixed strings.
+    longest = model.get("type") == "WordPiece" and model.get("continuing_subword_prefix") == ""
+    if (model.get("type", "BPE") != "BPE" and not longest) or not byte_level or not isinstance(vocabulary, dict):
         raise NzipError(f"{where}: tokenizer {model.get('type')!r} without byte-level pieces is not supported; byte-level BPE is")
     special = {t["content"]: t["id"] for t in config.get("added_tokens") or []}
     strings = [""] * size
@@ -200,6 +205,9 @@ def from_tokenizer_json(text: str, size: int, bos: int | None, eos: int | None, 
             raise NzipError(f"{where}: token {s!r} has id {i}, but the model has {size} tokens")
         strings[i] = s
     ordinary = [bool(s) and s not in special for s in strings]
+    start = _start_token(strings, bos, eos)
+    if longest:
+        return Vocabulary(strings, ordinary, start, None, where)
     config["added_tokens"], config["post_processor"] = [], None
     made = []
 
@@ -210,4 +218,4 @@ def from_tokenizer_json(text: str, size: int, bos: int | None, eos: int | None, 
             made.append(Tokenizer.from_str(json.dumps(config)))
         return made[0].encode(piece, add_special_tokens=False).ids
 
-    return Vocabulary(strings, ordinary, _start_token(strings, bos, eos), encode, where)
+    return Vocabulary(strings, ordinary, start, encode, where)

@@ -1,0 +1,192 @@
+"""The sweep end to end on a small text: matched budgets, resumed arm by arm, one report; and the probes by hand."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("matplotlib")
+
+import tokenizers_lab as lab  # noqa: E402
+from tokenizers_lab.datasets import TokenReader, build  # noqa: E402
+from tokenizers_lab.errors import DataError, LabError  # noqa: E402
+from tokenizers_lab.lm import sweep as sweep_module  # noqa: E402
+from tokenizers_lab.lm.model import Llama, Shape  # noqa: E402
+from tokenizers_lab.lm.probes import _IGNORE, pairs, position_accuracy, seq2seq, sequences  # noqa: E402
+from tokenizers_lab.lm.sweep import Sweep, Workshop, run  # noqa: E402
+from tokenizers_lab.report import read_results, write_report  # noqa: E402
+from tokenizers_lab.report.lm_page import _plain, shapes, tables  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+TOML = """
+name = "small"
+files = ["a.txt"]
+budget = 24_000
+match = "bytes"
+sizes = ["tiny"]
+held_out = 0.2
+document_kib = 2
+context = 32
+batch = 8
+warm_up = 3
+evaluations = 3
+eval_bytes = 4000
+final_bytes = 6000
+probe = { passage = 8, steps = 3, batch = 4, examples = 8 }
+[[arm]]
+name = "bytes"
+codec = "bytes"
+[[arm]]
+name = "BPE 400"
+vocabulary = { size = 400 }
+[[arm]]
+name = "EI[16,256]"
+codec = "equal-info[b=16,v=256,m1=order-2,train={text}]"
+seq2seq = true
+[[arm]]
+name = "AC"
+codec = "ac[m1=order-2,train={text}]"
+m1_flops = 6e6
+"""
+
+
+@pytest.fixture
+def toml(tmp_path, english):
+    (tmp_path / "a.txt").write_bytes(english[:60_000])
+    (tmp_path / "s.toml").write_text(TOML)
+    return tmp_path / "s.toml"
+
+
+def test_a_sweep_goes_on_where_it_stopped_and_reports(toml, tmp_path, monkeypatch):
+    sweep, steps = Sweep.read(toml), []
+    real = sweep_module.train
+
+    def stops(*arguments, **options):
+        if len(steps) == 2:
+            raise KeyboardInterrupt
+        steps.append(arguments[1].name)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(sweep_module, "train", stops)
+    with pytest.raises(KeyboardInterrupt):
+        run(sweep, tmp_path / "out")
+    assert "2 of 4 runs" in (tmp_path / "out" / "report.html").read_text()
+    first = json.loads((tmp_path / "out" / "results.json").read_text())["runs"]
+    monkeypatch.setattr(sweep_module, "train", real)
+    results = run(sweep, tmp_path / "out")
+    assert [r["arm"] for r in results["runs"]] == ["bytes", "BPE 400", "EI[16,256]", "AC"] and results["runs"][:2] == first
+    monkeypatch.setattr(sweep_module, "train", None)  # all is done: nothing is trained again
+    assert run(sweep, tmp_path / "out") == results
+    held = {r["held_out"]["bytes"] for r in results["runs"]}
+    assert len(held) == 1  # the same documents for every codec
+    for r in results["runs"]:
+        assert abs(r["bytes"] - 24_000) <= 0.5 * 32 * 8 * r["bytes"] / r["tokens"] + 1
+        assert r["held_out"]["bits_per_byte"] > 1 and r["curve"] and r["steps"] == r["curve"][-1]["step"]
+    bpe = results["runs"][1]
+    assert bpe["vocabulary"] == 401 and bpe["cost"]["m1"] == 0 and results["runs"][3]["cost"]["m1"] == 6e6
+    assert set(results["runs"][2]["seq2seq"]) == {"decompress", "compress"}
+    assert [p["position"] for p in results["runs"][2]["position_accuracy"]] == ["token 1 of the window", "token 2 of the window"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "4 of 4 runs" in page and page.count("<svg") == 2 and "EI[16,256]" in page and "learning curves" in page
+    assert write_report(read_results(tmp_path / "out" / "results.json")) == page
+    claims = {row[0] for row in shapes(results)}
+    assert claims == {"AC: nothing is learnt", "EI[16,256] is learnt"}
+    table = next(t for t in tables(results) if t.title == "tiny: bits per byte")
+    assert len(table.rows) == 4 and all(len(row) == len(t.head) for t in tables(results) for row in t.rows)
+    (tmp_path / "out" / "results" / "bytes-tiny-1.json").write_text("{")
+    with pytest.raises(DataError, match="measured again"):
+        run(sweep, tmp_path / "out")
+    toml.write_text(TOML.replace("final_bytes = 6000", "final_bytes = 7000"))
+    (tmp_path / "out" / "results" / "bytes-tiny-1.json").unlink()
+    with pytest.raises(LabError, match="another sweep file"):
+        run(Sweep.read(toml), tmp_path / "out")
+
+
+def test_no_held_out_document_teaches_a_vocabulary(toml, tmp_path):
+    shop = Workshop(Sweep.read(toml), tmp_path / "out")
+    text = shop.text(1 << 20).read_bytes()
+    held, learnt = (TokenReader(tmp_path / "out" / "data" / "bytes", split) for split in ("held_out", "train"))
+    assert len(text) == learnt.bytes and all(held.document(i).astype(np.uint8).tobytes() not in text for i in range(held.documents))
+    assert shop.text(100).read_bytes() == text[:100]
+
+
+@pytest.mark.parametrize("match", ["bytes", "tokens", "flops"])
+def test_what_is_matched(toml, tmp_path, match):
+    toml.write_text(TOML.replace('"bytes"\nsizes', f'"{match}"\nsizes').replace("24_000", "5e10" if match == "flops" else "200_000"))
+    sweep = Sweep.read(toml)
+    shop = Workshop(sweep, tmp_path / "out")
+    for arm in sweep.arms[:2]:
+        data, shape, plan = shop.plan(arm, "tiny", 1)
+        reader, tokens = TokenReader(data), plan.steps * 8 * 32
+        spent = {"bytes": tokens * reader.bytes / reader.tokens, "tokens": tokens, "flops": 3 * shape.flops() * tokens}[match]
+        assert spent == pytest.approx(sweep.budget, rel=0.01)
+    rows = shop.estimate(1e9)
+    assert rows[0]["hours"] == pytest.approx(rows[0]["flops"] / 3.6e12)
+
+
+@pytest.mark.parametrize("change, message", [
+    (("match = \"bytes\"", "match = \"love\""), "match is 'love'"), (("[\"tiny\"]", "[\"7B\"]"), "size '7B'"), (("a.txt", "b.txt"), "no such file"),
+    (("budget = 24_000", "budget = 0"), "budget must be above 0"), (("codec = \"bytes\"", ""), "needs either codec or vocabulary"),
+    (("name = \"AC\"", "name = \"bytes\""), "a name of its own"), (("warm_up", "warmup"), "unexpected keyword"), (("[[arm]]", "[arm"), "not TOML")])
+def test_a_bad_file_is_refused_in_one_line(toml, change, message):
+    toml.write_text(TOML.replace(*change))
+    with pytest.raises(LabError, match=re.escape(message)) as error:
+        Sweep.read(toml)
+    assert "\n" not in str(error.value)
+
+
+def test_pairs_of_the_seq2seq_probe(tmp_path, english):
+    (tmp_path / "a.txt").write_bytes(english[:20_000])
+    build("bytes", [tmp_path / "a.txt"], tmp_path / "d", workers=1)
+    reader, codec = TokenReader(tmp_path / "d"), lab.load("equal-info[b=16,v=256,m1=order-2]")
+    examples = pairs(codec, reader, 10, 5, 1, "decompress")
+    for source, target in examples:
+        assert codec.decode(source) == target.astype(np.uint8).tobytes() and target.astype(np.uint8).tobytes() in english
+    x, y = sequences(examples, 256, 40, blind=False)
+    source, target = examples[0]
+    n, m = len(source), len(target)
+    assert (x[0, :n] - 257).tolist() == source.tolist() and x[0, n] == 256 and x[0, n + 1:n + m].tolist() == target[:-1].tolist()
+    assert y[0, n:n + m].tolist() == target.tolist() and (y[0, :n] == _IGNORE).all() and (y[0, n + m:] == _IGNORE).all()
+    assert (sequences(examples, 256, 40, blind=True)[0][0, :n + 1] == 256).all()
+    swapped = pairs(codec, reader, 10, 5, 1, "compress")
+    assert swapped[0][0].tolist() == target.tolist() and swapped[0][1].tolist() == source.tolist()
+    with pytest.raises(LabError, match="decompress or compress"):
+        seq2seq(codec, reader, reader, size="tiny", way="sideways")
+
+
+@pytest.mark.slow
+def test_the_seq2seq_probe_sees_a_source_that_can_be_read(tmp_path, english):
+    """The identity codec: a small model learns to copy, and cannot where the source is hidden."""
+    (tmp_path / "a.txt").write_bytes(np.random.default_rng(0).integers(97, 101, 200_000).astype(np.uint8).tobytes())
+    build("bytes", [tmp_path / "a.txt"], tmp_path / "d", workers=1, held_out=0.2, document_bytes=4096)
+    found = seq2seq(lab.load("bytes"), TokenReader(tmp_path / "d"), TokenReader(tmp_path / "d", "held_out"), size="100k", way="decompress", passage=8,
+                    steps=700, batch=64, rate=3e-3, examples=64)
+    assert found["accuracy"] > 0.9 and found["blind"] < 0.35
+
+
+def test_accuracy_by_position_counts_each_token_once(tmp_path, english):
+    (tmp_path / "a.txt").write_bytes(english[:20_000])
+    build("equal-info[b=32,v=256,m1=order-2]", [tmp_path / "a.txt"], tmp_path / "d", workers=1, document_bytes=2048)
+    reader = TokenReader(tmp_path / "d")
+    rows = position_accuracy(Llama(Shape.named("tiny", reader.vocab_size, 32)), reader, 5000)
+    documents = int(np.searchsorted(reader.byte_ends, 5000, side="right")) - 1
+    assert len(rows) == 4 and sum(r["tokens"] for r in rows) == reader.ends[documents] - documents
+    assert all(0 <= r["accuracy"] <= 1 for r in rows)
+
+
+def test_spellings_without_their_m1():
+    assert _plain("equal-info[b=16,v=65k,m1=order-3,train={text}]") == "equal-info b=16 v=65k"
+    assert _plain("ac[m1=order-3]") == "ac" and _plain("equal-info[reset=never,b=16,v=256]") == "equal-info b=16 v=256 reset=never"
+
+
+def test_a_reduced_equal_info_vocabulary(english):
+    whole, kept = lab.load("equal-info[b=16,v=65k,m1=order-2]"), lab.load("equal-info[b=16,v=65k,m1=order-2,keep=1024]")
+    assert kept.vocab_size == 1024 and set(kept.strings) <= set(whole.strings) and kept.fingerprint() != whole.fingerprint()
+    text = english[:5000] + bytes(range(256))
+    assert kept.decode(kept.encode(text)) == text and len(whole.encode(text)) < len(kept.encode(text)) < len(text)
+    for bad in ("keep=100", "keep=1024,b=32", "keep=1024,v=256"):
+        with pytest.raises(LabError, match="keep is for"):
+            lab.load(f"equal-info[{bad}{'' if 'b=' in bad else ',b=16'},m1=order-2]")

@@ -1,0 +1,248 @@
+"""A comparison of arms: one TOML file, one folder, one report. Each arm is a codec; each is trained at every size and seed.
+
+All arms see the same documents: the sources are cut and split once, and vocabularies and M1s learn from the training split alone.
+``match`` says what is equal between arms: ``bytes`` of raw text, ``tokens``, or training ``flops`` (of the model with its output
+layer). Whatever is done stays done: each dataset, each run and each result is a file of its own, and the same command goes on with
+what is missing, in the middle of an arm too.
+
+Concession: arms run one after another, in one process.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tokenizers_lab.codec import write_atomic
+from tokenizers_lab.datasets import TokenReader, build
+from tokenizers_lab.datasets.manifest import HELD_OUT
+from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.lm.evaluation import cost, evaluate, trivial
+from tokenizers_lab.lm.model import SIZES, Shape
+from tokenizers_lab.lm.probes import position_accuracy, seq2seq
+from tokenizers_lab.lm.runs import Plan, Run
+from tokenizers_lab.lm.training import train
+
+MATCHES = ("bytes", "tokens", "flops")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """``codec``: a spelling, in which ``{text}`` stands for the training text of M1s. Or ``vocabulary``:
+    what is learnt first (``model`` bpe or unigram, ``size``, ``objective``)."""
+
+    name: str
+    codec: str | None = None
+    vocabulary: dict | None = None
+    m1_flops: float | None = None
+    seq2seq: bool = False
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The TOML file's tables; ``budget`` is in bytes, tokens or FLOPs, by ``match``."""
+
+    name: str
+    files: list[str]
+    arms: list[Arm]
+    budget: float
+    match: str = "bytes"
+    sizes: list[str] = field(default_factory=lambda: ["1M"])
+    seeds: list[int] = field(default_factory=lambda: [1])
+    held_out: float = 0.02
+    document_kib: int = 64
+    text_bytes: int = 8 << 20
+    vocabulary_bytes: int = 32 << 20
+    context: int = 512
+    batch: int = 16
+    rate: float = 2e-3
+    warm_up: int = 50
+    evaluations: int = 8
+    eval_bytes: int = 262144
+    final_bytes: int = 1 << 20
+    probe: dict = field(default_factory=dict)
+    cost: dict = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path, corpora: str | None = None) -> "Sweep":
+        """Raises :class:`LabError` naming what is wrong. ``corpora``: the folder that relative ``files`` start from (else the
+        TOML file's)."""
+        path = Path(path)
+        try:
+            data = tomllib.loads(path.read_text("utf-8"))
+        except OSError as error:
+            raise LabError(f"{path}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise LabError(f"{path}: not TOML: {error}") from None
+        try:
+            arms = [Arm(**arm) for arm in data.pop("arm", [])]
+            sweep = cls(**{**data, "arms": arms})
+        except TypeError as error:
+            raise LabError(f"{path}: {str(error).replace('__init__()', '')}") from None
+        names = [a.name for a in arms]
+        if not arms or len(set(names)) != len(names) or any("/" in n or n.startswith(".") for n in names):
+            raise LabError(f"{path}: give at least one [[arm]], each with a name of its own, without a slash")
+        for arm in arms:
+            if (arm.codec is None) == (arm.vocabulary is None):
+                raise LabError(f"{path}: arm {arm.name!r} needs either codec or vocabulary")
+        if sweep.match not in MATCHES:
+            raise LabError(f"{path}: match is {sweep.match!r}; known: {', '.join(MATCHES)}")
+        for size in sweep.sizes:
+            if size not in SIZES:
+                raise LabError(f"{path}: size {size!r}; known: {', '.join(SIZES)}")
+        if not sweep.budget > 0 or not 0 < sweep.held_out < 1 or not sweep.seeds:
+            raise LabError(f"{path}: budget must be above 0, held_out between 0 and 1, and seeds not empty")
+        root = Path(corpora) if corpora else path.parent
+        files = [str(root / name) for name in sweep.files]
+        missing = [f for f in files if not Path(f).exists()]
+        if missing or not files:
+            raise LabError(f"{missing[0] if missing else path}: no such file" + ("" if corpora else "; --corpora DIR names the folder of the texts"))
+        return cls(**{**sweep.__dict__, "files": files})
+
+
+def folder_name(arm: str) -> str:
+    """An arm's name as the name of a folder."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in arm)
+
+
+class Workshop:
+    """The folder of a sweep: ``data/`` (texts, vocabularies, datasets), ``runs/``, ``results/``, ``results.json``, ``report.html``."""
+
+    def __init__(self, sweep: Sweep, folder, say: Callable[[str], None] = lambda text: None):
+        self.sweep, self.folder, self.say = sweep, Path(folder), say
+        for name in ("data", "runs", "results"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+
+    def _build(self, codec, name: str, workers: int = 1) -> Path:
+        s = self.sweep
+        target = self.folder / "data" / name
+        build(codec, s.files, target, held_out=s.held_out, document_bytes=s.document_kib << 10, workers=workers)
+        return target
+
+    def text(self, most: int) -> Path:
+        """The first ``most`` bytes of the training split as a file; made from the bytes' own dataset, so that no held-out
+        document is in it."""
+        reader = TokenReader(self._build("bytes", "bytes"))
+        path = self.folder / "data" / f"train-{most}.txt"
+        if not path.exists():
+            out, at = bytearray(), 0
+            while at < reader.documents and len(out) < most:
+                out += reader.document(at).astype("uint8").tobytes()
+                at += 1
+            write_atomic(path, bytes(out[:most]))
+        return path
+
+    def dataset(self, arm: Arm) -> Path:
+        """The arm's dataset, built or found."""
+        name = folder_name(arm.name)
+        target = self.folder / "data" / name
+        if arm.codec == "bytes":
+            return self._build("bytes", "bytes")
+        kept = self.folder / "data" / f"{name}.codec"
+        if not kept.exists():
+            self.say(f"{arm.name}: its codec")
+            _codec(arm, self).save(kept)
+        from tokenizers_lab.registry import load
+
+        if not (target / "manifest.json").exists() or not json.loads((target / "manifest.json").read_text()).get("complete"):
+            self.say(f"{arm.name}: its dataset")
+        return self._build(load(str(kept)), name)
+
+    def plan(self, arm: Arm, size: str, seed: int) -> tuple[Path, Shape, Plan]:
+        """Dataset, shape and training plan of one run."""
+        s, data = self.sweep, self.dataset(arm)
+        reader = TokenReader(data)
+        shape = Shape.named(size, reader.vocab_size, s.context)
+        tokens = {"tokens": s.budget, "bytes": s.budget * reader.tokens / reader.bytes, "flops": s.budget / (3 * shape.flops())}[s.match]
+        steps = max(1, round(tokens / (s.batch * s.context)))
+        return data, shape, Plan(steps, s.batch, s.rate, min(s.warm_up, steps), seed=seed, evaluations=s.evaluations, eval_bytes=s.eval_bytes)
+
+    def result(self, arm: Arm, size: str, seed: int, progress=None) -> dict:
+        """One run's result: read, or trained and measured now."""
+        data, shape, plan = self.plan(arm, size, seed)
+        name = f"{folder_name(arm.name)}-{size}-{seed}"
+        path, folder = self.folder / "results" / f"{name}.json", self.folder / "runs" / name
+        reader, held = TokenReader(data), TokenReader(data, HELD_OUT)
+        identity = {"arm": asdict(arm), "shape": shape.json(), "plan": plan.json(), "dataset": reader.manifest.plan_hash,
+                    "final_bytes": self.sweep.final_bytes}
+        if path.exists():
+            try:
+                found = json.loads(path.read_text())
+                if found["identity"] == identity:
+                    return found
+            except (ValueError, KeyError, TypeError):
+                raise DataError(f"{path}: damaged; remove it, and the arm is measured again") from None
+            raise LabError(f"{path}: was made by another sweep file; name another folder, or remove it")
+        self.say(f"{arm.name}, {size}, seed {seed}: {plan.steps:,} steps")
+        trained = train(data, folder, shape, plan, progress)
+        model = Run.read(folder).model()
+        score = evaluate(model, held, at_most=self.sweep.final_bytes)
+        tokens = plan.steps * plan.batch * shape.context
+        result = {"identity": identity, "arm": arm.name, "spelling": arm.codec or json.dumps(arm.vocabulary), "size": size, "seed": seed,
+                  "vocabulary": reader.vocab_size, "parameters": shape.parameters, "head_parameters": shape.head_parameters,
+                  "steps": plan.steps, "tokens": tokens, "bytes": round(tokens * reader.bytes / reader.tokens),
+                  "training_flops": 3 * tokens * shape.flops(), "seconds": trained["seconds"], "loader_seconds": trained["loader_seconds"],
+                  "held_out": score.json(), "curve": trained["curve"], "cost": cost(shape, reader, arm.m1_flops),
+                  "trivial": trivial(reader, held, self.sweep.final_bytes),
+                  "position_accuracy": position_accuracy(model, held, min(self.sweep.final_bytes, self.sweep.eval_bytes))}
+        if arm.seq2seq and self.sweep.probe:
+            text = self.folder / "data" / "bytes"
+            result["seq2seq"] = {way: seq2seq(reader.codec, TokenReader(text), TokenReader(text, HELD_OUT), size=size, way=way, seed=seed,
+                                              **self.sweep.probe) for way in ("decompress", "compress")}
+        write_atomic(path, json.dumps(result, indent=1).encode() + b"\n")
+        return result
+
+    def estimate(self, flops_per_second: float) -> list[dict]:
+        """What each run would take at this training speed: rows of arm, size, seed, steps, tokens, FLOPs and hours."""
+        rows = []
+        for size in self.sweep.sizes:
+            for arm in self.sweep.arms:
+                _, shape, plan = self.plan(arm, size, self.sweep.seeds[0])
+                flops = 3 * shape.flops() * plan.steps * plan.batch * shape.context
+                rows.append({"arm": arm.name, "size": size, "steps": plan.steps, "vocabulary": shape.vocabulary, "flops": flops,
+                             "hours": flops / flops_per_second / 3600, "seeds": len(self.sweep.seeds)})
+        return rows
+
+
+def _codec(arm: Arm, workshop: Workshop):
+    from tokenizers_lab.registry import load
+
+    s = workshop.sweep
+    if arm.codec is not None:
+        if "{text}" not in arm.codec:
+            return load(arm.codec)
+        return load(arm.codec.replace("{text}", str(workshop.text(s.text_bytes))))
+    wanted = dict(arm.vocabulary)
+    model, size, objective = wanted.pop("model", "bpe"), wanted.pop("size", 8192), wanted.pop("objective", "frequency")
+    text = workshop.text(s.vocabulary_bytes)
+    if model == "unigram":
+        from tokenizers_lab.codecs.unigram import train_unigram
+
+        lines = text.read_bytes().splitlines(keepends=True)
+        return train_unigram([b"".join(lines[i:i + 2000]) for i in range(0, len(lines), 2000)], size, threads=1)
+    if model != "bpe":
+        raise LabError(f"arm {arm.name!r}: vocabulary model {model!r}; known: bpe, unigram")
+    from tokenizers_lab.training import train_full
+
+    return train_full([str(text)], size, objective, workers=1, checkpoint=str(workshop.folder / "data" / f"{folder_name(arm.name)}.checkpoint"),
+                      **wanted).codec
+
+
+def run(sweep: Sweep, folder, say: Callable[[str], None] = lambda text: None, progress=None) -> dict:
+    """Run what is missing, smallest size first, and return the results (also in ``results.json``; ``report.html`` shows them)."""
+    from tokenizers_lab.report import write_report
+
+    shop, results = Workshop(sweep, folder, say), []
+    for size in sweep.sizes:
+        for seed in sweep.seeds:
+            for arm in sweep.arms:
+                results.append(shop.result(arm, size, seed, progress))
+                together = {"tokenizers_lab_lm": 1, "name": sweep.name, "match": sweep.match, "budget": sweep.budget, "context": sweep.context,
+                            "files": [Path(f).name for f in sweep.files], "planned": len(sweep.sizes) * len(sweep.seeds) * len(sweep.arms),
+                            "runs": [{k: v for k, v in r.items() if k != "identity"} for r in results]}
+                write_atomic(Path(folder) / "results.json", json.dumps(together, indent=1).encode() + b"\n")
+                write_report(together, Path(folder) / "report.html")
+    return together
