@@ -40,7 +40,7 @@ def ablation(model: LanguageModel, data: bytes, window: int = WINDOW) -> dict[st
     e, f = np.zeros(v.size, np.float32), np.zeros((1, v.size), np.uint32)
     lane = np.zeros(1, np.int64)
     bits = dict.fromkeys(PARTS, 8.0 * (len(symbols) - len(tokens)))
-    spent = 0.0
+    spent, seen = 0.0, 0
     for at in range(0, len(tokens), CHUNK):
         part = sequence[at : at + CHUNK][: len(tokens) - at]
         before = time.process_time()
@@ -58,7 +58,8 @@ def ablation(model: LanguageModel, data: bytes, window: int = WINDOW) -> dict[st
                 hit = np.flatnonzero(A.candidates[0, :count] == token)
                 bits[name] -= np.log2((A.shares[0, hit[0]] if len(hit) else f[0, token]) / (shares + left))
                 adapt.learn(A, 0, token)
-            softmax.settle_bias(bias, f, lane, np.array([token]), 0, v.size)
+            softmax.settle_bias(bias, f, lane, np.array([token]), softmax.bias_rate(seen), 0, v.size)
+            seen += 1
     return {name: b / 8 for name, b in bits.items()} | {"tokens": len(symbols), "ms/token": spent / max(1, len(tokens)) * 1e3}
 
 

@@ -23,7 +23,7 @@ from nzip.predictors.transformer.kernels import aligned
 
 # Tokens of a lane read ahead at once, and rows of logits that the encoder keeps per thread.
 CHUNK = 128
-ROWS_AHEAD = 16
+ROWS_AHEAD = 8
 
 
 def default_threads() -> int:
@@ -57,6 +57,7 @@ class Runner:
         self._hidden = np.zeros((lanes, self._chunk, engine.shape.width), np.float32)
         self._hidden_from = np.full(lanes, -1, np.int64)  # encoder: first place in _hidden, and in _logits
         self._logits_from, self._logits_until = np.full(lanes, -1, np.int64), np.full(lanes, -1, np.int64)
+        self._settled = 0  # tokens of all lanes
         self._pool = None
         self._threads = max(1, min(threads or default_threads(), lanes))
         if self._threads > 1:
@@ -95,11 +96,13 @@ class Runner:
         """The step is over: change the bias by what all ``lanes`` saw, in lane order. ``symbols`` int64, theirs."""
         symbols = np.asarray(symbols, np.int64)
         size = self.bias.size
+        rate = softmax.bias_rate(self._settled)
+        self._settled += len(symbols)
         if self._pool is None:
-            softmax.settle_bias(self.bias, self.frequencies, lanes, symbols, 0, size)
+            softmax.settle_bias(self.bias, self.frequencies, lanes, symbols, rate, 0, size)
             return
         edges = np.linspace(0, size, self._threads + 1).astype(np.int64)
-        for future in [self._pool.submit(softmax.settle_bias, self.bias, self.frequencies, lanes, symbols, a, b)
+        for future in [self._pool.submit(softmax.settle_bias, self.bias, self.frequencies, lanes, symbols, rate, a, b)
                        for a, b in zip(edges, edges[1:])]:
             future.result()
 

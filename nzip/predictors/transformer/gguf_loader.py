@@ -49,7 +49,7 @@ def floats_of(tensor) -> np.ndarray:
     shape = tuple(int(n) for n in reversed(tensor.shape))
     rows = int(np.prod(shape[:-1]))
     if kind == "F32":
-        return np.asarray(tensor.data, np.float32).reshape(shape)
+        return np.array(tensor.data, np.float32).reshape(shape)  # copied: a view would keep the whole file mapped
     if kind == "F16":
         return np.asarray(tensor.data).view(np.float16).astype(np.float32).reshape(shape)
     raw = _blocks(tensor, rows)
