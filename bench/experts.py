@@ -23,8 +23,8 @@ PARTS = {
     "+online": ("mix:5+online", True),
     "+online:ssm": ("mix:5+online:ssm", True),
     "-7": ("mix:5+ssm+online", True),
-    "-8": ("mix:5+online:ssm+online", True),
-    "all three": ("mix:5+online:ssm+online+ssm", True),
+    "without ssm": ("mix:5+online:ssm+online", True),
+    "all (-8)": ("mix:5+online:ssm+online+ssm", True),
 }
 
 

@@ -31,7 +31,7 @@ LEVELS: dict[int, Level] = {
     5: Level("mix:5", "40 contexts, run information and direct probabilities; 112 MB of slots and twice that beside", 32508, 48),
     6: Level("mix:5+ssm", "-5 and a pretrained network", 31264, 28),
     7: Level("mix:5+ssm+online", "-6 and a small network that learns from the file", 31027, 12),
-    8: Level("mix:5+online:ssm+online", "-5, the pretrained network that goes on learning, and one that starts from nothing", 30760, 3.8),
+    8: Level("mix:5+online:ssm+online+ssm", "-7 and the pretrained network once more, which goes on learning from the file", 30702, 3.5),
     9: Level(None, "comes with a language model"),
 }
 

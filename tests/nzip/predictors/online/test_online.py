@@ -135,3 +135,14 @@ def test_the_compiled_loop_codes_as_the_general_one(monkeypatch):
             assert predictor.encode(TEXT) == fast
             assert predictor.decode(*fast, len(TEXT)) == TEXT
     assert small.start(experts[:1] * 2) is None
+
+
+def everything():
+    return MixPredictor(1, (adapted(), TinyOnline(), SsmExpert("tests.expert", random_weights())))
+
+
+@pytest.mark.parametrize("check", [
+    testing.predictor_passport, testing.predictor_round_trips, testing.predictor_reports_progress, testing.predictor_is_process_safe,
+], ids=lambda check: check.__name__)  # fmt: skip
+def test_the_mix_with_all_of_them_passes_the_kit(check):
+    check(everything)
