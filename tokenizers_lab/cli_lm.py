@@ -72,7 +72,7 @@ def train(data, output, size, context, batch, steps, tokens, raw_bytes, rate, wa
 
     from tokenizers_lab.datasets import TokenReader
     from tokenizers_lab.lm.model import Shape
-    from tokenizers_lab.lm.runs import CHECKPOINT, Plan
+    from tokenizers_lab.lm.runs import CHECKPOINT, Plan, Run
     from tokenizers_lab.lm.training import train as run
 
     if threads:
@@ -83,12 +83,13 @@ def train(data, output, size, context, batch, steps, tokens, raw_bytes, rate, wa
     if steps is None:
         wanted = tokens or (raw_bytes or reader.bytes) * reader.tokens / max(reader.bytes, 1)
         steps = max(1, round(wanted / (batch * context)))
-    shape = Shape.named(size, reader.vocab_size, context)
+    shape, plan = Shape.named(size, reader.vocab_size, context), Plan(steps, batch, rate, min(warm_up, steps), seed=seed)
     if os.path.exists(os.path.join(output, CHECKPOINT)):
+        Run.create(output, shape, plan, reader)  # refuses another run
         say(quiet, f"resuming the run in {output}")
     try:
         with progress_line(quiet) as show:
-            result = run(data, output, shape, Plan(steps, batch, rate, min(warm_up, steps), seed=seed), show)
+            result = run(data, output, shape, plan, show)
     except KeyboardInterrupt:
         say(quiet, f"interrupted; {output} keeps a checkpoint: the same command goes on from there")
         raise

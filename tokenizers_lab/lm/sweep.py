@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tokenizers_lab.codec import write_atomic
 from tokenizers_lab.datasets import TokenReader, build
-from tokenizers_lab.datasets.manifest import HELD_OUT
+from tokenizers_lab.datasets.manifest import HELD_OUT, TRAIN
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.lm.evaluation import cost, evaluate, trivial
 from tokenizers_lab.lm.model import SIZES, Shape
@@ -119,7 +119,9 @@ class Workshop:
     def _build(self, codec, name: str, workers: int = 1) -> Path:
         s = self.sweep
         target = self.folder / "data" / name
-        build(codec, s.files, target, held_out=s.held_out, document_bytes=s.document_kib << 10, workers=workers)
+        manifest = build(codec, s.files, target, held_out=s.held_out, document_bytes=s.document_kib << 10, workers=workers)
+        if set(manifest.splits) != {TRAIN, HELD_OUT}:
+            raise LabError(f"{target}: the texts have too few documents for both splits; name another folder, and a lower document_kib")
         return target
 
     def text(self, most: int) -> Path:
