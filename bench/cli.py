@@ -271,7 +271,7 @@ def growth_command(files, levels, sizes, out, plotted):
 
 @main.command("experts")
 @click.argument("files", nargs=-1)
-@click.option("--sizes", callback=_sizes, default="10K,150K,1M", show_default=True, help="Beginnings of each file; longer ones than it are left out.")
+@click.option("--sizes", callback=_sizes, default="10K,150K,1M", show_default=True, help="Beginnings of each file.")
 @click.option("--parts", help="Only these columns, by their names, separated by commas.")
 @click.option("--engine", is_flag=True, help="Also the speed of the exact kernels.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures as JSON too.")

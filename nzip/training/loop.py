@@ -31,8 +31,9 @@ def keep_memory() -> None:
     """Ask glibc to keep freed memory: else every step's activations are paged in anew (a third of the time)."""
     try:
         libc = ctypes.CDLL("libc.so.6")
-        for parameter, value in ((-3, 1 << 30), (-1, (1 << 31) - 1), (-2, 1 << 28)):  # mmap threshold, trim threshold, top pad
-            libc.mallopt(parameter, min(value, (1 << 31) - 1))
+        # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD
+        for parameter, value in ((-3, 1 << 30), (-1, (1 << 31) - 1), (-2, 1 << 28)):
+            libc.mallopt(parameter, value)
     except (OSError, AttributeError):  # another C library: slower, no worse
         return
 
@@ -79,7 +80,8 @@ def evaluate(net, slices: dict[str, bytes]) -> dict[str, float]:
 
 def train(net, sources: list[Source], run: Run, folder: Path,
           progress: Callable[[int, float], None] | None = None, deadline: float | None = None) -> list[dict]:
-    """Train ``net`` (a :class:`.recurrent.Recurrent` or a :class:`.transformer.Llama`) in place; ``folder`` keeps ``checkpoint.pt`` and ``log.jsonl``. Returns the log.
+    """Train ``net`` (a :class:`.recurrent.Recurrent` or a :class:`.transformer.Llama`) in place; ``folder`` keeps
+    ``checkpoint.pt`` and ``log.jsonl``. Returns the log.
 
     A checkpoint of the same run in ``folder`` is gone on from. ``progress(bytes seen, loss)`` is called each step.
     ``deadline``: CPU seconds after which the run stops early (for trials).

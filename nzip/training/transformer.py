@@ -24,7 +24,8 @@ REACH = 1024
 def shape_of(width: int | None = None, layers: int | None = None) -> Shape:
     """A byte-level shape: by default width 256, 4 heads, 3 layers, about 3.3 million parameters."""
     width = width or 256
-    return Shape(layers=layers or 3, width=width, heads=width // 64, kv_heads=width // 64, head_size=64, hidden=width * 15 // 128 * 32,
+    hidden = width * 15 // 128 * 32
+    return Shape(layers=layers or 3, width=width, heads=width // 64, kv_heads=width // 64, head_size=64, hidden=hidden,
                  vocabulary=256, theta=10000.0, eps=1e-5).check("the transformer")
 
 
@@ -41,7 +42,9 @@ class Llama(nn.Module):
         self.head = nn.Parameter(torch.randn(s.vocabulary, s.width) * 0.3 * std)
         self.norm = nn.Parameter(torch.ones(s.width))
         own = s.heads * s.head_size
-        rows = {"qkv": (3 * own, s.width), "out": (s.width, own), "gate_up": (2 * s.hidden, s.width), "down": (s.width, s.hidden)}
+        rows = {
+            "qkv": (3 * own, s.width), "out": (s.width, own), "gate_up": (2 * s.hidden, s.width), "down": (s.width, s.hidden),
+        }  # fmt: skip
         shrink = {"out": 1 / math.sqrt(2 * s.layers), "down": 1 / math.sqrt(2 * s.layers)}
         self.layers = nn.ModuleList(
             nn.ParameterDict({
@@ -87,7 +90,8 @@ class Llama(nn.Module):
             qkv = self._product(self._norm(x, layer["before"]), layer["qkv"]).view(b, t, 3, s.heads, s.head_size)
             q, k, v = qkv.permute(2, 0, 3, 1, 4)
             kind = torch.bfloat16 if self.half else torch.float32
-            seen = nn.functional.scaled_dot_product_attention(rotated(q).to(kind), rotated(k).to(kind), v.to(kind), is_causal=True)
+            q, k, v = rotated(q).to(kind), rotated(k).to(kind), v.to(kind)
+            seen = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
             x = x + self._product(seen.float().transpose(1, 2).reshape(b, t, -1), layer["out"])
             gate, up = self._product(self._norm(x, layer["between"]), layer["gate_up"]).chunk(2, dim=-1)
             x = x + self._product(nn.functional.silu(gate) * up, layer["down"])

@@ -8,6 +8,7 @@ Concession: a run owns copies of all weights, 12 bytes a matrix parameter and 8 
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -110,7 +111,7 @@ def _parameters(shape: Shape, weights: Weights | None) -> dict[str, np.ndarray]:
     def uniform(shape_, size, seed):
         return _random(int(np.prod(shape_)), seed).reshape(shape_) * np.float32(size)
 
-    wide = 1.6 / width**0.5
+    wide = 1.6 / math.sqrt(width)  # correctly rounded everywhere, as a power is not
     return {
         "bytes": uniform((256, width), 0.5, 1),
         "tables": np.zeros((table_rows, row), np.float32),

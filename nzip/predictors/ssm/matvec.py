@@ -4,7 +4,8 @@ A matrix (rows, columns), rows a multiple of 64, columns even, is packed as (row
 holds two columns of 16 rows, which ``vpmaddwd`` multiplies by a pair of the vector held in every lane. Sums are
 int32 and cannot overflow (columns ≤ 512, |vector| ≤ 32767, |weight| ≤ 127), so their order is free.
 
-Concession: vector code for x86-64 with AVX2 or AVX-512; elsewhere LLVM's own vectors of plain loops, about five times slower.
+Concession: vector code for x86-64 with AVX2 or AVX-512; elsewhere LLVM's own vectors of plain loops, ten times slower
+and more.
 """
 
 from __future__ import annotations

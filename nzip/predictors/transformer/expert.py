@@ -47,7 +47,8 @@ class Model:
             shape = Shape(**header["shape"]).check(path)
             self.made = dict(header["made"])
         except (KeyError, TypeError, ValueError) as error:
-            raise NzipError(f"{path} is not a file of a byte-level transformer: make one with nzip train --kind transformer") from error
+            wrong = "is not a file of a byte-level transformer: make one with nzip train --kind transformer"
+            raise NzipError(f"{path} {wrong}") from error
         if shape.vocabulary != 256:
             raise NzipError(f"{path}: a vocabulary of {shape.vocabulary}, but an expert speaks in 256 bytes")
         self.engine = Engine(safetensors_loader.weights_of(file, shape, False))
@@ -67,7 +68,7 @@ def load(argument: str | None) -> Model:
     from nzip import models
 
     if argument is None:
-        raise NzipError("no transformer ships with this version: make one with nzip train --kind transformer, and write transformer:PATH")
+        raise NzipError("no transformer ships: make one with nzip train --kind transformer, and write transformer:PATH")
     path = Path(models.find(argument))
     stat = os.stat(path)
     return _load(str(path), stat.st_mtime_ns, stat.st_size)

@@ -1,0 +1,32 @@
+"""What the experts that ship answer, pinned by hash: files made with them must decode for ever.
+
+A change here is a change of the format: it raises the draft number, and ships new weights under another name.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xxhash
+from small_experts import TEXT
+
+from nzip.predictors.online.expert import OnlineExpert
+from nzip.predictors.ssm.expert import SsmExpert
+
+ANSWERS = [
+    (lambda: SsmExpert(), "5bf28df449413e9e"),
+    (lambda: OnlineExpert(), "0c7187150c776ae7"),
+    (lambda: OnlineExpert("ssm"), "8fdc5fb64f46754d"),
+]
+
+
+@pytest.mark.parametrize(("make", "answer"), ANSWERS, ids=["ssm", "online", "online:ssm"])
+def test_answers_never_change(make, answer):
+    data = np.frombuffer(TEXT[:150], np.uint8)  # four updates of what learns
+    expert, out = make(), np.zeros((150, 256), np.uint32)
+    expert.advance(expert.fresh(), data, out)
+    assert xxhash.xxh3_64_hexdigest(out.tobytes()) == answer
+
+
+def test_the_weights_never_change():
+    assert SsmExpert().weights.digest == "f72d4f4ce3b9632632fa5bffbd94b96e"
