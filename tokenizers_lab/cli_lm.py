@@ -210,4 +210,4 @@ def sweep(toml, output, corpora, plan_only, threads, quiet):
         from tokenizers_lab.report.lm_page import tables
 
         draw(tables(results), Console())
-        say(quiet, f"{output}: {len(results['runs'])} runs; the report is {os.path.join(output, 'report.html')}")
+        say(quiet, f"{output}: {len(results['runs'])} run{'s' * (len(results['runs']) != 1)}; the report is {os.path.join(output, 'report.html')}")

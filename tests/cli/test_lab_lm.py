@@ -22,7 +22,9 @@ SMALL = ("--size", "tiny", "--context", "32", "--batch", "4", "--warm-up", "2", 
 
 
 @pytest.fixture
-def lab(capfd):
+def lab(capfd, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "220")
+
     def call(*arguments):
         with pytest.raises(SystemExit) as end:
             cli.main(["lm", *map(str, arguments)])
@@ -58,6 +60,18 @@ def test_train_eval_sample_export(lab, data, tmp_path):
             (("eval", run, data / "d", "--stride", 99), "stride 99"), (("sweep", tmp_path / "no.toml", "-o", "x"), "No such file")]:
         code, out, err = lab(*arguments)
         assert code == 1 and message in err and err.count("\n") == 1 and out == ""
+
+
+def test_sweep_plan_and_report(lab, data, tmp_path):
+    toml = tmp_path / "s.toml"
+    toml.write_text('name = "one"\nfiles = ["a.txt"]\nbudget = 2000\nsizes = ["tiny"]\nheld_out = 0.25\ndocument_kib = 2\ncontext = 32\nbatch = 4\n'
+                    'evaluations = 2\neval_bytes = 2048\nfinal_bytes = 2048\n[[arm]]\nname = "bytes"\ncodec = "bytes"\n')
+    code, out, _ = lab("sweep", toml, "-o", tmp_path / "out", "--corpora", data, "--plan", "--threads", 1)
+    assert code == 0 and "all seeds together: 0.0 hours" in out and not list((tmp_path / "out" / "runs").iterdir())
+    code, out, err = lab("sweep", toml, "-o", tmp_path / "out", "--corpora", data)
+    assert code == 0 and "bits/byte" in out and "1 run;" in err and (tmp_path / "out" / "report.html").is_file()
+    code, _, err = lab("sweep", toml, "-o", tmp_path / "out")
+    assert code == 1 and "--corpora DIR" in err and err.count("\n") == 1
 
 
 def test_ctrl_c_keeps_a_checkpoint(data, tmp_path):
