@@ -1,10 +1,11 @@
 """What a language model learns from the file at hand: a logit bias, and candidates from its own past.
 
-To the model's logits an online *bias* per token is added (:mod:`.softmax`). Then a few *candidates* – tokens that :mod:`.recall` finds after like states, that followed the same 1 to 5 tokens before, or
-that continue a long match – each pass a binary question, "is it this one?", whose answer mixes the stretched
-probability (the model's, interpolated with what is recalled) with what adaptive maps say of the n-gram's counts, in
-a small gated logistic mixer that learns. The rest of the vocabulary shares what remains in the model's
-proportions, so only the candidates' frequencies change: one CDF, one coder call.
+To the model's logits an online *bias* per token is added (:mod:`.softmax`). Then a few *candidates* – tokens that
+:mod:`.recall` finds after like states, that followed the same 1 to 5 tokens before, or that continue a long match –
+have their frequencies changed. What is recalled is interpolated with the model. The candidates that n-grams or a match
+propose each pass a binary question, "is it this one?", whose answer mixes the stretched probability with what adaptive
+maps say of the n-gram's counts, in a small gated logistic mixer that learns. The rest of the vocabulary shares what
+remains in the model's proportions, so there is one CDF and one coder call.
 
 All lanes share this state. The bias changes once a step, when all lanes have coded theirs (so their
 frequencies can be computed in parallel); tables, maps and mixers change at once, in lane order. Arithmetic:

@@ -82,7 +82,7 @@ class HuggingFacePredictor(Predictor):
         tokenizer, model = self._loaded
         tokens = tokenizer.encode(text, add_special_tokens=False)
         if tokenizer.decode(tokens, clean_up_tokenization_spaces=False) != text:
-            raise NzipError(f"the tokenizer of {self.name} does not give back this text, so its bits would count for less")
+            raise NzipError(f"the tokenizer of {self.name} does not give back this text: its bits would count for less")
         start = next((t for t in (tokenizer.bos_token_id, tokenizer.eos_token_id) if t is not None), None)
         if start is None:
             raise NzipError(f"the tokenizer of {self.name} has no token that begins a text")

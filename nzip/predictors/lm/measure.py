@@ -83,7 +83,8 @@ def _costs(model: LanguageModel, cache: Cache, inputs: np.ndarray, targets: np.n
     return total / np.log(2)
 
 
-def measure(model: LanguageModel, data: bytes, *, window: int | None = None, block: int = BLOCK, stride: int = STRIDE) -> Measured:
+def measure(model: LanguageModel, data: bytes, *, window: int | None = None,
+            block: int = BLOCK, stride: int = STRIDE) -> Measured:
     """Measure ``data``: with ``window``, sliding with sinks; without, in windows of ``block`` tokens by ``stride``."""
     symbols = model.vocabulary.encode(data)
     tokens = symbols[symbols < model.vocabulary.size]

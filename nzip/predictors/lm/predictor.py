@@ -46,7 +46,8 @@ class LmPredictor(Predictor):
             self._model = self.settings.load()
         return self._model
 
-    def measure_text(self, data: bytes, protocol: str, block: int = measure.BLOCK, stride: int = measure.STRIDE) -> measure.Measured:
+    def measure_text(self, data: bytes, protocol: str,
+                     block: int = measure.BLOCK, stride: int = measure.STRIDE) -> measure.Measured:
         """The bare model's bits on ``data``: ``protocol`` "windows" of ``block`` tokens by ``stride``, or "sliding"."""
         window = self.settings.window if protocol == "sliding" else None
         return measure.measure(self.model, data, window=window, block=block, stride=stride)

@@ -105,7 +105,8 @@ def _vote(R, lane, score, filled):
         v = np.float32(np.float32(np.float32(score[s]) * R.norm[s]) * norm)
         near[s] = v
         top = v if v > top else top
-    R.bucket[lane] = min(BUCKETS - 1, max(0, np.int64(np.float32(np.float32(top - np.float32(0.6)) * np.float32(2.5 * BUCKETS)))))
+    nearness = np.float32(np.float32(top - np.float32(0.6)) * np.float32(2.5 * BUCKETS))  # cosines from 0.6 to 1
+    R.bucket[lane] = min(BUCKETS - 1, max(0, np.int64(nearness)))
     # How far from the nearest the NEAREST next ones lie, to a bin's width.
     bins = np.zeros(BINS, np.int64)
     for s in range(filled):

@@ -1,5 +1,7 @@
 """SmolLM2-135M itself: pytest -m real_model, with the model fetched (nzip model fetch smollm2-135m)."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,8 @@ from nzip.predictors.lm.source import load
 from nzip.predictors.mix import MixPredictor
 from nzip.predictors.transformer import x86
 from nzip.predictors.transformer.engine import Cache
+
+ALICE = Path(__file__).parents[4] / "corpora/samples/alice29.txt"
 
 pytestmark = pytest.mark.real_model
 
@@ -26,8 +30,8 @@ def test_the_vocabulary(model):
     assert [b for b in range(256) if bytes([b]) not in v._index] == [4, 6, 19, 20, 22, 29, 192, 193, 241, 242, *range(245, 256)]
 
 
-def test_batches_steps_and_instruction_sets_agree(model, corpus):
-    text = corpus("dev/alice29.txt").read_bytes()[:600]
+def test_batches_steps_and_instruction_sets_agree(model):
+    text = ALICE.read_bytes()[:600]
     tokens = np.concatenate([[model.vocabulary.start], model.vocabulary.encode(text)])
     engine = model.engine
     whole = engine.forward(Cache(engine.shape, 1, 64, len(tokens)), np.zeros(len(tokens), int), tokens)
@@ -41,8 +45,8 @@ def test_batches_steps_and_instruction_sets_agree(model, corpus):
             engine.isa = before
 
 
-def test_sizes_and_round_trips(model, corpus):
-    text = corpus("dev/alice29.txt").read_bytes()[:4000]
+def test_sizes_and_round_trips(model):
+    text = ALICE.read_bytes()[:4000]
     adapted = LmPredictor(Settings("smollm2-135m", lanes=2), model)
     params, payload = adapted.encode(text)
     assert len(payload) * 8 / len(text) < 1.45
