@@ -202,7 +202,8 @@ class _Loop:
         if step in self.points:
             score = evaluate(self.model, self.held, at_most=self.run.plan.eval_bytes)
             tokens = step * self.run.plan.batch * self.run.shape.context
-            self.state["curve"].append({"step": step, "tokens": tokens, "bytes": round(tokens * self.bytes_per_token), **score.json()})
+            judged = {k: v for k, v in score.json().items() if k in ("bits_per_byte", "bits_per_token", "accuracy")}
+            self.state["curve"].append({"step": step, "tokens": tokens, "bytes": round(tokens * self.bytes_per_token), **judged})
 
     def _figures(self, loss: float, seconds: float) -> dict:
         plan, step = self.run.plan, self.state["step"]
