@@ -121,7 +121,7 @@ def plots(results: dict) -> list[tuple[str, str, str]]:
             curve = runs[0]["curve"]
             axes.plot([p["bytes"] / 1e6 for p in curve], [p["bits_per_byte"] for p in curve], "-" if i < len(SERIES) else "--", marker="o", markersize=3.5,
                       color=SERIES[i % len(SERIES)], linewidth=1.6, label=arm)
-        axes.set_xscale("log")
+        _log(axes)
         axes.set_xlabel("MB of raw text seen", fontsize=9)
         axes.set_ylabel("bits per byte, held out", fontsize=9)
         legend(drawn)
@@ -129,12 +129,22 @@ def plots(results: dict) -> list[tuple[str, str, str]]:
         drawn, axes = figure(6.8, 4.2)
         for i, (arm, runs) in enumerate(arms):
             axes.plot([runs[0]["cost"]["with_m1"] / 1e6], [bits(runs)], "o" if i < len(SERIES) else "s", color=SERIES[i % len(SERIES)], markersize=7, label=arm)
-        axes.set_xscale("log")
+        _log(axes)
         axes.set_xlabel("MFLOPs a byte, output layer and M1 counted", fontsize=9)
         axes.set_ylabel("bits per byte, held out", fontsize=9)
         legend(drawn)
         out.append((f"{size}: bits per byte against cost", "Down and to the left is better.", svg(drawn)))
     return out
+
+
+def _log(axes) -> None:
+    """A logarithmic x axis with ticks at 1, 2 and 5, in plain figures."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def sections(results: dict) -> tuple[str, str, list[dict]]:
