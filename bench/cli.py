@@ -1,5 +1,5 @@
 """``python -m bench``: the words and flags. What they do is in run.py, table.py, plot.py, coding.py,
-profile.py and growth.py."""
+profile.py, curve.py and growth.py."""
 
 from __future__ import annotations
 
@@ -232,6 +232,30 @@ def profile_command(file, levels, size, repeat, out):
     profile.show(found, _console())
     if out:
         profile.save(found, out)
+
+
+@main.command("curve")
+@click.argument("files", nargs=-1, required=True)
+@click.option("--level", type=click.IntRange(1, 5), default=3, show_default=True, help="Level of the mix.")
+@click.option("--repeat", type=click.IntRange(1), default=2, show_default=True, help="Rounds; the least time counts.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures as JSON too.")
+def curve_command(files, level, repeat, out):
+    """What each context, weight set and the APMs of a level are worth on text, in size and in CPU time."""
+    from bench import curve
+
+    try:
+        texts = {item.name: item.read() for item in resolve(list(files))}
+    except SuiteError as error:
+        raise click.ClickException(str(error)) from None
+    empty = [name for name, text in texts.items() if not text]
+    if empty:
+        raise click.ClickException(f"{empty[0]} is empty: there is nothing to code")
+    with Console(stderr=True).status("") as status:
+        found = curve.measure(texts, level, repeat, status.update)
+    found["command"] = f"python -m bench curve --level {level} --repeat {repeat} {' '.join(texts)}"
+    curve.show(found, _console())
+    if out:
+        results_format.save(found, out)
 
 
 @main.command("growth")

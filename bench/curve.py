@@ -1,0 +1,110 @@
+"""What each part of a level's plan is worth: the plan as it is, then without one context, one weight set, or the APMs.
+
+``python -m bench curve FILES --levels 3`` codes the files' text with each of these plans, unprimed, the plans in turn
+within a round so that a slow minute falls on all alike, and prints size and CPU time against the whole plan's: a
+part that costs more time than its share of the size is a candidate to go. Concession: parts are left out one
+by one, so that two that stand in for each other both look worthless.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from bench import results as results_format
+from bench.run import system_line
+
+FORMAT = "curve-1"
+SET_NAMES = (
+    "bits so far", "byte before", "match", "second byte", "known contexts", "shape", "column", "word position", "byte above", "third byte",
+    "field", "expert", "edge",
+)  # fmt: skip
+
+
+def name_of(recipe) -> str:
+    """A recipe in words: its registers with their masks."""
+    from nzip.predictors.mix import registers
+
+    names = {value: name[2:].lower() for name, value in vars(registers).items() if name.startswith("R_") and name != "R_NONE"}
+
+    def part(register: int, mask: int) -> str:
+        if register == registers.R_HISTORY and mask & (mask + 1) == 0 and mask.bit_length() % 8 == 0:
+            return f"order {mask.bit_length() // 8}"
+        return names[register] if mask == (1 << 64) - 1 else f"{names[register]}&{mask:x}"
+
+    return " + ".join(part(register, mask) for register, mask in recipe)
+
+
+def variants(plan) -> dict[str, object]:
+    """By name: the plan, and the plan without each of its parts."""
+    found = {"whole plan": plan}
+    for i, recipe in enumerate(plan.recipes):
+        found[f"without {name_of(recipe)}"] = replace(plan, recipes=plan.recipes[:i] + plan.recipes[i + 1 :])
+    if len(plan.sets) > 1:
+        for i, kind in enumerate(plan.sets):
+            found[f"without the set by {SET_NAMES[kind]}"] = replace(plan, sets=plan.sets[:i] + plan.sets[i + 1 :])
+    if plan.apms:
+        found["without the APMs"] = replace(plan, apms=False)
+    return found
+
+
+def coded(plan, data: np.ndarray) -> tuple[int, float]:
+    """(bytes, CPU seconds) of ``data`` (uint8) under ``plan``, cold."""
+    from nzip.coding.binary import STATE_SIZE, finish_encoder, start_encoder
+    from nzip.predictors.mix.kernel import run
+    from nzip.predictors.mix.state import build
+
+    mix = build(plan, len(data), 0, 1, [0])
+    coder, bits = np.zeros(STATE_SIZE, np.uint64), np.zeros(22 * len(data) + 4096, np.uint8)
+    start_encoder(coder, len(bits))
+    begin = time.process_time()
+    run(mix, data, np.array([len(data)], np.int64), len(data), False, coder, bits, np.zeros((0, 1, 0, 0), np.uint32))
+    spent = time.process_time() - begin
+    return finish_encoder(coder, bits), spent
+
+
+def measure(texts: dict[str, bytes], level: int, repeat: int, tell: Callable[[str], None] = lambda line: None) -> dict:
+    """Every variant of ``level``'s plan for text over every text; sizes, and the least CPU time of ``repeat`` rounds."""
+    from nzip.predictors.mix.contexts import TEXT, plan
+
+    plans = variants(plan(level, TEXT))
+    arrays = [np.frombuffer(text, np.uint8).copy() for text in texts.values()]
+    coded(plan(level, TEXT), arrays[0][:1000])  # compiled before the clock runs
+    sizes: dict[str, list[int]] = {}
+    cpu: dict[str, float] = {}
+    for number in range(repeat):
+        for name, chosen in plans.items():
+            tell(f"-{level}, {name} ({number + 1} of {repeat})")
+            results = [coded(chosen, array) for array in arrays]
+            sizes[name] = [size for size, _ in results]
+            spent = sum(seconds for _, seconds in results)
+            cpu[name] = min(cpu.get(name, spent), spent)
+    whole = sizes["whole plan"]
+    rows = [
+        {"name": name, "sizes": sizes[name], "cpu": cpu[name],
+         "size_ratio": math.exp(sum(math.log(a / b) for a, b in zip(sizes[name], whole, strict=True)) / len(whole)),
+         "cpu_ratio": cpu[name] / cpu["whole plan"]}
+        for name in plans
+    ]  # fmt: skip
+    total = sum(map(len, texts.values()))
+    return {"format": FORMAT, "date": results_format.now(), "machine": results_format.machine(), "level": level,
+            "files": {name: len(text) for name, text in texts.items()}, "bytes": total, "repeat": repeat, "rows": rows}  # fmt: skip
+
+
+def show(found: dict, console: Console) -> None:
+    """Print the table, what is worth least first after the whole plan."""
+    table = Table(title=f"-{found['level']}, unprimed, over {', '.join(found['files'])}", title_justify="left")
+    for heading in ("", "size", "CPU time", "KB/s"):
+        table.add_column(heading, justify="right" if heading else "left")
+    first, *rest = found["rows"]
+    for row in (first, *sorted(rest, key=lambda row: row["size_ratio"])):
+        speed = found["bytes"] / 1000 / row["cpu"]
+        table.add_row(row["name"], f"{100 * (row['size_ratio'] - 1):+.2f} %", f"{100 * (row['cpu_ratio'] - 1):+.0f} %", f"{speed:,.0f}")
+    console.print(table)
+    console.print(f"{found['date'][:10]}, {system_line(found['machine'])}", style="dim", highlight=False)

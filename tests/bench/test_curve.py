@@ -1,0 +1,39 @@
+"""``python -m bench curve``: every part of a plan is left out once, and the whole plan is what nzip codes with."""
+
+import json
+
+from click.testing import CliRunner
+
+from bench import cli, curve
+from nzip.predictors.mix.contexts import SET_HITS, TEXT, order, plan
+from nzip.predictors.mix.model import MixPredictor
+
+LINES = b"".join(b"%d bottles of beer on the wall, %d bottles of beer.\n" % (n, n) for n in range(99, 39, -1))
+
+
+def test_each_part_is_left_out_once():
+    whole = plan(3, TEXT)
+    found = curve.variants(whole)
+    assert len(found) == 1 + len(whole.recipes) + len(whole.sets) + 1
+    assert order(2) not in found["without order 2"].recipes and len(found["without order 2"].recipes) == len(whole.recipes) - 1
+    assert SET_HITS not in found["without the set by known contexts"].sets
+    assert not found["without the APMs"].apms
+    assert len(curve.variants(plan(1, TEXT))) == 1 + len(plan(1, TEXT).recipes)  # one set, no APMs: nothing to leave out
+
+
+def test_sizes_are_those_of_the_level(tmp_path):
+    (tmp_path / "beer").write_bytes(LINES)
+    ran = CliRunner().invoke(cli.main, ["curve", "--level", "1", "--repeat", "1", "--out", str(tmp_path / "curve.json"), str(tmp_path / "beer")])
+    assert ran.exit_code == 0, ran.output
+    rows = json.loads((tmp_path / "curve.json").read_text())["rows"]
+    payload = MixPredictor(1, primed=False).encode(LINES)[1]
+    assert abs(rows[0]["sizes"][0] - len(payload)) <= 8  # nzip drops trailing zeros of a payload
+    assert rows[0]["size_ratio"] == rows[0]["cpu_ratio"] == 1 and all(row["size_ratio"] > 0.9 for row in rows)
+    assert "without order 4" in ran.output
+
+
+def test_bad_words_are_refused(tmp_path):
+    (tmp_path / "empty").write_bytes(b"")
+    for words in (["none"], [str(tmp_path / "empty")], ["--level", "6", str(tmp_path / "empty")]):
+        ran = CliRunner().invoke(cli.main, ["curve", *words])
+        assert ran.exit_code in (1, 2) and ran.output.strip()
