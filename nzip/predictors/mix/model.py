@@ -23,7 +23,7 @@ from nzip.predictors.mix.content import MAX_PIXEL, MAX_STRIDE, Content, detect
 from nzip.predictors.mix.contexts import EXECUTABLE, KIND_NAMES, LEVELS, TEXT, Plan, plan
 from nzip.predictors.mix.filters import call_filter
 from nzip.predictors.mix.kernel import run
-from nzip.predictors.mix.primers import HASH_BYTES, USER, Primer, portion, shipped, text_hash
+from nzip.predictors.mix.primers import HASH_BYTES, USER, Primer, named, portion, text_hash
 from nzip.predictors.mix.sizes import PRIMED_SIZE
 from nzip.predictors.mix.state import build, memory
 from nzip.predictors.mix.warm import warm
@@ -106,7 +106,7 @@ class MixPredictor(Predictor):
         lanes = self._lanes_for(len(data))
         primer = self._choose_primer(data, content)
         params = bytes([content.kind, *content.stride.to_bytes(3, "little"), content.pixel, lanes - 1])
-        params += bytes([primer.number]) + primer.hash if primer else b"\0"
+        params += bytes([primer.code]) + primer.hash if primer else b"\0"
         if content.kind == EXECUTABLE:
             call_filter(data, 1)
         payload, _ = self._encode(data, content, lanes, primer, progress)
@@ -151,14 +151,14 @@ class MixPredictor(Predictor):
             return None
         if self.primer is not None:
             return portion(self.primer, self.level)
-        number = choose(data)
-        return portion(shipped(number), self.level) if number else None
+        code = choose(data)
+        return portion(named(code), self.level) if code else None
 
     def _named_primer(self, number: int, pinned: bytes) -> Primer:
         """The primer that a block names, its hash checked. :class:`ModelMismatchError` if it is another."""
         if number == USER and self.primer is None:
             raise ModelMismatchError("this file was made with a primer of the user's own: give it with --primer FILE")
-        primer = self.primer if number == USER else shipped(number)
+        primer = self.primer if number == USER else named(number)
         if primer.hash != pinned:
             raise ModelMismatchError(
                 f"the primer {primer.name} is not the one this file was made with "
@@ -170,7 +170,7 @@ class MixPredictor(Predictor):
         """A mix ready for the block, where each lane ends, and how many bytes of primer come before."""
         edges = [size * l // lanes for l in range(lanes + 1)]
         if primer:
-            ends = np.array(edges[1:], np.int64) + len(primer.text)
+            ends = np.array(edges[1:], np.int64) + len(primer.prefix)
             return warm(self.level, primer, edges[:-1], len(self.experts), self._leading), ends
         chosen: Plan = plan(self.level, content.kind, content.stride)
         mix = build(chosen, size, content.stride, content.pixel, edges[:-1], len(self.experts), self._leading)
@@ -181,18 +181,18 @@ class MixPredictor(Predictor):
         output = _Output(len(data))
         start = 0
         if primer:
-            start = len(primer.text)
-            data = np.concatenate([np.frombuffer(primer.text, np.uint8), data])
+            start = len(primer.prefix)
+            data = np.concatenate([np.frombuffer(primer.prefix, np.uint8), data])
         if not self._walk(mix, ends, data, start, output, False, progress):
             return bytes(len(data) + 1), mix  # hopeless: longer than the data, so the block is stored
         return output.finish(), mix
 
     def _decode(self, payload, content: Content, lanes: int, primer, size: int, progress=None) -> np.ndarray:
         mix, ends = self._start(content, lanes, size, primer)
-        start = len(primer.text) if primer else 0
+        start = len(primer.prefix) if primer else 0
         data = np.zeros(start + size, np.uint8)
         if primer:
-            data[:start] = np.frombuffer(primer.text, np.uint8)
+            data[:start] = np.frombuffer(primer.prefix, np.uint8)
         self._walk(mix, ends, data, start, _Input(payload), True, progress)
         return data[start:]
 

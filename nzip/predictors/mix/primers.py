@@ -35,21 +35,34 @@ READS = {1: 640_000, 2: 640_000, 3: 640_000, 4: 1_000_000, 5: 2_000_000}
 
 
 class Primer(NamedTuple):
-    """``number`` as in a block's params (1 to 254 ship with the package, 255 is the user's own), its ``text``
-    and the first bytes of its hash."""
+    """``number`` (1 to 127 ship with the package, 255 is the user's own), its ``text`` and the first bytes of
+    its hash. ``habits``: only what reading it taught the weights and maps is kept, what it says is forgotten."""
 
     number: int
     name: str
     text: bytes
     hash: bytes
+    habits: bool = False
+
+    @property
+    def code(self) -> int:
+        """The primer as a byte of a block's params."""
+        return self.number | HABITS if self.habits else self.number
+
+    @property
+    def prefix(self) -> bytes:
+        """What stands before the block's bytes, for matches to reach back into."""
+        return b"" if self.habits else self.text
 
 
 USER = 255
+HABITS = 128
 
 
 def portion(primer: Primer, level: int) -> Primer:
     """What ``level`` reads of a primer: its last bytes."""
     return primer._replace(text=primer.text[-READS[level] :])
+
 
 # For `nzip primer list`.
 WHAT_FOR = {
@@ -90,6 +103,11 @@ def shipped(number: int) -> Primer:
     if text_hash(text).hex() != entry["hash"]:
         raise ModelMismatchError(f"the installed primer {entry['name']} is damaged: reinstall nzip")
     return Primer(number, entry["name"], text, bytes.fromhex(entry["hash"])[:HASH_BYTES])
+
+
+def named(code: int) -> Primer:
+    """The shipped primer that a block's params name, whole or its habits. Errors as :func:`shipped`."""
+    return shipped(code & ~HABITS)._replace(habits=code & HABITS > 0)
 
 
 def sequences(data: np.ndarray) -> np.ndarray:

@@ -58,6 +58,15 @@ class Mix:
             learnt.count = [min(count, sizes.COUNT_AFTER) for count in learnt.count]
         self.begin(len(text))
 
+    def forget_words(self) -> None:
+        """Keep what a primer taught the weights and maps, and forget every context that it has."""
+        self.slots = BitHistories(len(self.slots.state), self.plan.direct, self.plan.runs)
+        self.after1, self.after2 = [0] * 256, [0] * 65536
+        self.data.clear()
+        for match in self.matches:
+            match.last.clear()
+        self.begin(0)
+
     def hashes(self, R: list[int]) -> list[int]:
         """One hash a context."""
         found = []
@@ -240,10 +249,12 @@ def decode_block(level: int, params: bytes, payload: bytes, size: int, primer: b
     plan = sets.plan(level, kind, stride)
     mix = Mix(plan, sizes.PRIMED_SIZE if number else size, stride, pixel)
     if number:
-        text = primer if number == primers.USER else primers.shipped(number).text
+        text = primer if number == primers.USER else primers.named(number).text
         if text is None or primers.text_hash(text)[: primers.HASH_BYTES] != params[7:]:
             raise ModelMismatchError("the block wants another primer")
         mix.read_primer(text[-primers.READS[level] :])
+        if number != primers.USER and number & primers.HABITS:
+            mix.forget_words()
     start = len(mix.data)
     decoder = BinaryDecoder(payload)
     for _ in range(size):

@@ -34,7 +34,7 @@ _CHUNK = 1 << 14
 
 def warm(level: int, primer: primers.Primer, lane_starts: list[int], experts: int, leading: bool = False) -> Mix:
     """A mix of ``level`` that has read ``primer``. The block's data must stand behind the primer's text in the
-    kernel's ``data``, and ``lane_starts`` are counted from the block's start."""
+    kernel's ``data`` (``primer.prefix``), and ``lane_starts`` are counted from the block's start."""
     chosen = plan(level, TEXT)
     known = _known_hash(level, primer)
     primed = build(chosen, PRIMED_SIZE, 0, 1, [0])
@@ -46,7 +46,9 @@ def warm(level: int, primer: primers.Primer, lane_starts: list[int], experts: in
         _read_primer(primed, primer.text)
         if known:
             _save(primed, known)
-    start = len(primer.text)
+    if primer.habits:
+        _forget_words(primed)
+    start = len(primer.prefix)
     mix = _with_experts(primed, chosen, experts, leading) if experts else primed
     lanes = np.zeros((len(lane_starts), at.LANE_STATE), np.uint64)
     lanes[:, at.L_RATE] = mix.setting[at.S_RATE]
@@ -70,6 +72,13 @@ def _read_primer(mix: Mix, text: bytes) -> None:
         np.minimum(table & 1023, COUNT_AFTER, out=(counts := np.empty_like(table)))
         table &= ~np.uint32(1023)
         table |= counts
+
+
+def _forget_words(mix: Mix) -> None:
+    """Keep what reading taught the weights and maps, and forget every context seen."""
+    for table in (mix.slots, mix.runs, mix.match_table, mix.history1, mix.history2):
+        table.fill(0)
+    mix.direct.fill(1 << 15)
 
 
 def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: bool) -> Mix:

@@ -39,9 +39,10 @@ def test_a_primer_is_chosen_for_its_own_kind(number):
     assert choose(array(text[middle : middle + 20_000])) == number
 
 
-def test_what_no_primer_knows_starts_cold():
+def test_what_no_primer_knows_starts_cold_or_with_habits():
     for data in (b"", b"abc", bytes(5000), mix_samples.dna(5000), b"%08d 0x%04x\n" * 300):
-        assert choose(array(data)) == 0
+        assert choose(array(data)) == 0 or choose(array(data)) & primers.HABITS
+    assert choose(array(b"%08d 0x%04x\n" * 10_000)) == 0  # long enough to form its own
     for kind in mix_samples.KINDS[1:]:
         assert MixPredictor(1).encode(mix_samples.sample(kind, 2000))[0][6:] == b"\0"
 
@@ -67,7 +68,7 @@ def test_priming_helps_and_is_pinned(primed_cache):
         predictor.decode(params[:7] + bytes(4), payload, len(data))
     assert "\n" not in str(caught.value)
     for number in (max(NUMBERS) + 1, 254):
-        with pytest.raises(CorruptError, match=f"primer {number}"):
+        with pytest.raises(CorruptError, match=f"primer {number % 128}"):
             predictor.decode(params[:6] + bytes([number]) + params[7:], payload, len(data))
     with pytest.raises(ModelMismatchError, match="--primer"):
         predictor.decode(params[:6] + bytes([primers.USER]) + params[7:], payload, len(data))
@@ -225,3 +226,38 @@ def test_no_primer_that_is_tried_would_have_been_much_better(name, corpus, prime
         monkeypatch.setattr(model, "choose", lambda _, number=number: number)
         sizes[number] = len(MixPredictor(3).encode(data)[1])
     assert sizes[chosen] <= 1.02 * min(sizes.values())
+
+
+@pytest.mark.parametrize("level", [1, 3])
+def test_habits_alone(level, corpus, primed_cache, monkeypatch):
+    """Weights and maps of a primer, no words of it: round trip in another predictor, and a gain of its own."""
+    from nzip.predictors.mix import model
+
+    data = corpus("dev/text_tr.txt").read_bytes()[:10_000]
+    sizes = {}
+    for code in (0, 6, primers.HABITS | 6):
+        monkeypatch.setattr(model, "choose", lambda _, code=code: code)
+        params, payload = MixPredictor(level).encode(data)
+        assert params[6] == code and MixPredictor(level).decode(params, payload, len(data)) == data
+        sizes[code] = len(payload)
+    assert len(set(sizes.values())) == 3 and sizes[primers.HABITS | 6] < sizes[0]
+
+
+def test_habits_of_no_primer_are_refused():
+    with pytest.raises(CorruptError, match="names primer 0"):
+        MixPredictor(1).decode(bytes([TEXT, 0, 0, 0, 1, 0, primers.HABITS, 1, 2, 3, 4]), b"x", 10)
+
+
+def test_habits_by_the_twin(monkeypatch):
+    """What the compiled mix keeps of a primer is what plain Python keeps."""
+    from nzip.predictors.mix import model, twin
+
+    small = SMALL._replace(text=SMALL.text[:600])
+    monkeypatch.setattr(primers, "shipped", lambda number: small)
+    monkeypatch.setattr(warm, "_known_hash", lambda level, primer: None)
+    monkeypatch.setattr(model, "choose", lambda _: primers.HABITS | 1)
+    data = mix_samples.text(300, seed=43)
+    for level in (1, 5):
+        params, payload = MixPredictor(level).encode(data)
+        monkeypatch.setattr(primers, "text_hash", lambda text: small.hash)
+        assert twin.decode_block(level, params, payload, len(data)) == data
