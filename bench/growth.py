@@ -152,8 +152,8 @@ def draw(found: dict, path: Path) -> None:
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
     left.set_yscale("log")
-    for which in (left.yaxis.set_major_formatter, left.yaxis.set_minor_formatter):
-        which(FuncFormatter(lambda value, _: f"{value:g}"))
+    left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    left.yaxis.set_minor_locator(NullLocator())
     right.set_ylim(bottom=0)
     left.legend(fontsize=8, frameon=False)
     figure.tight_layout()

@@ -34,13 +34,20 @@ def run(plugin_environment, tmp_path):
     return call
 
 
+def _heed_signals():
+    """What a suite in the background or under nohup ignores, its children would ignore too."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(plugin_environment, tmp_path):
     """As ``run``, but the process is left running."""
     started = []
 
     def call(*arguments, environment=None, **options):
-        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
+                   "preexec_fn": _heed_signals, **options}  # fmt: skip
         process = subprocess.Popen(
             [*NZIP, *map(str, arguments)], cwd=tmp_path, env={**plugin_environment, **(environment or {})}, **options
         )
