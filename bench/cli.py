@@ -63,7 +63,7 @@ def _nzip_contenders(
         try:
             found.append(NzipContender(f"nzip-{level}", f"nzip -{level}", spelling_of(level)))
             if cold:
-                found.append(NzipContender(f"nzip-{level}-cold", f"nzip -{level} --no-primer", spelling_of(level), False))
+                found.append(NzipContender(f"nzip-{level}{results_format.COLD}", f"nzip -{level} --no-primer", spelling_of(level), False))
         except (NzipError, ValueError) as error:
             missing[f"nzip -{level}"] = str(error)
     return found + [NzipContender(f"nzip:{spelling}", f"nzip {spelling}", spelling) for spelling in predictors]

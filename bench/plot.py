@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.results import Summary, summaries
+from bench.results import COLD, Summary, summaries
 
 NZIP, PEER, INK, GRID = "#c2410c", "#475569", "#1e293b", "#e2e8f0"
 
@@ -22,6 +22,8 @@ def draw(results: dict, path: Path, baseline: str = "zpaq") -> None:
     from matplotlib.ticker import FuncFormatter, NullLocator
 
     rows, _ = summaries(results, baseline)
+    if any(row.kind == "nzip" and not row.key.endswith(COLD) for row in rows):
+        rows = [row for row in rows if not row.key.endswith(COLD)]  # the table has them; the line is of what people use
     if not rows:
         raise ValueError("there is nothing to draw: no contender did all files")
     figure, axes = pyplot.subplots(figsize=(8, 5), dpi=160)

@@ -25,6 +25,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+COLD = "-cold"  # ends the keys of levels without primer
 FORMAT = 1
 DIRECTIONS = ("compress", "decompress")
 
