@@ -33,6 +33,7 @@ def network(seed: int = 3):
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory) -> str:
+    pytest.importorskip("torch")
     from nzip.training.transformer import export
 
     path = tmp_path_factory.mktemp("transformer") / "tiny.expert"
