@@ -22,9 +22,9 @@ REACH = 1024
 
 
 def shape_of(width: int | None = None, layers: int | None = None) -> Shape:
-    """A byte-level shape: by default width 256, 4 heads, 3 layers, about 3.3 million parameters."""
+    """A byte-level shape: by default width 256, 4 heads, 3 layers, 2.4 million parameters."""
     width = width or 256
-    hidden = width * 15 // 128 * 32
+    hidden = width * 5 // 64 * 32
     return Shape(layers=layers or 3, width=width, heads=width // 64, kv_heads=width // 64, head_size=64, hidden=hidden,
                  vocabulary=256, theta=10000.0, eps=1e-5).check("the transformer")
 
