@@ -64,9 +64,11 @@ def progress_line(quiet: bool):
 @click.option("--rate", type=float, default=2e-3, show_default=True, help="Peak learning rate.")
 @click.option("--warm-up", type=int, default=50, show_default=True, help="Steps.")
 @click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--precision", default="auto", show_default=True,
+              help="Of the matrix products: float32, bfloat16 (faster on a CPU that has it), auto: bfloat16 on a GPU.")
 @click.option("--threads", type=int, default=0, help="Of torch; 0 for its own choice.")
 @quiet_option
-def train(data, output, size, context, batch, steps, tokens, raw_bytes, rate, warm_up, seed, threads, quiet):
+def train(data, output, size, context, batch, steps, tokens, raw_bytes, rate, warm_up, seed, precision, threads, quiet):
     """Train on the dataset in DATA. Ctrl-C keeps a checkpoint; the same command goes on from it. Under torchrun: on many devices."""
     import torch
 
@@ -83,7 +85,8 @@ def train(data, output, size, context, batch, steps, tokens, raw_bytes, rate, wa
     if steps is None:
         wanted = tokens or (raw_bytes or reader.bytes) * reader.tokens / max(reader.bytes, 1)
         steps = max(1, round(wanted / (batch * context)))
-    shape, plan = Shape.named(size, reader.vocab_size, context), Plan(steps, batch, rate, min(warm_up, steps), seed=seed)
+    shape, plan = Shape.named(size, reader.vocab_size, context), Plan(
+        steps, batch, rate, min(warm_up, steps), seed=seed, precision=precision)
     if os.path.exists(os.path.join(output, CHECKPOINT)):
         Run.create(output, shape, plan, reader)  # refuses another run
         say(quiet, f"resuming the run in {output}")
@@ -192,9 +195,9 @@ def sweep(toml, output, corpora, plan_only, threads, quiet):
     if plan_only:
         from tokenizers_lab.report.cells import Table
 
-        speed = training_speed(read.sizes[-1])
-        rows = Workshop(read, output, lambda text: say(quiet, text)).estimate(speed["training_flops_per_second"])
-        table = Table(f"{read.name}: plan", f"At {speed['training_flops_per_second'] / 1e9:.1f} GFLOP/s in training, measured now. Hours are of one seed, of "
+        speeds = {size: training_speed(size, precision=read.precision)["training_flops_per_second"] for size in read.sizes}
+        rows = Workshop(read, output, lambda text: say(quiet, text)).estimate(speeds)
+        table = Table(f"{read.name}: plan", f"At {', '.join(f'{v / 1e9:.0f} GFLOP/s ({k})' for k, v in speeds.items())} in training, measured now. Hours are of one seed, of "
                       f"{len(read.seeds)}; without evaluations and probes.", ["arm", "size", "vocabulary", "steps", "FLOPs", "hours"],
                       [[r["arm"], r["size"], f"{r['vocabulary']:,}", f"{r['steps']:,}", f"{r['flops']:.2e}", f"{r['hours']:.2f}"] for r in rows])
         draw([table], Console())

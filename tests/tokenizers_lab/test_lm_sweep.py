@@ -125,7 +125,7 @@ def test_what_is_matched(toml, tmp_path, match):
         reader, tokens = TokenReader(data), plan.steps * 8 * 32
         spent = {"bytes": tokens * reader.bytes / reader.tokens, "tokens": tokens, "flops": 3 * shape.flops() * tokens}[match]
         assert spent == pytest.approx(sweep.budget, rel=0.01)
-    rows = shop.estimate(1e9)
+    rows = shop.estimate({"tiny": 1e9})
     assert rows[0]["hours"] == pytest.approx(rows[0]["flops"] / 3.6e12)
 
 

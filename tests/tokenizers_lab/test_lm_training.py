@@ -65,6 +65,22 @@ def test_a_stopped_run_goes_on_to_the_same_losses(data, tmp_path):
     assert [x["loss"] for x in lines if "loss" in x] == whole["losses"]
 
 
+def test_bfloat16_products_train_alike_and_do_not_mix_with_float32(data, tmp_path):
+    shape, half = shape_of(data / "bytes"), replace(PLAN, precision="bfloat16")
+    exact = train(data / "bytes", tmp_path / "exact", shape, PLAN)["losses"]
+    near = train(data / "bytes", tmp_path / "near", shape, half)["losses"]
+    assert near != exact and near == pytest.approx(exact, abs=0.02)
+    with pytest.raises(LabError, match="its plan differs"):
+        train(data / "bytes", tmp_path / "exact", shape, half)
+    with pytest.raises(LabError, match="precision 'int8'"):
+        replace(PLAN, precision="int8")
+    kept = tmp_path / "exact" / "run.json"  # a run from before there was a choice goes on
+    old = json.loads(kept.read_text())
+    del old["plan"]["precision"]
+    kept.write_text(json.dumps(old))
+    assert train(data / "bytes", tmp_path / "exact", shape, PLAN)["losses"] == exact
+
+
 def test_a_loss_that_is_no_number_stops_with_its_step(data, tmp_path):
     with pytest.raises(LabError, match=r"step [23]: .*(nan|inf).*lower rate than 1e\+30"):
         train(data / "bytes", tmp_path / "run", shape_of(data / "bytes"), replace(PLAN, rate=1e30, warm_up=0))

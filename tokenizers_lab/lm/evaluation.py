@@ -43,9 +43,14 @@ class Score(NamedTuple):
                 "bytes": self.bytes, "tokens": self.tokens, "documents": self.ends or None, "end_bits_per_byte": self.end_bits / self.bytes}
 
 
-def autocast(device):
-    """bfloat16 products on a GPU, float32 on the CPU."""
-    return torch.autocast("cuda", torch.bfloat16) if torch.device(device).type == "cuda" else contextlib.nullcontext()
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+def autocast(device, precision: str = "auto"):
+    """Matrix products in ``precision``; ``auto``: bfloat16 on a GPU, float32 on the CPU."""
+    kind = torch.device(device).type
+    half = precision == "bfloat16" or precision == "auto" and kind == "cuda"
+    return torch.autocast(kind, torch.bfloat16) if half else contextlib.nullcontext()
 
 
 def first_documents(reader: TokenReader, at_most: int | None) -> int:

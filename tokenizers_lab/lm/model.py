@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from tokenizers_lab.errors import LabError
 
-SIZES = {"tiny": (2, 32, 2, 96), "100k": (3, 64, 2, 128), "1M": (5, 128, 4, 352), "4M": (5, 256, 4, 704), "25M": (8, 512, 8, 1376)}
+SIZES = {"tiny": (2, 32, 2, 96), "100k": (3, 64, 2, 128), "1M": (5, 128, 2, 352), "4M": (5, 256, 4, 704), "25M": (8, 512, 8, 1376)}
 """Name → layers, width, heads, hidden size of the feed-forward."""
 
 

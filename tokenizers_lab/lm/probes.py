@@ -81,7 +81,7 @@ def sequences(examples, vocabulary: int, context: int, blind: bool) -> tuple[tor
 
 
 def seq2seq(codec, text: TokenReader, held: TokenReader, *, size: str, way: str, seed: int = 1, passage: int = 64, steps: int = 1000,
-            batch: int = 32, rate: float = 2e-3, examples: int = 256) -> dict:
+            batch: int = 32, rate: float = 2e-3, examples: int = 256, precision: str = "auto") -> dict:
     """Accuracy on the target part of held-out pairs, with the source and ``blind``; ``text`` and ``held`` are the splits of a dataset
     of bytes, ``way`` is ``decompress`` or ``compress``."""
     if way not in ("decompress", "compress"):
@@ -89,7 +89,7 @@ def seq2seq(codec, text: TokenReader, held: TokenReader, *, size: str, way: str,
     source_ids, target_ids = (codec.vocab_size, 256) if way == "decompress" else (256, codec.vocab_size)
     tests = pairs(codec, held, passage, examples, seed + 1_000_003, way)
     context = max(len(s) + len(t) for s, t in tests) * 5 // 4 + 2
-    device, plan = best_device(), Plan(steps, batch, rate, warm_up=min(50, steps), seed=seed)
+    device, plan = best_device(), Plan(steps, batch, rate, warm_up=min(50, steps), seed=seed, precision=precision)
     found = {"way": way, "passage": passage, "steps": steps}
     for blind in (False, True):
         torch.manual_seed(seed)
@@ -99,7 +99,7 @@ def seq2seq(codec, text: TokenReader, held: TokenReader, *, size: str, way: str,
             for group in adam.param_groups:
                 group["lr"] = rate_at(step, plan)
             x, y = sequences(pairs(codec, text, passage, batch, seed * 1_000_000 + step, way), target_ids, context, blind)
-            loss = gradients(model, x.to(device), y.to(device), model.shape.vocabulary, device)
+            loss = gradients(model, x.to(device), y.to(device), model.shape.vocabulary, device, precision)
             if not torch.isfinite(loss):
                 raise LabError(f"seq2seq probe: step {step + 1}: the loss is {float(loss)}; lower its rate")
             torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip)

@@ -15,6 +15,7 @@ import torch
 
 from tokenizers_lab.codec import write_atomic
 from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.lm.evaluation import PRECISIONS
 from tokenizers_lab.lm.model import Llama, Shape
 
 NAME, CODEC, CHECKPOINT, LOG = "run.json", "codec.bin", "checkpoint.pt", "log.jsonl"
@@ -23,7 +24,8 @@ NAME, CODEC, CHECKPOINT, LOG = "run.json", "codec.bin", "checkpoint.pt", "log.js
 @dataclass(frozen=True)
 class Plan:
     """How to train: ``steps`` of ``batch`` contexts; ``rate`` is AdamW's peak, reached after ``warm_up`` steps, from which a
-    cosine falls to a tenth; ``evaluations`` points on the learning curve, each over ``eval_bytes`` of held-out text."""
+    cosine falls to a tenth; ``evaluations`` points on the learning curve, each over ``eval_bytes`` of held-out text;
+    ``precision`` of the products in training (:func:`.evaluation.autocast`): evaluation is float32 on the CPU in any case."""
 
     steps: int
     batch: int = 16
@@ -34,8 +36,11 @@ class Plan:
     seed: int = 1
     evaluations: int = 8
     eval_bytes: int = 262144
+    precision: str = "auto"
 
     def __post_init__(self):
+        if self.precision not in PRECISIONS:
+            raise LabError(f"precision {self.precision!r}: known are {', '.join(PRECISIONS)}")
         if self.steps < 1 or self.batch < 1 or not self.rate > 0:
             raise LabError("steps and batch must be 1 or more, and the rate above 0")
 
@@ -77,7 +82,8 @@ class Run:
         if (folder / NAME).exists():
             old = cls.read(folder)
             for key in ("shape", "plan", "codec", "eos", "dataset"):
-                if old.data.get(key) != json.loads(json.dumps(data[key])):
+                kept = asdict(old.plan) if key == "plan" else old.data.get(key)
+                if kept != json.loads(json.dumps(data[key])):
                     raise LabError(f"{folder}: holds another run (its {key} differs); name another folder, or remove it")
             return old
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

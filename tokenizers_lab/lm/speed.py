@@ -33,7 +33,8 @@ def matrix_peak(size: int = 1024, repeats: int = 4, device="cpu") -> float:
     return 2 * size**3 * repeats / (clock() - start)
 
 
-def training_speed(size: str = "4M", vocabulary: int = 257, context: int = 512, batch: int = 4, rounds: int = 4) -> dict:
+def training_speed(size: str = "4M", vocabulary: int = 257, context: int = 512, batch: int = 4, rounds: int = 4,
+                   precision: str = "auto") -> dict:
     """Training steps (forward, backward, AdamW) of a model on random ids: ``training_flops_per_second``, ``tokens_per_second``,
     ``matrix_peak``, ``share`` of it; the best of ``rounds`` of each."""
     from nzip.training.loop import keep_memory
@@ -48,7 +49,7 @@ def training_speed(size: str = "4M", vocabulary: int = 257, context: int = 512, 
     times, peaks, clock = [], [], _clock()
     for i in range(rounds + 1):
         start = clock()
-        gradients(model, x, x, vocabulary, device).item()
+        gradients(model, x, x, vocabulary, device, precision).item()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         adam.step()
         adam.zero_grad(set_to_none=True)

@@ -63,6 +63,7 @@ class Sweep:
     evaluations: int = 8
     eval_bytes: int = 262144
     final_bytes: int = 1 << 20
+    precision: str = "auto"
     probe: dict = field(default_factory=dict)
     cost: dict = field(default_factory=dict)
 
@@ -160,7 +161,8 @@ class Workshop:
         shape = Shape.named(size, reader.vocab_size, s.context)
         tokens = {"tokens": s.budget, "bytes": s.budget * reader.tokens / reader.bytes, "flops": s.budget / (3 * shape.flops())}[s.match]
         steps = max(1, round(tokens / (s.batch * s.context)))
-        return data, shape, Plan(steps, s.batch, s.rate, min(s.warm_up, steps), seed=seed, evaluations=s.evaluations, eval_bytes=s.eval_bytes)
+        return data, shape, Plan(steps, s.batch, s.rate, min(s.warm_up, steps), seed=seed, evaluations=s.evaluations,
+                                 eval_bytes=s.eval_bytes, precision=s.precision)
 
     def result(self, arm: Arm, size: str, seed: int, progress=None) -> dict:
         """One run's result: read, or trained and measured now."""
@@ -190,22 +192,22 @@ class Workshop:
                   "held_out": score.json(), "curve": trained["curve"], "cost": cost(shape, reader, arm.m1_flops),
                   "trivial": trivial(reader, held, self.sweep.final_bytes),
                   "position_accuracy": position_accuracy(model, held, min(self.sweep.final_bytes, self.sweep.eval_bytes))}
-        if arm.seq2seq and self.sweep.probe:
+        if arm.seq2seq and self.sweep.probe and seed == self.sweep.seeds[0]:
             text = self.folder / "data" / "bytes"
             result["seq2seq"] = {way: seq2seq(reader.codec, TokenReader(text), TokenReader(text, HELD_OUT), size=size, way=way, seed=seed,
-                                              **self.sweep.probe) for way in ("decompress", "compress")}
+                                              precision=self.sweep.precision, **self.sweep.probe) for way in ("decompress", "compress")}
         write_atomic(path, json.dumps(result, indent=1).encode() + b"\n")
         return result
 
-    def estimate(self, flops_per_second: float) -> list[dict]:
-        """What each run would take at this training speed: rows of arm, size, seed, steps, tokens, FLOPs and hours."""
+    def estimate(self, flops_per_second: dict[str, float]) -> list[dict]:
+        """What each run would take at these training speeds by size: rows of arm, size, seed, steps, tokens, FLOPs and hours."""
         rows = []
         for size in self.sweep.sizes:
             for arm in self.sweep.arms:
                 _, shape, plan = self.plan(arm, size, self.sweep.seeds[0])
                 flops = 3 * shape.flops() * plan.steps * plan.batch * shape.context
                 rows.append({"arm": arm.name, "size": size, "steps": plan.steps, "vocabulary": shape.vocabulary, "flops": flops,
-                             "hours": flops / flops_per_second / 3600, "seeds": len(self.sweep.seeds)})
+                             "hours": flops / flops_per_second[size] / 3600, "seeds": len(self.sweep.seeds)})
         return rows
 
 
@@ -234,12 +236,12 @@ def _codec(arm: Arm, workshop: Workshop):
 
 
 def run(sweep: Sweep, folder, say: Callable[[str], None] = lambda text: None, progress=None) -> dict:
-    """Run what is missing, smallest size first, and return the results (also in ``results.json``; ``report.html`` shows them)."""
+    """Run what is missing, every size with the first seed before any with the second, and return the results (also in ``results.json``; ``report.html`` shows them)."""
     from tokenizers_lab.report import write_report
 
     shop, results = Workshop(sweep, folder, say), []
-    for size in sweep.sizes:
-        for seed in sweep.seeds:
+    for seed in sweep.seeds:
+        for size in sweep.sizes:
             for arm in sweep.arms:
                 results.append(shop.result(arm, size, seed, progress))
                 together = {"tokenizers_lab_lm": 1, "name": sweep.name, "match": sweep.match, "budget": sweep.budget, "context": sweep.context,

@@ -1,4 +1,4 @@
-"""Training, in one loop: AdamW, warm-up and cosine, clipped gradients; float32 on the CPU, bfloat16 products on a GPU.
+"""Training, in one loop: AdamW, warm-up and cosine, clipped gradients; float32 on the CPU, bfloat16 products on a GPU or by choice.
 
 A step's batch depends on the seed and the step alone and nothing else is random, so a run that was stopped goes on to the same
 losses, digit for digit on the same machine and threads. Under ``torchrun`` the batch is shared out over the ranks. Ctrl-C (or
@@ -48,7 +48,7 @@ def optimiser(model, plan: Plan) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.95), eps=1e-8, fused=True)
 
 
-def gradients(model, x, y, vocabulary: int, on: torch.device) -> torch.Tensor:
+def gradients(model, x, y, vocabulary: int, on: torch.device, precision: str = "auto") -> torch.Tensor:
     """Mean loss in nats over the batch, its gradients added up over parts small enough for the logits to stay in bounds."""
     part = max(1, ROWS // (x.shape[1] * vocabulary))
     total = torch.zeros((), device=on)
@@ -56,7 +56,7 @@ def gradients(model, x, y, vocabulary: int, on: torch.device) -> torch.Tensor:
         last = at + part >= len(x)
         quiet = contextlib.nullcontext() if last or not isinstance(model, DistributedDataParallel) else model.no_sync()
         with quiet:
-            with autocast(on):
+            with autocast(on, precision):
                 logits = model(x[at:at + part])
             loss = F.cross_entropy(logits.float().flatten(0, 1), y[at:at + part].flatten(), reduction="sum") / y.numel()
             loss.backward()
@@ -181,7 +181,7 @@ class _Loop:
         plan, step = self.run.plan, self.state["step"]
         for group in self.adam.param_groups:
             group["lr"] = rate_at(step, plan)
-        loss = gradients(self.wrapped, x, y, self.run.shape.vocabulary, self.device)
+        loss = gradients(self.wrapped, x, y, self.run.shape.vocabulary, self.device, plan.precision)
         told = torch.stack([loss.double(), torch.tensor(float(asked), dtype=torch.double, device=self.device)])
         if self.world > 1:
             dist.all_reduce(told)
