@@ -1,7 +1,8 @@
-"""Train the network that ships as the expert ``ssm``: one command from the manifest's texts to a weights file.
+"""Train the networks that ship as the experts ``ssm`` and ``transformer`` (``run --kind``), from the manifest's texts.
 
     python scripts/train_expert.py run --corpora DIR --folder DIR      # hours on one core; go on after a stop with the same line
-    python scripts/train_expert.py export --folder DIR -o nzip/predictors/ssm/english.expert
+    python scripts/train_expert.py loss --corpora DIR --folder DIR     # what rounding to integers costs
+    python scripts/train_expert.py export --folder DIR
     python scripts/train_expert.py plot --folder DIR -o curve.png
 
 ``--corpora`` is a folder with ``MANIFEST.tsv`` and ``train/`` as corpora/fetch.py makes it. Only texts that are public
@@ -20,6 +21,9 @@ import sys
 from pathlib import Path
 
 import click
+
+_PREDICTORS = Path(__file__).parents[1] / "nzip" / "predictors"
+SHIPPED = {"ssm": _PREDICTORS / "ssm" / "english.expert", "transformer": _PREDICTORS / "transformer" / "english.safetensors"}
 
 # file: (share of the mixture in percent, kind of the held-out slice, prose that may be wrapped anew)
 MIXTURE = {
@@ -120,24 +124,41 @@ def run_command(corpora, folder, total, seed, threads, kind, deadline, settings)
 
 @main.command("export")
 @click.option("--folder", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="default: the file that ships")
 def export_command(folder, output) -> None:
-    """Write the weights file from the last checkpoint (of an ssm), and print its hash."""
-    import torch
+    """Write the weights file from the last checkpoint, of whichever kind, and print its hash."""
+    from nzip.training import checkpoint
 
-    from nzip.predictors.ssm import weights
-    from nzip.training.export import export
-    from nzip.training.recurrent import Recurrent, Shape
+    net, made = checkpoint.load(folder)
+    kind = checkpoint.kind_of(net)
+    output = output or SHIPPED[kind]
+    output.write_bytes(checkpoint.pack(net, made))
+    if kind == checkpoint.SSM:
+        from nzip.predictors.ssm import weights
 
-    kept = torch.load(folder / "checkpoint.pt", weights_only=True)
-    width, layers, row, bits = (json.loads(v.replace("(", "[").replace(")", "]")) for v in kept["shape"])
-    net = Recurrent(Shape(width, layers, row, tuple(bits)))
-    net.load_state_dict(kept["net"])
-    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    made = {"by": "scripts/train_expert.py", "seen": kept["seen"], "cpu seconds": round(kept["spent"]), "run": kept["run"],
-            "held out": log[-1]["held"]}
-    output.write_bytes(export(net, made))
-    print(f"{output}: {output.stat().st_size:,} bytes, hash {weights.load(output).digest}")
+        digest = weights.load(output).digest
+    else:
+        from nzip.predictors.transformer.expert import Model
+
+        digest = Model(str(output)).digest
+    print(f"{output}: {output.stat().st_size:,} bytes, hash {digest}")
+
+
+@main.command("loss")
+@click.option("--corpora", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("--folder", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("--bytes", "size", default=6000, show_default=True, help="of each kind's held-out text")
+def loss_command(corpora, folder, size) -> None:
+    """What rounding to integers costs: held-out bits per byte in float32, and by the exact expert."""
+    from nzip.training import checkpoint
+    from nzip.training.loop import slices_of
+
+    net, made = checkpoint.load(folder)
+    found = checkpoint.rounding(net, slices_of(sources(corpora)), size)
+    found["mean"] = tuple(sum(pair[i] for pair in found.values()) / len(found) for i in range(2))
+    print(f"{checkpoint.kind_of(net)}, {made['seen']:,} bytes seen, bits per byte of {size:,} bytes")
+    for kind, (floats, exact) in found.items():
+        print(f"{kind:>9}  float32 {floats:.4f}  exact {exact:.4f}  {100 * (exact / floats - 1):+.2f}%")
 
 
 class _Meter:
@@ -153,7 +174,8 @@ class _Meter:
 @main.command("plot")
 @click.option("--folder", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
-def plot_command(folder, output) -> None:
+@click.option("--title", help="over the picture")
+def plot_command(folder, output, title) -> None:
     """Draw the learning curves: training loss, and held-out loss by kind."""
     import matplotlib
 
@@ -168,7 +190,7 @@ def plot_command(folder, output) -> None:
     for i, kind in enumerate(kinds):
         axes.plot(seen, [entry["held"][kind] for entry in log], color=plt.cm.tab20(i), marker=".",
                   label=f"{kind} {log[-1]['held'][kind]:.2f}")
-    axes.set(xlabel="MB seen", ylabel="bits per byte", title="The recurrent expert alone: held-out text by kind")
+    axes.set(xlabel="MB seen", ylabel="bits per byte", title=title or "The expert alone: held-out text by kind")
     axes.set_ylim(top=min(axes.get_ylim()[1], 5))
     axes.grid(alpha=0.3)
     axes.legend(loc="upper right", ncols=2, fontsize=8)

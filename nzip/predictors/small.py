@@ -22,23 +22,27 @@ from nzip.predictors.online import kernel as online_kernel
 from nzip.predictors.online import network
 from nzip.predictors.ssm import kernel as ssm_kernel
 from nzip.predictors.ssm.weights import blank
+from nzip.predictors.transformer import stream as transformer_stream
 
 FLAT = (1 << EXPERT_BITS) // 256
-STATIC, ADAPTED, ONLINE = range(3)  # a pretrained network; one that goes on learning; one from nothing
-_KINDS = 3
+# A pretrained recurrent network; one that goes on learning; one from nothing; a transformer.
+STATIC, ADAPTED, ONLINE, TRANSFORMER = range(4)
+_KINDS = 4
 _STEPS = 1 << 12
 _AHEAD = 1 << 10
 
 
 class Runs(NamedTuple):
-    """Fresh runs of a block's experts. ``places`` int64 (3,): which input of the mix each kind feeds, -1 for none;
-    a kind that is absent has a tiny stand-in, because compiled code wants one type."""
+    """Fresh runs of a block's experts. ``places`` int64 (4,): which input of the mix each kind feeds, -1 for none;
+    a kind that is absent has a tiny stand-in, because compiled code wants one type; but for the transformer, which is
+    None then, so that only its users wait for it to be compiled."""
 
     places: np.ndarray
     net: ssm_kernel.Net
     stream: ssm_kernel.Stream
     adapted: network.Online
     online: network.Online
+    transformer: transformer_stream.Stream | None
 
 
 class SmallExpert(Expert):
@@ -47,7 +51,7 @@ class SmallExpert(Expert):
     slot: int
 
     def fresh(self):
-        """What :func:`advance` moves: ``(net, stream)`` or an ``Online``."""
+        """What :func:`advance` moves: ``(net, stream)``, an ``Online`` or a transformer's ``Stream``."""
         raise NotImplementedError
 
     def advance(self, fresh, data: np.ndarray, out: np.ndarray) -> None:
@@ -101,11 +105,13 @@ def start(experts: tuple[Expert, ...]) -> Runs | None:
         experts[places[kind]].fresh() if places[kind] >= 0 else network.new_run(blank(), (0.0, 0.0), span=8)
         for kind in (ADAPTED, ONLINE)
     )
-    return Runs(places, net, stream, adapted, online)
+    transformer = experts[places[TRANSFORMER]].fresh() if places[TRANSFORMER] >= 0 else None
+    return Runs(places, net, stream, adapted, online, transformer)
 
 
 @njit(nogil=True, cache=True)
-def _drive(mix, data, ends, steps, decoding, coder, buffer, given, places, net, stream, adapted, online):
+def _drive(mix, data, ends, steps, decoding, coder, buffer, given, places, net, stream, adapted, online,
+           transformer):
     """``steps`` bytes of the only lane; ``given`` uint32 (1, 1, experts, 256) holds the distributions before the first
     of them, and after."""
     for _ in range(steps):
@@ -118,6 +124,8 @@ def _drive(mix, data, ends, steps, decoding, coder, buffer, given, places, net, 
             online_kernel.step(adapted, byte, given[0, 0, places[ADAPTED]])
         if places[ONLINE] >= 0:
             online_kernel.step(online, byte, given[0, 0, places[ONLINE]])
+        if transformer is not None:
+            transformer_stream.step(transformer, data, position, decoding, given[0, 0, places[TRANSFORMER]])
 
 
 def drive(runs: Runs, mix, data, first: int, ends, bits, decoding: bool, progress) -> bool:

@@ -15,7 +15,7 @@ import torch
 
 from nzip.errors import NzipError
 from nzip.files import FileError, reason
-from nzip.training.export import export
+from nzip.training.checkpoint import pack
 from nzip.training.loop import Run, train as run_training
 from nzip.training.recurrent import Recurrent, Shape
 from nzip.training.text import Source
@@ -53,11 +53,9 @@ def train(names: list[str], folder: str, kind: str, *, total: int | None, hours:
         from nzip.training import transformer
 
         net = transformer.Llama(transformer.shape_of(width, layers))
-        pack = transformer.export
         run = run._replace(rate=1e-3, lanes=8)
     else:
         net = Recurrent(Shape(width or 256, layers or 3))
-        pack = export
     try:
         log = run_training(net, sources, run, Path(folder), lambda seen, loss: progress(seen, total, loss))
     except ValueError as error:

@@ -9,13 +9,13 @@ Concession: each span is read from an empty context, so a span must be as long a
 
 from __future__ import annotations
 
-import json
 import math
 
 import numpy as np
 import torch
 from torch import nn
 
+from nzip.predictors.transformer.byte_file import write
 from nzip.predictors.transformer.model import Shape
 
 REACH = 1024
@@ -116,8 +116,6 @@ def tensors_of(net: Llama) -> dict[str, torch.Tensor]:
 
 
 def export(net: Llama, made: dict) -> bytes:
-    """The expert's file: float16 tensors, which the engine quantises as it loads them."""
-    from safetensors.torch import save
-
-    metadata = {"nzip": json.dumps({"shape": vars(net.shape), "made": made}, sort_keys=True)}
-    return save({name: tensor.half().clone() for name, tensor in tensors_of(net).items()}, metadata)
+    """The expert's file (:mod:`nzip.predictors.transformer.byte_file`)."""
+    tensors = {name: tensor.numpy() for name, tensor in tensors_of(net).items()}
+    return write(net.shape, made, tensors)

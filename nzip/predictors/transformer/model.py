@@ -87,7 +87,7 @@ def embedding_of(table: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
     return codes.reshape(table.shape), scale
 
 
-def pair_rope_rows(matrix: np.ndarray, heads: int) -> np.ndarray:
-    """Hugging Face keeps RoPE's pairs (i, i + half) apart; bring each head's rows to (2i, 2i + 1), as GGUF does."""
-    rows, cols = matrix.shape
-    return matrix.reshape(heads, 2, rows // heads // 2, cols).swapaxes(1, 2).reshape(rows, cols)
+def pair_rope_rows(rows: int, heads: int) -> np.ndarray:
+    """Hugging Face keeps RoPE's pairs (i, i + half) apart; the order of rows, int64 (rows,), that brings each head's
+    to (2i, 2i + 1), as GGUF does."""
+    return np.arange(rows).reshape(heads, 2, rows // heads // 2).swapaxes(1, 2).reshape(rows)

@@ -60,13 +60,14 @@ def from_codes4(codes, d, m, name: str = "?") -> QuantMatrix:
     return QuantMatrix(4, codes, np.rint(d / safe).astype(np.uint8), np.rint(m / safe).astype(np.int16), rs)
 
 
-def from_floats(w, name: str = "?") -> QuantMatrix:
-    """Any float32 matrix (R, K), K a multiple of 32, to 7-bit codes."""
+def from_floats(w, name: str = "?", rs=None) -> QuantMatrix:
+    """Any float32 matrix (R, K), K a multiple of 32, to 7-bit codes; ``rs``: row scales to be used, not too small."""
     w = np.ascontiguousarray(w, np.float32)
     _check(w, name)
     groups = w.reshape(w.shape[0], -1, GROUP)
     peak = np.abs(groups).max(2)
-    rs = (peak.max(1) / np.float32(63 * MAX_D[7])).astype(np.float32)
+    if rs is None:
+        rs = (peak.max(1) / np.float32(63 * MAX_D[7])).astype(np.float32)
     safe = np.where(rs > 0, rs, np.float32(1))[:, None]
     d = np.clip(np.ceil(peak / np.float32(63) / safe), 1, MAX_D[7]).astype(np.float32)
     codes = np.clip(np.rint(groups / (d * safe)[:, :, None]), -63, 63) + OFFSET7

@@ -15,49 +15,75 @@ import numpy as np
 from nzip.errors import NzipError
 from nzip.predictors.transformer import tokenizer
 from nzip.predictors.transformer.model import Shape, Weights, embedding_of, pair_rope_rows
-from nzip.predictors.transformer.quantised import concatenate, from_floats
+from nzip.predictors.transformer.quantised import QuantMatrix, concatenate, from_floats
 
 _TYPES = {"F32": 4, "F16": 2, "BF16": 2}
 _MAX_HEADER = 100 << 20
 
 
 class _File:
-    """Tensors of one safetensors file as float32, bounds checked before anything is read."""
+    """Tensors of one safetensors file as float32, bounds checked before anything is read.
 
-    def __init__(self, path: Path):
+    ``data``: the file's bytes, where it lies in memory and ``path`` only names it.
+    """
+
+    def __init__(self, path: Path, data: bytes | None = None):
         self.path = path = Path(path)
+        self._data = data
+        whole = len(data) if data is not None else path.stat().st_size
         try:
-            with open(path, "rb") as file:
-                length = int.from_bytes(file.read(8), "little")
-                if length > _MAX_HEADER:
-                    raise ValueError("its header is too long")
-                self.tensors = json.loads(file.read(length))
-        except (ValueError, UnicodeDecodeError) as error:
+            length = int.from_bytes(self._bytes(0, 8), "little")
+            if length > min(_MAX_HEADER, whole):
+                raise ValueError("its header is too long")
+            self.tensors = json.loads(self._bytes(8, length))
+        except (ValueError, RecursionError) as error:
             raise NzipError(f"{path}: not a readable safetensors file ({error})") from error
         if not isinstance(self.tensors, dict):
             raise NzipError(f"{path}: not a readable safetensors file (no table of tensors)")
         self.metadata = self.tensors.pop("__metadata__", None) or {}
         self._start = 8 + length
-        self._size = path.stat().st_size - self._start
+        self._size = whole - self._start
         self.unused = set(self.tensors)
 
-    def get(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        """A tensor of exactly that shape, float32."""
+    def _bytes(self, start: int, count: int) -> bytes:
+        if self._data is not None:
+            return self._data[start : start + count]
+        with open(self.path, "rb") as file:
+            file.seek(start)
+            return file.read(count)
+
+    def raw(self, name: str, shape: tuple[int, ...], types: dict[str, int]) -> tuple[str, bytes]:
+        """A tensor's type, among ``types`` (to bytes a number), and its bytes; its shape must be ``shape``."""
         entry = self.tensors.get(name)
         if entry is None:
             raise NzipError(f"{self.path}: tensor {name} is missing")
         self.unused.discard(name)
-        kind, (begin, end) = entry["dtype"], entry["data_offsets"]
-        if kind not in _TYPES:
-            raise NzipError(f"{self.path}: tensor {name} is stored as {kind}; this engine reads {', '.join(_TYPES)}")
-        if tuple(entry["shape"]) != shape or end - begin != math.prod(shape) * _TYPES[kind] or not 0 <= begin <= end <= self._size:
-            raise NzipError(f"{self.path}: tensor {name} has shape {tuple(entry['shape'])} or bytes that do not fit; expected {shape}")
-        with open(self.path, "rb") as file:
-            file.seek(self._start + begin)
-            raw = file.read(end - begin)
+        try:
+            kind, (begin, end), found = entry["dtype"], entry["data_offsets"], entry["shape"]
+            if not all(type(n) is int for n in (begin, end, *found)) or not isinstance(kind, str):
+                raise ValueError
+        except (KeyError, TypeError, ValueError) as error:
+            raise NzipError(f"{self.path}: the header's entry of tensor {name} is damaged") from error
+        if kind not in types:
+            raise NzipError(f"{self.path}: tensor {name} is stored as {kind}; this engine reads {', '.join(types)}")
+        if tuple(found) != shape or end - begin != math.prod(shape) * types[kind] or not 0 <= begin <= end <= self._size:
+            raise NzipError(f"{self.path}: tensor {name} has shape {tuple(found)} or bytes that do not fit; expected {shape}")
+        return kind, self._bytes(self._start + begin, end - begin)
+
+    def get(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """A tensor of exactly that shape, float32."""
+        kind, raw = self.raw(name, shape, _TYPES)
         if kind == "BF16":
             return (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32).reshape(shape)
         return np.frombuffer(raw, "<f4" if kind == "F32" else "<f2").astype(np.float32).reshape(shape)
+
+    def matrix(self, name: str, rows: int, cols: int) -> QuantMatrix:
+        """The matrix ``name``.weight, quantised."""
+        return from_floats(self.get(name + ".weight", (rows, cols)), name)
+
+    def embedding(self, name: str, rows: int, cols: int) -> tuple[np.ndarray, np.ndarray]:
+        """The embedding ``name``.weight, as :func:`.model.embedding_of` gives it."""
+        return embedding_of(self.get(name + ".weight", (rows, cols)), name + ".weight")
 
 
 def _shape(config: dict, where: str) -> Shape:
@@ -86,28 +112,25 @@ def _shape(config: dict, where: str) -> Shape:
 def weights_of(file: _File, s: Shape, tied: bool) -> Weights:
     """The quantised weights in a file of Hugging Face's tensor names; ``tied``: the head is the embedding."""
     q_rows, kv_rows = s.heads * s.head_size, s.kv_heads * s.head_size
-    table = file.get("model.embed_tokens.weight", (s.vocabulary, s.width))
-    embedding, embedding_scale = embedding_of(table, "model.embed_tokens.weight")
+    embedding, embedding_scale = file.embedding("model.embed_tokens", s.vocabulary, s.width)
     tied = tied or "lm_head.weight" not in file.tensors
-    head = from_floats(table if tied else file.get("lm_head.weight", (s.vocabulary, s.width)), "lm_head.weight")
+    head = file.matrix("model.embed_tokens" if tied else "lm_head", s.vocabulary, s.width)
     file.unused.discard("lm_head.weight")
     weights = Weights(s, embedding, embedding_scale, head, file.get("model.norm.weight", (s.width,)),
                       np.empty((s.layers, 2, s.width), np.float32))
     for i in range(s.layers):
         b = f"model.layers.{i}."
 
-        def matrix(name: str, rows: int, cols: int, heads: int = 0, b=b):
-            values = file.get(f"{b}{name}.weight", (rows, cols))
-            return from_floats(pair_rope_rows(values, heads) if heads else values, b + name)
+        def turned(name: str, heads: int, b=b):
+            return file.matrix(b + name, heads * s.head_size, s.width).take(pair_rope_rows(heads * s.head_size, heads))
 
         weights.norms[i, 0] = file.get(b + "input_layernorm.weight", (s.width,))
         weights.norms[i, 1] = file.get(b + "post_attention_layernorm.weight", (s.width,))
-        weights.qkv.append(concatenate([matrix("self_attn.q_proj", q_rows, s.width, s.heads),
-                                        matrix("self_attn.k_proj", kv_rows, s.width, s.kv_heads),
-                                        matrix("self_attn.v_proj", kv_rows, s.width)]))
-        weights.attention_out.append(matrix("self_attn.o_proj", s.width, q_rows))
-        weights.gate_up.append(concatenate([matrix("mlp.gate_proj", s.hidden, s.width), matrix("mlp.up_proj", s.hidden, s.width)]))
-        weights.down.append(matrix("mlp.down_proj", s.width, s.hidden))
+        weights.qkv.append(concatenate([turned("self_attn.q_proj", s.heads), turned("self_attn.k_proj", s.kv_heads),
+                                        file.matrix(b + "self_attn.v_proj", kv_rows, s.width)]))
+        weights.attention_out.append(file.matrix(b + "self_attn.o_proj", s.width, q_rows))
+        weights.gate_up.append(concatenate([file.matrix(b + f"mlp.{n}_proj", s.hidden, s.width) for n in ("gate", "up")]))
+        weights.down.append(file.matrix(b + "mlp.down_proj", s.width, s.hidden))
     extra = sorted(name for name in file.unused if not name.endswith("rotary_emb.inv_freq"))
     if extra:
         raise NzipError(f"{file.path}: tensor {extra[0]} belongs to no plain Llama model; not supported")

@@ -1,0 +1,84 @@
+"""What a run left behind: its network, of whichever kind, its expert's file, and what rounding to integers costs.
+
+Concession: the cost is that of the whole exact expert, rounded weights and rounded activations together, against the
+same network in float32.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from nzip.training import export as recurrent_export
+from nzip.training import transformer
+from nzip.training.loop import evaluate
+from nzip.training.recurrent import Recurrent, Shape
+
+SSM, TRANSFORMER = "ssm", "transformer"
+
+
+def kind_of(net) -> str:
+    """``ssm`` or ``transformer``."""
+    return TRANSFORMER if isinstance(net, transformer.Llama) else SSM
+
+
+def pack(net, made: dict) -> bytes:
+    """The expert's file; ``made`` goes into its header."""
+    return (transformer.export if kind_of(net) == TRANSFORMER else recurrent_export.export)(net, made)
+
+
+def load(folder: Path) -> tuple[object, dict]:
+    """The network in ``folder/checkpoint.pt``, and what its expert's header says of the run."""
+    kept = torch.load(folder / "checkpoint.pt", weights_only=True)
+    words = kept["shape"]
+    if "embed" in kept["net"]:
+        numbers = [*map(int, words[:7]), *map(float, words[7:])]
+        net = transformer.Llama(transformer.Shape(*numbers))
+    else:
+        width, layers, row, bits = (json.loads(word.replace("(", "[").replace(")", "]")) for word in words)
+        net = Recurrent(Shape(width, layers, row, tuple(bits)))
+    net.load_state_dict(kept["net"])
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    made = {"by": "scripts/train_expert.py", "seen": kept["seen"], "cpu seconds": round(kept["spent"]), "run": kept["run"],
+            "held out": log[-1]["held"]}
+    return net, made
+
+
+def rounding(net, slices: dict[str, bytes], size: int) -> dict[str, tuple[float, float]]:
+    """Bits per byte of the first ``size`` bytes of each slice: in float32, and by the exact expert."""
+    half, net.half = net.half, False
+    try:
+        slices = {kind: data[:size] for kind, data in slices.items()}
+        floats = evaluate(net, slices)
+    finally:
+        net.half = half
+    exact = _expert(net)
+    return {kind: (floats[kind], _cost(exact, data, net)) for kind, data in slices.items()}
+
+
+def _expert(net):
+    if kind_of(net) == TRANSFORMER:
+        from nzip.predictors.transformer.expert import Model, TransformerExpert
+
+        return TransformerExpert("rounded", Model("rounded", pack(net, {})))
+    from nzip.predictors.ssm import weights
+    from nzip.predictors.ssm.expert import SsmExpert
+
+    return SsmExpert("rounded", weights.read(pack(net, {})))
+
+
+def _cost(expert, data: bytes, net) -> float:
+    """As :func:`evaluate` counts: a transformer forgets all every ``reach`` bytes, a recurrent network nothing."""
+    text, bits = np.frombuffer(data, np.uint8), 0.0
+    reach = net.reach if kind_of(net) == TRANSFORMER else len(text)
+    for at in range(0, len(text) - 1, reach):
+        part = text[at : min(at + reach, len(text) - 1)]
+        out = np.empty((len(part), 256), np.uint32)
+        expert.advance(expert.fresh(), part, out)
+        shares = out[np.arange(len(part)), text[at + 1 : at + 1 + len(part)]]
+        bits += float(np.log2(shares).sum())
+    return 24 - bits / max(1, len(text) - 1) if len(text) > 1 else math.nan
