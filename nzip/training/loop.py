@@ -49,7 +49,7 @@ class Run(NamedTuple):
     warm_up: int = 200
     decay_from: float = 0.3  # share of the run with the full rate, then a cosine to zero
     seed: int = 20251
-    every: float = 180.0  # seconds between checkpoints
+    every: float = 180.0  # seconds between checkpoints at least, and ten times what one takes, held-out text and all
     budget: float = 1e9  # seconds of wall clock, all sittings together, in which the rate falls to zero at the latest
 
 
@@ -111,7 +111,7 @@ def train(net, sources: list[Source], run: Run, folder: Path,
     states, hashes = net.start(run.lanes), np.zeros((run.lanes, STATE), np.uint64)
     last = np.zeros((run.lanes, 1), np.uint8)
     began, sat_down = time.process_time(), time.monotonic()
-    saved, losses, done = sat_down, [], max(seen / run.total, sat / run.budget)
+    due, losses, done = sat_down + run.every, [], max(seen / run.total, sat / run.budget)
     while done < 1:
         fresh = streams.next(run.span)
         x = np.concatenate([last, fresh[:, :-1]], axis=1)
@@ -134,13 +134,14 @@ def train(net, sources: list[Source], run: Run, folder: Path,
             progress(seen, losses[-1])
         elapsed = spent + time.process_time() - began
         over = deadline is not None and elapsed > deadline
-        if now - saved > run.every or done >= 1 or over:
-            saved = now
+        if now > due or done >= 1 or over:
             log.append({"seen": seen, "cpu": round(elapsed, 1), "train": round(float(np.mean(losses)), 4),
                         "held": {k: round(v, 4) for k, v in evaluate(net, slices).items()}})
             losses = []
             _save(checkpoint, net, adam, run, seen, elapsed, sat + now - sat_down)
             _write(folder / "log.jsonl", "".join(json.dumps(entry) + "\n" for entry in log).encode())
+            took = time.monotonic() - now
+            due = now + took + max(run.every, 10 * took)
         if over:
             break
     return log
