@@ -17,6 +17,7 @@ from torch import nn
 
 from nzip.predictors.transformer.byte_file import write
 from nzip.predictors.transformer.model import Shape
+from nzip.training.llama_cells import Gate, Norm, Turn
 
 REACH = 1024
 
@@ -67,19 +68,36 @@ class Llama(nn.Module):
         """Weights that every byte is multiplied with."""
         return sum(p.numel() for n, p in self.named_parameters() if p.dim() == 2 and n != "embed")
 
-    def _product(self, x, weight):
-        if not self.half:
-            return x @ weight.T
-        return nn.functional.linear(x.bfloat16(), weight.bfloat16()).float()
-
-    def _norm(self, x, weight):
-        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.shape.eps) * weight
+    def _angles(self, t: int) -> tuple[torch.Tensor, torch.Tensor]:
+        half = self.shape.head_size // 2
+        angles = torch.arange(t)[:, None] * self.shape.theta ** (-torch.arange(half) / half)
+        return angles.cos(), angles.sin()
 
     def forward(self, symbols, rows, states):
+        """See the class; without ``half`` by :meth:`plain`."""
+        if not self.half:
+            return self.plain(symbols)
+        s, (b, t), eps = self.shape, symbols.shape, self.shape.eps
+        cos, sin = self._angles(t)
+
+        def product(x, weight):
+            return nn.functional.linear(x, weight.bfloat16())
+
+        x = self.embed[symbols]
+        for layer in self.layers:
+            qkv = product(Norm.apply(x, layer["before"], eps), layer["qkv"]).view(b, t, 3, s.heads, s.head_size)
+            seen = nn.functional.scaled_dot_product_attention(*Turn.apply(qkv, cos, sin), is_causal=True)
+            x = x + product(seen.transpose(1, 2).reshape(b, t, -1), layer["out"])
+            x = x + product(Gate.apply(product(Norm.apply(x, layer["between"], eps), layer["gate_up"])), layer["down"])
+        return product(Norm.apply(x, self.norm, eps), self.head).float()
+
+    def plain(self, symbols) -> torch.Tensor:
+        """The network as it is written in papers, in float32: what :meth:`forward` computes with fewer digits and passes."""
         s, (b, t) = self.shape, symbols.shape
-        half = s.head_size // 2
-        angles = torch.arange(t)[:, None] * s.theta ** (-torch.arange(half) / half)
-        cos, sin = angles.cos(), angles.sin()
+        (cos, sin), half = self._angles(t), s.head_size // 2
+
+        def norm(x, weight):
+            return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + s.eps) * weight
 
         def rotated(x):  # the pairs (i, i + half), as Hugging Face keeps them
             a, c = x[..., :half], x[..., half:]
@@ -87,15 +105,12 @@ class Llama(nn.Module):
 
         x = self.embed[symbols]
         for layer in self.layers:
-            qkv = self._product(self._norm(x, layer["before"]), layer["qkv"]).view(b, t, 3, s.heads, s.head_size)
-            q, k, v = qkv.permute(2, 0, 3, 1, 4)
-            kind = torch.bfloat16 if self.half else torch.float32
-            q, k, v = rotated(q).to(kind), rotated(k).to(kind), v.to(kind)
-            seen = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-            x = x + self._product(seen.float().transpose(1, 2).reshape(b, t, -1), layer["out"])
-            gate, up = self._product(self._norm(x, layer["between"]), layer["gate_up"]).chunk(2, dim=-1)
-            x = x + self._product(nn.functional.silu(gate) * up, layer["down"])
-        return self._product(self._norm(x, self.norm), self.head)
+            q, k, v = (norm(x, layer["before"]) @ layer["qkv"].T).view(b, t, 3, s.heads, s.head_size).permute(2, 0, 3, 1, 4)
+            seen = nn.functional.scaled_dot_product_attention(rotated(q), rotated(k), v, is_causal=True)
+            x = x + seen.transpose(1, 2).reshape(b, t, -1) @ layer["out"].T
+            gate, up = (norm(x, layer["between"]) @ layer["gate_up"].T).chunk(2, dim=-1)
+            x = x + (nn.functional.silu(gate) * up) @ layer["down"].T
+        return norm(x, self.norm) @ self.head.T
 
 
 def tensors_of(net: Llama) -> dict[str, torch.Tensor]:

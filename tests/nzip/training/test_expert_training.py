@@ -15,7 +15,7 @@ from nzip import api  # noqa: E402
 from nzip.cli import run  # noqa: E402
 from nzip.predictors.ssm import kernel, weights  # noqa: E402
 from nzip.predictors.ssm.weights import Shape  # noqa: E402
-from nzip.training import text as training_text  # noqa: E402
+from nzip.training import llama_cells, text as training_text  # noqa: E402
 from nzip.training.export import export  # noqa: E402
 from nzip.training.loop import Run, evaluate, rate_at, train  # noqa: E402
 from nzip.training.recurrent import Recurrent  # noqa: E402
@@ -100,6 +100,35 @@ def test_fused_gradients_are_autograd_s():
     for name, parameter in net.named_parameters():
         theirs = parameter.grad
         assert (fused[name] - theirs).abs().max() <= 1e-4 * theirs.abs().max() + 1e-9, name
+
+
+def test_the_transformer_s_fused_passes_are_the_plain_network():
+    """Loss and gradients of the bfloat16 path against float32 autograd over the formulas: what bfloat16's 8 bits leave."""
+    torch.manual_seed(3)
+    net = Llama(shape_of(128, 2))
+    symbols = torch.from_numpy(np.frombuffer(TEXT[:200], np.uint8).astype(np.int64).reshape(2, 100))
+    losses, gradients = [], []
+    for half in (True, False):
+        net.half = half
+        net.zero_grad()
+        loss = torch.nn.functional.cross_entropy(net(symbols[:, :-1], None, None).reshape(-1, 256), symbols[:, 1:].reshape(-1))
+        loss.backward()
+        losses.append(loss.item())
+        gradients.append({name: p.grad.clone() for name, p in net.named_parameters()})
+    assert abs(losses[0] - losses[1]) < 0.005
+    for name, exact in gradients[1].items():
+        assert (gradients[0][name] - exact).norm() < 0.03 * exact.norm(), name
+
+
+@pytest.mark.parametrize("values", [[0.0, 1.0, -1.0, 1.00390625, 1.01171875, 3e38, 1e-30, -65504.0], list(np.linspace(-80, 80, 333))])
+def test_fused_cells_against_torch(values):
+    x = torch.tensor(values, dtype=torch.float32)
+    codes = np.empty(len(x), np.uint16)
+    llama_cells._round(x.numpy(), codes)
+    assert np.array_equal(codes, x.bfloat16().view(torch.int16).numpy().view(np.uint16))
+    out = np.empty(len(x), np.float32)
+    llama_cells._sigmoid(x.numpy(), out)
+    assert torch.allclose(torch.from_numpy(out), torch.sigmoid(x.clamp(-60, 60)), rtol=4e-6, atol=0)
 
 
 def test_a_transformer_learns(tmp_path):
