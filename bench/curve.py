@@ -54,17 +54,16 @@ def variants(plan) -> dict[str, object]:
     return found
 
 
-def coded(plan, data: np.ndarray) -> tuple[int, float]:
-    """(bytes, CPU seconds) of ``data`` (uint8) under ``plan``, cold."""
+def coded(kernel, plan, data: np.ndarray) -> tuple[int, float]:
+    """(bytes, CPU seconds) of ``data`` (uint8) under ``plan``, whose own kernel that is, cold."""
     from nzip.coding.binary import STATE_SIZE, finish_encoder, start_encoder
-    from nzip.predictors.mix.kernel import run
     from nzip.predictors.mix.state import build
 
     mix = build(plan, len(data), 0, 1, [0])
     coder, bits = np.zeros(STATE_SIZE, np.uint64), np.zeros(22 * len(data) + 4096, np.uint8)
     start_encoder(coder, len(bits))
     begin = time.process_time()
-    run(mix, data, np.array([len(data)], np.int64), len(data), False, coder, bits, np.zeros((0, 1, 0, 0), np.uint32))
+    kernel(mix, data, np.array([len(data)], np.int64), len(data), False, coder, bits, np.zeros((0, 1, 0, 0), np.uint32))
     spent = time.process_time() - begin
     return finish_encoder(coder, bits), spent
 
@@ -72,16 +71,22 @@ def coded(plan, data: np.ndarray) -> tuple[int, float]:
 def measure(texts: dict[str, bytes], level: int, repeat: int, tell: Callable[[str], None] = lambda line: None) -> dict:
     """Every variant of ``level``'s plan for text over every text; sizes, and the least CPU time of ``repeat`` rounds."""
     from nzip.predictors.mix.contexts import TEXT, plan
+    from nzip.predictors.mix.kernel import TEXTS, make, run
 
     plans = variants(plan(level, TEXT))
     arrays = [np.frombuffer(text, np.uint8).copy() for text in texts.values()]
-    coded(plan(level, TEXT), arrays[0][:1000])  # compiled before the clock runs
+    # Each with a kernel made for it, as the level itself has one: compiled before the clock runs, and not kept.
+    kernels = {}
+    for name, chosen in plans.items():
+        tell(f"-{level}, {name}: compiling")
+        kernels[name] = make(chosen, cache=False) if level in TEXTS else run
+        coded(kernels[name], chosen, arrays[0][:1000])
     sizes: dict[str, list[int]] = {}
     cpu: dict[str, float] = {}
     for number in range(repeat):
         for name, chosen in plans.items():
             tell(f"-{level}, {name} ({number + 1} of {repeat})")
-            results = [coded(chosen, array) for array in arrays]
+            results = [coded(kernels[name], chosen, array) for array in arrays]
             sizes[name] = [size for size, _ in results]
             spent = sum(seconds for _, seconds in results)
             cpu[name] = min(cpu.get(name, spent), spent)

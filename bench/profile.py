@@ -43,7 +43,8 @@ def _runs(data: np.ndarray, level: int) -> tuple[dict[str, Callable[[], None]], 
     from nzip.coding.binary import STATE_SIZE, start_encoder
     from nzip.predictors.mix.content import detect
     from nzip.predictors.mix.contexts import plan
-    from nzip.predictors.mix.kernel import run
+    from nzip.predictors.mix.kernel import best
+    from nzip.predictors.mix.registers import S_WIDTH
     from nzip.predictors.mix.state import build
 
     content = detect(data)
@@ -57,7 +58,7 @@ def _runs(data: np.ndarray, level: int) -> tuple[dict[str, Callable[[], None]], 
         return state
 
     first = mix()
-    sets, width = len(first.set_kinds), len(first.inputs)
+    sets, width = len(first.set_kinds), int(first.setting[S_WIDTH])
     hashes = np.zeros((size, 2, contexts), np.uint64)
     parts.contexts(first, data, hashes, True)  # for the look-ups to follow
     nothing = np.zeros((0, 1, 0, 0), np.uint32)
@@ -67,7 +68,7 @@ def _runs(data: np.ndarray, level: int) -> tuple[dict[str, Callable[[], None]], 
         out = np.zeros(22 * size + 4096, np.uint8)
         state = mix()
         start_encoder(coder, len(out))
-        return lambda: run(state, data, np.array([size], np.int64), size, False, coder, out, nothing)
+        return lambda: best(chosen)(state, data, np.array([size], np.int64), size, False, coder, out, nothing)
 
     def fresh(function, *arguments):
         """State first, outside the clock; then the call."""

@@ -13,9 +13,8 @@ import numpy as np
 from numba import njit
 
 from nzip.coding.binary import STATE_SIZE, encode_bit, finish_encoder, start_encoder
-from nzip.predictors.mix.kernel import (
-    _K1, _K2, _K3, MAX_SETS, _adapt, _advance, _clamp, _find_matches, _find_slot, _hash_matches, _registers, _slot,
-)  # fmt: skip
+from nzip.predictors.mix.kernel import MAX_SETS, _adapt, _clamp, _find_slot, _slot
+from nzip.predictors.mix.lane import K1, K2, K3, advance, fill_registers, find_matches, hash_matches
 from nzip.predictors.mix.registers import (
     L_RATE, R_NONE, REGISTERS, S_APM_RATE, S_APMS, S_CONTEXTS, S_DIRECT, S_FINAL_RATE, S_RUNS, S_SETS, S_STATE_LIMIT, S_WIDTH,
 )  # fmt: skip
@@ -37,24 +36,24 @@ def contexts(M, data, hashes, with_matches):
     lane = M.lanes[0]
     for n in range(data.size):
         if with_matches:
-            _hash_matches(data, lane, M, match_slot)
-        _registers(data, R, lane, M)
-        half = u64(16 | data[n] >> 4) * _K3
+            hash_matches(data, lane, M, match_slot)
+        fill_registers(data, R, lane, M)
+        half = u64(16 | data[n] >> 4) * K3
         for i in range(count):
-            h = u64(i + 1) * _K3
+            h = u64(i + 1) * K3
             for k in range(0, 6, 2):
                 r = M.recipes[i, k]
                 if r == u64(R_NONE):
                     break
-                h = (h + (R[r] & M.recipes[i, k + 1])) * _K1
+                h = (h + (R[r] & M.recipes[i, k + 1])) * K1
                 h ^= h >> u64(31)
-            h *= _K2
+            h *= K2
             hashes[n, 0, i] = h
-            h = (h + half) * _K1
+            h = (h + half) * K1
             hashes[n, 1, i] = h ^ (h >> u64(32))
         if with_matches:
-            _find_matches(data, lane, M, match_slot, predicted)
-        _advance(lane, i64(data[n]), M)
+            find_matches(data, lane, M, match_slot, predicted)
+        advance(lane, i64(data[n]), M)
 
 
 @njit
@@ -103,7 +102,8 @@ def inputs(M, data):
     slots = np.zeros(1 << 16, np.uint8)
     direct = np.full(1 << 16, 1 << 15, np.uint16)
     runs = np.zeros(1 << 12, np.uint16)
-    state_map, next_state, stretch, reciprocal, x = M.state_map, M.next_state, M.stretch, M.reciprocal, M.inputs
+    state_map, next_state, stretch, reciprocal = M.state_map, M.next_state, M.stretch, M.reciprocal
+    x = np.zeros(i64(M.setting[S_WIDTH]), np.int16)
     cell = np.zeros(count, np.uint64)
     slot = np.zeros(count, np.uint64)
     run_at = np.zeros(count, np.uint64)
@@ -121,13 +121,9 @@ def inputs(M, data):
                 s = slots[slot[i] + node]
                 k = (u64(i) << u64(8)) | u64(s)
                 cell[i] = k
-                if s == 0:
-                    x[j] = 0
-                    x[j + u64(1)] = 0
-                else:
-                    p = state_map[k]
-                    x[j] = stretch[p >> u32(20)]
-                    x[j + u64(1)] = np.int16(np.int32(p >> u32(22)) - np.int32(512))
+                both = M.two_inputs[state_map[k] >> u32(20)]
+                x[j] = np.int16(both & u32(0xFFFF))
+                x[j + u64(1)] = np.int16(both >> u32(16))
                 j += u64(2)
             if use_direct:
                 for i in range(count):
@@ -149,8 +145,8 @@ def inputs(M, data):
                 k = cell[i]
                 s = k & u64(0xFF)
                 slots[slot[i] + node] = next_state[s * u64(2) + u64(y)]
-                if s > u64(0):
-                    _adapt(state_map, k, target, limit, reciprocal)
+                _adapt(state_map, k, target, limit, reciprocal)
+                state_map[u64(i) << u64(8)] = u32(1 << 31)
             if use_direct:
                 for i in range(count):
                     k = slot[i] + node
@@ -178,7 +174,7 @@ def mixing(M, data, resident):
     width, sets = i64(M.setting[S_WIDTH]), i64(M.setting[S_SETS])
     final_rate = i64(M.setting[S_FINAL_RATE])
     rate = i64(M.lanes[0, L_RATE])
-    weights, final_weights, squash, x, y2 = M.weights, M.final_weights, M.squash, M.inputs, M.outputs
+    weights, final_weights, squash, x, y2 = M.weights, M.final_weights, M.squash, np.zeros(width, np.int16), np.zeros(FINAL_WIDTH, np.int16)
     for j in range(width):
         x[j] = (j * 7919) % 512 - 256
     set_at = np.zeros(MAX_SETS, np.int64)
@@ -236,7 +232,7 @@ def apms(M, data):
             if bit == 0 or bit == 4:
                 prefix = u64(0) if bit == 0 else u64(c0 & 15) + u64(1)
                 base1 = (c1 * u64(17) + prefix) << u64(4)
-                base2 = (((c12 << u64(8) | prefix) * _K1) >> u64(52) << u64(4)) + u64(APM1_ROWS)
+                base2 = (((c12 << u64(8) | prefix) * K1) >> u64(52) << u64(4)) + u64(APM1_ROWS)
                 prefetch(apm, (base1 + u64(1)) << u64(4))
                 prefetch(apm, (base2 + u64(1)) << u64(4))
                 node = u64(1)

@@ -85,8 +85,10 @@ def _gather(function, digest, seen: set) -> None:
         return
     seen.add(function)
     digest.update(_source(function.__code__.co_filename))
-    for name in sorted(_names(function.__code__)):
-        value = function.__globals__.get(name)
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    values = {name: cell.cell_contents for name, cell in cells}
+    for name in sorted({*_names(function.__code__), *values}):
+        value = values[name] if name in values else function.__globals__.get(name)
         inner = _python(value)
         if inner is not None:
             _gather(inner, digest, seen)

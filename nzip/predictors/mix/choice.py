@@ -14,7 +14,7 @@ import numpy as np
 from nzip.coding.binary import POSITION, STATE_SIZE, start_encoder
 from nzip.predictors.mix import primers
 from nzip.predictors.mix.contexts import TEXT, plan
-from nzip.predictors.mix.kernel import run
+from nzip.predictors.mix.kernel import TEXTS
 from nzip.predictors.mix.state import build
 from nzip.predictors.mix.warm import warm
 
@@ -65,5 +65,5 @@ def _coded(sample: np.ndarray, code: int) -> int:
     bits = np.zeros((len(sample) - first) * 22 + 4096, np.uint8)
     start_encoder(coder, len(bits))
     nothing = np.zeros((0, 1, 0, 0), np.uint32)
-    run(mix, sample, np.array([len(sample)], np.int64), len(sample) - first, False, coder, bits, nothing)
+    TEXTS[LEVEL](mix, sample, np.array([len(sample)], np.int64), len(sample) - first, False, coder, bits, nothing)
     return int(coder[POSITION])

@@ -22,7 +22,7 @@ from nzip.predictors.mix.choice import choose
 from nzip.predictors.mix.content import MAX_PIXEL, MAX_STRIDE, Content, detect
 from nzip.predictors.mix.contexts import EXECUTABLE, KIND_NAMES, LEVELS, TEXT, Plan, plan
 from nzip.predictors.mix.filters import call_filter
-from nzip.predictors.mix.kernel import run
+from nzip.predictors.mix.kernel import best, run
 from nzip.predictors.mix.primers import HASH_BYTES, USER, Primer, named, portion, text_hash
 from nzip.predictors.mix.sizes import PRIMED_SIZE
 from nzip.predictors.mix.state import build, memory
@@ -79,7 +79,8 @@ class MixPredictor(Predictor):
         return MixPredictor(self.level, self.experts, self.lanes, primed=text is not None, primer=text)
 
     def must_compile(self) -> bool:
-        return not run.signatures and not _machine_code_on_disk()
+        kernel = best(plan(self.level, TEXT), len(self.experts))
+        return not kernel.signatures and not _machine_code_on_disk(kernel)
 
     def memory(self, block_size: int) -> int:
         size = max(block_size, PRIMED_SIZE)
@@ -176,14 +177,18 @@ class MixPredictor(Predictor):
         mix = build(chosen, size, content.stride, content.pixel, edges[:-1], len(self.experts), self._leading)
         return mix, np.array(edges[1:], np.int64)
 
+    def _kernel(self, content: Content):
+        return best(plan(self.level, content.kind, content.stride), len(self.experts))
+
     def _encode(self, data: np.ndarray, content: Content, lanes: int, primer=None, progress=None):
         mix, ends = self._start(content, lanes, len(data), primer)
+        kernel = self._kernel(content)
         output = _Output(len(data))
         start = 0
         if primer:
             start = len(primer.prefix)
             data = np.concatenate([np.frombuffer(primer.prefix, np.uint8), data])
-        if not self._walk(mix, ends, data, start, output, False, progress):
+        if not self._walk(kernel, mix, ends, data, start, output, False, progress):
             return bytes(len(data) + 1), mix  # hopeless: longer than the data, so the block is stored
         return output.finish(), mix
 
@@ -193,10 +198,10 @@ class MixPredictor(Predictor):
         data = np.zeros(start + size, np.uint8)
         if primer:
             data[:start] = np.frombuffer(primer.prefix, np.uint8)
-        self._walk(mix, ends, data, start, _Input(payload), True, progress)
+        self._walk(self._kernel(content), mix, ends, data, start, _Input(payload), True, progress)
         return data[start:]
 
-    def _walk(self, mix, ends, data, first: int, bits, decoding: bool, progress) -> bool:
+    def _walk(self, kernel, mix, ends, data, first: int, bits, decoding: bool, progress) -> bool:
         if self.experts:
             from nzip.predictors import small
 
@@ -206,7 +211,7 @@ class MixPredictor(Predictor):
             return _lock_step(self.experts, mix, ends, data, bits, decoding, progress)
         for start in range(first, len(data), _CHUNK):
             steps = min(_CHUNK, len(data) - start)
-            run(mix, data, ends, steps, decoding, bits.coder, bits.buffer, _NO_EXPERTS)
+            kernel(mix, data, ends, steps, decoding, bits.coder, bits.buffer, _NO_EXPERTS)
             if not bits.drain():
                 return False
             if progress is not None:
@@ -298,9 +303,9 @@ class _Input:
         return True
 
 
-def _machine_code_on_disk() -> bool:
-    """Whether numba has kept the kernel's machine code from an earlier process."""
+def _machine_code_on_disk(kernel) -> bool:
+    """Whether numba has kept a kernel's machine code from an earlier process."""
     try:
-        return any(Path(run.stats.cache_path).glob("kernel.run-*.nbc"))
+        return any(Path(kernel.stats.cache_path).glob(f"kernel.{kernel.py_func.__qualname__}-*.nbc"))
     except (AttributeError, TypeError, OSError):  # no cache at all: a read-only place
         return False

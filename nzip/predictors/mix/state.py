@@ -10,7 +10,7 @@ import numpy as np
 
 from nzip.predictors.mix import registers as at
 from nzip.predictors.mix.contexts import Plan, sets_with
-from nzip.predictors.mix.kernel import Mix
+from nzip.predictors.mix.kernel import Mix, recipe_table
 from nzip.predictors.mix.sizes import (
     APM1_ROWS, APM2_ROWS, APM_BUCKETS, FINAL_EXPERT_ROWS, FINAL_ROWS, FINAL_WIDTH, LEADING_RATE, LEADING_RATE_MIN, ONE, RATE_DECAY, SET_SIZE, first_weights, input_width, match_bits, slot_bytes,
 )  # fmt: skip
@@ -64,18 +64,13 @@ def build(plan: Plan, size: int, stride: int, pixel: int, lane_starts: list[int]
     setting[at.S_DIRECT] = plan.direct
     setting[at.S_RUNS] = plan.runs
 
-    recipes = np.full((contexts, 6), at.R_NONE, np.uint64)
-    for i, recipe in enumerate(plan.recipes):
-        for k, pair in enumerate(recipe):
-            recipes[i, 2 * k : 2 * k + 2] = pair
-
     lanes = np.zeros((len(lane_starts), at.LANE_STATE), np.uint64)
     lanes[:, at.L_RATE] = setting[at.S_RATE]
     for place in (at.L_START, at.L_POSITION, at.L_LINE_START, at.L_LINE_BEFORE):
         lanes[:, place] = lane_starts
     return Mix(
         setting=setting,
-        recipes=recipes,
+        recipes=recipe_table(plan),
         set_kinds=np.array(sets, np.int64),
         slots=np.zeros(slots, np.uint8),
         direct=np.full(slots if plan.direct else 16, 1 << 15, np.uint16),
@@ -91,9 +86,8 @@ def build(plan: Plan, size: int, stride: int, pixel: int, lane_starts: list[int]
         history2=np.zeros(65536, np.uint32),
         next_state=shared.next_state,
         stretch=shared.stretch,
+        two_inputs=shared.two_inputs,
         squash=shared.squash,
         reciprocal=shared.reciprocal,
         lanes=lanes,
-        inputs=np.zeros(width, np.int16),
-        outputs=np.zeros(FINAL_WIDTH, np.int16),
     )

@@ -8,7 +8,8 @@ import numpy as np
 
 
 class Tables(NamedTuple):
-    """See scripts/make_mix_tables.py for what each holds."""
+    """See scripts/make_mix_tables.py for what each holds; ``two_inputs`` (uint32, made here) has what a probability of 12
+    bits says to the mixer: its stretch in the lower half, its distance from one half, in 1/1024, in the upper."""
 
     next_state: np.ndarray
     stretch: np.ndarray
@@ -18,6 +19,7 @@ class Tables(NamedTuple):
     match_start: np.ndarray
     run_start: np.ndarray
     apm_row: np.ndarray
+    two_inputs: np.ndarray
 
 
 _LAYOUT = (
@@ -37,4 +39,6 @@ def tables() -> Tables:
         arrays.append(np.frombuffer(raw, little, count, at).astype(dtype))
         at += count * little.itemsize
     assert at == len(raw)
-    return Tables(*arrays)
+    stretch = arrays[1].view(np.uint16).astype(np.uint32)
+    distance = (np.arange(4096) // 4 - 512).astype(np.int16).view(np.uint16).astype(np.uint32)
+    return Tables(*arrays, stretch | distance << np.uint32(16))

@@ -10,6 +10,7 @@ then wrap around, alike on both paths.
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from nzip.predictors.mix.sizes import LANES
@@ -34,6 +35,8 @@ def _function(builder, name, ty):
 
 
 def _pointer(context, builder, array_type, array, offset):
+    if isinstance(array_type, types.CPointer):
+        return builder.gep(array, [offset])
     return builder.gep(context.make_array(array_type)(context, builder, array).data, [offset])
 
 
@@ -147,3 +150,24 @@ def prefetch(typing, array, index):
         return context.get_dummy_value()
 
     return sig, codegen
+
+
+def _local(dtype):
+    @intrinsic(prefer_literal=True)
+    def local(typing, count):
+        """``count`` (a constant) zeros on the stack, or in registers where every index is known. For the compiled
+        function that asks, as long as it runs."""
+        sig = types.CPointer(dtype)(count)
+        number = count.literal_value
+
+        def codegen(context, builder, sig, args):
+            place = cgutils.alloca_once(builder, context.get_value_type(dtype), size=ir.Constant(_I32, number))
+            cgutils.memset(builder, place, ir.Constant(_I64, number * dtype.bitwidth // 8), 0)
+            return place
+
+        return sig, codegen
+
+    return local
+
+
+local_u64, local_i64, local_i16 = _local(types.uint64), _local(types.int64), _local(types.int16)

@@ -20,7 +20,7 @@ from nzip.coding.binary import STATE_SIZE, start_encoder
 from nzip.predictors.mix import primers
 from nzip.predictors.mix import registers as at
 from nzip.predictors.mix.contexts import TEXT, Plan, plan, sets_with
-from nzip.predictors.mix.kernel import Mix, run
+from nzip.predictors.mix.kernel import Mix, best
 from nzip.predictors.mix.sizes import COUNT_AFTER, FINAL_ROWS, FINAL_WIDTH, LEADING_SHARE, PRIMED_SIZE, SET_SIZE, input_width
 from nzip.predictors.mix.state import build
 
@@ -43,7 +43,7 @@ def warm(level: int, primer: primers.Primer, lane_starts: list[int], experts: in
         if known is not None:
             del primed  # perhaps half filled; not two at a time
             primed = build(chosen, PRIMED_SIZE, 0, 1, [0])
-        _read_primer(primed, primer.text)
+        _read_primer(primed, chosen, primer.text)
         if known:
             _save(primed, known)
     if primer.habits:
@@ -58,8 +58,9 @@ def warm(level: int, primer: primers.Primer, lane_starts: list[int], experts: in
     return mix._replace(lanes=lanes)
 
 
-def _read_primer(mix: Mix, text: bytes) -> None:
+def _read_primer(mix: Mix, chosen: Plan, text: bytes) -> None:
     """Let a fresh mix code ``text`` and throw the bits away."""
+    kernel = best(chosen)
     data = np.frombuffer(text, np.uint8).copy()
     coder = np.zeros(STATE_SIZE, np.uint64)
     bits = np.zeros(_CHUNK * 23 + 4096, np.uint8)
@@ -67,7 +68,7 @@ def _read_primer(mix: Mix, text: bytes) -> None:
     nothing = np.zeros((0, 1, 0, 0), np.uint32)
     for at_byte in range(0, len(data), _CHUNK):
         start_encoder(coder, len(bits))
-        run(mix, data, ends, min(_CHUNK, len(data) - at_byte), False, coder, bits, nothing)
+        kernel(mix, data, ends, min(_CHUNK, len(data) - at_byte), False, coder, bits, nothing)
     for table in (mix.state_map, mix.match_map, mix.run_map):
         np.minimum(table & 1023, COUNT_AFTER, out=(counts := np.empty_like(table)))
         table &= ~np.uint32(1023)
@@ -105,8 +106,9 @@ def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: bool) -> Mix
 
 def primed_hash(level: int, primer: primers.Primer) -> str:
     """The hash of what priming gives; scripts/make_primers.py ships it."""
-    mix = build(plan(level, TEXT), PRIMED_SIZE, 0, 1, [0])
-    _read_primer(mix, primers.portion(primer, level).text)
+    chosen = plan(level, TEXT)
+    mix = build(chosen, PRIMED_SIZE, 0, 1, [0])
+    _read_primer(mix, chosen, primers.portion(primer, level).text)
     return _hash(mix)
 
 

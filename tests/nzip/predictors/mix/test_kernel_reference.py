@@ -13,8 +13,12 @@ import pytest
 import nzip
 from nzip import reference
 from nzip.errors import CorruptError, FormatError, NzipError
+from nzip.predictors.mix.content import Content
+from nzip.predictors.mix.contexts import BINARY, KIND_NAMES, LEVELS, TEXT, plan
 from nzip.predictors.mix.filters import call_filter
+from nzip.predictors.mix.kernel import MAX_CONTEXTS, MAX_WIDTH, TEXTS, best, run
 from nzip.predictors.mix.model import MixPredictor
+from nzip.predictors.mix.sizes import input_width
 from nzip.predictors.mix.twin import decode_block, undo_call_filter
 
 
@@ -31,6 +35,30 @@ def test_every_level(level, kind):
     data = mix_samples.sample(kind, {1: 1000, 2: 500}.get(level, 150), seed=12)
     params, payload = MixPredictor(level, primed=False).encode(data)
     assert decode_block(level, params, payload, len(data)) == data
+
+
+@pytest.mark.parametrize("level", TEXTS)
+def test_a_plans_own_kernel_equals_the_general_one(level, monkeypatch):
+    """What one writes, the other reads, and both leave the same state: on text with matches, runs and rare bytes."""
+    text = mix_samples.text(4000, seed=17)
+    data = np.frombuffer(text + text[:900] + bytes(range(256)) * 2 + text[1000:2500] + b"a" * 700, np.uint8).copy()
+    coder = MixPredictor(level, primed=False)
+    content = Content(TEXT, 0, 1)
+    payload, mix = coder._encode(data, content, 1)
+    assert best(plan(level, TEXT)) is not run
+    monkeypatch.setattr(MixPredictor, "_kernel", lambda self, content: run)
+    same, general = coder._encode(data, content, 1)
+    assert payload == same
+    for field in mix._fields:
+        assert np.array_equal(getattr(mix, field), getattr(general, field)), field
+    monkeypatch.undo()
+    assert np.array_equal(coder._decode(same, content, 1, None, len(data)), data)
+
+
+def test_plans_of_other_content_and_experts_take_the_general_kernel():
+    assert best(plan(3, BINARY)) is run and best(plan(1, TEXT), experts=1) is run
+    assert all(len(plan(level, kind, 1).recipes) <= MAX_CONTEXTS for level in LEVELS for kind in range(len(KIND_NAMES)))
+    assert all(input_width(plan(level, kind, 1), 6) <= MAX_WIDTH for level in LEVELS for kind in range(len(KIND_NAMES)))
 
 
 def test_a_primer():
