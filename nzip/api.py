@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import NamedTuple
 
+from nzip import embedding
 from nzip.container import pipeline
 from nzip.container.framing import pack_skippable
 
@@ -54,6 +55,7 @@ def compress(
     block_size: int = pipeline.DEFAULT_BLOCK_SIZE,
     threads: int = 1,
     verify: bool | None = None,
+    embed_model: bool = False,
 ) -> bytes:
     """Compress a bytes-like object to one stream.
 
@@ -63,18 +65,22 @@ def compress(
     chooses among those that ship. ``block_size``: bytes a block; blocks are coded independently, so smaller ones cost
     size and gain parallelism and finer random access. ``threads``: 0 for all cores; the bytes do not depend on
     it. ``verify`` decodes and compares every block at once; None does so where the predictor is not exact.
+    ``embed_model``: put the experts that the predictor names by path (``"mix+ssm:my.expert"``) into the stream, so that
+    decompressing needs no file; experts that ship are never embedded.
 
     >>> decompress(compress(b"")) == b""
     True
     """
     out = io.BytesIO()
+    chosen, models = embedding.chosen(choose_predictor(level, predictor, primer), embed_model)
     pipeline.encode_stream(
         _ViewReader(data),
         out.write,
-        choose_predictor(level, predictor, primer),
+        chosen,
         block_size=block_size,
         threads=threads,
         verify=verify,
+        models=models,
     )
     return out.getvalue()
 
@@ -134,6 +140,7 @@ def measure(
     block_size: int = pipeline.DEFAULT_BLOCK_SIZE,
     threads: int = 1,
     verify: bool | None = None,
+    embed_model: bool = False,
 ) -> Measurement:
     """How small ``data`` (bytes-like, or a binary file to be read to its end) would be: every byte of the
     stream counted, none kept. Parameters as for :func:`compress`.
@@ -149,13 +156,15 @@ def measure(
         nonlocal total
         total += len(part)
 
+    chosen, models = embedding.chosen(choose_predictor(level, predictor, primer), embed_model)
     pipeline.encode_stream(
         counted,
         count,
-        choose_predictor(level, predictor, primer),
+        chosen,
         block_size=block_size,
         threads=threads,
         verify=verify,
+        models=models,
     )
     return Measurement(counted.size, total)
 

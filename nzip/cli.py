@@ -53,6 +53,7 @@ _GROUPS = {
                      help="Bytes coded together; default 16MiB. Small blocks cost size."),
         click.option("--verify/--no-verify", default=None,
                      help="Decode every block at once and compare; default: predictors that are not exact."),
+        _flag("--embed-model", help="Put the experts named by path into the output: reading it needs no file."),
     ],
     "warmth": [
         click.option("--primer", metavar="FILE", type=click.Path(),

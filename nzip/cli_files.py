@@ -22,7 +22,7 @@ from nzip.errors import CorruptError, NzipError
 
 def compress(given: dict) -> int:
     """Compress each file; see :func:`_each`."""
-    predictor = predictor_of(given)
+    predictor, models = coding_of(given)
     block_size = block_size_of(given)
 
     def one(path: str) -> None:
@@ -33,7 +33,7 @@ def compress(given: dict) -> int:
             pipeline.encode_stream(
                 source, output.write, predictor,
                 block_size=block_size, threads=given["threads"], memory=given["memory"],
-                verify=given["verify"], meter=meter, background=True,
+                verify=given["verify"], meter=meter, background=True, models=models,
             )  # fmt: skip
             if _removes(path, target, given):
                 _compare(source, output, given)
@@ -141,6 +141,16 @@ def predictor_of(given: dict):
     if given["primer"] is None and not given["no_primer"]:
         return chosen
     return chosen.with_primer(with_primer_text(given)["primer_text"])
+
+
+def coding_of(given: dict):
+    """The predictor, and the models that ``--embed-model`` puts into the output."""
+    from nzip import embedding
+
+    predictor, models = embedding.chosen(predictor_of(given), given["embed_model"])
+    if given["embed_model"] and not models and not given["quiet"]:
+        say(f"{predictor.spelling} needs nothing but nzip itself, so no model is embedded")
+    return predictor, models
 
 
 def with_primer_text(given: dict) -> dict:

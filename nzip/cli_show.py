@@ -48,6 +48,8 @@ def _facts(path: str, source, *, check: bool) -> dict:
                     "blocks": [],
                 }
             )
+            if event.models:
+                streams[-1]["models"] = [{"name": m.name, "size": m.size, "compressed": len(m.payload)} for m in event.models]
             if not found.exact:
                 streams[-1]["environment"] = found.environment
             stored = event.offset + event.header_size
@@ -107,7 +109,9 @@ def _print_list(rows: list[dict], given: dict) -> None:
 
 def _name(stream: dict) -> str:
     primer = stream["config"].get("primer")
-    return stream["predictor"] if primer is None else f"{stream['predictor']} with primer {one_line(str(primer)[:16])}"
+    name = stream["predictor"] if primer is None else f"{stream['predictor']} with primer {one_line(str(primer)[:16])}"
+    inside = ", ".join(f"{one_line(m['name'])} ({m['compressed']:,} bytes)" for m in stream.get("models", ()))
+    return f"{name} with {inside} inside" if inside else name
 
 
 def _print_streams(row: dict) -> None:
@@ -139,7 +143,7 @@ def measure(given: dict) -> int:
         return cli_measure.measure(given)
     from nzip.cli_progress import ShownMeter
 
-    predictor = cli_files.predictor_of(given)
+    predictor, models = cli_files.coding_of(given)
     block_size = cli_files.block_size_of(given)
     rows: list[dict] = []
 
@@ -155,6 +159,7 @@ def measure(given: dict) -> int:
                 verify=given["verify"],
                 meter=meter,
                 background=True,
+                models=models,
             )
             meter.stop()
             rows.append({"file": path, "size": meter.consumed, "compressed": meter.produced, "seconds": meter.seconds})

@@ -13,6 +13,7 @@ import builtins
 import io
 import os
 
+from nzip import embedding
 from nzip.api import as_bytes, choose_predictor, primer_text
 from nzip.container import pipeline
 from nzip.container.raw import RawReader
@@ -30,6 +31,7 @@ def open(  # noqa: A001 - the name that lzma, bz2 and gzip use
     block_size: int = pipeline.DEFAULT_BLOCK_SIZE,
     threads: int = 1,
     memory: int | None = pipeline.DEFAULT_MEMORY,
+    embed_model: bool = False,
     encoding: str | None = None,
     errors: str | None = None,
     newline: str | None = None,
@@ -55,6 +57,7 @@ def open(  # noqa: A001 - the name that lzma, bz2 and gzip use
         block_size=block_size,
         threads=threads,
         memory=memory,
+        embed_model=embed_model,
     )
     return io.TextIOWrapper(binary, encoding, errors, newline) if "t" in mode else binary
 
@@ -64,7 +67,7 @@ class NzipFile(io.BufferedIOBase):
 
     ``file``: a path, or a file object (which is not closed with this one). ``mode``: ``r``, ``w`` (truncate),
     ``x`` (must not exist) or ``a`` (append another stream), with or without ``b``. Writing takes ``level``,
-    ``predictor``, ``block_size`` as :func:`nzip.compress`; reading takes ``predictor`` and ``memory`` as
+    ``predictor``, ``block_size``, ``embed_model`` as :func:`nzip.compress`; reading takes ``predictor`` and ``memory`` as
     :func:`nzip.decompress`; both take ``primer`` as these do, and ``threads`` (0 for all cores).
 
     Reading raises the errors of :func:`nzip.decompress`; damaged data is never returned.
@@ -81,6 +84,7 @@ class NzipFile(io.BufferedIOBase):
         block_size: int = pipeline.DEFAULT_BLOCK_SIZE,
         threads: int = 1,
         memory: int | None = pipeline.DEFAULT_MEMORY,
+        embed_model: bool = False,
     ):
         self._file = None
         self._owns = False
@@ -95,8 +99,8 @@ class NzipFile(io.BufferedIOBase):
                 raise ValueError("a level is for writing: a file's own header says how to read it")
         else:
             # Before the file is touched, so that a wrong level leaves it alone.
-            chosen = choose_predictor(level, predictor, primer)
-            options = {"predictor": chosen, "block_size": block_size, "threads": threads}
+            chosen, models = embedding.chosen(choose_predictor(level, predictor, primer), embed_model)
+            options = {"predictor": chosen, "block_size": block_size, "threads": threads, "models": models}
             pipeline.check_block_size(block_size)
         if isinstance(file, str | bytes | os.PathLike):
             self._file = _open(file, self._mode)

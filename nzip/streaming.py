@@ -7,6 +7,7 @@ full (16 MiB by default) or flushed, and a :class:`Decompressor` gives a block's
 
 from __future__ import annotations
 
+from nzip import embedding
 from nzip.api import as_bytes, choose_predictor, primer_text
 from nzip.container import decoding, parser, pipeline
 from nzip.errors import NzipError
@@ -34,11 +35,11 @@ class Compressor:
         primer=None,
         block_size: int = pipeline.DEFAULT_BLOCK_SIZE,
         verify: bool | None = None,
+        embed_model: bool = False,
     ):
         self._out: list = []
-        self._encoder = pipeline.StreamEncoder(
-            self._out.append, choose_predictor(level, predictor, primer), block_size=block_size, verify=verify
-        )
+        chosen, models = embedding.chosen(choose_predictor(level, predictor, primer), embed_model)
+        self._encoder = pipeline.StreamEncoder(self._out.append, chosen, block_size=block_size, verify=verify, models=models)
         self._last_mode = self.FLUSH_FRAME
 
     @property

@@ -7,7 +7,7 @@ from __future__ import annotations
 import xxhash
 
 from nzip import codec
-from nzip.container import framing, parser, passport
+from nzip.container import embedded, framing, parser, passport
 from nzip.container.meter import Meter
 from nzip.errors import CorruptError, LimitError, ModelMismatchError
 
@@ -50,7 +50,10 @@ class StreamDecoder:
         weight = header.size + header.payload_size
         if header.method != codec.STORED:
             if self._predictor is None:
-                self._predictor = find_predictor(start.passport, self._given, self._meter, self._primer)
+                if start.models:
+                    needed = sum(model.size for model in start.models) + embedded.XZ_MEMORY
+                    check_memory(needed, self._memory, "unpacking the embedded models", start.passport.spelling)
+                self._predictor = find_predictor(start.passport, self._given, self._meter, self._primer, start.models)
             predictor = self._predictor
             weight = max(weight, predictor.memory(header.size))
         check_memory(weight, self._memory, "decoding", start.passport.spelling)
@@ -70,12 +73,17 @@ class StreamDecoder:
             raise CorruptError("the whole-file hash differs, though every block's is right")
 
 
-def find_predictor(found: passport.Passport, given, meter: Meter, primer: bytes | None = None):
-    """The predictor that a passport names, its answers checked against the passport's."""
+def find_predictor(found: passport.Passport, given, meter: Meter, primer: bytes | None = None, models=()):
+    """The predictor that a passport names, from ``models`` where it embeds some; its answers checked against the passport's."""
     if given is None or given.spelling != found.spelling:
         from nzip.predictors import registry
 
-        given = registry.create_for_reading(found.spelling)
+        files = {model.name: embedded.unpack(model) for model in models}
+        given = registry.create_for_reading(found.spelling, files)
+        if models:
+            own, theirs = ({k: v for k, v in c.items() if k != "primer"} for c in (given.config(), found.config))
+            if own != theirs:
+                raise CorruptError("the embedded models are not those that the header names by their hashes")
     if primer is not None and "primer" in found.config:
         given = given.with_primer(primer)
     meter.preparing(given)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import xxhash
 
-from nzip.container import framing, passport
+from nzip.container import embedded, framing, passport
 from nzip.errors import CorruptError, TruncatedError
 
 # No single request asks for more than this, so that a length claims no memory before its bytes have come.
@@ -27,12 +27,14 @@ class Skip(NamedTuple):
 
 
 class StreamStart(NamedTuple):
-    """Event: a stream's header. ``chain`` is its hash, which the first block's header is seeded with."""
+    """Event: a stream's header. ``chain`` is the hash that the first block's header is seeded with; ``header_size``
+    counts the embedded ``models``, too."""
 
     passport: passport.Passport
     offset: int
     header_size: int
     chain: int
+    models: tuple[embedded.Model, ...] = ()
 
 
 class Block(NamedTuple):
@@ -158,7 +160,11 @@ def read_header(start: bytes, offset: int):
         bytes(probe),
         passport.unpack_json(environment, "environment"),
     )
-    return StreamStart(found, offset, len(reader.data), chain)
+    size, models = len(reader.data), ()
+    if flags & passport.FLAG_MODELS:
+        models, chain, taken = yield from embedded.read_frames(_Reader, chain, offset + size)
+        size += taken
+    return StreamStart(found, offset, size, chain, models)
 
 
 def read_block_header(kind: int, chain: int, number: int, offset: int):

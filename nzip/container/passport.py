@@ -16,7 +16,8 @@ from nzip.container import framing
 from nzip.errors import CorruptError, FormatError, ModelMismatchError
 
 FLAG_INEXACT = 1
-KNOWN_FLAGS = FLAG_INEXACT
+FLAG_MODELS = 2  # embedded models follow the header
+KNOWN_FLAGS = FLAG_INEXACT | FLAG_MODELS
 MAX_SPELLING = 1024
 MAX_JSON = 1 << 16
 PROBE_SIZE = 8
@@ -44,10 +45,10 @@ class Passport(NamedTuple):
             raise ValueError(f"the config of {passport.spelling} does not survive JSON")
         return passport
 
-    def pack(self) -> bytes:
-        """The stream header: magic, version, flags, spelling, config, environment, probe, hash."""
+    def pack(self, models: bool = False) -> bytes:
+        """The stream header: magic, version, flags, spelling, config, environment, probe, hash; ``models``: some follow."""
         spelling = self.spelling.encode()
-        body = framing.MAGIC + bytes([framing.VERSION_BYTE, 0 if self.exact else FLAG_INEXACT])
+        body = framing.MAGIC + bytes([framing.VERSION_BYTE, FLAG_INEXACT * (not self.exact) | FLAG_MODELS * models])
         body += framing.varint(len(spelling)) + spelling
         body += _pack_json(self.config)
         if not self.exact:

@@ -22,7 +22,8 @@ class StreamEncoder:
     """Takes data in pieces, and hands one stream after another to ``write``, in pieces of its own.
 
     ``threads``, ``background``: see :class:`Workers`. ``memory``: a limit in bytes, or None. ``verify`` decodes
-    each block as soon as it is coded; by default where the predictor is not exact.
+    each block as soon as it is coded; by default where the predictor is not exact. ``models``: to be embedded in every
+    stream (:func:`nzip.embedding.embed`).
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class StreamEncoder:
         verify: bool | None = None,
         meter: Meter | None = None,
         background: bool = False,
+        models=(),
     ):
         check_block_size(block_size)
         self._write = write
@@ -46,6 +48,7 @@ class StreamEncoder:
         self._meter = meter or Meter()
         self._meter.preparing(predictor)
         self._passport = passport.Passport.of(predictor)
+        self._models = models
         self._workers = Workers(threads, memory, background)
         self._writer: StreamWriter | None = None
         self._pending = bytearray()
@@ -80,7 +83,7 @@ class StreamEncoder:
 
     def _begin(self) -> None:
         if self._writer is None:
-            self._writer = StreamWriter(self._passport)
+            self._writer = StreamWriter(self._passport, self._models)
             self._emit(0, self._writer.header())
 
     def _cut(self) -> None:

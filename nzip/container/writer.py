@@ -11,7 +11,7 @@ from typing import NamedTuple
 import xxhash
 
 from nzip import codec
-from nzip.container import framing
+from nzip.container import embedded, framing
 from nzip.container.passport import Passport
 from nzip.errors import ModelMismatchError
 
@@ -46,16 +46,17 @@ def code_block(predictor, data, *, verify: bool, progress=None) -> HashedBlock:
 class StreamWriter:
     """Writes one stream: ``header()``, ``block()`` for each block in order, ``end()``."""
 
-    def __init__(self, passport: Passport):
-        self._header = passport.pack()
-        self._chain = int.from_bytes(self._header[-4:], "little")
+    def __init__(self, passport: Passport, models: tuple[embedded.Model, ...] = ()):
+        header = passport.pack(bool(models))
+        frames, self._chain = embedded.pack_frames(models, int.from_bytes(header[-4:], "little"))
+        self._header = header + frames
         self._count = 0
         self._first_frame = 0
         self._entries = bytearray()
         self._file_hash = xxhash.xxh3_64()
 
     def header(self) -> bytes:
-        """The stream's first bytes."""
+        """The stream's first bytes, embedded models included."""
         return self._header
 
     def saw(self, data) -> None:

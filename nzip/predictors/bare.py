@@ -30,6 +30,7 @@ class BarePredictor(Predictor):
         if not 1 <= lanes <= 1024:
             raise ValueError(f"1 to 1024 lanes, not {lanes}")
         self.expert = expert
+        self.experts = (expert,)
         self.lanes = lanes
         self.spelling = expert.spelling
         self.exact = expert.exact
@@ -40,6 +41,10 @@ class BarePredictor(Predictor):
         if self.lanes != 1:
             config["lanes"] = self.lanes
         return config
+
+    def with_experts(self, experts: tuple[Expert, ...]) -> BarePredictor:
+        (expert,) = experts
+        return BarePredictor(expert, self.lanes)
 
     @functools.cached_property
     def _probe(self) -> bytes:

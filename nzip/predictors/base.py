@@ -31,6 +31,8 @@ class Predictor(abc.ABC):
     # True where ``encode`` and ``decode`` also take ``progress=``: an int64 array of one entry in which they
     # keep the number of bytes done so far, for a progress bar to read from another thread.
     reports_progress: bool = False
+    # The experts that it asks, if any.
+    experts: tuple[Expert, ...] = ()
 
     def config(self) -> dict:
         """What the spelling alone does not pin, kept in the passport: hashes of weights and tokenizers,
@@ -50,6 +52,10 @@ class Predictor(abc.ABC):
         if text is not None:
             raise NzipError(f"{self.spelling} takes no primer: primers are for mix")
         return self
+
+    def with_experts(self, experts: tuple[Expert, ...]) -> Predictor:
+        """The same predictor with these experts in place of its own, as many."""
+        raise NzipError(f"{self.spelling} takes no experts")
 
     @abc.abstractmethod
     def probe(self) -> bytes:
@@ -117,6 +123,14 @@ class Expert(abc.ABC):
     def config(self) -> dict:
         """As :meth:`Predictor.config`."""
         return {}
+
+    def embedded(self) -> tuple[Expert, str, bytes] | None:
+        """For ``--embed-model``: this expert spelled by its model's name without folders, that name, and the bytes of
+        the model's file; None where it needs no file of the user's own. The registry's factory must then take
+        ``data=``, these bytes. Raises :class:`NzipError` where there is a model that cannot be embedded."""
+        if self.config():
+            raise NzipError(f"{self.spelling} cannot be embedded: its model stays outside the file")
+        return None
 
     def helps(self, data) -> bool:
         """Whether this expert is worth asking about most of a block; a cheap guess, made by the encoder only.

@@ -8,7 +8,8 @@ coded bare, through the many-symbol coder, and takes none.
 Other packages add names through two entry-point groups:
 
 * ``nzip.predictors``: a callable ``(argument: str | None, experts: tuple[Expert, ...]) -> Predictor``
-* ``nzip.experts``: a callable ``(argument: str | None) -> Expert``
+* ``nzip.experts``: a callable ``(argument: str | None) -> Expert``; one whose model may be embedded in files
+  (:meth:`nzip.predictors.base.Expert.embedded`) also takes ``data=``, that model's bytes, in place of what ``argument`` names
 
 Nothing is imported before its name is asked for. A name that two claim is an error, and our own names
 cannot be claimed. ``NZIP_NO_PLUGINS=1`` in the environment leaves other packages' names out.
@@ -18,13 +19,14 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import os
 import re
 from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from nzip.errors import ModelMismatchError, NzipError
+from nzip.errors import CorruptError, ModelMismatchError, NzipError
 from nzip.predictors.base import Expert, Predictor
 
 NO_PLUGINS = "NZIP_NO_PLUGINS"
@@ -158,37 +160,55 @@ def create(spelling: str) -> Predictor:
 
     Raises :class:`NzipError` for unknown names and refused arguments.
     """
+    return _create(spelling, {})
+
+
+def _create(spelling: str, models: dict[str, bytes]) -> Predictor:
     head, *others = parse(spelling)
     entry = _entry(head.name)
     if entry is None:
         raise NzipError(f"there is no predictor or expert named {head.name!r}: there are {', '.join(sorted(entries()))}")
     if entry.kind == "predictor":
-        return entry.load()(head.argument, tuple(_expert(part) for part in others))
+        return entry.load()(head.argument, tuple(_expert(part, models) for part in others))
     if others:
         raise NzipError(f"{head.name} is an expert, coded bare it takes no further experts: write mix+{spelling}")
     from nzip.predictors.bare import BarePredictor
 
-    expert = _expert(head)
+    expert = _expert(head, models)
     return expert.alone() or BarePredictor(expert)
 
 
-def _expert(part: Part) -> Expert:
+def _expert(part: Part, models: dict[str, bytes]) -> Expert:
     entry = _entry(part.name)
     if entry is None or entry.kind != "expert":
         known = sorted(name for name, found in entries().items() if found.kind == "expert")
         what = "is a predictor, not an expert" if entry else "is no expert"
         raise NzipError(f"{part.name!r} {what}: there are {', '.join(known) or 'none'}")
-    return entry.load()(part.argument)
+    factory = entry.load()
+    if part.argument not in models:
+        return factory(part.argument)
+    if "data" not in inspect.signature(factory).parameters:
+        raise NzipError(f"a model is embedded for {part}, and the {part.name} of {entry.origin} takes none")
+    try:
+        return factory(part.argument, data=models[part.argument])
+    except NzipError as error:
+        raise CorruptError(f"the embedded model of {part} is damaged: {error}") from error
 
 
-def create_for_reading(spelling: str) -> Predictor:
-    """As :func:`create`, for a spelling from a file's header.
+def create_for_reading(spelling: str, models: dict[str, bytes] | None = None) -> Predictor:
+    """As :func:`create`, for a spelling from a file's header, and the ``models`` embedded there, by their names.
 
-    Raises :class:`ModelMismatchError` where it names nothing here.
+    Raises :class:`ModelMismatchError` where it names nothing here, :class:`CorruptError` for embedded models that are
+    damaged or that no expert names.
     """
     try:
-        return create(spelling)
-    except ModelMismatchError:
+        if not models:
+            return create(spelling)
+        unused = models.keys() - {part.argument for part in parse(spelling)}
+        if unused:
+            raise CorruptError(f"the file embeds a model that its predictor does not name: {min(unused)}")
+        return _create(spelling, models)
+    except (ModelMismatchError, CorruptError):
         raise
     except (NzipError, ImportError) as error:
         raise ModelMismatchError(f"the file needs the predictor {spelling}: {error}") from error

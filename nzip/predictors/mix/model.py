@@ -78,6 +78,10 @@ class MixPredictor(Predictor):
     def with_primer(self, text: bytes | None) -> MixPredictor:
         return MixPredictor(self.level, self.experts, self.lanes, primed=text is not None, primer=text)
 
+    def with_experts(self, experts: tuple[Expert, ...]) -> MixPredictor:
+        text = self.primer.text if self.primer else None
+        return MixPredictor(self.level, experts, self.lanes, primed=self.primed, primer=text)
+
     def must_compile(self) -> bool:
         kernel = best(plan(self.level, TEXT), len(self.experts))
         return not kernel.signatures and not _machine_code_on_disk(kernel)

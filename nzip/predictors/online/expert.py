@@ -11,8 +11,8 @@ import numpy as np
 from nzip.predictors.mix.content import TEXT, detect
 from nzip.predictors.online import kernel, network
 from nzip.predictors.small import ADAPTED, ONLINE, SmallExpert
-from nzip.predictors.ssm.expert import load
-from nzip.predictors.ssm.weights import Weights
+from nzip.predictors.ssm.expert import load, model_file
+from nzip.predictors.ssm.weights import Weights, read
 
 # Blocks longer than this go without (bytes; 40 minutes of one core at 3 KB/s, or at 15).
 LIMITS = {True: 8 << 20, False: 1 << 24}
@@ -28,6 +28,7 @@ class OnlineExpert(SmallExpert):
         from nzip.predictors.registry import Part
 
         self.spelling = str(Part("online", argument))
+        self._argument = argument
         self.weights = given
         if given is None and argument is not None:
             self.weights = load(None if argument == "ssm" else argument)
@@ -37,6 +38,13 @@ class OnlineExpert(SmallExpert):
     def config(self) -> dict:
         """The hash of the weights that it starts from."""
         return {} if self.weights is None else {"weights": self.weights.digest}
+
+    def embedded(self) -> tuple[OnlineExpert, str, bytes] | None:
+        """The file of the weights that it starts from, unless it is the one that ships, or none."""
+        if self._argument in (None, "ssm"):
+            return None
+        name, data = model_file(self._argument)
+        return OnlineExpert(name, read(data, self._argument)), name, data
 
     def helps(self, data) -> bool:
         """Text only, because the contexts of its tables are those of text; and only where it ends within the hour."""
@@ -55,6 +63,6 @@ class OnlineExpert(SmallExpert):
         return lanes * (12 * matrices + 8 * tables + 4 * network.SPAN * shape.width * (9 * shape.layers + 20) + (4 << 20))
 
 
-def create(argument: str | None) -> OnlineExpert:
+def create(argument: str | None, data: bytes | None = None) -> OnlineExpert:
     """The registry's factory."""
-    return OnlineExpert(argument)
+    return OnlineExpert(argument, None if data is None else read(data, argument))

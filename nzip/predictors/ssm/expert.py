@@ -23,14 +23,25 @@ def _load(path: str, mtime: int, size: int) -> weights.Weights:
     return weights.load(path)
 
 
-def load(argument: str | None) -> weights.Weights:
-    """The weights that an argument names: None the shipped ones, else a path (or the name of a file in the model
-    directory)."""
+def path_of(argument: str | None) -> str:
+    """The file that an argument names: None the shipped one, else a path (or the name of a file in the model directory)."""
     from nzip import models
 
-    path = os.path.join(os.path.dirname(__file__), SHIPPED) if argument is None else str(models.find(argument))
+    return os.path.join(os.path.dirname(__file__), SHIPPED) if argument is None else str(models.find(argument))
+
+
+def load(argument: str | None) -> weights.Weights:
+    """The weights that an argument names."""
+    path = path_of(argument)
     stat = os.stat(path)
     return _load(path, stat.st_mtime_ns, stat.st_size)
+
+
+def model_file(argument: str) -> tuple[str, bytes]:
+    """The name without folders and the bytes of the file that an argument names."""
+    path = path_of(argument)
+    with open(path, "rb") as file:
+        return os.path.basename(path), file.read()
 
 
 class SsmExpert(SmallExpert):
@@ -42,12 +53,20 @@ class SsmExpert(SmallExpert):
         from nzip.predictors.registry import Part
 
         self.spelling = str(Part("ssm", argument))
+        self._argument = argument
         self.weights = given if given is not None else load(argument)
         self._net = kernel.make_net(self.weights)
 
     def config(self) -> dict:
         """The weights' hash."""
         return {"weights": self.weights.digest}
+
+    def embedded(self) -> tuple[SsmExpert, str, bytes] | None:
+        """The weights' file, unless it is the one that ships."""
+        if self._argument is None:
+            return None
+        name, data = model_file(self._argument)
+        return SsmExpert(name, weights.read(data, self._argument)), name, data
 
     def helps(self, data) -> bool:
         """Text only: what an ``ssm`` has learnt is text."""
@@ -65,6 +84,6 @@ class SsmExpert(SmallExpert):
         return 2 * tables + shape.width * (shape.layers * 5 * shape.width + 2048) + lanes * (1 << 21)
 
 
-def create(argument: str | None) -> SsmExpert:
+def create(argument: str | None, data: bytes | None = None) -> SsmExpert:
     """The registry's factory."""
-    return SsmExpert(argument)
+    return SsmExpert(argument, None if data is None else weights.read(data, argument))

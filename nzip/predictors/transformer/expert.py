@@ -15,6 +15,7 @@ import os
 
 import numpy as np
 
+from nzip.errors import NzipError
 from nzip.predictors.mix.content import TEXT, detect
 from nzip.predictors.small import TRANSFORMER, SmallExpert
 from nzip.predictors.transformer import byte_file, stream
@@ -54,7 +55,10 @@ def path_of(argument: str | None) -> str:
 def load(argument: str | None) -> Model:
     """The model that an argument names."""
     path = path_of(argument)
-    stat = os.stat(path)
+    try:
+        stat = os.stat(path)
+    except OSError as error:
+        raise NzipError(f"the transformer {path} cannot be read: {error.strerror}") from error
     return _load(path, stat.st_mtime_ns, stat.st_size)
 
 
@@ -68,10 +72,21 @@ class TransformerExpert(SmallExpert):
 
         self.model = given if given is not None else load(argument)
         self.spelling = str(Part("transformer", argument))
+        self._argument = argument
 
     def config(self) -> dict:
         """The weights' hash."""
         return {"weights": self.model.digest}
+
+    def embedded(self) -> tuple[TransformerExpert, str, bytes] | None:
+        """The weights' file, unless it is the one that ships."""
+        if self._argument is None:
+            return None
+        path = path_of(self._argument)
+        with open(path, "rb") as file:
+            data = file.read()
+        name = os.path.basename(path)
+        return TransformerExpert(name, Model(path, data)), name, data
 
     def helps(self, data) -> bool:
         """Text only."""
@@ -87,6 +102,6 @@ class TransformerExpert(SmallExpert):
         return self.model.engine.bytes() + lanes * (stream.stream_bytes(self.model.engine, WINDOW) + (1 << 21))
 
 
-def create(argument: str | None) -> TransformerExpert:
+def create(argument: str | None, data: bytes | None = None) -> TransformerExpert:
     """The registry's factory."""
-    return TransformerExpert(argument)
+    return TransformerExpert(argument, None if data is None else Model(argument, data))
