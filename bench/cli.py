@@ -3,7 +3,6 @@ profile.py, curve.py and growth.py."""
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -296,10 +295,13 @@ def growth_command(files, levels, sizes, out, plotted):
 @main.command("experts")
 @click.argument("files", nargs=-1)
 @click.option("--sizes", callback=_sizes, default="10K,150K,1M", show_default=True, help="Beginnings of each file.")
-@click.option("--parts", help="Only these columns, by their names, separated by commas.")
+@click.option("--parts", help="Only these rows, by their names, separated by commas.")
 @click.option("--engine", is_flag=True, help="Also the speed of the exact kernels.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures as JSON too.")
-def experts_command(files, sizes, parts, engine, out):
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Keep every cell here, and take those that are there.")
+@click.option("--kept", "only_kept", is_flag=True, help="Code nothing: show what --out holds.")
+@click.option("--markdown", is_flag=True, help="As Markdown.")
+@click.option("--mean", is_flag=True, help="Only geometric means over the files, a line a size.")
+def experts_command(files, sizes, parts, engine, out, only_kept, markdown, mean):
     """What each expert adds to the primed mix."""
     from bench import experts
 
@@ -309,22 +311,30 @@ def experts_command(files, sizes, parts, engine, out):
         raise click.BadParameter(f"no part {unknown[0]!r}: there are {', '.join(experts.PARTS)}", param_hint="--parts")
     if not files and not engine:
         raise click.UsageError("name files, or --engine")
-    rows = []
+    if only_kept and out is None:
+        raise click.UsageError("--kept shows what a file holds: name it with --out")
+    kept, columns = experts.Kept(out), []
     try:
         items = resolve(list(files)) if files else []
-        with Console(stderr=True).status("") as status:
-            for item in items:
-                whole = item.read()
-                for size in sorted({min(size, len(whole)) for size in sizes}):
-                    status.update(f"{item.name}, {size:,} bytes")
-                    rows.append((item.name, size, experts.sizes(whole[:size], chosen)))
     except SuiteError as error:
         raise click.ClickException(str(error)) from None
-    if rows:
-        experts.show(rows, _console())
+    with Console(stderr=True).status("") as status:
+        for item in items:
+            whole = item.read()
+            for size in sorted({min(size, len(whole)) for size in sizes}):
+                columns.append((item.name, size))
+                for part in [] if only_kept else chosen:
+                    status.update(f"{item.name}, {size:,} bytes, {part}")
+                    kept.get(item.name, whole[:size], part)
+    if mean:
+        for size in sorted({size for _, size in columns}):
+            of = [column for column in columns if column[1] == size]
+            means = ((part, experts.mean_gain(of, part, kept)) for part in chosen if part != experts.BASE)
+            said = ", ".join(f"{part} {100 * gain:+.2f}%" for part, gain in means if gain is not None)
+            _console().print(f"{size:,} bytes of {len(of)} files: {said}", highlight=False, markup=False, soft_wrap=True)
+    elif columns:
+        experts.show(columns, chosen, kept, _console(), markdown)
     if engine:
         step, kernel, speed = experts.engine_speed()
         _console().print(f"recurrent expert {step:.1f} GMAC/s ({speed:.1f} KB/s), its matrix products alone {kernel:.1f}, "
                          f"ratio {step / kernel:.2f}; one thread, CPU time", highlight=False)
-    if out:
-        out.write_text(json.dumps([{"file": name, "bytes": size, "parts": found} for name, size, found in rows], indent=1))

@@ -1,45 +1,120 @@
-"""What each part adds: the mix cold and primed, a static expert, an online one, all; and the exact kernels' speed.
+"""What each part adds: the mix without priors, with them, primed, with a static expert, with online ones, with all.
 
-``python -m bench experts FILES --sizes 10K,150K,1M`` codes the beginnings of FILES with each predictor and prints bytes;
-``--engine`` prints GMAC/s of the recurrent expert beside the same matrix products done by the kernel alone in the same
-run. Weights are part of the package and not counted, and neither are primers.
+``python -m bench experts FILES --sizes 10K,150K,1M --out FILE.json`` codes the beginnings of FILES with each predictor
+and prints bytes. Every cell is kept in FILE.json as soon as it is known; a later run takes those that the same
+predictor (spelling, weights, probe) coded from the same bytes, so long columns can be filled in the background and
+stopped at any time. ``--engine`` prints GMAC/s of the recurrent expert beside the same matrix products done by the
+kernel alone in the same run. Weights and primers are part of the package and not counted.
 
 Concession: CPU seconds of one thread include reading the primed tables once they are cached, not making them.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
+import os
 import time
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from bench.results import machine
 from nzip.predictors import registry
 
-# Name of the column: spelling, and whether blocks start from a primer.
+PRIORS, COLD, PRIMED = "no priors", "cold", "primed"
+# Name of the row: spelling, and how blocks start.
 PARTS = {
-    "mix:5 cold": ("mix:5", False),
-    "+primer (-5)": ("mix:5", True),
-    "+ssm (-6)": ("mix:5+ssm", True),
-    "+online": ("mix:5+online", True),
-    "+online:ssm": ("mix:5+online:ssm", True),
-    "-7": ("mix:5+ssm+online", True),
-    "without ssm": ("mix:5+online:ssm+online", True),
-    "all (-8)": ("mix:5+online:ssm+online+ssm", True),
+    "mix:5 without priors": ("mix:5", PRIORS),
+    "+priors": ("mix:5", COLD),
+    "+primer (-5)": ("mix:5", PRIMED),
+    "+ssm (-6)": ("mix:5+ssm", PRIMED),
+    "+transformer": ("mix:5+transformer", PRIMED),
+    "+ssm +transformer": ("mix:5+ssm+transformer", PRIMED),
+    "+online": ("mix:5+online", PRIMED),
+    "+online:ssm": ("mix:5+online:ssm", PRIMED),
+    "+ssm +online (-7)": ("mix:5+ssm+online", PRIMED),
+    "all but ssm": ("mix:5+online:ssm+online", PRIMED),
+    "all (-8)": ("mix:5+online:ssm+online+ssm", PRIMED),
+    "all +transformer": ("mix:5+online:ssm+online+ssm+transformer", PRIMED),
 }
+BASE = "+primer (-5)"
 
 
-def sizes(data: bytes, parts: list[str]) -> dict[str, tuple[int, float]]:
-    """Bytes of params and payload, and CPU seconds, by part."""
-    found = {}
-    for part in parts:
-        spelling, primed = PARTS[part]
-        predictor = registry.create(spelling)
-        if not primed:
-            predictor = predictor.with_primer(None)
+class Cell(NamedTuple):
+    """One coded beginning of a file: ``count`` bytes of params and payload, CPU ``seconds``."""
+
+    file: str
+    size: int
+    part: str
+    stamp: str
+    count: int
+    seconds: float
+
+
+def predictor_of(part: str):
+    """The predictor of a row."""
+    spelling, start = PARTS[part]
+    predictor = registry.create(spelling)
+    return predictor if start == PRIMED else predictor.with_primer(None)
+
+
+@contextlib.contextmanager
+def _without_priors():
+    """Maps that start from one half with no count, and APMs that change nothing."""
+    from nzip.predictors.mix import state
+    from nzip.predictors.mix.tables import tables
+
+    half = {name: np.full_like(getattr(tables(), name), 1 << 31) for name in ("state_start", "match_start", "run_start")}
+    before, state.tables = state.tables, lambda: tables()._replace(**half)
+    try:
+        yield
+    finally:
+        state.tables = before
+
+
+def _stamp(data: bytes, part: str) -> str:
+    """What a cell depends on, hashed."""
+    predictor = predictor_of(part)
+    facts = [PARTS[part], predictor.config(), predictor.probe().hex(), hashlib.sha256(data).hexdigest()]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def code(name: str, data: bytes, part: str, stamp: str = "") -> Cell:
+    """Code ``data`` as ``part`` says."""
+    with _without_priors() if PARTS[part][1] == PRIORS else contextlib.nullcontext():
+        predictor = predictor_of(part)
         start = time.process_time()
         params, payload = predictor.encode(data)
-        found[part] = (len(params) + len(payload), time.process_time() - start)
-    return found
+        return Cell(name, len(data), part, stamp, len(params) + len(payload), round(time.process_time() - start, 2))
+
+
+class Kept:
+    """Cells in a JSON file (or nowhere, for None)."""
+
+    def __init__(self, path: Path | None):
+        self._path = path
+        known = json.loads(path.read_text())["cells"] if path is not None and path.exists() else []
+        self.cells = {(c["file"], c["size"], c["part"]): Cell(**c) for c in known if c["part"] in PARTS}
+
+    def get(self, name: str, data: bytes, part: str) -> Cell:
+        """The cell, coded now if it is not known, or if it was coded by another predictor or from other bytes."""
+        stamp = _stamp(data, part)
+        found = self.cells.get((name, len(data), part))
+        if found is None or found.stamp != stamp:
+            found = self.cells[name, len(data), part] = code(name, data, part, stamp)
+            self._save()
+        return found
+
+    def _save(self) -> None:
+        if self._path is None:
+            return
+        text = json.dumps({"machine": machine(), "cells": [c._asdict() for c in self.cells.values()]}, indent=1)
+        new = self._path.with_suffix(".new")
+        new.write_text(text + "\n")
+        os.replace(new, self._path)
 
 
 def engine_speed(bytes_: int = 20_000, repeats: int = 3) -> tuple[float, float, float]:
@@ -83,25 +158,43 @@ def _products():
     return products
 
 
-def show(rows: list[tuple[str, int, dict]], console) -> None:
-    """A table of sizes: bytes, and per cent of the primed mix where that was measured."""
+def show(columns: list[tuple[str, int]], parts: list[str], kept: Kept, console, markdown: bool = False) -> None:
+    """A table: a row a part, a column a beginning of a file; bytes, and per cent of the primed mix where that is known."""
     from rich import box
     from rich.table import Table
 
-    parts = list(rows[0][2])
-    base = "+primer (-5)"
-    table = Table("file", "bytes", *parts, box=box.SIMPLE_HEAD)
+    heads = [f"{name}, {size:,}" for name, size in columns]
+    rows = []
+    for part in parts:
+        cells, spent, done = [], 0.0, 0
+        for name, size in columns:
+            found, base = (kept.cells.get((name, size, p)) for p in (part, BASE))
+            if found is None:
+                cells.append("")
+                continue
+            spent, done = spent + found.seconds, done + size
+            gain = f" ({100 * (found.count / base.count - 1):+.1f}%)" if base is not None and part != BASE else ""
+            cells.append(f"{found.count:,}{gain}")
+        rows.append([part, *cells, f"{done / spent / 1e3:.1f}" if spent else ""])
+    if markdown:
+        lines = ["| | " + " | ".join([*heads, "KB/s"]) + " |", "|---" + "|--:" * (len(heads) + 1) + "|"]
+        lines += ["| " + " | ".join(row) + " |" for row in rows]
+        console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+        return
+    table = Table("", *heads, "KB/s", box=box.SIMPLE_HEAD)
     for column in table.columns[1:]:
         column.justify = "right"
-    for name, size, found in rows:
-        cells = []
-        for part in parts:
-            count, _ = found[part]
-            gain = f" ({100 * (count / found[base][0] - 1):+.1f}%)" if base in found and part != base else ""
-            cells.append(f"{count:,}{gain}")
-        table.add_row(name, f"{size:,}", *cells)
+    for row in rows:
+        table.add_row(*row)
     console.print(table)
-    total = sum(size for _, size, _ in rows)
-    seconds = ((part, sum(found[part][1] for _, _, found in rows)) for part in parts)
-    speeds = ", ".join(f"{part} {total / spent / 1e3:.1f}" for part, spent in seconds)
-    console.print(f"KB/s, CPU time: {speeds}", highlight=False)
+
+
+def mean_gain(columns: list[tuple[str, int]], part: str, kept: Kept) -> float | None:
+    """Geometric mean over ``columns`` of a part's size against the primed mix's, minus one."""
+    logs = []
+    for name, size in columns:
+        found, base = (kept.cells.get((name, size, p)) for p in (part, BASE))
+        if found is None or base is None:
+            return None
+        logs.append(np.log(found.count / base.count))
+    return float(np.exp(np.mean(logs)) - 1)

@@ -466,7 +466,8 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                     p2 = (i64(apm[a2]) * (256 - part) + i64(apm[a2 + u64(1)]) * part) >> 8
                     a1 += u64(part >> 7)
                     a2 += u64(part >> 7)
-                    p = (mixed + p1 + 2 * p2 + 2) >> 2
+                    # The APMs' primer was read without the experts, so with them they count for less.
+                    p = (6 * mixed + p1 + p2 + 4) >> 3 if expert_count else (mixed + p1 + 2 * p2 + 2) >> 2
                 p = min((1 << 22) - 1, max(1, p))
                 # --- code
                 # (coding/binary.py, its state held in registers)

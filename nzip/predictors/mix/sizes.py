@@ -19,6 +19,9 @@ APM_BUCKETS = 16
 RATE_DECAY = 7
 # Under an expert that leads: what the other inputs' first weights are divided by, and the mixer's rates.
 LEADING_SHARE, LEADING_RATE, LEADING_RATE_MIN = 10, 30, 8
+# With experts that do not lead, in a mix that has read a primer: the other inputs' weights are multiplied by this share,
+# since the experts' add to them, and the rate begins lower than a cold mix's (plan.rate), since most is learnt already.
+WARM_SHARE, WARM_RATE = (4, 5), 150
 ONE = 16384  # the first layer's weight of 1.0
 
 # A primed mix has tables of one size whatever the block's, so that one snapshot serves all.

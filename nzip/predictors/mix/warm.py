@@ -21,7 +21,9 @@ from nzip.predictors.mix import primers
 from nzip.predictors.mix import registers as at
 from nzip.predictors.mix.contexts import TEXT, Plan, plan, sets_with
 from nzip.predictors.mix.kernel import Mix, best
-from nzip.predictors.mix.sizes import COUNT_AFTER, FINAL_ROWS, FINAL_WIDTH, LEADING_SHARE, PRIMED_SIZE, SET_SIZE, input_width
+from nzip.predictors.mix.sizes import (
+    COUNT_AFTER, FINAL_ROWS, FINAL_WIDTH, LEADING_SHARE, PRIMED_SIZE, SET_SIZE, WARM_RATE, WARM_SHARE, input_width,
+)  # fmt: skip
 from nzip.predictors.mix.state import build
 
 CACHE_LIMIT = 1 << 30
@@ -83,14 +85,17 @@ def _forget_words(mix: Mix) -> None:
 
 
 def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: bool) -> Mix:
-    """The same mix with room for experts: their columns and their weight set start as in a cold mix."""
+    """The same mix with room for experts: their columns and their weight set start as in a cold mix; all else makes room."""
     mix = build(chosen, PRIMED_SIZE, 0, 1, [0], experts, leading)
     narrow, wide = input_width(chosen, 0), input_width(chosen, experts)
     own = (2 + chosen.direct + chosen.runs) * len(chosen.recipes) + 2 * len(chosen.matches)
     old, new = primed.weights.reshape(-1, SET_SIZE, narrow), mix.weights.reshape(-1, SET_SIZE, wide)
+    if not leading:
+        mix.setting[at.S_RATE] = WARM_RATE
+    times, over = (1, LEADING_SHARE) if leading else WARM_SHARE
     for k, kind in enumerate(sets_with(chosen, experts, leading)[:-1]):
         was = chosen.sets.index(kind)
-        new[k, :, :own] = old[was, :, :own] // (LEADING_SHARE if leading else 1)
+        new[k, :, :own] = old[was, :, :own].astype(np.int32) * times // over
         new[k, :, own + 2 * experts] = old[was, :, own]  # the bias comes last
     if not leading:
         sets = len(chosen.sets)
