@@ -17,6 +17,7 @@ from torch import nn
 
 from nzip.predictors.transformer.byte_file import write
 from nzip.predictors.transformer.model import Shape
+from nzip.training.attention import causal_attention
 from nzip.training.llama_cells import Gate, Norm, Turn
 
 REACH = 1024
@@ -86,7 +87,7 @@ class Llama(nn.Module):
         x = self.embed[symbols]
         for layer in self.layers:
             qkv = product(Norm.apply(x, layer["before"], eps), layer["qkv"]).view(b, t, 3, s.heads, s.head_size)
-            seen = nn.functional.scaled_dot_product_attention(*Turn.apply(qkv, cos, sin), is_causal=True)
+            seen = causal_attention(*Turn.apply(qkv, cos, sin))
             x = x + product(seen.transpose(1, 2).reshape(b, t, -1), layer["out"])
             x = x + product(Gate.apply(product(Norm.apply(x, layer["between"], eps), layer["gate_up"])), layer["down"])
         return product(Norm.apply(x, self.norm, eps), self.head).float()

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from nzip.training.attention import causal_attention
 from tokenizers_lab.errors import LabError
 
 SIZES = {"tiny": (2, 32, 2, 96), "100k": (3, 64, 2, 128), "1M": (5, 128, 2, 352), "4M": (5, 256, 4, 704), "25M": (8, 512, 8, 1376)}
@@ -80,7 +81,7 @@ class Block(nn.Module):
     def forward(self, x, cos, sin):
         b, t, width = x.shape
         q, k, v = self.qkv(self.before(x)).view(b, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        seen = F.scaled_dot_product_attention(rotated(q, cos, sin), rotated(k, cos, sin), v, is_causal=True)
+        seen = causal_attention(rotated(q, cos, sin), rotated(k, cos, sin), v)
         x = x + self.out(seen.transpose(1, 2).reshape(b, t, width))
         gate, up = self.gate_up(self.between(x)).chunk(2, dim=-1)
         return x + self.down(F.silu(gate) * up)

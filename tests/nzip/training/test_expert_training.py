@@ -16,6 +16,7 @@ from nzip.cli import run  # noqa: E402
 from nzip.predictors.ssm import kernel, weights  # noqa: E402
 from nzip.predictors.ssm.weights import Shape  # noqa: E402
 from nzip.training import llama_cells, text as training_text  # noqa: E402
+from nzip.training.attention import causal_attention  # noqa: E402
 from nzip.training.export import export  # noqa: E402
 from nzip.training.loop import Run, evaluate, rate_at, train  # noqa: E402
 from nzip.training.recurrent import Recurrent  # noqa: E402
@@ -118,6 +119,22 @@ def test_the_transformer_s_fused_passes_are_the_plain_network():
     assert abs(losses[0] - losses[1]) < 0.005
     for name, exact in gradients[1].items():
         assert (gradients[0][name] - exact).norm() < 0.03 * exact.norm(), name
+
+
+@pytest.mark.parametrize("kind, near", [(torch.float32, 1e-5), (torch.bfloat16, 0.03)])
+@pytest.mark.parametrize("t", [1, 5, 128, 300])
+def test_attention_by_blocks_is_torch_s(t, kind, near):
+    torch.manual_seed(t)
+    given = [torch.randn(2, 3, t, 16) for _ in range(4)]
+    ours = [x.to(kind, copy=True).requires_grad_() for x in given[:3]]
+    theirs = [x.clone().requires_grad_() for x in given[:3]]
+    y = causal_attention(*ours)
+    plain = torch.nn.functional.scaled_dot_product_attention(*theirs, is_causal=True)
+    y.backward(given[3].to(kind))
+    plain.backward(given[3])
+    assert y.dtype == kind
+    for a, b in zip([y, *(x.grad for x in ours)], [plain, *(x.grad for x in theirs)], strict=True):
+        assert (a.float() - b).norm() <= near * b.norm() + 1e-6
 
 
 @pytest.mark.parametrize("values", [[0.0, 1.0, -1.0, 1.00390625, 1.01171875, 3e38, 1e-30, -65504.0], list(np.linspace(-80, 80, 333))])
