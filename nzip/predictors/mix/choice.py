@@ -20,6 +20,7 @@ from nzip.predictors.mix.warm import warm
 
 LEVEL = 1  # the level that tries
 KNOWN = 0.015  # the share of a block's sequences that a primer must know to be tried
+NEARLY = 0.6  # and, for a long block, of what the likeliest knows
 TRIALS = 4
 PIECES, PIECE = 3, 6000  # of a long block, from its beginning, middle and end
 GAIN = 0.015  # of the sample's cold size, for a primer to be used
@@ -31,8 +32,10 @@ def choose(data: np.ndarray) -> int:
     """The primer to start ``data`` (uint8, text) from, as in a block's params, or 0 for none."""
     known = primers.scores(data)
     likely = sorted(range(len(known)), key=lambda i: -known[i])[:TRIALS]
-    tried = [i + 1 for i in likely if known[i] >= KNOWN]
-    habits = [primers.HABITS | number for number in HABITS_OF] if len(data) <= HABITS_MOST else []
+    short = len(data) <= HABITS_MOST
+    enough = KNOWN if short else max(KNOWN, NEARLY * known[likely[0]])
+    tried = [i + 1 for i in likely if known[i] >= enough]
+    habits = [primers.HABITS | number for number in HABITS_OF] if short else []
     if not tried and not habits:
         return 0
     sample = _sample(data)

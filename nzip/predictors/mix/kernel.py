@@ -487,13 +487,18 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                     place += u64(1)
                     low <<= u64(8)
                     high = (high << u64(8)) | u64(255)
-                if bit == 3:  # ask for the next nibble's slots before learning from this bit
+                if bit == 2:  # ask for the next nibble's slots a bit early, whichever way that bit goes
+                    for guess in range(2):
+                        nibble = u64(c0 << 2 | y << 1 | guess) * K3
+                        for i in range(contexts):
+                            h = (context[i] + nibble) * K1
+                            prefetch(slots, _slot(h ^ (h >> u64(32)), groups))
+                if bit == 3:
                     nibble = u64(c0 << 1 | y) * K3
                     for i in range(contexts):
                         h = (context[i] + nibble) * K1
                         h ^= h >> u64(32)
                         context[i] = h
-                        prefetch(slots, _slot(h, groups))
                 c0 = (c0 << 1) | y
                 learnt = node
                 node = (node << u64(1)) | u64(y)
