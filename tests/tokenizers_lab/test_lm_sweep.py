@@ -2,6 +2,8 @@
 
 import json
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -105,6 +107,27 @@ def test_a_sweep_goes_on_where_it_stopped_and_reports(toml, tmp_path, monkeypatc
     monkeypatch.setattr(sweep_module, "train", real)  # its run is complete; it is measured again
     with pytest.raises(LabError, match="another sweep file"):
         run(Sweep.read(toml), tmp_path / "out")
+
+
+def test_two_at_once_share_the_runs(toml, tmp_path, monkeypatch):
+    sweep, trained, real = Sweep.read(toml), [], sweep_module.train
+
+    def counts(data, folder, *rest):
+        trained.append((threading.get_ident(), folder.name))
+        return real(data, folder, *rest)
+
+    monkeypatch.setattr(sweep_module, "train", counts)
+    both = threading.Barrier(2)
+
+    def work(_):
+        both.wait()
+        return run(sweep, tmp_path / "out")
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(work, range(2))
+    assert one == other == json.loads((tmp_path / "out" / "results.json").read_text()) and len(one["runs"]) == 4
+    assert sorted(name for _, name in trained) == sorted(f"{n}-tiny-1" for n in ("bytes", "BPE_400", "EI_16_256_", "AC"))
+    assert len({who for who, _ in trained}) == 2
 
 
 def test_no_held_out_document_teaches_a_vocabulary(toml, tmp_path):

@@ -3,13 +3,16 @@
 All arms see the same documents: the sources are cut and split once, and vocabularies and M1s learn from the training split alone.
 ``match`` says what is equal between arms: ``bytes`` of raw text, ``tokens``, or training ``flops`` (of the model with its output
 layer). Whatever is done stays done: each dataset, each run and each result is a file of its own, and the same command goes on with
-what is missing, in the middle of an arm too.
+what is missing, in the middle of an arm too. The same command may run more than once at a time, one process a core: each takes what
+no other is at (files under ``locks/`` say which), and all write the same report.
 
-Concession: arms run one after another, in one process.
+Concession: one run is one process; the locks are the operating system's, so the folder must be on a file system that has them.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import tomllib
 from collections.abc import Callable
@@ -114,8 +117,19 @@ class Workshop:
 
     def __init__(self, sweep: Sweep, folder, say: Callable[[str], None] = lambda text: None):
         self.sweep, self.folder, self.say = sweep, Path(folder), say
-        for name in ("data", "runs", "results"):
+        for name in ("data", "runs", "results", "locks"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
+
+    @contextlib.contextmanager
+    def alone(self, name: str, wait: bool = True):
+        """Whether this process, of all that work in the folder, holds ``name`` while it is entered; ``wait`` until it does."""
+        with open(self.folder / "locks" / f"{name}.lock", "a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
 
     def _build(self, codec, name: str, workers: int = 1) -> Path:
         s = self.sweep
@@ -128,8 +142,9 @@ class Workshop:
     def text(self, most: int) -> Path:
         """The first ``most`` bytes of the training split as a file; made from the bytes' own dataset, so that no held-out
         document is in it."""
-        reader = TokenReader(self._build("bytes", "bytes"))
         path = self.folder / "data" / f"train-{most}.txt"
+        with self.alone("data-bytes"):
+            reader = TokenReader(self._build("bytes", "bytes"))
         if not path.exists():
             out, at = bytearray(), 0
             while at < reader.documents and len(out) < most:
@@ -140,6 +155,10 @@ class Workshop:
 
     def dataset(self, arm: Arm) -> Path:
         """The arm's dataset, built or found."""
+        with self.alone(f"data-{'bytes' if arm.codec == 'bytes' else folder_name(arm.name)}"):
+            return self._dataset(arm)
+
+    def _dataset(self, arm: Arm) -> Path:
         name = folder_name(arm.name)
         target = self.folder / "data" / name
         if arm.codec == "bytes":
@@ -164,11 +183,22 @@ class Workshop:
         return data, shape, Plan(steps, s.batch, s.rate, min(s.warm_up, steps), seed=seed, evaluations=s.evaluations,
                                  eval_bytes=s.eval_bytes, precision=s.precision)
 
+    def done(self, arm: Arm, size: str, seed: int) -> bool:
+        """Whether its result is there."""
+        return self._result_path(arm, size, seed).exists()
+
+    def run_name(self, arm: Arm, size: str, seed: int) -> str:
+        """The name of its folder, its result and its lock."""
+        return f"{folder_name(arm.name)}-{size}-{seed}"
+
+    def _result_path(self, arm: Arm, size: str, seed: int) -> Path:
+        return self.folder / "results" / f"{self.run_name(arm, size, seed)}.json"
+
     def result(self, arm: Arm, size: str, seed: int, progress=None) -> dict:
         """One run's result: read, or trained and measured now."""
         data, shape, plan = self.plan(arm, size, seed)
-        name = f"{folder_name(arm.name)}-{size}-{seed}"
-        path, folder = self.folder / "results" / f"{name}.json", self.folder / "runs" / name
+        path = self._result_path(arm, size, seed)
+        folder = self.folder / "runs" / path.stem
         reader, held = TokenReader(data), TokenReader(data, HELD_OUT)
         identity = {"arm": asdict(arm), "shape": shape.json(), "plan": plan.json(), "dataset": reader.manifest.plan_hash,
                     "final_bytes": self.sweep.final_bytes}
@@ -239,14 +269,22 @@ def run(sweep: Sweep, folder, say: Callable[[str], None] = lambda text: None, pr
     """Run what is missing, every size with the first seed before any with the second, and return the results (also in ``results.json``; ``report.html`` shows them)."""
     from tokenizers_lab.report import write_report
 
-    shop, results = Workshop(sweep, folder, say), []
-    for seed in sweep.seeds:
-        for size in sweep.sizes:
-            for arm in sweep.arms:
-                results.append(shop.result(arm, size, seed, progress))
-                together = {"tokenizers_lab_lm": 1, "name": sweep.name, "match": sweep.match, "budget": sweep.budget, "context": sweep.context,
-                            "files": [Path(f).name for f in sweep.files], "planned": len(sweep.sizes) * len(sweep.seeds) * len(sweep.arms),
-                            "runs": [{k: v for k, v in r.items() if k != "identity"} for r in results]}
-                write_atomic(Path(folder) / "results.json", json.dumps(together, indent=1).encode() + b"\n")
-                write_report(together, Path(folder) / "report.html")
+    shop, together = Workshop(sweep, folder, say), {}
+    order = [(arm, size, seed) for seed in sweep.seeds for size in sweep.sizes for arm in sweep.arms]
+    open_ones, patient = list(order), False
+    while open_ones or not together:
+        for one in list(open_ones):
+            with shop.alone(f"run-{shop.run_name(*one)}", wait=patient) as mine:
+                if not mine:
+                    continue  # another process is at it
+                shop.result(*one, progress)
+            open_ones.remove(one)
+            patient = False
+            found = [shop.result(*other) for other in order if shop.done(*other)]
+            together = {"tokenizers_lab_lm": 1, "name": sweep.name, "match": sweep.match, "budget": sweep.budget, "context": sweep.context,
+                        "files": [Path(f).name for f in sweep.files], "planned": len(order),
+                        "runs": [{k: v for k, v in r.items() if k != "identity"} for r in found]}
+            write_atomic(Path(folder) / "results.json", json.dumps(together, indent=1).encode() + b"\n")
+            write_report(together, Path(folder) / "report.html")
+        patient = True  # what is left is in other hands: wait for it
     return together
