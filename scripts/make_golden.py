@@ -16,6 +16,7 @@ import hashlib
 import json
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -53,6 +54,45 @@ def golden(level: int) -> dict[str, tuple[bytes, bytes]]:
     }
 
 
+def with_experts() -> dict[str, tuple[int, bytes, bytes]]:
+    """By name: level, what was compressed, and the file. Levels with the networks that ship, cold; and networks of the
+    user's own inside the file, which decode whatever ships."""
+    from small_experts import sparse_file
+
+    text = mix_samples.text(2 * SIZE)
+    found = {f"{level}-text": (level, text, nzip.compress(text, level, primer=False)) for level in (6, 7, 8)}
+    with tempfile.TemporaryDirectory() as folder:
+        own, other = f"{folder}/own.expert", f"{folder}/transformer.expert"
+        Path(own).write_bytes(sparse_file())
+        Path(other).write_bytes(sparse_transformer())
+        for name, experts in {
+            "ssm": f"ssm:{own}", "online": f"online:{own}+online", "transformer": f"transformer:{other}",
+            "all": f"transformer:{other}+online:{own}+online+ssm:{own}",
+        }.items():  # fmt: skip
+            stream = nzip.compress(text, predictor=f"mix:3+{experts}", primer=False, embed_model=True)
+            found[f"embedded-{name}"] = (0, text, stream)
+    return found
+
+
+def sparse_transformer() -> bytes:
+    """A byte-level Llama of one layer, its weights mostly zero."""
+    import numpy as np
+
+    from nzip.predictors.transformer import byte_file
+    from nzip.predictors.transformer.model import Shape
+
+    chance, b = np.random.default_rng(5), "model.layers.0."
+    square = ("self_attn.q_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
+    dims = {"model.embed_tokens": (256, 32), "lm_head": (256, 32), "model.norm": (32,), b + "self_attn.k_proj": (16, 32),
+            b + "self_attn.v_proj": (16, 32), b + "input_layernorm": (32,), b + "post_attention_layernorm": (32,)}
+    dims |= {b + name: (32, 32) for name in square}
+    tensors = {}
+    for name, d in dims.items():
+        sparse = chance.integers(-4, 5, d) * (chance.random(d) < 0.2) / 4
+        tensors[f"{name}.weight"] = (np.ones(d) if len(d) == 1 else sparse).astype(np.float32)
+    return byte_file.write(Shape(1, 32, 2, 1, 16, 32, 256, 10000.0, 1e-5), {}, tensors)
+
+
 def large(kind: str) -> bytes:
     """The input of hashes.json: several blocks of BLOCK bytes."""
     return mix_samples.sample(kind, LARGE, seed=7)
@@ -82,6 +122,10 @@ def build() -> dict[str, bytes]:
             path = f"draft-{DRAFT}/{level}-{name}.nz"
             files[path] = stream
             manifest[path] = {"level": level, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    for name, (level, data, stream) in with_experts().items():
+        path = f"draft-{DRAFT}/{name}.nz"
+        files[path] = stream
+        manifest[path] = {"level": level, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     files["manifest.json"] = (json.dumps(manifest, indent=1) + "\n").encode()
     files["hashes.json"] = (json.dumps({"draft": DRAFT, "hashes": hashes()}, indent=1) + "\n").encode()
     return files

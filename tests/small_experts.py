@@ -7,6 +7,7 @@ import numpy as np
 from nzip.predictors.ssm.weights import Shape, _layout, read, write
 
 SHAPE = Shape(64, 2, 4, (5, 6, 6, 7, 5, 6, 8))
+SPARSE = Shape(64, 1, 2, (4, 4, 4, 4, 4, 4, 8))
 TEXT = (b"The mill stood by the stream, and the stream ran under the mill.\r\nIt ran all day; it ran all night. "
         b"<a href=\"x\">\xd0\xbc\xd0\xb5\xd0\xbb\xd1\x8c</a>\n") * 3
 
@@ -24,6 +25,19 @@ def random_file(seed: int = 1, shape: Shape = SHAPE, made: dict | None = None) -
             size = {"bytes_scale": 5e-5, "project_scale": 2e-4}.get(name, 3e-7 if name.endswith("scale") else 1.0)
             tensors[name] = (chance.random(dims) + 0.5) * size
     return write(shape, made or {}, tensors)
+
+
+def sparse_file(seed: int = 1) -> bytes:
+    """The smallest weights there can be, mostly zero, so that a packed copy takes a few kilobytes."""
+    chance = np.random.default_rng(seed)
+    tensors = {}
+    for name, dtype, dims in _layout(SPARSE):
+        if dtype in ("i1", "<i2"):
+            tensors[name] = chance.integers(-6, 7, dims) * (chance.random(dims) < 0.06) * (20 if dtype == "i1" else 900)
+        else:
+            size = {"bytes_scale": 5e-4, "project_scale": 2e-3}.get(name, 3e-6 if name.endswith("scale") else 0.5)
+            tensors[name] = np.full(dims, size)
+    return write(SPARSE, {}, tensors)
 
 
 def random_weights(seed: int = 1, shape: Shape = SHAPE):

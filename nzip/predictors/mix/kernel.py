@@ -23,7 +23,7 @@ from nzip.jit import njit
 from nzip.predictors.mix.contexts import TEXT, Plan, plan
 from nzip.predictors.mix.lane import K1, K2, K3, advance, fill_registers, find_matches, hash_matches, helper, i64, u32, u64
 from nzip.predictors.mix.registers import *  # noqa: F403  (the kernel speaks in these names)
-from nzip.predictors.mix.sizes import APM1_ROWS, FINAL_ROWS, FINAL_WIDTH, SET_SIZE, input_width
+from nzip.predictors.mix.sizes import APM1_ROWS, FINAL_ROWS, FINAL_WIDTH, SET_SIZE, YOUNG, input_width
 from nzip.predictors.mix.vector import dot, local_i16, local_i64, local_u64, prefetch, train
 
 # All arrays of a running mix. Sizes in model.py, meaning beside each use below.
@@ -214,6 +214,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
         apm1_base = u64(0)
         apm2_base = u64(0)
         apm2 = u64(0)
+        young = False
         waiting = 0
         for turn in range(turns + 1):
             if turn < turns:
@@ -271,6 +272,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                         base = i64(R[R_PREDICTED] >> u64(56)) * 8
                     set_base[k] = k * SET_SIZE + base
                 apm2 = (history & u64(0xFFFF)) << u64(8)
+                young = position - i64(lane[L_START]) < YOUNG
                 if ANY:
                     for e in range(expert_count):
                         total = u64(0)
@@ -466,8 +468,12 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                     p2 = (i64(apm[a2]) * (256 - part) + i64(apm[a2 + u64(1)]) * part) >> 8
                     a1 += u64(part >> 7)
                     a2 += u64(part >> 7)
-                    # The APMs' primer was read without the experts, so with them they count for less.
-                    p = (6 * mixed + p1 + p2 + 4) >> 3 if expert_count else (mixed + p1 + 2 * p2 + 2) >> 2
+                    if expert_count == 0:
+                        p = (mixed + p1 + 2 * p2 + 2) >> 2
+                    elif young:  # the APMs know what came before the experts: they must learn what these leave to them
+                        p = (6 * mixed + p1 + p2 + 4) >> 3
+                    else:
+                        p = (2 * mixed + p1 + p2 + 2) >> 2
                 p = min((1 << 22) - 1, max(1, p))
                 # --- code
                 # (coding/binary.py, its state held in registers)

@@ -22,6 +22,7 @@ LEADING_SHARE, LEADING_RATE, LEADING_RATE_MIN = 10, 30, 8
 # With experts that do not lead, in a mix that has read a primer: the other inputs' weights are multiplied by this share,
 # since the experts' add to them, and the rate begins lower than a cold mix's (plan.rate), since most is learnt already.
 WARM_SHARE, WARM_RATE = (4, 5), 150
+YOUNG = 1 << 15  # bytes of a lane with experts in which the APMs have little to say
 ONE = 16384  # the first layer's weight of 1.0
 
 # A primed mix has tables of one size whatever the block's, so that one snapshot serves all.

@@ -55,7 +55,7 @@ class Online(NamedTuple):
     hashes: np.ndarray  # uint64 (4,)
     symbols: np.ndarray  # int64 (t,)
     rows: np.ndarray  # int64 (t, 7)
-    grams: np.ndarray  # (t, 7 row)
+    grams: np.ndarray  # (t, 7 row, to a multiple of 4)
     u: np.ndarray  # (layers + 1, t, width), normalised
     r: np.ndarray  # (layers + 1, t), 1 / rms
     pre: np.ndarray  # (layers, t, 3 width)
@@ -68,8 +68,8 @@ class Online(NamedTuple):
     dx: np.ndarray  # (t, width)
     wide: np.ndarray  # (t, 3 width)
     across: np.ndarray  # (3 width or 256, t), transposed scratch
-    back: np.ndarray  # (width or 7 row, t)
-    row: np.ndarray  # (3 width or 256,)
+    back: np.ndarray  # (width or 7 row to a multiple of 4, t)
+    row: np.ndarray  # (3 width, 256 or 7 row,)
 
 
 def _random(count: int, seed: int) -> np.ndarray:
@@ -128,8 +128,11 @@ def new_run(weights: Weights | None, rates: tuple[float, float], span: int = SPA
     """A run that has seen nothing: from ``weights``, or from nothing in the given ``shape``."""
     shape = weights.shape if weights is not None else shape
     width, layers, row = shape.width, shape.layers, shape.row
-    grams, most = contexts.TABLES * row, max(3 * width, 256)
+    # Products take four inputs at a time: rows of zeros that see zeros, and stay so, make up what is missing.
+    grams = -(-contexts.TABLES * row // 4) * 4
+    most = max(3 * width, 256, grams)
     own = _parameters(shape, weights)
+    own["project"] = np.pad(own["project"], [(0, grams - contexts.TABLES * row), (0, 0)])
     sizes = np.array([1 << b for b in shape.bits], np.int64)
     state = {}
     for name, value in own.items():

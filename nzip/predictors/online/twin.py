@@ -61,7 +61,8 @@ class Twin:
         contexts.take(n.hashes, byte)
         contexts.rows(n.hashes, n.bits, rows)
         at = n.first + rows
-        grams = n.tables[at].reshape(-1)
+        grams = np.zeros(n.grams.shape[1], F)
+        grams[: n.tables.shape[1] * contexts.TABLES] = n.tables[at].reshape(-1)
         x = _product(grams, n.project) + n.bytes[byte]
         kept = {"byte": byte, "at": at, "grams": grams, "layers": []}
         for l in range(self.layers):
@@ -110,11 +111,11 @@ class Twin:
             self.adam(n.mix[l], n.mix_m[l], n.mix_v[l], _outer([k["u"] for k in own], dpre))
             self.adam(n.bias[l], n.bias_m[l], n.bias_v[l], _sum(dpre))
             self.norm_back(dx, du, own)
-        dgrams = _product(dx, n.project.T)
+        dgrams, own = _product(dx, n.project.T), n.tables.shape[1] * contexts.TABLES
         self.adam(n.project, n.project_m, n.project_v, _outer([k["grams"] for k in kept], dx))
         for t, k in enumerate(kept):
             self.touch(n.bytes, n.bytes_v, k["byte"], dx[t])
-            for at, gradient in zip(k["at"], dgrams[t].reshape(contexts.TABLES, -1), strict=True):
+            for at, gradient in zip(k["at"], dgrams[t][:own].reshape(contexts.TABLES, -1), strict=True):
                 self.touch(n.tables, n.tables_v, at, gradient)
 
     def adam(self, w, m, v, g) -> None:

@@ -15,6 +15,7 @@ from nzip import api  # noqa: E402
 from nzip.cli import run  # noqa: E402
 from nzip.predictors.ssm import kernel, weights  # noqa: E402
 from nzip.predictors.ssm.weights import Shape  # noqa: E402
+from nzip.predictors.transformer import byte_file  # noqa: E402
 from nzip.training import llama_cells, text as training_text  # noqa: E402
 from nzip.training.attention import causal_attention  # noqa: E402
 from nzip.training.export import export  # noqa: E402
@@ -209,7 +210,8 @@ class TestCommand:
         assert "nzip[neural]" in capfd.readouterr().err
 
 
-def test_the_script_trains_and_plots(tmp_path):
+@pytest.mark.parametrize("kind", ["ssm", "transformer"])
+def test_the_script_trains_exports_measures_and_plots(tmp_path, kind):
     """scripts/train_expert.py over a corpora folder in miniature."""
     import hashlib
     import importlib.util
@@ -227,13 +229,20 @@ def test_the_script_trains_and_plots(tmp_path):
         lines.append(f"train/{name}\t{hashlib.sha256(data).hexdigest()}")
     (tmp_path / "MANIFEST.tsv").write_text("\n".join(lines) + "\n")
     common = ["--corpora", str(tmp_path), "--folder", str(tmp_path / "run")]
-    shape = ["--set", "width=64", "--set", "layers=1", "--set", "bits=[5,5,5,5,5,5,8]", "--set", "lanes=4", "--set", "span=32"]
+    shape = ["--kind", kind, "--set", "width=64", "--set", "layers=1", "--set", "lanes=4", "--set", "span=32"]
+    shape += ["--set", "bits=[5,5,5,5,5,5,8]"] * (kind == "ssm")
     result = CliRunner().invoke(script.main, ["run", *common, "--total", "3000", *shape], catch_exceptions=False)
     assert result.exit_code == 0
     assert json.loads(result.output.splitlines()[-1])["held"].keys() == {k for _, k, _ in script.MIXTURE.values()}
     expert = tmp_path / "x.expert"
     result = CliRunner().invoke(script.main, ["export", "--folder", str(tmp_path / "run"), "-o", str(expert)], catch_exceptions=False)
-    assert result.exit_code == 0 and weights.load(expert).made["seen"] >= 3000
+    made = weights.load(expert).made if kind == "ssm" else byte_file.read(expert)[1]
+    assert result.exit_code == 0 and made["seen"] >= 3000
+    loss = CliRunner().invoke(script.main, ["loss", *common, "--bytes", "1500"], catch_exceptions=False)
+    rows = [line.split() for line in loss.output.splitlines()[1:]]
+    assert {row[0] for row in rows} == {k for _, k, _ in script.MIXTURE.values()} | {"mean"}
+    # Rounded weights and activations cost little, and what they cost is measured, not made up.
+    assert all(abs(float(row[2]) - float(row[4])) < 0.02 for row in rows) and any(row[2] != row[4] for row in rows)
     plot = CliRunner().invoke(script.main, ["plot", "--folder", str(tmp_path / "run"), "-o", str(tmp_path / "c.png")], catch_exceptions=False)
     assert plot.exit_code == 0 and (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
     (tmp_path / "train" / "austen.txt").write_bytes(b"another text")

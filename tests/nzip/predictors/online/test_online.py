@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -54,6 +55,16 @@ def test_twin_agrees(weights):
         assert (twin.step(byte) == out[t]).all(), t
     for name in ("mix", "head", "tables", "bytes", "project"):
         assert (getattr(runs[0], name) == getattr(runs[1], name)).all()
+
+
+@pytest.mark.parametrize("row", [2, 6, 64])
+def test_every_width_of_a_table_s_row_is_exact(row):
+    """Widths that are no multiple of what a product takes at a time, and rows wider than the network."""
+    w = random_weights(6, Shape(64, 1, row, (4, 4, 4, 4, 4, 4, 8)))
+    runs = [network.new_run(w, (3e-3, 2e-2), span=8) for _ in range(2)]
+    out, twin = all_steps(runs[0], TEXT[:30]), Twin(runs[1])
+    assert all((twin.step(byte) == out[t]).all() for t, byte in enumerate(TEXT[:30]))
+    assert (runs[0].project == runs[1].project).all() and (runs[0].tables == runs[1].tables).all()
 
 
 def test_gradients_are_torch_s():
@@ -113,14 +124,18 @@ def test_it_learns():
     assert cost[:200].mean() > 5 and cost[-400:].mean() < 2.5
 
 
-def test_another_process_agrees():
-    here = hashlib.sha256(all_steps(TinyOnline().fresh(), TEXT).tobytes()).hexdigest()
+def test_another_process_and_threads_agree():
+    """What learns from nothing, and what goes on learning."""
+    alone = [all_steps(make().fresh(), TEXT) for make in (TinyOnline, adapted)]
     code = (
         "import sys, hashlib; sys.path[:0] = ['tests', 'tests/nzip/predictors/online']\n"
-        "from test_online import TEXT, TinyOnline, all_steps\n"
-        "print(hashlib.sha256(all_steps(TinyOnline().fresh(), TEXT).tobytes()).hexdigest())"
+        "from test_online import TEXT, TinyOnline, adapted, all_steps\n"
+        "for make in (TinyOnline, adapted): print(hashlib.sha256(all_steps(make().fresh(), TEXT).tobytes()).hexdigest())"
     )
-    assert child_output(code).strip() == here
+    assert child_output(code, NZIP_ISA="portable").split() == [hashlib.sha256(out.tobytes()).hexdigest() for out in alone]
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(all_steps, make().fresh(), TEXT) for make in (TinyOnline, adapted) * 2]
+        assert all((job.result() == out).all() for job, out in zip(jobs, alone * 2, strict=True))
 
 
 def test_the_compiled_loop_codes_as_the_general_one(monkeypatch):
