@@ -74,7 +74,7 @@ class _Cache(FunctionCache):
 
 
 def dependencies(function) -> str:
-    """A hash of all that ``function`` refers to by name: values, and the source of functions, in turn."""
+    """A hash of all that ``function`` refers to by name, closures included: values, and the source of functions, in turn."""
     digest = xxhash.xxh3_128()
     _gather(function, digest, set())
     return digest.hexdigest()

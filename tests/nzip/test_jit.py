@@ -134,6 +134,30 @@ def test_code_is_never_stale(tmp_path):
     assert found == [["12", "0"], ["12", "1"], ["16", "0"], ["16", "1"]]
 
 
+MADE = {
+    "numbers.py": "HERE = {n}\n",
+    "maker.py": (
+        "from nzip.jit import njit\nfrom pkg.numbers import HERE\n"
+        "def make(number):\n    @njit(cache=True)\n    def add(x):\n        return x + number\n    return add\n"
+        "add = make(HERE)\n"
+    ),
+    "main.py": "from nzip.jit import njit\nfrom pkg.maker import add\n@njit(cache=True)\ndef run(x):\n    return add(x) * 2\n",
+}
+
+
+def test_code_that_calls_a_closure_is_never_stale(tmp_path):
+    """What a function was made with changes, and so does the code of who calls it."""
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "pkg" / "__init__.py").touch()
+    script = "from pkg.main import run; print(run(1), sum(run.stats.cache_hits.values()))"
+    found = []
+    for n in (5, 5, 7):
+        for name, text in MADE.items():
+            (tmp_path / "pkg" / name).write_text(text.format(n=n))
+        found.append(python(script, path=f"{tmp_path}{os.pathsep}{ROOT}").split())
+    assert found == [["12", "0"], ["12", "1"], ["16", "0"]]
+
+
 def test_a_full_disk_is_no_error(monkeypatch):
     from numba.core.caching import IndexDataCacheFile
 
