@@ -2,7 +2,7 @@
 
 A matrix NAME of R rows and K columns is three tensors: ``NAME.weight`` int8 (R, K), in -63 to 63; ``NAME.group`` uint8
 (R, K / 32), in 1 to 31; ``NAME.scale`` float16 (R). A weight is code · group · scale / 1953. The embedding is
-``.weight`` int8 and ``.scale`` float32 (256, width / 32), one a group of 32; norms are float32. The metadata entry
+``.weight`` int8 and ``.scale`` float16 (256, width / 32), one a group of 32; norms are float16. The metadata entry
 ``nzip`` holds ``shape`` and ``made`` in JSON. A matrix whose ``.weight`` is in floats is rounded when it is read.
 
 Concession: 7 bits of each byte are used, because the engine's products take 7.
@@ -16,7 +16,7 @@ import numpy as np
 
 from nzip.errors import NzipError
 from nzip.predictors.transformer.kernels import GROUP, MAX_D, OFFSET7
-from nzip.predictors.transformer.model import Shape, Weights, embedding_of
+from nzip.predictors.transformer.model import Shape, Weights
 from nzip.predictors.transformer.quantised import QuantMatrix, from_floats
 from nzip.predictors.transformer.safetensors_loader import _File, weights_of
 
@@ -79,21 +79,26 @@ def read(path, data: bytes | None = None) -> tuple[Weights, dict]:
     return weights_of(file, shape, False), made
 
 
+def _half(scale: np.ndarray) -> np.ndarray:
+    """float32 to float16, rounded up, so that no code is cut."""
+    half = scale.astype(np.float16)
+    return np.where(half < scale, np.nextafter(half, np.float16(np.inf)), half)
+
+
 def quantised(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The file's tensors from float32 ones by Hugging Face's names."""
     found = {}
     for name, values in tensors.items():
         name = name.removesuffix(".weight")
         if values.ndim == 1:
-            found[name + ".weight"] = values
+            found[name + ".weight"] = values.astype(np.float16)
         elif name == "model.embed_tokens":
-            found[name + ".weight"], found[name + ".scale"] = embedding_of(values, name)
+            groups = values.reshape(len(values), -1, GROUP)
+            scale = found[name + ".scale"] = _half(np.abs(groups).max(2) / np.float32(127))
+            safe = np.where(scale > 0, scale, np.float16(1)).astype(np.float32)[:, :, None]
+            found[name + ".weight"] = np.clip(np.rint(groups / safe), -127, 127).astype(np.int8).reshape(values.shape)
         else:
-            peak = np.abs(values).max(1)
-            scale = peak.astype(np.float16)
-            # Rounded up, so that no code is cut.
-            scale = np.where(scale < peak, np.nextafter(scale, np.float16(np.inf)), scale)
-            found[name + ".scale"] = scale
+            scale = found[name + ".scale"] = _half(np.abs(values).max(1))
             matrix = from_floats(values, name, scale.astype(np.float32) / _UNIT)
             found[name + ".weight"] = matrix.codes.astype(np.int8) - np.int8(OFFSET7)
             found[name + ".group"] = matrix.d
