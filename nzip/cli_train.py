@@ -28,7 +28,7 @@ def train(paths, output, kind, total, hours, width, layers, seed, threads, recur
     """Train an expert on FILES that are like those to be compressed with it.
 
     Use it with --predictor mix+KIND:OUTPUT, to compress; decompressing finds it by that path or under that name, and
-    what was compressed with it cannot be had back without it. A run that was stopped goes on with the same command:
+    what was compressed with it cannot be had back without it, unless --embed-model put it into the file. A run that was stopped goes on with the same command:
     its state lies beside OUTPUT until it is done. About 20 KB/s on one core (ssm), 5 KB/s (transformer)."""
     from nzip import files as output_files
     from nzip.cli import say
