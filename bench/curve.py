@@ -71,7 +71,7 @@ def coded(kernel, plan, data: np.ndarray) -> tuple[int, float]:
 def measure(texts: dict[str, bytes], level: int, repeat: int, tell: Callable[[str], None] = lambda line: None) -> dict:
     """Every variant of ``level``'s plan for text over every text; sizes, and the least CPU time of ``repeat`` rounds."""
     from nzip.predictors.mix.contexts import TEXT, plan
-    from nzip.predictors.mix.kernel import TEXTS, make, run
+    from nzip.predictors.mix.kernel import make
 
     plans = variants(plan(level, TEXT))
     arrays = [np.frombuffer(text, np.uint8).copy() for text in texts.values()]
@@ -79,7 +79,7 @@ def measure(texts: dict[str, bytes], level: int, repeat: int, tell: Callable[[st
     kernels = {}
     for name, chosen in plans.items():
         tell(f"-{level}, {name}: compiling")
-        kernels[name] = make(chosen, cache=False) if level in TEXTS else run
+        kernels[name] = make(chosen, cache=False)
         coded(kernels[name], chosen, arrays[0][:1000])
     sizes: dict[str, list[int]] = {}
     cpu: dict[str, float] = {}

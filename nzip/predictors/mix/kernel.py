@@ -10,8 +10,8 @@ computes; ``nzip/reference.py`` says the same in plain Python, slowly. Stretch u
 probabilities have 22 bits.
 
 ``run`` serves any plan, with experts and lanes. ``TEXTS[level]`` is the same source compiled for one plan, all it says
-constant: loops over contexts unroll and the inputs stay in registers, which makes it 1.3 to 1.5 times as fast for some
-seconds of compiling once. Concession: one function does all, long and flat, because inlining is what makes it fast.
+constant: loops over contexts unroll and the inputs stay in registers, which makes it 1.1 (-5) to 1.6 times (-1) as fast
+for some seconds of compiling once. Concession: one function does all, long and flat, because inlining is what makes it fast.
 """
 
 from collections import namedtuple
@@ -20,7 +20,7 @@ import numpy as np
 
 from nzip.coding.binary import CODE, END, HIGH, LOW, POSITION
 from nzip.jit import njit
-from nzip.predictors.mix.contexts import TEXT, Plan, plan
+from nzip.predictors.mix.contexts import LEVELS, TEXT, Plan, plan
 from nzip.predictors.mix.lane import K1, K2, K3, advance, fill_registers, find_matches, hash_matches, helper, i64, u32, u64
 from nzip.predictors.mix.registers import *  # noqa: F403  (the kernel speaks in these names)
 from nzip.predictors.mix.sizes import APM1_ROWS, FINAL_ROWS, FINAL_WIDTH, SET_SIZE, YOUNG, input_width
@@ -527,7 +527,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
 
 
 run = make()
-TEXTS = {level: make(plan(level, TEXT), f"text{level}") for level in (1, 2, 3)}  # levels whose text has a kernel of its own
+TEXTS = {level: make(plan(level, TEXT), f"text{level}") for level in LEVELS}  # text without experts
 
 
 def best(chosen: Plan, experts: int = 0):
