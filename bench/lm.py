@@ -35,12 +35,12 @@ def ablation(model: LanguageModel, data: bytes, window: int = WINDOW) -> dict[st
     cache = Cache(engine.shape, 1, window, CHUNK)
     states = {"n-grams": adapt.new_state(v.size, 1, len(tokens) + 1, 0),
               "recall": adapt.new_state(v.size, 1, len(tokens) + 1, engine.shape.width)}
-    bias = np.zeros(v.size, np.float32)
+    bias = softmax.new_bias(v.size)
     none = np.zeros(v.size, np.float32)
     e, f = np.zeros(v.size, np.float32), np.zeros((1, v.size), np.uint32)
     lane = np.zeros(1, np.int64)
     bits = dict.fromkeys(PARTS, 8.0 * (len(symbols) - len(tokens)))
-    spent, seen = 0.0, 0
+    spent = 0.0
     for at in range(0, len(tokens), CHUNK):
         part = sequence[at : at + CHUNK][: len(tokens) - at]
         before = time.process_time()
@@ -50,7 +50,7 @@ def ablation(model: LanguageModel, data: bytes, window: int = WINDOW) -> dict[st
         for state, row, token in zip(hidden, logits, tokens[at : at + CHUNK]):
             total = softmax.frequencies(row, none, e, f[0])
             bits["bare"] -= np.log2(f[0, token] / total)
-            total = softmax.frequencies(row, bias, e, f[0])
+            total = softmax.frequencies(row, bias.value, e, f[0])
             bits["bias"] -= np.log2(f[0, token] / total)
             for name, A in states.items():
                 look_up(engine.isa, A.recall, lane, state[None])
@@ -58,8 +58,7 @@ def ablation(model: LanguageModel, data: bytes, window: int = WINDOW) -> dict[st
                 hit = np.flatnonzero(A.candidates[0, :count] == token)
                 bits[name] -= np.log2((A.shares[0, hit[0]] if len(hit) else f[0, token]) / (shares + left))
                 adapt.learn(A, 0, token)
-            softmax.settle_bias(bias, f, lane, np.array([token]), softmax.bias_rate(seen), 0, v.size)
-            seen += 1
+            softmax.settle_bias(bias, f, lane, np.array([token]), 0, v.size)
     return {name: b / 8 for name, b in bits.items()} | {"tokens": len(symbols), "ms/token": spent / max(1, len(tokens)) * 1e3}
 
 

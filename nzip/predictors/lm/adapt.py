@@ -22,7 +22,7 @@ import numpy as np
 
 from nzip import numerics
 from nzip.jit import njit
-from nzip.predictors.lm import recall
+from nzip.predictors.lm import recall, softmax
 
 exp2, log2 = numerics.exp2, numerics.log2
 
@@ -32,7 +32,7 @@ MAX_QUESTIONS = 10  # candidates that are asked for; what is recalled beside the
 MAX_CANDIDATES = MAX_QUESTIONS + recall.TOKENS
 # Inputs of the mixer: the model, one per order, the long match, what is recalled, a constant.
 INPUTS = ORDERS + 4
-MATCH_MIN = 6
+MATCH_MIN = 4
 MATCH_LENGTHS = 32
 STATES = 8 * 8 * 2
 SETS = 4 * (ORDERS + 2)
@@ -54,7 +54,7 @@ class Adapt(NamedTuple):
     questions asked of each lane's next token, kept until it is known; ``count`` how many. ``escape`` float64 (1,): chance of an escaped byte.
     ``recall``: see :mod:`.recall`."""
 
-    bias: np.ndarray
+    bias: softmax.Bias
     table_check: np.ndarray
     table_token: np.ndarray
     table_count: np.ndarray
@@ -92,7 +92,7 @@ def new_state(vocabulary: int, lanes: int, longest: int, width: int, slot_bits: 
     weights[:, 0] = 0.97
     weights[:, 1 : ORDERS + 2] = 0.05
     return Adapt(
-        bias=np.zeros(vocabulary, np.float32),
+        bias=softmax.new_bias(vocabulary),
         table_check=np.zeros((ORDERS, slots), np.uint32),
         table_token=np.full((ORDERS, slots, WAYS), -1, np.int32),
         table_count=np.zeros((ORDERS, slots, WAYS), np.uint8),
@@ -124,19 +124,8 @@ def _context(A, lane, order):
 
 
 @njit(nogil=True, cache=True)
-def _find_match(A, lane):
-    """Extend or look up the lane's match; returns the predicted token or -1."""
-    n = A.length[lane]
-    if A.match[lane, 2] == 0 and n >= MATCH_MIN:
-        head = A.heads[_context(A, lane, MATCH_MIN) % np.uint64(A.heads.size)] - 1
-        if head >= 0:
-            other, place = head >> 40, head & ((1 << 40) - 1)
-            length = 0
-            while (length < MATCH_LENGTHS and place - 1 - length >= 0 and n - 1 - length >= 0
-                   and A.history[other, place - 1 - length] == A.history[lane, n - 1 - length]):
-                length += 1
-            if length >= MATCH_MIN // 2:
-                A.match[lane, 0], A.match[lane, 1], A.match[lane, 2] = other, place, length
+def _predicted(A, lane):
+    """The token that the lane's match predicts, or -1."""
     if A.match[lane, 2] > 0 and A.match[lane, 1] < A.length[A.match[lane, 0]]:
         return np.int64(A.history[A.match[lane, 0], A.match[lane, 1]])
     return np.int64(-1)
@@ -208,7 +197,7 @@ def propose(A, lane, f, total):
     """Choose candidates for the lane's next token and give them shares. Returns (count, sum of shares, rest):
     candidate i owns ``A.shares[lane, i]``, the others together ``rest``, each in proportion to its f."""
     count = 0
-    predicted = _find_match(A, lane)
+    predicted = _predicted(A, lane)
     for order in range(1, ORDERS + 1):
         h = _context(A, lane, order)
         slot = np.int64((h >> np.uint64(33)) % np.uint64(A.table_check.shape[1]))
@@ -319,5 +308,16 @@ def learn(A, lane, token):
     n = A.length[lane]
     A.history[lane, n] = token
     A.length[lane] = n + 1
-    if n + 1 >= MATCH_MIN:
-        A.heads[_context(A, lane, MATCH_MIN) % np.uint64(A.heads.size)] = (lane << 40 | (n + 1)) + 1
+    n += 1
+    if n >= MATCH_MIN:
+        slot = _context(A, lane, MATCH_MIN) % np.uint64(A.heads.size)
+        head = A.heads[slot] - 1
+        A.heads[slot] = (lane << 40 | n) + 1
+        if m[2] == 0 and head >= 0:
+            other, place = head >> 40, head & ((1 << 40) - 1)
+            length = 0
+            while (length < MATCH_LENGTHS and place - 1 - length >= 0 and n - 1 - length >= 0
+                   and A.history[other, place - 1 - length] == A.history[lane, n - 1 - length]):
+                length += 1
+            if length >= MATCH_MIN // 2:
+                m[0], m[1], m[2] = other, place, length

@@ -38,7 +38,7 @@ class Runner:
     what they recall; after coding, ``advance(lane, token)`` notes the token; the next ``prepare`` feeds what was noted.
     """
 
-    def __init__(self, engine: Engine, start: int, window: int, lanes: int, bias: np.ndarray, recall: Recall,
+    def __init__(self, engine: Engine, start: int, window: int, lanes: int, bias: softmax.Bias, recall: Recall,
                  tokens: list[np.ndarray] | None = None, threads: int | None = None):
         self.engine, self.bias, self.recall, self.lanes = engine, bias, recall, lanes
         self._tokens = None
@@ -57,7 +57,6 @@ class Runner:
         self._hidden = np.zeros((lanes, self._chunk, engine.shape.width), np.float32)
         self._hidden_from = np.full(lanes, -1, np.int64)  # encoder: first place in _hidden, and in _logits
         self._logits_from, self._logits_until = np.full(lanes, -1, np.int64), np.full(lanes, -1, np.int64)
-        self._settled = 0  # tokens of all lanes
         self._pool = None
         self._threads = max(1, min(threads or default_threads(), lanes))
         if self._threads > 1:
@@ -95,19 +94,16 @@ class Runner:
     def settle(self, lanes: np.ndarray, symbols) -> None:
         """The step is over: change the bias by what all ``lanes`` saw, in lane order. ``symbols`` int64, theirs."""
         symbols = np.asarray(symbols, np.int64)
-        size = self.bias.size
-        rate = softmax.bias_rate(self._settled)
-        self._settled += len(symbols)
+        edges = np.linspace(0, self.bias.value.size, (self._threads if self._pool else 1) + 1).astype(np.int64)
+        parts = [(self.bias, self.frequencies, lanes, symbols, a, b) for a, b in zip(edges, edges[1:])]
         if self._pool is None:
-            softmax.settle_bias(self.bias, self.frequencies, lanes, symbols, rate, 0, size)
+            softmax.settle_bias(*parts[0])
             return
-        edges = np.linspace(0, size, self._threads + 1).astype(np.int64)
-        for future in [self._pool.submit(softmax.settle_bias, self.bias, self.frequencies, lanes, symbols, rate, a, b)
-                       for a, b in zip(edges, edges[1:])]:
+        for future in [self._pool.submit(softmax.settle_bias, *part) for part in parts]:
             future.result()
 
     def _frequencies(self, lane: int, row: int) -> None:
-        self.totals[lane] = softmax.frequencies(self._logits[lane, row], self.bias, self._e[lane], self.frequencies[lane])
+        self.totals[lane] = softmax.frequencies(self._logits[lane, row], self.bias.value, self._e[lane], self.frequencies[lane])
 
     def _step(self, lanes: np.ndarray) -> None:
         """Decoder: one batch over the lanes that have a token to read."""

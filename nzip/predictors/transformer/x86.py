@@ -28,6 +28,9 @@ PORTABLE, AVX2, AVX512 = 0, 1, 2
 NAMES = ("portable", "avx2", "avx512")
 
 I8, I16, I32, I64, F32 = (ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType())
+# A decoder reads each lane's keys and values from memory once a token, in streams too short for the processor to
+# guess where they go: it is told, so many groups of key blocks and bytes of values ahead.
+_KEYS_AHEAD, _VALUES_AHEAD = 8, 4096
 # vpdpbusd's operands are typed as bytes from LLVM 22 on, as 32-bit words before.
 _DOT_BYTES = llvm.llvm_version_info[0] >= 22
 
@@ -85,6 +88,13 @@ class _Emitter:
         undef = ir.Constant(vtype, ir.Undefined)
         one = self.b.insert_element(undef, scalar, I32(0))
         return self.b.shuffle_vector(one, undef, ir.Constant(ir.VectorType(I32, vtype.count), [0] * vtype.count))
+
+    def prefetch(self, address):
+        """Ask for the cache line at ``address``, which need not be ours: to be read once, soon."""
+        pointer = self.b.inttoptr(address, I8.as_pointer())
+        fnty = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
+        call = cgutils.get_or_insert_function(self.module, fnty, "llvm.prefetch.p0")
+        self.b.call(call, [pointer, I32(0), I32(3), I32(1)])
 
     def word(self, address):
         """The 32 bits at ``address`` in every lane."""
@@ -204,6 +214,7 @@ def _emit_score(e: _Emitter, nq: int, nb: int) -> None:
     b = e.b
     halves = 1 if e.wide else 2
     block_bytes = b.shl(pairs, I64(5))
+    ahead = b.mul(block_bytes, I64(_KEYS_AHEAD * nb))
     with e.loop(groups) as group:
         at_keys = e.at(keys, b.mul(group.index, b.mul(block_bytes, I64(nb))))
         accs = e.accumulators(nq * nb * halves)
@@ -216,6 +227,7 @@ def _emit_score(e: _Emitter, nq: int, nb: int) -> None:
             at_k = e.at(at_keys, b.shl(pair.index, I64(5)))
             i = 0
             for _ in range(nb):
+                e.prefetch(b.add(at_k, ahead))
                 for half in range(halves):
                     k8 = e.load(ir.VectorType(I8, 2 * e.words), e.at(at_k, 16 * half))
                     k16 = b.sext(k8, e.v16)
@@ -255,6 +267,8 @@ def _emit_value(e: _Emitter, nq: int, nc: int) -> None:
             for _ in range(nq):
                 ws.append(e.word(at_w))
                 at_w = e.at(at_w, w_stride)
+            for line in range(0, 2 * step, 64):
+                e.prefetch(e.at(at_v, _VALUES_AHEAD + line))
             for c in range(nc):
                 v8 = e.load(ir.VectorType(I8, 2 * e.words), e.at(at_v, 2 * e.words * c))
                 v16 = b.sext(v8, e.v16)

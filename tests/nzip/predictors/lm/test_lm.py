@@ -152,7 +152,7 @@ def test_coded_size_is_what_the_shares_say(model):
         (start_decoder(state, out) if decoding else start_encoder(state))
         ideal = 0.0
         for t, symbol in enumerate(symbols):
-            total = softmax.frequencies(logits[t], A.bias, e, f)
+            total = softmax.frequencies(logits[t], A.bias.value, e, f)
             assert abs(total / 2**30 - 1) < 1e-3 and f.min() >= 1
             if decoding:
                 assert coder.decode_token(A, 0, f, total, state, out) == symbol
@@ -162,7 +162,7 @@ def test_coded_size_is_what_the_shares_say(model):
                 share = [B.shares[0, i] for i in range(count) if B.candidates[0, i] == symbol] or [int(f[symbol])]
                 ideal -= np.log2(share[0] / (shares + left + max(1, int((shares + left) * A.escape[0]))))
                 coder.encode_token(A, 0, f, total, symbol, state, out)
-            softmax.settle_bias(A.bias, f[None], np.zeros(1, np.int64), symbols[t : t + 1], softmax.bias_rate(t), 0, V)
+            softmax.settle_bias(A.bias, f[None], np.zeros(1, np.int64), symbols[t : t + 1], 0, V)
         if not decoding:
             from nzip.coding.symbols import finish_encoder
 
