@@ -170,7 +170,7 @@ def sets_with(plan: Plan, experts: int, leading: bool) -> tuple[int, ...]:
     """The weight sets of a mix with experts, the experts' own last."""
     if not experts:
         return plan.sets
-    return (*(s for s in plan.sets if not leading or s in _LEADING_SETS), SET_EXPERT)
+    return (*(_LEADING_SETS if leading else plan.sets), SET_EXPERT)
 
 
 _SETS = {

@@ -20,7 +20,7 @@ from nzip.predictors.mix.tables import tables
 def memory(plan: Plan, size: int, experts: int = 0) -> int:
     """Bytes that :func:`build` allocates."""
     slots = slot_bytes(plan, size)
-    sets = len(plan.sets) + (experts > 0)
+    sets = max(len(plan.sets) + (experts > 0), len(sets_with(plan, experts, True)))
     return (
         slots * (1 + 2 * plan.direct)
         + (slots // 8 if plan.runs else 0)

@@ -85,7 +85,7 @@ def _forget_words(mix: Mix) -> None:
 
 
 def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: bool) -> Mix:
-    """The same mix with room for experts: their columns and their weight set start as in a cold mix; all else makes room."""
+    """The same mix with room for experts: their columns and their weight sets start as in a cold mix; all else makes room."""
     mix = build(chosen, PRIMED_SIZE, 0, 1, [0], experts, leading)
     narrow, wide = input_width(chosen, 0), input_width(chosen, experts)
     own = (2 + chosen.direct + chosen.runs) * len(chosen.recipes) + 2 * len(chosen.matches)
@@ -94,6 +94,8 @@ def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: bool) -> Mix
         mix.setting[at.S_RATE] = WARM_RATE
     times, over = (1, LEADING_SHARE) if leading else WARM_SHARE
     for k, kind in enumerate(sets_with(chosen, experts, leading)[:-1]):
+        if kind not in chosen.sets:
+            continue  # a set that only leading experts have
         was = chosen.sets.index(kind)
         new[k, :, :own] = old[was, :, :own].astype(np.int32) * times // over
         new[k, :, own + 2 * experts] = old[was, :, own]  # the bias comes last
