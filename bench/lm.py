@@ -1,13 +1,17 @@
-"""What each part of the adapted language model brings, and how near the engine comes to its bare kernel.
+"""What the adapted language model brings, and how near the engine comes to its bare kernel.
 
-``python -m bench.lm --model smollm2-135m FILE [--bytes N] [--mix LEVEL]`` prints, for one lane, the size of the
-bare model, with the logit bias, with n-gram candidates, with recall (what ``lm:`` writes) and mixed (``mix+lm:``); then
-GMAC/s of the layers at prefill beside the same products done by the kernel alone in the same run. Weights are
-not counted in any size.
+``python -m bench.lm FILE... [--model NAME] [--bytes N] [--mix LEVEL] [--json RESULTS]`` prints, for one lane, the table that
+stands in the README: bytes of the bare model, of ``lm:`` and of ``mix+lm:`` (what the mix writes); then the steps
+between, as bits per byte: the logit bias, n-gram candidates, recall, the mix; then GMAC/s of the layers at prefill
+beside the same products done by the kernel alone in the same run. Weights are not counted in any size.
+
+Concession: all but ``mix+lm:`` are ideal code lengths, some bytes less than ``lm:`` writes.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import time
 
 import click
@@ -19,6 +23,7 @@ from nzip.predictors.lm.recall import look_up
 from nzip.predictors.lm.expert import LmExpert
 from nzip.predictors.lm.settings import WINDOW, Settings
 from nzip.predictors.lm.source import LanguageModel, load
+from nzip.predictors.mix import MixPredictor
 from nzip.predictors.transformer.engine import Cache
 from nzip.predictors.transformer.kernels import aligned, matmul, padded_cols, quantise
 
@@ -26,8 +31,24 @@ CHUNK = 256
 PARTS = ("bare", "bias", "n-grams", "recall")
 
 
-def ablation(model: LanguageModel, data: bytes, window: int = WINDOW) -> dict[str, float]:
-    """Bytes (ideal code lengths) by part (:data:`PARTS`, each with those before it), and ``tokens``."""
+class _Replay:
+    """An engine that has run already: gives one lane's hidden states again, in order, so that a text is read once."""
+
+    def __init__(self, engine, hidden: np.ndarray):
+        self._engine, self._hidden, self._at = engine, hidden, 0
+
+    def __getattr__(self, name):
+        return getattr(self._engine, name)
+
+    def forward(self, cache, lanes, tokens, out):
+        known = self._hidden[self._at : self._at + len(tokens)]  # a coder also asks what would come after the end
+        out[: len(known)] = known
+        self._at += len(known)
+        return out
+
+
+def ablation(model: LanguageModel, data: bytes, window: int = WINDOW) -> tuple[dict[str, float], np.ndarray]:
+    """Bytes (ideal code lengths) by part (:data:`PARTS`, each with those before it), and ``tokens``; the hidden states."""
     v, engine = model.vocabulary, model.engine
     symbols = v.encode(data)
     tokens = symbols[symbols < v.size]
@@ -41,10 +62,11 @@ def ablation(model: LanguageModel, data: bytes, window: int = WINDOW) -> dict[st
     lane = np.zeros(1, np.int64)
     bits = dict.fromkeys(PARTS, 8.0 * (len(symbols) - len(tokens)))
     spent = 0.0
+    states_of_all = np.empty((len(tokens), engine.shape.width), np.float32)
     for at in range(0, len(tokens), CHUNK):
         part = sequence[at : at + CHUNK][: len(tokens) - at]
         before = time.process_time()
-        hidden = engine.forward(cache, np.zeros(len(part), np.int64), part)
+        hidden = engine.forward(cache, np.zeros(len(part), np.int64), part, out=states_of_all[at : at + len(part)])
         logits = engine.logits(hidden)
         spent += time.process_time() - before
         for state, row, token in zip(hidden, logits, tokens[at : at + CHUNK]):
@@ -59,7 +81,14 @@ def ablation(model: LanguageModel, data: bytes, window: int = WINDOW) -> dict[st
                 bits[name] -= np.log2((A.shares[0, hit[0]] if len(hit) else f[0, token]) / (shares + left))
                 adapt.learn(A, 0, token)
             softmax.settle_bias(bias, f, lane, np.array([token]), 0, v.size)
-    return {name: b / 8 for name, b in bits.items()} | {"tokens": len(symbols), "ms/token": spent / max(1, len(tokens)) * 1e3}
+    sizes = {name: b / 8 for name, b in bits.items()} | {"tokens": len(symbols), "ms/token": spent / max(1, len(tokens)) * 1e3}
+    return sizes, states_of_all
+
+
+def mixed(model: LanguageModel, data: bytes, level: int, settings: Settings, hidden: np.ndarray) -> int:
+    """Bytes that the mix with ``model`` writes, parameters included; ``hidden`` as :func:`ablation` gives it."""
+    replay = model._replace(engine=_Replay(model.engine, hidden))
+    return sum(map(len, MixPredictor(level, (LmExpert(settings, replay, 1),)).encode(data)))
 
 
 def engine_speed(model: LanguageModel, tokens: int = 256, repeats: int = 4) -> tuple[float, float]:
@@ -94,30 +123,41 @@ def engine_speed(model: LanguageModel, tokens: int = 256, repeats: int = 4) -> t
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
 @click.option("--model", "name", default="smollm2-135m", show_default=True)
-@click.option("--bytes", "limit", default=51200, show_default=True, help="Of each file, its first bytes.")
+@click.option("--bytes", "limit", default=200_000, show_default=True, help="Of each file, its first bytes.")
 @click.option("--window", default=WINDOW, show_default=True)
-@click.option("--mix", "level", type=click.IntRange(1, 5), help="Also mix at this level.")
-def main(files, name, limit, window, level):
-    """The ablation of lm:, and the engine's speed."""
+@click.option("--mix", "level", type=click.IntRange(1, 5), default=3, show_default=True, help="Mix at this level.")
+@click.option("--json", "out", type=click.Path(dir_okay=False), help="Also keep the figures here.")
+def main(files, name, limit, window, level, out):
+    """The README's table of lm: and mix+lm:, the steps between, and the engine's speed."""
     from rich.console import Console
     from rich.table import Table
 
     model = load(models.find(name))
-    table = Table("file", "bytes", "bare", *(f"+{part}" for part in PARTS[1:]), *(["+mix"] if level else []), "ms/token", box=None)
+    table = Table("text", "bytes", "bare model", "lm:", "mix+lm:", "bits/byte", "", box=None)
+    steps = Table("text", *(part if part == "bare" else f"+{part}" for part in PARTS), "+mix", "ms/token", box=None)
+    rows = []
     for file in files:
         with open(file, "rb") as source:
             data = source.read(limit)
-        row = ablation(model, data, window)
-        cells = [f"{row[part]:,.0f} ({8 * row[part] / len(data):.4f})" for part in PARTS]
-        if level:
-            from nzip.predictors.mix import MixPredictor
-
-            size = sum(map(len, MixPredictor(level, (LmExpert(Settings(name, window, 1), model),)).encode(data)))
-            cells.append(f"{size:,} ({8 * size / len(data):.4f})")
-        table.add_row(file.rsplit("/", 1)[-1], f"{len(data):,}", *cells, f"{row['ms/token']:.2f}")
-    Console().print(table)
+        row, hidden = ablation(model, data, window)
+        row["mix"] = mixed(model, data, level, Settings(name, window, 1), hidden)
+        text = os.path.basename(file)
+        change = row["mix"] / row["bare"] - 1
+        table.add_row(text, f"{len(data):,}", f"{row['bare']:,.0f}", f"{row['recall']:,.0f}", f"{row['mix']:,}",
+                      f"{8 * row['mix'] / len(data):.3f}", f"{change:+.1%}")
+        steps.add_row(text, *(f"{8 * row[part] / len(data):.4f}" for part in (*PARTS, "mix")), f"{row['ms/token']:.2f}")
+        rows.append({"text": text, "bytes": len(data)} | row)
+        Console(stderr=True).print(f"{text}: {row['bare']:,.0f} -> {row['mix']:,}")
     engine, kernel = engine_speed(model)
-    Console().print(f"prefill {engine:.1f} GMAC/s, kernel alone {kernel:.1f} GMAC/s, ratio {engine / kernel:.2f}; one thread, CPU time")
+    console = Console(width=120)
+    console.print(table)
+    console.print(steps)
+    console.print(f"prefill {engine:.1f} GMAC/s, kernel alone {kernel:.1f} GMAC/s, ratio {engine / kernel:.2f}; one thread, CPU time")
+    if out:
+        found = {"model": name, "weights": model.weights_hash, "window": window, "mix": level, "rows": rows,
+                 "engine GMAC/s": engine, "kernel GMAC/s": kernel}
+        with open(out, "w", encoding="utf-8") as sink:
+            json.dump(found, sink, indent=1)
 
 
 if __name__ == "__main__":
