@@ -178,6 +178,49 @@ def test_adaptation_pays(model):
     assert twice < 1.6 * once
 
 
+def test_the_bias_follows_the_gradient_at_each_tokens_own_rate():
+    """Against float64 by the book, for several lanes, an escape among them; in parts as in one piece, to the bit."""
+    rng = np.random.default_rng(5)
+    V, lanes = 3000, np.array([0, 2, 3])
+    bias, parts = softmax.new_bias(V), softmax.new_bias(V)
+    value, squares = np.zeros(V), np.zeros(V)
+    for step in range(20):
+        p = rng.dirichlet(np.full(V, 0.01), 4)
+        f = np.maximum(1, p * 2**30).astype(np.uint32)
+        symbols = np.array([step % 7, 2999, V + 65 if step % 2 else 1024])
+        softmax.settle_bias(bias, f, lanes, symbols, 0, V)
+        for a, b in ((0, 1), (1, 1500), (1500, V)):
+            softmax.settle_bias(parts, f, lanes, symbols, a, b)
+        slope = np.zeros(V)
+        for lane, symbol in zip(lanes, symbols):
+            if symbol < V:
+                g = f[lane] / -(2.0**30)
+                g[symbol] += 1
+                slope += g
+                squares += g * g
+        value += 0.6 * slope / np.sqrt(1 + squares)
+    assert np.array_equal(bias.value, parts.value) and np.array_equal(bias.squares, parts.squares)
+    assert np.allclose(bias.value, value, rtol=1e-4, atol=1e-5) and np.allclose(bias.squares, squares, rtol=1e-4, atol=1e-5)
+
+
+def test_a_match_is_found_across_lanes_and_followed():
+    """Tokens that one lane has seen are predicted in another from the fourth on, and the match ends where they differ."""
+    A = adapt.new_state(50, 2, 64, 0)
+    f = np.full(50, 1000, np.uint32)
+
+    def say(lane, token):
+        adapt.propose(A, lane, f, 50_000)
+        predicted = int(adapt._predicted(A, lane))
+        adapt.learn(A, lane, token)
+        return predicted
+
+    seen = [7, 3, 9, 4, 11, 2, 13, 5, 17]
+    assert [say(0, token) for token in seen] == [-1] * len(seen)
+    assert [say(1, token) for token in seen[:7]] == [-1] * 4 + seen[4:7]
+    assert say(1, 40) == seen[7]
+    assert say(1, 1) == -1
+
+
 # As an expert of the mix.
 
 
