@@ -87,13 +87,23 @@ def _gather(function, digest, seen: set) -> None:
     digest.update(_source(function.__code__.co_filename))
     cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
     values = {name: cell.cell_contents for name, cell in cells}
-    for name in sorted({*_names(function.__code__), *values}):
+    names = _names(function.__code__)
+    for name in sorted({*names, *values}):
         value = values[name] if name in values else function.__globals__.get(name)
-        inner = _python(value)
-        if inner is not None:
-            _gather(inner, digest, seen)
-        elif isinstance(value, _VALUES):
-            digest.update(f"{name}={_text(value)}".encode())
+        _add(name, value, names, function.__module__.partition(".")[0], digest, seen)
+
+
+def _add(name: str, value, names: set[str], package: str, digest, seen: set) -> None:
+    inner = _python(value)
+    if inner is not None:
+        _gather(inner, digest, seen)
+    elif isinstance(value, _VALUES):
+        digest.update(f"{name}={_text(value)}".encode())
+    elif isinstance(value, types.ModuleType) and value.__name__.partition(".")[0] == package and package:
+        # A function that stands in a module of ours which the code names, as in ``kernel.step(...)``.
+        for part in sorted(names & vars(value).keys() - {name}):
+            if not isinstance(vars(value)[part], types.ModuleType):
+                _add(f"{name}.{part}", vars(value)[part], names, package, digest, seen)
 
 
 def _names(code) -> set[str]:

@@ -158,6 +158,25 @@ def test_code_that_calls_a_closure_is_never_stale(tmp_path):
     assert found == [["12", "0"], ["12", "1"], ["16", "0"]]
 
 
+MODULES = {
+    "numbers.py": "HERE = {n}\n",
+    "helper.py": "from nzip.jit import njit\nfrom pkg import numbers\n@njit(cache=True)\ndef add(x):\n    return x + numbers.HERE\n",
+    "main.py": "from nzip.jit import njit\nfrom pkg import helper\n@njit(cache=True)\ndef run(x):\n    return helper.add(x) * 2\n",
+}
+
+
+def test_code_that_reaches_through_modules_is_never_stale(tmp_path):
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "pkg" / "__init__.py").touch()
+    script = "from pkg.main import run; print(run(1), sum(run.stats.cache_hits.values()))"
+    found = []
+    for n in (10, 10, 20):
+        for name, text in MODULES.items():
+            (tmp_path / "pkg" / name).write_text(text.format(n=n))
+        found.append(python(script, path=f"{tmp_path}{os.pathsep}{ROOT}").split())
+    assert found == [["22", "0"], ["22", "1"], ["42", "0"]]
+
+
 def test_a_full_disk_is_no_error(monkeypatch):
     from numba.core.caching import IndexDataCacheFile
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nzip.predictors.ssm import contexts
-from nzip.predictors.ssm.kernel import UNIT_BITS
+from nzip.predictors.ssm.kernel import GATED_BITS, UNIT_BITS
 from nzip.predictors.ssm.weights import Shape, Weights
 
 SPAN = 32  # bytes between two updates
@@ -101,7 +101,7 @@ def _parameters(shape: Shape, weights: Weights | None) -> dict[str, np.ndarray]:
             "project": project * np.float32(64),
             "mix": product(weights.mix, weights.mix_scale, unit),
             "bias": weights.mix_bias.astype(np.float32),
-            "out": product(weights.out, weights.out_scale, unit),
+            "out": product(weights.out, weights.out_scale, np.float32(1 << GATED_BITS)),
             "head": product(weights.head, weights.head_scale, unit),
             "head_bias": weights.head_bias.astype(np.float32),
         }

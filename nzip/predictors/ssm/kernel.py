@@ -22,8 +22,9 @@ from nzip.predictors.ssm.weights import Weights
 from nzip.predictors.transformer import x86
 
 f32 = np.float32
-UNIT_BITS = 12  # normalised activations: int16 in units of 2**-12
-_UNIT, _TOP = f32(1 << UNIT_BITS), f32(32767)
+UNIT_BITS = 12  # normalised activations: int16 in units of 2**-12, within ±8 as in training
+GATED_BITS = 9  # gated states, which training leaves unbounded: int16 in units of 2**-9, within ±64
+_UNIT, _GATED, _TOP = f32(1 << UNIT_BITS), f32(1 << GATED_BITS), f32(32767)
 # The residual stream is squared in units of 2**-10 and held inside ±2**12, so that no sum of squares passes 2**53.
 _FINE, _ROOM = f32(1 << 10), f32(1 << 12)
 _EPSILON = f32(1e-4)
@@ -147,7 +148,7 @@ def recur(sums, scale, bias, h, u):
         s = f32(c / f32(np.sqrt(f32(_ONE + f32(c * c)))))
         h[j] = f32(h[j] + f32(z * f32(s - h[j])))
         y = f32(f32(h[j] * o) * g)
-        u[j] = np.int16(np.rint(min(max(f32(y * _UNIT), -_TOP), _TOP)))
+        u[j] = np.int16(np.rint(min(max(f32(y * _GATED), -_TOP), _TOP)))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

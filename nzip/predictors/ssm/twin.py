@@ -14,7 +14,7 @@ from nzip.numerics import softmax_weights
 from nzip.predictors.ssm.weights import Weights
 
 _MASK = (1 << 64) - 1
-UNIT = np.float32(4096)
+UNIT, GATED = np.float32(4096), np.float32(512)
 
 
 class Twin:
@@ -58,7 +58,7 @@ class Twin:
             h = self.h[layer]
             self.h[layer] = h = h + _sigma(a) * (_s(c) - h)
             y = h * o * _sigma(o)
-            x = x + _product(w.out[layer], _rounded(y * UNIT)) * w.out_scale[layer]
+            x = x + _product(w.out[layer], _rounded(y * GATED)) * w.out_scale[layer]
         _, u = _normalised(x)
         return _shares(_product(w.head, u) * w.head_scale + w.head_bias)
 

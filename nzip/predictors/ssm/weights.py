@@ -1,6 +1,6 @@
 """The file of a recurrent expert's weights: integers and their scales, and what they were made from.
 
-Layout (docs/FORMAT.md, "The recurrent expert"): ``NZSSM\\0\\x01\\n``, the length of a JSON header as uint32, the header,
+Layout (docs/FORMAT.md, "The recurrent expert"): ``NZSSM\\0\\x02\\n``, the length of a JSON header as uint32, the header,
 then the tensors one after another, little-endian, C order, in the order of :func:`_layout`. The header holds the
 shape (width, layers, row, bits) and ``made``: free words about sources, seed and step. The expert's identity is the
 xxh3-128 of the whole file.
@@ -21,7 +21,7 @@ import xxhash
 from nzip.errors import NzipError
 from nzip.predictors.ssm.contexts import COLUMN, COLUMN_ROWS, TABLES
 
-MAGIC = b"NZSSM\0\x01\n"
+MAGIC = b"NZSSM\0\x02\n"
 # Bounds that keep every int32 sum exact: 127 * 32767 * MAX_WIDTH < 2**31, and a file of tens of megabytes.
 MAX_WIDTH, MAX_LAYERS, MAX_ROW, MAX_BITS, MAX_HEADER = 512, 16, 64, 20, 1 << 16
 BLOCK = 64  # widths are multiples of this: rows of a packed matrix that one loop carries
@@ -95,6 +95,8 @@ def write(shape: Shape, made: dict, tensors: dict[str, np.ndarray]) -> bytes:
 
 def read(data: bytes, name: str = "the expert") -> Weights:
     """The weights in ``data``. :class:`NzipError` where it is no such file, cut short or too long."""
+    if data.startswith(MAGIC[:6]) and not data.startswith(MAGIC):
+        raise NzipError(f"{name} holds expert weights of another version of nzip: train them again")
     if not data.startswith(MAGIC) or len(data) < len(MAGIC) + 4:
         raise NzipError(f"{name} is not a file of expert weights: make one with nzip train")
     (size,) = struct.unpack_from("<I", data, len(MAGIC))

@@ -134,6 +134,11 @@ class TestFile:
         else:
             assert how == "flip"  # a digit of the header may say another word that is as good
 
+    def test_another_version_is_named(self):
+        whole = random_file()
+        with pytest.raises(NzipError, match="another version"):
+            weights.read(whole.replace(b"\x02\n", b"\x01\n", 1))
+
     def test_no_numbers_that_are_none(self):
         w = random_weights()
         tensors = {n: getattr(w, n) for n, _, _ in weights._layout(SHAPE) if not n.startswith("table")}
