@@ -29,9 +29,9 @@ LEVELS: dict[int, Level] = {
     3: Level("mix:3", "the default: 13 contexts, 5 weight sets, two match models, two APMs; 64 MB of slots", 32936, 670),
     4: Level("mix:4", "24 contexts with run information; 96 MB of slots", 32652, 215),
     5: Level("mix:5", "32 contexts, run information and direct probabilities; 104 MB of slots and twice that beside", 32508, 130),
-    6: Level("mix:5+ssm", "-5 and a pretrained network", 31264, 38),
-    7: Level("mix:5+ssm+online", "-6 and a small network that learns from the file", 31027, 12),
-    8: Level("mix:5+online:ssm+online+ssm", "-7 and the pretrained network once more, which goes on learning from the file", 30702, 3.5),
+    6: Level("mix:5+ssm", "-5 and a pretrained network", 30782, 25),
+    7: Level("mix:5+ssm+online", "-6 and a small network that learns from the file", 30578, 11),
+    8: Level("mix:5+online:ssm+online+ssm", "-7 and the pretrained network once more, which goes on learning from the file", 30235, 3.2),
     9: Level(None, "comes with a language model"),
 }
 

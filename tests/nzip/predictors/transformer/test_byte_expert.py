@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_experts import TEXT, random_weights
-from support import child_output
+from support import ROOT, child_output
 
 from nzip import testing
 from nzip.errors import NzipError
@@ -200,6 +200,22 @@ def test_floats_are_read_too():
     weights, _ = byte_file.read("floats", save(tensors(), metadata))
     rounded, _ = byte_file.read("tiny.expert", tiny_file())
     assert np.abs(weights.qkv[0].dequantise() - rounded.qkv[0].dequantise()).max() < 0.02
+
+
+def test_what_ships_is_small_and_reads_text():
+    from pathlib import Path
+
+    from nzip.predictors.ssm import expert as recurrent
+    from nzip.predictors.transformer.expert import path_of
+
+    whole = sum(Path(path).stat().st_size for path in (path_of(None), recurrent.path_of(None)))
+    assert whole <= 8_000_000
+    shipped = registry.create("mix:1+transformer").experts[0]
+    assert shipped.model.made["seen"] > 1_000_000 and shipped.embedded() is None
+    text = (ROOT / "corpora/samples/alice29.txt").read_bytes()[:1500]
+    out = all_steps(shipped.model.engine, text)
+    cost = -np.log2(out[np.arange(len(text) - 1), np.frombuffer(text, np.uint8)[1:]] / 2**24)
+    assert cost.mean() < 4
 
 
 def test_bad_files_are_one_clear_line(tmp_path):
