@@ -34,6 +34,8 @@ Mix = namedtuple(
 )
 
 MAX_SETS, MAX_CONTEXTS, MAX_WIDTH = 16, 64, 256
+
+
 def recipe_table(chosen: Plan) -> np.ndarray:
     """uint64 (contexts, 6): registers and masks in turn, ``R_NONE`` where there is none."""
     table = np.full((len(chosen.recipes), 6), R_NONE, np.uint64)
