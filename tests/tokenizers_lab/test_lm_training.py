@@ -81,6 +81,20 @@ def test_bfloat16_products_train_alike_and_do_not_mix_with_float32(data, tmp_pat
     assert train(data / "bytes", tmp_path / "exact", shape, PLAN)["losses"] == exact
 
 
+def test_compiled_training_comes_to_the_same_losses_and_resumes_to_them(data, tmp_path, monkeypatch):
+    shape, compiled = shape_of(data / "bytes"), replace(PLAN, compiled=True)
+    plain = train(data / "bytes", tmp_path / "plain", shape, PLAN)["losses"]
+    fused = train(data / "bytes", tmp_path / "fused", shape, compiled)["losses"]
+    assert fused == pytest.approx(plain, abs=2e-3)
+    with pytest.raises(KeyboardInterrupt):
+        train(data / "bytes", tmp_path / "parts", shape, compiled, lambda f: signal.raise_signal(signal.SIGINT) if f["step"] == 2 else None)
+    assert train(data / "bytes", tmp_path / "parts", shape, compiled)["losses"] == fused
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
+    with pytest.raises(LabError, match=r"needs a C\+\+ compiler.*install g\+\+"):
+        train(data / "bytes", tmp_path / "none", shape, compiled)
+
+
 def test_a_loss_that_is_no_number_stops_with_its_step(data, tmp_path):
     with pytest.raises(LabError, match=r"step [23]: .*(nan|inf).*lower rate than 1e\+30"):
         train(data / "bytes", tmp_path / "run", shape_of(data / "bytes"), replace(PLAN, rate=1e30, warm_up=0))

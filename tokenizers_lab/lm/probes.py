@@ -20,7 +20,7 @@ from tokenizers_lab.errors import LabError
 from tokenizers_lab.lm.evaluation import evaluate, first_documents
 from tokenizers_lab.lm.model import Llama, Shape
 from tokenizers_lab.lm.runs import Plan
-from tokenizers_lab.lm.training import best_device, gradients, optimiser, rate_at
+from tokenizers_lab.lm.training import best_device, gradients, optimiser, rate_at, trainable
 
 _IGNORE = -100
 
@@ -81,7 +81,7 @@ def sequences(examples, vocabulary: int, context: int, blind: bool) -> tuple[tor
 
 
 def seq2seq(codec, text: TokenReader, held: TokenReader, *, size: str, way: str, seed: int = 1, passage: int = 64, steps: int = 1000,
-            batch: int = 32, rate: float = 2e-3, examples: int = 256, precision: str = "auto") -> dict:
+            batch: int = 32, rate: float = 2e-3, examples: int = 256, precision: str = "auto", compiled: bool = False) -> dict:
     """Accuracy on the target part of held-out pairs, with the source and ``blind``; ``text`` and ``held`` are the splits of a dataset
     of bytes, ``way`` is ``decompress`` or ``compress``."""
     if way not in ("decompress", "compress"):
@@ -94,12 +94,12 @@ def seq2seq(codec, text: TokenReader, held: TokenReader, *, size: str, way: str,
     for blind in (False, True):
         torch.manual_seed(seed)
         model = Llama(Shape.named(size, target_ids + 1 + source_ids, context)).to(device)
-        adam = optimiser(model, plan)
+        called, adam = trainable(model, compiled), optimiser(model, plan)
         for step in range(steps):
             for group in adam.param_groups:
                 group["lr"] = rate_at(step, plan)
             x, y = sequences(pairs(codec, text, passage, batch, seed * 1_000_000 + step, way), target_ids, context, blind)
-            loss = gradients(model, x.to(device), y.to(device), model.shape.vocabulary, device, precision)
+            loss = gradients(called, x.to(device), y.to(device), model.shape.vocabulary, device, precision)
             if not torch.isfinite(loss):
                 raise LabError(f"seq2seq probe: step {step + 1}: the loss is {float(loss)}; lower its rate")
             torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip)

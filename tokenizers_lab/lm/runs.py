@@ -25,7 +25,8 @@ NAME, CODEC, CHECKPOINT, LOG = "run.json", "codec.bin", "checkpoint.pt", "log.js
 class Plan:
     """How to train: ``steps`` of ``batch`` contexts; ``rate`` is AdamW's peak, reached after ``warm_up`` steps, from which a
     cosine falls to a tenth; ``evaluations`` points on the learning curve, each over ``eval_bytes`` of held-out text;
-    ``precision`` of the products in training (:func:`.evaluation.autocast`): evaluation is float32 on the CPU in any case."""
+    ``precision`` of the products in training (:func:`.evaluation.autocast`): evaluation is float32 on the CPU in any case;
+    ``compiled``: by torch.compile, which fuses what lies between the products (it needs a C++ compiler on a CPU)."""
 
     steps: int
     batch: int = 16
@@ -37,6 +38,7 @@ class Plan:
     evaluations: int = 8
     eval_bytes: int = 262144
     precision: str = "auto"
+    compiled: bool = False
 
     def __post_init__(self):
         if self.precision not in PRECISIONS:

@@ -13,7 +13,7 @@ import torch
 
 from tokenizers_lab.lm.model import Llama, Shape
 from tokenizers_lab.lm.runs import Plan
-from tokenizers_lab.lm.training import best_device, gradients, optimiser
+from tokenizers_lab.lm.training import best_device, gradients, optimiser, trainable
 
 
 def _clock():
@@ -34,7 +34,7 @@ def matrix_peak(size: int = 1024, repeats: int = 4, device="cpu") -> float:
 
 
 def training_speed(size: str = "4M", vocabulary: int = 257, context: int = 512, batch: int = 4, rounds: int = 4,
-                   precision: str = "auto") -> dict:
+                   precision: str = "auto", compiled: bool = False) -> dict:
     """Training steps (forward, backward, AdamW) of a model on random ids: ``training_flops_per_second``, ``tokens_per_second``,
     ``matrix_peak``, ``share`` of it; the best of ``rounds`` of each."""
     from nzip.training.loop import keep_memory
@@ -44,12 +44,12 @@ def training_speed(size: str = "4M", vocabulary: int = 257, context: int = 512, 
     shape = Shape.named(size, vocabulary, context)
     torch.manual_seed(0)
     model = Llama(shape).to(device)
-    adam = optimiser(model, Plan(1))
+    called, adam = trainable(model, compiled), optimiser(model, Plan(1))
     x = torch.randint(vocabulary, (batch, context), device=device)
     times, peaks, clock = [], [], _clock()
     for i in range(rounds + 1):
         start = clock()
-        gradients(model, x, x, vocabulary, device, precision).item()
+        gradients(called, x, x, vocabulary, device, precision).item()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         adam.step()
         adam.zero_grad(set_to_none=True)

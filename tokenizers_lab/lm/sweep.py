@@ -67,6 +67,7 @@ class Sweep:
     eval_bytes: int = 262144
     final_bytes: int = 1 << 20
     precision: str = "auto"
+    compiled: bool = False
     probe: dict = field(default_factory=dict)
     cost: dict = field(default_factory=dict)
 
@@ -181,7 +182,7 @@ class Workshop:
         tokens = {"tokens": s.budget, "bytes": s.budget * reader.tokens / reader.bytes, "flops": s.budget / (3 * shape.flops())}[s.match]
         steps = max(1, round(tokens / (s.batch * s.context)))
         return data, shape, Plan(steps, s.batch, s.rate, min(s.warm_up, steps), seed=seed, evaluations=s.evaluations,
-                                 eval_bytes=s.eval_bytes, precision=s.precision)
+                                 eval_bytes=s.eval_bytes, precision=s.precision, compiled=s.compiled)
 
     def done(self, arm: Arm, size: str, seed: int) -> bool:
         """Whether its result is there."""
@@ -225,7 +226,7 @@ class Workshop:
         if arm.seq2seq and self.sweep.probe and seed == self.sweep.seeds[0]:
             text = self.folder / "data" / "bytes"
             result["seq2seq"] = {way: seq2seq(reader.codec, TokenReader(text), TokenReader(text, HELD_OUT), size=size, way=way, seed=seed,
-                                              precision=self.sweep.precision, **self.sweep.probe) for way in ("decompress", "compress")}
+                                              precision=self.sweep.precision, compiled=self.sweep.compiled, **self.sweep.probe) for way in ("decompress", "compress")}
         write_atomic(path, json.dumps(result, indent=1).encode() + b"\n")
         return result
 

@@ -48,9 +48,26 @@ def optimiser(model, plan: Plan) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.95), eps=1e-8, fused=True)
 
 
+def trainable(model: Llama, compiled: bool):
+    """The model as training calls it; ``compiled`` by torch.compile, over the same parameters. Raises :class:`LabError` without
+    a compiler, before the first step."""
+    if not compiled:
+        return model
+    if next(model.parameters()).device.type == "cpu":
+        from torch._inductor.cpp_builder import get_cpp_compiler
+
+        try:
+            get_cpp_compiler()
+        except Exception as error:  # torch's own kind of error, and its place, change between versions
+            raise LabError(f"torch.compile needs a C++ compiler on a CPU ({str(error).strip().splitlines()[0]}); install g++, "
+                           "or train without compiling") from None
+    torch._dynamo.reset()  # else a process of many runs comes to the limit of variants of one function, and goes on without
+    return torch.compile(model, dynamic=False)
+
+
 def gradients(model, x, y, vocabulary: int, on: torch.device, precision: str = "auto") -> torch.Tensor:
-    """Mean loss in nats over the batch, its gradients added up over parts small enough for the logits to stay in bounds."""
-    part = max(1, ROWS // (x.shape[1] * vocabulary))
+    """Mean loss in nats over the batch, its gradients added up over equal parts, small enough for the logits to stay in bounds."""
+    part = max(n for n in range(1, len(x) + 1) if len(x) % n == 0 and (n == 1 or n * x.shape[1] * vocabulary <= ROWS))
     total = torch.zeros((), device=on)
     for at in range(0, len(x), part):
         last = at + part >= len(x)
@@ -138,7 +155,8 @@ def train(data, folder, shape: Shape, plan: Plan, progress: Callable[[dict], Non
             model.load_state_dict(kept.pop("model"))
             adam.load_state_dict(kept.pop("adam"))
             state = kept
-        wrapped = DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None) if world > 1 else model
+        wrapped = trainable(model, plan.compiled)
+        wrapped = DistributedDataParallel(wrapped, device_ids=[device.index] if device.type == "cuda" else None) if world > 1 else wrapped
         loop = _Loop(run, model, wrapped, adam, Batches(reader, shape.context, plan.batch, plan.seed), held, state, rank, world, device)
         return loop.go(progress)
 
