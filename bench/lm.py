@@ -1,11 +1,12 @@
 """What the adapted language model brings, and how near the engine comes to its bare kernel.
 
 ``python -m bench.lm FILE... [--model NAME] [--bytes N] [--mix LEVEL] [--json RESULTS]`` prints, for one lane, the table that
-stands in the README: bytes of the bare model, of ``lm:`` and of ``mix+lm:`` (what the mix writes); then the steps
+stands in the README: bytes of the bare model, of ``lm:``, of ``mix+lm:`` and of ``mix+lm:+ssm`` (what the mixes write); then the steps
 between, as bits per byte: the logit bias, n-gram candidates, recall, the mix; then GMAC/s of the layers at prefill
 beside the same products done by the kernel alone in the same run. Weights are not counted in any size.
 
-Concession: all but ``mix+lm:`` are ideal code lengths, some bytes less than ``lm:`` writes.
+Concession: all but the mixes are ideal code lengths, some bytes less than ``lm:`` writes; a block's parameters (7 to 15 bytes) are
+counted with the container, in no figure here.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from nzip.predictors.lm.recall import look_up
 from nzip.predictors.lm.expert import LmExpert
 from nzip.predictors.lm.settings import WINDOW, Settings
 from nzip.predictors.lm.source import LanguageModel, load
+from nzip.predictors.base import Expert
 from nzip.predictors.mix import MixPredictor
+from nzip.predictors.ssm.expert import SsmExpert
 from nzip.predictors.transformer.engine import Cache
 from nzip.predictors.transformer.kernels import aligned, matmul, padded_cols, quantise
 
@@ -85,10 +88,10 @@ def ablation(model: LanguageModel, data: bytes, window: int = WINDOW) -> tuple[d
     return sizes, states_of_all
 
 
-def mixed(model: LanguageModel, data: bytes, level: int, settings: Settings, hidden: np.ndarray) -> int:
-    """Bytes that the mix with ``model`` writes, parameters included; ``hidden`` as :func:`ablation` gives it."""
+def mixed(model: LanguageModel, data: bytes, level: int, settings: Settings, hidden: np.ndarray, *others: Expert) -> int:
+    """Bytes that the mix with ``model`` and ``others`` codes to; ``hidden`` as :func:`ablation` gives it."""
     replay = model._replace(engine=_Replay(model.engine, hidden))
-    return sum(map(len, MixPredictor(level, (LmExpert(settings, replay, 1),)).encode(data)))
+    return len(MixPredictor(level, (LmExpert(settings, replay, 1), *others)).encode(data)[1])
 
 
 def engine_speed(model: LanguageModel, tokens: int = 256, repeats: int = 4) -> tuple[float, float]:
@@ -104,8 +107,9 @@ def engine_speed(model: LanguageModel, tokens: int = 256, repeats: int = 4) -> t
         act = (aligned((tokens, cols), np.int8), aligned((tokens, cols // 32), np.uint8), aligned((tokens, cols // 32), np.int16), np.zeros(tokens, np.float32))
         quantise(x, tokens, *act)
         jobs.append((packed, act, aligned((tokens, packed.rs.shape[1]), np.float32)))
+    cache = Cache(engine.shape, 1, WINDOW, tokens)
     for repeat in range(repeats + 1):
-        cache = Cache(engine.shape, 1, WINDOW, tokens)
+        cache.length[:] = 0
         start = time.process_time()
         engine.forward(cache, np.zeros(tokens, np.int64), sequence)
         middle = time.process_time()
@@ -113,7 +117,7 @@ def engine_speed(model: LanguageModel, tokens: int = 256, repeats: int = 4) -> t
             for layer in range(packed.codes.shape[0]):
                 matmul(engine.isa, packed.bits, packed.codes[layer], packed.d[layer], packed.m[layer], packed.rs[layer],
                        *act, tokens, out, 0, packed.codes.shape[1])
-        if repeat:  # the first round compiles
+        if repeat:  # the first round compiles, and touches the cache's pages
             spent["engine"] += middle - start
             spent["kernel"] += time.process_time() - middle
     work = engine.multiplications_per_token() * tokens * repeats / 1e9
@@ -128,13 +132,13 @@ def engine_speed(model: LanguageModel, tokens: int = 256, repeats: int = 4) -> t
 @click.option("--mix", "level", type=click.IntRange(1, 5), default=3, show_default=True, help="Mix at this level.")
 @click.option("--json", "out", type=click.Path(dir_okay=False), help="Also keep the figures here.")
 def main(files, name, limit, window, level, out):
-    """The README's table of lm: and mix+lm:, the steps between, and the engine's speed."""
+    """The README's table of lm:, mix+lm: and mix+lm:+ssm, the steps between, and the engine's speed."""
     from rich.console import Console
     from rich.table import Table
 
     model = load(models.find(name))
-    table = Table("text", "bytes", "bare model", "lm:", "mix+lm:", "bits/byte", "", box=None)
-    steps = Table("text", *(part if part == "bare" else f"+{part}" for part in PARTS), "+mix", "ms/token", box=None)
+    table = Table("text", "bytes", "bare model", "lm:", "mix+lm:", "mix+lm:+ssm", "bits/byte", "", box=None)
+    steps = Table("text", *(part if part == "bare" else f"+{part}" for part in PARTS), "+mix", "+ssm", "ms/token", box=None)
     rows = []
     for file in files:
         with open(file, "rb") as source:
@@ -142,12 +146,13 @@ def main(files, name, limit, window, level, out):
         row, hidden = ablation(model, data, window)
         row["mix"] = mixed(model, data, level, Settings(name, window, 1), hidden)
         text = os.path.basename(file)
-        change = row["mix"] / row["bare"] - 1
+        row["ssm"] = mixed(model, data, level, Settings(name, window, 1), hidden, SsmExpert())
+        change = row["ssm"] / row["bare"] - 1
         table.add_row(text, f"{len(data):,}", f"{row['bare']:,.0f}", f"{row['recall']:,.0f}", f"{row['mix']:,}",
-                      f"{8 * row['mix'] / len(data):.3f}", f"{change:+.1%}")
-        steps.add_row(text, *(f"{8 * row[part] / len(data):.4f}" for part in (*PARTS, "mix")), f"{row['ms/token']:.2f}")
+                      f"{row['ssm']:,}", f"{8 * row['ssm'] / len(data):.3f}", f"{change:+.1%}")
+        steps.add_row(text, *(f"{8 * row[part] / len(data):.4f}" for part in (*PARTS, "mix", "ssm")), f"{row['ms/token']:.2f}")
         rows.append({"text": text, "bytes": len(data)} | row)
-        Console(stderr=True).print(f"{text}: {row['bare']:,.0f} -> {row['mix']:,}")
+        Console(stderr=True).print(f"{text}: {row['bare']:,.0f} -> {row['ssm']:,}")
     engine, kernel = engine_speed(model)
     console = Console(width=120)
     console.print(table)

@@ -166,7 +166,7 @@ class Plan:
 _LEADING_SETS = (SET_MATCH, SET_COLUMN)
 
 
-def sets_with(plan: Plan, experts: int, leading: bool) -> tuple[int, ...]:
+def sets_with(plan: Plan, experts: int, leading: int) -> tuple[int, ...]:
     """The weight sets of a mix with experts, the experts' own last."""
     if not experts:
         return plan.sets

@@ -63,11 +63,11 @@ class MixPredictor(Predictor):
         if len(experts) > MAX_EXPERTS:
             raise ValueError(f"at most {MAX_EXPERTS} experts, not {len(experts)}")
         self.level = level
-        self.experts = tuple(experts)
+        self.experts = tuple(sorted(experts, key=lambda e: not e.leads))  # leading ones first: the first's confidence picks weights
         self.lanes = lanes
         self.primed = primed
         self.primer = None if primer is None else Primer(USER, "of the user", primer, text_hash(primer)[:HASH_BYTES])
-        self._leading = any(e.leads for e in self.experts)
+        self._leading = sum(e.leads for e in self.experts)
         self.exact = all(e.exact for e in self.experts)
         self.spelling = "+".join([f"mix:{level}", *(e.spelling for e in self.experts)])
 

@@ -19,6 +19,7 @@ APM_BUCKETS = 16
 RATE_DECAY = 7
 # Under an expert that leads: what the other inputs' first weights are divided by, and the mixer's rates.
 LEADING_SHARE, LEADING_RATE, LEADING_RATE_MIN = 10, 30, 8
+BESIDE = 0.08  # what an expert beside a leading one weighs at first
 # With experts that do not lead, in a mix that has read a primer: the other inputs' weights are multiplied by this share,
 # since the experts' add to them, and the rate begins lower than a cold mix's (plan.rate), since most is learnt already.
 WARM_SHARE, WARM_RATE = (4, 5), 150
@@ -51,9 +52,10 @@ def input_width(plan: Plan, experts: int = 0) -> int:
     return -(-inputs // LANES) * LANES
 
 
-def first_weights(plan: Plan, experts: int = 0, leading: bool = False) -> list[int]:
+def first_weights(plan: Plan, experts: int = 0, leading: int = 0) -> list[int]:
     """What every weight vector of the first layer starts as: only stretched probabilities of bit histories,
-    match models and experts have a say; confidences, direct and run inputs earn theirs."""
+    match models and experts have a say; confidences, direct and run inputs earn theirs. ``leading``: so many
+    experts, the first ones, are to be believed."""
     contexts = len(plan.recipes)
     weights = [0] * input_width(plan, experts)
     for i in range(contexts):
@@ -66,5 +68,5 @@ def first_weights(plan: Plan, experts: int = 0, leading: bool = False) -> list[i
     if leading:  # the experts are believed, all others begin with a small say
         weights = [w // LEADING_SHARE for w in weights]
         for e in range(experts):
-            weights[first_match + 2 * (len(plan.matches) + e)] = ONE // experts
+            weights[first_match + 2 * (len(plan.matches) + e)] = ONE // leading if e < leading else int(ONE * BESIDE)
     return weights

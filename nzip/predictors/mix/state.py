@@ -32,7 +32,7 @@ def memory(plan: Plan, size: int, experts: int = 0) -> int:
 
 
 def build(plan: Plan, size: int, stride: int, pixel: int, lane_starts: list[int], experts: int = 0,
-          leading: bool = False) -> Mix:
+          leading: int = 0) -> Mix:
     """Fresh state for a block of ``size`` bytes cut into lanes that start at ``lane_starts``."""
     shared = tables()
     contexts = len(plan.recipes)

@@ -34,7 +34,7 @@ _FIELDS = (
 _CHUNK = 1 << 14
 
 
-def warm(level: int, primer: primers.Primer, lane_starts: list[int], experts: int, leading: bool = False) -> Mix:
+def warm(level: int, primer: primers.Primer, lane_starts: list[int], experts: int, leading: int = 0) -> Mix:
     """A mix of ``level`` that has read ``primer``. The block's data must stand behind the primer's text in the
     kernel's ``data`` (``primer.prefix``), and ``lane_starts`` are counted from the block's start."""
     chosen = plan(level, TEXT)
@@ -84,7 +84,7 @@ def _forget_words(mix: Mix) -> None:
     mix.direct.fill(1 << 15)
 
 
-def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: bool) -> Mix:
+def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: int) -> Mix:
     """The same mix with room for experts: their columns and their weight sets start as in a cold mix; all else makes room."""
     mix = build(chosen, PRIMED_SIZE, 0, 1, [0], experts, leading)
     narrow, wide = input_width(chosen, 0), input_width(chosen, experts)

@@ -68,10 +68,10 @@ def slot_of(position, ring):
 @njit(nogil=True, cache=True, error_model="numpy")
 def quantise_row(x, peak_to, out):
     """``out`` = x scaled to integers of at most ``peak_to``; returns the scale that undoes it. x float32 (n,)."""
-    peak = np.float32(0.0)
+    most = np.int32(0)
     for i in range(x.size):
-        v = abs(tame(x[i]))
-        peak = v if v > peak else peak
+        most = max(most, bits_of(abs(tame(x[i]))))
+    peak = float_of(most)
     if peak < _MIN_SCALE:
         out[:] = 0
         return np.float32(0.0)
@@ -155,6 +155,8 @@ def _weights(points, query_scale, sink_scale, ks, vs, first, last, sinks, start,
     top = _points_to_floats(points[:end], sink_scale, ks[:end], zero, zero, np.int32(sinks), np.int32(end), e[:end])
     for r in range(1, 3):
         a, b = first[r] * BLOCK, last[r] * BLOCK
+        if a == b:
+            continue
         top = max(top, _points_to_floats(points[a:b], query_scale, ks[a:b], np.int32(a - SINK_SLOTS), np.int32(start),
                                          np.int32(length), np.int32(ring), e[a:b]))
     peak_score = float_of(ordered_bits(top))
@@ -162,6 +164,8 @@ def _weights(points, query_scale, sink_scale, ks, vs, first, last, sinks, start,
     heavy = zero
     for r in range(3):
         a, b = first[r] * BLOCK, last[r] * BLOCK
+        if a == b:
+            continue
         part, most_here = _exponentials(e[a:b], peak_score, vs[a:b])
         total += part
         heavy = max(heavy, most_here)
@@ -169,6 +173,8 @@ def _weights(points, query_scale, sink_scale, ks, vs, first, last, sinks, start,
     up = np.float32(peak) / most if most >= _MIN_SCALE else np.float32(0.0)
     for r in range(3):
         a, b = first[r] * BLOCK, last[r] * BLOCK
+        if a == b:
+            continue
         _round_all(e[a:b], up, p[a:b])
     if most < _MIN_SCALE:
         return np.float32(0.0)

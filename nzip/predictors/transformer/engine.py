@@ -271,15 +271,18 @@ class Engine:
         return out
 
     def logits(self, hidden, out=None) -> np.ndarray:
-        """Head: float32 (T, width) → (T, logit_columns); columns from ``vocabulary`` on are padding (zeros)."""
+        """Head: float32 (T, width) → (T, logit_columns); columns from ``vocabulary`` on are padding (zeros). Without ``out`` the
+        result stands until this thread's next call: fresh pages for each token cost some systems more than the product."""
         count = hidden.shape[0]
+        kept = getattr(self._local, "head", None)
+        if kept is None or len(kept[0]) < count or out is None and len(kept[4]) < count:
+            cols = padded_cols(self.shape.width)
+            kept = self._local.head = (
+                aligned((count, cols), np.int8), aligned((count, cols // 32), np.uint8), aligned((count, cols // 32), np.int16),
+                np.zeros(count, np.float32), aligned((count if out is None else 0, self.logit_columns), np.float32))
+        a, shifts, sums, scale, own = kept
         if out is None:
-            out = aligned((count, self.logit_columns), np.float32)
-        cols = padded_cols(self.shape.width)
-        a = aligned((count, cols), np.int8)
-        shifts = aligned((count, cols // 32), np.uint8)
-        sums = aligned((count, cols // 32), np.int16)
-        scale = np.zeros(count, np.float32)
+            out = own[:count]
         quantise(hidden, count, a, shifts, sums, scale)
         h = self.head
         matmul(self.isa, h.bits, h.codes[0], h.d[0], h.m[0], h.rs[0], a, shifts, sums, scale, count, out, 0, h.codes.shape[1])

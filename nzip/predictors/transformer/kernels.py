@@ -26,6 +26,7 @@ import numpy as np
 
 from nzip.jit import njit
 from nzip.predictors.transformer import x86
+from nzip.predictors.transformer.bits import bits_of, float_of
 
 GROUP = 32
 ROWS = 16
@@ -90,14 +91,10 @@ def quantise(x, tokens, a, shifts, sums, scale):
     beyond x's are zero. Each group takes the largest shift 3-h that keeps it within int8."""
     cols = x.shape[1]
     for t in range(tokens):
-        peaks = np.zeros(GROUP, np.float32)
-        for g in range(cols // GROUP):
-            for j in range(GROUP):
-                v = abs(tame(x[t, g * GROUP + j]))
-                peaks[j] = v if v > peaks[j] else peaks[j]
-        peak = np.float32(0.0)
-        for j in range(GROUP):
-            peak = peaks[j] if peaks[j] > peak else peak
+        most = np.int32(0)  # as bits, which sort as floats do where none is negative: LLVM vectorises the maximum of integers alone
+        for i in range(cols):
+            most = max(most, bits_of(abs(tame(x[t, i]))))
+        peak = float_of(most)
         if peak < _MIN_SCALE:
             scale[t] = np.float32(0.0)
             a[t, :] = 0
@@ -107,13 +104,10 @@ def quantise(x, tokens, a, shifts, sums, scale):
         inv = _127 / peak
         scale[t] = peak / _1016
         for g in range(cols // GROUP):
+            most = np.int32(0)
             for j in range(GROUP):
-                v = abs(tame(x[t, g * GROUP + j]))
-                peaks[j] = v
-            top = np.float32(0.0)
-            for j in range(GROUP):
-                top = peaks[j] if peaks[j] > top else top
-            top = np.float32(top * inv)
+                most = max(most, bits_of(abs(tame(x[t, g * GROUP + j]))))
+            top = np.float32(float_of(most) * inv)
             grow = np.float32(1.0)
             h = 3
             while h > 0 and np.float32(top * (grow + grow)) <= _ROOM:

@@ -23,6 +23,7 @@ from nzip.predictors.lm.predictor import LmPredictor
 from nzip.predictors.lm.settings import Settings, parse
 from nzip.predictors.lm.source import load
 from nzip.predictors.mix import MixPredictor
+from nzip.predictors.ssm.expert import SsmExpert
 
 TEXT = (b"The theory of the thing is that, and in the end, another thing is not. " * 6
         + b"x = [1, 2, 300]\n\n  for i in range(100):\n" + "но это другое дело. ".encode() * 4 + b"\x00\xff\xc0\x04 the \xf5 end")
@@ -253,6 +254,16 @@ def test_the_expert_sleeps_where_the_model_cannot_help(model):
     assert expert.helps(both)
     params, payload = round_trip(p, both)
     assert len(payload) - len(p.encode(TEXT * 20)[1]) < len(noise) * 1.02 + 100
+
+
+def test_small_experts_beside_the_model_come_behind_it_in_whatever_order(model):
+    def mix(*experts):
+        return MixPredictor(1, experts, lanes=2)
+
+    lm, ssm = LmExpert(Settings("tiny", 24, 2), model, 1), SsmExpert()
+    first, last = mix(ssm, lm), mix(lm, ssm)
+    assert first.spelling == last.spelling == "mix:1+lm:tiny,window=24,lanes=2+ssm"
+    assert round_trip(first, TEXT * 3) == last.encode(TEXT * 3) != mix(lm).encode(TEXT * 3)
 
 
 # Names, settings, refusals.
