@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.jit import njit
-from nzip.predictors.online.products import BETA1, BETA2, adam, backward, forward, learn
+from nzip.predictors.online.products import BETA1, BETA2, adam, backward, forward, learn, turn
 from nzip.predictors.ssm import contexts
 from nzip.predictors.ssm.kernel import distribution
 
@@ -84,14 +84,6 @@ def _predict(n, t, out):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _turn(a, out):
-    """out = a transposed."""
-    for i in range(a.shape[0]):
-        for j in range(a.shape[1]):
-            out[j, i] = a[i, j]
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
 def _norm_back(n, layer, du, into):
     """Add the gradient of :func:`_normalise` to ``into`` (t, width); du transposed (width, t)."""
     span, width = into.shape
@@ -153,29 +145,29 @@ def learn_span(n):
     second = f32(_ONE / f32(_ONE - n.powers[1]))
     rate = n.rates[0]
     across, back, dx = n.across, n.back, n.dx
-    _turn(n.error, across[:256])
+    turn(n.error, across[:256])
     backward(n.head, across[:256], back[:width])
-    learn(n.head, n.head_m, n.head_v, n.u[layers], n.error, n.row[:256], rate, first, second)
+    learn(n.head, n.head_m, n.head_v, n.u[layers], n.error, across, n.slope, rate, first, second)
     _sum_rows(n.error, n.row[:256])
     adam(n.head_bias, n.head_bias_m, n.head_bias_v, n.row[:256], rate, first, second)
     dx[:] = f32(0)
     _norm_back(n, layers, back[:width], dx)
     for l in range(layers - 1, -1, -1):
-        _turn(dx, across[:width])
+        turn(dx, across[:width])
         backward(n.out[l], across[:width], back[:width])
-        learn(n.out[l], n.out_m[l], n.out_v[l], n.y[l], dx, n.row[:width], rate, first, second)
+        learn(n.out[l], n.out_m[l], n.out_v[l], n.y[l], dx, across, n.slope, rate, first, second)
         _scan_back(n, l, back[:width], n.row[:width], n.wide)
-        _turn(n.wide, across[: 3 * width])
+        turn(n.wide, across[: 3 * width])
         backward(n.mix[l], across[: 3 * width], back[:width])
-        learn(n.mix[l], n.mix_m[l], n.mix_v[l], n.u[l], n.wide, n.row[: 3 * width], rate, first, second)
+        learn(n.mix[l], n.mix_m[l], n.mix_v[l], n.u[l], n.wide, across, n.slope, rate, first, second)
         _sum_rows(n.wide, n.row[: 3 * width])
         adam(n.bias[l], n.bias_m[l], n.bias_v[l], n.row[: 3 * width], rate, first, second)
         _norm_back(n, l, back[:width], dx)
         n.h[l, 0] = n.h[l, span]
-    _turn(dx, across[:width])
+    turn(dx, across[:width])
     grams = n.grams.shape[1]
     backward(n.project, across[:width], back[:grams])
-    learn(n.project, n.project_m, n.project_v, n.grams, dx, n.row[:width], rate, first, second)
+    learn(n.project, n.project_m, n.project_v, n.grams, dx, across, n.slope, rate, first, second)
     for t in range(span):
         _touch(n.bytes[n.symbols[t]], n.bytes_v[n.symbols[t]], dx[t], n.rates[1])
         for j in range(grams):

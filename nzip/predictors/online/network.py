@@ -70,6 +70,7 @@ class Online(NamedTuple):
     across: np.ndarray  # (3 width or 256, t), transposed scratch
     back: np.ndarray  # (width or 7 row to a multiple of 4, t)
     row: np.ndarray  # (3 width, 256 or 7 row,)
+    slope: np.ndarray  # four rows of a gradient
 
 
 def _random(count: int, seed: int) -> np.ndarray:
@@ -151,5 +152,5 @@ def new_run(weights: Weights | None, rates: tuple[float, float], span: int = SPA
         u=room(layers + 1, span, width), r=room(layers + 1, span), pre=room(layers, span, 3 * width),
         h=room(layers, span + 1, width), y=room(layers, span, width), x=room(width), logits=room(256),
         weights=np.zeros(256, np.int32), error=room(span, 256), dx=room(span, width), wide=room(span, 3 * width),
-        across=room(most, span), back=room(max(width, grams), span), row=room(most), **state,
+        across=room(most, span), back=room(max(width, grams), span), row=room(most), slope=room(4 * most), **state,
     )  # fmt: skip

@@ -3,8 +3,8 @@
 Each sum runs over its index in rising order, one multiplication and one addition at a time; what is vectorised is
 the other index, whose elements do not meet. So LLVM may use any vector width and the bits stay the same.
 
-Concession: four or eight terms a pass over the accumulators, written out by hand, because LLVM must not reorder float
-sums and does not keep a row of accumulators in registers by itself.
+Concession: four terms a pass over the accumulators in :func:`forward`, and the loop of :mod:`.vectors` in the others, because
+LLVM must not reorder float sums and does not keep a row of accumulators in registers by itself.
 """
 
 from __future__ import annotations
@@ -63,25 +63,28 @@ def adam(weight, m, v, gradient, rate, first, second):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def learn(weight, m, v, x, dy, row, rate, first, second):
-    """Adam on ``weight`` (K, N) from its gradient Σ_t x[t, k] dy[t, n], t rising; x (T, K), dy (T, N), T a multiple
-    of 8; ``row``: scratch (N,)."""
+def turn(a, out):
+    """out = a transposed."""
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            out[j, i] = a[i, j]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def learn(weight, m, v, x, dy, across, slope, rate, first, second):
+    """Adam on ``weight`` (K, N) from its gradient Σ_t x[t, k] dy[t, n], t rising; x (T, K), dy (T, N), K a multiple of 4, N
+    of 8, contiguous; scratch: ``across`` (K or more, T), ``slope`` (4 N or more,)."""
     k_all, n_all = weight.shape
-    for k in range(k_all):
-        for n in range(n_all):
-            row[n] = f32(0)
-        for t in range(0, x.shape[0], 8):
-            a, b, c, d = x[t, k], x[t + 1, k], x[t + 2, k], x[t + 3, k]
-            e, f, g, h = x[t + 4, k], x[t + 5, k], x[t + 6, k], x[t + 7, k]
-            y0, y1, y2, y3 = dy[t], dy[t + 1], dy[t + 2], dy[t + 3]
-            y4, y5, y6, y7 = dy[t + 4], dy[t + 5], dy[t + 6], dy[t + 7]
-            for n in range(n_all):
-                s = f32(row[n] + f32(a * y0[n]))
-                s = f32(s + f32(b * y1[n]))
-                s = f32(s + f32(c * y2[n]))
-                s = f32(s + f32(d * y3[n]))
-                s = f32(s + f32(e * y4[n]))
-                s = f32(s + f32(f * y5[n]))
-                s = f32(s + f32(g * y6[n]))
-                row[n] = f32(s + f32(h * y7[n]))
-        adam(weight[k], m[k], v[k], row, rate, first, second)
+    count = x.shape[0]
+    turn(x, across)
+    wide = 4 * n_all
+    turned, y, out = across.ctypes.data, dy.ctypes.data, slope.ctypes.data
+    for k in range(0, k_all, ROWS):  # the same inner loop as in backward: x turned in place of the weights
+        for n in range(0, wide, 128 if wide % 128 == 0 else 32):
+            arguments = (turned + 4 * k * count, 4 * count, count, y + n, out + n, wide)
+            if wide % 128 == 0:
+                backward32(arguments)
+            else:
+                backward8(arguments)
+        for row in range(ROWS):
+            adam(weight[k + row], m[k + row], v[k + row], slope[row * n_all : (row + 1) * n_all], rate, first, second)
