@@ -122,17 +122,25 @@ def distribution(logits, weights, out):
     """Logits float32 (256,) → ``out`` uint32 (256,): at least 1 each, summing to 2**24. ``weights``: scratch, int32."""
     numerics.softmax_weights(logits, weights)
     total = np.int64(0)
-    best = 0
+    top = np.int32(0)
     for i in range(256):
         total += np.int64(weights[i])
-        if weights[i] > weights[best]:
-            best = i
-    left = np.int64(1 << EXPERT_BITS)
+        top = max(top, weights[i])
+    whole, room = np.float64(total), np.float64((1 << EXPERT_BITS) - 256)
+    left = np.int32(1 << EXPERT_BITS)
     for i in range(256):
-        share = np.int64(1) + np.int64(weights[i]) * np.int64((1 << EXPERT_BITS) - 256) // total
-        out[i] = np.uint32(share)
-        left -= share
-    out[best] += np.uint32(left)
+        # The integer quotient, by vectors: weights are at most 2**28 + 1, so products stay below 2**53 and are exact;
+        # the division may round up to the next integer, never further.
+        product = np.float64(weights[i]) * room
+        share = np.int32(product / whole)
+        if np.float64(share) * whole > product:
+            share -= np.int32(1)
+        out[i] = np.uint32(share + np.int32(1))
+        left -= share + np.int32(1)
+    for i in range(256):
+        if weights[i] == top:  # the first of the likeliest
+            out[i] += np.uint32(left)
+            break
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
