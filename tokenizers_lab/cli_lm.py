@@ -39,7 +39,8 @@ def progress_line(quiet: bool):
             return
         last[0] = now
         minutes, seconds = divmod(int(f["eta"]), 60)
-        text = (f"step {f['step']:,}/{f['steps']:,}  loss {f['loss']:.4f}  {f['bits_per_byte']:.4f} bits/byte  "
+        bits = f"{f['bits_per_byte']:.4f} bits/byte  " if "bits_per_byte" in f else ""
+        text = (f"step {f['step']:,}/{f['steps']:,}  loss {f['loss']:.4f}  {bits}"
                 f"{f['tokens_per_second']:,.0f} tokens/s  ETA {minutes // 60}:{minutes % 60:02d}:{seconds:02d}")
         sys.stderr.write(f"\r\x1b[K{text}" if terminal else text + "\n")
         sys.stderr.flush()

@@ -81,6 +81,7 @@ def test_a_sweep_goes_on_where_it_stopped_and_reports(toml, tmp_path, monkeypatc
     results = run(sweep, tmp_path / "out")
     assert [r["arm"] for r in results["runs"]] == ["bytes", "BPE 400", "EI[16,256]", "AC"] and results["runs"][:2] == first
     monkeypatch.setattr(sweep_module, "train", None)  # all is done: nothing is trained again
+    monkeypatch.setattr(sweep_module, "seq2seq", None)
     assert run(sweep, tmp_path / "out") == results
     held = {r["held_out"]["bytes"] for r in results["runs"]}
     assert len(held) == 1  # the same documents for every codec
@@ -161,6 +162,31 @@ def test_a_bad_file_is_refused_in_one_line(toml, change, message):
     with pytest.raises(LabError, match=re.escape(message)) as error:
         Sweep.read(toml)
     assert "\n" not in str(error.value)
+
+
+def test_a_probe_is_a_job_of_its_own(toml, tmp_path, monkeypatch):
+    """It comes after the runs of its size, and a stop in it loses no run and no other probe."""
+    sweep = Sweep.read(toml)
+    assert [name for name, _ in Workshop(sweep, tmp_path / "out").jobs()][-3:] == [
+        "run-AC-tiny-1", "probe-EI_16_256_-tiny-1.decompress", "probe-EI_16_256_-tiny-1.compress"]
+    real = sweep_module.seq2seq
+
+    def stops(*arguments, way, **options):
+        if way == "compress":
+            raise KeyboardInterrupt
+        return real(*arguments, way=way, **options)
+
+    monkeypatch.setattr(sweep_module, "seq2seq", stops)
+    with pytest.raises(KeyboardInterrupt):
+        run(sweep, tmp_path / "out")
+    kept = json.loads((tmp_path / "out" / "results.json").read_text())["runs"]
+    assert len(kept) == 4 and set(kept[2]["seq2seq"]) == {"decompress"}
+    monkeypatch.setattr(sweep_module, "seq2seq", real)
+    assert run(sweep, tmp_path / "out")["runs"][2]["seq2seq"]["decompress"] == kept[2]["seq2seq"]["decompress"]
+    kept = tmp_path / "out" / "results" / "EI_16_256_-tiny-1.compress.json"
+    kept.write_text("{")
+    with pytest.raises(DataError, match="damaged; remove it"):
+        run(sweep, tmp_path / "out")
 
 
 def test_pairs_of_the_seq2seq_probe(tmp_path, english):

@@ -10,6 +10,8 @@ Concession: teacher forcing, passages of one length, one learning rate.
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -81,7 +83,7 @@ def sequences(examples, vocabulary: int, context: int, blind: bool) -> tuple[tor
 
 
 def seq2seq(codec, text: TokenReader, held: TokenReader, *, size: str, way: str, seed: int = 1, passage: int = 64, steps: int = 1000,
-            batch: int = 32, rate: float = 2e-3, examples: int = 256, precision: str = "auto", compiled: bool = False) -> dict:
+            batch: int = 32, rate: float = 2e-3, examples: int = 256, precision: str = "auto", compiled: bool = False, progress=None) -> dict:
     """Accuracy on the target part of held-out pairs, with the source and ``blind``; ``text`` and ``held`` are the splits of a dataset
     of bytes, ``way`` is ``decompress`` or ``compress``."""
     if way not in ("decompress", "compress"):
@@ -90,6 +92,7 @@ def seq2seq(codec, text: TokenReader, held: TokenReader, *, size: str, way: str,
     tests = pairs(codec, held, passage, examples, seed + 1_000_003, way)
     context = max(len(s) + len(t) for s, t in tests) * 5 // 4 + 2
     device, plan = best_device(), Plan(steps, batch, rate, warm_up=min(50, steps), seed=seed, precision=precision)
+    began = time.perf_counter()
     found = {"way": way, "passage": passage, "steps": steps}
     for blind in (False, True):
         torch.manual_seed(seed)
@@ -105,6 +108,10 @@ def seq2seq(codec, text: TokenReader, held: TokenReader, *, size: str, way: str,
             torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
             adam.step()
             adam.zero_grad(set_to_none=True)
+            if progress:
+                done, seconds = step + 1 + blind * steps, time.perf_counter() - began
+                progress({"step": done, "steps": 2 * steps, "loss": float(loss),
+                          "tokens_per_second": done * batch * context / seconds, "eta": (2 * steps - done) * seconds / done})
         found["blind" if blind else "accuracy"], found["blind_bits" if blind else "bits"] = _measure(
             model.eval(), *sequences(tests, target_ids, context, blind), device)
     return found

@@ -30,6 +30,7 @@ from tokenizers_lab.lm.runs import Plan, Run
 from tokenizers_lab.lm.training import train
 
 MATCHES = ("bytes", "tokens", "flops")
+WAYS = ("decompress", "compress")
 
 
 @dataclass(frozen=True)
@@ -140,12 +141,16 @@ class Workshop:
             raise LabError(f"{target}: the texts have too few documents for both splits; name another folder, and a lower document_kib")
         return target
 
+    def text_dataset(self) -> Path:
+        """The dataset of bytes, which all else is made from."""
+        with self.alone("data-bytes"):
+            return self._build("bytes", "bytes")
+
     def text(self, most: int) -> Path:
         """The first ``most`` bytes of the training split as a file; made from the bytes' own dataset, so that no held-out
         document is in it."""
         path = self.folder / "data" / f"train-{most}.txt"
-        with self.alone("data-bytes"):
-            reader = TokenReader(self._build("bytes", "bytes"))
+        reader = TokenReader(self.text_dataset())
         if not path.exists():
             out, at = bytearray(), 0
             while at < reader.documents and len(out) < most:
@@ -203,14 +208,9 @@ class Workshop:
         reader, held = TokenReader(data), TokenReader(data, HELD_OUT)
         identity = {"arm": asdict(arm), "shape": shape.json(), "plan": plan.json(), "dataset": reader.manifest.plan_hash,
                     "final_bytes": self.sweep.final_bytes}
-        if path.exists():
-            try:
-                found = json.loads(path.read_text())
-                if found["identity"] == identity:
-                    return found
-            except (ValueError, KeyError, TypeError):
-                raise DataError(f"{path}: damaged; remove it, and the arm is measured again") from None
-            raise LabError(f"{path}: was made by another sweep file; name another folder, or remove it")
+        kept = _kept(path, identity)
+        if kept is not None:
+            return kept
         self.say(f"{arm.name}, {size}, seed {seed}: {plan.steps:,} steps")
         trained = train(data, folder, shape, plan, progress)
         model = Run.read(folder).model()
@@ -223,12 +223,51 @@ class Workshop:
                   "held_out": score.json(), "curve": trained["curve"], "cost": cost(shape, reader, arm.m1_flops),
                   "trivial": trivial(reader, held, self.sweep.final_bytes),
                   "position_accuracy": position_accuracy(model, held, min(self.sweep.final_bytes, self.sweep.eval_bytes))}
-        if arm.seq2seq and self.sweep.probe and seed == self.sweep.seeds[0]:
-            text = self.folder / "data" / "bytes"
-            result["seq2seq"] = {way: seq2seq(reader.codec, TokenReader(text), TokenReader(text, HELD_OUT), size=size, way=way, seed=seed,
-                                              precision=self.sweep.precision, compiled=self.sweep.compiled, **self.sweep.probe) for way in ("decompress", "compress")}
         write_atomic(path, json.dumps(result, indent=1).encode() + b"\n")
         return result
+
+    def probe_name(self, arm: Arm, size: str, way: str) -> str:
+        """The name of a probe's result and lock."""
+        return f"{self.run_name(arm, size, self.sweep.seeds[0])}.{way}"
+
+    def probe(self, arm: Arm, size: str, way: str, progress=None) -> dict:
+        """The arm's :func:`.probes.seq2seq` with the first seed: read, or trained and measured now."""
+        path, s = self.folder / "results" / f"{self.probe_name(arm, size, way)}.json", self.sweep
+        reader, text = TokenReader(self.dataset(arm)), self.text_dataset()
+        identity = {"arm": asdict(arm), "size": size, "way": way, "probe": s.probe, "dataset": reader.manifest.plan_hash}
+        kept = _kept(path, identity)
+        if kept is not None:
+            return kept
+        self.say(f"{arm.name}, {size}: learns to {way}")
+        found = seq2seq(reader.codec, TokenReader(text), TokenReader(text, HELD_OUT), size=size, way=way, seed=s.seeds[0], precision=s.precision,
+                        compiled=s.compiled, progress=progress, **s.probe)
+        write_atomic(path, json.dumps({"identity": identity, **found}, indent=1).encode() + b"\n")
+        return found
+
+    def results(self) -> list[dict]:
+        """All that is done, in the sweep's order, each run with its arm's probes."""
+        s, out = self.sweep, []
+        for seed, size, arm in ((seed, size, arm) for seed in s.seeds for size in s.sizes for arm in s.arms):
+            if not self.done(arm, size, seed):
+                continue
+            found = {k: v for k, v in self.result(arm, size, seed).items() if k != "identity"}
+            ways = [w for w in WAYS if seed == s.seeds[0] and (self.folder / "results" / f"{self.probe_name(arm, size, w)}.json").exists()]
+            if ways:
+                found["seq2seq"] = {w: {k: v for k, v in self.probe(arm, size, w).items() if k != "identity"} for w in ways}
+            out.append(found)
+        return out
+
+    def jobs(self) -> list[tuple[str, Callable]]:
+        """What there is to do, in order: the name of its lock, and what does it; called with ``progress``. Every size with the first seed,
+        its probes behind it, before any run with the second."""
+        s, jobs = self.sweep, []
+        for seed in s.seeds:
+            for size in s.sizes:
+                jobs += [(f"run-{self.run_name(a, size, seed)}", lambda p, a=a, z=size, seed=seed: self.result(a, z, seed, p)) for a in s.arms]
+                if s.probe and seed == s.seeds[0]:
+                    jobs += [(f"probe-{self.probe_name(a, size, way)}", lambda p, a=a, z=size, way=way: self.probe(a, z, way, p))
+                             for a in s.arms if a.seq2seq for way in WAYS]
+        return jobs
 
     def estimate(self, flops_per_second: dict[str, float]) -> list[dict]:
         """What each run would take at these training speeds by size: rows of arm, size, seed, steps, tokens, FLOPs and hours."""
@@ -240,6 +279,19 @@ class Workshop:
                 rows.append({"arm": arm.name, "size": size, "steps": plan.steps, "vocabulary": shape.vocabulary, "flops": flops,
                              "hours": flops / flops_per_second[size] / 3600, "seeds": len(self.sweep.seeds)})
         return rows
+
+
+def _kept(path: Path, identity: dict) -> dict | None:
+    """What an earlier process measured, None if none did. Raises :class:`DataError` and :class:`LabError` where something else lies there."""
+    if not path.exists():
+        return None
+    try:
+        found = json.loads(path.read_text())
+        if found["identity"] == json.loads(json.dumps(identity)):
+            return found
+    except (ValueError, KeyError, TypeError):
+        raise DataError(f"{path}: damaged; remove it, and it is measured again") from None
+    raise LabError(f"{path}: was made by another sweep file; name another folder, or remove it")
 
 
 def _codec(arm: Arm, workshop: Workshop):
@@ -267,24 +319,23 @@ def _codec(arm: Arm, workshop: Workshop):
 
 
 def run(sweep: Sweep, folder, say: Callable[[str], None] = lambda text: None, progress=None) -> dict:
-    """Run what is missing, every size with the first seed before any with the second, and return the results (also in ``results.json``; ``report.html`` shows them)."""
+    """Run what is missing (:meth:`Workshop.jobs`) and return the results (also in ``results.json``; ``report.html`` shows them)."""
     from tokenizers_lab.report import write_report
 
     shop, together = Workshop(sweep, folder, say), {}
-    order = [(arm, size, seed) for seed in sweep.seeds for size in sweep.sizes for arm in sweep.arms]
-    open_ones, patient = list(order), False
+    open_ones, patient = shop.jobs(), False
     while open_ones or not together:
         for one in list(open_ones):
-            with shop.alone(f"run-{shop.run_name(*one)}", wait=patient) as mine:
+            lock, work = one
+            with shop.alone(lock, wait=patient) as mine:
                 if not mine:
                     continue  # another process is at it
-                shop.result(*one, progress)
+                work(progress)
             open_ones.remove(one)
             patient = False
-            found = [shop.result(*other) for other in order if shop.done(*other)]
             together = {"tokenizers_lab_lm": 1, "name": sweep.name, "match": sweep.match, "budget": sweep.budget, "context": sweep.context,
-                        "files": [Path(f).name for f in sweep.files], "planned": len(order),
-                        "runs": [{k: v for k, v in r.items() if k != "identity"} for r in found]}
+                        "files": [Path(f).name for f in sweep.files], "planned": len(sweep.seeds) * len(sweep.sizes) * len(sweep.arms),
+                        "runs": shop.results()}
             write_atomic(Path(folder) / "results.json", json.dumps(together, indent=1).encode() + b"\n")
             write_report(together, Path(folder) / "report.html")
         patient = True  # what is left is in other hands: wait for it

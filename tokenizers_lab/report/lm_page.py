@@ -103,7 +103,7 @@ def shapes(results: dict) -> list[list[str]]:
             row("M1 reset every window before every other", bits(pairs) < bits(second), f"{bits(pairs):.4f} against {bits(second):.4f} bits/byte")
         if pairs and never:
             row("M1 reset every window before never", bits(pairs) < bits(never), f"{bits(pairs):.4f} against {bits(never):.4f} bits/byte")
-        probes = {k: v[0]["seq2seq"]["decompress"] for k, v in (("EI", pairs or ei), ("AC", ac)) if v and v[0].get("seq2seq")}
+        probes = {k: v[0]["seq2seq"]["decompress"] for k, v in (("EI", pairs or ei), ("AC", ac)) if v and "decompress" in v[0].get("seq2seq", {})}
         if len(probes) == 2:
             lifts = {k: p["accuracy"] - p["blind"] for k, p in probes.items()}
             row("EI[16] is decompressed, AC is not", lifts["EI"] > lifts["AC"] + 0.05, "right beyond blind: " + ", ".join(
