@@ -1,0 +1,38 @@
+"""What is kept of the language models' experiment is whole, is of the sweep file beside it, and another folder goes on from it."""
+
+import importlib.util
+import json
+import xml.etree.ElementTree as tree
+
+import pytest
+from support import ROOT
+
+pytest.importorskip("matplotlib")
+
+LAB = ROOT / "bench" / "lab"
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("lm_experiment", LAB / "lm_experiment.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_another_folder_goes_on_from_what_is_kept(script, tmp_path):
+    script.restore(tmp_path)
+    runs = [json.loads(p.read_text()) for p in sorted((tmp_path / "results").iterdir()) if p.name.count(".") == 1]
+    together = json.loads((LAB / "lm_experiment" / "results.json").read_text())
+    assert len(runs) == len(together["runs"]) >= 3
+    held = {r["held_out"]["bytes"] for r in runs}
+    assert len(held) == 1 and all(abs(r["bytes"] / 20e6 - 1) < 1e-3 for r in runs)  # judged on the same text, taught on as much
+
+
+def test_the_pictures_stand_alone(script):
+    pictures = list((LAB / "lm_experiment").glob("*.svg"))
+    assert pictures
+    for path in pictures:
+        text = path.read_text()
+        tree.fromstring(text)
+        assert "var(" not in text and "currentColor" not in text
