@@ -12,6 +12,8 @@ Where a future numba lacks them, functions are compiled in every process, and te
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import functools
 import pickle
 import types
@@ -24,6 +26,13 @@ from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
 
 _VALUES = (int, float, str, bytes, tuple, np.generic, np.ndarray)
+
+
+def give_back() -> None:
+    """Return to the system what compiling has freed. glibc keeps it, and large arrays are mapped beside it, so that a process
+    which compiles and then makes large arrays would hold both. On other systems nothing happens."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def njit(*signatures, cache: bool = False, **options):

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from nzip.jit import give_back
 from nzip.predictors.lm import softmax
 from nzip.predictors.lm.recall import Recall, look_up
 from nzip.predictors.transformer.engine import Cache, Engine
@@ -40,6 +41,7 @@ class Runner:
 
     def __init__(self, engine: Engine, start: int, window: int, lanes: int, bias: softmax.Bias, recall: Recall,
                  tokens: list[np.ndarray] | None = None, threads: int | None = None):
+        give_back()  # what the probe has compiled, before the cache is made
         self.engine, self.bias, self.recall, self.lanes = engine, bias, recall, lanes
         self._tokens = None
         if tokens is not None:  # what the model reads before it predicts each of them, and after the last
