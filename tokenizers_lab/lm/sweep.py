@@ -47,7 +47,9 @@ class Arm:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The TOML file's tables; ``budget`` is in bytes, tokens or FLOPs, by ``match``."""
+    """The TOML file's tables; ``budget`` is in bytes, tokens or FLOPs, by ``match``. M1s learn from the first ``text_bytes`` of the
+    training split and vocabularies from the first ``vocabulary_bytes``, files in their order: give both the whole of it, or an arm is
+    judged on kinds of text that its codec never saw."""
 
     name: str
     files: list[str]
@@ -58,7 +60,7 @@ class Sweep:
     seeds: list[int] = field(default_factory=lambda: [1])
     held_out: float = 0.02
     document_kib: int = 64
-    text_bytes: int = 8 << 20
+    text_bytes: int = 32 << 20
     vocabulary_bytes: int = 32 << 20
     context: int = 512
     batch: int = 16
