@@ -1,6 +1,7 @@
 """The sweep end to end on a small text: matched budgets, resumed arm by arm, one report; and the probes by hand."""
 
 import json
+import shutil
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -187,6 +188,23 @@ def test_a_probe_is_a_job_of_its_own(toml, tmp_path, monkeypatch):
     kept.write_text("{")
     with pytest.raises(DataError, match="damaged; remove it"):
         run(sweep, tmp_path / "out")
+
+
+def test_results_are_gone_on_from_in_another_place(toml, tmp_path, monkeypatch):
+    """Results alone are enough, wherever the texts and the folder lie: datasets are built anew, and are the same."""
+    results = run(Sweep.read(toml), tmp_path / "out")
+    (tmp_path / "elsewhere" / "out").mkdir(parents=True)
+    shutil.copytree(tmp_path / "out" / "results", tmp_path / "elsewhere" / "out" / "results")
+    for name in ("a.txt", "s.toml"):
+        shutil.copy(tmp_path / name, tmp_path / "elsewhere" / name)
+    monkeypatch.setattr(sweep_module, "train", None)
+    monkeypatch.setattr(sweep_module, "seq2seq", None)
+    assert run(Sweep.read(tmp_path / "elsewhere" / "s.toml"), tmp_path / "elsewhere" / "out") == results
+    with open(tmp_path / "elsewhere" / "a.txt", "ab") as file:
+        file.write(b"More text, so other datasets. " * 400)
+    shutil.rmtree(tmp_path / "elsewhere" / "out" / "data")
+    with pytest.raises(LabError, match="another sweep file"):
+        run(Sweep.read(tmp_path / "elsewhere" / "s.toml"), tmp_path / "elsewhere" / "out")
 
 
 def test_pairs_of_the_seq2seq_probe(tmp_path, english):

@@ -65,6 +65,13 @@ class Manifest:
         plan["segments"] = [s["segments"] for s in self.data["shards"]]
         return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
 
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of what the files of a complete dataset hold, and by which codec: equal wherever its sources lie."""
+        files = [(split, name, entry["sha256"]) for shard in self.data["shards"]
+                 for split, part in sorted(shard["splits"].items()) for name, entry in sorted(part["files"].items())]
+        return hashlib.sha256(json.dumps([self.data["codec"]["fingerprint"], files]).encode()).hexdigest()
+
     def require_complete(self) -> "Manifest":
         if not self.data["complete"]:
             done = sum(self.part(i) is not None for i in range(self.shards))

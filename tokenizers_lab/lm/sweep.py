@@ -208,7 +208,7 @@ class Workshop:
         path = self._result_path(arm, size, seed)
         folder = self.folder / "runs" / path.stem
         reader, held = TokenReader(data), TokenReader(data, HELD_OUT)
-        identity = {"arm": asdict(arm), "shape": shape.json(), "plan": plan.json(), "dataset": reader.manifest.plan_hash,
+        identity = {"arm": asdict(arm), "shape": shape.json(), "plan": plan.json(), "dataset": reader.manifest.content_hash,
                     "final_bytes": self.sweep.final_bytes}
         kept = _kept(path, identity)
         if kept is not None:
@@ -236,7 +236,7 @@ class Workshop:
         """The arm's :func:`.probes.seq2seq` with the first seed: read, or trained and measured now."""
         path, s = self.folder / "results" / f"{self.probe_name(arm, size, way)}.json", self.sweep
         reader, text = TokenReader(self.dataset(arm)), self.text_dataset()
-        identity = {"arm": asdict(arm), "size": size, "way": way, "probe": s.probe, "dataset": reader.manifest.plan_hash}
+        identity = {"arm": asdict(arm), "size": size, "way": way, "probe": s.probe, "dataset": reader.manifest.content_hash}
         kept = _kept(path, identity)
         if kept is not None:
             return kept
