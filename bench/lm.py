@@ -2,7 +2,7 @@
 
 ``python -m bench.lm FILE... [--model NAME] [--bytes N] [--mix LEVEL] [--json RESULTS]`` prints, for one lane, the table that
 stands in the README: bytes of the bare model, of ``lm:``, of ``mix+lm:`` and of ``mix+lm:+ssm`` (what the mixes write); then the steps
-between, as bits per byte: the logit bias, n-gram candidates, recall, the mix; then GMAC/s of the layers at prefill
+between, as bits per byte: the logit bias, n-gram candidates, recall, the mix, the network beside it; then GMAC/s of the layers at prefill
 beside the same products done by the kernel alone in the same run. Weights are not counted in any size.
 
 Concession: all but the mixes are ideal code lengths, some bytes less than ``lm:`` writes; a block's parameters (7 to 15 bytes) are
@@ -19,12 +19,12 @@ import click
 import numpy as np
 
 from nzip import models
+from nzip.predictors.base import Expert
 from nzip.predictors.lm import adapt, softmax
 from nzip.predictors.lm.recall import look_up
 from nzip.predictors.lm.expert import LmExpert
 from nzip.predictors.lm.settings import WINDOW, Settings
 from nzip.predictors.lm.source import LanguageModel, load
-from nzip.predictors.base import Expert
 from nzip.predictors.mix import MixPredictor
 from nzip.predictors.ssm.expert import SsmExpert
 from nzip.predictors.transformer.engine import Cache

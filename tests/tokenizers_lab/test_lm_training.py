@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,6 +82,7 @@ def test_bfloat16_products_train_alike_and_do_not_mix_with_float32(data, tmp_pat
     assert train(data / "bytes", tmp_path / "exact", shape, PLAN)["losses"] == exact
 
 
+@pytest.mark.skipif(not shutil.which("g++"), reason="needs a C++ compiler: apt install g++")
 def test_compiled_training_comes_to_the_same_losses_and_resumes_to_them(data, tmp_path, monkeypatch):
     shape, compiled = shape_of(data / "bytes"), replace(PLAN, compiled=True)
     plain = train(data / "bytes", tmp_path / "plain", shape, PLAN)["losses"]

@@ -19,12 +19,12 @@ APM_BUCKETS = 16
 RATE_DECAY = 7
 # Under an expert that leads: what the other inputs' first weights are divided by, and the mixer's rates.
 LEADING_SHARE, LEADING_RATE, LEADING_RATE_MIN = 10, 30, 8
-BESIDE = 0.08  # what an expert beside a leading one weighs at first
 # With experts that do not lead, in a mix that has read a primer: the other inputs' weights are multiplied by this share,
 # since the experts' add to them, and the rate begins lower than a cold mix's (plan.rate), since most is learnt already.
 WARM_SHARE, WARM_RATE = (4, 5), 150
 YOUNG = 1 << 15  # bytes of a lane with experts in which the APMs have little to say
 ONE = 16384  # the first layer's weight of 1.0
+BESIDE = ONE * 2 // 25  # what an expert beside a leading one weighs at first
 
 # A primed mix has tables of one size whatever the block's, so that one snapshot serves all.
 PRIMED_SIZE = 1 << 20
@@ -68,5 +68,5 @@ def first_weights(plan: Plan, experts: int = 0, leading: int = 0) -> list[int]:
     if leading:  # the experts are believed, all others begin with a small say
         weights = [w // LEADING_SHARE for w in weights]
         for e in range(experts):
-            weights[first_match + 2 * (len(plan.matches) + e)] = ONE // leading if e < leading else int(ONE * BESIDE)
+            weights[first_match + 2 * (len(plan.matches) + e)] = ONE // leading if e < leading else BESIDE
     return weights
