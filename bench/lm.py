@@ -43,7 +43,7 @@ class _Replay:
     def __getattr__(self, name):
         return getattr(self._engine, name)
 
-    def forward(self, cache, lanes, tokens, out):
+    def forward(self, cache, lanes, tokens, out, team=None):
         known = self._hidden[self._at : self._at + len(tokens)]  # a coder also asks what would come after the end
         out[: len(known)] = known
         self._at += len(known)

@@ -22,10 +22,13 @@ from nzip.predictors.lm import adapt, spans, trie
 from nzip.predictors.lm.runner import Runner
 from nzip.predictors.lm.settings import Settings
 from nzip.predictors.lm.source import LanguageModel
+from nzip.predictors.transformer.team import share
 
 REGION = 1 << 12
 NOTHING, SLEEP, END, ESCAPE = 0, 1, 2, 3
 _FLAT = (1 << EXPERT_BITS) // 256
+# To wake a team takes as long as the running sums of so many lanes by half.
+_LANES_TO_SHARE = 6
 # Chance that a byte which begins tokens but is none stands alone.
 _ESCAPE_CHANCE = 1 << (SIDE_BITS - 12)
 
@@ -57,6 +60,28 @@ def _take(symbols, active, blob, offsets, lengths, sums, low, high, inner, depth
         elif depth[lane] == 1:
             asked[lane] = ESCAPE
             chance[lane] = _ESCAPE_CHANCE
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _learn(A, lanes, tokens):
+    """In lane order: what each of ``lanes`` saw, ``tokens[lane]``."""
+    for lane in lanes:
+        adapt.learn(A, lane, tokens[lane])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _propose(A, lanes, frequencies, totals):
+    """In lane order: each lane's candidates and their shares."""
+    for lane in lanes:
+        adapt.propose(A, lane, frequencies[lane], totals[lane])
+
+
+@njit(nogil=True, cache=True)
+def _sum_up(point, member, members, frequencies, live, candidates, shares, count, lanes, sums):
+    """A team's job: the running sums of its lanes."""
+    low, high = share(lanes.size, member, members)
+    for lane in lanes[low:high]:
+        trie.running_sums(frequencies[lane], live, candidates[lane], shares[lane], count[lane], sums[lane])
 
 
 @njit(nogil=True, cache=True)
@@ -165,17 +190,19 @@ class LmExpertState(ExpertState):
         A = self._A
         if int(A.length.max()) + 1 >= A.history.shape[1]:
             self._A = A = A._replace(history=np.concatenate([A.history, np.zeros_like(A.history)], axis=1))
-        spoken = [lane for lane in lanes if self._ended[lane] >= 0]
+        spoken = lanes[self._ended[lanes] >= 0]
+        _learn(A, spoken, self._ended)
         for lane in spoken:
-            adapt.learn(A, lane, self._ended[lane])
             self._runner.advance(lane, int(self._ended[lane]))
-        if spoken:
-            self._runner.settle(np.array(spoken, np.int64), self._ended[spoken])
+        if spoken.size:
+            self._runner.settle(spoken, self._ended[spoken])
         self._runner.prepare(lanes)
-        for lane in lanes:
-            f = self._runner.frequencies[lane]
-            count, _, _ = adapt.propose(A, lane, f, self._runner.totals[lane])
-            trie.running_sums(f, self._vocabulary.live, A.candidates[lane], A.shares[lane], count, self._sums[lane])
+        _propose(A, lanes, self._runner.frequencies, self._runner.totals)
+        work = (self._runner.frequencies, self._vocabulary.live, A.candidates, A.shares, A.count, lanes, self._sums)
+        if lanes.size < _LANES_TO_SHARE:
+            _sum_up(None, 0, 1, *work)
+        else:
+            self._runner.run(_sum_up, *work)
         self._low[lanes] = self._inner[lanes] = self._depth[lanes] = 0
         self._high[lanes] = self._vocabulary.live
         self._ended[lanes] = -1

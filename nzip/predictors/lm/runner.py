@@ -2,8 +2,8 @@
 
 An encoder knows its lanes' tokens: the model reads them ahead, lane by lane in chunks (fast), and the heads of
 several rounds are computed together. A decoder feeds one token per lane and round, all lanes in one batch.
-Both give the same integers, because the engine does. Lanes are shared out to threads; what a lane gets does
-not depend on that.
+Both give the same integers, because the engine does. A team of threads shares each product's rows, and what comes
+after the model lane by lane; what a lane gets does not depend on that.
 
 A lane's symbol below the vocabulary's size is a token and moves the model on; an escaped byte does not, and
 the lane's next round sees the same logits again.
@@ -11,25 +11,50 @@ the lane's next round sees the same logits again.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 
-from nzip.jit import give_back
+from nzip.jit import give_back, njit
 from nzip.predictors.lm import softmax
 from nzip.predictors.lm.recall import Recall, look_up
+from nzip.predictors.transformer.attention import TILE
 from nzip.predictors.transformer.engine import Cache, Engine
 from nzip.predictors.transformer.kernels import aligned
+from nzip.predictors.transformer.team import Team, default_threads, share
 
 # Tokens of a lane read ahead at once, and rows of logits that the encoder keeps per thread.
 CHUNK = 128
 ROWS_AHEAD = 8
 
 
-def default_threads() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+@njit(nogil=True, cache=True, error_model="numpy")
+def _take(point, member, members, lanes, hidden, logits, all_hidden, all_logits):
+    """Row i of what a decoder's step made is ``lanes[i]``'s; each member copies its part of every row."""
+    low, high = share(logits.shape[1], member, members)
+    for i in range(lanes.size):
+        all_logits[lanes[i], 0, low:high] = logits[i, low:high]
+        if member == 0:
+            all_hidden[lanes[i], 0] = hidden[i]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _weigh(point, member, members, isa, lanes, rows, recall, all_hidden, hidden_rows, logits, bias, e, frequencies, totals):
+    """One member's lanes, from the model's state to frequencies. lanes int64 (n,); ``rows`` and ``hidden_rows`` int64 (n,):
+    which of each lane's logits and states."""
+    low, high = share(lanes.size, member, members)
+    if low < high:
+        hidden = np.empty((high - low, all_hidden.shape[2]), np.float32)
+        for i in range(low, high):
+            hidden[i - low] = all_hidden[lanes[i], hidden_rows[i]]
+        look_up(isa, recall, lanes[low:high], hidden)
+    for i in range(low, high):
+        lane = lanes[i]
+        totals[lane] = softmax.frequencies(logits[lane, rows[i]], bias, e[lane], frequencies[lane])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _settle(point, member, members, bias, frequencies, lanes, symbols):
+    low, high = share(bias.value.size, member, members)
+    softmax.settle_bias(bias, frequencies, lanes, symbols, low, high)
 
 
 class Runner:
@@ -59,34 +84,36 @@ class Runner:
         self._hidden = np.zeros((lanes, self._chunk, engine.shape.width), np.float32)
         self._hidden_from = np.full(lanes, -1, np.int64)  # encoder: first place in _hidden, and in _logits
         self._logits_from, self._logits_until = np.full(lanes, -1, np.int64), np.full(lanes, -1, np.int64)
-        self._pool = None
-        self._threads = max(1, min(threads or default_threads(), lanes))
-        if self._threads > 1:
-            self._pool = ThreadPoolExecutor(self._threads)
+        self._team = Team(threads or default_threads())
+        self._jobs: list = []  # what the team does at the next round's beginning: to wake it takes a tenth of a millisecond
 
     @staticmethod
     def bytes(engine: Engine, lanes: int, window: int) -> int:
         """Memory of a runner, an upper bound."""
         columns = engine.logit_columns
         return (Cache.bytes(engine.shape, lanes, window, CHUNK) + lanes * columns * (8 + 4 * ROWS_AHEAD)
-                + lanes * CHUNK * engine.shape.width * 4 + default_threads() * CHUNK * (engine.shape.hidden * 20 + engine.shape.width * 40))
+                + lanes * CHUNK * engine.shape.width * 4 + CHUNK * (engine.shape.hidden * 20 + engine.shape.width * 40)
+                + default_threads() * 8 * TILE * engine.shape.heads * (window + CHUNK))
 
     def close(self) -> None:
         """End the threads."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
+        self._team.close()
 
     def prepare(self, lanes: np.ndarray) -> None:
         """Compute the frequencies of ``lanes`` (ascending integers)."""
-        work = self._read_ahead if self._tokens is not None else self._step
-        parts = [part for part in np.array_split(np.asarray(lanes), self._threads) if len(part)]
-        if self._pool is None or len(parts) == 1:
-            for part in parts:
-                work(part)
-        else:
-            for future in [self._pool.submit(work, part) for part in parts]:
-                future.result()
+        lanes = np.asarray(lanes, np.int64)
+        rows, hidden_rows = self._read_ahead(lanes) if self._tokens is not None else self._step(lanes)
+        self._jobs.append((_weigh, (self.engine.isa, lanes, rows, self.recall, self._hidden, hidden_rows, self._logits,
+                                    self.bias.value, self._e, self.frequencies, self.totals)))
+        self._work()
+
+    def run(self, work, *args) -> None:
+        """Have the team do ``work(point, member, members, *args)`` now."""
+        self._team.run((work, args))
+
+    def _work(self) -> None:
+        jobs, self._jobs = self._jobs, []
+        self._team.run(*jobs)
 
     def advance(self, lane: int, token: int) -> None:
         """The lane's token became known."""
@@ -95,54 +122,44 @@ class Runner:
 
     def settle(self, lanes: np.ndarray, symbols) -> None:
         """The step is over: change the bias by what all ``lanes`` saw, in lane order. ``symbols`` int64, theirs."""
-        symbols = np.asarray(symbols, np.int64)
-        edges = np.linspace(0, self.bias.value.size, (self._threads if self._pool else 1) + 1).astype(np.int64)
-        parts = [(self.bias, self.frequencies, lanes, symbols, a, b) for a, b in zip(edges, edges[1:])]
-        if self._pool is None:
-            softmax.settle_bias(*parts[0])
-            return
-        for future in [self._pool.submit(softmax.settle_bias, *part) for part in parts]:
-            future.result()
+        self._jobs.append((_settle, (self.bias, self.frequencies, lanes, np.asarray(symbols, np.int64))))
 
-    def _frequencies(self, lane: int, row: int) -> None:
-        self.totals[lane] = softmax.frequencies(self._logits[lane, row], self.bias.value, self._e[lane], self.frequencies[lane])
-
-    def _step(self, lanes: np.ndarray) -> None:
+    def _step(self, lanes: np.ndarray):
         """Decoder: one batch over the lanes that have a token to read."""
         fed = lanes[self._pending[lanes] >= 0]
         if len(fed):
-            hidden = self.engine.forward(self._cache, fed, self._pending[fed])
-            rows = self.engine.logits(hidden)
-            self._logits[fed, 0] = rows
-            self._hidden[fed, 0] = hidden
+            hidden = np.empty((len(fed), self.engine.shape.width), np.float32)
+            head, logits = self.engine.logits_job(hidden)
+            self._jobs += [self.engine.forward_job(self._cache, fed, self._pending[fed], hidden, self._team.members), head,
+                           (_take, (fed, hidden, logits, self._hidden, self._logits))]
             self._pending[fed] = -1
-        look_up(self.engine.isa, self.recall, lanes, self._hidden[lanes, 0])
-        for lane in lanes:
-            self._frequencies(lane, 0)
+        none = np.zeros(len(lanes), np.int64)
+        return none, none
 
-    def _read_ahead(self, lanes: np.ndarray) -> None:
+    def _read_ahead(self, lanes: np.ndarray):
         """Encoder: chunks of each lane's known tokens when its place passes them."""
         stale = []
         for lane in lanes:
             place, first = self._place[lane], self._hidden_from[lane]
             if first < 0 or place >= first + self._chunk:
                 part = self._tokens[lane][place : place + self._chunk]
-                self.engine.forward(self._cache, np.full(len(part), lane), part, out=self._hidden[lane])
+                self._jobs.append(self.engine.forward_job(self._cache, np.full(len(part), lane), part,
+                                                          self._hidden[lane], self._team.members))
+                self._work()  # the job's scratch is the next one's, too
                 self._hidden_from[lane] = place
             if place >= self._logits_until[lane]:
                 stale.append(lane)
         if stale:
+            self._work()
             counts = [min(self._ahead, len(self._tokens[lane]) - self._place[lane],
                           self._hidden_from[lane] + self._chunk - self._place[lane]) for lane in stale]
             rows = np.concatenate([self._hidden[lane, self._place[lane] - self._hidden_from[lane] :][:count]
                                    for lane, count in zip(stale, counts)])
-            logits = self.engine.logits(rows)
+            logits = self.engine.logits(rows, team=self._team)
             at = 0
             for lane, count in zip(stale, counts):
                 self._logits[lane, :count] = logits[at : at + count]
                 self._logits_from[lane] = self._place[lane]
                 self._logits_until[lane] = self._place[lane] + count
                 at += count
-        look_up(self.engine.isa, self.recall, lanes, self._hidden[lanes, self._place[lanes] - self._hidden_from[lanes]])
-        for lane in lanes:
-            self._frequencies(lane, self._place[lane] - self._logits_from[lane])
+        return self._place[lanes] - self._logits_from[lanes], self._place[lanes] - self._hidden_from[lanes]

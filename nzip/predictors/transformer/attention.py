@@ -182,13 +182,13 @@ def _weights(points, query_scale, sink_scale, ks, vs, first, last, sinks, start,
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def attend(isa, keys, values, key_scale, value_scale, window, ring, peak, position, tokens, t0,
+def attend(isa, first_head, last_head, keys, values, key_scale, value_scale, window, ring, peak, position, tokens, t0,
            q, q_sink, q_scale, q_sink_scale, score, e, p, sums, out):
-    """Attention of ``tokens`` <= TILE consecutive tokens of one lane, the first at ``position``; they lie at
-    t0.. in ``q`` and ``q_sink`` int16 (kv heads, T, group, head), ``q_scale`` and ``q_sink_scale`` float32 (kv
+    """Attention of ``tokens`` <= TILE consecutive tokens of one lane, the first at ``position``, by the key-value heads
+    first_head..last_head-1; they lie at t0.. in ``q`` and ``q_sink`` int16 (kv heads, T, group, head), ``q_scale`` and ``q_sink_scale`` float32 (kv
     heads, T, group) and ``out`` float32 (T, heads * head). Scratch: ``score`` int32 and ``p`` int16 (TILE *
     group, slots), ``e`` float32 (slots,), ``sums`` int32 (TILE * group, head)."""
-    kv_heads, group, size = q.shape[0], q.shape[2], q.shape[3]
+    group, size = q.shape[2], q.shape[3]
     recent = window - SINKS
     first, last = np.zeros(3, np.int64), np.zeros(3, np.int64)
     last[0] = 1
@@ -205,7 +205,7 @@ def attend(isa, keys, values, key_scale, value_scale, window, ring, peak, positi
             first[1], last[1] = 1, 2 + b // BLOCK
             first[2], last[2] = 1 + a // BLOCK, 1 + whole
     count = tokens * group
-    for h in range(kv_heads):
+    for h in range(first_head, last_head):
         rows = q[h, t0 : t0 + tokens].reshape(count, size)
         scores(isa, keys[h], 0, 1, q_sink[h, t0 : t0 + tokens].reshape(count, size), count, score)
         scores(isa, keys[h], first[1], last[1], rows, count, score)

@@ -22,6 +22,7 @@ from nzip.predictors.transformer.attention import TILE
 from nzip.predictors.transformer.kernels import Packed, aligned, matmul, padded_cols, quantise, tame
 from nzip.predictors.transformer.model import Shape, Weights
 from nzip.predictors.transformer.quantised import concatenate, pack
+from nzip.predictors.transformer.team import ALONE, Team, meet, share
 
 exp2 = numerics.exp2
 _LOG2E = np.float32(numerics.LOG2E)
@@ -73,73 +74,115 @@ def _embed(codes, scale, tokens, x):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _run(isa, heads, kv_heads, size, hidden, eps, steps, score_scale, window, ring, peak,
+def _product(isa, point, member, members, tokens, packed, layer, a, shifts, sums, scale, out):
+    """The member's share of a layer's rows, when all have quantised theirs of the tokens; all meet after it."""
+    meet(point, members)
+    low, high = share(packed.codes.shape[1], member, members)
+    matmul(isa, packed.bits, packed.codes[layer], packed.d[layer], packed.m[layer], packed.rs[layer], a, shifts, sums, scale,
+           tokens, out, low, high)
+    meet(point, members)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _keep(window, ring, heads, kv_heads, size, score_scale, lane, t, n, h, projected, angles, turned, row, keys, values, key_scale,
+          value_scale, q, q_sink, q_scale, q_sink_scale):
+    """Rotate the queries of token ``t``, at position ``n``, for key-value head ``h``, and store its key and value."""
+    group = heads // kv_heads
+    for g in range(group):
+        at = (h * group + g) * size
+        attention.rotate(projected[at : at + size], angles[0], angles[1], turned)
+        q_scale[h, t, g] = np.float32(attention.quantise_row(turned, np.float32(32000.0), row) * score_scale)
+        for j in range(size):
+            q[h, t, g, j] = row[j]
+        if n >= window:
+            attention.rotate(projected[at : at + size], angles[2], angles[3], turned)
+            q_sink_scale[h, t, g] = np.float32(attention.quantise_row(turned, np.float32(32000.0), row) * score_scale)
+        else:
+            q_sink_scale[h, t, g] = q_scale[h, t, g]
+        for j in range(size):
+            q_sink[h, t, g, j] = row[j]
+    at = (heads + h) * size
+    attention.rotate(projected[at : at + size], angles[0], angles[1], turned)
+    at += kv_heads * size
+    attention.store(keys, values, key_scale, value_scale, h, attention.slot_of(n, ring), turned, projected[at : at + size], row)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _run(point, member, members, isa, heads, kv_heads, size, hidden, eps, steps, score_scale, window, ring, peak,
          qkv, attention_out, gate_up, down, norms, final_norm,
          keys, values, key_scale, value_scale, lanes, positions, x,
          normed, a, shifts, sums, scale, wide, q, q_sink, q_scale, q_sink_scale, score, e, p, value_sums, angles, out):
-    """All layers for one batch; x float32 (T, width) in, out float32 (T, width) after the final norm."""
+    """All layers for one batch, one member's part; x float32 (T, width) in, out float32 (T, width) after the final norm.
+
+    Norms and quantising are shared out by tokens, products by rows, attention by lanes and heads."""
     tokens = lanes.size
-    group = heads // kv_heads
     row = np.empty(size, np.int32)
     turned = np.empty(size, np.float32)
-    for t in range(tokens):
+    low, high = share(tokens, member, members)
+    for t in range(low, high):
         rope.angles(steps, positions[t], angles[t, 0], angles[t, 1])
         rope.angles(steps, min(positions[t], window - 1), angles[t, 2], angles[t, 3])
+    tiles = 0
+    t = 0
+    while t < tokens:
+        t += _tile(lanes, t)
+        tiles += 1
+    pairs_low, pairs_high = share(tokens * kv_heads, member, members)
+    heads_low, heads_high = share(tiles * kv_heads, member, members)
     for layer in range(norms.shape[0]):
-        for t in range(tokens):
+        for t in range(low, high):
             rms_norm(x[t], norms[layer, 0], eps, normed[t])
-        quantise(normed, tokens, a[0], shifts[0], sums[0], scale)
-        matmul(isa, qkv.bits, qkv.codes[layer], qkv.d[layer], qkv.m[layer], qkv.rs[layer], a[0], shifts[0], sums[0], scale,
-               tokens, wide[0], 0, qkv.codes.shape[1])
-        for t in range(tokens):
-            lane, n = lanes[t], positions[t]
-            slot = attention.slot_of(n, ring)
-            for h in range(kv_heads):
-                for g in range(group):
-                    at = (h * group + g) * size
-                    attention.rotate(wide[0][t, at : at + size], angles[t, 0], angles[t, 1], turned)
-                    q_scale[h, t, g] = np.float32(attention.quantise_row(turned, np.float32(32000.0), row) * score_scale)
-                    for j in range(size):
-                        q[h, t, g, j] = row[j]
-                    if n >= window:
-                        attention.rotate(wide[0][t, at : at + size], angles[t, 2], angles[t, 3], turned)
-                        q_sink_scale[h, t, g] = np.float32(
-                            attention.quantise_row(turned, np.float32(32000.0), row) * score_scale)
-                    else:
-                        q_sink_scale[h, t, g] = q_scale[h, t, g]
-                    for j in range(size):
-                        q_sink[h, t, g, j] = row[j]
-                at = (heads + h) * size
-                attention.rotate(wide[0][t, at : at + size], angles[t, 0], angles[t, 1], turned)
-                at += kv_heads * size
-                attention.store(keys[lane, layer], values[lane, layer], key_scale[lane, layer], value_scale[lane, layer],
-                                h, slot, turned, wide[0][t, at : at + size], row)
-        t = 0
-        while t < tokens:
-            many = 1
-            while t + many < tokens and many < TILE and lanes[t + many] == lanes[t]:
-                many += 1
+        quantise(normed[low:high], high - low, a[0][low:high], shifts[0][low:high], sums[0][low:high], scale[low:high])
+        _product(isa, point, member, members, tokens, qkv, layer, a[0], shifts[0], sums[0], scale, wide[0])
+        for pair in range(pairs_low, pairs_high):
+            t, h = pair // kv_heads, pair % kv_heads
             lane = lanes[t]
-            attention.attend(isa, keys[lane, layer], values[lane, layer], key_scale[lane, layer], value_scale[lane, layer],
-                             window, ring, peak, positions[t], many, t, q, q_sink, q_scale, q_sink_scale, score, e, p,
-                             value_sums, wide[1])
+            _keep(window, ring, heads, kv_heads, size, score_scale, lane, t, positions[t], h, wide[0][t], angles[t], turned, row,
+                  keys[lane, layer], values[lane, layer], key_scale[lane, layer], value_scale[lane, layer],
+                  q, q_sink, q_scale, q_sink_scale)
+        meet(point, members)
+        t, first = 0, 0
+        while t < tokens:
+            many = _tile(lanes, t)
+            if first < heads_high and first + kv_heads > heads_low:
+                lane = lanes[t]
+                attention.attend(isa, max(0, heads_low - first), min(kv_heads, heads_high - first), keys[lane, layer],
+                                 values[lane, layer], key_scale[lane, layer], value_scale[lane, layer], window, ring, peak,
+                                 positions[t], many, t, q, q_sink, q_scale, q_sink_scale, score[member], e[member], p[member],
+                                 value_sums[member], wide[1])
             t += many
-        quantise(wide[1], tokens, a[1], shifts[1], sums[1], scale)
-        matmul(isa, attention_out.bits, attention_out.codes[layer], attention_out.d[layer], attention_out.m[layer],
-               attention_out.rs[layer], a[1], shifts[1], sums[1], scale, tokens, normed, 0, attention_out.codes.shape[1])
-        _add(x, normed, tokens)
-        for t in range(tokens):
+            first += kv_heads
+        meet(point, members)
+        quantise(wide[1][low:high], high - low, a[1][low:high], shifts[1][low:high], sums[1][low:high], scale[low:high])
+        _product(isa, point, member, members, tokens, attention_out, layer, a[1], shifts[1], sums[1], scale, normed)
+        _add(x[low:high], normed[low:high], high - low)
+        for t in range(low, high):
             rms_norm(x[t], norms[layer, 1], eps, normed[t])
-        quantise(normed, tokens, a[0], shifts[0], sums[0], scale)
-        matmul(isa, gate_up.bits, gate_up.codes[layer], gate_up.d[layer], gate_up.m[layer], gate_up.rs[layer],
-               a[0], shifts[0], sums[0], scale, tokens, wide[2], 0, gate_up.codes.shape[1])
-        _silu_product(wide[2], hidden, tokens, wide[3])
-        quantise(wide[3], tokens, a[2], shifts[2], sums[2], scale)
-        matmul(isa, down.bits, down.codes[layer], down.d[layer], down.m[layer], down.rs[layer],
-               a[2], shifts[2], sums[2], scale, tokens, normed, 0, down.codes.shape[1])
-        _add(x, normed, tokens)
-    for t in range(tokens):
+        quantise(normed[low:high], high - low, a[0][low:high], shifts[0][low:high], sums[0][low:high], scale[low:high])
+        _product(isa, point, member, members, tokens, gate_up, layer, a[0], shifts[0], sums[0], scale, wide[2])
+        _silu_product(wide[2][low:high], hidden, high - low, wide[3][low:high])
+        quantise(wide[3][low:high], high - low, a[2][low:high], shifts[2][low:high], sums[2][low:high], scale[low:high])
+        _product(isa, point, member, members, tokens, down, layer, a[2], shifts[2], sums[2], scale, normed)
+        _add(x[low:high], normed[low:high], high - low)
+    for t in range(low, high):
         rms_norm(x[t], final_norm, eps, out[t])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _tile(lanes, t):
+    """Tokens from ``t`` on whose queries are scored together: one lane's, at most TILE."""
+    many = 1
+    while t + many < lanes.size and many < TILE and lanes[t + many] == lanes[t]:
+        many += 1
+    return many
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _head(point, member, members, isa, tokens, hidden, packed, a, shifts, sums, scale, out):
+    """One member's part of the head; rows of a Packed with one layer."""
+    low, high = share(tokens, member, members)
+    quantise(hidden[low:high], high - low, a[low:high], shifts[low:high], sums[low:high], scale[low:high])
+    _product(isa, point, member, members, tokens, packed, 0, a, shifts, sums, scale, out)
 
 
 class Cache:
@@ -170,11 +213,11 @@ class Cache:
 
 
 class _Scratch:
-    """Buffers of one thread, for batches of at most ``tokens`` tokens."""
+    """Buffers of one team, for batches of at most ``tokens`` tokens."""
 
-    def __init__(self, engine: "Engine", tokens: int, slots: int):
+    def __init__(self, engine: "Engine", tokens: int, slots: int, members: int = 1):
         s = engine.shape
-        self.tokens, self.slots = tokens, slots
+        self.tokens, self.slots, self.members = tokens, slots, members
         attention_width = s.heads * s.head_size
         padded = [padded_cols(n) for n in (s.width, attention_width, s.hidden)]
 
@@ -194,10 +237,10 @@ class _Scratch:
         self.q_sink = aligned((s.kv_heads, tokens, group, s.head_size), np.int16)
         self.q_scale = np.zeros((s.kv_heads, tokens, group), np.float32)
         self.q_sink_scale = np.zeros((s.kv_heads, tokens, group), np.float32)
-        self.score = aligned((TILE * group, slots), np.int32)
-        self.e = aligned((slots,), np.float32)
-        self.p = aligned((TILE * group, slots), np.int16)
-        self.value_sums = aligned((TILE * group, s.head_size), np.int32)
+        self.score = aligned((members, TILE * group, slots), np.int32)
+        self.e = aligned((members, slots), np.float32)
+        self.p = aligned((members, TILE * group, slots), np.int16)
+        self.value_sums = aligned((members, TILE * group, s.head_size), np.int32)
         self.angles = aligned((tokens, 4, s.head_size // 2), np.float32)
 
 
@@ -233,23 +276,29 @@ class Engine:
         """Multiply-accumulates of the layers' matrices for one token, attention and head not counted."""
         return sum(p.codes.shape[0] * p.rows * p.cols for p in self._layers)
 
-    def _scratch(self, tokens: int, slots: int) -> _Scratch:
+    def _scratch(self, tokens: int, slots: int, members: int) -> _Scratch:
         scratch = getattr(self._local, "scratch", None)
-        if scratch is None or scratch.tokens < tokens or scratch.slots < slots:
-            scratch = self._local.scratch = _Scratch(self, tokens, slots)
+        if scratch is None or scratch.tokens < tokens or scratch.slots < slots or scratch.members < members:
+            scratch = self._local.scratch = _Scratch(self, tokens, slots, members)
         return scratch
 
-    def forward(self, cache: Cache, lanes, tokens, out=None) -> np.ndarray:
+    def forward(self, cache: Cache, lanes, tokens, out=None, team: Team = ALONE) -> np.ndarray:
         """Feed ``tokens[i]`` to lane ``lanes[i]`` (integers (T,)); tokens of one lane are consecutive, oldest
         first, at most ``cache.chunk`` of them. Returns float32 (T, width): the head's inputs.
 
-        Lanes of one cache may run in several threads at once, each lane in one.
+        Lanes of one cache may run in several threads at once, each lane in one; or ``team`` runs them together.
         """
+        if out is None:
+            out = np.empty((len(lanes), self.shape.width), np.float32)
+        if len(lanes):
+            team.run(self.forward_job(cache, lanes, tokens, out, team.members))
+        return out
+
+    def forward_job(self, cache: Cache, lanes, tokens, out, members: int = 1):
+        """:meth:`forward` for at least one token, as a job that a team of ``members`` runs; ``cache`` counts the tokens at once."""
         lanes = np.ascontiguousarray(lanes, np.int64)
         tokens = np.ascontiguousarray(tokens, np.int64)
         count = lanes.size
-        if not count:
-            return np.empty((0, self.shape.width), np.float32)
         if tokens.min() < 0 or tokens.max() >= self.vocabulary or lanes.min() < 0 or lanes.max() >= cache.lanes:
             raise ValueError("a token or a lane is out of range")
         starts = np.concatenate([[0], np.flatnonzero(np.diff(lanes)) + 1])
@@ -257,22 +306,25 @@ class Engine:
         if runs.max() > cache.chunk or np.unique(lanes[starts]).size != starts.size:
             raise ValueError(f"tokens of one lane are consecutive and at most {cache.chunk}")
         positions = cache.length[lanes] + np.arange(count) - np.repeat(starts, runs)
-        if out is None:
-            out = np.empty((count, self.shape.width), np.float32)
         s = self.shape
-        k = self._scratch(count, attention.SINK_SLOTS + cache.ring)
+        k = self._scratch(count, attention.SINK_SLOTS + cache.ring, members)
         _embed(self.embedding, self.embedding_scale, tokens, k.x)
-        _run(self.isa, s.heads, s.kv_heads, s.head_size, s.hidden, np.float32(s.eps), self._steps, self._score_scale,
-             cache.window, cache.ring, attention.weight_peak(cache.window), *self._layers, self.norms, self.final_norm,
-             cache.keys, cache.values, cache.key_scale, cache.value_scale, lanes, positions, k.x,
-             k.normed, k.a, k.shifts, k.sums, k.scale, k.wide, k.q, k.q_sink, k.q_scale, k.q_sink_scale,
-             k.score, k.e, k.p, k.value_sums, k.angles, out)
         cache.length[lanes[starts]] += runs
-        return out
+        return _run, (self.isa, s.heads, s.kv_heads, s.head_size, s.hidden, np.float32(s.eps), self._steps, self._score_scale,
+                      cache.window, cache.ring, attention.weight_peak(cache.window), *self._layers, self.norms, self.final_norm,
+                      cache.keys, cache.values, cache.key_scale, cache.value_scale, lanes, positions, k.x,
+                      k.normed, k.a, k.shifts, k.sums, k.scale, k.wide, k.q, k.q_sink, k.q_scale, k.q_sink_scale,
+                      k.score, k.e, k.p, k.value_sums, k.angles, out)  # fmt: skip
 
-    def logits(self, hidden, out=None) -> np.ndarray:
+    def logits(self, hidden, out=None, team: Team = ALONE) -> np.ndarray:
         """Head: float32 (T, width) → (T, logit_columns); columns from ``vocabulary`` on are padding (zeros). Without ``out`` the
         result stands until this thread's next call: fresh pages for each token cost some systems more than the product."""
+        job, out = self.logits_job(hidden, out)
+        team.run(job)
+        return out
+
+    def logits_job(self, hidden, out=None):
+        """:meth:`logits` as a team's job, and where its result will stand."""
         count = hidden.shape[0]
         kept = getattr(self._local, "head", None)
         if kept is None or len(kept[0]) < count or out is None and len(kept[4]) < count:
@@ -283,7 +335,4 @@ class Engine:
         a, shifts, sums, scale, own = kept
         if out is None:
             out = own[:count]
-        quantise(hidden, count, a, shifts, sums, scale)
-        h = self.head
-        matmul(self.isa, h.bits, h.codes[0], h.d[0], h.m[0], h.rs[0], a, shifts, sums, scale, count, out, 0, h.codes.shape[1])
-        return out
+        return (_head, (self.isa, count, hidden, self.head, a, shifts, sums, scale, out)), out

@@ -34,8 +34,8 @@ CODE_BYTES = {4: 256, 7: 512}
 OFFSET7 = 64
 MAX_D = {4: 255, 7: 31}
 
-(_m4_8, _m4_4, _m4_2, _m4_1) = (x86.matmul4_512[t] for t in (8, 4, 2, 1))
-(_m7_8, _m7_4, _m7_2, _m7_1) = (x86.matmul7_512[t] for t in (8, 4, 2, 1))
+(_m4_8, _m4_6, _m4_5, _m4_4, _m4_3, _m4_2, _m4_1) = (x86.matmul4_512[t] for t in (8, 6, 5, 4, 3, 2, 1))
+(_m7_8, _m7_6, _m7_5, _m7_4, _m7_3, _m7_2, _m7_1) = (x86.matmul7_512[t] for t in (8, 6, 5, 4, 3, 2, 1))
 (_n4_4, _n4_2, _n4_1) = (x86.matmul4_256[t] for t in (4, 2, 1))
 (_n7_4, _n7_2, _n7_1) = (x86.matmul7_256[t] for t in (4, 2, 1))
 _s82, _s81, _s34, _s31, _s14, _s11 = (x86.score_512[s] for s in ((8, 2), (8, 1), (3, 4), (3, 1), (1, 4), (1, 1)))
@@ -190,12 +190,30 @@ def matmul(isa, bits, codes, d, m, rs, a, shifts, sums, scale, tokens, out, firs
                     else:
                         _m7_8(args)
                     t += 8
+                elif left >= 6:
+                    if bits == 4:
+                        _m4_6(args)
+                    else:
+                        _m7_6(args)
+                    t += 6
+                elif left >= 5:
+                    if bits == 4:
+                        _m4_5(args)
+                    else:
+                        _m7_5(args)
+                    t += 5
                 elif left >= 4:
                     if bits == 4:
                         _m4_4(args)
                     else:
                         _m7_4(args)
                     t += 4
+                elif left >= 3:
+                    if bits == 4:
+                        _m4_3(args)
+                    else:
+                        _m7_3(args)
+                    t += 3
                 elif left >= 2:
                     if bits == 4:
                         _m4_2(args)

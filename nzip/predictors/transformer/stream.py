@@ -18,6 +18,7 @@ from nzip.predictors.ssm.kernel import distribution
 from nzip.predictors.transformer import attention
 from nzip.predictors.transformer.engine import Cache, Engine, _embed, _run, _Scratch
 from nzip.predictors.transformer.kernels import Packed, aligned, matmul, padded_cols, quantise
+from nzip.predictors.transformer.team import ALONE
 
 CHUNK = 128
 SEEN, AT, AHEAD = range(3)
@@ -26,6 +27,7 @@ SEEN, AT, AHEAD = range(3)
 class Stream(NamedTuple):
     """A lane that has seen nothing yet: the model (read only), the lane's memory, and scratch for CHUNK bytes."""
 
+    point: np.ndarray  # where a team would meet: this is one thread
     isa: int
     heads: int
     kv_heads: int
@@ -82,7 +84,7 @@ def new_stream(engine: Engine, window: int) -> Stream:
     cache = Cache(s, 1, window, CHUNK)
     k = _Scratch(engine, CHUNK, attention.SINK_SLOTS + cache.ring)
     return Stream(
-        engine.isa, s.heads, s.kv_heads, s.head_size, s.hidden, np.float32(s.eps), engine._score_scale, window, cache.ring,
+        ALONE.point, engine.isa, s.heads, s.kv_heads, s.head_size, s.hidden, np.float32(s.eps), engine._score_scale, window, cache.ring,
         attention.weight_peak(window), engine._steps, *engine._layers, engine.head, engine.norms, engine.final_norm,
         engine.embedding, engine.embedding_scale, cache.keys, cache.values, cache.key_scale, cache.value_scale,
         np.zeros(3, np.int64), np.zeros(CHUNK, np.int64), np.zeros(CHUNK, np.int64), np.zeros(CHUNK, np.int64),
@@ -108,7 +110,7 @@ def read(s, data, out):
         s.tokens[t] = data[t]
         s.positions[t] = s.place[SEEN] + t
     _embed(s.embedding, s.embedding_scale, s.tokens[:count], s.x)
-    _run(s.isa, s.heads, s.kv_heads, s.size, s.hidden, s.eps, s.steps, s.score_scale, s.window, s.ring, s.peak,
+    _run(s.point, 0, 1, s.isa, s.heads, s.kv_heads, s.size, s.hidden, s.eps, s.steps, s.score_scale, s.window, s.ring, s.peak,
          s.qkv, s.attention_out, s.gate_up, s.down, s.norms, s.final_norm, s.keys, s.values, s.key_scale, s.value_scale,
          s.lanes[:count], s.positions[:count], s.x, s.normed, s.a, s.shifts, s.sums, s.scale, s.wide, s.q, s.q_sink,
          s.q_scale, s.q_sink_scale, s.score, s.e, s.p, s.value_sums, s.angles, s.out)

@@ -308,8 +308,8 @@ def _kernel(name: str, nargs: int, isa: int, emit, *shape):
     return kernel
 
 
-matmul4_512 = {t: _kernel("matmul", 12, AVX512, _emit_matmul, 4, t) for t in (8, 4, 2, 1)}
-matmul7_512 = {t: _kernel("matmul", 12, AVX512, _emit_matmul, 7, t) for t in (8, 4, 2, 1)}
+matmul4_512 = {t: _kernel("matmul", 12, AVX512, _emit_matmul, 4, t) for t in (8, 6, 5, 4, 3, 2, 1)}
+matmul7_512 = {t: _kernel("matmul", 12, AVX512, _emit_matmul, 7, t) for t in (8, 6, 5, 4, 3, 2, 1)}
 matmul4_256 = {t: _kernel("matmul", 12, AVX2, _emit_matmul, 4, t) for t in (4, 2, 1)}
 matmul7_256 = {t: _kernel("matmul", 12, AVX2, _emit_matmul, 7, t) for t in (4, 2, 1)}
 # (queries, blocks at a time) and (queries, vectors of dimensions at a time)
