@@ -104,7 +104,7 @@ def engine_speed(model: LanguageModel, tokens: int = 256, repeats: int = 4) -> t
     for packed in engine._layers:
         cols = padded_cols(packed.cols)
         x = np.random.default_rng(0).normal(size=(tokens, packed.cols)).astype(np.float32)
-        act = (aligned((tokens, cols), np.int8), aligned((tokens, cols // 32), np.uint8), aligned((tokens, cols // 32), np.int16), np.zeros(tokens, np.float32))
+        act = (aligned((tokens, cols), np.int8), aligned((tokens, cols // 32), np.uint32), aligned((tokens, cols // 32), np.int16), np.zeros(tokens, np.float32))
         quantise(x, tokens, *act)
         jobs.append((packed, act, aligned((tokens, packed.rs.shape[1]), np.float32)))
     cache = Cache(engine.shape, 1, WINDOW, tokens)

@@ -74,11 +74,11 @@ def _embed(codes, scale, tokens, x):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _product(isa, point, member, members, tokens, packed, layer, a, shifts, sums, scale, out):
+def _product(isa, point, member, members, tokens, packed, layer, a, factors, sums, scale, out):
     """The member's share of a layer's rows, when all have quantised theirs of the tokens; all meet after it."""
     meet(point, members)
     low, high = share(packed.codes.shape[1], member, members)
-    matmul(isa, packed.bits, packed.codes[layer], packed.d[layer], packed.m[layer], packed.rs[layer], a, shifts, sums, scale,
+    matmul(isa, packed.bits, packed.codes[layer], packed.d[layer], packed.m[layer], packed.rs[layer], a, factors, sums, scale,
            tokens, out, low, high)
     meet(point, members)
 
@@ -111,7 +111,7 @@ def _keep(window, ring, heads, kv_heads, size, score_scale, lane, t, n, h, proje
 def _run(point, member, members, isa, heads, kv_heads, size, hidden, eps, steps, score_scale, window, ring, peak,
          qkv, attention_out, gate_up, down, norms, final_norm,
          keys, values, key_scale, value_scale, lanes, positions, x,
-         normed, a, shifts, sums, scale, wide, q, q_sink, q_scale, q_sink_scale, score, e, p, value_sums, angles, out):
+         normed, a, factors, sums, scale, wide, q, q_sink, q_scale, q_sink_scale, score, e, p, value_sums, angles, out):
     """All layers for one batch, one member's part; x float32 (T, width) in, out float32 (T, width) after the final norm.
 
     Norms and quantising are shared out by tokens, products by rows, attention by lanes and heads."""
@@ -132,8 +132,8 @@ def _run(point, member, members, isa, heads, kv_heads, size, hidden, eps, steps,
     for layer in range(norms.shape[0]):
         for t in range(low, high):
             rms_norm(x[t], norms[layer, 0], eps, normed[t])
-        quantise(normed[low:high], high - low, a[0][low:high], shifts[0][low:high], sums[0][low:high], scale[low:high])
-        _product(isa, point, member, members, tokens, qkv, layer, a[0], shifts[0], sums[0], scale, wide[0])
+        quantise(normed[low:high], high - low, a[0][low:high], factors[0][low:high], sums[0][low:high], scale[low:high])
+        _product(isa, point, member, members, tokens, qkv, layer, a[0], factors[0], sums[0], scale, wide[0])
         for pair in range(pairs_low, pairs_high):
             t, h = pair // kv_heads, pair % kv_heads
             lane = lanes[t]
@@ -153,16 +153,16 @@ def _run(point, member, members, isa, heads, kv_heads, size, hidden, eps, steps,
             t += many
             first += kv_heads
         meet(point, members)
-        quantise(wide[1][low:high], high - low, a[1][low:high], shifts[1][low:high], sums[1][low:high], scale[low:high])
-        _product(isa, point, member, members, tokens, attention_out, layer, a[1], shifts[1], sums[1], scale, normed)
+        quantise(wide[1][low:high], high - low, a[1][low:high], factors[1][low:high], sums[1][low:high], scale[low:high])
+        _product(isa, point, member, members, tokens, attention_out, layer, a[1], factors[1], sums[1], scale, normed)
         _add(x[low:high], normed[low:high], high - low)
         for t in range(low, high):
             rms_norm(x[t], norms[layer, 1], eps, normed[t])
-        quantise(normed[low:high], high - low, a[0][low:high], shifts[0][low:high], sums[0][low:high], scale[low:high])
-        _product(isa, point, member, members, tokens, gate_up, layer, a[0], shifts[0], sums[0], scale, wide[2])
+        quantise(normed[low:high], high - low, a[0][low:high], factors[0][low:high], sums[0][low:high], scale[low:high])
+        _product(isa, point, member, members, tokens, gate_up, layer, a[0], factors[0], sums[0], scale, wide[2])
         _silu_product(wide[2][low:high], hidden, high - low, wide[3][low:high])
-        quantise(wide[3][low:high], high - low, a[2][low:high], shifts[2][low:high], sums[2][low:high], scale[low:high])
-        _product(isa, point, member, members, tokens, down, layer, a[2], shifts[2], sums[2], scale, normed)
+        quantise(wide[3][low:high], high - low, a[2][low:high], factors[2][low:high], sums[2][low:high], scale[low:high])
+        _product(isa, point, member, members, tokens, down, layer, a[2], factors[2], sums[2], scale, normed)
         _add(x[low:high], normed[low:high], high - low)
     for t in range(low, high):
         rms_norm(x[t], final_norm, eps, out[t])
@@ -178,11 +178,11 @@ def _tile(lanes, t):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _head(point, member, members, isa, tokens, hidden, packed, a, shifts, sums, scale, out):
+def _head(point, member, members, isa, tokens, hidden, packed, a, factors, sums, scale, out):
     """One member's part of the head; rows of a Packed with one layer."""
     low, high = share(tokens, member, members)
-    quantise(hidden[low:high], high - low, a[low:high], shifts[low:high], sums[low:high], scale[low:high])
-    _product(isa, point, member, members, tokens, packed, 0, a, shifts, sums, scale, out)
+    quantise(hidden[low:high], high - low, a[low:high], factors[low:high], sums[low:high], scale[low:high])
+    _product(isa, point, member, members, tokens, packed, 0, a, factors, sums, scale, out)
 
 
 class Cache:
@@ -227,7 +227,7 @@ class _Scratch:
         self.x = floats(s.width)
         self.normed = floats(-(-s.width // 16) * 16)
         self.a = tuple(aligned((tokens, n), np.int8) for n in padded)
-        self.shifts = tuple(aligned((tokens, n // 32), np.uint8) for n in padded)
+        self.factors = tuple(aligned((tokens, n // 32), np.uint32) for n in padded)
         self.sums = tuple(aligned((tokens, n // 32), np.int16) for n in padded)
         self.scale = np.zeros(tokens, np.float32)
         qkv_rows = -(-(attention_width + 2 * s.kv_heads * s.head_size) // 16) * 16
@@ -313,7 +313,7 @@ class Engine:
         return _run, (self.isa, s.heads, s.kv_heads, s.head_size, s.hidden, np.float32(s.eps), self._steps, self._score_scale,
                       cache.window, cache.ring, attention.weight_peak(cache.window), *self._layers, self.norms, self.final_norm,
                       cache.keys, cache.values, cache.key_scale, cache.value_scale, lanes, positions, k.x,
-                      k.normed, k.a, k.shifts, k.sums, k.scale, k.wide, k.q, k.q_sink, k.q_scale, k.q_sink_scale,
+                      k.normed, k.a, k.factors, k.sums, k.scale, k.wide, k.q, k.q_sink, k.q_scale, k.q_sink_scale,
                       k.score, k.e, k.p, k.value_sums, k.angles, out)  # fmt: skip
 
     def logits(self, hidden, out=None, team: Team = ALONE) -> np.ndarray:
@@ -330,9 +330,9 @@ class Engine:
         if kept is None or len(kept[0]) < count or out is None and len(kept[4]) < count:
             cols = padded_cols(self.shape.width)
             kept = self._local.head = (
-                aligned((count, cols), np.int8), aligned((count, cols // 32), np.uint8), aligned((count, cols // 32), np.int16),
+                aligned((count, cols), np.int8), aligned((count, cols // 32), np.uint32), aligned((count, cols // 32), np.int16),
                 np.zeros(count, np.float32), aligned((count if out is None else 0, self.logit_columns), np.float32))
-        a, shifts, sums, scale, own = kept
+        a, factors, sums, scale, own = kept
         if out is None:
             out = own[:count]
-        return (_head, (self.isa, count, hidden, self.head, a, shifts, sums, scale, out)), out
+        return (_head, (self.isa, count, hidden, self.head, a, factors, sums, scale, out)), out

@@ -11,11 +11,11 @@ Packed weights (``Packed``; one leading axis for the layers), in blocks of 16 ro
 * ``d`` uint8 (layers, blocks, groups, 16): the group's integer scale. ``m`` int16 (layers, blocks, groups/2,
   16, 2): its integer offset. ``rs`` float32 (layers, blocks*16): the row's scale. weight = (code*d + m) * rs.
 
-Quantised activations of T tokens: ``a`` int8 (T, K), ``shifts`` uint8 (T, K/32) in 0..3, ``sums`` int16
-(T, K/32) = (sum of the group's a) << shift, ``scale`` float32 (T,). activation = (a << shift) * scale.
+Quantised activations of T tokens: ``a`` int8 (T, K), ``factors`` uint32 (T, K/32), the group's integer scale f in 1..32,
+twice (f | f << 16), ``sums`` int16 (T, K/32) = f * sum of the group's a, ``scale`` float32 (T,). activation = a * f * scale.
 
-Bounds: a group's u4 x s8 sums are below 2**15 per 16 columns; d <= 255 (4 bits) or 31 (7 bits); |sums| <= 32,512.
-A row's total may pass 2**31 in theory and wraps then; in models it stays about twenty times below.
+Bounds: a group's u4 x s8 sums are below 2**15 per 16 columns; d <= 255 (4 bits) or 31 (7 bits), so d*f fits int16.
+A row's total may pass 2**31 in theory and wraps then; in models it stays TIMES below.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ ROWS = 16
 CODE_BYTES = {4: 256, 7: 512}
 OFFSET7 = 64
 MAX_D = {4: 255, 7: 31}
+# The largest factor of a token's groups: the first of these with which every group's sum fits int16. The last always does.
+FACTORS = (32, 16, 8)
 
 (_m4_8, _m4_6, _m4_5, _m4_4, _m4_3, _m4_2, _m4_1) = (x86.matmul4_512[t] for t in (8, 6, 5, 4, 3, 2, 1))
 (_m7_8, _m7_6, _m7_5, _m7_4, _m7_3, _m7_2, _m7_1) = (x86.matmul7_512[t] for t in (8, 6, 5, 4, 3, 2, 1))
@@ -46,9 +48,7 @@ _u34, _u31, _u14, _u11 = (x86.value_256[s] for s in ((3, 4), (3, 1), (1, 4), (1,
 # Activations are kept inside this, so that no float ever becomes infinite or NaN, whatever the weights.
 _LIMIT = np.float32(1e15)
 _MIN_SCALE = np.float32(1e-25)
-_127, _1016, _1 = np.float32(127.0), np.float32(1016.0), np.float32(1.0)
-# |group| * inv * 2**shift may reach this before rounding, so that rint gives at most 127.
-_ROOM = np.float32(127.0)
+_1, _127 = np.float32(1.0), np.float32(127.0)
 
 
 class Packed(NamedTuple):
@@ -86,9 +86,35 @@ def tame(x):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def quantise(x, tokens, a, shifts, sums, scale):
+def _quantise_groups(x, inv, limit, a, factors, sums):
+    """The groups of one token, float32 (columns,), in steps of 1/``inv`` times a factor of at most ``limit``; whether all sums fit."""
+    fits = True
+    for g in range(x.size // GROUP):
+        most = np.int32(0)
+        for j in range(GROUP):
+            most = max(most, bits_of(abs(tame(x[g * GROUP + j]))))
+        top = np.float32(np.float32(float_of(most) * inv) / _127)
+        f = np.int32(top)
+        f = f + np.int32(1) if np.float32(f) < top else f
+        f = min(max(f, np.int32(1)), np.int32(limit))
+        part = _1 / np.float32(f)
+        total = np.int32(0)
+        for j in range(GROUP):
+            v = np.float32(np.float32(tame(x[g * GROUP + j]) * inv) * part)
+            q = np.int32(np.rint(v))
+            total += q
+            a[g * GROUP + j] = q
+        total *= f
+        fits = fits and -32768 <= total <= 32767
+        factors[g] = f | f << 16
+        sums[g] = total
+    return fits
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def quantise(x, tokens, a, factors, sums, scale):
     """Block-float int8 activations of x[:tokens], float32 (T, columns); the arrays' layout is above, columns
-    beyond x's are zero. Each group takes the largest shift 3-h that keeps it within int8."""
+    beyond x's are zero. Each group takes the least factor that keeps it within int8."""
     cols = x.shape[1]
     for t in range(tokens):
         most = np.int32(0)  # as bits, which sort as floats do where none is negative: LLVM vectorises the maximum of integers alone
@@ -98,38 +124,23 @@ def quantise(x, tokens, a, shifts, sums, scale):
         if peak < _MIN_SCALE:
             scale[t] = np.float32(0.0)
             a[t, :] = 0
-            shifts[t, :] = 0
+            factors[t, :] = 0
             sums[t, :] = 0
             continue
-        inv = _127 / peak
-        scale[t] = peak / _1016
-        for g in range(cols // GROUP):
-            most = np.int32(0)
-            for j in range(GROUP):
-                most = max(most, bits_of(abs(tame(x[t, g * GROUP + j]))))
-            top = np.float32(float_of(most) * inv)
-            grow = np.float32(1.0)
-            h = 3
-            while h > 0 and np.float32(top * (grow + grow)) <= _ROOM:
-                grow = grow + grow
-                h -= 1
-            total = np.int32(0)
-            for j in range(GROUP):
-                v = np.float32(np.float32(tame(x[t, g * GROUP + j]) * inv) * grow)
-                q = np.int32(np.rint(v))
-                total += q
-                a[t, g * GROUP + j] = q
-            shifts[t, g] = h
-            sums[t, g] = total << h
-        for g in range(cols // GROUP, shifts.shape[1]):
+        for limit in FACTORS:
+            steps = np.float32(127 * limit)
+            scale[t] = peak / steps
+            if _quantise_groups(x[t], steps / peak, limit, a[t], factors[t], sums[t]):
+                break
+        for g in range(cols // GROUP, factors.shape[1]):
             a[t, g * GROUP : (g + 1) * GROUP] = 0
-            shifts[t, g] = 0
+            factors[t, g] = 0
             sums[t, g] = 0
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _matmul_portable(bits, codes, d, m, rs, a, shifts, sums, scale, tokens, out, first, last):
-    groups = shifts.shape[1]
+def _matmul_portable(bits, codes, d, m, rs, a, factors, sums, scale, tokens, out, first, last):
+    groups = factors.shape[1]
     acc = np.empty(ROWS, np.int32)
     part = np.empty(ROWS, np.int32)
     for block in range(first, last):
@@ -150,26 +161,26 @@ def _matmul_portable(bits, codes, d, m, rs, a, shifts, sums, scale, tokens, out,
                         for r in range(ROWS):
                             for j in range(4):
                                 part[r] += np.int32(code[64 * c + 4 * r + j]) * np.int32(a[t, g * GROUP + 4 * c + j])
-                h = np.int32(shifts[t, g])
+                f = np.int32(factors[t, g] & np.uint32(0xFFFF))
                 s = np.int32(sums[t, g])
                 for r in range(ROWS):
-                    acc[r] += np.int32(part[r] * np.int32(np.int32(d[block, g, r]) << h))
+                    acc[r] += np.int32(part[r] * np.int32(np.int32(d[block, g, r]) * f))
                     acc[r] += np.int32(m[block, g >> 1, r, g & 1]) * s
             for r in range(ROWS):
                 out[t, block * ROWS + r] = np.float32(np.float32(acc[r]) * rs[block * ROWS + r]) * scale[t]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def matmul(isa, bits, codes, d, m, rs, a, shifts, sums, scale, tokens, out, first, last):
+def matmul(isa, bits, codes, d, m, rs, a, factors, sums, scale, tokens, out, first, last):
     """``out[t, r] = (float32(sum over columns) * rs[r]) * scale[t]``, float32 (T, blocks*16), for t < tokens
     and the row blocks first..last-1.
 
     ``codes`` … ``rs`` are one layer of a :class:`Packed`; ``a`` … ``scale`` come from :func:`quantise`.
     """
     if isa == x86.PORTABLE:
-        _matmul_portable(bits, codes, d, m, rs, a, shifts, sums, scale, tokens, out, first, last)
+        _matmul_portable(bits, codes, d, m, rs, a, factors, sums, scale, tokens, out, first, last)
         return
-    cols, groups = a.shape[1], shifts.shape[1]
+    cols, groups = a.shape[1], factors.shape[1]
     stride = out.shape[1] * 4
     for block in range(first, last):
         pc, pd, pm = codes[block].ctypes.data, d[block].ctypes.data, m[block].ctypes.data
@@ -178,7 +189,7 @@ def matmul(isa, bits, codes, d, m, rs, a, shifts, sums, scale, tokens, out, firs
         t = 0
         while t < tokens:
             pa = a.ctypes.data + t * cols
-            ph = shifts.ctypes.data + t * groups
+            ph = factors.ctypes.data + t * groups * 4
             ps = sums.ctypes.data + t * groups * 2
             px = scale.ctypes.data + t * 4
             args = (pc, pd, pm, pr, pa, ph, ps, px, po + t * stride, cols, groups, stride)

@@ -45,26 +45,27 @@ def exp2(x):
 
 
 def quantise(x):
-    """float32 (K,) → int8 codes, shift and shifted sum of each group of 32, and the token's scale."""
+    """float32 (K,) → int8 codes, factor and scaled sum of each group of 32, and the token's scale."""
     x = tame(x).reshape(-1, GROUP)
     peak = np.abs(x).max()
     if peak < F(1e-25):
         return np.zeros(x.size, np.int64), np.zeros(len(x), np.int64), np.zeros(len(x), np.int64), F(0)
-    inv = F(127) / peak
-    top = np.abs(x).max(1) * inv
-    grow = np.ones(len(x), F)
-    for _ in range(3):  # the largest of 1, 2, 4, 8 that keeps the group within 127
-        grow = np.where(top * (grow + grow) <= F(127), grow + grow, grow)
-    codes = np.rint(x * inv * grow[:, None]).astype(np.int64)
-    shifts = 3 - np.log2(grow).astype(np.int64)
-    return codes.reshape(-1), shifts, codes.sum(1) << shifts, peak / F(1016)
+    for limit in (32, 16, 8):  # the finest steps with which every sum fits int16
+        steps = F(127 * limit)
+        inv = steps / peak
+        factors = np.clip(np.ceil(np.abs(x).max(1) * inv / F(127)), 1, limit).astype(np.int64)  # the least that keep the groups within 127
+        codes = np.rint(x * inv * (F(1) / factors.astype(F))[:, None]).astype(np.int64)
+        sums = codes.sum(1) * factors
+        if (-32768 <= sums).all() and (sums <= 32767).all():
+            break
+    return codes.reshape(-1), factors, sums, peak / steps
 
 
 def matvec(w: QuantMatrix, x):
-    """Quantised matrix times float32 vector: sum of code * a * (d << shift) + m * sum, as a wrapped int32."""
-    a, shifts, sums, scale = quantise(x)
+    """Quantised matrix times float32 vector: sum of code * a * (d * factor) + m * sum, as a wrapped int32."""
+    a, factors, sums, scale = quantise(x)
     groups = (w.codes.astype(np.int64) * a).reshape(len(w.codes), -1, GROUP).sum(2)
-    acc = (groups * (w.d.astype(np.int64) << shifts)).sum(1) + (w.m.astype(np.int64) * sums).sum(1)
+    acc = (groups * (w.d.astype(np.int64) * factors)).sum(1) + (w.m.astype(np.int64) * sums).sum(1)
     return wrap(acc).astype(F) * w.rs * scale
 
 

@@ -132,16 +132,14 @@ class _Emitter:
 
 
 def _emit_matmul(e: _Emitter, bits: int, tt: int) -> None:
-    """16 rows × ``tt`` tokens. Arguments: codes, d, m, rs of the row block; a, H, S, scale of the first
+    """16 rows × ``tt`` tokens. Arguments: codes, d, m, rs of the row block; a, factors, sums, scale of the first
     token; out; bytes of a token in a (K); groups; bytes of a token in out. See :mod:`.kernels` for layouts."""
-    codes, d, m, rs, a, shifts, sums, scale, out, k_stride, groups, out_stride = e.args
+    codes, d, m, rs, a, factors, sums, scale, out, k_stride, groups, out_stride = e.args
     b = e.b
     per_group = 256 if bits == 4 else 512
-    table = b.alloca(e.v32, size=I64(4))
-    table.align = 64
-    table_at = b.ptrtoint(table, I64)
     pairs = b.lshr(groups, I64(1))
     sums_stride = b.shl(groups, I64(1))
+    factors_stride = b.shl(groups, I64(2))
     for half in range(1 if e.wide else 2):
         accs = e.accumulators(tt)
         with e.loop(pairs) as pair:
@@ -163,13 +161,11 @@ def _emit_matmul(e: _Emitter, bits: int, tt: int) -> None:
                 in_words = not (e.wide and bits == 7)  # d is used as int16 pairs, or as int32
                 if in_words:
                     dv = b.or_(dv, b.shl(dv, e.const(e.v32, 16)))
-                for h in range(4):
-                    b.store(b.shl(dv, e.const(e.v32, h)), b.gep(table, [I64(h)]), align=64)
+                dv = b.bitcast(dv, e.v16)
                 at_a = e.at(a, b.shl(group, I64(5)))
-                at_h = e.at(shifts, group)
+                at_f = e.at(factors, b.shl(group, I64(2)))
                 for t in range(tt):
-                    h = b.zext(e.load(I8, at_h), I64)
-                    dh = b.load(b.inttoptr(e.at(table_at, b.mul(h, I64(4 * e.words))), e.v32.as_pointer()), align=4 * e.words)
+                    df = b.bitcast(b.mul(dv, b.bitcast(e.word(at_f), e.v16)), e.v32)
                     if e.wide:
                         zero = e.const(e.v32, 0)
                         parts = [zero, zero]
@@ -178,21 +174,21 @@ def _emit_matmul(e: _Emitter, bits: int, tt: int) -> None:
                             parts[part] = e.dot_bytes(parts[part], words[j], e.word(e.at(at_a, 4 * j)))
                         if bits == 4:  # two sums below 2**15 side by side, then one vpmaddwd
                             both = b.or_(b.and_(parts[0], e.const(e.v32, 0xFFFF)), b.shl(parts[1], e.const(e.v32, 16)))
-                            e.accumulate(accs[t], e.madd_words(both, dh))
+                            e.accumulate(accs[t], e.madd_words(both, df))
                         else:
-                            e.accumulate(accs[t], b.mul(parts[0], dh))
+                            e.accumulate(accs[t], b.mul(parts[0], df))
                     elif bits == 4:
                         total = None
                         for j in range(8):
                             product = e.madd_bytes(words[j], e.word(e.at(at_a, 4 * j)))
                             total = product if total is None else b.add(total, product)
-                        e.accumulate(accs[t], e.madd_words(total, dh))
+                        e.accumulate(accs[t], e.madd_words(total, df))
                     else:
                         for j in range(8):
                             product = e.madd_bytes(words[j], e.word(e.at(at_a, 4 * j)))
-                            e.accumulate(accs[t], e.madd_words(product, dh))
+                            e.accumulate(accs[t], e.madd_words(product, df))
                     at_a = e.at(at_a, k_stride)
-                    at_h = e.at(at_h, groups)
+                    at_f = e.at(at_f, factors_stride)
             mv = e.load(e.v32, e.at(m, b.add(b.shl(pair.index, I64(6)), I64(32 * half))))
             at_s = e.at(sums, b.shl(pair.index, I64(2)))
             for t in range(tt):
