@@ -60,7 +60,7 @@ class OnlineExpert(SmallExpert):
         shape = network.SCRATCH if self.weights is None else self.weights.shape
         matrices = shape.width * (shape.layers * 4 * shape.width + 768 + 7 * shape.row)
         tables = sum(1 << b for b in shape.bits) * shape.row
-        return lanes * (12 * matrices + 8 * tables + 4 * network.SPAN * shape.width * (9 * shape.layers + 20) + (4 << 20))
+        return lanes * (14 * matrices + 8 * tables + 4 * network.SPAN * shape.width * (9 * shape.layers + 20) + (4 << 20))
 
 
 def create(argument: str | None, data: bytes | None = None) -> OnlineExpert:

@@ -1,6 +1,6 @@
 """One byte of the online network: predict with the weights as they are, and every SPAN bytes learn from the span.
 
-Forward as in :mod:`nzip.predictors.ssm.kernel`, in float32 all through. Learning is backpropagation through the span
+Forward as in :mod:`nzip.predictors.ssm.kernel`, in float32, with the matrices rounded to bfloat16. Learning is backpropagation through the span
 (the state before it is a constant), then Adam on the matrices and Adagrad on the rows of the embeddings that the span
 touched, once for every touch. StateSMix's scheme (an update every 32 tokens) with another network.
 
@@ -50,14 +50,14 @@ def _predict(n, t, out):
         at = n.first[i] + n.rows[t, i]
         for j in range(row):
             n.grams[t, i * row + j] = n.tables[at, j]
-    forward(n.project, n.grams[t], n.x)
+    forward(n.project_near, n.grams[t], n.x)
     for j in range(width):
         n.x[j] = f32(n.x[j] + n.bytes[byte, j])
     layers = n.mix.shape[0]
     for l in range(layers):
         n.r[l, t] = _normalise(n.x, n.u[l, t])
         pre = n.pre[l, t]
-        forward(n.mix[l], n.u[l, t], pre)
+        forward(n.mix_near[l], n.u[l, t], pre)
         bias, before, after, y = n.bias[l], n.h[l, t], n.h[l, t + 1], n.y[l, t]
         for j in range(3 * width):
             pre[j] = f32(pre[j] + bias[j])
@@ -67,11 +67,11 @@ def _predict(n, t, out):
             g = f32(_HALF + f32(_HALF * f32(o * _bend(o))))
             after[j] = f32(before[j] + f32(z * f32(f32(c * _bend(c)) - before[j])))
             y[j] = f32(f32(after[j] * o) * g)
-        forward(n.out[l], y, n.row[:width])
+        forward(n.out_near[l], y, n.row[:width])
         for j in range(width):
             n.x[j] = f32(n.x[j] + n.row[j])
     n.r[layers, t] = _normalise(n.x, n.u[layers, t])
-    forward(n.head, n.u[layers, t], n.logits)
+    forward(n.head_near, n.u[layers, t], n.logits)
     for j in range(256):
         n.logits[j] = f32(n.logits[j] + n.head_bias[j])
     distribution(n.logits, n.weights, out)
@@ -147,7 +147,7 @@ def learn_span(n):
     across, back, dx = n.across, n.back, n.dx
     turn(n.error, across[:256])
     backward(n.head, across[:256], back[:width])
-    learn(n.head, n.head_m, n.head_v, n.u[layers], n.error, across, n.slope, rate, first, second)
+    learn(n.head, n.head_near, n.head_m, n.head_v, n.u[layers], n.error, across, n.slope, rate, first, second)
     _sum_rows(n.error, n.row[:256])
     adam(n.head_bias, n.head_bias_m, n.head_bias_v, n.row[:256], rate, first, second)
     dx[:] = f32(0)
@@ -155,11 +155,11 @@ def learn_span(n):
     for l in range(layers - 1, -1, -1):
         turn(dx, across[:width])
         backward(n.out[l], across[:width], back[:width])
-        learn(n.out[l], n.out_m[l], n.out_v[l], n.y[l], dx, across, n.slope, rate, first, second)
+        learn(n.out[l], n.out_near[l], n.out_m[l], n.out_v[l], n.y[l], dx, across, n.slope, rate, first, second)
         _scan_back(n, l, back[:width], n.row[:width], n.wide)
         turn(n.wide, across[: 3 * width])
         backward(n.mix[l], across[: 3 * width], back[:width])
-        learn(n.mix[l], n.mix_m[l], n.mix_v[l], n.u[l], n.wide, across, n.slope, rate, first, second)
+        learn(n.mix[l], n.mix_near[l], n.mix_m[l], n.mix_v[l], n.u[l], n.wide, across, n.slope, rate, first, second)
         _sum_rows(n.wide, n.row[: 3 * width])
         adam(n.bias[l], n.bias_m[l], n.bias_v[l], n.row[: 3 * width], rate, first, second)
         _norm_back(n, l, back[:width], dx)
@@ -167,7 +167,7 @@ def learn_span(n):
     turn(dx, across[:width])
     grams = n.grams.shape[1]
     backward(n.project, across[:width], back[:grams])
-    learn(n.project, n.project_m, n.project_v, n.grams, dx, across, n.slope, rate, first, second)
+    learn(n.project, n.project_near, n.project_m, n.project_v, n.grams, dx, across, n.slope, rate, first, second)
     for t in range(span):
         _touch(n.bytes[n.symbols[t]], n.bytes_v[n.symbols[t]], dx[t], n.rates[1])
         for j in range(grams):

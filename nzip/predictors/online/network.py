@@ -3,7 +3,7 @@
 The network is the recurrent expert's (:mod:`nzip.predictors.ssm`), in float32: it starts either from nothing, by a
 seeded integer generator, or from an expert's weights, and goes on learning while it codes.
 
-Concession: a run owns copies of all weights, 12 bytes a matrix parameter and 8 a table parameter.
+Concession: a run owns copies of all weights, 14 bytes a matrix parameter and 8 a table parameter.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nzip.predictors.online.products import near
 from nzip.predictors.ssm import contexts
 from nzip.predictors.ssm.kernel import GATED_BITS, UNIT_BITS
 from nzip.predictors.ssm.weights import Shape, Weights
@@ -23,7 +24,8 @@ _MULTIPLIER, _INCREMENT = 6364136223846793005, 1442695040888963407  # Knuth's MM
 
 
 class Online(NamedTuple):
-    """A run. Matrices are (inputs, outputs) float32, each with Adam's ``_m`` and ``_v``; ``t`` is the span's length."""
+    """A run. Matrices are (inputs, outputs) float32, each with Adam's ``_m`` and ``_v``, and ``_near``, uint16, which predicts:
+    itself in bfloat16; ``t`` is the span's length."""
 
     bits: np.ndarray
     first: np.ndarray  # int64 (7,): where each table begins in ``tables``
@@ -32,18 +34,22 @@ class Online(NamedTuple):
     tables: np.ndarray  # (rows, row)
     tables_v: np.ndarray
     project: np.ndarray
+    project_near: np.ndarray
     project_m: np.ndarray
     project_v: np.ndarray
     mix: np.ndarray  # (layers, width, 3 width)
+    mix_near: np.ndarray
     mix_m: np.ndarray
     mix_v: np.ndarray
     bias: np.ndarray  # (layers, 3 width)
     bias_m: np.ndarray
     bias_v: np.ndarray
     out: np.ndarray  # (layers, width, width)
+    out_near: np.ndarray
     out_m: np.ndarray
     out_v: np.ndarray
     head: np.ndarray  # (width, 256)
+    head_near: np.ndarray
     head_m: np.ndarray
     head_v: np.ndarray
     head_bias: np.ndarray
@@ -141,6 +147,9 @@ def new_run(weights: Weights | None, rates: tuple[float, float], span: int = SPA
         state[name + "_v"] = np.zeros_like(value)
         if name not in ("bytes", "tables"):
             state[name + "_m"] = np.zeros_like(value)
+        if name in ("project", "mix", "out", "head"):
+            state[name + "_near"] = np.empty(value.shape, np.uint16)
+            near(state[name].reshape(-1), state[name + "_near"].reshape(-1))
 
     def room(*dims):
         return np.zeros(dims, np.float32)

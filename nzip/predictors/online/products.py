@@ -1,7 +1,8 @@
 """Matrix products and Adam of the online network in float32 with a written order: no two machines differ.
 
 Each sum runs over its index in rising order, one multiplication and one addition at a time; what is vectorised is
-the other index, whose elements do not meet. So LLVM may use any vector width and the bits stay the same.
+the other index, whose elements do not meet. So LLVM may use any vector width and the bits stay the same. Predicting
+reads the weights rounded to bfloat16, kept beside them: what a byte costs is the way of all weights from memory.
 
 Concession: four terms a pass over the accumulators in :func:`forward`, and the loop of :mod:`.vectors` in the others, because
 LLVM must not reorder float sums and does not keep a row of accumulators in registers by itself.
@@ -13,6 +14,7 @@ import numpy as np
 
 from nzip.jit import njit
 from nzip.predictors.online.vectors import ROWS, backward8, backward32
+from nzip.predictors.transformer.bits import bits_of, float_of
 
 f32 = np.float32
 BETA1, BETA2, EPSILON = f32(0.9), f32(0.99), f32(1e-8)
@@ -20,8 +22,22 @@ _ONE = f32(1)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def near(weight, out):
+    """``out`` uint16 = the bfloat16 nearest each float32 of ``weight``, ties to even; both (N,)."""
+    for n in range(weight.size):
+        b = bits_of(weight[n])
+        out[n] = np.uint16((b + np.int32(0x7FFF) + ((b >> 16) & np.int32(1))) >> 16)
+
+
+@njit(inline="always")
+def _float(b):
+    return float_of(np.int32(np.uint32(b) << np.uint32(16)))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def forward(weight, x, out):
-    """out[n] = Σ_k x[k] weight[k, n], k rising; ``weight`` (K, N), K a multiple of 4, x (K,), out (N,); float32."""
+    """out[n] = Σ_k x[k] weight[k, n], k rising; ``weight`` uint16 (K, N), bfloat16, K a multiple of 4, x (K,), out (N,)
+    float32."""
     k_all, n_all = weight.shape
     for n in range(n_all):
         out[n] = f32(0)
@@ -29,10 +45,10 @@ def forward(weight, x, out):
         a, b, c, d = x[k], x[k + 1], x[k + 2], x[k + 3]
         w0, w1, w2, w3 = weight[k], weight[k + 1], weight[k + 2], weight[k + 3]
         for n in range(n_all):
-            s = f32(out[n] + f32(a * w0[n]))
-            s = f32(s + f32(b * w1[n]))
-            s = f32(s + f32(c * w2[n]))
-            out[n] = f32(s + f32(d * w3[n]))
+            s = f32(out[n] + f32(a * _float(w0[n])))
+            s = f32(s + f32(b * _float(w1[n])))
+            s = f32(s + f32(c * _float(w2[n])))
+            out[n] = f32(s + f32(d * _float(w3[n])))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -71,8 +87,8 @@ def turn(a, out):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def learn(weight, m, v, x, dy, across, slope, rate, first, second):
-    """Adam on ``weight`` (K, N) from its gradient Σ_t x[t, k] dy[t, n], t rising; x (T, K), dy (T, N), K a multiple of 4, N
+def learn(weight, rounded, m, v, x, dy, across, slope, rate, first, second):
+    """Adam on ``weight`` (K, N), and on ``rounded``, its :func:`near`, from its gradient Σ_t x[t, k] dy[t, n], t rising; x (T, K), dy (T, N), K a multiple of 4, N
     of 8, contiguous; scratch: ``across`` (K or more, T), ``slope`` (4 N or more,)."""
     k_all, n_all = weight.shape
     count = x.shape[0]
@@ -88,3 +104,4 @@ def learn(weight, m, v, x, dy, across, slope, rate, first, second):
                 backward8(arguments)
         for row in range(ROWS):
             adam(weight[k + row], m[k + row], v[k + row], slope[row * n_all : (row + 1) * n_all], rate, first, second)
+            near(weight[k + row], rounded[k + row])

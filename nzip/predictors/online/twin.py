@@ -38,6 +38,12 @@ def _bend(x):
     return ONE / np.sqrt(ONE + x * x)
 
 
+def _near(matrix: np.ndarray) -> np.ndarray:
+    """Rounded to bfloat16: eight significant bits, ties to even."""
+    bits = matrix.view(np.uint32)
+    return ((bits + np.uint32(0x7FFF) + (bits >> 16 & 1)) & np.uint32(0xFFFF0000)).view(F)
+
+
 class Twin:
     """``step(byte)`` gives uint32 (256,); ``n`` is a fresh run that nothing else uses."""
 
@@ -63,20 +69,20 @@ class Twin:
         at = n.first + rows
         grams = np.zeros(n.grams.shape[1], F)
         grams[: n.tables.shape[1] * contexts.TABLES] = n.tables[at].reshape(-1)
-        x = _product(grams, n.project) + n.bytes[byte]
+        x = _product(grams, _near(n.project)) + n.bytes[byte]
         kept = {"byte": byte, "at": at, "grams": grams, "layers": []}
         for l in range(self.layers):
             x, u, r = self.normalise(x)
-            pre = _product(u, n.mix[l]) + n.bias[l]
+            pre = _product(u, _near(n.mix[l])) + n.bias[l]
             a, c, o = pre.reshape(3, -1)
             z, g = HALF + HALF * (a * _bend(a)), HALF + HALF * (o * _bend(o))
             before = self.state[l]
             self.state[l] = h = before + z * (c * _bend(c) - before)
             y = h * o * g
-            x = x + _product(y, n.out[l])
+            x = x + _product(y, _near(n.out[l]))
             kept["layers"].append({"u": u, "r": r, "a": a, "c": c, "o": o, "before": before, "h": h, "y": y})
         _, kept["u"], kept["r"] = self.normalise(x)
-        logits = _product(kept["u"], n.head) + n.head_bias
+        logits = _product(kept["u"], _near(n.head)) + n.head_bias
         shares = _shares(logits)
         weights = np.empty(256, np.int32)
         from nzip.numerics import softmax_weights

@@ -15,7 +15,7 @@ from nzip.predictors import small
 from nzip.predictors.mix import MixPredictor
 from nzip.predictors.online import kernel, network
 from nzip.predictors.online.expert import OnlineExpert
-from nzip.predictors.online.twin import Twin
+from nzip.predictors.online.twin import Twin, _near
 from nzip.predictors.ssm import kernel as ssm_kernel
 from nzip.predictors.ssm.expert import SsmExpert
 from nzip.predictors.ssm.weights import Shape
@@ -74,6 +74,8 @@ def test_gradients_are_torch_s():
 
     span, text = 16, np.frombuffer(TEXT[40:57], np.uint8)
     run = network.new_run(random_weights(9), (1e-3, 1e-2), span=span)
+    for name in ("project", "mix", "out", "head"):  # numbers that bfloat16 holds, so that predicting does not round them
+        getattr(run, name)[...] = _near(getattr(run, name))
     names = ("bytes", "tables", "project", "mix", "bias", "out", "head", "head_bias")
     p = {n: torch.tensor(getattr(run, n).copy(), requires_grad=True) for n in names}
     rows = np.empty((span, contexts.TABLES), np.int64)
@@ -107,6 +109,15 @@ def test_gradients_are_torch_s():
         assert once
         own, theirs = np.sqrt(getattr(run, name + "_v")[once]), np.abs(p[name].grad.numpy()[once])
         assert np.abs(own - theirs).max() <= 2e-4 * theirs.max() + 1e-6, name
+
+
+def test_predicting_reads_what_torch_calls_bfloat16():
+    torch = pytest.importorskip("torch")
+    run = network.new_run(random_weights(4), (1e-3, 1e-2), span=8)
+    all_steps(run, TEXT[:50])
+    for name in ("project", "mix", "out", "head"):
+        own = getattr(run, name + "_near").view(np.int16)
+        assert (own == torch.from_numpy(getattr(run, name)).to(torch.bfloat16).view(torch.int16).numpy()).all(), name
 
 
 def test_without_learning_it_is_the_pretrained_expert():
