@@ -24,8 +24,8 @@ _MULTIPLIER, _INCREMENT = 6364136223846793005, 1442695040888963407  # Knuth's MM
 
 
 class Online(NamedTuple):
-    """A run. Matrices are (inputs, outputs) float32, each with Adam's ``_m`` and ``_v``, and ``_near``, uint16, which predicts:
-    itself in bfloat16; ``t`` is the span's length."""
+    """A run. Matrices are (inputs, outputs) float32, each with Adam's ``_m`` and ``_v``, and ``_near``, int32 with half the rows, which
+    predicts: itself in bfloat16, as :func:`.products.near` makes it; ``t`` is the span's length."""
 
     bits: np.ndarray
     first: np.ndarray  # int64 (7,): where each table begins in ``tables``
@@ -148,8 +148,9 @@ def new_run(weights: Weights | None, rates: tuple[float, float], span: int = SPA
         if name not in ("bytes", "tables"):
             state[name + "_m"] = np.zeros_like(value)
         if name in ("project", "mix", "out", "head"):
-            state[name + "_near"] = np.empty(value.shape, np.uint16)
-            near(state[name].reshape(-1), state[name + "_near"].reshape(-1))
+            *layers_, rows, columns = value.shape
+            state[name + "_near"] = np.empty((*layers_, rows // 2, columns), np.int32)
+            near(state[name].reshape(-1, columns), state[name + "_near"].reshape(-1, columns))
 
     def room(*dims):
         return np.zeros(dims, np.float32)

@@ -13,42 +13,51 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.jit import njit
-from nzip.predictors.online.vectors import ROWS, backward8, backward32
+from nzip.predictors.online.vectors import ROWS, backward8, backward32, prefetch
 from nzip.predictors.transformer.bits import bits_of, float_of
 
 f32 = np.float32
 BETA1, BETA2, EPSILON = f32(0.9), f32(0.99), f32(1e-8)
 _ONE = f32(1)
+_UPPER = np.int32(-65536)
+
+
+@njit(inline="always")
+def _rounded(x):
+    """The bits of the bfloat16 nearest to x, ties to even, in the upper half of an int32; below it, what is to be cut off."""
+    b = bits_of(x)
+    return b + np.int32(0x7FFF) + ((b >> 16) & np.int32(1))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def near(weight, out):
-    """``out`` uint16 = the bfloat16 nearest each float32 of ``weight``, ties to even; both (N,)."""
-    for n in range(weight.size):
-        b = bits_of(weight[n])
-        out[n] = np.uint16((b + np.int32(0x7FFF) + ((b >> 16) & np.int32(1))) >> 16)
-
-
-@njit(inline="always")
-def _float(b):
-    return float_of(np.int32(np.uint32(b) << np.uint32(16)))
+    """``out`` int32 (K / 2, N): the bfloat16 nearest each of ``weight`` float32 (K, N), of which row k / 2 holds row k in
+    the lower and row k + 1 in the upper half."""
+    for k in range(0, weight.shape[0], 2):
+        low, high, both = weight[k], weight[k + 1], out[k >> 1]
+        for n in range(low.size):
+            both[n] = ((_rounded(low[n]) >> 16) & np.int32(0xFFFF)) | (_rounded(high[n]) & _UPPER)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def forward(weight, x, out):
-    """out[n] = Σ_k x[k] weight[k, n], k rising; ``weight`` uint16 (K, N), bfloat16, K a multiple of 4, x (K,), out (N,)
-    float32."""
-    k_all, n_all = weight.shape
+    """out[n] = Σ_k x[k] weight[k, n], k rising; ``weight`` int32 (K / 2, N), as :func:`near` makes it, K a multiple of 4,
+    x (K,), out (N,) float32."""
+    n_all = weight.shape[1]
     for n in range(n_all):
         out[n] = f32(0)
-    for k in range(0, k_all, 4):
-        a, b, c, d = x[k], x[k + 1], x[k + 2], x[k + 3]
-        w0, w1, w2, w3 = weight[k], weight[k + 1], weight[k + 2], weight[k + 3]
+    start = np.int64(weight.ctypes.data)
+    wide = 8 * n_all  # bytes of two rows
+    for i in range(0, weight.shape[0], 2):
+        for ahead in range(wide * (i >> 1) + wide, min(wide * (i >> 1) + 2 * wide, weight.nbytes), 64):
+            prefetch(start + ahead)  # such short rows the processor does not see coming
+        a, b, c, d = x[2 * i], x[2 * i + 1], x[2 * i + 2], x[2 * i + 3]
+        first, second = weight[i], weight[i + 1]
         for n in range(n_all):
-            s = f32(out[n] + f32(a * _float(w0[n])))
-            s = f32(s + f32(b * _float(w1[n])))
-            s = f32(s + f32(c * _float(w2[n])))
-            out[n] = f32(s + f32(d * _float(w3[n])))
+            s = f32(out[n] + f32(a * float_of(first[n] << 16)))
+            s = f32(s + f32(b * float_of(first[n] & _UPPER)))
+            s = f32(s + f32(c * float_of(second[n] << 16)))
+            out[n] = f32(s + f32(d * float_of(second[n] & _UPPER)))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -104,4 +113,4 @@ def learn(weight, rounded, m, v, x, dy, across, slope, rate, first, second):
                 backward8(arguments)
         for row in range(ROWS):
             adam(weight[k + row], m[k + row], v[k + row], slope[row * n_all : (row + 1) * n_all], rate, first, second)
-            near(weight[k + row], rounded[k + row])
+        near(weight[k : k + ROWS], rounded[k >> 1 : (k + ROWS) >> 1])

@@ -79,4 +79,19 @@ def _emit(function: ir.Function, vector: ir.VectorType) -> None:
     b.ret_void()
 
 
+@intrinsic
+def prefetch(typingctx, address):
+    """Ask for the cache line at ``address``, an intp, to be read soon."""
+
+    def codegen(context, builder, signature, values):
+        pointer = builder.inttoptr(values[0], ir.IntType(8).as_pointer())
+        word = ir.IntType(32)
+        function = ir.FunctionType(ir.VoidType(), [pointer.type, word, word, word])
+        call = cgutils.get_or_insert_function(builder.module, function, "llvm.prefetch.p0")
+        builder.call(call, [pointer, word(0), word(3), word(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
 backward32, backward8 = _kernel(32), _kernel(8)
