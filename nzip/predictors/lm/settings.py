@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from nzip.errors import NzipError
 
-WINDOW = 2048
+WINDOW = 1024
 MIN_WINDOW, MAX_WINDOW = 16, 1 << 15
 MAX_LANES = 64
 AUTO_LANES = 16
