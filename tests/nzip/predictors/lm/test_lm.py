@@ -92,6 +92,14 @@ def test_bytes_do_not_depend_on_threads_or_reading_ahead(model, monkeypatch):
     assert predictor(model, 4, threads=3).decode(*reference, len(TEXT)) == TEXT
 
 
+def test_the_expert_s_bytes_do_not_depend_on_threads(model):
+    """More lanes than it takes for a team to share their running sums."""
+    by_threads = [MixPredictor(1, (LmExpert(Settings("tiny", 24, 8), model, threads),)) for threads in (1, 3)]
+    alone, shared = (p.encode(TEXT) for p in by_threads)
+    assert alone == shared
+    assert by_threads[0].decode(*shared, len(TEXT)) == by_threads[1].decode(*alone, len(TEXT)) == TEXT
+
+
 def test_lanes_and_window_change_the_bytes_and_one_lane_is_the_settings_business(model):
     assert predictor(model, 1).encode(TEXT) != predictor(model, 2).encode(TEXT)
     assert predictor(model, 1, 16).encode(TEXT) != predictor(model, 1, 32).encode(TEXT)
