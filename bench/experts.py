@@ -36,8 +36,8 @@ PARTS = {
     "+online": ("mix:5+online", PRIMED),
     "+online:ssm": ("mix:5+online:ssm", PRIMED),
     "+ssm +online (-7)": ("mix:5+ssm+online", PRIMED),
-    "+online:ssm +online (-8)": ("mix:5+online:ssm+online", PRIMED),
-    "all": ("mix:5+online:ssm+online+ssm", PRIMED),
+    "+online:ssm +online": ("mix:5+online:ssm+online", PRIMED),
+    "all (-8)": ("mix:5+online:ssm+online+ssm", PRIMED),
     "all +transformer": ("mix:5+online:ssm+online+ssm+transformer", PRIMED),
 }
 BASE = "+primer (-5)"

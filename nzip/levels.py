@@ -30,8 +30,8 @@ LEVELS: dict[int, Level] = {
     4: Level("mix:4", "24 contexts with run information; 96 MB of slots", 32652, 237),
     5: Level("mix:5", "32 contexts, run information and direct probabilities; 104 MB of slots and twice that beside", 32508, 137),
     6: Level("mix:5+ssm", "-5 and a pretrained network", 30782, 36),
-    7: Level("mix:5+ssm+online", "-6 and a small network that learns from the file", 30578, 14),
-    8: Level("mix:5+online:ssm+online", "-7, but the pretrained network, too, goes on learning from the file", 30235, 4.2),
+    7: Level("mix:5+ssm+online", "-6 and a small network that learns from the file", 30582, 14),
+    8: Level("mix:5+online:ssm+online+ssm", "-7 and the pretrained network once more, which goes on learning from the file", 30242, 4.2),
     9: Level(None, "comes with a language model"),
 }
 

@@ -14,8 +14,8 @@ from nzip.predictors.small import ADAPTED, ONLINE, SmallExpert
 from nzip.predictors.ssm.expert import load, model_file
 from nzip.predictors.ssm.weights import Weights, read
 
-# Blocks longer than this go without: an hour of one core at 4.6 KB/s.
-LIMIT = 1 << 24
+# Blocks longer than this go without (bytes; 40 minutes of one core at 3.6 KB/s, or at 15).
+LIMITS = {True: 8 << 20, False: 1 << 24}
 # Adam's rate for the matrices, Adagrad's for the embeddings.
 FROM_NOTHING = (2.5e-3, 5e-2)
 FROM_WEIGHTS = (5e-4, 1.2e-2)
@@ -48,7 +48,7 @@ class OnlineExpert(SmallExpert):
 
     def helps(self, data) -> bool:
         """Text only, because the contexts of its tables are those of text; and only where it ends within the hour."""
-        return len(data) <= LIMIT and detect(np.frombuffer(data, np.uint8)).kind == TEXT
+        return len(data) <= LIMITS[self.weights is not None] and detect(np.frombuffer(data, np.uint8)).kind == TEXT
 
     def fresh(self) -> network.Online:
         return network.new_run(self.weights, self.rates)

@@ -87,27 +87,31 @@ def _predict(n, t, out):
 def _norm_back(n, layer, du, into):
     """Add the gradient of :func:`_normalise` to ``into`` (t, width); du transposed (width, t)."""
     span, width = into.shape
+    rows = n.turned
+    turn(du, rows)
     for t in range(span):
-        u = n.u[layer, t]
+        u, d, to = n.u[layer, t], rows[t], into[t]
         s = f32(0)
         for j in range(width):
-            s = f32(s + f32(du[j, t] * u[j]))
+            s = f32(s + f32(d[j] * u[j]))
         s = f32(s / f32(width))
         r = n.r[layer, t]
         for j in range(width):
-            into[t, j] = f32(into[t, j] + f32(f32(du[j, t] - f32(u[j] * s)) * r))
+            to[j] = f32(to[j] + f32(f32(d[j] - f32(u[j] * s)) * r))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _scan_back(n, l, dy, carry, dpre):
     """Gradients of the layer's pre-activations, dpre (t, 3 width), from those of y, dy transposed (width, t)."""
     span, width = dpre.shape[0], n.x.size
+    rows = n.turned
+    turn(dy, rows)
     for j in range(width):
         carry[j] = f32(0)
     for t in range(span - 1, -1, -1):
-        pre, before, h, to = n.pre[l, t], n.h[l, t], n.h[l, t + 1], dpre[t]
+        pre, before, h, to, dy_t = n.pre[l, t], n.h[l, t], n.h[l, t + 1], dpre[t], rows[t]
         for j in range(width):
-            a, c, o, d = pre[j], pre[width + j], pre[2 * width + j], dy[j, t]
+            a, c, o, d = pre[j], pre[width + j], pre[2 * width + j], dy_t[j]
             ra, rc, ro = _bend(a), _bend(c), _bend(o)
             z = f32(_HALF + f32(_HALF * f32(a * ra)))
             g = f32(_HALF + f32(_HALF * f32(o * ro)))
