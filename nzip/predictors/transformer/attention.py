@@ -95,14 +95,14 @@ def store(keys, values, key_scale, value_scale, head, slot, k, v, row):
     """Write one token's rotated key and its value (float32 (head size,)) into the cache; ``row`` is scratch int32."""
     size = k.size
     key_scale[head, slot] = quantise_row(k, _KEY_PEAK, row)
-    block, inside = slot // BLOCK, slot % BLOCK
+    to_key, inside = keys[head, slot // BLOCK], slot % BLOCK
     for i in range(size // 2):
-        keys[head, block, i, inside, 0] = row[2 * i]
-        keys[head, block, i, inside, 1] = row[2 * i + 1]
+        to_key[i, inside, 0] = row[2 * i]
+        to_key[i, inside, 1] = row[2 * i + 1]
     value_scale[head, slot] = quantise_row(v, _KEY_PEAK, row)
-    pair, inside = slot // 2, slot % 2
+    to_value, inside = values[head, slot // 2], slot % 2
     for i in range(size):
-        values[head, pair, i, inside] = row[i]
+        to_value[i, inside] = row[i]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

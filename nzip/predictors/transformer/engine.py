@@ -6,7 +6,7 @@ its text) or one token of each of many lanes (a decoder) – each token's result
 history alone, in the same integers. :mod:`.twin` is the readable equal.
 
 Concession: Llama only, RoPE without scaling, and every activation is rounded to 8 bits per group of 32 before
-each product: about 0.3% more bits than float32.
+each product: about 0.36% more bits than float32.
 """
 
 from __future__ import annotations
@@ -90,17 +90,16 @@ def _keep(window, ring, heads, kv_heads, size, score_scale, lane, t, n, h, proje
     group = heads // kv_heads
     for g in range(group):
         at = (h * group + g) * size
+        own, sink = q[h, t, g], q_sink[h, t, g]
         attention.rotate(projected[at : at + size], angles[0], angles[1], turned)
-        q_scale[h, t, g] = np.float32(attention.quantise_row(turned, np.float32(32000.0), row) * score_scale)
-        for j in range(size):
-            q[h, t, g, j] = row[j]
+        q_scale[h, t, g] = np.float32(attention.quantise_row(turned, np.float32(32000.0), own) * score_scale)
         if n >= window:
             attention.rotate(projected[at : at + size], angles[2], angles[3], turned)
-            q_sink_scale[h, t, g] = np.float32(attention.quantise_row(turned, np.float32(32000.0), row) * score_scale)
+            q_sink_scale[h, t, g] = np.float32(attention.quantise_row(turned, np.float32(32000.0), sink) * score_scale)
         else:
             q_sink_scale[h, t, g] = q_scale[h, t, g]
-        for j in range(size):
-            q_sink[h, t, g, j] = row[j]
+            for j in range(size):
+                sink[j] = own[j]
     at = (heads + h) * size
     attention.rotate(projected[at : at + size], angles[0], angles[1], turned)
     at += kv_heads * size

@@ -15,7 +15,7 @@ Quantised activations of T tokens: ``a`` int8 (T, K), ``factors`` uint32 (T, K/3
 twice (f | f << 16), ``sums`` int16 (T, K/32) = f * sum of the group's a, ``scale`` float32 (T,). activation = a * f * scale.
 
 Bounds: a group's u4 x s8 sums are below 2**15 per 16 columns; d <= 255 (4 bits) or 31 (7 bits), so d*f fits int16.
-A row's total may pass 2**31 in theory and wraps then; in models it stays TIMES below.
+A row's total may pass 2**31 in theory and wraps then; in models it stays five times below and more.
 """
 
 from __future__ import annotations
