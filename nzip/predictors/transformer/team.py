@@ -11,9 +11,11 @@ a while it offers its processor to whoever wants it, so that a busy machine make
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from llvmlite import ir
@@ -28,6 +30,7 @@ MOST = 16
 _COME, _MEETINGS, _BROKEN = 0, 8, 16
 _PATIENCE = 2000  # looks before a processor is offered to others
 _YIELD = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _I64, _I32 = ir.IntType(64), ir.IntType(32)
 
 
@@ -94,8 +97,13 @@ def share(count, member, members):
 
 
 def default_threads() -> int:
-    """Processors this process may use, as far as a team has use for them."""
-    return min(MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    """Processors this process may use, as far as a team has use for them: by its affinity, and by its container's quota, since
+    threads that wait actively would spend it."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):  # no control group, or one without a limit: "max 100000"
+        quota, period = _QUOTA.read_text().split()
+        count = min(count, -(-int(quota) // int(period)))
+    return max(1, min(MOST, count))
 
 
 class Team:

@@ -10,8 +10,9 @@ pytest.importorskip("gguf")
 
 from nzip.jit import njit
 from nzip.predictors.transformer import gguf_loader
+from nzip.predictors.transformer import team as team_module
 from nzip.predictors.transformer.engine import Cache, Engine
-from nzip.predictors.transformer.team import MOST, Team, meet, share
+from nzip.predictors.transformer.team import MOST, Team, default_threads, meet, share
 
 
 @pytest.fixture(scope="module", params=["Q4_1", "Q8_0"])
@@ -111,3 +112,12 @@ def test_a_team_has_bounds_and_closes_twice():
     made.close()
     made.close()
     assert made.members == 1
+
+
+@pytest.mark.parametrize(("limit", "threads"), [("max 100000", 8), ("200000 100000", 2), ("150000 100000", 2), ("1000 100000", 1), ("", 8), (None, 8)])
+def test_a_container_s_quota_bounds_a_team(tmp_path, monkeypatch, limit, threads):
+    monkeypatch.setattr(team_module.os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    monkeypatch.setattr(team_module, "_QUOTA", tmp_path / "cpu.max")
+    if limit is not None:
+        (tmp_path / "cpu.max").write_text(limit + "\n")
+    assert default_threads() == threads
