@@ -21,7 +21,7 @@ from nzip.predictors.transformer.engine import Cache, Engine
 from nzip.predictors.transformer.kernels import aligned
 from nzip.predictors.transformer.team import Team, default_threads, share
 
-# Tokens of a lane read ahead at once, and rows of logits that the encoder keeps per thread.
+# Tokens of a lane read ahead at once, and rows of each lane's logits that an encoder keeps.
 CHUNK = 128
 ROWS_AHEAD = 8
 

@@ -100,7 +100,8 @@ def turn(a, out):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def learn(weight, rounded, m, v, x, dy, across, slope, rate, first, second):
-    """Adam on ``weight`` (K, N), and on ``rounded``, its :func:`near`, from its gradient Σ_t x[t, k] dy[t, n], t rising; x (T, K), dy (T, N), K a multiple of 4, N
+    """Adam on ``weight`` (K, N), and on ``rounded``, its :func:`near`, from its gradient Σ_t x[t, k] dy[t, n], t rising;
+    x (T, K), dy (T, N), K a multiple of 4, N
     of 8, contiguous; scratch: ``across`` (K or more, T), ``slope`` (4 N or more,)."""
     k_all, n_all = weight.shape
     count = x.shape[0]

@@ -121,9 +121,14 @@ class Team:
             self._work(0, jobs)
             return
         self.point[:] = 0
-        others = [self._pool.submit(self._work, member, jobs) for member in range(1, self.members)]
+        others = []
         try:
+            for member in range(1, self.members):
+                others.append(self._pool.submit(self._work, member, jobs))
             self._work(0, jobs)
+        except BaseException:
+            self.point[_BROKEN] = 1  # a thread that could not begin, or a signal between two lines, leaves nobody waiting either
+            raise
         finally:
             for other in others:
                 other.exception()

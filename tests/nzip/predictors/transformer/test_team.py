@@ -98,6 +98,22 @@ def test_a_member_that_fails_leaves_none_waiting(team, who):
     assert (again[::8] == 10).all()
 
 
+def test_a_thread_that_cannot_begin_leaves_none_waiting(monkeypatch):
+    team = Team(3)
+    submit, asked = team._pool.submit, []
+
+    def fails(*args):
+        asked.append(args)
+        if len(asked) == 2:
+            raise RuntimeError("can't start new thread")
+        return submit(*args)
+
+    monkeypatch.setattr(team._pool, "submit", fails)
+    with pytest.raises(RuntimeError, match="can't start"):
+        team.run((_pass_on, (np.zeros(24, np.int64), 10)))
+    team.close()
+
+
 def test_shares_cover_everything_once():
     for count in (0, 1, 5, 16, 37):
         for members in (1, 2, 3, 16):
