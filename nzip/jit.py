@@ -57,6 +57,12 @@ def njit(*signatures, cache: bool = False, **options):
     return decorate
 
 
+def lean(function):
+    """``njit`` for what makes and returns no array: without reference counting, whose atomic operations cost a function of many
+    arrays a microsecond."""
+    return njit(nogil=True, cache=True, error_model="numpy", _nrt=False)(function)
+
+
 class _Cache(FunctionCache):
     """Numba's cache of one function, with a stamp that covers what the function refers to."""
 

@@ -18,7 +18,8 @@ from nzip.jit import njit
 
 # 2**f on |f| <= 1/2, relative error 1.9e-9 before rounding; bits of float32, lowest power first.
 _EXP2_BITS = (0x3F800000, 0x3F317218, 0x3E75FDED, 0x3D63576A, 0x3C1D96DE, 0x3AAFA2B5, 0x3920E99A)
-_C0, _C1, _C2, _C3, _C4, _C5, _C6 = np.array(_EXP2_BITS, np.uint32).view(np.float32)
+EXP2_COEFFICIENTS = np.array(_EXP2_BITS, np.uint32).view(np.float32)
+_C0, _C1, _C2, _C3, _C4, _C5, _C6 = EXP2_COEFFICIENTS
 _LOW, _HIGH = np.float32(-126.0), np.float32(127.0)
 _BIAS, _MANTISSA_BITS = np.int32(127), np.int32(23)
 

@@ -99,26 +99,36 @@ def main() -> None:
 @click.option("--seed", default=20251, show_default=True)
 @click.option("--threads", default=1, show_default=True)
 @click.option("--kind", type=click.Choice(["ssm", "transformer"]), default="ssm", show_default=True)
+@click.option("--begin", type=click.Path(path_type=Path, exists=True), help="begin with this file's weights (transformer)")
+@click.option("--float32/--bfloat16", "floats", default=False, help="products in float32 and passes fused by torch.compile, which "
+              "needs a C++ compiler: faster on CPUs whose bfloat16 is no faster (transformer)")
 @click.option("--deadline", type=float, help="stop after so many CPU seconds (a trial)")
 @click.option("--set", "settings", multiple=True, help="name=value for the run or the shape (a trial)")
-def run_command(corpora, folder, total, seed, threads, kind, deadline, settings) -> None:
+def run_command(corpora, folder, total, seed, threads, kind, begin, floats, deadline, settings) -> None:
     """Train, or go on training, until TOTAL bytes were seen."""
     import torch
 
     from nzip.training.loop import Run, train
     from nzip.training.recurrent import Recurrent, Shape
-    from nzip.training.transformer import Llama, shape_of
+    from nzip.training.transformer import Llama, from_file, shape_of
 
     torch.set_num_threads(threads)
     given = {k: json.loads(v) for k, v in (s.split("=", 1) for s in settings)}
     if kind == "transformer":
         given = {"rate": 1e-3, "lanes": 8, "span": 1024} | given
+    elif begin or floats:
+        raise click.UsageError("--begin and --float32 go with --kind transformer")
     shape = Shape(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k in Shape._fields})
     run = Run(total=total, seed=seed, **{k: v for k, v in given.items() if k in Run._fields})
     torch.manual_seed(seed)
-    net = Recurrent(shape) if kind == "ssm" else Llama(shape_of(given.get("width"), given.get("layers")))
+    if begin:
+        net, made = from_file(begin)
+        run = run._replace(before=made["seen"])
+    else:
+        net = Recurrent(shape) if kind == "ssm" else Llama(shape_of(given.get("width"), given.get("layers")))
+    net.half = not floats
     print(f"{net.matrix_parameters():,} matrix parameters, {sum(p.numel() for p in net.parameters()):,} in all", flush=True)
-    log = train(net, sources(corpora), run, folder, _Meter(), deadline)
+    log = train(net, sources(corpora), run, folder, _Meter(), deadline, floats)
     print(json.dumps(log[-1]))
 
 

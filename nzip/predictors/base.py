@@ -103,6 +103,10 @@ class ExpertState(abc.ABC):
         """P(decision = 1) in 1 .. 2**SIDE_BITS-1, or None if nothing is to be decided now."""
         return None
 
+    def asking(self) -> np.ndarray | None:
+        """Lanes (bool, (lanes,)) for which ``side`` may now have an answer; None: any. What is not named here is not asked."""
+        return None
+
     def choose(self, lane: int) -> int:
         """The decision (0 or 1), asked of the encoder's expert only; it was given the data at start."""
         raise NotImplementedError("an expert that asks side decisions must choose them when encoding")

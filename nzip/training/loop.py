@@ -51,6 +51,8 @@ class Run(NamedTuple):
     seed: int = 20251
     every: float = 180.0  # seconds between checkpoints at least, and ten times what one takes, held-out text and all
     budget: float = 1e9  # seconds of wall clock, all sittings together, in which the rate falls to zero at the latest
+    short: float = 0.0  # share of the run read in quarters of a span, each from nothing (a network without a state)
+    before: int = 0  # bytes of ``total`` that the weights had seen when the run began
 
 
 def rate_at(done: float, run: Run) -> float:
@@ -79,12 +81,14 @@ def evaluate(net, slices: dict[str, bytes]) -> dict[str, float]:
 
 
 def train(net, sources: list[Source], run: Run, folder: Path,
-          progress: Callable[[int, float], None] | None = None, deadline: float | None = None) -> list[dict]:
+          progress: Callable[[int, float], None] | None = None, deadline: float | None = None,
+          compiled: bool = False) -> list[dict]:
     """Train ``net`` (a :class:`.recurrent.Recurrent` or a :class:`.transformer.Llama`) in place; ``folder`` keeps
     ``checkpoint.pt`` and ``log.jsonl``. Returns the log.
 
     A checkpoint of the same run in ``folder`` is gone on from. ``progress(bytes seen, loss)`` is called each step.
-    ``deadline``: CPU seconds after which the run stops early (for trials).
+    ``deadline``: CPU seconds after which the run stops early (for trials). ``compiled``: by ``torch.compile``, which
+    needs a C++ compiler.
     """
     folder.mkdir(parents=True, exist_ok=True)
     keep_memory()
@@ -96,7 +100,7 @@ def train(net, sources: list[Source], run: Run, folder: Path,
         {"params": tables, "lr": run.table_rate, "peak": run.table_rate},
     ]
     adam = torch.optim.Adam([group for group in groups if group["params"]], betas=(0.9, 0.99), eps=1e-10, fused=True)
-    seen, log, spent, sat = 0, [], 0.0, 0.0
+    seen, log, spent, sat = run.before, [], 0.0, 0.0
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
         kept = torch.load(checkpoint, weights_only=True)
@@ -111,16 +115,23 @@ def train(net, sources: list[Source], run: Run, folder: Path,
     states, hashes = net.start(run.lanes), np.zeros((run.lanes, STATE), np.uint64)
     last = np.zeros((run.lanes, 1), np.uint8)
     began, sat_down = time.process_time(), time.monotonic()
-    due, losses, done = sat_down + run.every, [], max(seen / run.total, sat / run.budget)
+    forward = torch.compile(net, dynamic=False) if compiled else net
+
+    def behind(sat: float) -> float:
+        return max((seen - run.before) / (run.total - run.before), sat / run.budget)
+
+    due, losses, done = sat_down + run.every, [], behind(sat)
     while done < 1:
         fresh = streams.next(run.span)
         x = np.concatenate([last, fresh[:, :-1]], axis=1)
         last = fresh[:, -1:]
+        if done < run.short:
+            x, fresh = x.reshape(4 * run.lanes, -1), fresh.reshape(4 * run.lanes, -1)
         rows = net.rows(x, hashes)
         for group in adam.param_groups:
-            warm = min(1.0, (seen / (run.lanes * run.span) + 1) / run.warm_up)
+            warm = min(1.0, ((seen - run.before) / (run.lanes * run.span) + 1) / run.warm_up)
             group["lr"] = group["peak"] * warm * rate_at(done, run)
-        logits = net(torch.from_numpy(x.astype(np.int64)), rows, states)
+        logits = forward(torch.from_numpy(x.astype(np.int64)), rows, states)
         loss = torch.nn.functional.cross_entropy(logits.view(-1, 256), torch.from_numpy(fresh.reshape(-1).astype(np.int64)))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(groups[0]["params"], 1.0)
@@ -128,7 +139,7 @@ def train(net, sources: list[Source], run: Run, folder: Path,
         adam.zero_grad(set_to_none=True)
         seen += fresh.size
         now = time.monotonic()
-        done = max(seen / run.total, (sat + now - sat_down) / run.budget)
+        done = behind(sat + now - sat_down)
         losses.append(loss.item() / LOG2)
         if progress:
             progress(seen, losses[-1])

@@ -53,7 +53,7 @@ def train(names: list[str], folder: str, kind: str, *, total: int | None, hours:
         from nzip.training import transformer
 
         net = transformer.Llama(transformer.shape_of(width, layers))
-        run = run._replace(rate=1e-3, lanes=8)
+        run = run._replace(rate=1e-3, lanes=4, span=transformer.REACH, short=0.75)
     else:
         net = Recurrent(Shape(width or 256, layers or 3))
     try:

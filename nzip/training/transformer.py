@@ -1,8 +1,8 @@
 """A byte-level Llama in torch, as it is trained for the expert ``transformer``: M1 of "Training LLMs over Neurally
 Compressed Text" (Lester et al. 2024) in size, Llama blocks so that the exact engine runs it.
 
-RMSNorm, rotary positions, SiLU-gated feed-forward, no biases; float32 master weights, bfloat16 products. The file is
-one safetensors file with Hugging Face's tensor names and the shape in its metadata.
+RMSNorm, rotary positions, SiLU-gated feed-forward, no biases; float32 master weights, bfloat16 products (float32 ones where
+``half`` is off). The file is one safetensors file with Hugging Face's tensor names and the shape in its metadata.
 
 Concession: each span is read from an empty context, so a span must be as long as the context that is wanted.
 """
@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from nzip.predictors.transformer.byte_file import write
+from nzip.predictors.transformer.byte_file import ByteFile, read, write
+from nzip.predictors.transformer.kernels import GROUP
 from nzip.predictors.transformer.model import Shape
 from nzip.training.attention import causal_attention
 from nzip.training.llama_cells import Gate, Norm, Turn
@@ -95,7 +96,8 @@ class Llama(nn.Module):
     def plain(self, symbols) -> torch.Tensor:
         """The network as it is written in papers, in float32: what :meth:`forward` computes with fewer digits and passes."""
         s, (b, t) = self.shape, symbols.shape
-        (cos, sin), half = self._angles(t), s.head_size // 2
+        cos, sin = (angles[None, :, None] for angles in self._angles(t))
+        half = s.head_size // 2
 
         def norm(x, weight):
             return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + s.eps) * weight
@@ -106,8 +108,8 @@ class Llama(nn.Module):
 
         x = self.embed[symbols]
         for layer in self.layers:
-            q, k, v = (norm(x, layer["before"]) @ layer["qkv"].T).view(b, t, 3, s.heads, s.head_size).permute(2, 0, 3, 1, 4)
-            seen = nn.functional.scaled_dot_product_attention(rotated(q), rotated(k), v, is_causal=True)
+            q, k, v = (norm(x, layer["before"]) @ layer["qkv"].T).view(b, t, 3, s.heads, s.head_size).unbind(2)
+            seen = causal_attention(*(part.transpose(1, 2).contiguous() for part in (rotated(q), rotated(k), v)))
             x = x + seen.transpose(1, 2).reshape(b, t, -1) @ layer["out"].T
             gate, up = (norm(x, layer["between"]) @ layer["gate_up"].T).chunk(2, dim=-1)
             x = x + (nn.functional.silu(gate) * up) @ layer["down"].T
@@ -129,6 +131,21 @@ def tensors_of(net: Llama) -> dict[str, torch.Tensor]:
             b + "post_attention_layernorm.weight": layer["between"],
         }  # fmt: skip
     return {name: tensor.detach().float().contiguous() for name, tensor in found.items()}
+
+
+def from_file(path) -> tuple[Llama, dict]:
+    """The network in an expert's file, to train it on, and what the file was made from. Raises :class:`NzipError`."""
+    weights, made = read(path)
+    net, file = Llama(weights.shape), ByteFile(path)
+    for name, tensor in tensors_of(net).items():  # in the network's own memory: nothing was copied on the way
+        name, size = name.removesuffix(".weight"), tuple(tensor.shape)
+        if name == "model.embed_tokens":
+            codes, scale = file.embedding(name, *size)
+            values = (codes.reshape(len(codes), -1, GROUP) * scale[:, :, None]).reshape(size)
+        else:
+            values = file.matrix(name, *size).dequantise() if len(size) == 2 else file.get(name + ".weight", size)
+        tensor.copy_(torch.from_numpy(np.array(values, np.float32)))
+    return net, made
 
 
 def export(net: Llama, made: dict) -> bytes:

@@ -146,6 +146,9 @@ class LmExpertState(ExpertState):
             return self._sleep_chance[int(self._asleep[lane])]
         return int(self._chance[lane])
 
+    def asking(self) -> np.ndarray:
+        return self._asked != NOTHING
+
     def choose(self, lane: int) -> int:
         asleep, symbols = self._plan[lane]
         if self._asked[lane] == SLEEP:

@@ -26,6 +26,7 @@ _TOTAL = np.float32(2.0**TOTAL_BITS)
 _2_28 = np.float32(2.0**28)
 RATE = np.float32(0.6)
 _ZERO, _ONE, _TWO = np.float32(0.0), np.float32(1.0), np.float32(2.0)
+_SUMMED = 8192  # tokens whose frequencies' halves sum to less than 2**31
 _PART = 1024  # tokens settled at a time, so that their gradients stay in the nearest cache
 
 
@@ -55,16 +56,27 @@ def frequencies(logits, bias, e, f):
         top = max(top, np.int32(b ^ ((b >> np.int32(31)) & np.int32(0x7FFFFFFF))))
     peak = np.int32(top ^ ((top >> np.int32(31)) & np.int32(0x7FFFFFFF))).view(np.float32)
     total = np.int64(0)
-    for i in range(n):
-        v = exp2(np.float32(e[i] - peak))
-        e[i] = v
-        total += np.int32(np.float32(v * _2_28))
+    for a in range(0, n, _SUMMED):
+        low, high = np.int32(0), np.int32(0)  # sums of 32 bits, or LLVM works on half as many floats at a time
+        part = e[a : min(a + _SUMMED, n)]
+        for i in range(part.size):
+            v = exp2(np.float32(part[i] - peak))
+            part[i] = v
+            whole = np.int32(np.float32(v * _2_28))
+            low += whole & np.int32(0x3FFF)
+            high += whole >> np.int32(14)
+        total += (np.int64(high) << 14) + low
     scale = np.float32(_TOTAL / np.float32(np.float32(total) / _2_28))
     total = np.int64(0)
-    for i in range(n):
-        v = np.int32(np.float32(e[i] * scale)) + np.int32(1)
-        f[i] = v
-        total += v
+    for a in range(0, n, _SUMMED):
+        low, high = np.int32(0), np.int32(0)
+        part, own = e[a : min(a + _SUMMED, n)], f[a : min(a + _SUMMED, n)]
+        for i in range(part.size):
+            v = np.int32(np.float32(part[i] * scale)) + np.int32(1)
+            own[i] = v
+            low += v & np.int32(0x3FFF)
+            high += v >> np.int32(14)
+        total += (np.int64(high) << 14) + low
     return total
 
 

@@ -235,7 +235,9 @@ def _lock_step(experts, mix, ends, data, bits, decoding, progress) -> bool:
         active = positions < ends
         if not active.any():
             return True
-        for lane in np.flatnonzero(active):
+        asking = [state.asking() for state in states]
+        due = active if any(a is None for a in asking) else active & np.logical_or.reduce(asking)
+        for lane in np.flatnonzero(due):
             for state in states:
                 _side_decisions(state, int(lane), bits, decoding)
         ready = active.copy()

@@ -44,8 +44,8 @@ def _emit(e, vectors: int) -> None:
         e.store(b.load(acc), e.at(out, 4 * e.words * i))
 
 
-_wide = x86._kernel("ssm", 4, x86.AVX512, _emit, GROUP)
-_narrow = x86._kernel("ssm", 4, x86.AVX2, _emit, GROUP)
+_wide = x86.kernel_of("ssm", 4, x86.AVX512, _emit, GROUP)
+_narrow = x86.kernel_of("ssm", 4, x86.AVX2, _emit, GROUP)
 
 
 @njit(nogil=True, cache=True)

@@ -19,8 +19,9 @@ from __future__ import annotations
 import numpy as np
 
 from nzip import numerics
-from nzip.jit import njit
+from nzip.jit import lean, njit
 from nzip.predictors.transformer.bits import bits_of, float_of
+from nzip.predictors.transformer import x86, x86_softmax
 from nzip.predictors.transformer.kernels import add_values, scores, tame
 
 exp2 = numerics.exp2
@@ -31,10 +32,12 @@ BLOCK = 16
 TILE = 8
 
 # Scores are kept inside ±1e29, so that what is hidden is below all of them.
-_HIDDEN, _SCORE_LIMIT = np.float32(-1e30), np.float32(1e29)
+_HIDDEN, _SCORE_LIMIT = x86_softmax.HIDDEN, np.float32(1e29)
 _QUERY_PEAK, _KEY_PEAK = np.float32(32000.0), np.float32(127.0)
 _MIN_SCALE = np.float32(1e-25)
 _2_15 = np.float32(32768.0)
+MAX_WINDOW = 1 << 15  # the softmax's denominator is below 2**15 times as much
+(_w0, _w5, _w6), (_n0, _n2, _n3) = x86_softmax.exponentials_512.values(), x86_softmax.exponentials_256.values()
 
 
 def ring_size(window: int, chunk: int) -> int:
@@ -65,7 +68,7 @@ def slot_of(position, ring):
     return position if position < SINKS else SINK_SLOTS + (position - SINKS) % ring
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@lean
 def quantise_row(x, peak_to, out):
     """``out`` = x scaled to integers of at most ``peak_to``; returns the scale that undoes it. x float32 (n,)."""
     most = np.int32(0)
@@ -81,7 +84,7 @@ def quantise_row(x, peak_to, out):
     return np.float32(peak / peak_to)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@lean
 def rotate(x, cos, sin, out):
     """Rotate the pairs (x[2i], x[2i+1]) of one head by the i-th angle."""
     for i in range(cos.size):
@@ -90,7 +93,7 @@ def rotate(x, cos, sin, out):
         out[2 * i + 1] = np.float32(x0 * sin[i]) + np.float32(x1 * cos[i])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@lean
 def store(keys, values, key_scale, value_scale, head, slot, k, v, row):
     """Write one token's rotated key and its value (float32 (head size,)) into the cache; ``row`` is scratch int32."""
     size = k.size
@@ -105,7 +108,7 @@ def store(keys, values, key_scale, value_scale, head, slot, k, v, row):
         to_value[i, inside] = row[i]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@lean
 def _points_to_floats(points, query_scale, ks, place, start, length, ring, e):
     """e = (points * query_scale) * ks where ring place ``place + i`` is within ``length`` of ``start``, else
     hidden. Returns the largest as ordered bits (see :func:`ordered`)."""
@@ -122,10 +125,10 @@ def _points_to_floats(points, query_scale, ks, place, start, length, ring, e):
     return top
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@lean
 def _exponentials(e, top, vs):
     """e = exp2(e - top) * vs. Returns the sum of rint(exp2 * 2**15) and the largest e as bits (none is negative)."""
-    total = np.int64(0)
+    total = np.int32(0)  # of 32 bits, or LLVM works on half as many floats at a time
     heavy = np.int32(0)
     for i in range(e.size):
         v = exp2(np.float32(e[i] - top))
@@ -137,18 +140,47 @@ def _exponentials(e, top, vs):
     return total, heavy
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@lean
+def exponentials(isa, e, top, vs, query, after, found):
+    """:func:`_exponentials` by the instructions of ``isa``, its results in ``found`` int32 (2,); e.size is a multiple of 16. The first three
+    queries, 0 to 2, ask memory for a third each of the e.size lines at the address ``after``, unless that is 0."""
+    if isa == x86.PORTABLE:
+        found[0], found[1] = _exponentials(e, top, vs)
+        return
+    rounds = e.size // 16 if isa == x86.AVX512 else e.size // 8
+    third = query if after else 3
+    done = 0 if third == 0 else 6 if third == 1 else 11
+    if isa == x86.AVX512:
+        args = (e.ctypes.data, vs.ctypes.data, rounds, np.int64(bits_of(top)), found.ctypes.data, after + rounds * 64 * done)
+        if third == 0:
+            _w6(args)
+        elif third <= 2:
+            _w5(args)
+        else:
+            _w0(args)
+    else:
+        args = (e.ctypes.data, vs.ctypes.data, rounds, np.int64(bits_of(top)), found.ctypes.data, after + rounds * 192 * third)
+        if third <= 1:
+            _n3(args)
+        elif third == 2:
+            _n2(args)
+        else:
+            _n0(args)
+
+
+@lean
 def _round_all(e, up, p):
     for i in range(e.size):
         p[i] = np.int32(np.rint(np.float32(e[i] * up)))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _weights(points, query_scale, sink_scale, ks, vs, first, last, sinks, start, length, ring, peak, e, p):
+@lean
+def _weights(isa, points, query_scale, sink_scale, ks, vs, first, last, sinks, start, length, ring, peak, query, values, size, e, found, p):
     """Softmax of one query over the block ranges first[r]..last[r]-1, of which range 0 is the sink block.
 
     ``points`` int32 are the integer scores, ``ks``, ``vs`` the key and value scales, ``e`` scratch, ``p`` int16
-    the result: all (slots,). ``sinks`` says how many sinks are seen, ``start`` and ``length`` which ring places.
+    the result: all (slots,). ``sinks`` says how many sinks are seen, ``start`` and ``length`` which ring places. ``query``
+    counts the queries, ``values`` is where the values lie, of ``size`` bytes a slot: see :func:`exponentials`, as for ``found``.
     Returns the factor that turns the integer sum of values into floats."""
     end = SINK_SLOTS
     zero = np.int32(0)
@@ -166,9 +198,9 @@ def _weights(points, query_scale, sink_scale, ks, vs, first, last, sinks, start,
         a, b = first[r] * BLOCK, last[r] * BLOCK
         if a == b:
             continue
-        part, most_here = _exponentials(e[a:b], peak_score, vs[a:b])
-        total += part
-        heavy = max(heavy, most_here)
+        exponentials(isa, e[a:b], peak_score, vs[a:b], query, values + a * size, found)
+        total += found[0]
+        heavy = max(heavy, found[1])
     most = float_of(heavy)
     up = np.float32(peak) / most if most >= _MIN_SCALE else np.float32(0.0)
     for r in range(3):
@@ -181,16 +213,18 @@ def _weights(points, query_scale, sink_scale, ks, vs, first, last, sinks, start,
     return np.float32(np.float32(most / np.float32(peak)) / np.float32(np.float32(total) / _2_15))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@lean
 def attend(isa, first_head, last_head, keys, values, key_scale, value_scale, window, ring, peak, position, tokens, t0,
-           q, q_sink, q_scale, q_sink_scale, score, e, p, sums, out):
+           q, q_sink, q_scale, q_sink_scale, score, e, p, sums, factors, ranges, found, out, after=0):
     """Attention of ``tokens`` <= TILE consecutive tokens of one lane, the first at ``position``, by the key-value heads
     first_head..last_head-1; they lie at t0.. in ``q`` and ``q_sink`` int16 (kv heads, T, group, head), ``q_scale`` and ``q_sink_scale`` float32 (kv
-    heads, T, group) and ``out`` float32 (T, heads * head). Scratch: ``score`` int32 and ``p`` int16 (TILE *
-    group, slots), ``e`` float32 (slots,), ``sums`` int32 (TILE * group, head)."""
+    heads, T, group) and ``out`` float32 (T, heads * head). ``after``: the address of the keys that are read next, or 0. Scratch: ``score`` int32 and ``p`` int16 (TILE *
+    group, slots), ``e`` float32 (slots,), ``sums`` int32 (TILE * group, head), ``factors`` float32 (TILE * group,), ``ranges`` int64 (2, 3), ``found`` int32 (2,)."""
     group, size = q.shape[2], q.shape[3]
     recent = window - SINKS
-    first, last = np.zeros(3, np.int64), np.zeros(3, np.int64)
+    first, last = ranges[0], ranges[1]
+    first[:] = 0
+    last[:] = 0
     last[0] = 1
     end = position + tokens - 1
     if end >= SINKS:
@@ -210,19 +244,19 @@ def attend(isa, first_head, last_head, keys, values, key_scale, value_scale, win
         scores(isa, keys[h], 0, 1, q_sink[h, t0 : t0 + tokens].reshape(count, size), count, score)
         scores(isa, keys[h], first[1], last[1], rows, count, score)
         scores(isa, keys[h], first[2], last[2], rows, count, score)
-        factors = np.empty(count, np.float32)
         for t in range(tokens):
             n = position + t
             low = max(SINKS, n - recent + 1)
             for g in range(group):
                 i = t * group + g
-                factors[i] = _weights(score[i], q_scale[h, t0 + t, g], q_sink_scale[h, t0 + t, g], key_scale[h], value_scale[h], first, last,
+                factors[i] = _weights(isa, score[i], q_scale[h, t0 + t, g], q_sink_scale[h, t0 + t, g], key_scale[h], value_scale[h], first, last,
                                              min(n + 1, SINKS), (low - SINKS) % ring, max(0, n - low + 1), ring, peak,
-                                             e, p[i])
+                                             i, values[h].ctypes.data, size, e, found, p[i])
         sums[:count] = 0
         add_values(isa, values[h], 0, SINKS // 2, p, count, sums)
+        following = keys[h + 1].ctypes.data if h + 1 < last_head else after
         for r in range(1, 3):
-            add_values(isa, values[h], first[r] * 8, last[r] * 8, p, count, sums)
+            add_values(isa, values[h], first[r] * 8, last[r] * 8, p, count, sums, following)
         for t in range(tokens):
             for g in range(group):
                 i = t * group + g

@@ -16,7 +16,7 @@ import threading
 import numpy as np
 
 from nzip import numerics
-from nzip.jit import njit
+from nzip.jit import lean, njit
 from nzip.predictors.transformer import attention, kernels, rope, x86
 from nzip.predictors.transformer.attention import TILE
 from nzip.predictors.transformer.kernels import Packed, aligned, matmul, padded_cols, quantise, tame
@@ -47,14 +47,14 @@ def rms_norm(x, weight, eps, out):
         out[i] = np.float32(np.float32(tame(x[i]) * r) * weight[i])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@lean
 def _add(x, y, tokens):
     for t in range(tokens):
         for i in range(x.shape[1]):
             x[t, i] = tame(np.float32(x[t, i] + y[t, i]))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@lean
 def _silu_product(gate_up, hidden, tokens, out):
     """out = gate * up / (1 + exp2(-gate * log2 e))"""
     for t in range(tokens):
@@ -83,7 +83,7 @@ def _product(isa, point, member, members, tokens, packed, layer, a, factors, sum
     meet(point, members)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@lean
 def _keep(window, ring, heads, kv_heads, size, score_scale, lane, t, n, h, projected, angles, turned, row, keys, values, key_scale,
           value_scale, q, q_sink, q_scale, q_sink_scale):
     """Rotate the queries of token ``t``, at position ``n``, for key-value head ``h``, and store its key and value."""
@@ -110,7 +110,8 @@ def _keep(window, ring, heads, kv_heads, size, score_scale, lane, t, n, h, proje
 def _run(point, member, members, isa, heads, kv_heads, size, hidden, eps, steps, score_scale, window, ring, peak,
          qkv, attention_out, gate_up, down, norms, final_norm,
          keys, values, key_scale, value_scale, lanes, positions, x,
-         normed, a, factors, sums, scale, wide, q, q_sink, q_scale, q_sink_scale, score, e, p, value_sums, angles, out):
+         normed, a, factors, sums, scale, wide, q, q_sink, q_scale, q_sink_scale, score, e, p, value_sums, value_factors, ranges, found,
+         angles, out):
     """All layers for one batch, one member's part; x float32 (T, width) in, out float32 (T, width) after the final norm.
 
     Norms and quantising are shared out by tokens, products by rows, attention by lanes and heads."""
@@ -145,10 +146,13 @@ def _run(point, member, members, isa, heads, kv_heads, size, hidden, eps, steps,
             many = _tile(lanes, t)
             if first < heads_high and first + kv_heads > heads_low:
                 lane = lanes[t]
+                after = 0
+                if t + many < tokens and first + kv_heads < heads_high:
+                    after = keys[lanes[t + many], layer, 0].ctypes.data
                 attention.attend(isa, max(0, heads_low - first), min(kv_heads, heads_high - first), keys[lane, layer],
                                  values[lane, layer], key_scale[lane, layer], value_scale[lane, layer], window, ring, peak,
                                  positions[t], many, t, q, q_sink, q_scale, q_sink_scale, score[member], e[member], p[member],
-                                 value_sums[member], wide[1])
+                                 value_sums[member], value_factors[member], ranges[member], found[member], wide[1], after)
             t += many
             first += kv_heads
         meet(point, members)
@@ -192,8 +196,8 @@ class Cache:
     """
 
     def __init__(self, shape: Shape, lanes: int, window: int, chunk: int = 1):
-        if window < 2 * attention.SINKS:
-            raise ValueError(f"a window of {window} tokens is too short for {attention.SINKS} sinks")
+        if not 2 * attention.SINKS <= window <= attention.MAX_WINDOW:
+            raise ValueError(f"a window has {2 * attention.SINKS} to {attention.MAX_WINDOW} tokens, not {window}")
         self.window, self.chunk, self.lanes = window, chunk, lanes
         self.ring = attention.ring_size(window, chunk)
         slots = attention.SINK_SLOTS + self.ring
@@ -240,6 +244,8 @@ class _Scratch:
         self.e = aligned((members, slots), np.float32)
         self.p = aligned((members, TILE * group, slots), np.int16)
         self.value_sums = aligned((members, TILE * group, s.head_size), np.int32)
+        self.value_factors = aligned((members, TILE * group), np.float32)
+        self.ranges, self.found = np.zeros((members, 2, 3), np.int64), np.zeros((members, 2), np.int32)
         self.angles = aligned((tokens, 4, s.head_size // 2), np.float32)
 
 
@@ -313,7 +319,7 @@ class Engine:
                       cache.window, cache.ring, attention.weight_peak(cache.window), *self._layers, self.norms, self.final_norm,
                       cache.keys, cache.values, cache.key_scale, cache.value_scale, lanes, positions, k.x,
                       k.normed, k.a, k.factors, k.sums, k.scale, k.wide, k.q, k.q_sink, k.q_scale, k.q_sink_scale,
-                      k.score, k.e, k.p, k.value_sums, k.angles, out)  # fmt: skip
+                      k.score, k.e, k.p, k.value_sums, k.value_factors, k.ranges, k.found, k.angles, out)  # fmt: skip
 
     def logits(self, hidden, out=None, team: Team = ALONE) -> np.ndarray:
         """Head: float32 (T, width) → (T, logit_columns); columns from ``vocabulary`` on are padding (zeros). Without ``out`` the

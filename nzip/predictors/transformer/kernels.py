@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nzip.jit import njit
+from nzip.jit import lean, njit
 from nzip.predictors.transformer import x86
 from nzip.predictors.transformer.bits import bits_of, float_of
 
@@ -182,17 +182,21 @@ def matmul(isa, bits, codes, d, m, rs, a, factors, sums, scale, tokens, out, fir
         return
     cols, groups = a.shape[1], factors.shape[1]
     stride = out.shape[1] * 4
+    half = groups * (128 if bits == 4 else 256)
     for block in range(first, last):
         pc, pd, pm = codes[block].ctypes.data, d[block].ctypes.data, m[block].ctypes.data
         pr = rs.ctypes.data + block * 64
         po = out.ctypes.data + block * 64
+        # The first two rounds each ask memory for one half of the next block.
+        after = pc + 2 * half if block + 1 < last else pc
         t = 0
         while t < tokens:
             pa = a.ctypes.data + t * cols
             ph = factors.ctypes.data + t * groups * 4
             ps = sums.ctypes.data + t * groups * 2
             px = scale.ctypes.data + t * 4
-            args = (pc, pd, pm, pr, pa, ph, ps, px, po + t * stride, cols, groups, stride)
+            args = (pc, pd, pm, pr, pa, ph, ps, px, po + t * stride, cols, groups, stride, after)
+            after = after + half if after > pc and t == 0 else pc
             left = tokens - t
             if isa == x86.AVX512:
                 if left >= 8:
@@ -258,7 +262,7 @@ def matmul(isa, bits, codes, d, m, rs, a, factors, sums, scale, tokens, out, fir
                     t += 1
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@lean
 def scores(isa, keys, first, last, queries, count, out):
     """Integer scores of ``count`` queries against the keys of slot blocks first..last-1.
 
@@ -311,9 +315,10 @@ def scores(isa, keys, first, last, queries, count, out):
         q += width
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def add_values(isa, values, first, last, weights, count, out):
-    """``out[q] += sum of weights[q, slot] * value[slot]`` over the slot pairs first..last-1.
+@lean
+def add_values(isa, values, first, last, weights, count, out, after=0):
+    """``out[q] += sum of weights[q, slot] * value[slot]`` over the slot pairs first..last-1. ``after``: the address of
+    what is read next, in the same places, or 0.
 
     ``values`` int8 (pairs, head, 2); ``weights`` int16 (count, slots); ``out`` int32 (count, head). The caller
     keeps the sum of |weights| * 127 below 2**31.
@@ -336,9 +341,10 @@ def add_values(isa, values, first, last, weights, count, out):
         width = (8 if left >= 8 else 3 if left >= 3 else 1) if isa == x86.AVX512 else (3 if left >= 3 else 1)
         many = 2 if width == 8 else 4
         wide = size % (words * many) == 0
+        base = values.ctypes.data if q or after == 0 else after
         args = (values.ctypes.data + first * size * 2, last - first,
                 weights.ctypes.data + q * w_stride + first * 4, w_stride, size,
-                out.ctypes.data + q * out_stride, out_stride)
+                out.ctypes.data + q * out_stride, out_stride, base + first * size * 2)
         if isa == x86.AVX512:
             if width == 8:
                 if wide:

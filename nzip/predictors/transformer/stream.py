@@ -71,6 +71,9 @@ class Stream(NamedTuple):
     e: np.ndarray
     p: np.ndarray
     value_sums: np.ndarray
+    value_factors: np.ndarray
+    ranges: np.ndarray
+    found: np.ndarray
     angles: np.ndarray
     out: np.ndarray
     logits: np.ndarray
@@ -89,7 +92,7 @@ def new_stream(engine: Engine, window: int) -> Stream:
         engine.embedding, engine.embedding_scale, cache.keys, cache.values, cache.key_scale, cache.value_scale,
         np.zeros(3, np.int64), np.zeros(CHUNK, np.int64), np.zeros(CHUNK, np.int64), np.zeros(CHUNK, np.int64),
         k.x, k.normed, k.a, k.factors, k.sums, k.scale, k.wide, k.q, k.q_sink, k.q_scale, k.q_sink_scale, k.score, k.e, k.p,
-        k.value_sums, k.angles, np.zeros((CHUNK, s.width), np.float32), aligned((CHUNK, engine.logit_columns), np.float32),
+        k.value_sums, k.value_factors, k.ranges, k.found, k.angles, np.zeros((CHUNK, s.width), np.float32), aligned((CHUNK, engine.logit_columns), np.float32),
         np.zeros(256, np.int32), np.zeros((CHUNK, 256), np.uint32),
     )  # fmt: skip
 
@@ -113,7 +116,8 @@ def read(s, data, out):
     _run(s.point, 0, 1, s.isa, s.heads, s.kv_heads, s.size, s.hidden, s.eps, s.steps, s.score_scale, s.window, s.ring, s.peak,
          s.qkv, s.attention_out, s.gate_up, s.down, s.norms, s.final_norm, s.keys, s.values, s.key_scale, s.value_scale,
          s.lanes[:count], s.positions[:count], s.x, s.normed, s.a, s.factors, s.sums, s.scale, s.wide, s.q, s.q_sink,
-         s.q_scale, s.q_sink_scale, s.score, s.e, s.p, s.value_sums, s.angles, s.out)
+         s.q_scale, s.q_sink_scale, s.score, s.e, s.p, s.value_sums, s.value_factors, s.ranges,
+         s.found, s.angles, s.out)
     quantise(s.out, count, s.a[0], s.factors[0], s.sums[0], s.scale)
     matmul(s.isa, s.head.bits, s.head.codes[0], s.head.d[0], s.head.m[0], s.head.rs[0], s.a[0], s.factors[0], s.sums[0],
            s.scale, count, s.logits, 0, s.head.codes.shape[1])

@@ -5,7 +5,7 @@ here as LLVM IR and called from numba as intrinsics over raw addresses. :mod:`.k
 twins over arrays, the choice between them and the memory layout that all of them read; a test proves the
 results equal, which they are by construction: every sum is an int32 sum that wraps, so its order cannot matter.
 
-Three loops, each for a fixed number of tokens or queries held in registers:
+Three loops (and :mod:`.x86_softmax`), each for a fixed number of tokens or queries held in registers:
 
 * ``matmul``: 16 rows of a packed matrix times ``tt`` quantised activation vectors;
 * ``score``: keys of consecutive 16-slot blocks times ``nq`` int16 queries;
@@ -53,7 +53,7 @@ def _available(isa: int) -> bool:
     return all(features.get(f) for f in needed)
 
 
-class _Emitter:
+class Emitter:
     """Writes one kernel: vectors of ``words`` 32-bit lanes, addresses as 64-bit integers."""
 
     def __init__(self, fn: ir.Function, isa: int):
@@ -70,7 +70,7 @@ class _Emitter:
     def const(self, vtype, value):
         return ir.Constant(vtype, [value] * vtype.count)
 
-    def _call(self, name, restype, args):
+    def call(self, name, restype, args):
         fnty = ir.FunctionType(restype, [a.type for a in args])
         return self.b.call(cgutils.get_or_insert_function(self.module, fnty, name), args)
 
@@ -89,12 +89,12 @@ class _Emitter:
         one = self.b.insert_element(undef, scalar, I32(0))
         return self.b.shuffle_vector(one, undef, ir.Constant(ir.VectorType(I32, vtype.count), [0] * vtype.count))
 
-    def prefetch(self, address):
-        """Ask for the cache line at ``address``, which need not be ours: to be read once, soon."""
+    def prefetch(self, address, nearness=3):
+        """Ask for the cache line at ``address``, which need not be ours: to be read once, soon (3), or a little later (2)."""
         pointer = self.b.inttoptr(address, I8.as_pointer())
         fnty = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
         call = cgutils.get_or_insert_function(self.module, fnty, "llvm.prefetch.p0")
-        self.b.call(call, [pointer, I32(0), I32(3), I32(1)])
+        self.b.call(call, [pointer, I32(0), I32(nearness), I32(1)])
 
     def word(self, address):
         """The 32 bits at ``address`` in every lane."""
@@ -103,17 +103,17 @@ class _Emitter:
     def madd_words(self, a, b):
         """vpmaddwd: pairs of int16 products summed to int32."""
         name = "llvm.x86.avx512.pmaddw.d.512" if self.wide else "llvm.x86.avx2.pmadd.wd"
-        return self._call(name, self.v32, [self.b.bitcast(a, self.v16), self.b.bitcast(b, self.v16)])
+        return self.call(name, self.v32, [self.b.bitcast(a, self.v16), self.b.bitcast(b, self.v16)])
 
     def madd_bytes(self, unsigned, signed):
         """vpmaddubsw (256 bits): pairs of u8 × s8 products summed to int16, saturating."""
-        return self._call("llvm.x86.avx2.pmadd.ub.sw", self.v16,
+        return self.call("llvm.x86.avx2.pmadd.ub.sw", self.v16,
                           [self.b.bitcast(unsigned, self.v8), self.b.bitcast(signed, self.v8)])
 
     def dot_bytes(self, acc, unsigned, signed):
         """vpdpbusd (512 bits): four u8 × s8 products added to each int32."""
         vtype = self.v8 if _DOT_BYTES else self.v32
-        return self._call("llvm.x86.avx512.vpdpbusd.512", self.v32,
+        return self.call("llvm.x86.avx512.vpdpbusd.512", self.v32,
                           [acc, self.b.bitcast(unsigned, vtype), self.b.bitcast(signed, vtype)])
 
     def accumulators(self, count, initial=None):
@@ -131,10 +131,11 @@ class _Emitter:
         return cgutils.for_range(self.b, count, intp=I64)
 
 
-def _emit_matmul(e: _Emitter, bits: int, tt: int) -> None:
+def _emit_matmul(e: Emitter, bits: int, tt: int) -> None:
     """16 rows × ``tt`` tokens. Arguments: codes, d, m, rs of the row block; a, factors, sums, scale of the first
-    token; out; bytes of a token in a (K); groups; bytes of a token in out. See :mod:`.kernels` for layouts."""
-    codes, d, m, rs, a, factors, sums, scale, out, k_stride, groups, out_stride = e.args
+    token; out; bytes of a token in a (K); groups; bytes of a token in out; where lie half the codes that are read next. See
+    :mod:`.kernels` for layouts."""
+    codes, d, m, rs, a, factors, sums, scale, out, k_stride, groups, out_stride, after = e.args
     b = e.b
     per_group = 256 if bits == 4 else 512
     pairs = b.lshr(groups, I64(1))
@@ -146,6 +147,8 @@ def _emit_matmul(e: _Emitter, bits: int, tt: int) -> None:
             for odd in range(2):
                 group = b.add(b.shl(pair.index, I64(1)), I64(odd))
                 at_codes = e.at(codes, b.add(b.mul(group, I64(per_group)), I64(32 * half)))
+                for line in range(0, per_group // 2, 64):
+                    e.prefetch(e.at(after, b.add(b.mul(group, I64(per_group // 2)), I64(line))), 2)
                 words = []
                 for chunk in range(4 if bits == 4 else 8):
                     v = e.load(e.v8, e.at(at_codes, 64 * chunk))
@@ -203,7 +206,7 @@ def _emit_matmul(e: _Emitter, bits: int, tt: int) -> None:
             at_out = e.at(at_out, out_stride)
 
 
-def _emit_score(e: _Emitter, nq: int, nb: int) -> None:
+def _emit_score(e: Emitter, nq: int, nb: int) -> None:
     """``nq`` queries against ``groups * nb`` blocks of 16 keys. Arguments: keys, groups of blocks, queries,
     bytes of a query, half the head size, out, bytes of a query in out."""
     keys, groups, queries, q_stride, pairs, out, out_stride = e.args
@@ -241,10 +244,11 @@ def _emit_score(e: _Emitter, nq: int, nb: int) -> None:
                     at_out = e.at(at_out, out_stride)
 
 
-def _emit_value(e: _Emitter, nq: int, nc: int) -> None:
+def _emit_value(e: Emitter, nq: int, nc: int) -> None:
     """Add the weighted values of ``pairs`` slot pairs to out. Arguments: values, pairs, weights, bytes of a
-    weight row, head size, out, bytes of a row in out. ``nc`` vectors of dimensions at a time."""
-    values, pairs, weights, w_stride, size, out, out_stride = e.args
+    weight row, head size, out, bytes of a row in out, where lies what is read after this and is as long. ``nc`` vectors
+    of dimensions at a time."""
+    values, pairs, weights, w_stride, size, out, out_stride, after = e.args
     b = e.b
     step = nc * e.words  # dimensions
     with e.loop(b.udiv(size, I64(step))) as part:
@@ -257,7 +261,8 @@ def _emit_value(e: _Emitter, nq: int, nc: int) -> None:
                 accs += e.accumulators(1, [e.load(e.v32, place)])
             at_out = e.at(at_out, out_stride)
         with e.loop(pairs) as pair:
-            at_v = e.at(values, b.add(b.mul(pair.index, b.shl(size, I64(1))), b.mul(part.index, I64(2 * step))))
+            inside = b.add(b.mul(pair.index, b.shl(size, I64(1))), b.mul(part.index, I64(2 * step)))
+            at_v, at_after = e.at(values, inside), e.at(after, inside)
             at_w = e.at(weights, b.shl(pair.index, I64(2)))
             ws = []
             for _ in range(nq):
@@ -265,6 +270,7 @@ def _emit_value(e: _Emitter, nq: int, nc: int) -> None:
                 at_w = e.at(at_w, w_stride)
             for line in range(0, 2 * step, 64):
                 e.prefetch(e.at(at_v, _VALUES_AHEAD + line))
+                e.prefetch(e.at(at_after, line), 2)
             for c in range(nc):
                 v8 = e.load(ir.VectorType(I8, 2 * e.words), e.at(at_v, 2 * e.words * c))
                 v16 = b.sext(v8, e.v16)
@@ -274,7 +280,7 @@ def _emit_value(e: _Emitter, nq: int, nc: int) -> None:
             e.store(b.load(acc), place)
 
 
-def _kernel(name: str, nargs: int, isa: int, emit, *shape):
+def kernel_of(name: str, nargs: int, isa: int, emit, *shape):
     """A numba intrinsic taking one tuple of ``nargs`` intp. On machines without ``isa`` it does nothing, and
     the dispatcher in :mod:`.kernels` never calls it."""
     symbol = f"nzip.{name}.{NAMES[isa]}." + ".".join(map(str, shape))
@@ -293,7 +299,7 @@ def _kernel(name: str, nargs: int, isa: int, emit, *shape):
                 fn = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * nargs), symbol)
                 fn.linkage = "internal"
                 fn.attributes.add("noinline")
-                emitter = _Emitter(fn, isa)
+                emitter = Emitter(fn, isa)
                 emit(emitter, *shape)
                 emitter.b.ret_void()
             builder.call(fn, cgutils.unpack_tuple(builder, arguments[0], nargs))
@@ -304,12 +310,12 @@ def _kernel(name: str, nargs: int, isa: int, emit, *shape):
     return kernel
 
 
-matmul4_512 = {t: _kernel("matmul", 12, AVX512, _emit_matmul, 4, t) for t in (8, 6, 5, 4, 3, 2, 1)}
-matmul7_512 = {t: _kernel("matmul", 12, AVX512, _emit_matmul, 7, t) for t in (8, 6, 5, 4, 3, 2, 1)}
-matmul4_256 = {t: _kernel("matmul", 12, AVX2, _emit_matmul, 4, t) for t in (4, 2, 1)}
-matmul7_256 = {t: _kernel("matmul", 12, AVX2, _emit_matmul, 7, t) for t in (4, 2, 1)}
+matmul4_512 = {t: kernel_of("matmul", 13, AVX512, _emit_matmul, 4, t) for t in (8, 6, 5, 4, 3, 2, 1)}
+matmul7_512 = {t: kernel_of("matmul", 13, AVX512, _emit_matmul, 7, t) for t in (8, 6, 5, 4, 3, 2, 1)}
+matmul4_256 = {t: kernel_of("matmul", 13, AVX2, _emit_matmul, 4, t) for t in (4, 2, 1)}
+matmul7_256 = {t: kernel_of("matmul", 13, AVX2, _emit_matmul, 7, t) for t in (4, 2, 1)}
 # (queries, blocks at a time) and (queries, vectors of dimensions at a time)
-score_512 = {s: _kernel("score", 7, AVX512, _emit_score, *s) for s in ((8, 2), (8, 1), (3, 4), (3, 1), (1, 4), (1, 1))}
-score_256 = {s: _kernel("score", 7, AVX2, _emit_score, *s) for s in ((3, 2), (3, 1), (1, 4), (1, 1))}
-value_512 = {s: _kernel("value", 7, AVX512, _emit_value, *s) for s in ((8, 2), (8, 1), (3, 4), (3, 1), (1, 4), (1, 1))}
-value_256 = {s: _kernel("value", 7, AVX2, _emit_value, *s) for s in ((3, 4), (3, 1), (1, 4), (1, 1))}
+score_512 = {s: kernel_of("score", 7, AVX512, _emit_score, *s) for s in ((8, 2), (8, 1), (3, 4), (3, 1), (1, 4), (1, 1))}
+score_256 = {s: kernel_of("score", 7, AVX2, _emit_score, *s) for s in ((3, 2), (3, 1), (1, 4), (1, 1))}
+value_512 = {s: kernel_of("value", 8, AVX512, _emit_value, *s) for s in ((8, 2), (8, 1), (3, 4), (3, 1), (1, 4), (1, 1))}
+value_256 = {s: kernel_of("value", 8, AVX2, _emit_value, *s) for s in ((3, 4), (3, 1), (1, 4), (1, 1))}

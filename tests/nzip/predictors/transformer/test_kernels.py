@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nzip.predictors.transformer import kernels, quantised, rope, twin, x86
+from nzip.predictors.transformer import attention, kernels, quantised, rope, twin, x86
 
 FAST = [isa for isa in range(1, x86.detect() + 1)]
 
@@ -65,6 +65,26 @@ def test_scores_and_values_are_equal_on_every_instruction_set(count, head, first
         kernels.add_values(isa, values, first * 8, (first + blocks) * 8, weights, count, out)
         assert (score[:, first * 16 :] == expected_scores).all() and not score[:, : first * 16].any()
         assert (out == expected_values).all()
+
+
+@settings(max_examples=20)
+@given(blocks=st.integers(1, 20), seed=st.integers(0, 2**32), spread=st.sampled_from([0.0, 1.0, 30.0, 1e6, 1e29]), query=st.integers(0, 4),
+       ahead=st.booleans())
+def test_exponentials_are_equal_on_every_instruction_set(blocks, seed, spread, query, ahead):
+    rng = np.random.default_rng(seed)
+    scores = np.clip(rng.normal(size=16 * blocks) * spread, -1e29, 1e29).astype(np.float32)
+    top = scores.max()
+    scores[rng.random(scores.size) < 0.2] = attention._HIDDEN
+    scales = rng.choice([0.0, 1e-25, 0.01, 1e13], scores.size).astype(np.float32)
+    lines = np.zeros(64 * scores.size, np.uint8)
+    found = []
+    for isa in (x86.PORTABLE, *FAST):
+        e, sums = scores.copy(), np.zeros(2, np.int32)
+        attention.exponentials(isa, e, top, scales, query, lines.ctypes.data if ahead else 0, sums)
+        found.append((e.tobytes(), sums.tobytes()))
+    assert len(set(found)) == 1
+    exact = np.exp2(np.float64(scores) - np.float64(top)) * (scores > attention._HIDDEN)
+    assert abs(sums[0] - (exact * 2**15).sum()) <= 0.51 * scores.size and sums[1] == e.view(np.int32).max()
 
 
 @given(st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=64, max_size=64))
