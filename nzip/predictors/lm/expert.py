@@ -182,11 +182,13 @@ class LmExpertState(ExpertState):
             self._asked[lane] = SLEEP
 
     def ready(self, active: np.ndarray) -> np.ndarray:
-        walking = active & ~self._held & ~self._asleep
-        waiting = active & self._held
-        if not walking.any() and waiting.any():
-            self._round(np.flatnonzero(waiting))
-        return active & ~self._held
+        going = active & ~self._held
+        if not (going & ~self._asleep).any():
+            waiting = active & self._held
+            if waiting.any():
+                self._round(np.flatnonzero(waiting))
+                going = active & ~self._held
+        return going
 
     def _round(self, lanes: np.ndarray) -> None:
         """Learn what the waiting lanes saw, run the model, and stand at the trie's root again."""
@@ -220,8 +222,10 @@ class LmExpertState(ExpertState):
         v = self._vocabulary
         _take(symbols, active, v.blob, v.offsets, v.lengths, self._sums, self._low, self._high, self._inner, self._depth,
               self._asleep, self._place, self._check, self._asked, self._chance, self._ended, self._held)
-        for lane in np.flatnonzero(active & (self._ended != -1) & ~self._held & ~self._asleep):
-            self._boundary(int(lane))
+        over = active & (self._ended != -1)
+        if over.any():
+            for lane in np.flatnonzero(over & ~self._held & ~self._asleep):
+                self._boundary(int(lane))
 
 
 class LmExpert(Expert):

@@ -229,7 +229,7 @@ def _lock_step(experts, mix, ends, data, bits, decoding, progress) -> bool:
     lanes = len(starts)
     own = None if decoding else [data[s:e] for s, e in zip(starts, ends, strict=True)]
     states = [e.start(lanes, own) for e in experts]
-    symbols = np.zeros(lanes, np.uint8)
+    symbols, first = np.zeros(lanes, np.uint8), int(starts.sum())
     while True:
         positions = mix.lanes[:, at.L_POSITION].astype(np.int64)
         active = positions < ends
@@ -247,8 +247,9 @@ def _lock_step(experts, mix, ends, data, bits, decoding, progress) -> bool:
                 ready &= answer
         if not ready.any():
             raise RuntimeError("experts that hold lanes for batches do not agree on any lane")
-        given = np.stack([s.distributions() for s in states], axis=1)[None]
-        given = np.ascontiguousarray(given, np.uint32)
+        given = [s.distributions() for s in states]
+        given = given[0][:, None] if len(given) == 1 else np.stack(given, axis=1)
+        given = np.ascontiguousarray(given[None], np.uint32)
         run(mix, data, np.where(ready, ends, 0), 1, decoding, bits.coder, bits.buffer, given)
         if not bits.drain():
             return False
@@ -256,7 +257,7 @@ def _lock_step(experts, mix, ends, data, bits, decoding, progress) -> bool:
         for state in states:
             state.update(symbols, ready)
         if progress is not None:
-            progress[0] = int((positions - starts).sum()) + int(ready.sum())
+            progress[0] = int(positions.sum()) - first + int(ready.sum())
 
 
 def _side_decisions(state, lane: int, bits, decoding: bool) -> None:
