@@ -21,7 +21,7 @@ from nzip.errors import CorruptError, FormatError, ModelMismatchError
 from nzip.predictors.mix.contexts import LEVELS
 from nzip.predictors.mix.twin import decode_block
 
-MAGIC, DRAFT = b"\x89NZ\r\n\x1a\n", 4
+MAGIC, DRAFT = b"\x89NZ\r\n\x1a\n", 5
 
 
 class Reader:

@@ -121,7 +121,7 @@ class LmExpertState(ExpertState):
             tokens = [np.array([s for s in symbols if s < vocabulary.size], np.int64) for _, symbols in self._plan]
         self._next = np.zeros(lanes, np.int64)
         self._A = adapt.new_state(vocabulary.size, lanes, 1 << 12, model.engine.shape.width)
-        self._runner = Runner(model.engine, vocabulary.start, settings.window, lanes, self._A.bias, self._A.recall, tokens, threads)
+        self._runner = Runner(model.engine, vocabulary.start, settings.window_for(lanes), lanes, self._A.bias, self._A.recall, tokens, threads)
         self._sums = np.zeros((lanes, vocabulary.live + 1), np.uint64)
         self._low, self._high, self._inner, self._depth, self._place, self._check, self._asked, self._chance = (
             np.zeros(lanes, np.int64) for _ in range(8))
@@ -264,7 +264,7 @@ class LmExpert(Expert):
 
     def memory(self, block_size: int, lanes: int) -> int:
         engine = self.model.engine
-        return (engine.bytes() + Runner.bytes(engine, lanes, self.settings.window) + (64 << 20) + 32 * block_size
+        return (engine.bytes() + Runner.bytes(engine, lanes, self.settings.window_for(lanes)) + (64 << 20) + 32 * block_size
                 + lanes * engine.vocabulary * 12)
 
     def alone(self) -> Predictor:

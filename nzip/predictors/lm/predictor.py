@@ -49,7 +49,7 @@ class LmPredictor(Predictor):
     def measure_text(self, data: bytes, protocol: str,
                      block: int = measure.BLOCK, stride: int = measure.STRIDE) -> measure.Measured:
         """The bare model's bits on ``data``: ``protocol`` "windows" of ``block`` tokens by ``stride``, or "sliding"."""
-        window = self.settings.window if protocol == "sliding" else None
+        window = self.settings.window_for(1) if protocol == "sliding" else None
         return measure.measure(self.model, data, window=window, block=block, stride=stride)
 
     def must_compile(self) -> bool:
@@ -74,7 +74,7 @@ class LmPredictor(Predictor):
         lanes = self.settings.lanes_for(block_size)
         engine = self.model.engine
         rest = _rest().memory(block_size)
-        return (engine.bytes() + Runner.bytes(engine, lanes, self.settings.window) + (64 << 20) + 40 * block_size
+        return (engine.bytes() + Runner.bytes(engine, lanes, self.settings.window_for(lanes)) + (64 << 20) + 40 * block_size
                 + engine.vocabulary * 16 + rest)
 
     # Encoding.
@@ -104,7 +104,7 @@ class LmPredictor(Predictor):
         lengths = np.array([len(s) for s in symbols])
         engine = self.model.engine
         A = adapt.new_state(size, len(symbols), int(lengths.max(initial=0)) + 1, engine.shape.width)
-        runner = Runner(engine, self.model.vocabulary.start, self.settings.window, len(symbols), A.bias, A.recall,
+        runner = Runner(engine, self.model.vocabulary.start, self.settings.window_for(len(symbols)), len(symbols), A.bias, A.recall,
                         [s[s < size] for s in symbols], self._threads)
         state = np.zeros(3, np.uint64)
         out = np.zeros(1 << 16, np.uint8)
@@ -160,7 +160,7 @@ class LmPredictor(Predictor):
         wanted = np.diff(edges)
         engine = self.model.engine
         A = adapt.new_state(vocabulary.size, lanes, int(wanted.max()) + 1, engine.shape.width)
-        runner = Runner(engine, vocabulary.start, self.settings.window, lanes, A.bias, A.recall, None, self._threads)
+        runner = Runner(engine, vocabulary.start, self.settings.window_for(lanes), lanes, A.bias, A.recall, None, self._threads)
         state = np.zeros(4, np.uint64)
         data = np.frombuffer(payload or b"\0", np.uint8).copy()
         start_decoder(state, data)

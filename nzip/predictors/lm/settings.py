@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from nzip.errors import NzipError
 
-WINDOW = 1024
+# A decoder waits for its lanes' keys and values: many lanes see less far. (Lanes at most, tokens of context), the last for all others.
+WINDOWS = ((2, 2048), (15, 1024), (1 << 30, 768))
 MIN_WINDOW, MAX_WINDOW = 16, 1 << 15
 MAX_LANES = 64
 AUTO_LANES = 16
@@ -19,10 +20,11 @@ BYTES_PER_LANE = 10_000
 
 
 class Settings(NamedTuple):
-    """``model``: name or path; ``window``: tokens of context; ``lanes``: 0 for a number that suits the size."""
+    """``model``: name or path; ``window``: tokens of context, 0 for a number that suits the lanes; ``lanes``: 0 for a number
+    that suits the size."""
 
     model: str
-    window: int = WINDOW
+    window: int = 0
     lanes: int = 0
 
     def spelling(self) -> str:
@@ -30,7 +32,7 @@ class Settings(NamedTuple):
         from nzip.predictors.registry import Part
 
         argument = self.model
-        if self.window != WINDOW:
+        if self.window:
             argument += f",window={self.window}"
         if self.lanes:
             argument += f",lanes={self.lanes}"
@@ -40,6 +42,10 @@ class Settings(NamedTuple):
         """Lanes of a block of ``size`` bytes."""
         return min(self.lanes or max(1, min(AUTO_LANES, size // BYTES_PER_LANE)), max(1, size))
 
+    def window_for(self, lanes: int) -> int:
+        """Tokens of context in a block of ``lanes`` lanes."""
+        return self.window or next(window for most, window in WINDOWS if lanes <= most)
+
     def load(self):
         """The :class:`nzip.predictors.lm.source.LanguageModel` they name."""
         from nzip import models
@@ -48,7 +54,7 @@ class Settings(NamedTuple):
         return load(models.find(self.model))
 
     def config(self, model) -> dict:
-        """For the passport: what weights and which tokenizer, and the window."""
+        """For the passport: what weights and which tokenizer, and the window (0: :data:`WINDOWS`)."""
         return {"weights": model.weights_hash, "tokenizer": model.vocabulary.hash(), "window": self.window}
 
 
