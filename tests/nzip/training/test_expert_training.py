@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ torch = pytest.importorskip("torch")
 
 from nzip import api  # noqa: E402
 from nzip.cli import run  # noqa: E402
+from nzip.errors import NzipError  # noqa: E402
 from nzip.predictors.ssm import kernel, weights  # noqa: E402
 from nzip.predictors.ssm.weights import Shape  # noqa: E402
 from nzip.predictors.transformer import byte_file  # noqa: E402
-from nzip.training import llama_cells, text as training_text  # noqa: E402
+from nzip.training import llama_cells, transformer, text as training_text  # noqa: E402
 from nzip.training.attention import causal_attention  # noqa: E402
 from nzip.training.export import export  # noqa: E402
 from nzip.training.loop import Run, evaluate, rate_at, train  # noqa: E402
@@ -154,6 +156,51 @@ def test_a_transformer_learns(tmp_path):
     net = Llama(shape_of(64, 1))
     log = train(net, [source()], SHORT._replace(rate=3e-3), tmp_path)
     assert log[-1]["held"]["prose"] < 5
+
+
+def test_an_expert_s_file_is_trained_on(tmp_path):
+    torch.manual_seed(2)
+    net = Llama(shape_of(64, 2))
+    train(net, [source()], SHORT._replace(total=4000), tmp_path / "one")
+    (tmp_path / "x.safetensors").write_bytes(transformer.export(net, {"seen": 4000}))
+    again, made = transformer.from_file(tmp_path / "x.safetensors")
+    assert made == {"seen": 4000}
+    for name, tensor in transformer.tensors_of(net).items():
+        assert (transformer.tensors_of(again)[name] - tensor).abs().max() <= tensor.abs().max() / 60, name
+    held = {"x": PROSE[-3000:]}
+    assert abs(evaluate(again, held)["x"] - evaluate(net, held)["x"]) < 0.05
+    run_ = SHORT._replace(total=9000, before=4000, rate=1e-3, short=0.5)
+    log = train(again, [source()], run_, tmp_path / "two")
+    assert log[-1]["seen"] == 4000 + 20 * 256 and log[-1]["held"]["prose"] < evaluate(net, held)["x"] + 0.1
+    with pytest.raises(NzipError):
+        transformer.from_file(ROOT / "corpora/samples/alice29.txt")
+
+
+def test_short_spans_are_read_from_nothing(tmp_path):
+    """In the run's short part the network gets four times the lanes, of a fourth of the span, and the same text."""
+    seen = []
+
+    class Spy(Llama):
+        def forward(self, symbols, rows, states):
+            seen.append(symbols)
+            return super().forward(symbols, rows, states)
+
+    for short in (0.0, 1.0):
+        torch.manual_seed(3)
+        train(Spy(shape_of(64, 1)), [source()], SHORT._replace(total=256, short=short), tmp_path / str(short))
+    whole, parts = (next(x for x in seen if x.shape == shape) for shape in ((4, 64), (16, 16)))
+    assert torch.equal(whole.reshape(16, 16), parts)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+def test_compiled_training_is_training(tmp_path):
+    held = []
+    for compiled in (False, True):
+        torch.manual_seed(4)
+        net = Llama(shape_of(64, 1), half=False)
+        held.append(train(net, [source()], SHORT._replace(rate=3e-3, total=10_000), tmp_path / str(compiled), compiled=compiled)[-1]["held"]["prose"])
+    assert abs(held[0] - held[1]) < 0.02
 
 
 class TestText:
