@@ -142,15 +142,15 @@ def _exponentials(e, top, vs):
 
 @lean
 def exponentials(isa, e, top, vs, query, after, found):
-    """:func:`_exponentials` by the instructions of ``isa``, its results in ``found`` int32 (2,); e.size is a multiple of 16. The first three
-    queries, 0 to 2, ask memory for a third each of the e.size lines at the address ``after``, unless that is 0."""
+    """:func:`_exponentials` by the instructions of ``isa``, its results in ``found`` int32 (2,); e.size is a multiple of 16.
+    Queries 0 to 2 ask memory for a third each of the e.size lines at the address ``after``, unless that is 0."""
     if isa == x86.PORTABLE:
         found[0], found[1] = _exponentials(e, top, vs)
         return
     rounds = e.size // 16 if isa == x86.AVX512 else e.size // 8
     third = query if after else 3
-    done = 0 if third == 0 else 6 if third == 1 else 11
     if isa == x86.AVX512:
+        done = 0 if third == 0 else 6 if third == 1 else 11
         args = (e.ctypes.data, vs.ctypes.data, rounds, np.int64(bits_of(top)), found.ctypes.data, after + rounds * 64 * done)
         if third == 0:
             _w6(args)
@@ -175,7 +175,8 @@ def _round_all(e, up, p):
 
 
 @lean
-def _weights(isa, points, query_scale, sink_scale, ks, vs, first, last, sinks, start, length, ring, peak, query, values, size, e, found, p):
+def _weights(isa, points, query_scale, sink_scale, ks, vs, first, last, sinks, start, length, ring, peak, query, values, size, e,
+             found, p):
     """Softmax of one query over the block ranges first[r]..last[r]-1, of which range 0 is the sink block.
 
     ``points`` int32 are the integer scores, ``ks``, ``vs`` the key and value scales, ``e`` scratch, ``p`` int16
@@ -217,9 +218,10 @@ def _weights(isa, points, query_scale, sink_scale, ks, vs, first, last, sinks, s
 def attend(isa, first_head, last_head, keys, values, key_scale, value_scale, window, ring, peak, position, tokens, t0,
            q, q_sink, q_scale, q_sink_scale, score, e, p, sums, factors, ranges, found, out, after=0):
     """Attention of ``tokens`` <= TILE consecutive tokens of one lane, the first at ``position``, by the key-value heads
-    first_head..last_head-1; they lie at t0.. in ``q`` and ``q_sink`` int16 (kv heads, T, group, head), ``q_scale`` and ``q_sink_scale`` float32 (kv
-    heads, T, group) and ``out`` float32 (T, heads * head). ``after``: the address of the keys that are read next, or 0. Scratch: ``score`` int32 and ``p`` int16 (TILE *
-    group, slots), ``e`` float32 (slots,), ``sums`` int32 (TILE * group, head), ``factors`` float32 (TILE * group,), ``ranges`` int64 (2, 3), ``found`` int32 (2,)."""
+    first_head..last_head-1; they lie at t0.. in ``q`` and ``q_sink`` int16 (kv heads, T, group, head), ``q_scale`` and
+    ``q_sink_scale`` float32 (kv heads, T, group) and ``out`` float32 (T, heads * head). ``after``: the address of the keys
+    that are read next, or 0. Scratch: ``score`` int32 and ``p`` int16 (TILE * group, slots), ``e`` float32 (slots,), ``sums``
+    int32 (TILE * group, head), ``factors`` float32 (TILE * group,), ``ranges`` int64 (2, 3), ``found`` int32 (2,)."""
     group, size = q.shape[2], q.shape[3]
     recent = window - SINKS
     first, last = ranges[0], ranges[1]
@@ -249,9 +251,9 @@ def attend(isa, first_head, last_head, keys, values, key_scale, value_scale, win
             low = max(SINKS, n - recent + 1)
             for g in range(group):
                 i = t * group + g
-                factors[i] = _weights(isa, score[i], q_scale[h, t0 + t, g], q_sink_scale[h, t0 + t, g], key_scale[h], value_scale[h], first, last,
-                                             min(n + 1, SINKS), (low - SINKS) % ring, max(0, n - low + 1), ring, peak,
-                                             i, values[h].ctypes.data, size, e, found, p[i])
+                factors[i] = _weights(isa, score[i], q_scale[h, t0 + t, g], q_sink_scale[h, t0 + t, g], key_scale[h],
+                                      value_scale[h], first, last, min(n + 1, SINKS), (low - SINKS) % ring,
+                                      max(0, n - low + 1), ring, peak, i, values[h].ctypes.data, size, e, found, p[i])
         sums[:count] = 0
         add_values(isa, values[h], 0, SINKS // 2, p, count, sums)
         following = keys[h + 1].ctypes.data if h + 1 < last_head else after

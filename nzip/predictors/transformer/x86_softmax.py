@@ -19,8 +19,6 @@ from nzip import numerics
 from nzip.predictors.transformer.x86 import AVX2, AVX512, F32, I32, I64, Emitter, kernel_of
 
 HIDDEN = np.float32(-1e30)  # a score that is none
-# Lines of values asked for in a round, by the query whose scores are at hand: three queries ask for a line a slot.
-LINES = {AVX512: (6, 5, 5), AVX2: (3, 3, 2)}
 
 
 def _emit_exponentials(e: Emitter, lines: int) -> None:
@@ -64,5 +62,7 @@ def _emit_exponentials(e: Emitter, lines: int) -> None:
         e.store(e.call(f"llvm.vector.reduce.{name}.v{e.words}i32", I32, [b.load(slot)]), e.at(out, 4 * i))
 
 
+# By lines of values asked for in a round: three queries that ask for 6, 5 and 5 in 16 slots, or 3, 3 and 2 in 8, have asked for
+# a line a slot, which is what values of 64 bytes take.
 exponentials_512 = {n: kernel_of("exponentials", 6, AVX512, _emit_exponentials, n) for n in (0, 5, 6)}
 exponentials_256 = {n: kernel_of("exponentials", 6, AVX2, _emit_exponentials, n) for n in (0, 2, 3)}
