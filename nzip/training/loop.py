@@ -25,6 +25,7 @@ from nzip.predictors.ssm.contexts import STATE
 from nzip.training.text import Source, Streams, held_out
 
 LOG2 = math.log(2.0)
+_TOGETHER = 8
 
 
 def keep_memory() -> None:
@@ -67,16 +68,19 @@ def evaluate(net, slices: dict[str, bytes]) -> dict[str, float]:
     result = {}
     with torch.no_grad():
         for kind, data in slices.items():
-            text = np.frombuffer(data, np.uint8)[None]
+            text = np.frombuffer(data, np.uint8)
             hashes = np.zeros((1, STATE), np.uint64)
-            states, total = net.start(1), 0.0
-            for at in range(0, text.shape[1] - 1, net.reach):
-                end = min(at + net.reach, text.shape[1] - 1)
-                x = text[:, at:end]
+            states, total, at, count = net.start(1), 0.0, 0, max(0, len(text) - 1)
+            while at < count:
+                # A network without a state reads several parts at once: each begins from nothing anyway.
+                parts = min(_TOGETHER, (count - at) // net.reach) if states is None else 1
+                length = net.reach if parts > 1 else min(net.reach, count - at)
+                end = at + max(1, parts) * length
+                x, y = text[at:end].reshape(-1, length), torch.from_numpy(text[at + 1 : end + 1].astype(np.int64))
                 logits = net(torch.from_numpy(x.astype(np.int64)), net.rows(x, hashes), states)
-                y = torch.from_numpy(text[0, at + 1 : end + 1].astype(np.int64))
-                total += float(torch.nn.functional.cross_entropy(logits[0], y, reduction="sum"))
-            result[kind] = total / LOG2 / max(1, text.shape[1] - 1)
+                total += float(torch.nn.functional.cross_entropy(logits.view(-1, 256), y, reduction="sum"))
+                at = end
+            result[kind] = total / LOG2 / max(1, count)
     return result
 
 

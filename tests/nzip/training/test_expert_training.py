@@ -18,7 +18,7 @@ from nzip.errors import NzipError  # noqa: E402
 from nzip.predictors.ssm import kernel, weights  # noqa: E402
 from nzip.predictors.ssm.weights import Shape  # noqa: E402
 from nzip.predictors.transformer import byte_file  # noqa: E402
-from nzip.training import llama_cells, transformer, text as training_text  # noqa: E402
+from nzip.training import llama_cells, loop, transformer, text as training_text  # noqa: E402
 from nzip.training.attention import causal_attention  # noqa: E402
 from nzip.training.export import export  # noqa: E402
 from nzip.training.loop import Run, evaluate, rate_at, train  # noqa: E402
@@ -174,6 +174,17 @@ def test_an_expert_s_file_is_trained_on(tmp_path):
     assert log[-1]["seen"] == 4000 + 20 * 256 and log[-1]["held"]["prose"] < evaluate(net, held)["x"] + 0.1
     with pytest.raises(NzipError):
         transformer.from_file(ROOT / "corpora/samples/alice29.txt")
+
+
+def test_held_out_text_costs_the_same_in_whatever_parts(monkeypatch):
+    torch.manual_seed(6)
+    net = Llama(shape_of(64, 1), half=False)
+    net.reach = 100
+    slices = {str(n): PROSE[:n] for n in (0, 1, 2, 99, 100, 101, 250, 1001, 2111)}
+    together = evaluate(net, slices)
+    monkeypatch.setattr(loop, "_TOGETHER", 1)
+    alone = evaluate(net, slices)
+    assert together == pytest.approx(alone, rel=1e-5) and together["0"] == together["1"] == 0 < together["2"]
 
 
 def test_short_spans_are_read_from_nothing(tmp_path):
