@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import xxhash
 
-from nzip.container import embedded, framing, passport
+from nzip.container import config, embedded, framing, passport
 from nzip.errors import CorruptError, TruncatedError
 
 # No single request asks for more than this, so that a length claims no memory before its bytes have come.
@@ -140,10 +140,10 @@ def read_header(start: bytes, offset: int):
     reader = _Reader(start, f"the stream header at byte {offset}")
     flags = yield from reader.byte()
     spelling = yield from reader.blob(passport.MAX_SPELLING, "predictor's spelling")
-    config = yield from reader.blob(passport.MAX_JSON, "predictor's config")
+    facts = yield from reader.blob(config.MAX_JSON, "predictor's config")
     environment = b""
     if flags & passport.FLAG_INEXACT:
-        environment = yield from reader.blob(passport.MAX_JSON, "environment")
+        environment = yield from reader.blob(config.MAX_JSON, "environment")
     probe = yield from reader.take(passport.PROBE_SIZE)
     chain = yield from reader.check(0)
     passport.check_flags(flags)
@@ -156,9 +156,9 @@ def read_header(start: bytes, offset: int):
     found = passport.Passport(
         name,
         not flags & passport.FLAG_INEXACT,
-        passport.unpack_json(config, "config"),
+        config.unpack(facts, name),
         bytes(probe),
-        passport.unpack_json(environment, "environment"),
+        config.unpack_json(environment, "environment"),
     )
     size, models = len(reader.data), ()
     if flags & passport.FLAG_MODELS:

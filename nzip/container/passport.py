@@ -12,14 +12,13 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-from nzip.container import framing
-from nzip.errors import CorruptError, FormatError, ModelMismatchError
+from nzip.container import config, framing
+from nzip.errors import FormatError, ModelMismatchError
 
 FLAG_INEXACT = 1
 FLAG_MODELS = 2  # embedded models follow the header
 KNOWN_FLAGS = FLAG_INEXACT | FLAG_MODELS
 MAX_SPELLING = 1024
-MAX_JSON = 1 << 16
 PROBE_SIZE = 8
 
 
@@ -50,9 +49,11 @@ class Passport(NamedTuple):
         spelling = self.spelling.encode()
         body = framing.MAGIC + bytes([framing.VERSION_BYTE, FLAG_INEXACT * (not self.exact) | FLAG_MODELS * models])
         body += framing.varint(len(spelling)) + spelling
-        body += _pack_json(self.config)
+        packed = config.pack(self.config, self.spelling)
+        body += framing.varint(len(packed)) + packed
         if not self.exact:
-            body += _pack_json(self.environment)
+            environment = json.dumps(self.environment, sort_keys=True, separators=(",", ":")).encode()
+            body += framing.varint(len(environment)) + environment
         body += self.probe
         return body + framing.u32(framing.hash32(body))
 
@@ -68,31 +69,18 @@ def check_flags(flags: int) -> None:
         raise FormatError(f"uses a feature that this nzip does not know (flags 0x{flags:02x}): use a newer nzip")
 
 
-def unpack_json(text: bytes, what: str) -> dict:
-    """A JSON object from a header. Raises :class:`CorruptError` for anything else."""
-    if not text:
-        return {}
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CorruptError(f"the {what} in the header is not valid JSON") from error
-    if not isinstance(value, dict):
-        raise CorruptError(f"the {what} in the header is not a JSON object")
-    return value
-
-
 def check(passport: Passport, predictor) -> None:
     """Does ``predictor`` answer as the passport's did? Raises :class:`ModelMismatchError` naming what differs."""
     if predictor.spelling != passport.spelling:
         raise ModelMismatchError(
             f"the file was written with predictor {passport.spelling}, and {predictor.spelling} was given to read it"
         )
-    config = predictor.config()
-    if config.get("primer") != passport.config.get("primer"):
-        raise ModelMismatchError(_primer_difference(passport.config.get("primer"), config.get("primer")))
-    if config != passport.config:
-        keys = sorted(k for k in config.keys() | passport.config.keys() if config.get(k) != passport.config.get(k))
-        said = ", ".join(f"{k} is {_short(config.get(k))}, the file's {_short(passport.config.get(k))}" for k in keys)
+    own = predictor.config()
+    if own.get("primer") != passport.config.get("primer"):
+        raise ModelMismatchError(_primer_difference(passport.config.get("primer"), own.get("primer")))
+    if own != passport.config:
+        keys = sorted(k for k in own.keys() | passport.config.keys() if own.get(k) != passport.config.get(k))
+        said = ", ".join(f"{k} is {_short(own.get(k))}, the file's {_short(passport.config.get(k))}" for k in keys)
         raise ModelMismatchError(f"predictor {passport.spelling} is another one here: {said}")
     if predictor.exact != passport.exact:
         raise ModelMismatchError(f"predictor {passport.spelling} promises exactness differently here and in the file")
@@ -170,13 +158,6 @@ def _processor_name() -> str:
     except OSError:
         return platform.processor()
     return platform.processor()
-
-
-def _pack_json(value: dict) -> bytes:
-    text = b"" if not value else json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
-    if len(text) > MAX_JSON:
-        raise ValueError(f"a passport's config may hold {MAX_JSON} bytes of JSON, not {len(text)}")
-    return framing.varint(len(text)) + text
 
 
 def _short(value) -> str:

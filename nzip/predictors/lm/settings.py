@@ -54,8 +54,9 @@ class Settings(NamedTuple):
         return load(models.find(self.model))
 
     def config(self, model) -> dict:
-        """For the passport: what weights and which tokenizer, and the window (0: :data:`WINDOWS`)."""
-        return {"weights": model.weights_hash, "tokenizer": model.vocabulary.hash(), "window": self.window}
+        """For the passport: what weights and which tokenizer, and the window, where it is not :data:`WINDOWS`'."""
+        hashes = {"weights": model.weights_hash, "tokenizer": model.vocabulary.hash()}
+        return hashes | ({"window": self.window} if self.window else {})
 
 
 def parse(argument: str | None) -> Settings:
