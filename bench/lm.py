@@ -23,7 +23,7 @@ from nzip.predictors.base import Expert
 from nzip.predictors.lm import adapt, softmax
 from nzip.predictors.lm.recall import look_up
 from nzip.predictors.lm.expert import LmExpert
-from nzip.predictors.lm.settings import Settings
+from nzip.predictors.lm.settings import WINDOW, Settings
 from nzip.predictors.lm.source import LanguageModel, load
 from nzip.predictors.mix import MixPredictor
 from nzip.predictors.ssm.expert import SsmExpert
@@ -107,7 +107,7 @@ def engine_speed(model: LanguageModel, tokens: int = 256, repeats: int = 4) -> t
         act = (aligned((tokens, cols), np.int8), aligned((tokens, cols // 32), np.uint32), aligned((tokens, cols // 32), np.int16), np.zeros(tokens, np.float32))
         quantise(x, tokens, *act)
         jobs.append((packed, act, aligned((tokens, packed.rs.shape[1]), np.float32)))
-    cache = Cache(engine.shape, 1, Settings("").window_for(1), tokens)
+    cache = Cache(engine.shape, 1, WINDOW, tokens)
     for repeat in range(repeats + 1):
         cache.length[:] = 0
         start = time.process_time()
@@ -128,7 +128,7 @@ def engine_speed(model: LanguageModel, tokens: int = 256, repeats: int = 4) -> t
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
 @click.option("--model", "name", default="smollm2-135m", show_default=True)
 @click.option("--bytes", "limit", default=200_000, show_default=True, help="Of each file, its first bytes.")
-@click.option("--window", default=Settings("").window_for(1), show_default=True)
+@click.option("--window", default=WINDOW, show_default=True)
 @click.option("--mix", "level", type=click.IntRange(1, 5), default=3, show_default=True, help="Mix at this level.")
 @click.option("--json", "out", type=click.Path(dir_okay=False), help="Also keep the figures here.")
 def main(files, name, limit, window, level, out):

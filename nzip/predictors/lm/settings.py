@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from nzip.errors import NzipError
 
-# A decoder waits for its lanes' keys and values: many lanes see less far. (Lanes at most, tokens of context), the last for all others.
-WINDOWS = ((2, 2048), (15, 1024), (1 << 30, 768))
+# Tokens of context: what a decoder of many lanes waits for is their keys and values, so they see less far.
+WINDOW, WINDOW_OF_MANY, MANY = 1024, 768, 16
 MIN_WINDOW, MAX_WINDOW = 16, 1 << 15
 MAX_LANES = 64
 AUTO_LANES = 16
@@ -44,7 +44,7 @@ class Settings(NamedTuple):
 
     def window_for(self, lanes: int) -> int:
         """Tokens of context in a block of ``lanes`` lanes."""
-        return self.window or next(window for most, window in WINDOWS if lanes <= most)
+        return self.window or (WINDOW if lanes < MANY else WINDOW_OF_MANY)
 
     def load(self):
         """The :class:`nzip.predictors.lm.source.LanguageModel` they name."""
@@ -54,7 +54,7 @@ class Settings(NamedTuple):
         return load(models.find(self.model))
 
     def config(self, model) -> dict:
-        """For the passport: what weights and which tokenizer, and the window, where it is not :data:`WINDOWS`'."""
+        """For the passport: what weights and which tokenizer, and the window, where the settings name one."""
         hashes = {"weights": model.weights_hash, "tokenizer": model.vocabulary.hash()}
         return hashes | ({"window": self.window} if self.window else {})
 
