@@ -182,12 +182,12 @@ class LmExpertState(ExpertState):
             self._asked[lane] = SLEEP
 
     def ready(self, active: np.ndarray) -> np.ndarray:
-        going = active & ~self._held
-        if not (going & ~self._asleep).any():
-            waiting = active & self._held
-            if waiting.any():
-                self._round(np.flatnonzero(waiting))
-                going = active & ~self._held
+        going = active > self._held  # of booleans: and not
+        if not (going > self._asleep).any():
+            waiting = np.flatnonzero(active & self._held)
+            if waiting.size:
+                self._round(waiting)
+                going = active > self._held
         return going
 
     def _round(self, lanes: np.ndarray) -> None:
@@ -222,9 +222,8 @@ class LmExpertState(ExpertState):
         v = self._vocabulary
         _take(symbols, active, v.blob, v.offsets, v.lengths, self._sums, self._low, self._high, self._inner, self._depth,
               self._asleep, self._place, self._check, self._asked, self._chance, self._ended, self._held)
-        over = active & (self._ended != -1)
-        if over.any():
-            for lane in np.flatnonzero(over & ~self._held & ~self._asleep):
+        for lane in np.flatnonzero(active & (self._ended != -1)):
+            if not self._held[lane] and not self._asleep[lane]:
                 self._boundary(int(lane))
 
 

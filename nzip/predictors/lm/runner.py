@@ -28,7 +28,7 @@ ROWS_AHEAD = 8
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _take(point, member, members, lanes, hidden, logits, all_hidden, all_logits):
-    """Row i of what a decoder's step made is ``lanes[i]``'s; each member copies its part of every row."""
+    """Row i of what a decoder's step for some lanes made is ``lanes[i]``'s; each member copies its part of every row."""
     low, high = share(logits.shape[1], member, members)
     for i in range(lanes.size):
         all_logits[lanes[i], 0, low:high] = logits[i, low:high]
@@ -128,10 +128,12 @@ class Runner:
         """Decoder: one batch over the lanes that have a token to read."""
         fed = lanes[self._pending[lanes] >= 0]
         if len(fed):
-            hidden = np.empty((len(fed), self.engine.shape.width), np.float32)
-            head, logits = self.engine.logits_job(hidden)
-            self._jobs += [self.engine.forward_job(self._cache, fed, self._pending[fed], hidden, self._team.members), head,
-                           (_take, (fed, hidden, logits, self._hidden, self._logits))]
+            whole = len(fed) == self.lanes
+            hidden = self._hidden[:, 0] if whole else np.empty((len(fed), self.engine.shape.width), np.float32)
+            head, logits = self.engine.logits_job(hidden, self._logits[:, 0] if whole else None)
+            self._jobs += [self.engine.forward_job(self._cache, fed, self._pending[fed], hidden, self._team.members), head]
+            if not whole:
+                self._jobs.append((_take, (fed, hidden, logits, self._hidden, self._logits)))
             self._pending[fed] = -1
         none = np.zeros(len(lanes), np.int64)
         return none, none

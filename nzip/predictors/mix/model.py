@@ -229,23 +229,27 @@ def _lock_step(experts, mix, ends, data, bits, decoding, progress) -> bool:
     lanes = len(starts)
     own = None if decoding else [data[s:e] for s, e in zip(starts, ends, strict=True)]
     states = [e.start(lanes, own) for e in experts]
-    symbols, first = np.zeros(lanes, np.uint8), int(starts.sum())
+    symbols, positions, done = np.zeros(lanes, np.uint8), mix.lanes[:, at.L_POSITION].astype(np.int64), 0
     while True:
-        positions = mix.lanes[:, at.L_POSITION].astype(np.int64)
         active = positions < ends
         if not active.any():
             return True
-        asking = [state.asking() for state in states]
-        due = active if any(a is None for a in asking) else active & np.logical_or.reduce(asking)
-        for lane in np.flatnonzero(due):
+        due = active
+        for i, state in enumerate(states):
+            asking = state.asking()
+            due = active if asking is None else asking if i == 0 else due | asking
+            if asking is None:
+                break
+        for lane in np.flatnonzero(due & active):
             for state in states:
                 _side_decisions(state, int(lane), bits, decoding)
-        ready = active.copy()
+        ready = active
         for state in states:
             answer = state.ready(active)
             if answer is not None:
-                ready &= answer
-        if not ready.any():
+                ready = ready & answer
+        count = np.count_nonzero(ready)
+        if count == 0:
             raise RuntimeError("experts that hold lanes for batches do not agree on any lane")
         given = [s.distributions() for s in states]
         given = given[0][:, None] if len(given) == 1 else np.stack(given, axis=1)
@@ -254,10 +258,12 @@ def _lock_step(experts, mix, ends, data, bits, decoding, progress) -> bool:
         if not bits.drain():
             return False
         symbols[ready] = data[positions[ready]]
+        positions += ready
+        done += count
         for state in states:
             state.update(symbols, ready)
         if progress is not None:
-            progress[0] = int(positions.sum()) - first + int(ready.sum())
+            progress[0] = done
 
 
 def _side_decisions(state, lane: int, bits, decoding: bool) -> None:
