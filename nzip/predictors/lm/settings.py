@@ -11,7 +11,7 @@ from typing import NamedTuple
 from nzip.errors import NzipError
 
 # Tokens of context: what a decoder of many lanes waits for is their keys and values, so they see less far.
-WINDOW, WINDOW_OF_MANY, MANY = 1024, 768, 16
+WINDOW, WINDOW_OF_MANY, MANY = 1024, 640, 16
 MIN_WINDOW, MAX_WINDOW = 16, 1 << 15
 MAX_LANES = 64
 AUTO_LANES = 16
