@@ -6,7 +6,7 @@ at the file that a function stands in: a constant or a helper that it takes from
 the old machine code goes on being used, which in a compressor means wrong bytes. Here the stamp of a cache
 entry covers everything a function refers to, through all files.
 
-Concession: this touches two private names of numba (``Dispatcher._cache``, ``IndexDataCacheFile._source_stamp``).
+Concession: this touches private names of numba (``Dispatcher._cache``, ``IndexDataCacheFile._source_stamp``, the option ``_nrt``).
 Where a future numba lacks them, functions are compiled in every process, and tests/nzip/test_jit.py says so.
 """
 
