@@ -109,6 +109,7 @@ def run_command(corpora, folder, total, seed, threads, kind, begin, floats, dead
     import torch
 
     from nzip.training.loop import Run, train
+    from nzip.training.processor import quick
     from nzip.training.recurrent import Recurrent, Shape
     from nzip.training.transformer import Llama, from_file, shape_of
 
@@ -121,14 +122,15 @@ def run_command(corpora, folder, total, seed, threads, kind, begin, floats, dead
     shape = Shape(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k in Shape._fields})
     run = Run(total=total, seed=seed, **{k: v for k, v in given.items() if k in Run._fields})
     torch.manual_seed(seed)
-    if begin:
-        net, made = from_file(begin)
-        run = run._replace(before=made["seen"])
-    else:
-        net = Recurrent(shape) if kind == "ssm" else Llama(shape_of(given.get("width"), given.get("layers")))
-    net.half = not floats
-    print(f"{net.matrix_parameters():,} matrix parameters, {sum(p.numel() for p in net.parameters()):,} in all", flush=True)
-    log = train(net, sources(corpora), run, folder, _Meter(), deadline, floats)
+    with quick():  # around the network's making too: torch starts its threads there
+        if begin:
+            net, made = from_file(begin)
+            run = run._replace(before=made["seen"])
+        else:
+            net = Recurrent(shape) if kind == "ssm" else Llama(shape_of(given.get("width"), given.get("layers")))
+        net.half = not floats
+        print(f"{net.matrix_parameters():,} matrix parameters, {sum(p.numel() for p in net.parameters()):,} in all", flush=True)
+        log = train(net, sources(corpora), run, folder, _Meter(), deadline, floats)
     print(json.dumps(log[-1]))
 
 

@@ -9,7 +9,6 @@ the checkpoint), so only an unbroken run is reproducible from its seed.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import math
 import os
@@ -22,21 +21,11 @@ import numpy as np
 import torch
 
 from nzip.predictors.ssm.contexts import STATE
+from nzip.training.processor import quick
 from nzip.training.text import Source, Streams, held_out
 
 LOG2 = math.log(2.0)
 _TOGETHER = 8
-
-
-def keep_memory() -> None:
-    """Ask glibc to keep freed memory: else every step's activations are paged in anew (a third of the time)."""
-    try:
-        libc = ctypes.CDLL("libc.so.6")
-        # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD
-        for parameter, value in ((-3, 1 << 30), (-1, (1 << 31) - 1), (-2, 1 << 28)):
-            libc.mallopt(parameter, value)
-    except (OSError, AttributeError):  # another C library: slower, no worse
-        return
 
 
 class Run(NamedTuple):
@@ -84,6 +73,7 @@ def evaluate(net, slices: dict[str, bytes]) -> dict[str, float]:
     return result
 
 
+@quick()
 def train(net, sources: list[Source], run: Run, folder: Path,
           progress: Callable[[int, float], None] | None = None, deadline: float | None = None,
           compiled: bool = False) -> list[dict]:
@@ -95,7 +85,6 @@ def train(net, sources: list[Source], run: Run, folder: Path,
     needs a C++ compiler.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    keep_memory()
     torch.manual_seed(run.seed)
     tables = net.table_parameters()
     known = {id(p) for p in tables}
@@ -155,8 +144,8 @@ def train(net, sources: list[Source], run: Run, folder: Path,
             losses = []
             _save(checkpoint, net, adam, run, seen, elapsed, sat + now - sat_down)
             _write(folder / "log.jsonl", "".join(json.dumps(entry) + "\n" for entry in log).encode())
-            took = time.monotonic() - now
-            due = now + took + max(run.every, 10 * took)
+            took = spent + time.process_time() - began - elapsed  # of the processor's time: a process may be stopped meanwhile
+            due = time.monotonic() + max(run.every, 10 * took)
         if over:
             break
     return log

@@ -17,6 +17,7 @@ from nzip.errors import NzipError
 from nzip.files import FileError, reason
 from nzip.training.checkpoint import pack
 from nzip.training.loop import Run, train as run_training
+from nzip.training.processor import quick
 from nzip.training.recurrent import Recurrent, Shape
 from nzip.training.text import Source
 
@@ -41,6 +42,7 @@ def sources_of(names: list[str]) -> tuple[list[Source], str]:
     return found, digest.hexdigest()
 
 
+@quick()
 def train(names: list[str], folder: str, kind: str, *, total: int | None, hours: float | None, width: int | None,
           layers: int | None, seed: int, progress: Callable[[int, int, float], None]) -> tuple[bytes, str]:
     """The expert's file, and a line about it. Goes on with what lies in ``folder``."""

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from nzip.training.processor import quick
 from tokenizers_lab.codecs.equal_info import WindowCodec
 from tokenizers_lab.datasets.reader import TokenReader
 from tokenizers_lab.errors import LabError
@@ -82,6 +83,7 @@ def sequences(examples, vocabulary: int, context: int, blind: bool) -> tuple[tor
     return x, y
 
 
+@quick()
 def seq2seq(codec, text: TokenReader, held: TokenReader, *, size: str, way: str, seed: int = 1, passage: int = 64, steps: int = 1000,
             batch: int = 32, rate: float = 2e-3, examples: int = 256, precision: str = "auto", compiled: bool = False, progress=None) -> dict:
     """Accuracy on the target part of held-out pairs, with the source and ``blind``; ``text`` and ``held`` are the splits of a dataset

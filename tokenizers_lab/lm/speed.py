@@ -11,6 +11,7 @@ import time
 
 import torch
 
+from nzip.training.processor import quick
 from tokenizers_lab.lm.model import Llama, Shape
 from tokenizers_lab.lm.runs import Plan
 from tokenizers_lab.lm.training import best_device, gradients, optimiser, trainable
@@ -33,13 +34,11 @@ def matrix_peak(size: int = 1024, repeats: int = 4, device="cpu") -> float:
     return 2 * size**3 * repeats / (clock() - start)
 
 
+@quick()
 def training_speed(size: str = "4M", vocabulary: int = 257, context: int = 512, batch: int = 4, rounds: int = 4,
                    precision: str = "auto", compiled: bool = False) -> dict:
     """Training steps (forward, backward, AdamW) of a model on random ids: ``training_flops_per_second``, ``tokens_per_second``,
     ``matrix_peak``, ``share`` of it; the best of ``rounds`` of each."""
-    from nzip.training.loop import keep_memory
-
-    keep_memory()
     device = best_device()
     shape = Shape.named(size, vocabulary, context)
     torch.manual_seed(0)

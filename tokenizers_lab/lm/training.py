@@ -22,6 +22,7 @@ import torch.distributed as dist
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
+from nzip.training.processor import quick
 from tokenizers_lab.datasets.manifest import HELD_OUT
 from tokenizers_lab.datasets.reader import TokenReader
 from tokenizers_lab.errors import LabError
@@ -125,14 +126,13 @@ def ranks():
         dist.destroy_process_group()
 
 
+@quick()
 def train(data, folder, shape: Shape, plan: Plan, progress: Callable[[dict], None] | None = None) -> dict:
     """Train on the dataset in ``data``; ``folder`` keeps the run. Returns {"losses": nats by step, "curve": held-out bits per byte,
     "seconds", "loader_seconds"} of the whole run. ``progress`` is called after each step with its figures (rank 0 alone).
 
     Raises :class:`LabError` for a plan that does not fit, and for a loss that is no number; KeyboardInterrupt after Ctrl-C.
     """
-    from nzip.training.loop import keep_memory
-
     with ranks() as (rank, world, device):
         reader = TokenReader(data)
         if shape.vocabulary != reader.vocab_size:
@@ -145,7 +145,6 @@ def train(data, folder, shape: Shape, plan: Plan, progress: Callable[[dict], Non
         if world > 1:
             dist.barrier()
             run = run if rank == 0 else Run.create(folder, shape, plan, reader)
-        keep_memory()
         torch.manual_seed(plan.seed)
         model = Llama(shape).to(device)
         adam = optimiser(model, plan)
