@@ -1,7 +1,8 @@
 """What torch must be told to train quickly on a CPU: keep freed memory, and take denormal numbers for zero.
 
-A trained network's attention is full of weights below 1e-38, and so are their gradients. A processor multiplies such numbers by
-microcode: attention takes six times as long, a whole step twice, and the better a network has learnt the slower it gets.
+A network with sharp attention has many weights below 1e-38, and gradients as small. A processor multiplies such numbers by
+microcode: of the transformer that ships, half trained, the products of attention took six times as long, a whole step twice. (Others
+are spared: models of the lab with 1M parameters train as fast without.)
 
 Concession: threads that torch started before :func:`quick` keep their way of rounding, so it belongs around torch's first work.
 """
