@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from nzip.training.processor import quick
 from tokenizers_lab.datasets.reader import TokenReader
 from tokenizers_lab.errors import AccountingError, LabError
 
@@ -77,7 +76,6 @@ def account(reader: TokenReader, documents: int) -> int:
     return recorded
 
 
-@quick()
 def evaluate(model, reader: TokenReader, *, at_most: int | None = None, stride: int | None = None, on_targets=None) -> Score:
     """The score of ``model`` on the first documents of the reader's split that hold ``at_most`` bytes (all by default).
     ``stride`` (half the context by default): new targets of each read context. ``on_targets(start, correct)`` is given the hits of
