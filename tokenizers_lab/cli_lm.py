@@ -199,9 +199,10 @@ def sweep(toml, output, corpora, plan_only, threads, quiet):
 
         speeds = {size: training_speed(size, batch=read.batch, precision=read.precision, compiled=read.compiled)["training_flops_per_second"] for size in read.sizes}
         rows = Workshop(read, output, lambda text: say(quiet, text)).estimate(speeds)
-        table = Table(f"{read.name}: plan", f"At {', '.join(f'{v / 1e9:.0f} GFLOP/s ({k})' for k, v in speeds.items())} in training, measured now. Hours are of one seed, of "
-                      f"{len(read.seeds)}; without evaluations and probes.", ["arm", "size", "vocabulary", "steps", "FLOPs", "hours"],
-                      [[r["arm"], r["size"], f"{r['vocabulary']:,}", f"{r['steps']:,}", f"{r['flops']:.2e}", f"{r['hours']:.2f}"] for r in rows])
+        table = Table(f"{read.name}: plan", f"At {', '.join(f'{v / 1e9:.0f} GFLOP/s ({k})' for k, v in speeds.items())} in training, measured now. Hours are of one seed, "
+                      "without evaluations and probes.", ["arm", "size", "vocabulary", "steps", "FLOPs", "hours", "seeds"],
+                      [[r["arm"], r["size"], f"{r['vocabulary']:,}", f"{r['steps']:,}", f"{r['flops']:.2e}", f"{r['hours']:.2f}", str(r["seeds"])]
+                       for r in rows])
         draw([table], Console())
         click.echo(f"all seeds together: {sum(r['hours'] * r['seeds'] for r in rows):.1f} hours")
         return

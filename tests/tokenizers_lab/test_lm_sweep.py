@@ -154,10 +154,30 @@ def test_what_is_matched(toml, tmp_path, match):
     assert rows[0]["hours"] == pytest.approx(rows[0]["flops"] / 3.6e12)
 
 
+def test_close_arms_get_more_seeds(toml, tmp_path):
+    """They are planned behind all runs of the first seed, and results that are there stay good."""
+    results = run(Sweep.read(toml), tmp_path / "out")
+    toml.write_text(TOML.replace("vocabulary = { size = 400 }", "vocabulary = { size = 400 }\nmore_seeds = { tiny = [2, 3, 2] }"))
+    sweep = Sweep.read(toml)
+    shop = Workshop(sweep, tmp_path / "out")
+    assert [name for name, _ in shop.jobs() if name.startswith("run-")] == [
+        f"run-{n}" for n in ("bytes-tiny-1", "BPE_400-tiny-1", "EI_16_256_-tiny-1", "AC-tiny-1", "BPE_400-tiny-2", "BPE_400-tiny-3")]
+    assert [r["seeds"] for r in shop.estimate({"tiny": 1e9})] == [1, 3, 1, 1]
+    more = run(sweep, tmp_path / "out")
+    assert more["planned"] == 6 and more["runs"][:4] == results["runs"]
+    scores = [r["held_out"]["bits_per_byte"] for r in more["runs"] if r["arm"] == "BPE 400"]
+    assert len(set(scores)) == 3
+    row = next(r for t in tables(more) if t.title == "tiny: bits per byte" for r in t.rows if r[0].startswith("BPE"))
+    assert f"{np.mean(scores):.4f}" in " ".join(map(_plain, row)) and "±" in " ".join(map(_plain, row))
+
+
 @pytest.mark.parametrize("change, message", [
     (("match = \"bytes\"", "match = \"love\""), "match is 'love'"), (("[\"tiny\"]", "[\"7B\"]"), "size '7B'"), (("a.txt", "b.txt"), "no such file"),
     (("budget = 24_000", "budget = 0"), "budget must be above 0"), (("codec = \"bytes\"", ""), "needs either codec or vocabulary"),
-    (("name = \"AC\"", "name = \"bytes\""), "a name of its own"), (("warm_up", "warmup"), "unexpected keyword"), (("[[arm]]", "[arm"), "not TOML")])
+    (("name = \"AC\"", "name = \"bytes\""), "a name of its own"), (("warm_up", "warmup"), "unexpected keyword"),
+    (("m1_flops = 6e6", "more_seeds = { 7B = [2] }"), "more_seeds is a table of the sweep's sizes"),
+    (("m1_flops = 6e6", "more_seeds = [2]"), "such as { tiny = [2, 3] }"),
+    (("m1_flops = 6e6", "more_seeds = { tiny = 2 }"), "such as { tiny = [2, 3] }"), (("[[arm]]", "[arm"), "not TOML")])
 def test_a_bad_file_is_refused_in_one_line(toml, change, message):
     toml.write_text(TOML.replace(*change))
     with pytest.raises(LabError, match=re.escape(message)) as error:

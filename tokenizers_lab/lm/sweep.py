@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import json
 import tomllib
 from collections.abc import Callable
@@ -36,13 +37,19 @@ WAYS = ("decompress", "compress")
 @dataclass(frozen=True)
 class Arm:
     """``codec``: a spelling, in which ``{text}`` stands for the training text of M1s. Or ``vocabulary``:
-    what is learnt first (``model`` bpe or unigram, ``size``, ``objective``)."""
+    what is learnt first (``model`` bpe or unigram, ``size``, ``objective``). ``more_seeds``, by size: seeds beyond the sweep's, for arms
+    that one seed cannot tell apart."""
 
     name: str
     codec: str | None = None
     vocabulary: dict | None = None
     m1_flops: float | None = None
     seq2seq: bool = False
+    more_seeds: dict[str, list[int]] = field(default_factory=dict)
+
+    def identity(self) -> dict:
+        """What a result of this arm depends on."""
+        return {k: v for k, v in asdict(self).items() if k != "more_seeds"}
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,10 @@ class Sweep:
         for arm in arms:
             if (arm.codec is None) == (arm.vocabulary is None):
                 raise LabError(f"{path}: arm {arm.name!r} needs either codec or vocabulary")
+            table = arm.more_seeds
+            if not isinstance(table, dict) or not set(table) <= set(sweep.sizes) or not all(
+                    isinstance(seeds, list) and all(type(seed) is int for seed in seeds) for seeds in table.values()):
+                raise LabError(f"{path}: arm {arm.name!r}: more_seeds is a table of the sweep's sizes, such as {{ {sweep.sizes[0]} = [2, 3] }}")
         if sweep.match not in MATCHES:
             raise LabError(f"{path}: match is {sweep.match!r}; known: {', '.join(MATCHES)}")
         for size in sweep.sizes:
@@ -109,6 +120,14 @@ class Sweep:
         if missing or not files:
             raise LabError(f"{missing[0] if missing else path}: no such file" + ("" if corpora else "; --corpora DIR names the folder of the texts"))
         return cls(**{**sweep.__dict__, "files": files})
+
+    def runs(self) -> list[tuple[int, str, Arm]]:
+        """Every run in its order: seed, size, arm. All of the first seed come before any of the second."""
+        def seeds(arm, size):
+            return dict.fromkeys([*self.seeds, *arm.more_seeds.get(size, [])])
+
+        every = dict.fromkeys(seed for arm in self.arms for size in self.sizes for seed in seeds(arm, size))
+        return [(seed, size, arm) for seed in every for size in self.sizes for arm in self.arms if seed in seeds(arm, size)]
 
 
 def folder_name(arm: str) -> str:
@@ -208,7 +227,7 @@ class Workshop:
         path = self._result_path(arm, size, seed)
         folder = self.folder / "runs" / path.stem
         reader, held = TokenReader(data), TokenReader(data, HELD_OUT)
-        identity = {"arm": asdict(arm), "shape": shape.json(), "plan": plan.json(), "dataset": reader.manifest.content_hash,
+        identity = {"arm": arm.identity(), "shape": shape.json(), "plan": plan.json(), "dataset": reader.manifest.content_hash,
                     "final_bytes": self.sweep.final_bytes}
         kept = _kept(path, identity)
         if kept is not None:
@@ -236,7 +255,7 @@ class Workshop:
         """The arm's :func:`.probes.seq2seq` with the first seed: read, or trained and measured now."""
         path, s = self.folder / "results" / f"{self.probe_name(arm, size, way)}.json", self.sweep
         reader, text = TokenReader(self.dataset(arm)), self.text_dataset()
-        identity = {"arm": asdict(arm), "size": size, "way": way, "probe": s.probe, "dataset": reader.manifest.content_hash}
+        identity = {"arm": arm.identity(), "size": size, "way": way, "probe": s.probe, "dataset": reader.manifest.content_hash}
         kept = _kept(path, identity)
         if kept is not None:
             return kept
@@ -249,7 +268,7 @@ class Workshop:
     def results(self) -> list[dict]:
         """All that is done, in the sweep's order, each run with its arm's probes."""
         s, out = self.sweep, []
-        for seed, size, arm in ((seed, size, arm) for seed in s.seeds for size in s.sizes for arm in s.arms):
+        for seed, size, arm in s.runs():
             if not self.done(arm, size, seed):
                 continue
             found = {k: v for k, v in self.result(arm, size, seed).items() if k != "identity"}
@@ -263,12 +282,11 @@ class Workshop:
         """What there is to do, in order: the name of its lock, and what does it; called with ``progress``. Every size with the first seed,
         its probes behind it, before any run with the second."""
         s, jobs = self.sweep, []
-        for seed in s.seeds:
-            for size in s.sizes:
-                jobs += [(f"run-{self.run_name(a, size, seed)}", lambda p, a=a, z=size, seed=seed: self.result(a, z, seed, p)) for a in s.arms]
-                if s.probe and seed == s.seeds[0]:
-                    jobs += [(f"probe-{self.probe_name(a, size, way)}", lambda p, a=a, z=size, way=way: self.probe(a, z, way, p))
-                             for a in s.arms if a.seq2seq for way in WAYS]
+        for (seed, size), runs in itertools.groupby(s.runs(), key=lambda run: run[:2]):
+            jobs += [(f"run-{self.run_name(a, size, seed)}", lambda p, a=a, z=size, seed=seed: self.result(a, z, seed, p)) for *_, a in runs]
+            if s.probe and seed == s.seeds[0]:
+                jobs += [(f"probe-{self.probe_name(a, size, way)}", lambda p, a=a, z=size, way=way: self.probe(a, z, way, p))
+                         for a in s.arms if a.seq2seq for way in WAYS]
         return jobs
 
     def estimate(self, flops_per_second: dict[str, float]) -> list[dict]:
@@ -279,7 +297,8 @@ class Workshop:
                 _, shape, plan = self.plan(arm, size, self.sweep.seeds[0])
                 flops = 3 * shape.flops() * plan.steps * plan.batch * shape.context
                 rows.append({"arm": arm.name, "size": size, "steps": plan.steps, "vocabulary": shape.vocabulary, "flops": flops,
-                             "hours": flops / flops_per_second[size] / 3600, "seeds": len(self.sweep.seeds)})
+                             "hours": flops / flops_per_second[size] / 3600,
+                             "seeds": sum(run[1:] == (size, arm) for run in self.sweep.runs())})
         return rows
 
 
@@ -336,7 +355,7 @@ def run(sweep: Sweep, folder, say: Callable[[str], None] = lambda text: None, pr
             open_ones.remove(one)
             patient = False
             together = {"tokenizers_lab_lm": 1, "name": sweep.name, "match": sweep.match, "budget": sweep.budget, "context": sweep.context,
-                        "files": [Path(f).name for f in sweep.files], "planned": len(sweep.seeds) * len(sweep.sizes) * len(sweep.arms),
+                        "files": [Path(f).name for f in sweep.files], "planned": len(sweep.runs()),
                         "runs": shop.results()}
             write_atomic(Path(folder) / "results.json", json.dumps(together, indent=1).encode() + b"\n")
             write_report(together, Path(folder) / "report.html")
