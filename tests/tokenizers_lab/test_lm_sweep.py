@@ -154,16 +154,18 @@ def test_what_is_matched(toml, tmp_path, match):
     assert rows[0]["hours"] == pytest.approx(rows[0]["flops"] / 3.6e12)
 
 
-def test_close_arms_get_more_seeds(toml, tmp_path):
+def test_close_arms_get_more_seeds_and_any_a_probe(toml, tmp_path):
     """They are planned behind all runs of the first seed, and results that are there stay good."""
     results = run(Sweep.read(toml), tmp_path / "out")
-    toml.write_text(TOML.replace("vocabulary = { size = 400 }", "vocabulary = { size = 400 }\nmore_seeds = { tiny = [2, 3, 2] }"))
+    text = TOML.replace("vocabulary = { size = 400 }", "vocabulary = { size = 400 }\nmore_seeds = { tiny = [2, 3, 2] }")
+    toml.write_text(text.replace("m1_flops = 6e6", "m1_flops = 6e6\nseq2seq = true"))
     sweep = Sweep.read(toml)
     shop = Workshop(sweep, tmp_path / "out")
     assert [name for name, _ in shop.jobs() if name.startswith("run-")] == [
         f"run-{n}" for n in ("bytes-tiny-1", "BPE_400-tiny-1", "EI_16_256_-tiny-1", "AC-tiny-1", "BPE_400-tiny-2", "BPE_400-tiny-3")]
     assert [r["seeds"] for r in shop.estimate({"tiny": 1e9})] == [1, 3, 1, 1]
     more = run(sweep, tmp_path / "out")
+    assert set(more["runs"][3].pop("seq2seq")) == {"decompress", "compress"}
     assert more["planned"] == 6 and more["runs"][:4] == results["runs"]
     scores = [r["held_out"]["bits_per_byte"] for r in more["runs"] if r["arm"] == "BPE 400"]
     assert len(set(scores)) == 3

@@ -48,8 +48,8 @@ class Arm:
     more_seeds: dict[str, list[int]] = field(default_factory=dict)
 
     def identity(self) -> dict:
-        """What a result of this arm depends on."""
-        return {k: v for k, v in asdict(self).items() if k != "more_seeds"}
+        """What a result of this arm depends on; which seeds and probes there are is not among it."""
+        return {k: v for k, v in asdict(self).items() if k not in ("more_seeds", "seq2seq")}
 
 
 @dataclass(frozen=True)
