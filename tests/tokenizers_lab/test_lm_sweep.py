@@ -177,6 +177,8 @@ def test_close_arms_get_more_seeds_and_any_a_probe(toml, tmp_path):
     (("match = \"bytes\"", "match = \"love\""), "match is 'love'"), (("[\"tiny\"]", "[\"7B\"]"), "size '7B'"), (("a.txt", "b.txt"), "no such file"),
     (("budget = 24_000", "budget = 0"), "budget must be above 0"), (("codec = \"bytes\"", ""), "needs either codec or vocabulary"),
     (("name = \"AC\"", "name = \"bytes\""), "a name of its own"), (("warm_up", "warmup"), "unexpected keyword"),
+    (("passage = 8", "passage = 8, ways = [\"sideways\"]"), "ways is a list of some of decompress, compress"),
+    (("passage = 8", "sizes = [\"1M\"]"), "probe: sizes is a list of some of tiny"), (("passage = 8", "sizes = 3"), "probe: sizes"),
     (("m1_flops = 6e6", "more_seeds = { 7B = [2] }"), "more_seeds is a table of the sweep's sizes"),
     (("m1_flops = 6e6", "more_seeds = [2]"), "such as { tiny = [2, 3] }"),
     (("m1_flops = 6e6", "more_seeds = { tiny = 2 }"), "such as { tiny = [2, 3] }"), (("[[arm]]", "[arm"), "not TOML")])
@@ -192,6 +194,10 @@ def test_a_probe_is_a_job_of_its_own(toml, tmp_path, monkeypatch):
     sweep = Sweep.read(toml)
     assert [name for name, _ in Workshop(sweep, tmp_path / "out").jobs()][-3:] == [
         "run-AC-tiny-1", "probe-EI_16_256_-tiny-1.decompress", "probe-EI_16_256_-tiny-1.compress"]
+    for probe in ('ways = ["compress"]', 'sizes = ["tiny"], ways = ["compress"]', "sizes = []"):
+        toml.write_text(TOML.replace("passage = 8", f"passage = 8, {probe}"))
+        probes = [name for name, _ in Workshop(Sweep.read(toml), tmp_path / "out").jobs() if name.startswith("probe")]
+        assert probes == ["probe-EI_16_256_-tiny-1.compress"] * ("ways" in probe)
     real = sweep_module.seq2seq
 
     def stops(*arguments, way, **options):

@@ -15,9 +15,7 @@ import contextlib
 import fcntl
 import itertools
 import json
-import tomllib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tokenizers_lab.codec import write_atomic
@@ -25,109 +23,11 @@ from tokenizers_lab.datasets import TokenReader, build
 from tokenizers_lab.datasets.manifest import HELD_OUT, TRAIN
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.lm.evaluation import cost, evaluate, trivial
-from tokenizers_lab.lm.model import SIZES, Shape
+from tokenizers_lab.lm.model import Shape
 from tokenizers_lab.lm.probes import position_accuracy, seq2seq
 from tokenizers_lab.lm.runs import Plan, Run
+from tokenizers_lab.lm.sweep_file import WAYS, Arm, Sweep
 from tokenizers_lab.lm.training import train
-
-MATCHES = ("bytes", "tokens", "flops")
-WAYS = ("decompress", "compress")
-
-
-@dataclass(frozen=True)
-class Arm:
-    """``codec``: a spelling, in which ``{text}`` stands for the training text of M1s. Or ``vocabulary``:
-    what is learnt first (``model`` bpe or unigram, ``size``, ``objective``). ``more_seeds``, by size: seeds beyond the sweep's, for arms
-    that one seed cannot tell apart."""
-
-    name: str
-    codec: str | None = None
-    vocabulary: dict | None = None
-    m1_flops: float | None = None
-    seq2seq: bool = False
-    more_seeds: dict[str, list[int]] = field(default_factory=dict)
-
-    def identity(self) -> dict:
-        """What a result of this arm depends on; which seeds and probes there are is not among it."""
-        return {k: v for k, v in asdict(self).items() if k not in ("more_seeds", "seq2seq")}
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """The TOML file's tables; ``budget`` is in bytes, tokens or FLOPs, by ``match``. M1s learn from the first ``text_bytes`` of the
-    training split and vocabularies from the first ``vocabulary_bytes``, files in their order: give both the whole of it, or an arm is
-    judged on kinds of text that its codec never saw."""
-
-    name: str
-    files: list[str]
-    arms: list[Arm]
-    budget: float
-    match: str = "bytes"
-    sizes: list[str] = field(default_factory=lambda: ["1M"])
-    seeds: list[int] = field(default_factory=lambda: [1])
-    held_out: float = 0.02
-    document_kib: int = 64
-    text_bytes: int = 32 << 20
-    vocabulary_bytes: int = 32 << 20
-    context: int = 512
-    batch: int = 16
-    rate: float = 2e-3
-    warm_up: int = 50
-    evaluations: int = 8
-    eval_bytes: int = 262144
-    final_bytes: int = 1 << 20
-    precision: str = "auto"
-    compiled: bool = False
-    probe: dict = field(default_factory=dict)
-    cost: dict = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, path, corpora: str | None = None) -> "Sweep":
-        """Raises :class:`LabError` naming what is wrong. ``corpora``: the folder that relative ``files`` start from (else the
-        TOML file's)."""
-        path = Path(path)
-        try:
-            data = tomllib.loads(path.read_text("utf-8"))
-        except OSError as error:
-            raise LabError(f"{path}: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise LabError(f"{path}: not TOML: {error}") from None
-        try:
-            arms = [Arm(**arm) for arm in data.pop("arm", [])]
-            sweep = cls(**{**data, "arms": arms})
-        except TypeError as error:
-            raise LabError(f"{path}: {str(error).replace('__init__()', '')}") from None
-        names = [a.name for a in arms]
-        if not arms or len(set(names)) != len(names) or any("/" in n or n.startswith(".") for n in names):
-            raise LabError(f"{path}: give at least one [[arm]], each with a name of its own, without a slash")
-        for arm in arms:
-            if (arm.codec is None) == (arm.vocabulary is None):
-                raise LabError(f"{path}: arm {arm.name!r} needs either codec or vocabulary")
-            table = arm.more_seeds
-            if not isinstance(table, dict) or not set(table) <= set(sweep.sizes) or not all(
-                    isinstance(seeds, list) and all(type(seed) is int for seed in seeds) for seeds in table.values()):
-                raise LabError(f"{path}: arm {arm.name!r}: more_seeds is a table of the sweep's sizes, such as {{ {sweep.sizes[0]} = [2, 3] }}")
-        if sweep.match not in MATCHES:
-            raise LabError(f"{path}: match is {sweep.match!r}; known: {', '.join(MATCHES)}")
-        for size in sweep.sizes:
-            if size not in SIZES:
-                raise LabError(f"{path}: size {size!r}; known: {', '.join(SIZES)}")
-        if not sweep.budget > 0 or not 0 < sweep.held_out < 1 or not sweep.seeds:
-            raise LabError(f"{path}: budget must be above 0, held_out between 0 and 1, and seeds not empty")
-        root = Path(corpora) if corpora else path.parent
-        files = [str(root / name) for name in sweep.files]
-        missing = [f for f in files if not Path(f).exists()]
-        if missing or not files:
-            raise LabError(f"{missing[0] if missing else path}: no such file" + ("" if corpora else "; --corpora DIR names the folder of the texts"))
-        return cls(**{**sweep.__dict__, "files": files})
-
-    def runs(self) -> list[tuple[int, str, Arm]]:
-        """Every run in its order: seed, size, arm. All of the first seed come before any of the second."""
-        def seeds(arm, size):
-            return dict.fromkeys([*self.seeds, *arm.more_seeds.get(size, [])])
-
-        every = dict.fromkeys(seed for arm in self.arms for size in self.sizes for seed in seeds(arm, size))
-        return [(seed, size, arm) for seed in every for size in self.sizes for arm in self.arms if seed in seeds(arm, size)]
 
 
 def folder_name(arm: str) -> str:
@@ -255,13 +155,14 @@ class Workshop:
         """The arm's :func:`.probes.seq2seq` with the first seed: read, or trained and measured now."""
         path, s = self.folder / "results" / f"{self.probe_name(arm, size, way)}.json", self.sweep
         reader, text = TokenReader(self.dataset(arm)), self.text_dataset()
-        identity = {"arm": arm.identity(), "size": size, "way": way, "probe": s.probe, "dataset": reader.manifest.content_hash}
+        settings = {k: v for k, v in s.probe.items() if k not in ("sizes", "ways")}
+        identity = {"arm": arm.identity(), "size": size, "way": way, "probe": settings, "dataset": reader.manifest.content_hash}
         kept = _kept(path, identity)
         if kept is not None:
             return kept
         self.say(f"{arm.name}, {size}: learns to {way}")
         found = seq2seq(reader.codec, TokenReader(text), TokenReader(text, HELD_OUT), size=size, way=way, seed=s.seeds[0], precision=s.precision,
-                        compiled=s.compiled, progress=progress, **s.probe)
+                        compiled=s.compiled, progress=progress, **settings)
         write_atomic(path, json.dumps({"identity": identity, **found}, indent=1).encode() + b"\n")
         return found
 
@@ -284,9 +185,9 @@ class Workshop:
         s, jobs = self.sweep, []
         for (seed, size), runs in itertools.groupby(s.runs(), key=lambda run: run[:2]):
             jobs += [(f"run-{self.run_name(a, size, seed)}", lambda p, a=a, z=size, seed=seed: self.result(a, z, seed, p)) for *_, a in runs]
-            if s.probe and seed == s.seeds[0]:
+            if s.probe and seed == s.seeds[0] and size in s.probe.get("sizes", s.sizes):
                 jobs += [(f"probe-{self.probe_name(a, size, way)}", lambda p, a=a, z=size, way=way: self.probe(a, z, way, p))
-                         for a in s.arms if a.seq2seq for way in WAYS]
+                         for a in s.arms if a.seq2seq for way in s.probe.get("ways", WAYS)]
         return jobs
 
     def estimate(self, flops_per_second: dict[str, float]) -> list[dict]:
