@@ -82,6 +82,8 @@ class Sweep:
         names = [a.name for a in arms]
         if not arms or len(set(names)) != len(names) or any("/" in n or n.startswith(".") for n in names):
             raise LabError(f"{path}: give at least one [[arm]], each with a name of its own, without a slash")
+        if not sweep.budget > 0 or not 0 < sweep.held_out < 1 or not sweep.seeds or not sweep.sizes:
+            raise LabError(f"{path}: budget must be above 0, held_out between 0 and 1, sizes and seeds not empty")
         for arm in arms:
             if (arm.codec is None) == (arm.vocabulary is None):
                 raise LabError(f"{path}: arm {arm.name!r} needs either codec or vocabulary")
@@ -98,8 +100,6 @@ class Sweep:
             some = sweep.probe.get(name, [])
             if not isinstance(some, list) or not all(one in known for one in some):
                 raise LabError(f"{path}: probe: {name} is a list of some of {', '.join(known)}")
-        if not sweep.budget > 0 or not 0 < sweep.held_out < 1 or not sweep.seeds:
-            raise LabError(f"{path}: budget must be above 0, held_out between 0 and 1, and seeds not empty")
         root = Path(corpora) if corpora else path.parent
         files = [str(root / name) for name in sweep.files]
         missing = [f for f in files if not Path(f).exists()]
