@@ -178,6 +178,8 @@ def test_close_arms_get_more_seeds_and_any_a_probe(toml, tmp_path):
     (("budget = 24_000", "budget = 0"), "budget must be above 0"), (("codec = \"bytes\"", ""), "needs either codec or vocabulary"),
     (("name = \"AC\"", "name = \"bytes\""), "a name of its own"), (("warm_up", "warmup"), "unexpected keyword"),
     (("passage = 8", "passage = 8, ways = [\"sideways\"]"), "ways is a list of some of decompress, compress"),
+    (("steps = 3", "steps = { compress = 3 }"), "probe: steps is a number above 0, or one for each of decompress, compress"),
+    (("steps = 3", "steps = { compress = 3, decompress = 0 }"), "probe: steps"), (("steps = 3", "steps = \"3\""), "probe: steps"),
     (("passage = 8", "sizes = [\"1M\"]"), "probe: sizes is a list of some of tiny"), (("passage = 8", "sizes = 3"), "probe: sizes"),
     (("m1_flops = 6e6", "more_seeds = { 7B = [2] }"), "more_seeds is a table of the sweep's sizes"),
     (("m1_flops = 6e6", "more_seeds = [2]"), "such as { tiny = [2, 3] }"),
@@ -198,6 +200,9 @@ def test_a_probe_is_a_job_of_its_own(toml, tmp_path, monkeypatch):
         toml.write_text(TOML.replace("passage = 8", f"passage = 8, {probe}"))
         probes = [name for name, _ in Workshop(Sweep.read(toml), tmp_path / "out").jobs() if name.startswith("probe")]
         assert probes == ["probe-EI_16_256_-tiny-1.compress"] * ("ways" in probe)
+    toml.write_text(TOML.replace("steps = 3", "steps = { decompress = 5, compress = 3 }"))
+    assert [Sweep.read(toml).probe_settings(way)["steps"] for way in ("decompress", "compress")] == [5, 3]
+    assert Sweep.read(toml).probe_settings("compress") == sweep.probe_settings("compress")
     real = sweep_module.seq2seq
 
     def stops(*arguments, way, **options):
@@ -247,7 +252,8 @@ def test_pairs_of_the_seq2seq_probe(tmp_path, english):
     n, m = len(source), len(target)
     assert (x[0, :n] - 257).tolist() == source.tolist() and x[0, n] == 256 and x[0, n + 1:n + m].tolist() == target[:-1].tolist()
     assert y[0, n:n + m].tolist() == target.tolist() and (y[0, :n] == _IGNORE).all() and (y[0, n + m:] == _IGNORE).all()
-    assert (sequences(examples, 256, 40, blind=True)[0][0, :n + 1] == 256).all()
+    x, y = sequences(examples, 256, 40, blind=True)
+    assert x[0, 0] == 256 and x[0, 1:m].tolist() == target[:-1].tolist() and y[0, :m].tolist() == target.tolist() and (y[0, m:] == _IGNORE).all()
     swapped = pairs(codec, reader, 10, 5, 1, "compress")
     assert swapped[0][0].tolist() == target.tolist() and swapped[0][1].tolist() == source.tolist()
     with pytest.raises(LabError, match="decompress or compress"):
@@ -262,6 +268,7 @@ def test_the_seq2seq_probe_sees_a_source_that_can_be_read(tmp_path, english):
     found = seq2seq(lab.load("bytes"), TokenReader(tmp_path / "d"), TokenReader(tmp_path / "d", "held_out"), size="100k", way="decompress", passage=8,
                     steps=700, batch=64, rate=3e-3, examples=64)
     assert found["accuracy"] > 0.9 and found["blind"] < 0.35
+    assert [step for step, _ in found["curve"]] == [175, 350, 525, 700] and found["blind_curve"][-1] == [700, found["blind"]]
 
 
 def test_accuracy_by_position_counts_each_token_once(tmp_path, english):

@@ -3,7 +3,7 @@
 ``seq2seq`` trains a model of the same kind on pairs of a passage and its tokens, one written behind the other, and counts how much of
 the second part it gets right on held-out passages, told the truth so far (Lester et al. 2024, section 6). A codec whose tokens
 can be read in place is decompressed well; under plain arithmetic coding the first part helps no more than if it were not there,
-which ``blind``, the same model with the source hidden, measures.
+which ``blind``, the same model without the source, measures.
 
 Concession: teacher forcing, passages of one length, one learning rate.
 """
@@ -72,14 +72,14 @@ def pairs(codec, reader: TokenReader, passage: int, count: int, seed: int, way: 
 
 def sequences(examples, vocabulary: int, context: int, blind: bool) -> tuple[torch.Tensor, torch.Tensor]:
     """Inputs and targets of ``source, mark, target``: int64 (n, context). Only the target's ids are scored. ``vocabulary`` is the
-    mark; source ids stand behind it, at ``vocabulary + 1 + id``, so that no id means two things. ``blind`` hides the source."""
+    mark; source ids stand behind it, at ``vocabulary + 1 + id``, so that no id means two things. ``blind`` leaves the source out."""
     x = torch.full((len(examples), context), vocabulary, dtype=torch.long)
     y = torch.full((len(examples), context), _IGNORE, dtype=torch.long)
     for i, (source, target) in enumerate(examples):
-        front = np.full(len(source), vocabulary) if blind else source + vocabulary + 1
+        front = source[:0] if blind else source + vocabulary + 1
         whole = np.concatenate([front, [vocabulary], target])[:context + 1]
         x[i, :len(whole) - 1] = torch.from_numpy(whole[:-1])
-        y[i, len(source):len(whole) - 1] = torch.from_numpy(whole[len(source) + 1:])
+        y[i, len(front):len(whole) - 1] = torch.from_numpy(whole[len(front) + 1:])
     return x, y
 
 
@@ -87,18 +87,19 @@ def sequences(examples, vocabulary: int, context: int, blind: bool) -> tuple[tor
 def seq2seq(codec, text: TokenReader, held: TokenReader, *, size: str, way: str, seed: int = 1, passage: int = 64, steps: int = 1000,
             batch: int = 32, rate: float = 2e-3, examples: int = 256, precision: str = "auto", compiled: bool = False, progress=None) -> dict:
     """Accuracy on the target part of held-out pairs, with the source and ``blind``; ``text`` and ``held`` are the splits of a dataset
-    of bytes, ``way`` is ``decompress`` or ``compress``."""
+    of bytes, ``way`` is ``decompress`` or ``compress``. ``curve``: [step, accuracy] after each quarter of the training, ``blind_curve`` beside it."""
     if way not in ("decompress", "compress"):
         raise LabError(f"way {way!r}: decompress or compress")
     source_ids, target_ids = (codec.vocab_size, 256) if way == "decompress" else (256, codec.vocab_size)
     tests = pairs(codec, held, passage, examples, seed + 1_000_003, way)
-    context = max(len(s) + len(t) for s, t in tests) * 5 // 4 + 2
     device, plan = best_device(), Plan(steps, batch, rate, warm_up=min(50, steps), seed=seed, precision=precision)
-    began = time.perf_counter()
+    began, tokens = time.perf_counter(), 0
     found = {"way": way, "passage": passage, "steps": steps}
     for blind in (False, True):
+        context = max(len(t) + (0 if blind else len(s)) for s, t in tests) * 9 // 8 + 2  # training passages may have more tokens
         torch.manual_seed(seed)
-        model = Llama(Shape.named(size, target_ids + 1 + source_ids, context)).to(device)
+        model, name = Llama(Shape.named(size, target_ids + 1 + source_ids, context)).to(device), "blind" if blind else "accuracy"
+        test, curve = sequences(tests, target_ids, context, blind), found.setdefault("blind_curve" if blind else "curve", [])
         called, adam = trainable(model, compiled), optimiser(model, plan)
         for step in range(steps):
             for group in adam.param_groups:
@@ -110,12 +111,14 @@ def seq2seq(codec, text: TokenReader, held: TokenReader, *, size: str, way: str,
             torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
             adam.step()
             adam.zero_grad(set_to_none=True)
+            tokens += batch * context
             if progress:
                 done, seconds = step + 1 + blind * steps, time.perf_counter() - began
-                progress({"step": done, "steps": 2 * steps, "loss": float(loss),
-                          "tokens_per_second": done * batch * context / seconds, "eta": (2 * steps - done) * seconds / done})
-        found["blind" if blind else "accuracy"], found["blind_bits" if blind else "bits"] = _measure(
-            model.eval(), *sequences(tests, target_ids, context, blind), device)
+                progress({"step": done, "steps": 2 * steps, "loss": float(loss), "tokens_per_second": tokens / seconds,
+                          "eta": (2 * steps - done) * seconds / done})
+            if (step + 1) * 4 // steps > step * 4 // steps:
+                found[name], found["blind_bits" if blind else "bits"] = _measure(model, *test, device)
+                curve.append([step + 1, found[name]])
     return found
 
 

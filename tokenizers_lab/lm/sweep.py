@@ -155,7 +155,7 @@ class Workshop:
         """The arm's :func:`.probes.seq2seq` with the first seed: read, or trained and measured now."""
         path, s = self.folder / "results" / f"{self.probe_name(arm, size, way)}.json", self.sweep
         reader, text = TokenReader(self.dataset(arm)), self.text_dataset()
-        settings = {k: v for k, v in s.probe.items() if k not in ("sizes", "ways")}
+        settings = s.probe_settings(way)
         identity = {"arm": arm.identity(), "size": size, "way": way, "probe": settings, "dataset": reader.manifest.content_hash}
         kept = _kept(path, identity)
         if kept is not None:

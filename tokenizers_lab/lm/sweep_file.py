@@ -38,7 +38,8 @@ class Arm:
 class Sweep:
     """The TOML file's tables; ``budget`` is in bytes, tokens or FLOPs, by ``match``. M1s learn from the first ``text_bytes`` of the
     training split and vocabularies from the first ``vocabulary_bytes``, files in their order: give both the whole of it, or an arm is
-    judged on kinds of text that its codec never saw. ``probe``: what :func:`.probes.seq2seq` takes, and ``sizes`` and ``ways``, to have not all."""
+    judged on kinds of text that its codec never saw. ``probe``: what :func:`.probes.seq2seq` takes (``steps`` may be a table by way), and
+    ``sizes`` and ``ways``, to have not all."""
 
     name: str
     files: list[str]
@@ -100,12 +101,23 @@ class Sweep:
             some = sweep.probe.get(name, [])
             if not isinstance(some, list) or not all(one in known for one in some):
                 raise LabError(f"{path}: probe: {name} is a list of some of {', '.join(known)}")
+        steps = sweep.probe.get("steps", 1)
+        if not all(type(n) is int and n > 0 for n in (steps.values() if isinstance(steps, dict) else [steps])) or (
+                isinstance(steps, dict) and set(steps) != set(WAYS)):
+            raise LabError(f"{path}: probe: steps is a number above 0, or one for each of {', '.join(WAYS)}")
         root = Path(corpora) if corpora else path.parent
         files = [str(root / name) for name in sweep.files]
         missing = [f for f in files if not Path(f).exists()]
         if missing or not files:
             raise LabError(f"{missing[0] if missing else path}: no such file" + ("" if corpora else "; --corpora DIR names the folder of the texts"))
         return cls(**{**sweep.__dict__, "files": files})
+
+    def probe_settings(self, way: str) -> dict:
+        """What :func:`.probes.seq2seq` is given for one of ``WAYS``."""
+        settings = {k: v for k, v in self.probe.items() if k not in ("sizes", "ways")}
+        if isinstance(settings.get("steps"), dict):
+            settings["steps"] = settings["steps"][way]
+        return settings
 
     def runs(self) -> list[tuple[int, str, Arm]]:
         """Every run in its order: seed, size, arm. All of the first seed come before any of the second."""

@@ -61,7 +61,7 @@ def tables(results: dict) -> list[Table]:
             for (size, arm), runs in found.items() for r in runs[:1] if r.get("seq2seq") for way in r["seq2seq"]]
     if rows:
         out.append(Table("Compress and decompress", "A model of this size trained on passages and their tokens; the second part given the first, teacher-"
-                         "forced, held out. Blind: the first part hidden.", ["arm", "size", "way", "right", "right, blind", "bits", "bits, blind"], rows))
+                         "forced, held out. Blind: a model that never has the first part.", ["arm", "size", "way", "right", "right, blind", "bits", "bits, blind"], rows))
     rows = shapes(results)
     if rows:
         out.insert(0, Table("Shapes", "What Lester et al. 2024 report at 25M parameters and more, asked of these runs.", ["claim", "size", "holds", "evidence"], rows))
@@ -103,11 +103,13 @@ def shapes(results: dict) -> list[list[str]]:
             row("M1 reset every window before every other", bits(pairs) < bits(second), f"{bits(pairs):.4f} against {bits(second):.4f} bits/byte")
         if pairs and never:
             row("M1 reset every window before never", bits(pairs) < bits(never), f"{bits(pairs):.4f} against {bits(never):.4f} bits/byte")
-        probes = {k: v[0]["seq2seq"]["decompress"] for k, v in (("EI", pairs or ei), ("AC", ac)) if v and "decompress" in v[0].get("seq2seq", {})}
-        if len(probes) == 2:
-            lifts = {k: p["accuracy"] - p["blind"] for k, p in probes.items()}
-            row("EI[16] is decompressed, AC is not", lifts["EI"] > lifts["AC"] + 0.05, "right beyond blind: " + ", ".join(
-                f"{k} {100 * v:+.1f} points" for k, v in lifts.items()))
+        lifts = {arm: (p["accuracy"] - p["blind"], _plain(runs[0]["spelling"])) for (s, arm), runs in found.items() if s == size
+                 for p in [runs[0].get("seq2seq", {}).get("decompress")] if p}
+        streams = [(arm, lift) for arm, (lift, plain) in lifts.items() if plain.startswith("ac")]
+        for arm, (lift, plain) in lifts.items():
+            if plain.startswith("equal-info b=16") and streams:
+                row(f"{arm} is decompressed, AC is not", lift > streams[0][1] + 0.05,
+                    f"right beyond blind: {100 * lift:+.1f} points, {streams[0][0]} {100 * streams[0][1]:+.1f}")
     return out
 
 
