@@ -62,6 +62,8 @@ def build(files, codec, output, layout, workers, held_out, document_kib, shard_m
     for split, total in manifest.data["totals"].items():
         say(quiet, f"{output}: {split}: {total['bytes']:,} bytes → {total['tokens']:,} tokens in {total['documents']:,} documents, "
                    f"{total['bytes'] / max(total['tokens'], 1):.3f} bytes a token")
+    if held_out and "held_out" not in manifest.data["totals"]:
+        say(quiet, f"{output}: no document fell to held_out; give more text, a lower --document-kib, or a higher --held-out")
     size = sum(t["bytes"] for t in manifest.data["totals"].values())
     say(quiet, f"{output}: {missing} shards in {time.perf_counter() - start:.1f} s" +
         (f", {size / 1e6 / (time.perf_counter() - start):.1f} MB/s" if missing == manifest.shards else ""))

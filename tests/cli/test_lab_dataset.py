@@ -39,6 +39,7 @@ def run(capfd, monkeypatch, tmp_path):
 def test_build_verify_info_sample(run, codec, borders):
     code, _, err = run(f"dataset build a.txt b.bin --codec {codec} -o D --format megatron --workers 1 --shard-mib 0.02 --document-kib 4 --held-out 0.2")
     assert code == 0 and "D: train: " in err and "D: held_out: " in err and "MB/s" in err
+    assert run("dataset build b.bin --codec bytes -o whole --workers 1 --document-kib 0 --held-out 0.001")[2].count("no document fell to held_out") == 1
     assert run("dataset verify D --against a.txt b.bin") == (0, "", "D: every document decodes to the bytes it was made from\n")
     assert run("dataset verify D -q") == (0, "", "")
     code, out, _ = run("dataset info D")

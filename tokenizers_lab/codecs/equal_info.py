@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from bisect import bisect_left
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +164,17 @@ class WindowCodec(Codec):
         cells, literals, _ = self.parse(ids)
         return self.expand(cells, literals)[0]
 
+    def cells_beginning_with(self, text: bytes, before: bytes) -> range:
+        """The cells of texts that begin with ``text``, in a window which M1 enters with the context ``before``; none where it takes
+        more than a window. (Under ``delay`` some of them end earlier.)"""
+        follower, interval = Follower(self.model, CDF_BITS), twin.root(self.width)
+        for i, byte in enumerate(text):
+            cdf = follower(before + text[:i])
+            interval = twin.child(interval, cdf[byte], cdf[byte + 1], CDF_BITS)
+            if not twin.fits(interval):
+                return range(0)
+        return range(-(-interval.low >> twin.FRACTION), interval.high >> twin.FRACTION)
+
     def offsets(self, data, ids=None) -> np.ndarray:
         """A window's bytes belong to its last token."""
         data = as_bytes_array(data)
@@ -221,6 +233,12 @@ class PairCodec(WindowCodec):
         ids = np.where(literals, self._bytes[np.minimum(cells[:, 0], 255)], self.owner[cells[:, 0]])
         ends = np.cumsum(self._strings.token_lengths()[ids])
         return bpe_kernel.decode(ids, self._strings._starts, self._strings._arena).tobytes(), ends
+
+    def cells_beginning_with(self, text, before):
+        low = bisect_left(self.strings, text)
+        high = bisect_left(self.strings, True, low, key=lambda s: not s.startswith(text))
+        cells = np.flatnonzero((self.owner >= low) & (self.owner < high))
+        return range(int(cells[0]), int(cells[-1]) + 1) if len(cells) else range(0)
 
     def description(self) -> dict:
         digest = hashlib.sha256(self._table.emitted.astype("<i8").tobytes() + self._table.owner.astype("<i4").tobytes()).hexdigest()

@@ -4,13 +4,14 @@ A language model's sample may stop anywhere: inside a window, inside a DEFLATE b
 gives the bytes that are certain by then, whatever would have followed, and says what was left over. :func:`begin` encodes a prompt
 as the beginning of something longer, not as a whole text.
 
-Concession: which tokens of a prompt stand fast is found by encoding it with two different continuations; under ``ac`` the length
-that stands in front is a guess at what the sample will hold.
+Concession: which tokens of a prompt stand fast under BPE and Unigram is found by encoding it with a few continuations; under ``ac`` the
+length that stands in front is a guess at what the sample will hold.
 """
 
 from __future__ import annotations
 
 import zlib
+from bisect import bisect_right
 from os.path import commonprefix
 
 import numpy as np
@@ -19,33 +20,65 @@ from tokenizers_lab.codec import Codec
 from tokenizers_lab.codecs.arithmetic import ArithmeticCodec, leb128, read_leb128
 from tokenizers_lab.codecs.deflate import GzipCodec, pack, unpack
 from tokenizers_lab.codecs.equal_info import WindowCodec
-from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.codecs.strings import StringsCodec
+from tokenizers_lab.errors import DataError
 
 _TAIL = 64
+_EMPTY_BLOCK = b"\0\0\0\xff\xff"  # of DEFLATE, stored: makes an odd number of bytes even
 _MOST = 1 << 20  # bytes that an arithmetic code's length is believed for
 
 
 def begin(codec: Codec, prompt: bytes, more: int) -> np.ndarray:
-    """Ids that a text which begins with ``prompt`` begins with; ``more``: bytes that may follow. Where the last ids depend on what
-    follows they are left out, so the ids may stand for fewer bytes than the prompt has."""
+    """Ids that a text which begins with ``prompt`` begins with; ``more``: bytes that may follow (:func:`length`). Where the last ids depend on
+    what follows they are left out, so the ids may stand for fewer bytes than the prompt has; :mod:`.healing` adds the rest."""
     if isinstance(codec, GzipCodec):
         if not prompt:
             return np.zeros(0, np.uint32)
         coder = zlib.compressobj(codec.level, zlib.DEFLATED, -15)
         raw = coder.compress(prompt) + coder.flush(zlib.Z_SYNC_FLUSH)
-        return pack(raw[:len(raw) // (codec.bits // 8) * (codec.bits // 8)], codec.bits)
-    if codec.token_lengths() is not None:
-        return codec.encode(prompt)
+        return pack(raw + _EMPTY_BLOCK * (len(raw) % (codec.bits // 8)), codec.bits)
     if not prompt:
         return np.zeros(0, np.uint32)
-    if isinstance(codec, (ArithmeticCodec, WindowCodec)):
-        size = _TAIL if isinstance(codec, WindowCodec) else max(more, _TAIL)
-        endings = (b"e" * size, b"\xff" * size)
-        ids = commonprefix([codec.encode(prompt + end).tolist() for end in endings])
-        if isinstance(codec, WindowCodec):
-            ids = ids[:_whole_windows(codec, np.array(ids, np.int64))]
-        return np.array(ids, np.uint32)
-    raise LabError(f"{codec.spelling}: sampling does not know how to begin a text with this codec")
+    if isinstance(codec, WindowCodec):
+        return _certain_windows(codec, prompt)
+    if isinstance(codec, StringsCodec):
+        return _certain_strings(codec, prompt)
+    if isinstance(codec, ArithmeticCodec):
+        endings = [end * (length(prompt, more) - len(prompt)) for end in (b"\0", b"\xff")]  # the lowest code and the highest
+    elif codec.token_lengths() is not None:
+        endings = [b"", b"e" * _TAIL, b" e", b"\n", b"7", b"\xff"]
+    else:
+        return codec.encode(prompt)
+    return np.array(commonprefix([codec.encode(prompt + end).tolist() for end in endings]), np.uint32)
+
+
+def _certain_windows(codec: WindowCodec, prompt: bytes) -> np.ndarray:
+    """The windows that end inside the prompt whatever follows: no window could hold all of it from where they begin."""
+    ids = codec.encode(prompt)
+    cells, literals, last = codec.parse(ids)
+    _, ends = codec.expand(cells, literals)
+    starts = [0, *ends.tolist()]
+    for i in range(len(cells)):
+        first = i // codec.reset * codec.reset if codec.reset else 0
+        if codec.cells_beginning_with(prompt[starts[i]:], prompt[starts[first]:starts[i]]):
+            return ids[:int(last[i - 1]) if i else 0]
+    return ids
+
+
+def _certain_strings(codec: StringsCodec, prompt: bytes) -> np.ndarray:
+    """The same for longest match: no longer string begins with all that is left."""
+    ids, at = codec.encode(prompt), 0
+    for i, token in enumerate(ids.tolist()):
+        longer = bisect_right(codec.strings, prompt[at:])
+        if longer < len(codec.strings) and codec.strings[longer].startswith(prompt[at:]):
+            return ids[:i]
+        at += len(codec.strings[token])
+    return ids
+
+
+def length(prompt: bytes, more: int) -> int:
+    """What an arithmetic code says in front that its text has, where ``more`` bytes may follow ``prompt``."""
+    return len(prompt) + max(more, _TAIL)
 
 
 def text_of(codec: Codec, ids) -> tuple[bytes, str | None]:
@@ -57,8 +90,6 @@ def text_of(codec: Codec, ids) -> tuple[bytes, str | None]:
         return _arithmetic(codec, unpack(ids, codec.bits))
     if isinstance(codec, WindowCodec):
         return _windows(codec, ids)
-    if codec.token_lengths() is None:
-        raise LabError(f"{codec.spelling}: sampling cannot decode the beginning of a stream of this codec")
     return codec.decode(ids), None
 
 
@@ -87,7 +118,7 @@ def _arithmetic(codec: ArithmeticCodec, raw: bytes) -> tuple[bytes, str | None]:
     return text, None if len(text) == size else f"{len(text):,} of the {size:,} bytes that its length claims are certain"
 
 
-def _whole_windows(codec: WindowCodec, ids: np.ndarray) -> int:
+def whole_windows(codec: WindowCodec, ids: np.ndarray) -> int:
     """How many of the ids make whole windows (literals count as such); the rest is a beginning, or goes wrong."""
     per, at = codec.width // codec.token_bits, 0
     while at < len(ids):
@@ -105,7 +136,7 @@ def _whole_windows(codec: WindowCodec, ids: np.ndarray) -> int:
 
 
 def _windows(codec: WindowCodec, ids: np.ndarray) -> tuple[bytes, str | None]:
-    whole = _whole_windows(codec, ids)
+    whole = whole_windows(codec, ids)
     rest = ids[whole:]
     if not len(rest):
         return codec.decode(ids), None
