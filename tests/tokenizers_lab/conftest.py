@@ -30,6 +30,14 @@ def unigram(english):
 
 
 @pytest.fixture(scope="session")
+def codecs(bpe, unigram):
+    """One of every kind, by the names of ``every.NAMES``."""
+    from every import SPELLINGS
+
+    return {**{s: lab.load(s) for s in SPELLINGS}, "bpe": bpe, "unigram": unigram}
+
+
+@pytest.fixture(scope="session")
 def one_torch_thread():
     """Tiny matrices gain nothing from threads that wait for each other on a crowded machine."""
     torch = pytest.importorskip("torch")

@@ -2,22 +2,12 @@
 
 import numpy as np
 import pytest
+from every import NAMES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import tokenizers_lab as lab
 from tokenizers_lab.lm.healing import Healer
 from tokenizers_lab.lm.partial import begin, length, text_of
-
-SPELLINGS = ["bytes", "gzip", "gzip[v=65k]", "ac[m1=order-2]", "ac[m1=order-2,v=65k]", "equal-info[b=16,v=65k,m1=order-2]",
-             "equal-info[b=16,v=256,m1=order-2]", "equal-info[b=32,v=256,m1=order-2]", "equal-info[b=64,v=65k,m1=order-2]",
-             "equal-info[b=32,v=256,m1=order-2,reset=2]", "equal-info[b=32,v=256,m1=order-2,reset=never]", "model-dictionary[n=2000,m1=order-2]"]
-NAMES = [*SPELLINGS, "bpe", "unigram"]
-
-
-@pytest.fixture(scope="module")
-def codecs(bpe, unigram):
-    return {**{s: lab.load(s) for s in SPELLINGS}, "bpe": bpe, "unigram": unigram}
 
 
 def texts(english):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from every import NAMES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,18 +28,6 @@ from tokenizers_lab.lm.sampling import generate, sample  # noqa: E402
 from tokenizers_lab.lm.training import train  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
-SPELLINGS = ["bytes", "gzip", "gzip[v=65k]", "ac[m1=order-2]", "ac[m1=order-2,v=65k]", "equal-info[b=16,v=65k,m1=order-2]",
-             "equal-info[b=16,v=256,m1=order-2]", "equal-info[b=32,v=256,m1=order-2]", "equal-info[b=64,v=65k,m1=order-2]",
-             "equal-info[b=32,v=256,m1=order-2,reset=2]", "equal-info[b=32,v=256,m1=order-2,reset=never]", "model-dictionary[n=2000,m1=order-2]"]
-
-
-@pytest.fixture(scope="module")
-def codecs(bpe, unigram, one_torch_thread):
-    return {**{s: lab.load(s) for s in SPELLINGS}, "bpe": bpe, "unigram": unigram}
-
-
-NAMES = [*SPELLINGS, "bpe", "unigram"]
 
 
 @pytest.mark.parametrize("name", NAMES)
