@@ -164,6 +164,10 @@ class WindowCodec(Codec):
         cells, literals, _ = self.parse(ids)
         return self.expand(cells, literals)[0]
 
+    def origin(self, window: int) -> int:
+        """The window at whose beginning M1 was last reset."""
+        return window // self.reset * self.reset if self.reset else 0
+
     def cells_beginning_with(self, text: bytes, before: bytes) -> range:
         """The cells of texts that begin with ``text``, in a window which M1 enters with the context ``before``; none where it takes
         more than a window. (Under ``delay`` some of them end earlier.)"""

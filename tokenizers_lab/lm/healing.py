@@ -56,9 +56,9 @@ class Healer:
         rest = self.prompt[len(text):]
         if not rest:
             return None
-        first = len(cells) // codec.reset * codec.reset if codec.reset else 0  # the window that M1 was last reset before
-        span, begun, most = codec.cells_beginning_with(rest, text[int(ends[first - 1]) if first else 0:]), ids[whole:].tolist(), (1 << codec.token_bits) - 1
-        found = set()
+        first, most = codec.origin(len(cells)), (1 << codec.token_bits) - 1
+        span = codec.cells_beginning_with(rest, text[int(ends[first - 1]) if first else 0:])
+        begun, found = ids[whole:].tolist(), set()
         if span and codec.literal_id not in begun:
             base = 0
             for token in begun:

@@ -59,8 +59,7 @@ def _certain_windows(codec: WindowCodec, prompt: bytes) -> np.ndarray:
     _, ends = codec.expand(cells, literals)
     starts = [0, *ends.tolist()]
     for i in range(len(cells)):
-        first = i // codec.reset * codec.reset if codec.reset else 0
-        if codec.cells_beginning_with(prompt[starts[i]:], prompt[starts[first]:starts[i]]):
+        if codec.cells_beginning_with(prompt[starts[i]:], prompt[starts[codec.origin(i)]:starts[i]]):
             return ids[:int(last[i - 1]) if i else 0]
     return ids
 
