@@ -64,13 +64,14 @@ def progress_line(quiet: bool):
 @click.option("--bytes", "raw_bytes", type=int, help="Raw bytes to see; one epoch where none of the three is given.")
 @click.option("--rate", type=float, default=2e-3, show_default=True, help="Peak learning rate.")
 @click.option("--warm-up", type=int, default=50, show_default=True, help="Steps.")
+@click.option("--half-life", type=int, default=262144, show_default=True, help="Tokens in which AdamW's second moment forgets half.")
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--precision", default="auto", show_default=True,
               help="Of the matrix products: float32, bfloat16 (faster on a CPU that has it), auto: bfloat16 on a GPU.")
 @click.option("--compile", "compiled", is_flag=True, help="By torch.compile: up to 1.4 times as fast after half a minute; needs a C++ compiler on a CPU.")
 @click.option("--threads", type=int, default=0, help="Of torch; 0 for its own choice.")
 @quiet_option
-def train(data, output, size, context, batch, steps, tokens, raw_bytes, rate, warm_up, seed, precision, compiled, threads, quiet):
+def train(data, output, size, context, batch, steps, tokens, raw_bytes, rate, warm_up, half_life, seed, precision, compiled, threads, quiet):
     """Train on the dataset in DATA. Ctrl-C keeps a checkpoint; the same command goes on from it. Under torchrun: on many devices."""
     import torch
 
@@ -88,7 +89,7 @@ def train(data, output, size, context, batch, steps, tokens, raw_bytes, rate, wa
         wanted = tokens or (raw_bytes or reader.bytes) * reader.tokens / max(reader.bytes, 1)
         steps = max(1, round(wanted / (batch * context)))
     shape, plan = Shape.named(size, reader.vocab_size, context), Plan(
-        steps, batch, rate, min(warm_up, steps), seed=seed, precision=precision, compiled=compiled)
+        steps, batch, rate, min(warm_up, steps), seed=seed, precision=precision, compiled=compiled, half_life=half_life)
     if os.path.exists(os.path.join(output, CHECKPOINT)):
         Run.create(output, shape, plan, reader)  # refuses another run
         say(quiet, f"resuming the run in {output}")

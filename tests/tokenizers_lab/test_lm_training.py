@@ -21,7 +21,7 @@ from tokenizers_lab.lm.batches import Batches  # noqa: E402
 from tokenizers_lab.lm.evaluation import account, cost, evaluate, m1_flops, trivial  # noqa: E402
 from tokenizers_lab.lm.model import Llama, Shape  # noqa: E402
 from tokenizers_lab.lm.runs import Plan, Run  # noqa: E402
-from tokenizers_lab.lm.training import rate_at, train  # noqa: E402
+from tokenizers_lab.lm.training import optimiser, rate_at, train  # noqa: E402
 
 ROOT = Path(__file__).parent.parent.parent
 PLAN = Plan(8, batch=4, rate=3e-3, warm_up=2, evaluations=3, eval_bytes=5000)
@@ -214,6 +214,26 @@ def test_rates_rise_and_fall():
     rates = [rate_at(i, plan) for i in range(101)]
     assert rates[0] == 0.1 and rates[9] == rates[10] == 1.0 and rates[100] == pytest.approx(0.1)
     assert all(a > b for a, b in zip(rates[10:], rates[11:]))
+
+
+def test_the_second_moment_forgets_by_tokens_whatever_the_batch():
+    shape = Shape.named("tiny", 10, 64)
+    model = Llama(shape)
+    for batch in (1, 2, 16):
+        for group in optimiser(model, Plan(1, batch, half_life=4096)).param_groups:
+            assert group["betas"][0] == 0.9 and group["betas"][1] ** (4096 / (batch * 64)) == pytest.approx(0.5)
+    assert optimiser(Llama(Shape.named("tiny", 10, 512)), Plan(1)).param_groups[0]["betas"][1] == pytest.approx(0.9786, abs=1e-4)
+    with pytest.raises(LabError, match="half-life above 0"):
+        Plan(1, half_life=0)
+
+
+def test_the_loss_is_that_of_the_logits():
+    torch.manual_seed(1)
+    model = Llama(Shape.named("tiny", 40, 16))
+    x, y = torch.randint(40, (3, 16)), torch.randint(40, (3, 16))
+    y[0, :5] = -100  # has no loss, as in the probes
+    own = -torch.log_softmax(model(x).double(), -1).gather(-1, y.clamp(min=0)[..., None])[..., 0]
+    assert float(model(x, y)) == pytest.approx(float(own[y >= 0].sum()), rel=1e-5)
 
 
 def test_logits_in_parts_give_the_same_gradients(data, monkeypatch):

@@ -94,7 +94,8 @@ def rotated(x, cos, sin):
 
 
 class Llama(nn.Module):
-    """``model(tokens)``: int64 (batch, time ≤ context) → logits (batch, time, vocabulary)."""
+    """``model(tokens)``: int64 (batch, time ≤ context) → logits (batch, time, vocabulary). ``model(tokens, targets)``, int64 of the
+    same shape → the sum of their losses in nats; a target of -100 has none."""
 
     def __init__(self, shape: Shape):
         super().__init__()
@@ -120,8 +121,11 @@ class Llama(nn.Module):
             x = layer(x, cos, sin)
         return self.norm(x)
 
-    def forward(self, tokens):
-        return self.head(self.hidden(tokens))
+    def forward(self, tokens, targets=None):
+        logits = self.head(self.hidden(tokens))
+        if targets is None:
+            return logits
+        return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="sum")  # in here, so that compiling fuses it
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Float32 tensors on the CPU by Hugging Face's Llama names."""

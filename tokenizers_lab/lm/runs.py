@@ -24,7 +24,7 @@ NAME, CODEC, CHECKPOINT, LOG = "run.json", "codec.bin", "checkpoint.pt", "log.js
 @dataclass(frozen=True)
 class Plan:
     """How to train: ``steps`` of ``batch`` contexts; ``rate`` is AdamW's peak, reached after ``warm_up`` steps, from which a
-    cosine falls to a tenth; ``evaluations`` points on the learning curve, each over ``eval_bytes`` of held-out text;
+    cosine falls to a tenth; ``half_life``: of AdamW's second moment, in tokens; ``evaluations`` points on the learning curve, each over ``eval_bytes`` of held-out text;
     ``precision`` of the products in training (:func:`.evaluation.autocast`): evaluation is float32 on the CPU in any case;
     ``compiled``: by torch.compile, which fuses what lies between the products (it needs a C++ compiler on a CPU)."""
 
@@ -39,12 +39,13 @@ class Plan:
     eval_bytes: int = 262144
     precision: str = "auto"
     compiled: bool = False
+    half_life: int = 262144
 
     def __post_init__(self):
         if self.precision not in PRECISIONS:
             raise LabError(f"precision {self.precision!r}: known are {', '.join(PRECISIONS)}")
-        if self.steps < 1 or self.batch < 1 or not self.rate > 0:
-            raise LabError("steps and batch must be 1 or more, and the rate above 0")
+        if self.steps < 1 or self.batch < 1 or not self.rate > 0 or not self.half_life > 0:
+            raise LabError("steps and batch must be 1 or more, the rate and the half-life above 0")
 
     def json(self) -> dict:
         return asdict(self)

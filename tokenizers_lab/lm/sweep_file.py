@@ -56,6 +56,7 @@ class Sweep:
     batch: int = 16
     rate: float = 2e-3
     warm_up: int = 50
+    half_life: int = 262144
     evaluations: int = 8
     eval_bytes: int = 262144
     final_bytes: int = 1 << 20
