@@ -91,7 +91,8 @@ def test_a_sweep_goes_on_where_it_stopped_and_reports(toml, tmp_path, monkeypatc
         assert abs(r["bytes"] - 24_000) <= 0.5 * 32 * 8 * r["bytes"] / r["tokens"] + 1
         assert r["curve"][-1]["bytes"] == r["bytes"] and r["curve"][-1]["tokens"] == r["tokens"]  # seen so far, not judged on
         assert r["held_out"]["bits_per_byte"] > 1 and r["steps"] == r["curve"][-1]["step"]
-        assert r["identity"]["plan"]["half_life"] == 4096
+    plans = [json.loads(p.read_text())["identity"]["plan"] for p in (tmp_path / "out" / "results").glob("*-tiny-1.json")]
+    assert len(plans) == 4 and all(p["half_life"] == 4096 and p["warm_up"] == 3 for p in plans)
     bpe = results["runs"][1]
     assert bpe["vocabulary"] == 401 and bpe["cost"]["m1"] == 0 and results["runs"][3]["cost"]["m1"] == 6e6
     assert set(results["runs"][2]["seq2seq"]) == {"decompress", "compress"}
