@@ -64,7 +64,8 @@ def progress_line(quiet: bool):
 @click.option("--bytes", "raw_bytes", type=int, help="Raw bytes to see; one epoch where none of the three is given.")
 @click.option("--rate", type=float, default=2e-3, show_default=True, help="Peak learning rate.")
 @click.option("--warm-up", type=int, default=50, show_default=True, help="Steps.")
-@click.option("--half-life", type=int, default=262144, show_default=True, help="Tokens in which AdamW's second moment forgets half.")
+@click.option("--half-life", type=int, default=262144, show_default=True,
+              help="Tokens in which AdamW's second moment forgets half (13.5 steps at least: beta2 is 0.95 or more).")
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--precision", default="auto", show_default=True,
               help="Of the matrix products: float32, bfloat16 (faster on a CPU that has it), auto: bfloat16 on a GPU.")

@@ -24,10 +24,10 @@ NAME, CODEC, CHECKPOINT, LOG = "run.json", "codec.bin", "checkpoint.pt", "log.js
 @dataclass(frozen=True)
 class Plan:
     """How to train: ``steps`` of ``batch`` contexts; ``rate`` is AdamW's peak, reached after ``warm_up`` steps, from which a
-    cosine falls to a tenth; ``half_life``: tokens in which its second moment forgets half; ``evaluations`` points on the learning
-    curve, each over ``eval_bytes`` of held-out text; ``precision`` of the products in training (:func:`.evaluation.autocast`):
-    evaluation is float32 on the CPU in any case; ``compiled``: by torch.compile, which fuses what lies between the products (it
-    needs a C++ compiler on a CPU)."""
+    cosine falls to a tenth; ``half_life``: tokens in which its second moment forgets half (13.5 steps at least); ``evaluations``
+    points on the learning curve, each over ``eval_bytes`` of held-out text; ``precision`` of the products in training
+    (:func:`.evaluation.autocast`): evaluation is float32 on the CPU in any case; ``compiled``: by torch.compile, which fuses what
+    lies between the products (it needs a C++ compiler on a CPU)."""
 
     steps: int
     batch: int = 16

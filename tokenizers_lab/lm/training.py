@@ -43,8 +43,9 @@ def rate_at(step: int, plan: Plan) -> float:
 
 def optimiser(model, plan: Plan) -> torch.optim.AdamW:
     """AdamW that decays matrices and leaves norms alone. Its second moment forgets half in ``plan.half_life`` tokens, whatever the
-    batch (arXiv 2507.07101): with a beta2 of batches of 16, small ones know too little of rare tokens."""
-    beta2 = 0.5 ** (plan.batch * model.shape.context / plan.half_life)
+    batch (arXiv 2507.07101): with a beta2 of batches of 16, small ones know too little of rare tokens. Large batches keep the usual
+    0.95, since an average of two or three steps is none."""
+    beta2 = max(0.95, 0.5 ** (plan.batch * model.shape.context / plan.half_life))
     groups = [{"params": [p for p in model.parameters() if p.dim() == 2], "weight_decay": plan.decay},
               {"params": [p for p in model.parameters() if p.dim() != 2], "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, beta2), eps=1e-8, fused=True)
