@@ -2,6 +2,7 @@
 
     python bench/lab/lm_experiment.py OUT              # results of the sweep in OUT, and its figures → bench/lab/lm_experiment/
     python bench/lab/lm_experiment.py OUT --restore    # the other way: OUT has them, and the sweep goes on with what is missing
+    python bench/lab/lm_experiment.py --table          # what is kept, as the table of docs/LAB.md
 
 Results are a JSON file a run and a probe, as ``lm sweep`` writes them; checkpoints and datasets are not kept. The sweep builds its
 datasets anew, the same bytes, and checks that a result was made from them.
@@ -48,12 +49,38 @@ def restore(out: Path) -> None:
     print(f"{len(paths)} results → {out}")
 
 
+def table() -> str:
+    """The results that are kept as Markdown: a row an arm, best first, its sizes beside one another; the mean over seeds, ± half their range."""
+    from tokenizers_lab.report.lm_page import bits, groups, spread
+
+    found = groups(json.loads((KEPT / "results.json").read_text()))
+    sizes = list(dict.fromkeys(size for size, _ in found))
+    head = ["tokens", *(f"bits/byte, {size}" for size in sizes), *(f"bits/token, {size}" for size in sizes), "a uniform model", "a unigram model",
+            "bytes/token", "ids", *(f"MFLOPs/byte, {size}" for size in sizes)]
+    lines = ["| " + " | ".join(head) + " |", "|---" + "|--:" * (len(head) - 1) + "|"]
+    for arm in sorted(dict.fromkeys(arm for _, arm in found), key=lambda arm: min(bits(found[s, arm]) for s in sizes if (s, arm) in found)):
+        runs = [found.get((size, arm)) for size in sizes]
+        any_run = next(r[0] for r in runs if r)
+        cells = [arm, *(spread([r["held_out"]["bits_per_byte"] for r in some]) if some else "" for some in runs),
+                 *(spread([r["held_out"]["bits_per_token"] for r in some], 3) if some else "" for some in runs),
+                 f"{any_run['trivial']['uniform']:.3f}", f"{any_run['trivial']['unigram']:.3f}", f"{1 / any_run['cost']['tokens_per_byte']:.3f}",
+                 f"{any_run['vocabulary']:,}", *(f"{some[0]['cost']['with_m1'] / 1e6:.3f}" if some else "" for some in runs)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path, metavar="OUT")
+    parser.add_argument("out", type=Path, metavar="OUT", nargs="?")
     parser.add_argument("--restore", action="store_true")
+    parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
-    (restore if options.restore else keep)(options.out)
+    if options.table:
+        print(table())
+    elif options.out is None:
+        parser.error("name OUT, the folder of the sweep, or --table")
+    else:
+        (restore if options.restore else keep)(options.out)
 
 
 if __name__ == "__main__":

@@ -41,3 +41,13 @@ def test_the_pictures_stand_alone():
         text = path.read_text()
         tree.fromstring(text)
         assert "var(" not in text and "currentColor" not in text
+
+
+def test_the_table_has_a_row_an_arm_best_first(script):
+    runs = json.loads((LAB / "lm_experiment" / "results.json").read_text())["runs"]
+    rows = [line.strip("| ").split(" | ") for line in script.table().splitlines()]
+    assert {row[0] for row in rows[2:]} == {r["arm"] for r in runs} and len(rows) == 2 + len({r["arm"] for r in runs})
+    assert rows[0][1] == "bits/byte, 1M" and len(rows[1][0].split("|")) == len(rows[0])
+    figures = [float(row[1].split(" ± ")[0]) for row in rows[2:]]
+    seeds = [r["held_out"]["bits_per_byte"] for r in runs if r["arm"] == rows[2][0] and r["size"] == "1M"]
+    assert figures[0] == pytest.approx(sum(seeds) / len(seeds), abs=6e-5)

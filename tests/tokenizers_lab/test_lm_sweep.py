@@ -176,8 +176,32 @@ def test_close_arms_get_more_seeds_and_any_a_probe(toml, tmp_path):
     assert row[1] == f"{np.mean(scores):.4f} ± {(max(scores) - min(scores)) / 2:.4f}"
 
 
+def test_an_arm_of_some_sizes_is_not_run_at_others(toml, tmp_path):
+    toml.write_text(TOML.replace('sizes = ["tiny"]', 'sizes = ["tiny", "100k"]').replace("m1_flops = 6e6", 'm1_flops = 6e6\nseq2seq = true\nsizes = ["tiny"]'))
+    sweep = Sweep.read(toml)
+    shop = Workshop(sweep, tmp_path / "out")
+    names = [name for name, _ in shop.jobs()]
+    assert "run-AC-tiny-1" in names and "probe-AC-tiny-1.compress" in names and not [n for n in names if n.startswith(("run-AC-100k", "probe-AC-100k"))]
+    assert "run-bytes-100k-1" in names and len(sweep.runs()) == 7
+    assert [(r["arm"], r["size"]) for r in shop.estimate({"tiny": 1e9, "100k": 1e9}) if r["arm"] == "AC"] == [("AC", "tiny")]
+    assert sweep.arms[3].identity() == Sweep.read(toml).arms[3].identity() and "sizes" not in sweep.arms[3].identity()
+
+
+def test_windows_of_one_token_have_an_ablation_of_their_own():
+    def found(spelling, bits):
+        return {"arm": spelling, "spelling": spelling, "size": "1M", "held_out": {"bits_per_byte": bits, "bits_per_token": bits}, "trivial": {"uniform": 8}}
+
+    one, two = "equal-info[b=16,v=65k,m1=order-4]", "equal-info[b=16,v=256,m1=order-4]"
+    runs = [found(spelling.replace("v=", reset + "v="), bits) for spelling, reset, bits in (
+        (one, "", 2.0), (one, "reset=never,", 2.2), (one, "reset=2,", 1.9), (two, "", 2.9), (two, "reset=never,", 2.3))]
+    rows = {row[0]: row[2:] for row in shapes({"runs": runs})}
+    assert rows["EI[16,65k]: M1 reset every window before never"] == ["yes", "2.0000 against 2.2000 bits/byte, +6.000 against +5.800 bits a token below uniform"]
+    assert rows["EI[16,65k]: M1 reset every window before every other"][0] == rows["EI[16,256]: M1 reset every window before never"][0] == "no"
+
+
 @pytest.mark.parametrize("change, message", [
-    (("match = \"bytes\"", "match = \"love\""), "match is 'love'"), (("[\"tiny\"]", "[\"7B\"]"), "size '7B'"), (("[\"tiny\"]", "[]"), "sizes and seeds not empty"), (("a.txt", "b.txt"), "no such file"),
+    (("m1_flops = 6e6", "sizes = [\"7B\"]"), "arm 'AC': sizes is a list of some of tiny"), (("m1_flops = 6e6", "sizes = \"tiny\""), "sizes is a list"),
+    (("m1_flops = 6e6", "sizes = [[1]]"), "sizes is a list"), (("match = \"bytes\"", "match = \"love\""), "match is 'love'"), (("[\"tiny\"]", "[\"7B\"]"), "size '7B'"), (("[\"tiny\"]", "[]"), "sizes and seeds not empty"), (("a.txt", "b.txt"), "no such file"),
     (("budget = 24_000", "budget = 0"), "budget must be above 0"), (("codec = \"bytes\"", ""), "needs either codec or vocabulary"),
     (("name = \"AC\"", "name = \"bytes\""), "a name of its own"), (("warm_up", "warmup"), "unexpected keyword"),
     (("passage = 8", "passage = 8, ways = [\"sideways\"]"), "ways is a list of some of decompress, compress"),

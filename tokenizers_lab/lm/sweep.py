@@ -187,7 +187,7 @@ class Workshop:
             jobs += [(f"run-{self.run_name(a, size, seed)}", lambda p, a=a, z=size, seed=seed: self.result(a, z, seed, p)) for *_, a in runs]
             if s.probe and seed == s.seeds[0] and size in s.probe.get("sizes", s.sizes):
                 jobs += [(f"probe-{self.probe_name(a, size, way)}", lambda p, a=a, z=size, way=way: self.probe(a, z, way, p))
-                         for a in s.arms if a.seq2seq for way in s.probe.get("ways", WAYS)]
+                         for a in s.arms if a.seq2seq and size in (a.sizes or s.sizes) for way in s.probe.get("ways", WAYS)]
         return jobs
 
     def estimate(self, flops_per_second: dict[str, float]) -> list[dict]:
@@ -195,6 +195,8 @@ class Workshop:
         rows = []
         for size in self.sweep.sizes:
             for arm in self.sweep.arms:
+                if size not in (arm.sizes or self.sweep.sizes):
+                    continue
                 _, shape, plan = self.plan(arm, size, self.sweep.seeds[0])
                 flops = 3 * shape.flops() * plan.steps * plan.batch * shape.context
                 rows.append({"arm": arm.name, "size": size, "steps": plan.steps, "vocabulary": shape.vocabulary, "flops": flops,

@@ -20,7 +20,7 @@ WAYS = ("decompress", "compress")
 class Arm:
     """``codec``: a spelling, in which ``{text}`` stands for the training text of M1s. Or ``vocabulary``:
     what is learnt first (``model`` bpe or unigram, ``size``, ``objective``). ``more_seeds``, by size: seeds beyond the sweep's, for arms
-    that one seed cannot tell apart."""
+    that one seed cannot tell apart. ``sizes``: some of the sweep's, for an arm that is not worth them all."""
 
     name: str
     codec: str | None = None
@@ -28,10 +28,11 @@ class Arm:
     m1_flops: float | None = None
     seq2seq: bool = False
     more_seeds: dict[str, list[int]] = field(default_factory=dict)
+    sizes: list[str] | None = None
 
     def identity(self) -> dict:
-        """What a result of this arm depends on; which seeds and probes there are is not among it."""
-        return {k: v for k, v in asdict(self).items() if k not in ("more_seeds", "seq2seq")}
+        """What a result of this arm depends on; which sizes, seeds and probes there are is not among it."""
+        return {k: v for k, v in asdict(self).items() if k not in ("more_seeds", "seq2seq", "sizes")}
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,8 @@ class Sweep:
             if not isinstance(table, dict) or not set(table) <= set(sweep.sizes) or not all(
                     isinstance(seeds, list) and all(type(seed) is int for seed in seeds) for seeds in table.values()):
                 raise LabError(f"{path}: arm {arm.name!r}: more_seeds is a table of the sweep's sizes, such as {{ {sweep.sizes[0]} = [2, 3] }}")
+            if arm.sizes is not None and not (isinstance(arm.sizes, list) and arm.sizes and all(size in sweep.sizes for size in arm.sizes)):
+                raise LabError(f"{path}: arm {arm.name!r}: sizes is a list of some of {', '.join(sweep.sizes)}")
         if sweep.match not in MATCHES:
             raise LabError(f"{path}: match is {sweep.match!r}; known: {', '.join(MATCHES)}")
         for size in sweep.sizes:
@@ -123,7 +126,7 @@ class Sweep:
     def runs(self) -> list[tuple[int, str, Arm]]:
         """Every run in its order: seed, size, arm. All of the first seed come before any of the second."""
         def seeds(arm, size):
-            return dict.fromkeys([*self.seeds, *arm.more_seeds.get(size, [])])
+            return dict.fromkeys([*self.seeds, *arm.more_seeds.get(size, [])] if size in (arm.sizes or self.sizes) else [])
 
         every = dict.fromkeys(seed for arm in self.arms for size in self.sizes for seed in seeds(arm, size))
         return [(seed, size, arm) for seed in every for size in self.sizes for arm in self.arms if seed in seeds(arm, size)]

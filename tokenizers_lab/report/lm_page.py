@@ -20,7 +20,8 @@ def groups(results: dict) -> dict[tuple[str, str], list[dict]]:
     return found
 
 
-def _figures(values: list[float], digits: int = 4) -> str:
+def spread(values: list[float], digits: int = 4) -> str:
+    """Their mean, and behind ± half their range where there are several."""
     mean, half = sum(values) / len(values), (max(values) - min(values)) / 2
     return f"{mean:.{digits}f}" + (f" ± {half:.{digits}f}" if len(values) > 1 else "")
 
@@ -42,7 +43,7 @@ def tables(results: dict) -> list[Table]:
         rows = []
         for (_, arm), runs in sorted(((k, v) for k, v in found.items() if k[0] == size), key=lambda x: bits(x[1])):
             r = runs[0]
-            rows.append([arm, _figures([x["held_out"]["bits_per_byte"] for x in runs]), _figures([x["held_out"]["bits_per_token"] for x in runs]),
+            rows.append([arm, spread([x["held_out"]["bits_per_byte"] for x in runs]), spread([x["held_out"]["bits_per_token"] for x in runs]),
                          number(r["trivial"]["uniform"]), number(r["trivial"]["unigram"]), number(1 / r["cost"]["tokens_per_byte"]),
                          number(r["vocabulary"]), *(number(r["cost"][k] / 1e6) for k in ("body", "model", "with_m1")),
                          number(r["bytes"] / 1e6), number(r["tokens"] / 1e6), f"{r['training_flops']:.2e}",
@@ -86,7 +87,6 @@ def shapes(results: dict) -> list[list[str]]:
     for size in dict.fromkeys(s for s, _ in found):
         ac, ei, pairs = (_find(found, size, p) for p in (r"ac( v=256)?", r"equal-info b=16 v=65k", r"equal-info b=16 v=256"))
         wide = _find(found, size, r"equal-info b=32 v=256")
-        second, never = (_find(found, size, rf"equal-info b=16 v=256 reset={r}") for r in ("2", "never"))
 
         def row(claim, holds, evidence, size=size):
             out.append([claim, size, "yes" if holds else "no", evidence])
@@ -99,10 +99,12 @@ def shapes(results: dict) -> list[list[str]]:
             row("EI[16,65k] before EI[16,256]", bits(ei) < bits(pairs), f"{bits(ei):.4f} against {bits(pairs):.4f} bits/byte")
         if pairs and wide:
             row("a longer window is harder", gain(wide) < gain(pairs), f"b = 32: {gain(wide):+.3f}, b = 16: {gain(pairs):+.3f} bits a token below uniform")
-        if pairs and second:
-            row("M1 reset every window before every other", bits(pairs) < bits(second), f"{bits(pairs):.4f} against {bits(second):.4f} bits/byte")
-        if pairs and never:
-            row("M1 reset every window before never", bits(pairs) < bits(never), f"{bits(pairs):.4f} against {bits(never):.4f} bits/byte")
+        for v, every in (("256", pairs), ("65k", ei)):
+            for reset, word in (("2", "every other"), ("never", "never")):
+                other = _find(found, size, rf"equal-info b=16 v={v} reset={reset}")
+                if every and other:
+                    row(f"EI[16,{v}]: M1 reset every window before {word}", bits(every) < bits(other),
+                        f"{bits(every):.4f} against {bits(other):.4f} bits/byte, {gain(every):+.3f} against {gain(other):+.3f} bits a token below uniform")
         lifts = {arm: (p["accuracy"] - p["blind"], _plain(runs[0]["spelling"])) for (s, arm), runs in found.items() if s == size
                  for p in [runs[0].get("seq2seq", {}).get("decompress")] if p}
         streams = [(arm, lift) for arm, (lift, plain) in lifts.items() if plain.startswith("ac")]
