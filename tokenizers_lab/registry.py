@@ -132,6 +132,7 @@ def _from_arrays(path: Path, spelling: str) -> Codec:
     from tokenizers_lab.codecs.arithmetic import ArithmeticCodec
     from tokenizers_lab.codecs.strings import StringsCodec
     from tokenizers_lab.order_n import OrderN, unpack_arrays
+    from tokenizers_lab.windows.table_cache import table_from_arrays
 
     head, arrays = unpack_arrays(path)
     kind = head.get("kind")
@@ -142,7 +143,7 @@ def _from_arrays(path: Path, spelling: str) -> Codec:
     if kind == "equal-info":
         return equal_info.WindowCodec.from_arrays(head, arrays, spelling)
     if kind == "equal-info-pairs" and isinstance(head.get("facts"), dict):
-        return equal_info.PairCodec(equal_info.table_from_arrays(arrays, spelling), head["facts"], spelling)
+        return equal_info.PairCodec(table_from_arrays(arrays, spelling), head["facts"], spelling)
     raise LabError(f"{path}: holds a {kind}, not a codec; use it as ac[m1={path}]")
 
 

@@ -15,8 +15,7 @@ from nasty import NASTY, random_bytes
 
 import tokenizers_lab as lab
 from tokenizers_lab.byte_model import ByteModel, Walk, quantise
-from tokenizers_lab.codecs import equal_info
-from tokenizers_lab.codecs.equal_info import CDF_BITS, Follower, WindowCodec, cached_table, create
+from tokenizers_lab.codecs.equal_info import CDF_BITS, Follower, WindowCodec, create
 from tokenizers_lab.codecs.strings import StringsCodec
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.order_n import OrderN
@@ -282,25 +281,6 @@ def test_saved_codecs_need_no_m1(m1, english, tmp_path, monkeypatch):
                 lab.load(tmp_path / "d")
             except LabError:
                 continue  # refused in one line; a flip in what the archive never reads may also do no harm
-
-
-def test_the_cache_is_checked(m1, tmp_path, monkeypatch):
-    monkeypatch.setenv("NZIP_CACHE", str(tmp_path))
-    facts = {"m1": m1.fingerprint()}
-    first = cached_table(m1, facts)
-    file, = (tmp_path / "lab").iterdir()
-    monkeypatch.setattr(equal_info, "window_strings", lambda *_: pytest.fail("the cache was not used"))
-    assert cached_table(m1, facts).strings == first.strings
-    monkeypatch.undo()
-    monkeypatch.setenv("NZIP_CACHE", str(tmp_path))
-    raw = file.read_bytes()
-    for damaged in (raw[:-30], raw[:3000] + b"xxxx" + raw[3004:], b"", b"no archive"):
-        file.write_bytes(damaged)
-        assert cached_table(m1, facts).strings == first.strings and file.read_bytes() == raw  # made anew
-    other = OrderN.train(b"other text", 1)
-    assert cached_table(other, {"m1": other.fingerprint()}).strings != first.strings and len(list((tmp_path / "lab").iterdir())) == 2
-    monkeypatch.setenv("NZIP_CACHE", str(file))  # a file where the folder should be
-    assert cached_table(m1, facts).strings == first.strings
 
 
 def test_likeliest_strings_against_brute_force(english):

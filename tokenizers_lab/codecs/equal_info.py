@@ -12,9 +12,7 @@ Concession: M1s other than order-n, and the rules ``delay`` and ``greedy``, run 
 from __future__ import annotations
 
 import hashlib
-import os
 from bisect import bisect_left
-from pathlib import Path
 
 import numpy as np
 
@@ -22,11 +20,12 @@ from nzip.jit import njit
 from tokenizers_lab.byte_model import ByteModel
 from tokenizers_lab.codec import Codec, as_bytes_array, as_ids, write_atomic
 from tokenizers_lab.codecs import bpe_kernel
-from tokenizers_lab.codecs.strings import StringsCodec, pack_strings, unpack_strings
+from tokenizers_lab.codecs.strings import StringsCodec
 from tokenizers_lab.errors import DataError, LabError
-from tokenizers_lab.order_n import OrderN, pack_arrays, unpack_arrays
+from tokenizers_lab.order_n import OrderN, pack_arrays
 from tokenizers_lab.windows import kernel, twin
-from tokenizers_lab.windows.growth import WindowTable, fitting_strings, window_strings
+from tokenizers_lab.windows.growth import WindowTable, fitting_strings
+from tokenizers_lab.windows.table_cache import cached_table, table_arrays
 
 CDF_BITS = 14
 VERSION = 1  # of the partition and the rules: part of every fingerprint
@@ -250,7 +249,7 @@ class PairCodec(WindowCodec):
 
     def save(self, path) -> None:
         head = {"kind": "equal-info-pairs", "facts": self.facts}
-        write_atomic(path, pack_arrays(head, _table_arrays(self._table)))
+        write_atomic(path, pack_arrays(head, table_arrays(self._table)))
 
 
 def _limbs(cell: int) -> list[int]:
@@ -273,24 +272,6 @@ def widest_strings(table: WindowTable, count: int) -> list[bytes]:
             break
         chosen.add(table.strings[i])
     return sorted(chosen)
-
-
-def _table_arrays(table: WindowTable) -> dict:
-    return {**pack_strings(table.strings), "emitted": table.emitted, "owner": table.owner}
-
-
-def table_from_arrays(arrays: dict, name: str) -> WindowTable:
-    """Raises :class:`DataError` where the arrays contradict each other."""
-    strings = unpack_strings(arrays, name)
-    try:
-        emitted, owner = arrays["emitted"].astype(np.int64), arrays["owner"].astype(np.int32)
-    except (KeyError, ValueError) as error:
-        raise DataError(f"{name}: damaged: {error}") from None
-    n = len(strings)
-    if emitted.shape != (n,) or owner.shape != (1 << 16,) or not n or (owner < 0).any() or (owner >= n).any() \
-            or (emitted < 0).any() or (emitted >> 16).any() or (owner[emitted] != np.arange(n)).any():
-        raise DataError(f"{name}: damaged: its cells and strings contradict each other")
-    return WindowTable(strings, emitted, owner)
 
 
 def check(width, token_bits, rule, reset, spelling) -> tuple[int, int, str, int]:
@@ -319,44 +300,7 @@ def create(model: ByteModel, width: int, token_bits: int, rule: str, reset: int,
     facts = {"codec": "equal-info", "version": VERSION, "width": 16, "rule": rule, "cdf_bits": CDF_BITS, "m1": model.fingerprint()}
     if rule == "fit":
         return strings_codec(fitting_strings(model, 16, CDF_BITS), facts, spelling)
-    table = cached_table(model, facts)
+    table = cached_table(model, CDF_BITS, facts)
     if keep is not None:
         return strings_codec(widest_strings(table, keep - 2), {**facts, "keep": keep}, spelling)
     return strings_codec(table.strings, facts, spelling) if token_bits == 16 else PairCodec(table, facts, spelling)
-
-
-def cache_folder() -> Path | None:
-    """``$NZIP_CACHE/lab`` (as nzip's own cache: ``off`` keeps none)."""
-    named = os.environ.get("NZIP_CACHE")
-    if named == "off":
-        return None
-    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nzip"
-    return base / "lab"
-
-
-def cached_table(model: ByteModel, facts: dict) -> WindowTable:
-    """The compiled table, kept on disk under the hash of all it depends on; a damaged or foreign file is made anew."""
-    key = hashlib.sha256(repr(sorted(facts.items())).encode()).hexdigest()
-    folder = cache_folder()
-    path = folder and folder / f"windows-{key[:32]}.npz"
-    if path and path.is_file():
-        try:
-            head, arrays = unpack_arrays(path)
-            table = table_from_arrays(arrays, str(path))
-            if head.get("key") == key and head.get("digest") == _digest(table):
-                return table
-        except DataError:
-            path.unlink(missing_ok=True)
-    table = window_strings(model, 16, CDF_BITS)
-    if path:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, pack_arrays({"kind": "windows", "key": key, "digest": _digest(table)}, _table_arrays(table)))
-        except (OSError, LabError):
-            return table  # no place to keep it: the next process compiles it again
-    return table
-
-
-def _digest(table: WindowTable) -> str:
-    arrays = pack_strings(table.strings)
-    return hashlib.sha256(b"".join(a.tobytes() for a in (*arrays.values(), table.emitted, table.owner))).hexdigest()
