@@ -176,6 +176,14 @@ def test_close_arms_get_more_seeds_and_any_a_probe(toml, tmp_path):
     assert row[1] == f"{np.mean(scores):.4f} ± {(max(scores) - min(scores)) / 2:.4f}"
 
 
+def test_each_size_has_its_rate(toml, tmp_path):
+    toml.write_text(TOML.replace('sizes = ["tiny"]', 'sizes = ["tiny", "100k"]').replace("warm_up = 3", "warm_up = 3\nrate = { tiny = 0.002, 100k = 0.001 }"))
+    sweep = Sweep.read(toml)
+    shop = Workshop(sweep, tmp_path / "out")
+    assert [shop.plan(sweep.arms[0], size, 1)[2].rate for size in sweep.sizes] == [0.002, 0.001]
+    assert Sweep.read(toml).rate_of("tiny") == 0.002
+
+
 def test_an_arm_of_some_sizes_is_not_run_at_others(toml, tmp_path):
     toml.write_text(TOML.replace('sizes = ["tiny"]', 'sizes = ["tiny", "100k"]').replace("m1_flops = 6e6", 'm1_flops = 6e6\nseq2seq = true\nsizes = ["tiny"]'))
     sweep = Sweep.read(toml)
@@ -201,7 +209,8 @@ def test_windows_of_one_token_have_an_ablation_of_their_own():
 
 @pytest.mark.parametrize("change, message", [
     (("m1_flops = 6e6", "sizes = [\"7B\"]"), "arm 'AC': sizes is a list of some of tiny"), (("m1_flops = 6e6", "sizes = \"tiny\""), "sizes is a list"),
-    (("m1_flops = 6e6", "sizes = [[1]]"), "sizes is a list"), (("match = \"bytes\"", "match = \"love\""), "match is 'love'"), (("[\"tiny\"]", "[\"7B\"]"), "size '7B'"), (("[\"tiny\"]", "[]"), "sizes and seeds not empty"), (("a.txt", "b.txt"), "no such file"),
+    (("m1_flops = 6e6", "sizes = [[1]]"), "sizes is a list"), (("warm_up = 3", "rate = \"fast\""), "rate is a number above 0, or one for each of tiny"),
+    (("warm_up = 3", "rate = { tiny = 0 }"), "rate is a number"), (("warm_up = 3", "rate = { tiny = 1e-3, 4M = 1e-3 }"), "rate is a number"), (("match = \"bytes\"", "match = \"love\""), "match is 'love'"), (("[\"tiny\"]", "[\"7B\"]"), "size '7B'"), (("[\"tiny\"]", "[]"), "sizes and seeds not empty"), (("a.txt", "b.txt"), "no such file"),
     (("budget = 24_000", "budget = 0"), "budget must be above 0"), (("codec = \"bytes\"", ""), "needs either codec or vocabulary"),
     (("name = \"AC\"", "name = \"bytes\""), "a name of its own"), (("warm_up", "warmup"), "unexpected keyword"),
     (("passage = 8", "passage = 8, ways = [\"sideways\"]"), "ways is a list of some of decompress, compress"),

@@ -107,7 +107,7 @@ class Workshop:
         shape = Shape.named(size, reader.vocab_size, s.context)
         tokens = {"tokens": s.budget, "bytes": s.budget * reader.tokens / reader.bytes, "flops": s.budget / (3 * shape.flops())}[s.match]
         steps = max(1, round(tokens / (s.batch * s.context)))
-        return data, shape, Plan(steps, s.batch, s.rate, min(s.warm_up, steps), seed=seed, evaluations=s.evaluations,
+        return data, shape, Plan(steps, s.batch, s.rate_of(size), min(s.warm_up, steps), seed=seed, evaluations=s.evaluations,
                                  eval_bytes=s.eval_bytes, precision=s.precision, compiled=s.compiled, half_life=s.half_life)
 
     def done(self, arm: Arm, size: str, seed: int) -> bool:

@@ -39,7 +39,7 @@ class Arm:
 class Sweep:
     """The TOML file's tables; ``budget`` is in bytes, tokens or FLOPs, by ``match``. M1s learn from the first ``text_bytes`` of the
     training split and vocabularies from the first ``vocabulary_bytes``, files in their order: give both the whole of it, or an arm is
-    judged on kinds of text that its codec never saw. ``probe``: what :func:`.probes.seq2seq` takes (``steps`` may be a table by way), and
+    judged on kinds of text that its codec never saw. ``rate``: the peak, or one for each size (wider models want less). ``probe``: what :func:`.probes.seq2seq` takes (``steps`` may be a table by way), and
     ``sizes`` and ``ways``, to have not all."""
 
     name: str
@@ -55,7 +55,7 @@ class Sweep:
     vocabulary_bytes: int = 32 << 20
     context: int = 512
     batch: int = 16
-    rate: float = 2e-3
+    rate: float | dict[str, float] = 2e-3
     warm_up: int = 50
     half_life: int = 262144
     evaluations: int = 8
@@ -101,6 +101,9 @@ class Sweep:
         for size in sweep.sizes:
             if size not in SIZES:
                 raise LabError(f"{path}: size {size!r}; known: {', '.join(SIZES)}")
+        rates = sweep.rate if isinstance(sweep.rate, dict) else dict.fromkeys(sweep.sizes, sweep.rate)
+        if set(rates) != set(sweep.sizes) or not all(type(r) in (int, float) and r > 0 for r in rates.values()):
+            raise LabError(f"{path}: rate is a number above 0, or one for each of {', '.join(sweep.sizes)}")
         for name, known in (("sizes", sweep.sizes), ("ways", WAYS)):
             some = sweep.probe.get(name, [])
             if not isinstance(some, list) or not all(one in known for one in some):
@@ -115,6 +118,10 @@ class Sweep:
         if missing or not files:
             raise LabError(f"{missing[0] if missing else path}: no such file" + ("" if corpora else "; --corpora DIR names the folder of the texts"))
         return cls(**{**sweep.__dict__, "files": files})
+
+    def rate_of(self, size: str) -> float:
+        """The peak learning rate at one of ``sizes``."""
+        return self.rate[size] if isinstance(self.rate, dict) else self.rate
 
     def probe_settings(self, way: str) -> dict:
         """What :func:`.probes.seq2seq` is given for one of ``WAYS``."""
