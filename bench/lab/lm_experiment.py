@@ -54,7 +54,7 @@ def table() -> str:
     from tokenizers_lab.report.lm_page import bits, groups, spread
 
     found = groups(json.loads((KEPT / "results.json").read_text()))
-    sizes = list(dict.fromkeys(size for size, _ in found))
+    sizes = list(dict.fromkeys(size for size, _ in sorted(found, key=lambda key: found[key][0]["parameters"])))
     head = ["tokens", *(f"bits/byte, {size}" for size in sizes), *(f"bits/token, {size}" for size in sizes), "a uniform model", "a unigram model",
             "bytes/token", "ids", *(f"MFLOPs/byte, {size}" for size in sizes)]
     lines = ["| " + " | ".join(head) + " |", "|---" + "|--:" * (len(head) - 1) + "|"]
