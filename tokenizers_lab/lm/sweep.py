@@ -187,16 +187,14 @@ class Workshop:
             jobs += [(f"run-{self.run_name(a, size, seed)}", lambda p, a=a, z=size, seed=seed: self.result(a, z, seed, p)) for *_, a in runs]
             if s.probe and seed == s.seeds[0] and size in s.probe.get("sizes", s.sizes):
                 jobs += [(f"probe-{self.probe_name(a, size, way)}", lambda p, a=a, z=size, way=way: self.probe(a, z, way, p))
-                         for a in s.arms if a.seq2seq and size in (a.sizes or s.sizes) for way in s.probe.get("ways", WAYS)]
+                         for a in s.arms if a.seq2seq and size in s.sizes_of(a) for way in s.probe.get("ways", WAYS)]
         return jobs
 
     def estimate(self, flops_per_second: dict[str, float]) -> list[dict]:
         """What each run would take at these training speeds by size: rows of arm, size, seed, steps, tokens, FLOPs and hours."""
         rows = []
         for size in self.sweep.sizes:
-            for arm in self.sweep.arms:
-                if size not in (arm.sizes or self.sweep.sizes):
-                    continue
+            for arm in (arm for arm in self.sweep.arms if size in self.sweep.sizes_of(arm)):
                 _, shape, plan = self.plan(arm, size, self.sweep.seeds[0])
                 flops = 3 * shape.flops() * plan.steps * plan.batch * shape.context
                 rows.append({"arm": arm.name, "size": size, "steps": plan.steps, "vocabulary": shape.vocabulary, "flops": flops,

@@ -5,6 +5,7 @@ Concession: codecs' spellings are checked when they are built, since that may ne
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -39,8 +40,8 @@ class Arm:
 class Sweep:
     """The TOML file's tables; ``budget`` is in bytes, tokens or FLOPs, by ``match``. M1s learn from the first ``text_bytes`` of the
     training split and vocabularies from the first ``vocabulary_bytes``, files in their order: give both the whole of it, or an arm is
-    judged on kinds of text that its codec never saw. ``rate``: the peak, or one for each size (wider models want less). ``probe``: what :func:`.probes.seq2seq` takes (``steps`` may be a table by way), and
-    ``sizes`` and ``ways``, to have not all."""
+    judged on kinds of text that its codec never saw. ``rate``: the peak, or one for each size (wider models want less). ``probe``: what
+    :func:`.probes.seq2seq` takes (``steps`` may be a table by way), and ``sizes`` and ``ways``, to have not all."""
 
     name: str
     files: list[str]
@@ -102,7 +103,7 @@ class Sweep:
             if size not in SIZES:
                 raise LabError(f"{path}: size {size!r}; known: {', '.join(SIZES)}")
         rates = sweep.rate if isinstance(sweep.rate, dict) else dict.fromkeys(sweep.sizes, sweep.rate)
-        if set(rates) != set(sweep.sizes) or not all(type(r) in (int, float) and r > 0 for r in rates.values()):
+        if set(rates) != set(sweep.sizes) or not all(type(r) in (int, float) and 0 < r < math.inf for r in rates.values()):
             raise LabError(f"{path}: rate is a number above 0, or one for each of {', '.join(sweep.sizes)}")
         for name, known in (("sizes", sweep.sizes), ("ways", WAYS)):
             some = sweep.probe.get(name, [])
@@ -119,6 +120,10 @@ class Sweep:
             raise LabError(f"{missing[0] if missing else path}: no such file" + ("" if corpora else "; --corpora DIR names the folder of the texts"))
         return cls(**{**sweep.__dict__, "files": files})
 
+    def sizes_of(self, arm: Arm) -> list[str]:
+        """The sizes at which an arm is run."""
+        return arm.sizes or self.sizes
+
     def rate_of(self, size: str) -> float:
         """The peak learning rate at one of ``sizes``."""
         return self.rate[size] if isinstance(self.rate, dict) else self.rate
@@ -133,7 +138,7 @@ class Sweep:
     def runs(self) -> list[tuple[int, str, Arm]]:
         """Every run in its order: seed, size, arm. All of the first seed come before any of the second."""
         def seeds(arm, size):
-            return dict.fromkeys([*self.seeds, *arm.more_seeds.get(size, [])] if size in (arm.sizes or self.sizes) else [])
+            return dict.fromkeys([*self.seeds, *arm.more_seeds.get(size, [])] if size in self.sizes_of(arm) else [])
 
         every = dict.fromkeys(seed for arm in self.arms for size in self.sizes for seed in seeds(arm, size))
         return [(seed, size, arm) for seed in every for size in self.sizes for arm in self.arms if seed in seeds(arm, size)]
