@@ -173,7 +173,7 @@ class _Loop:
     def go(self, progress) -> dict:
         plan, state = self.run.plan, self.state
         began, saved, loader, before = time.perf_counter(), time.perf_counter(), state["loader_seconds"], state["seconds"]
-        first = state["step"]
+        first, since = state["step"], None
         with Interrupt() as interrupt:
             while state["step"] < plan.steps:
                 at = time.perf_counter()
@@ -187,7 +187,8 @@ class _Loop:
                 if self.rank == 0:
                     self._evaluate()
                     if progress:
-                        progress(self._figures(loss, (now - began) / (state["step"] - first)))
+                        progress(self._figures(loss, now - began if since is None else (now - since) / (state["step"] - first - 1)))
+                since = since or now  # the first step compiles, and says nothing of the others
                 if stop or now - saved > SAVE_SECONDS or state["step"] == plan.steps:
                     saved = now
                     self._save()
