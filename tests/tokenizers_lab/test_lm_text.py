@@ -121,9 +121,10 @@ def test_generation_draws_from_the_models_distribution():
 @pytest.mark.parametrize("name", ["bytes", "bpe", "ei"])
 def test_an_exported_model_works_in_nzip(name, trained, tmp_path, english):
     run = trained[name]
-    made = export(run, tmp_path / "m.safetensors")
+    folder = tmp_path / "made" / "here"
+    made = export(run, folder / "m.safetensors")
     assert sorted(p.name for p in made) == ["config.json", "m.safetensors", "tokenizer.json"] and all(p.is_file() for p in made)
-    found = load_model(tmp_path / "m.safetensors")
+    found = load_model(folder / "m.safetensors")
     text = english[60_000:60_800]
     symbols = found.vocabulary.encode(text)
     assert found.vocabulary.decode(symbols) == text
@@ -137,16 +138,20 @@ def test_an_exported_model_works_in_nzip(name, trained, tmp_path, english):
         want = run.model()(torch.from_numpy(inputs)[None])[0].numpy()[:, found.vocabulary.order]
     got = np.asarray(logits, np.float64)[:, :want.shape[1]]
     assert all(np.corrcoef(a, b)[0, 1] > 0.99 for a, b in zip(got, want))  # 8-bit activations against float32
-    small = nzip.compress(text + b"\xff\x00", predictor=f"mix:1+lm:{tmp_path / 'm.safetensors'}")
+    small = nzip.compress(text + b"\xff\x00", predictor=f"mix:1+lm:{folder / 'm.safetensors'}")
     assert nzip.decompress(small) == text + b"\xff\x00"
 
 
 def test_what_cannot_be_exported(trained, tmp_path):
     with pytest.raises(LabError, match="cannot be exported"):
-        export(trained["gzip"], tmp_path / "m.safetensors")
+        export(trained["gzip"], tmp_path / "new" / "m.safetensors")
     with pytest.raises(LabError, match="X.safetensors"):
-        export(trained["bytes"], tmp_path / "m.bin")
+        export(trained["bytes"], tmp_path / "new" / "m.bin")
     assert list(Path(tmp_path).iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(LabError, match="file: cannot make this folder"):
+        export(trained["bytes"], tmp_path / "file" / "m.safetensors")
+    assert (tmp_path / "file").is_file()
 
 
 def test_hugging_face_reads_the_tokenizers(trained, tmp_path, english):

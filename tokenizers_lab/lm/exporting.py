@@ -60,8 +60,8 @@ def config_json(shape: Shape, eos: int | None) -> dict:
 
 
 def export(run: Run, output) -> list[Path]:
-    """Write ``output`` and the two files beside it; returns their paths. Raises :class:`LabError` for codecs that cannot, before
-    anything is written."""
+    """Write ``output`` and the two files beside it, its folder made where it is missing; returns their paths. Raises :class:`LabError`
+    for codecs that cannot, before anything is written."""
     try:
         from safetensors.torch import save
     except ImportError:
@@ -74,6 +74,10 @@ def export(run: Run, output) -> list[Path]:
     found = {output.parent / "config.json": json.dumps(config_json(run.shape, run.data["eos"]), indent=1).encode() + b"\n",
              output.parent / "tokenizer.json": json.dumps(tokenizer, ensure_ascii=False).encode() + b"\n",
              output: save(model.tensors(), {"format": "pt", "made_by": "tokenizers-lab lm export"})}
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabError(f"{output.parent}: cannot make this folder: {error.strerror}") from None
     for path, data in found.items():
         write_atomic(path, data)
     return list(found)
