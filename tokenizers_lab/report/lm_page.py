@@ -11,6 +11,8 @@ import re
 from tokenizers_lab.report.cells import Table, number, percent
 from tokenizers_lab.report.drawing import SERIES, figure, legend, svg
 
+_LINES, _POINTS = ("-", "--", ":"), ("o", "s", "^")  # for as many arms as there are colours, the next as many, ...
+
 
 def groups(results: dict) -> dict[tuple[str, str], list[dict]]:
     """Runs by (size, arm), in the order of the results."""
@@ -116,24 +118,27 @@ def shapes(results: dict) -> list[list[str]]:
 
 
 def plots(results: dict) -> list[tuple[str, str, str]]:
-    """Learning curves, and bits per byte against FLOPs a byte, for each size."""
-    out, found = [], groups(results)
+    """Learning curves, and bits per byte against FLOPs a byte, for each size. An arm looks the same in all; legends stand in the order of the
+    results, the worst above, as the points do."""
+    found, out = groups(results), []
+    places = {arm: i for i, arm in enumerate(dict.fromkeys(arm for _, arm in found))}
     for size in dict.fromkeys(s for s, _ in found):
-        arms = [(arm, runs) for (s, arm), runs in found.items() if s == size]
+        arms = sorted(((arm, runs) for (s, arm), runs in found.items() if s == size), key=lambda one: -bits(one[1]))
         drawn, axes = figure(6.8, 4.2)
-        for i, (arm, runs) in enumerate(arms):
-            curve = runs[0]["curve"]
-            axes.plot([p["bytes"] / 1e6 for p in curve], [p["bits_per_byte"] for p in curve], "-" if i < len(SERIES) else "--", marker="o", markersize=3.5,
-                      color=SERIES[i % len(SERIES)], linewidth=1.6, label=arm)
+        for arm, runs in arms:
+            curve, (turn, i) = runs[0]["curve"], divmod(places[arm], len(SERIES))
+            axes.plot([p["bytes"] / 1e6 for p in curve], [p["bits_per_byte"] for p in curve], _LINES[turn % len(_LINES)], marker="o", markersize=3.5,
+                      color=SERIES[i], linewidth=1.6, label=arm)
         _log(axes)
         axes.set_xlabel("MB of raw text seen", fontsize=9)
         axes.set_ylabel("bits per byte, held out", fontsize=9)
         legend(drawn)
         out.append((f"{size}: learning curves", "Less is better; first seed.", svg(drawn)))
         drawn, axes = figure(6.8, 4.2)
-        for i, (arm, runs) in enumerate(arms):
-            axes.plot([runs[0]["cost"]["with_m1"] / 1e6], [bits(runs)], "o" if i < len(SERIES) else "s", color=SERIES[i % len(SERIES)], markersize=7, label=arm)
-        _log(axes)
+        for arm, runs in arms:
+            turn, i = divmod(places[arm], len(SERIES))
+            axes.plot([runs[0]["cost"]["with_m1"] / 1e6], [bits(runs)], _POINTS[turn % len(_POINTS)], color=SERIES[i], markersize=7, label=arm)
+        axes.set_xlim(left=0)
         axes.set_xlabel("MFLOPs a byte, output layer and M1 counted", fontsize=9)
         axes.set_ylabel("bits per byte, held out", fontsize=9)
         legend(drawn)
