@@ -38,10 +38,12 @@ def progress_line(quiet: bool):
         if now - last[0] < (0.2 if terminal else 30.0) and f["step"] != f["steps"]:
             return
         last[0] = now
-        minutes, seconds = divmod(int(f["eta"]), 60)
-        bits = f"{f['bits_per_byte']:.4f} bits/byte  " if "bits_per_byte" in f else ""
-        text = (f"step {f['step']:,}/{f['steps']:,}  loss {f['loss']:.4f}  {bits}"
-                f"{f['tokens_per_second']:,.0f} tokens/s  ETA {minutes // 60}:{minutes % 60:02d}:{seconds:02d}")
+        text = f"step {f['step']:,}/{f['steps']:,}  loss {f['loss']:.4f}"
+        if "bits_per_byte" in f:
+            text += f"  {f['bits_per_byte']:.4f} bits/byte"
+        if "eta" in f:  # not yet at the first step
+            minutes, seconds = divmod(int(f["eta"]), 60)
+            text += f"  {f['tokens_per_second']:,.0f} tokens/s  ETA {minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
         sys.stderr.write(f"\r\x1b[K{text}" if terminal else text + "\n")
         sys.stderr.flush()
 

@@ -93,7 +93,7 @@ def seq2seq(codec, text: TokenReader, held: TokenReader, *, size: str, way: str,
     source_ids, target_ids = (codec.vocab_size, 256) if way == "decompress" else (256, codec.vocab_size)
     tests = pairs(codec, held, passage, examples, seed + 1_000_003, way)
     device, plan = best_device(), Plan(steps, batch, rate, warm_up=min(50, steps), seed=seed, precision=precision)
-    began, tokens = time.perf_counter(), 0
+    since, tokens = None, 0
     found = {"way": way, "passage": passage, "steps": steps}
     for blind in (False, True):
         context = max(len(t) + (0 if blind else len(s)) for s, t in tests) * 9 // 8 + 2  # training passages may have more tokens
@@ -111,11 +111,14 @@ def seq2seq(codec, text: TokenReader, held: TokenReader, *, size: str, way: str,
             torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
             adam.step()
             adam.zero_grad(set_to_none=True)
-            tokens += batch * context
+            done, now = step + 1 + blind * steps, time.perf_counter()
+            if since is None:  # the first step compiles, and says nothing of the others' pace
+                since, pace = now, {}
+            else:
+                tokens += batch * context
+                pace = {"tokens_per_second": tokens / (now - since), "eta": (2 * steps - done) * (now - since) / (done - 1)}
             if progress:
-                done, seconds = step + 1 + blind * steps, time.perf_counter() - began
-                progress({"step": done, "steps": 2 * steps, "loss": float(loss), "tokens_per_second": tokens / seconds,
-                          "eta": (2 * steps - done) * seconds / done})
+                progress({"step": done, "steps": 2 * steps, "loss": float(loss), **pace})
             if (step + 1) * 4 // steps > step * 4 // steps:
                 found[name], found["blind_bits" if blind else "bits"] = _measure(model, *test, device)
                 curve.append([step + 1, found[name]])

@@ -130,7 +130,8 @@ def ranks():
 @quick()
 def train(data, folder, shape: Shape, plan: Plan, progress: Callable[[dict], None] | None = None) -> dict:
     """Train on the dataset in ``data``; ``folder`` keeps the run. Returns {"losses": nats by step, "curve": held-out bits per byte,
-    "seconds", "loader_seconds"} of the whole run. ``progress`` is called after each step with its figures (rank 0 alone).
+    "seconds", "loader_seconds"} of the whole run. ``progress`` is called after each step with its figures (rank 0 alone; pace and ETA from the
+    second on).
 
     Raises :class:`LabError` for a plan that does not fit, and for a loss that is no number; KeyboardInterrupt after Ctrl-C.
     """
@@ -187,8 +188,8 @@ class _Loop:
                 if self.rank == 0:
                     self._evaluate()
                     if progress:
-                        progress(self._figures(loss, now - began if since is None else (now - since) / (state["step"] - first - 1)))
-                since = since or now  # the first step compiles, and says nothing of the others
+                        progress(self._figures(loss, (now - since) / (state["step"] - first - 1) if since else None))
+                since = since or now  # the first step compiles, and says nothing of the others' pace
                 if stop or now - saved > SAVE_SECONDS or state["step"] == plan.steps:
                     saved = now
                     self._save()
@@ -224,10 +225,10 @@ class _Loop:
             judged = {k: v for k, v in score.json().items() if k in ("bits_per_byte", "bits_per_token", "accuracy")}
             self.state["curve"].append({"step": step, "tokens": tokens, "bytes": round(tokens * self.bytes_per_token), **judged})
 
-    def _figures(self, loss: float, seconds: float) -> dict:
+    def _figures(self, loss: float, seconds: float | None) -> dict:
         plan, step = self.run.plan, self.state["step"]
-        return {"step": step, "steps": plan.steps, "loss": loss, "bits_per_byte": loss / math.log(2) / self.bytes_per_token,
-                "tokens_per_second": plan.batch * self.run.shape.context / seconds, "eta": (plan.steps - step) * seconds}
+        pace = {} if seconds is None else {"tokens_per_second": plan.batch * self.run.shape.context / seconds, "eta": (plan.steps - step) * seconds}
+        return {"step": step, "steps": plan.steps, "loss": loss, "bits_per_byte": loss / math.log(2) / self.bytes_per_token, **pace}
 
     def _save(self) -> None:
         if self.rank == 0:
