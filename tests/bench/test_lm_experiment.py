@@ -53,3 +53,14 @@ def test_the_table_has_a_row_an_arm_best_first(script):
         assert float(row[1].split(" ± ")[0]) == pytest.approx(sum(seeds) / len(seeds), abs=6e-5) if seeds else row[1] == ""
     best = [min(float(cell.split(" ± ")[0]) for cell in row[1:3] if cell) for row in rows[2:]]
     assert best == sorted(best)
+
+
+def test_curves_and_points_are_means_over_seeds():
+    from tokenizers_lab.report.lm_page import plots
+
+    def results(*bits):
+        runs = [{"arm": "a", "size": "1M", "held_out": {"bits_per_byte": b}, "cost": {"with_m1": 1e6},
+                 "curve": [{"bytes": 10 ** 6, "bits_per_byte": b + 1}, {"bytes": 2 * 10 ** 6, "bits_per_byte": b}]} for b in bits]
+        return [drawn for *_, drawn in plots({"runs": runs})]
+
+    assert results(2.0, 3.0, 4.0) == results(3.0) != results(2.0)

@@ -126,14 +126,15 @@ def plots(results: dict) -> list[tuple[str, str, str]]:
         arms = sorted(((arm, runs) for (s, arm), runs in found.items() if s == size), key=lambda one: -bits(one[1]))
         drawn, axes = figure(6.8, 4.2)
         for arm, runs in arms:
-            curve, (turn, i) = runs[0]["curve"], divmod(places[arm], len(SERIES))
-            axes.plot([p["bytes"] / 1e6 for p in curve], [p["bits_per_byte"] for p in curve], _LINES[turn % len(_LINES)], marker="o", markersize=3.5,
+            turn, i = divmod(places[arm], len(SERIES))
+            points = list(zip(*(r["curve"] for r in runs)))  # every seed is judged after the same steps
+            axes.plot([p[0]["bytes"] / 1e6 for p in points], [sum(x["bits_per_byte"] for x in p) / len(p) for p in points], _LINES[turn % len(_LINES)], marker="o", markersize=3.5,
                       color=SERIES[i], linewidth=1.6, label=arm)
         _log(axes)
         axes.set_xlabel("MB of raw text seen", fontsize=9)
         axes.set_ylabel("bits per byte, held out", fontsize=9)
         legend(drawn)
-        out.append((f"{size}: learning curves", "Less is better; first seed.", svg(drawn)))
+        out.append((f"{size}: learning curves", "Less is better; mean over seeds.", svg(drawn)))
         drawn, axes = figure(6.8, 4.2)
         for arm, runs in arms:
             turn, i = divmod(places[arm], len(SERIES))
