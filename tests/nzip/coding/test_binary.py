@@ -1,5 +1,7 @@
 """binary.py against a whole-number twin, against constriction, on garbage, and at its extremes."""
 
+import math
+
 import constriction
 import numpy as np
 import pytest
@@ -54,6 +56,20 @@ def ideal_bits(bits, ps):
     return -np.log2(p).sum()
 
 
+def interval_bits(decisions):
+    """What the interval really lost in bits, rounding included, and whether it was ever narrower than 2**52."""
+    low, high, bits, narrow = 0, (1 << 64) - 1, 0.0, False
+    for bit, p in decisions:
+        width = high - low + 1
+        narrow |= width < 1 << 52
+        mid = low + ((high - low) >> 22) * p
+        low, high = (low, mid) if bit else (mid + 1, high)
+        bits += math.log2(width) - math.log2(high - low + 1)
+        while low >> 56 == high >> 56:
+            low, high = low << 8 & (1 << 64) - 1, (high << 8 | 255) & (1 << 64) - 1
+    return bits, narrow
+
+
 def sequences(rng, n):
     """Bits drawn from their own probabilities, from nearly certain to even: what a good model sees."""
     spread = 1 / (1 + np.exp(-rng.normal(0, 2, n)))
@@ -71,7 +87,24 @@ def test_round_trip_and_twin(decisions):
     assert data == shortest(*twin_encode(decisions))
     decoder = BinaryDecoder(data)
     assert [decoder.decode(p) for _, p in decisions] == [bit for bit, _ in decisions]
-    assert 8 * len(data) <= ideal_bits([b for b, _ in decisions], [p for _, p in decisions]) + 10 if decisions else not data
+    if not decisions:
+        assert not data
+        return
+    bits, narrow = interval_bits(decisions)
+    assert 8 * len(data) <= bits + 10
+    if not narrow:  # a straddled interval costs size, as the module says: a sequence made for it was drawn once
+        assert bits <= ideal_bits([b for b, _ in decisions], [p for _, p in decisions]) + 2**-7 * len(decisions)
+
+
+def test_a_straddled_interval_costs_size_and_decodes():
+    decisions = [(1, 2), (0, ONE // 2), (1, 1), (1, 128), (1, ONE // 2)]
+    encoder = BinaryEncoder()
+    for bit, p in decisions:
+        encoder.encode(bit, p)
+    data = encoder.finish()
+    decoder = BinaryDecoder(data)
+    assert [decoder.decode(p) for _, p in decisions] == [bit for bit, _ in decisions]
+    assert interval_bits(decisions)[1] and 8 * len(data) == 80  # 60 bits by their probabilities
 
 
 def test_redundancy_of_a_megabyte():
