@@ -62,22 +62,39 @@ def _nzip_contenders(
         try:
             found.append(NzipContender(f"nzip-{level}", f"nzip -{level}", spelling_of(level)))
             if cold:
-                found.append(NzipContender(f"nzip-{level}{results_format.COLD}", f"nzip -{level} --no-primer", spelling_of(level), False))
+                found.append(
+                    NzipContender(
+                        f"nzip-{level}{results_format.COLD}",
+                        f"nzip -{level} --no-primer",
+                        spelling_of(level),
+                        False,
+                    )
+                )
         except (NzipError, ValueError) as error:
             missing[f"nzip -{level}"] = str(error)
-    return found + [NzipContender(f"nzip:{spelling}", f"nzip {spelling}", spelling) for spelling in predictors]
+    return found + [
+        NzipContender(f"nzip:{spelling}", f"nzip {spelling}", spelling) for spelling in predictors
+    ]
 
 
 @main.command("run")
 @click.argument("files", nargs=-1)
-@click.option("--suite", "suites", multiple=True, help="samples, canterbury, dev or enwik8:SIZE; may be repeated.")
+@click.option(
+    "--suite", "suites", multiple=True, help="samples, canterbury, dev or enwik8:SIZE; may be repeated."
+)
 @click.option("--levels", callback=_numbers, help="Levels of nzip, as 1,3,5 (all that exist).")
-@click.option("--predictor", "predictors", multiple=True, help="A further spelling of nzip's; may be repeated.")
+@click.option(
+    "--predictor", "predictors", multiple=True, help="A further spelling of nzip's; may be repeated."
+)
 @click.option("--cold", is_flag=True, help="Each level without primer, too.")
-@click.option("--peers", callback=_peer_keys, help=f"Among {', '.join(PEERS)}; or none (all that are installed).")
+@click.option(
+    "--peers", callback=_peer_keys, help=f"Among {', '.join(PEERS)}; or none (all that are installed)."
+)
 @click.option("--repeat", type=click.IntRange(1), default=1, help="Times over; the median is shown.")
 @click.option("--baseline", default=BASELINE, help="Whose sizes the ratios are to.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The JSON (bench/results/NAME-DATE.json).")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="The JSON (bench/results/NAME-DATE.json)."
+)
 @click.option("--plot/--no-plot", "plotted", default=True, help="Draw the picture beside the JSON.")
 @click.option("--per-file", is_flag=True, help="Show every file's sizes too.")
 def run_command(files, suites, levels, predictors, cold, peers, repeat, baseline, out, plotted, per_file):
@@ -163,7 +180,9 @@ def table_command(path, markdown, baseline, per_file):
 
 @main.command("plot")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Where to (beside the JSON, as PNG).")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Where to (beside the JSON, as PNG)."
+)
 def plot_command(path, out):
     """Draw the size-speed picture of a results file."""
     found = _load(path)
@@ -178,7 +197,13 @@ def plot_command(path, out):
 
 
 @main.command("coding")
-@click.option("--bytes", "size", type=click.IntRange(1000), default=1_000_000, help="Coded bytes to aim at in each test.")
+@click.option(
+    "--bytes",
+    "size",
+    type=click.IntRange(1000),
+    default=1_000_000,
+    help="Coded bytes to aim at in each test.",
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures as JSON too.")
 def coding_command(size, out):
     """The coders and quantisers alone: redundancy, speed, and what a CDF's total costs."""
@@ -195,7 +220,9 @@ def _sizes(_context, _parameter, value: str) -> list[int]:
     for word in value.replace(",", " ").split():
         digits, unit = (word[:-1], word[-1]) if word[-1] in "KM" else (word, "")
         if not digits.isdigit() or int(digits) == 0:
-            raise click.BadParameter(f"{value!r} is no list of sizes: write 1M,10M,100M (K = 1000, M = 1,000,000)")
+            raise click.BadParameter(
+                f"{value!r} is no list of sizes: write 1M,10M,100M (K = 1000, M = 1,000,000)"
+            )
         sizes.append(int(digits) * {"": 1, "K": 1000, "M": 1_000_000}[unit])
     if not sizes:
         raise click.BadParameter("name a size")
@@ -204,9 +231,20 @@ def _sizes(_context, _parameter, value: str) -> list[int]:
 
 @main.command("profile")
 @click.argument("file")
-@click.option("--levels", callback=_numbers, default="1,3,5", show_default=True, help="Levels of the mix, 1 to 5.")
-@click.option("--bytes", "size", type=click.IntRange(1000), default=200_000, show_default=True, help="How many of FILE's.")
-@click.option("--repeat", type=click.IntRange(1), default=3, show_default=True, help="Rounds; the least time counts.")
+@click.option(
+    "--levels", callback=_numbers, default="1,3,5", show_default=True, help="Levels of the mix, 1 to 5."
+)
+@click.option(
+    "--bytes",
+    "size",
+    type=click.IntRange(1000),
+    default=200_000,
+    show_default=True,
+    help="How many of FILE's.",
+)
+@click.option(
+    "--repeat", type=click.IntRange(1), default=3, show_default=True, help="Rounds; the least time counts."
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures as JSON too.")
 def profile_command(file, levels, size, repeat, out):
     """Where each level's time goes, part by part, and how far it is from the machine's limits."""
@@ -215,7 +253,9 @@ def profile_command(file, levels, size, repeat, out):
 
     wrong = [level for level in levels if level not in LEVELS]
     if wrong or not levels:
-        raise click.BadParameter(f"the mix has the levels {', '.join(map(str, LEVELS))}", param_hint="--levels")
+        raise click.BadParameter(
+            f"the mix has the levels {', '.join(map(str, LEVELS))}", param_hint="--levels"
+        )
     try:
         (item,) = resolve([file])
         data = item.read()[:size]
@@ -227,7 +267,9 @@ def profile_command(file, levels, size, repeat, out):
         raise click.ClickException(f"{item.name} has {len(data)} bytes: too few to time")
     with Console(stderr=True).status("") as status:
         found = profile.measure(data, levels, repeat, status.update)
-    found["command"] = f"python -m bench profile --levels {','.join(map(str, levels))} --bytes {size} {item.name}"
+    found["command"] = (
+        f"python -m bench profile --levels {','.join(map(str, levels))} --bytes {size} {item.name}"
+    )
     profile.show(found, _console())
     if out:
         profile.save(found, out)
@@ -236,7 +278,9 @@ def profile_command(file, levels, size, repeat, out):
 @main.command("curve")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--level", type=click.IntRange(1, 5), default=3, show_default=True, help="Level of the mix.")
-@click.option("--repeat", type=click.IntRange(1), default=2, show_default=True, help="Rounds; the least time counts.")
+@click.option(
+    "--repeat", type=click.IntRange(1), default=2, show_default=True, help="Rounds; the least time counts."
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures as JSON too.")
 def curve_command(files, level, repeat, out):
     """What each context, weight set and the APMs of a level are worth on text, in size and in CPU time."""
@@ -260,11 +304,22 @@ def curve_command(files, level, repeat, out):
 @main.command("growth")
 @click.argument("files", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--levels", callback=_numbers, default="1,3", show_default=True, help="Levels of nzip.")
-@click.option("--sizes", callback=_sizes, default="1M,10M,100M", show_default=True, help="Of FILES, one after the other.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The JSON (bench/results/growth-DATE.json).")
+@click.option(
+    "--sizes",
+    callback=_sizes,
+    default="1M,10M,100M",
+    show_default=True,
+    help="Of FILES, one after the other.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The JSON (bench/results/growth-DATE.json).",
+)
 @click.option("--plot/--no-plot", "plotted", default=True, help="Draw the picture beside the JSON.")
 def growth_command(files, levels, sizes, out, plotted):
-    """CPU time and peak memory against size, over the first bytes of FILES put together (.xz are unpacked)."""
+    """CPU time and peak memory against size, over the first bytes of FILES put together (.xz are
+    unpacked)."""
     from bench import growth
 
     console, progress = _console(), Console(stderr=True)
@@ -272,7 +327,9 @@ def growth_command(files, levels, sizes, out, plotted):
     contenders = _nzip_contenders(levels, (), missing)
     if missing or not contenders:
         raise click.ClickException("; ".join(missing.values()) or "name a level")
-    words = f"python -m bench growth --levels {','.join(map(str, levels))} --sizes {','.join(map(str, sizes))}"
+    words = (
+        f"python -m bench growth --levels {','.join(map(str, levels))} --sizes {','.join(map(str, sizes))}"
+    )
     command = " ".join([words, *(path.name for path in files)])
     try:
         with progress.status("") as status:
@@ -294,10 +351,16 @@ def growth_command(files, levels, sizes, out, plotted):
 
 @main.command("experts")
 @click.argument("files", nargs=-1)
-@click.option("--sizes", callback=_sizes, default="10K,150K,1M", show_default=True, help="Beginnings of each file.")
+@click.option(
+    "--sizes", callback=_sizes, default="10K,150K,1M", show_default=True, help="Beginnings of each file."
+)
 @click.option("--parts", help="Only these rows, by their names, separated by commas.")
 @click.option("--engine", is_flag=True, help="Also the speed of the exact kernels.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Keep every cell here, and take those that are there.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep every cell here, and take those that are there.",
+)
 @click.option("--kept", "only_kept", is_flag=True, help="Code nothing: show what --out holds.")
 @click.option("--markdown", is_flag=True, help="As Markdown.")
 @click.option("--mean", is_flag=True, help="Only geometric means over the files, a line a size.")
@@ -308,7 +371,9 @@ def experts_command(files, sizes, parts, engine, out, only_kept, markdown, mean)
     chosen = [part.strip() for part in parts.split(",")] if parts else list(experts.PARTS)
     unknown = [part for part in chosen if part not in experts.PARTS]
     if unknown:
-        raise click.BadParameter(f"no part {unknown[0]!r}: there are {', '.join(experts.PARTS)}", param_hint="--parts")
+        raise click.BadParameter(
+            f"no part {unknown[0]!r}: there are {', '.join(experts.PARTS)}", param_hint="--parts"
+        )
     if not files and not engine:
         raise click.UsageError("name files, or --engine")
     if only_kept and out is None:
@@ -331,10 +396,15 @@ def experts_command(files, sizes, parts, engine, out, only_kept, markdown, mean)
             of = [column for column in columns if column[1] == size]
             means = ((part, experts.mean_gain(of, part, kept)) for part in chosen if part != experts.BASE)
             said = ", ".join(f"{part} {100 * gain:+.2f}%" for part, gain in means if gain is not None)
-            _console().print(f"{size:,} bytes of {len(of)} files: {said}", highlight=False, markup=False, soft_wrap=True)
+            _console().print(
+                f"{size:,} bytes of {len(of)} files: {said}", highlight=False, markup=False, soft_wrap=True
+            )
     elif columns:
         experts.show(columns, chosen, kept, _console(), markdown)
     if engine:
         step, kernel, speed = experts.engine_speed()
-        _console().print(f"recurrent expert {step:.1f} GMAC/s ({speed:.1f} KB/s), its matrix products alone {kernel:.1f}, "
-                         f"ratio {step / kernel:.2f}; one thread, CPU time", highlight=False)
+        _console().print(
+            f"recurrent expert {step:.1f} GMAC/s ({speed:.1f} KB/s), its matrix products alone {kernel:.1f}, "
+            f"ratio {step / kernel:.2f}; one thread, CPU time",
+            highlight=False,
+        )

@@ -1,11 +1,11 @@
 """The coding core alone, over made-up distributions whose ideal code length is known.
 
 Three questions: how far above the ideal of the same quantised probabilities do the coders land (the bound is
-0.01% + 8 bytes on a megabyte), how fast are they, and what does the total of a CDF cost for 256 and for 49,152
-symbols? The last is computed, not sampled: expected bits a symbol above the entropy, for shapes that a language
-model gives (a Zipfian tail under a peak), with the best quantisation to that total, so that no quantiser is to
-blame. constriction is measured beside where it is installed; it takes float probabilities and quantises itself.
-"""
+0.01% + 8 bytes on a megabyte), how fast are they, and what does the total of a CDF cost for 256 and for
+49,152 symbols? The last is computed, not sampled: expected bits a symbol above the entropy, for shapes that a
+language model gives (a Zipfian tail under a peak), with the best quantisation to that total, so that no
+quantiser is to blame. constriction is measured beside where it is installed; it takes float probabilities and
+quantises itself."""
 
 from __future__ import annotations
 
@@ -45,11 +45,21 @@ def _seconds(call, *arguments) -> tuple[float, object]:
     return time.process_time() - begin, result
 
 
-def _line(name: str, count: int, ideal_bits: float, size: int, encode: float, decode: float, equal: bool) -> dict:
+def _line(
+    name: str, count: int, ideal_bits: float, size: int, encode: float, decode: float, equal: bool
+) -> dict:
     ideal = ideal_bits / 8
-    return {"name": name, "symbols": count, "bytes": size, "ideal_bytes": ideal, "excess_bytes": size - ideal,
-            "bound_bytes": BOUND_SHARE * ideal + BOUND_BYTES, "round_trip": bool(equal),
-            "encode_per_second": count / encode, "decode_per_second": count / decode}
+    return {
+        "name": name,
+        "symbols": count,
+        "bytes": size,
+        "ideal_bytes": ideal,
+        "excess_bytes": size - ideal,
+        "bound_bytes": BOUND_SHARE * ideal + BOUND_BYTES,
+        "round_trip": bool(equal),
+        "encode_per_second": count / encode,
+        "decode_per_second": count / decode,
+    }
 
 
 def binary_coder(size: int, rng) -> dict:
@@ -63,7 +73,9 @@ def binary_coder(size: int, rng) -> dict:
     _decode_bits(out, _encode_bits(bits[:9], ps[:9], out), ps[:9], back[:9])  # compile before the clock runs
     encode, length = _seconds(_encode_bits, bits, ps, out)
     decode, _ = _seconds(_decode_bits, out, length, ps, back)
-    return _line("binary, 22-bit probabilities", count, ideal, length, encode, decode, np.array_equal(bits, back))
+    return _line(
+        "binary, 22-bit probabilities", count, ideal, length, encode, decode, np.array_equal(bits, back)
+    )
 
 
 def symbol_coder(size: int, rng, alphabet: int, bits: int) -> dict:
@@ -81,12 +93,20 @@ def symbol_coder(size: int, rng, alphabet: int, bits: int) -> dict:
 
     encoding, data = _seconds(encode)
     decoding, back = _seconds(lambda: symbols.SymbolDecoder(data).decode_many(table, len(sequence)))
-    return _line(f"{alphabet:,} symbols, total 2^{bits}", len(sequence), ideal, len(data), encoding, decoding,
-                 np.array_equal(back, sequence))
+    return _line(
+        f"{alphabet:,} symbols, total 2^{bits}",
+        len(sequence),
+        ideal,
+        len(data),
+        encoding,
+        decoding,
+        np.array_equal(back, sequence),
+    )
 
 
 def constriction_coder(size: int, rng, alphabet: int) -> dict | None:
-    """The same through constriction's range coder, against the ideal of the float probabilities it was given."""
+    """The same through constriction's range coder, against the ideal of the float probabilities it was
+    given."""
     try:
         import constriction
     except ImportError:
@@ -102,11 +122,20 @@ def constriction_coder(size: int, rng, alphabet: int) -> dict | None:
         return encoder.get_compressed()
 
     encoding, words = _seconds(encode)
-    decoding, back = _seconds(lambda: constriction.stream.queue.RangeDecoder(words).decode(model, len(sequence)))
-    return _line(f"{alphabet:,} symbols, constriction {constriction.__version__}"
-                 if hasattr(constriction, "__version__") else f"{alphabet:,} symbols, constriction",
-                 len(sequence), -np.log2(p[sequence]).sum(), 4 * len(words), encoding, decoding,
-                 np.array_equal(back, sequence))
+    decoding, back = _seconds(
+        lambda: constriction.stream.queue.RangeDecoder(words).decode(model, len(sequence))
+    )
+    return _line(
+        f"{alphabet:,} symbols, constriction {constriction.__version__}"
+        if hasattr(constriction, "__version__")
+        else f"{alphabet:,} symbols, constriction",
+        len(sequence),
+        -np.log2(p[sequence]).sum(),
+        4 * len(words),
+        encoding,
+        decoding,
+        np.array_equal(back, sequence),
+    )
 
 
 def zipf(alphabet: int, exponent: float, peak: float = 0.0) -> np.ndarray:
@@ -119,8 +148,14 @@ def zipf(alphabet: int, exponent: float, peak: float = 0.0) -> np.ndarray:
 
 
 # What a language model gives: near-certain, confident, hesitant and open positions.
-SHAPES = (("p(max) 0.999", 1.5, 0.999), ("p(max) 0.99", 1.5, 0.99), ("p(max) 0.9", 1.3, 0.9),
-          ("p(max) 0.5", 1.2, 0.5), ("Zipf 1.1, no peak", 1.1, 0.0), ("Zipf 0.7, hot", 0.7, 0.0))
+SHAPES = (
+    ("p(max) 0.999", 1.5, 0.999),
+    ("p(max) 0.99", 1.5, 0.99),
+    ("p(max) 0.9", 1.3, 0.9),
+    ("p(max) 0.5", 1.2, 0.5),
+    ("Zipf 1.1, no peak", 1.1, 0.0),
+    ("Zipf 0.7, hot", 0.7, 0.0),
+)
 TOTALS = (16, 18, 20, 24, 28, 32)
 
 
@@ -147,7 +182,10 @@ def quantiser_speed(alphabet: int) -> dict:
     logits = np.log(p).astype(np.float32)
     rounds = max(20, 2_000_000 // alphabet)
     found = {"alphabet": alphabet}
-    for name, call in (("probabilities", lambda: cdf.from_probabilities(p, 24)), ("logits", lambda: cdf.from_logits(logits))):
+    for name, call in (
+        ("probabilities", lambda: cdf.from_probabilities(p, 24)),
+        ("logits", lambda: cdf.from_logits(logits)),
+    ):
         call()
         seconds, _ = _seconds(lambda call=call: [call() for _ in range(rounds)])
         found[name] = seconds / rounds * 1e6
@@ -155,28 +193,50 @@ def quantiser_speed(alphabet: int) -> dict:
 
 
 def measure(size: int = 1_000_000) -> dict:
-    """All of it; ``within_bound`` says whether every coder of ours kept the bound and gave its symbols back."""
+    """All of it; ``within_bound`` says whether every coder of ours kept the bound and gave its symbols
+    back."""
     rng = np.random.default_rng(1)
     coders = [binary_coder(size, rng)]
-    coders += [symbol_coder(size, rng, alphabet, bits) for alphabet, bits in ((256, 24), (49152, 16), (49152, 24), (49152, 32))]
+    coders += [
+        symbol_coder(size, rng, alphabet, bits)
+        for alphabet, bits in ((256, 24), (49152, 16), (49152, 24), (49152, 32))
+    ]
     kept = all(line["round_trip"] and line["excess_bytes"] <= line["bound_bytes"] for line in coders)
     partners = [line for alphabet in (256, 49152) if (line := constriction_coder(size, rng, alphabet))]
-    return {"format": "coding-1", "date": results_format.now(), "machine": results_format.machine(), "within_bound": kept,
-            "coders": coders + partners, "totals": costs_of_totals(256) + costs_of_totals(49152),
-            "quantisers": [quantiser_speed(256), quantiser_speed(49152)]}
+    return {
+        "format": "coding-1",
+        "date": results_format.now(),
+        "machine": results_format.machine(),
+        "within_bound": kept,
+        "coders": coders + partners,
+        "totals": costs_of_totals(256) + costs_of_totals(49152),
+        "quantisers": [quantiser_speed(256), quantiser_speed(49152)],
+    }
 
 
 def show(found: dict, console: Console) -> None:
     """Print the three tables."""
-    table = Table(title="coders: bytes above the ideal of the same quantised probabilities", title_justify="left")
+    table = Table(
+        title="coders: bytes above the ideal of the same quantised probabilities", title_justify="left"
+    )
     for name in ("coder", "symbols", "bytes", "excess", "bound", "encode M/s", "decode M/s", "round trip"):
         table.add_column(name, justify="left" if name == "coder" else "right")
     for line in found["coders"]:
-        table.add_row(line["name"], f"{line['symbols']:,}", f"{line['bytes']:,}", f"{line['excess_bytes']:.1f}",
-                      f"{line['bound_bytes']:.0f}", f"{line['encode_per_second'] / 1e6:.1f}",
-                      f"{line['decode_per_second'] / 1e6:.1f}", "equal" if line["round_trip"] else "WRONG")
+        table.add_row(
+            line["name"],
+            f"{line['symbols']:,}",
+            f"{line['bytes']:,}",
+            f"{line['excess_bytes']:.1f}",
+            f"{line['bound_bytes']:.0f}",
+            f"{line['encode_per_second'] / 1e6:.1f}",
+            f"{line['decode_per_second'] / 1e6:.1f}",
+            "equal" if line["round_trip"] else "WRONG",
+        )
     console.print(table)
-    table = Table(title="bits a symbol above the entropy, by the CDF's total (expected, best shares)", title_justify="left")
+    table = Table(
+        title="bits a symbol above the entropy, by the CDF's total (expected, best shares)",
+        title_justify="left",
+    )
     table.add_column("alphabet", justify="right")
     table.add_column("shape")
     table.add_column("entropy", justify="right")
@@ -185,16 +245,29 @@ def show(found: dict, console: Console) -> None:
     table.add_column("from logits", justify="right")
     for line in found["totals"]:
         costs = (line["excess"][str(bits)] for bits in (*TOTALS, "logits"))
-        table.add_row(f"{line['alphabet']:,}", line["shape"], f"{line['entropy']:.3f}",
-                      *(f"{cost:.4f}" if cost > 5e-5 else f"{max(cost, 0):.0e}" for cost in costs))
+        table.add_row(
+            f"{line['alphabet']:,}",
+            line["shape"],
+            f"{line['entropy']:.3f}",
+            *(f"{cost:.4f}" if cost > 5e-5 else f"{max(cost, 0):.0e}" for cost in costs),
+        )
     console.print(table)
     large = [line for line in found["totals"] if line["alphabet"] == 49152]
     for bits in (16, 24, 28):
         costs = [line["excess"][str(bits)] for line in large]
         shares = [cost / line["entropy"] for cost, line in zip(costs, large, strict=True)]
-        console.print(f"49,152 symbols at 2^{bits}: {49152 / 2**bits:.3%} of the total goes to shares of 1; up to {max(costs):.2g} bits a "
-                      f"symbol, up to {max(shares):.2g} times the entropy", highlight=False)
+        console.print(
+            f"49,152 symbols at 2^{bits}: {49152 / 2**bits:.3%} of the total goes to shares of 1; up to {max(costs):.2g} bits a "
+            f"symbol, up to {max(shares):.2g} times the entropy",
+            highlight=False,
+        )
     for line in found["quantisers"]:
-        console.print(f"a CDF of {line['alphabet']:,}: {line['probabilities']:.0f} µs from probabilities, "
-                      f"{line['logits']:.0f} µs from logits", highlight=False)
-    console.print("every coder within the bound" if found["within_bound"] else "A CODER MISSED THE BOUND", highlight=False)
+        console.print(
+            f"a CDF of {line['alphabet']:,}: {line['probabilities']:.0f} µs from probabilities, "
+            f"{line['logits']:.0f} µs from logits",
+            highlight=False,
+        )
+    console.print(
+        "every coder within the bound" if found["within_bound"] else "A CODER MISSED THE BOUND",
+        highlight=False,
+    )

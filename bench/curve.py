@@ -1,10 +1,10 @@
-"""What each part of a level's plan is worth: the plan as it is, then without one context, one weight set, or the APMs.
+"""What each part of a level's plan is worth: the plan as it is, then without one context, one weight set, or
+the APMs.
 
-``python -m bench curve FILES --levels 3`` codes the files' text with each of these plans, unprimed, the plans in turn
-within a round so that a slow minute falls on all alike, and prints size and CPU time against the whole plan's: a
-part that costs more time than its share of the size is a candidate to go. Concession: parts are left out one
-by one, so that two that stand in for each other both look worthless.
-"""
+``python -m bench curve FILES --levels 3`` codes the files' text with each of these plans, unprimed, the plans
+in turn within a round so that a slow minute falls on all alike, and prints size and CPU time against the
+whole plan's: a part that costs more time than its share of the size is a candidate to go. Concession: parts
+are left out one by one, so that two that stand in for each other both look worthless."""
 
 from __future__ import annotations
 
@@ -31,7 +31,11 @@ def name_of(recipe) -> str:
     """A recipe in words: its registers with their masks."""
     from nzip.predictors.mix import registers
 
-    names = {value: name[2:].lower() for name, value in vars(registers).items() if name.startswith("R_") and name != "R_NONE"}
+    names = {
+        value: name[2:].lower()
+        for name, value in vars(registers).items()
+        if name.startswith("R_") and name != "R_NONE"
+    }
 
     def part(register: int, mask: int) -> str:
         if register == registers.R_HISTORY and mask & (mask + 1) == 0 and mask.bit_length() % 8 == 0:
@@ -48,7 +52,9 @@ def variants(plan) -> dict[str, object]:
         found[f"without {name_of(recipe)}"] = replace(plan, recipes=plan.recipes[:i] + plan.recipes[i + 1 :])
     if len(plan.sets) > 1:
         for i, kind in enumerate(plan.sets):
-            found[f"without the set by {SET_NAMES[kind]}"] = replace(plan, sets=plan.sets[:i] + plan.sets[i + 1 :])
+            found[f"without the set by {SET_NAMES[kind]}"] = replace(
+                plan, sets=plan.sets[:i] + plan.sets[i + 1 :]
+            )
     if plan.apms:
         found["without the APMs"] = replace(plan, apms=False)
     return found
@@ -63,19 +69,32 @@ def coded(kernel, plan, data: np.ndarray) -> tuple[int, float]:
     coder, bits = np.zeros(STATE_SIZE, np.uint64), np.zeros(22 * len(data) + 4096, np.uint8)
     start_encoder(coder, len(bits))
     begin = time.process_time()
-    kernel(mix, data, np.array([len(data)], np.int64), len(data), False, coder, bits, np.zeros((0, 1, 0, 0), np.uint32))
+    kernel(
+        mix,
+        data,
+        np.array([len(data)], np.int64),
+        len(data),
+        False,
+        coder,
+        bits,
+        np.zeros((0, 1, 0, 0), np.uint32),
+    )
     spent = time.process_time() - begin
     return finish_encoder(coder, bits), spent
 
 
-def measure(texts: dict[str, bytes], level: int, repeat: int, tell: Callable[[str], None] = lambda line: None) -> dict:
-    """Every variant of ``level``'s plan for text over every text; sizes, and the least CPU time of ``repeat`` rounds."""
+def measure(
+    texts: dict[str, bytes], level: int, repeat: int, tell: Callable[[str], None] = lambda line: None
+) -> dict:
+    """Every variant of ``level``'s plan for text over every text; sizes, and the least CPU time of ``repeat``
+    rounds."""
     from nzip.predictors.mix.contexts import TEXT, plan
     from nzip.predictors.mix.kernel import make
 
     plans = variants(plan(level, TEXT))
     arrays = [np.frombuffer(text, np.uint8).copy() for text in texts.values()]
-    # Each with a kernel made for it, as the level itself has one: compiled before the clock runs, and not kept.
+    # Each with a kernel made for it, as the level itself has one: compiled before the clock runs, and not
+    # kept.
     kernels = {}
     for name, chosen in plans.items():
         tell(f"-{level}, {name}: compiling")
@@ -104,12 +123,19 @@ def measure(texts: dict[str, bytes], level: int, repeat: int, tell: Callable[[st
 
 def show(found: dict, console: Console) -> None:
     """Print the table, what is worth least first after the whole plan."""
-    table = Table(title=f"-{found['level']}, unprimed, over {', '.join(found['files'])}", title_justify="left")
+    table = Table(
+        title=f"-{found['level']}, unprimed, over {', '.join(found['files'])}", title_justify="left"
+    )
     for heading in ("", "size", "CPU time", "KB/s"):
         table.add_column(heading, justify="right" if heading else "left")
     first, *rest = found["rows"]
     for row in (first, *sorted(rest, key=lambda row: row["size_ratio"])):
         speed = found["bytes"] / 1000 / row["cpu"]
-        table.add_row(row["name"], f"{100 * (row['size_ratio'] - 1):+.2f} %", f"{100 * (row['cpu_ratio'] - 1):+.0f} %", f"{speed:,.0f}")
+        table.add_row(
+            row["name"],
+            f"{100 * (row['size_ratio'] - 1):+.2f} %",
+            f"{100 * (row['cpu_ratio'] - 1):+.0f} %",
+            f"{speed:,.0f}",
+        )
     console.print(table)
     console.print(f"{found['date'][:10]}, {system_line(found['machine'])}", style="dim", highlight=False)

@@ -1,10 +1,12 @@
-"""What each part adds: the mix without priors, with them, primed, with a static expert, with online ones, with all.
+"""What each part adds: the mix without priors, with them, primed, with a static expert, with online ones,
+with all.
 
-``python -m bench experts FILES --sizes 10K,150K,1M --out FILE.json`` codes the beginnings of FILES with each predictor
-and prints bytes. Every cell is kept in FILE.json as soon as it is known; a later run takes those that the same
-predictor (spelling, weights, probe) coded from the same bytes, so long columns can be filled in the background and
-stopped at any time. ``--engine`` prints GMAC/s of the recurrent expert beside the same matrix products done by the
-kernel alone in the same run. Weights and primers are part of the package and not counted.
+``python -m bench experts FILES --sizes 10K,150K,1M --out FILE.json`` codes the beginnings of FILES with each
+predictor and prints bytes. Every cell is kept in FILE.json as soon as it is known; a later run takes those
+that the same predictor (spelling, weights, probe) coded from the same bytes, so long columns can be filled in
+the background and stopped at any time. ``--engine`` prints GMAC/s of the recurrent expert beside the same
+matrix products done by the kernel alone in the same run. Weights and primers are part of the package and not
+counted.
 
 Concession: CPU seconds of one thread include reading the primed tables once they are cached, not making them.
 """
@@ -67,7 +69,10 @@ def _without_priors():
     from nzip.predictors.mix import state
     from nzip.predictors.mix.tables import tables
 
-    half = {name: np.full_like(getattr(tables(), name), 1 << 31) for name in ("state_start", "match_start", "run_start")}
+    half = {
+        name: np.full_like(getattr(tables(), name), 1 << 31)
+        for name in ("state_start", "match_start", "run_start")
+    }
     before, state.tables = state.tables, lambda: tables()._replace(**half)
     try:
         yield
@@ -88,7 +93,9 @@ def code(name: str, data: bytes, part: str, stamp: str = "") -> Cell:
         predictor = predictor_of(part)
         start = time.process_time()
         params, payload = predictor.encode(data)
-        return Cell(name, len(data), part, stamp, len(params) + len(payload), round(time.process_time() - start, 2))
+        return Cell(
+            name, len(data), part, stamp, len(params) + len(payload), round(time.process_time() - start, 2)
+        )
 
 
 class Kept:
@@ -100,7 +107,8 @@ class Kept:
         self.cells = {(c["file"], c["size"], c["part"]): Cell(**c) for c in known if c["part"] in PARTS}
 
     def get(self, name: str, data: bytes, part: str) -> Cell:
-        """The cell, coded now if it is not known, or if it was coded by another predictor or from other bytes."""
+        """The cell, coded now if it is not known, or if it was coded by another predictor or from other
+        bytes."""
         stamp = _stamp(data, part)
         found = self.cells.get((name, len(data), part))
         if found is None or found.stamp != stamp:
@@ -111,14 +119,17 @@ class Kept:
     def _save(self) -> None:
         if self._path is None:
             return
-        text = json.dumps({"machine": machine(), "cells": [c._asdict() for c in self.cells.values()]}, indent=1)
+        text = json.dumps(
+            {"machine": machine(), "cells": [c._asdict() for c in self.cells.values()]}, indent=1
+        )
         new = self._path.with_suffix(".new")
         new.write_text(text + "\n")
         os.replace(new, self._path)
 
 
 def engine_speed(bytes_: int = 20_000, repeats: int = 3) -> tuple[float, float, float]:
-    """GMAC/s of whole steps of the shipped expert, of its matrix products alone, and KB/s; one thread, CPU time."""
+    """GMAC/s of whole steps of the shipped expert, of its matrix products alone, and KB/s; one thread, CPU
+    time."""
     from nzip.predictors.ssm.expert import SsmExpert
     from nzip.predictors.ssm.kernel import steps
     from nzip.predictors.ssm.matvec import matvec
@@ -158,8 +169,11 @@ def _products():
     return products
 
 
-def show(columns: list[tuple[str, int]], parts: list[str], kept: Kept, console, markdown: bool = False) -> None:
-    """A table: a row a part, a column a beginning of a file; bytes, and per cent of the primed mix where that is known."""
+def show(
+    columns: list[tuple[str, int]], parts: list[str], kept: Kept, console, markdown: bool = False
+) -> None:
+    """A table: a row a part, a column a beginning of a file; bytes, and per cent of the primed mix where that
+    is known."""
     from rich import box
     from rich.table import Table
 
@@ -173,7 +187,11 @@ def show(columns: list[tuple[str, int]], parts: list[str], kept: Kept, console, 
                 cells.append("")
                 continue
             spent, done = spent + found.seconds, done + size
-            gain = f" ({100 * (found.count / base.count - 1):+.1f}%)" if base is not None and part != BASE else ""
+            gain = (
+                f" ({100 * (found.count / base.count - 1):+.1f}%)"
+                if base is not None and part != BASE
+                else ""
+            )
             cells.append(f"{found.count:,}{gain}")
         rows.append([part, *cells, f"{done / spent / 1e3:.1f}" if spent else ""])
     if markdown:

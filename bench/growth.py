@@ -42,14 +42,27 @@ def concatenate(files: list[Path], size: int, target: Path) -> None:
     except (OSError, lzma.LZMAError) as error:
         raise GrowthError(str(error)) from None
     if left:
-        raise GrowthError(f"the files hold {size - left:,} bytes together, and {size:,} are asked for: name more")
+        raise GrowthError(
+            f"the files hold {size - left:,} bytes together, and {size:,} are asked for: name more"
+        )
 
 
-def measure(files: list[Path], contenders: list, sizes: list[int], command: str,
-            tell: Callable[[str], None] = lambda line: None) -> dict:
+def measure(
+    files: list[Path],
+    contenders: list,
+    sizes: list[int],
+    command: str,
+    tell: Callable[[str], None] = lambda line: None,
+) -> dict:
     """Every contender at every size, small sizes first. Returns what the JSON holds."""
-    found = {"format": FORMAT, "date": results_format.now(), "command": command, "machine": results_format.machine(),
-             "files": [path.name for path in files], "rows": []}
+    found = {
+        "format": FORMAT,
+        "date": results_format.now(),
+        "command": command,
+        "machine": results_format.machine(),
+        "files": [path.name for path in files],
+        "rows": [],
+    }
     with tempfile.TemporaryDirectory(prefix="nzip-bench-") as scratch:
         data = Path(scratch) / DATA_NAME
         concatenate(files, max(sizes), data)  # too few bytes are told of before anything is timed
@@ -66,7 +79,9 @@ def measure(files: list[Path], contenders: list, sizes: list[int], command: str,
                 ran = run_one(contender, data, digest)
                 if not ran["verified"]:
                     raise GrowthError(f"{contender.label} failed at {size:,} bytes: {ran['error']}")
-                found["rows"].append({"contender": contender.key, "label": contender.label, "size": size, **ran})
+                found["rows"].append(
+                    {"contender": contender.key, "label": contender.label, "size": size, **ran}
+                )
     found["verified"] = all(row["verified"] for row in found["rows"])
     return found
 
@@ -124,7 +139,8 @@ def show(found: dict, console: Console) -> None:
 
 
 def draw(found: dict, path: Path) -> None:
-    """CPU seconds and peak memory against size, both on logarithmic scales; a dotted line is linear growth."""
+    """CPU seconds and peak memory against size, both on logarithmic scales; a dotted line is linear
+    growth."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -138,8 +154,17 @@ def draw(found: dict, path: Path) -> None:
         at = [row["size"] for row in rows]
         for direction, style in (("compress", "o-"), ("decompress", "s--")):
             name = f"{label} {direction}"
-            left.plot(at, [seconds(row, direction) for row in rows], style, color=color, markersize=4, label=name)
-            right.plot(at, [row[direction]["peak"] / 1e6 for row in rows], style, color=color, markersize=4, label=name)
+            left.plot(
+                at, [seconds(row, direction) for row in rows], style, color=color, markersize=4, label=name
+            )
+            right.plot(
+                at,
+                [row[direction]["peak"] / 1e6 for row in rows],
+                style,
+                color=color,
+                markersize=4,
+                label=name,
+            )
         start = seconds(rows[0], "compress")
         left.plot(at, [start * size / at[0] for size in at], ":", color="#94a3b8", linewidth=1)
     for axes, title in ((left, "CPU seconds (dotted: linear)"), (right, "peak memory, MB")):

@@ -42,7 +42,13 @@ def main(report: str, source: str, target: str, *command: str) -> None:
     """Run, wait, write the report."""
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull if source == "-" else source, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, os.devnull if target == "-" else target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+        (
+            os.POSIX_SPAWN_OPEN,
+            1,
+            os.devnull if target == "-" else target,
+            os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
+            0o600,
+        ),
     ]
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     begin = time.perf_counter()

@@ -1,12 +1,14 @@
-"""What the exact engine loses against the same model in float32: its rounding of weights, activations, keys and values.
+"""What the exact engine loses against the same model in float32: its rounding of weights, activations, keys
+and values.
 
-``python -m bench.lm_float FILE... [--model NAME] [--bytes N] [--context N]`` reads each text in contexts of so many tokens that
-begin anew, once with the engine and once with a plain float32 Llama in PyTorch made of the GGUF file's own weights, and prints
-the bytes that both give the text, their difference, and the divergence of the engine's distributions from the floats' (what the
-difference would be on average over texts that the model itself wrote; far less noisy).
+``python -m bench.lm_float FILE... [--model NAME] [--bytes N] [--context N]`` reads each text in contexts of
+so many tokens that begin anew, once with the engine and once with a plain float32 Llama in PyTorch made of
+the GGUF file's own weights, and prints the bytes that both give the text, their difference, and the
+divergence of the engine's distributions from the floats' (what the difference would be on average over texts
+that the model itself wrote; far less noisy).
 
-Concession: the float model attends within a context only, so neither sinks nor the sliding of the window are in the figures.
-"""
+Concession: the float model attends within a context only, so neither sinks nor the sliding of the window are
+in the figures."""
 
 from __future__ import annotations
 
@@ -34,14 +36,25 @@ class FloatLlama:
         def get(name):
             return torch.from_numpy(np.array(gguf_loader.floats_of(found[name])))
 
-        names = ("attn_norm", "ffn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
+        names = (
+            "attn_norm",
+            "ffn_norm",
+            "attn_q",
+            "attn_k",
+            "attn_v",
+            "attn_output",
+            "ffn_gate",
+            "ffn_up",
+            "ffn_down",
+        )
         self.embedding = get("token_embd")[torch.from_numpy(order)]
         self.head = get("output")[torch.from_numpy(order)] if "output" in found else self.embedding
         self.layers = [{n: get(f"blk.{i}.{n}") for n in names} for i in range(self.shape.layers)]
         self.norm = get("output_norm")
 
     def __call__(self, tokens: np.ndarray):
-        """Natural logarithms of the next token's chances, float32 (T, V), after each of ``tokens`` int64 (T,)."""
+        """Natural logarithms of the next token's chances, float32 (T, V), after each of ``tokens`` int64
+        (T,)."""
         import torch
         from torch.nn.functional import scaled_dot_product_attention, silu
 
@@ -65,7 +78,12 @@ class FloatLlama:
             y = norm(x, layer["attn_norm"])
             k, v = heads(y @ layer["attn_k"].T), heads(y @ layer["attn_v"].T, False)
             group = s.heads // s.kv_heads
-            y = scaled_dot_product_attention(heads(y @ layer["attn_q"].T), k.repeat_interleave(group, 0), v.repeat_interleave(group, 0), is_causal=True)
+            y = scaled_dot_product_attention(
+                heads(y @ layer["attn_q"].T),
+                k.repeat_interleave(group, 0),
+                v.repeat_interleave(group, 0),
+                is_causal=True,
+            )
             x = x + y.transpose(0, 1).reshape(count, -1) @ layer["attn_output"].T
             y = norm(x, layer["ffn_norm"])
             x = x + (silu(y @ layer["ffn_gate"].T) * (y @ layer["ffn_up"].T)) @ layer["ffn_down"].T
@@ -91,7 +109,11 @@ def compare(path: str, data: bytes, context: int) -> tuple[int, float, float, fl
             hidden = engine.forward(cache, np.zeros(len(seen), np.int64), seen)
             own = torch.log_softmax(torch.from_numpy(engine.logits(hidden)[:, : vocabulary.size].copy()), -1)
             rows, index = torch.arange(len(seen)), torch.from_numpy(target.astype(np.int64))
-            sums -= [theirs[rows, index].sum().item(), own[rows, index].sum().item(), -(theirs.exp() * (theirs - own)).sum().item()]
+            sums -= [
+                theirs[rows, index].sum().item(),
+                own[rows, index].sum().item(),
+                -(theirs.exp() * (theirs - own)).sum().item(),
+            ]
     return len(tokens), *(sums / np.log(2) / 8)
 
 
@@ -114,7 +136,14 @@ def main(files, name, limit, context):
         for label, row in ((os.path.basename(file), found), ("all", whole)):
             if label != "all" or file == files[-1] and len(files) > 1:
                 tokens, floats, own, apart = row
-                table.add_row(label, f"{tokens:,.0f}", f"{floats:,.0f}", f"{own:,.0f}", f"{own / floats - 1:+.2%}", f"{apart / floats:.2%}")
+                table.add_row(
+                    label,
+                    f"{tokens:,.0f}",
+                    f"{floats:,.0f}",
+                    f"{own:,.0f}",
+                    f"{own / floats - 1:+.2%}",
+                    f"{apart / floats:.2%}",
+                )
     Console(width=120).print(table)
 
 

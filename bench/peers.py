@@ -37,29 +37,62 @@ class Peer:
 
     def version_string(self) -> str:
         """What it says of itself: the first thing that looks like a version."""
-        said = subprocess.run(self.version, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        said = subprocess.run(
+            self.version, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+        )
         found = re.search(r"\d+\.\d+(\.\d+)?", said.stdout + said.stderr)
         return found.group() if found else "unknown"
 
 
-def _peer(key: str, label: str, compress: str, decompress: str, version: str = "--version", **options) -> Peer:
+def _peer(
+    key: str, label: str, compress: str, decompress: str, version: str = "--version", **options
+) -> Peer:
     program = compress.split()[0]
-    return Peer(key, label, tuple(compress.split()), tuple(decompress.split()),
-                (program, *version.split()), **options)
+    return Peer(
+        key, label, tuple(compress.split()), tuple(decompress.split()), (program, *version.split()), **options
+    )
 
 
 PEERS: dict[str, Peer] = {
     peer.key: peer
     for peer in (
-        _peer("gzip", "gzip -9", "gzip -9 -c IN", "gzip -d -c IN", suffix=".gz",
-              compress_to_stdout=True, decompress_to_stdout=True),
+        _peer(
+            "gzip",
+            "gzip -9",
+            "gzip -9 -c IN",
+            "gzip -d -c IN",
+            suffix=".gz",
+            compress_to_stdout=True,
+            decompress_to_stdout=True,
+        ),
         _peer("zstd", "zstd --ultra -22", "zstd -q --ultra -22 -T1 -f IN -o OUT", "zstd -q -d -f IN -o OUT"),
         _peer("brotli", "brotli -q 11 -w 24", "brotli -q 11 -w 24 -f IN -o OUT", "brotli -d -f IN -o OUT"),
-        _peer("xz", "xz -9e", "xz -9e -T1 -c IN", "xz -d -c IN", suffix=".xz",
-              compress_to_stdout=True, decompress_to_stdout=True),
+        _peer(
+            "xz",
+            "xz -9e",
+            "xz -9e -T1 -c IN",
+            "xz -d -c IN",
+            suffix=".xz",
+            compress_to_stdout=True,
+            decompress_to_stdout=True,
+        ),
         _peer("bzip3", "bzip3 -b 16", "bzip3 -f -e -b 16 IN OUT", "bzip3 -f -d IN OUT"),
-        _peer("7z", "7z PPMd o6 256 MB", "7z a -bd -m0=PPMd:o=6:mem=256m -mmt=1 OUT IN", "7z x -bd -so IN",
-              "i", suffix=".7z", decompress_to_stdout=True),
-        _peer("zpaq", "zpaq -m5", "zpaq a OUT IN -m5 -t1", "zpaq x IN data -to OUT -t1 -force", "", suffix=".zpaq"),
+        _peer(
+            "7z",
+            "7z PPMd o6 256 MB",
+            "7z a -bd -m0=PPMd:o=6:mem=256m -mmt=1 OUT IN",
+            "7z x -bd -so IN",
+            "i",
+            suffix=".7z",
+            decompress_to_stdout=True,
+        ),
+        _peer(
+            "zpaq",
+            "zpaq -m5",
+            "zpaq a OUT IN -m5 -t1",
+            "zpaq x IN data -to OUT -t1 -force",
+            "",
+            suffix=".zpaq",
+        ),
     )
 }

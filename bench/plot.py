@@ -1,8 +1,7 @@
 """The size-speed picture: bits a byte against KB per CPU-second, which spans four powers of ten.
 
-Each contender is a dot at its compression speed and a ring at its decompression speed, joined by a line; nzip's
-levels are joined among themselves. Lower and further right is better.
-"""
+Each contender is a dot at its compression speed and a ring at its decompression speed, joined by a line;
+nzip's levels are joined among themselves. Lower and further right is better."""
 
 from __future__ import annotations
 
@@ -23,26 +22,50 @@ def draw(results: dict, path: Path, baseline: str = "zpaq") -> None:
 
     rows, _ = summaries(results, baseline)
     if any(row.kind == "nzip" and not row.key.endswith(COLD) for row in rows):
-        rows = [row for row in rows if not row.key.endswith(COLD)]  # the table has them; the line is of what people use
+        rows = [
+            row for row in rows if not row.key.endswith(COLD)
+        ]  # the table has them; the line is of what people use
     if not rows:
         raise ValueError("there is nothing to draw: no contender did all files")
     figure, axes = pyplot.subplots(figsize=(8, 5), dpi=160)
     axes.set_xscale("log")
     levels = sorted((row for row in rows if row.kind == "nzip"), key=lambda row: -row.bits_per_byte)
-    axes.plot([row.compress_speed for row in levels], [row.bits_per_byte for row in levels],
-              color=NZIP, linewidth=1.6, zorder=2)
+    axes.plot(
+        [row.compress_speed for row in levels],
+        [row.bits_per_byte for row in levels],
+        color=NZIP,
+        linewidth=1.6,
+        zorder=2,
+    )
     for row in rows:
         color = NZIP if row.kind == "nzip" else PEER
         y = row.bits_per_byte
-        axes.plot([row.compress_speed, row.decompress_speed], [y, y], color=color, linewidth=0.8, alpha=0.5, zorder=1)
-        axes.plot(row.decompress_speed, y, "o", markersize=5, markerfacecolor="white", markeredgecolor=color, zorder=3)
+        axes.plot(
+            [row.compress_speed, row.decompress_speed],
+            [y, y],
+            color=color,
+            linewidth=0.8,
+            alpha=0.5,
+            zorder=1,
+        )
+        axes.plot(
+            row.decompress_speed,
+            y,
+            "o",
+            markersize=5,
+            markerfacecolor="white",
+            markeredgecolor=color,
+            zorder=3,
+        )
         axes.plot(row.compress_speed, y, "o", markersize=7, color=color, zorder=4)
     speeds = [speed for row in rows for speed in (row.compress_speed, row.decompress_speed)]
     axes.set_xlim(min(speeds) / 2.5, max(speeds) * 2.5)
     values = [row.bits_per_byte for row in rows]
     margin = max((max(values) - min(values)) * 0.1, 0.02)
     axes.set_ylim(min(values) - margin, max(values) + margin)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
+    )
     axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
@@ -54,7 +77,9 @@ def draw(results: dict, path: Path, baseline: str = "zpaq") -> None:
     axes.set_xlabel("KB per CPU-second (1 KB = 1000 bytes)   ●  compress    ○  decompress", color=INK)
     axes.set_ylabel("compressed bits per byte", color=INK)
     files = results["files"]
-    names = ", ".join(file["name"] for file in files[:4]) + (f" and {len(files) - 4} more" if len(files) > 4 else "")
+    names = ", ".join(file["name"] for file in files[:4]) + (
+        f" and {len(files) - 4} more" if len(files) > 4 else ""
+    )
     axes.set_title(f"Size against speed: {names}", color=INK, loc="left", fontsize=11)
     figure.tight_layout()
     _label(axes, figure, rows, levels)
@@ -70,10 +95,21 @@ def _label(axes, figure, rows: list[Summary], levels: list[Summary]) -> None:
         return tuple(axes.transData.transform((speed, row.bits_per_byte)))
 
     lines = [(point(row.compress_speed, row), point(row.decompress_speed, row)) for row in rows]
-    lines += [(point(a.compress_speed, a), point(b.compress_speed, b)) for a, b in zip(levels, levels[1:], strict=False)]
+    lines += [
+        (point(a.compress_speed, a), point(b.compress_speed, b))
+        for a, b in zip(levels, levels[1:], strict=False)
+    ]
     frame = axes.get_window_extent(renderer)
-    places = [(-8, 0, "right", "center"), (0, -8, "center", "top"), (0, 8, "center", "bottom"), (8, -6, "left", "top"),
-              (8, 6, "left", "bottom"), (-8, 6, "right", "bottom"), (-8, -6, "right", "top"), (10, 0, "left", "center")]
+    places = [
+        (-8, 0, "right", "center"),
+        (0, -8, "center", "top"),
+        (0, 8, "center", "bottom"),
+        (8, -6, "left", "top"),
+        (8, 6, "left", "bottom"),
+        (-8, 6, "right", "bottom"),
+        (-8, -6, "right", "top"),
+        (10, 0, "left", "center"),
+    ]
     taken: list = []
     for row in rows:
         ours = row.kind == "nzip"
@@ -83,10 +119,21 @@ def _label(axes, figure, rows: list[Summary], levels: list[Summary]) -> None:
         anchors = {"right": min(near), "left": max(near), "center": row.compress_speed}
         for dx, dy, ha, va in places:
             text = axes.annotate(
-                row.label, (anchors[ha], row.bits_per_byte), xytext=(dx, dy), textcoords="offset points",
-                ha=ha, va=va, fontsize=8.5, color=NZIP if ours else INK, zorder=5, fontweight="bold" if ours else "normal")
+                row.label,
+                (anchors[ha], row.bits_per_byte),
+                xytext=(dx, dy),
+                textcoords="offset points",
+                ha=ha,
+                va=va,
+                fontsize=8.5,
+                color=NZIP if ours else INK,
+                zorder=5,
+                fontweight="bold" if ours else "normal",
+            )
             box = text.get_window_extent(renderer)
-            faults = sum(box.padded(2).overlaps(other) for other in taken) + sum(_crosses(box.padded(3), *ends) for ends in lines)
+            faults = sum(box.padded(2).overlaps(other) for other in taken) + sum(
+                _crosses(box.padded(3), *ends) for ends in lines
+            )
             outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
             tries.append((faults + 10 * outside, len(tries), text, box))
         best = min(tries)

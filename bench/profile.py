@@ -1,15 +1,15 @@
 """Where a level's time goes, and how far it is from what this machine can do.
 
 The mix is one compiled function, so its parts cannot be timed inside it. Instead each part runs alone, over
-the same bytes, with the kernel's own helpers and the level's own tables and widths (profile_parts.py): context
-registers and hashes, match models, slot look-ups by the very hashes that the data gives, inputs and bit
-histories, mixing, APMs, coder. What the whole level takes beyond their sum is "other"; where the processor
-overlaps parts that run alone here, it is negative.
+the same bytes, with the kernel's own helpers and the level's own tables and widths (profile_parts.py):
+context registers and hashes, match models, slot look-ups by the very hashes that the data gives, inputs and
+bit histories, mixing, APMs, coder. What the whole level takes beyond their sum is "other"; where the
+processor overlaps parts that run alone here, it is negative.
 
 Beside that stands the machine's limit: for look-ups as many random accesses, prefetched in the same groups,
-to a table of the level's size; for mixing the same arithmetic on weights that stay in the first cache; for the
-rest their own time alone. Times are CPU time, the least of several rounds, the parts in turn within a round.
-"""
+to a table of the level's size; for mixing the same arithmetic on weights that stay in the first cache; for
+the rest their own time alone. Times are CPU time, the least of several rounds, the parts in turn within a
+round."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def _runs(data: np.ndarray, level: int) -> tuple[dict[str, Callable[[], None]], 
     def mix():
         state = build(chosen, size, content.stride, content.pixel, [0])
         for table in (state.slots, state.runs, state.match_table, state.history2):
-            table.fill(0)  # pages that the system first gives when they are touched are no part of a level's speed
+            table.fill(
+                0
+            )  # pages that the system first gives when they are touched are no part of a level's speed
         return state
 
     first = mix()
@@ -98,7 +100,9 @@ def _runs(data: np.ndarray, level: int) -> tuple[dict[str, Callable[[], None]], 
     return found, figures
 
 
-def measure(data: bytes, levels: list[int], repeat: int = 3, tell: Callable[[str], None] = lambda line: None) -> dict:
+def measure(
+    data: bytes, levels: list[int], repeat: int = 3, tell: Callable[[str], None] = lambda line: None
+) -> dict:
     """Time every part of every level over ``data`` (bytes); nanoseconds a bit of CPU time, the least of
     ``repeat`` rounds. Returns what :func:`show` shows and the JSON holds."""
     array = np.frombuffer(data, np.uint8).copy()
@@ -127,7 +131,11 @@ def _shares(best: dict[str, float]) -> dict:
     """Nanoseconds a bit of the whole, of each part with its limit, and of what is left."""
     spent = {name: best[name] for name in NAMES if name != "match"}
     spent["match"] = max(0.0, best["contexts+match"] - best["contexts"])
-    limits = {**spent, "lookups": min(best[RANDOM], spent["lookups"]), "mixing": min(best[RESIDENT], spent["mixing"])}
+    limits = {
+        **spent,
+        "lookups": min(best[RANDOM], spent["lookups"]),
+        "mixing": min(best[RESIDENT], spent["mixing"]),
+    }
     return {
         "ns_per_bit": best[WHOLE],
         "parts": [{"name": name, "ns_per_bit": spent[name], "limit": limits[name]} for name in NAMES],
@@ -149,7 +157,11 @@ def show(found: dict, console: Console) -> None:
         line = [name]
         for level in found["levels"]:
             spent, limit = cells(level)
-            line += [f"{spent:.1f}", f"{100 * spent / level['ns_per_bit']:.0f}", "" if limit is None else f"{limit:.1f}"]
+            line += [
+                f"{spent:.1f}",
+                f"{100 * spent / level['ns_per_bit']:.0f}",
+                "" if limit is None else f"{limit:.1f}",
+            ]
         table.add_row(*line, **style)
 
     for number, label in enumerate(NAMES.values()):

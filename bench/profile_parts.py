@@ -1,11 +1,10 @@
 """The mix's parts, each a compiled loop of its own over a block's bytes; see profile.py.
 
-Registers, hashes, matches and look-ups are the kernel's own helpers on the data's own contexts. Inputs, mixing,
-APMs and coder repeat the kernel's steps with the level's counts and widths on tables of the level's sizes, but
-their operands are made up (which bit history, which weights, which probability), so that no part waits for
-another. Concession: they must follow kernel.py by hand when its steps change; tests/bench/test_profile.py
-notices a part that has grown larger than the whole.
-"""
+Registers, hashes, matches and look-ups are the kernel's own helpers on the data's own contexts. Inputs,
+mixing, APMs and coder repeat the kernel's steps with the level's counts and widths on tables of the level's
+sizes, but their operands are made up (which bit history, which weights, which probability), so that no part
+waits for another. Concession: they must follow kernel.py by hand when its steps change;
+tests/bench/test_profile.py notices a part that has grown larger than the whole."""
 
 from __future__ import annotations
 
@@ -16,7 +15,18 @@ from nzip.coding.binary import STATE_SIZE, encode_bit, finish_encoder, start_enc
 from nzip.predictors.mix.kernel import MAX_SETS, _adapt, _clamp, _find_slot, _slot
 from nzip.predictors.mix.lane import K1, K2, K3, advance, fill_registers, find_matches, hash_matches
 from nzip.predictors.mix.registers import (
-    L_RATE, R_NONE, REGISTERS, S_APM_RATE, S_APMS, S_CONTEXTS, S_DIRECT, S_FINAL_RATE, S_RUNS, S_SETS, S_STATE_LIMIT, S_WIDTH,
+    L_RATE,
+    R_NONE,
+    REGISTERS,
+    S_APM_RATE,
+    S_APMS,
+    S_CONTEXTS,
+    S_DIRECT,
+    S_FINAL_RATE,
+    S_RUNS,
+    S_SETS,
+    S_STATE_LIMIT,
+    S_WIDTH,
 )  # fmt: skip
 from nzip.predictors.mix.sizes import APM1_ROWS, FINAL_WIDTH, SET_SIZE
 from nzip.predictors.mix.vector import dot, prefetch, train
@@ -27,8 +37,8 @@ _MASK = u64(4095)  # made-up bit histories lie in 4096 slots, which the second c
 
 @njit
 def contexts(M, data, hashes, with_matches):
-    """Context registers and the hashes of both nibbles, kept in ``hashes`` (bytes, 2, contexts), and the match
-    models with ``with_matches``."""
+    """Context registers and the hashes of both nibbles, kept in ``hashes`` (bytes, 2, contexts), and the
+    match models with ``with_matches``."""
     count = i64(M.setting[S_CONTEXTS])
     R = np.zeros(REGISTERS, np.uint64)
     match_slot = np.zeros(2, np.uint64)
@@ -58,8 +68,8 @@ def contexts(M, data, hashes, with_matches):
 
 @njit
 def lookups(M, hashes):
-    """Find or make the slot of every context of every nibble, asked for in groups as the kernel does. Returns how
-    many were known."""
+    """Find or make the slot of every context of every nibble, asked for in groups as the kernel does. Returns
+    how many were known."""
     slots = M.slots
     groups = u64(slots.size // 64)
     all_known = 0
@@ -93,8 +103,8 @@ def random_accesses(M, size, count):
 
 @njit
 def inputs(M, data):
-    """For every bit and context: bit history, state map, stretch, and the updates of all once the bit is known;
-    direct probabilities and runs where the level has them."""
+    """For every bit and context: bit history, state map, stretch, and the updates of all once the bit is
+    known; direct probabilities and runs where the level has them."""
     count = i64(M.setting[S_CONTEXTS])
     limit = i64(M.setting[S_STATE_LIMIT])
     use_direct, use_runs = M.setting[S_DIRECT], M.setting[S_RUNS]
@@ -174,7 +184,13 @@ def mixing(M, data, resident):
     width, sets = i64(M.setting[S_WIDTH]), i64(M.setting[S_SETS])
     final_rate = i64(M.setting[S_FINAL_RATE])
     rate = i64(M.lanes[0, L_RATE])
-    weights, final_weights, squash, x, y2 = M.weights, M.final_weights, M.squash, np.zeros(width, np.int16), np.zeros(FINAL_WIDTH, np.int16)
+    weights, final_weights, squash, x, y2 = (
+        M.weights,
+        M.final_weights,
+        M.squash,
+        np.zeros(width, np.int16),
+        np.zeros(FINAL_WIDTH, np.int16),
+    )
     for j in range(width):
         x[j] = (j * 7919) % 512 - 256
     set_at = np.zeros(MAX_SETS, np.int64)
@@ -200,7 +216,10 @@ def mixing(M, data, resident):
             final1 = (256 + (0 if resident else i64(history & u64(255)))) * FINAL_WIDTH
             mixed = set_p[0]
             if sets > 1:
-                d = (i64(dot(final_weights, final0, y2, FINAL_WIDTH)) + i64(dot(final_weights, final1, y2, FINAL_WIDTH))) >> 15
+                d = (
+                    i64(dot(final_weights, final0, y2, FINAL_WIDTH))
+                    + i64(dot(final_weights, final1, y2, FINAL_WIDTH))
+                ) >> 15
                 mixed = i64(squash[u64(_clamp(d, 4095) + 4096)])
             y = (byte >> (7 - bit)) & 1
             target = y << 22
@@ -217,8 +236,8 @@ def mixing(M, data, resident):
 
 @njit
 def apms(M, data):
-    """Both adaptive probability maps, rows chosen and prefetched as in the kernel, buckets by the byte before; nothing
-    where the level has none."""
+    """Both adaptive probability maps, rows chosen and prefetched as in the kernel, buckets by the byte
+    before; nothing where the level has none."""
     if not M.setting[S_APMS]:
         return
     apm, rate = M.apm, i64(M.setting[S_APM_RATE])

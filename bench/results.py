@@ -44,14 +44,22 @@ def machine() -> dict:
             versions[name] = None
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return {"processor": _processor(), "cores": cores, "memory": memory,
-            "system": f"{platform.system()} {platform.machine()}", "python": platform.python_version(), **versions}
+    return {
+        "processor": _processor(),
+        "cores": cores,
+        "memory": memory,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **versions,
+    }
 
 
 def _processor() -> str:
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            said = dict((key.strip(), value.strip()) for key, _, value in (line.partition(":") for line in lines))
+            said = dict(
+                (key.strip(), value.strip()) for key, _, value in (line.partition(":") for line in lines)
+            )
     except OSError:
         return platform.processor() or platform.machine()
     name = said.get("model name") or platform.machine()
@@ -127,7 +135,10 @@ def summaries(results: dict, baseline: str = "zpaq") -> tuple[list[Summary], lis
             good[contender["key"]] = (contender, runs)
     base_sizes = _sizes(good[baseline][1]) if baseline in good else None
     base_fixed = good[baseline][0]["fixed_bytes"] if baseline in good else 0
-    rows = [_summary(contender, runs, total, baseline, base_sizes, base_fixed) for contender, runs in good.values()]
+    rows = [
+        _summary(contender, runs, total, baseline, base_sizes, base_fixed)
+        for contender, runs in good.values()
+    ]
     return sorted(rows, key=lambda row: -row.bytes), failures
 
 
@@ -164,21 +175,37 @@ def _summary(
 
     is_nzip = contender["kind"] == "nzip"
     return Summary(
-        contender["key"], contender["label"], contender["kind"], size, 8 * size / total if total else math.nan,
-        _geometric(sizes, 0, base, 0), _geometric(sizes, base_fixed if contender["key"] == baseline else 0, base, base_fixed),
-        speed("compress", work), speed("decompress", work), speed("compress", wall), speed("decompress", wall),
-        peak("compress"), peak("decompress"),
+        contender["key"],
+        contender["label"],
+        contender["kind"],
+        size,
+        8 * size / total if total else math.nan,
+        _geometric(sizes, 0, base, 0),
+        _geometric(sizes, base_fixed if contender["key"] == baseline else 0, base, base_fixed),
+        speed("compress", work),
+        speed("decompress", work),
+        speed("compress", wall),
+        speed("decompress", wall),
+        peak("compress"),
+        peak("decompress"),
         statistics.median(medians("compress", lambda told: told["startup_cpu"])) if is_nzip else None,
-        tuple(statistics.median(medians(d, lambda told: told["fixed_cpu"])) for d in DIRECTIONS) if is_nzip else None,
+        tuple(statistics.median(medians(d, lambda told: told["fixed_cpu"])) for d in DIRECTIONS)
+        if is_nzip
+        else None,
         min(run["compress"]["idle"] for run in runs) if is_nzip else None,
         sizes,
     )
 
 
-def _geometric(sizes: dict[str, int], own_fixed: int, base: dict[str, int] | None, fixed: int) -> float | None:
+def _geometric(
+    sizes: dict[str, int], own_fixed: int, base: dict[str, int] | None, fixed: int
+) -> float | None:
     """Mean ratio over the files that exceed the fixed costs; None where there is none."""
     if base is None:
         return None
-    logs = [math.log((size - own_fixed) / (base[name] - fixed)) for name, size in sizes.items()
-            if base[name] > fixed and size > own_fixed]
+    logs = [
+        math.log((size - own_fixed) / (base[name] - fixed))
+        for name, size in sizes.items()
+        if base[name] > fixed and size > own_fixed
+    ]
     return math.exp(statistics.fmean(logs)) if logs else None

@@ -1,5 +1,6 @@
-"""Run contenders over files, interleaved: for each repeat and file, every contender packs and unpacks in turn,
-so that a slow minute of the machine falls on all of them alike. Every unpacked file is compared by hash.
+"""Run contenders over files, interleaved: for each repeat and file, every contender packs and unpacks in
+turn, so that a slow minute of the machine falls on all of them alike. Every unpacked file is compared by
+hash.
 
 nzip runs in a process of its own each time (worker.py), its start-up told apart; peers are timed as whole
 processes, their start-up being a few milliseconds. Before anything is timed, each nzip level runs once, so
@@ -47,22 +48,41 @@ class NzipContender:
         """Its line in the results."""
         import nzip
 
-        return {"key": self.key, "label": self.label, "kind": self.kind, "version": nzip.__version__,
-                "command": f"nzip.open(..., predictor={self.spelling!r}{'' if self.primed else ', primer=False'})"}
+        return {
+            "key": self.key,
+            "label": self.label,
+            "kind": self.kind,
+            "version": nzip.__version__,
+            "command": f"nzip.open(..., predictor={self.spelling!r}{'' if self.primed else ', primer=False'})",
+        }
 
     def packed_name(self) -> str:
         return "packed.nz"
 
     def run(self, direction: str, source: Path, target: Path) -> dict:
         """One direction in a fresh process."""
-        command = [sys.executable, "-m", "bench.worker", direction, self.spelling, str(source), str(target),
-                   "primed" if self.primed else "cold"]
+        command = [
+            sys.executable,
+            "-m",
+            "bench.worker",
+            direction,
+            self.spelling,
+            str(source),
+            str(target),
+            "primed" if self.primed else "cold",
+        ]
         report = target.with_name("worker.json")
         usage = _launch(command, None, report, {"PYTHONPATH": _python_path(), "NUMBA_NUM_THREADS": "1"})
         told = json.loads(report.read_text())
-        return {"cpu": told["codec_cpu"], "wall": told["codec_wall"], "peak": usage["peak"],
-                "startup_cpu": told["startup_cpu"], "fixed_cpu": told["fixed_cpu"],
-                "process_cpu": usage["cpu"], "idle": told["idle"]}
+        return {
+            "cpu": told["codec_cpu"],
+            "wall": told["codec_wall"],
+            "peak": usage["peak"],
+            "startup_cpu": told["startup_cpu"],
+            "fixed_cpu": told["fixed_cpu"],
+            "process_cpu": usage["cpu"],
+            "idle": told["idle"],
+        }
 
 
 @dataclass(frozen=True)
@@ -83,8 +103,13 @@ class PeerContender:
 
     def describe(self) -> dict:
         """Its line in the results."""
-        return {"key": self.key, "label": self.label, "kind": self.kind, "version": self.peer.version_string(),
-                "command": " ".join(self.peer.compress)}
+        return {
+            "key": self.key,
+            "label": self.label,
+            "kind": self.kind,
+            "version": self.peer.version_string(),
+            "command": " ".join(self.peer.compress),
+        }
 
     def packed_name(self) -> str:
         return f"packed{self.peer.suffix}"
@@ -96,7 +121,9 @@ class PeerContender:
         to_stdout = self.peer.compress_to_stdout if packing else self.peer.decompress_to_stdout
         # Archivers store the name they are given: the bare one of the data, which lies in the same folder.
         names = {"IN": source.name, "OUT": target.name}
-        return _launch([names.get(word, word) for word in words], source.parent, target if to_stdout else None, {})
+        return _launch(
+            [names.get(word, word) for word in words], source.parent, target if to_stdout else None, {}
+        )
 
 
 def _python_path() -> str:
@@ -109,7 +136,11 @@ def _launch(command: list[str], folder: Path | None, stdout: Path | None, enviro
         report = Path(scratch) / "report"
         launched = subprocess.run(
             [sys.executable, "-I", "-S", str(LAUNCHER), str(report), "-", str(stdout or "-"), *command],
-            cwd=folder, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+            cwd=folder,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
         )
         said = launched.stderr.decode(errors="replace").strip().splitlines()
         if launched.returncode:
@@ -129,8 +160,8 @@ def _sha256(path: Path) -> str:
 
 
 def run_one(contender, data: Path, sha256: str) -> dict:
-    """Pack and unpack one file; ``data`` lies in a scratch folder of its own. Never raises for the contender's
-    own failure: that is a finding, told in ``error``."""
+    """Pack and unpack one file; ``data`` lies in a scratch folder of its own. Never raises for the
+    contender's own failure: that is a finding, told in ``error``."""
     packed, unpacked = data.with_name(contender.packed_name()), data.with_name("unpacked")
     found: dict = {"bytes": None, "verified": False, "error": None, "compress": None, "decompress": None}
     try:
@@ -148,13 +179,30 @@ def run_one(contender, data: Path, sha256: str) -> dict:
     return found
 
 
-def run(contenders: list, inputs: list[Input], repeat: int, missing: dict[str, str], command: str,
-        baseline: str, tell: Callable[[str], None] = lambda line: None) -> dict:
-    """Everything: warm-up, fixed costs, then the interleaved runs. Returns the results as results.py has them."""
+def run(
+    contenders: list,
+    inputs: list[Input],
+    repeat: int,
+    missing: dict[str, str],
+    command: str,
+    baseline: str,
+    tell: Callable[[str], None] = lambda line: None,
+) -> dict:
+    """Everything: warm-up, fixed costs, then the interleaved runs. Returns the results as results.py has
+    them."""
     described = {contender.key: contender.describe() for contender in contenders}
-    results = {"format": results_format.FORMAT, "date": results_format.now(), "command": command, "repeat": repeat,
-               "baseline": baseline, "machine": results_format.machine(), "contenders": list(described.values()),
-               "missing": missing, "files": [], "runs": []}
+    results = {
+        "format": results_format.FORMAT,
+        "date": results_format.now(),
+        "command": command,
+        "repeat": repeat,
+        "baseline": baseline,
+        "machine": results_format.machine(),
+        "contenders": list(described.values()),
+        "missing": missing,
+        "files": [],
+        "runs": [],
+    }
     with tempfile.TemporaryDirectory(prefix="nzip-bench-") as scratch:
         data = Path(scratch) / DATA_NAME
         data.write_bytes(b"x")
@@ -163,20 +211,27 @@ def run(contenders: list, inputs: list[Input], repeat: int, missing: dict[str, s
             described[contender.key]["fixed_bytes"] = run_one(contender, data, _sha256(data))["bytes"] or 0
         for item in inputs:
             content = item.read()
-            results["files"].append({"name": item.name, "bytes": len(content),
-                                     "sha256": hashlib.sha256(content).hexdigest()})
+            results["files"].append(
+                {"name": item.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            )
         for number in range(repeat):
             for item, file in zip(inputs, results["files"], strict=True):
                 data.write_bytes(item.read())
                 for contender in contenders:
-                    tell(f"{item.name}: {contender.label}" + (f" ({number + 1} of {repeat})" if repeat > 1 else ""))
+                    tell(
+                        f"{item.name}: {contender.label}"
+                        + (f" ({number + 1} of {repeat})" if repeat > 1 else "")
+                    )
                     found = run_one(contender, data, file["sha256"])
-                    results["runs"].append({"file": item.name, "contender": contender.key, "repeat": number, **found})
+                    results["runs"].append(
+                        {"file": item.name, "contender": contender.key, "repeat": number, **found}
+                    )
     return results
 
 
 def system_line(machine: dict) -> str:
     """The machine in a line, for captions."""
-    return (f"{machine['processor']}, {machine['cores']} cores, {machine['memory'] / 2**30:.0f} GiB, "
-            f"{machine['system']}, Python {machine['python']}")
-
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory'] / 2**30:.0f} GiB, "
+        f"{machine['system']}, Python {machine['python']}"
+    )

@@ -64,13 +64,19 @@ def resolve(words: list[str]) -> list[Input]:
 
 def _expand(word: str) -> list[Input]:
     if word == "samples":
-        return [Input(path.name, path) for path in sorted((CORPORA / "samples").iterdir()) if path.name in _sample_names()]
+        return [
+            Input(path.name, path)
+            for path in sorted((CORPORA / "samples").iterdir())
+            if path.name in _sample_names()
+        ]
     if word == "canterbury":
         return [_find(name) for name in CANTERBURY]
     if word == "dev":
         large = os.environ.get("NZIP_CORPORA")
         if not large or not (Path(large) / "dev").is_dir():
-            raise SuiteError("the suite dev is the dev folder of the large corpora: set NZIP_CORPORA to where they are")
+            raise SuiteError(
+                "the suite dev is the dev folder of the large corpora: set NZIP_CORPORA to where they are"
+            )
         return [Input(path.name, path) for path in sorted((Path(large) / "dev").iterdir()) if path.is_file()]
     match = None if Path(word).is_file() else _SIZE.fullmatch(word)
     name, size = (match[1], int(match[2]) * _UNIT[match[3]]) if match else (word, None)
@@ -99,7 +105,9 @@ def _find(name: str, label: str | None = None, size: int | None = None) -> Input
 
 def _enwik8(label: str, size: int | None) -> Input:
     """The whole file, or any local beginning of it that is long enough; a beginning is checked by hash."""
-    candidates = [path for folder in folders() if folder.is_dir() for path in folder.glob("enwik8*") if path.is_file()]
+    candidates = [
+        path for folder in folders() if folder.is_dir() for path in folder.glob("enwik8*") if path.is_file()
+    ]
     wanted = 100_000_000 if size is None else size
     for path in sorted(candidates, key=lambda path: path.stat().st_size):
         if path.stat().st_size >= wanted:

@@ -1,11 +1,10 @@
 """Results as tables: with rich on a terminal, or as Markdown for a README.
 
-bpb: compressed bits a byte, over all bytes. "to X": geometric mean over the files of size / X's; in "X less N B"
-the N bytes that X takes for an archive of one byte are subtracted from its sizes first (zpaq: about 1 KB).
+bpb: compressed bits a byte, over all bytes. "to X": geometric mean over the files of size / X's; in "X less N
+B" the N bytes that X takes for an archive of one byte are subtracted from its sizes first (zpaq: about 1 KB).
 KB/s: of 1000 bytes, per CPU-second, all files together, compressing (C) and decompressing (D); nzip's without
 start-up and fixed costs, which stand under the table. MB: peak memory of the whole process, the largest over
-the files.
-"""
+the files."""
 
 from __future__ import annotations
 
@@ -39,8 +38,12 @@ def _columns(results: dict, baseline: str) -> tuple[list[str], list[list[str]], 
         line = [row.label, f"{row.bytes:,}", f"{row.bits_per_byte:.3f}"]
         if label:
             line += ["–" if value is None else f"{value:.3f}" for value in (row.ratio, row.ratio_less_fixed)]
-        line += [_number(row.compress_speed), _number(row.decompress_speed),
-                 _megabytes(row.compress_peak), _megabytes(row.decompress_peak)]
+        line += [
+            _number(row.compress_speed),
+            _number(row.decompress_speed),
+            _megabytes(row.compress_peak),
+            _megabytes(row.decompress_peak),
+        ]
         body.append(line)
     return head, body, rows, failures
 
@@ -56,18 +59,26 @@ def _notes(results: dict, rows: list[Summary], failures: list[str]) -> list[str]
             )
     for contender in results["contenders"]:
         if contender["kind"] == "peer" and contender.get("fixed_bytes", 0) > 300:
-            notes.append(f"{contender['label']}: an archive of one byte takes {contender['fixed_bytes']:,} bytes")
+            notes.append(
+                f"{contender['label']}: an archive of one byte takes {contender['fixed_bytes']:,} bytes"
+            )
     notes += [f"{label}: skipped, {reason}" for label, reason in results["missing"].items()]
     notes += [f"FAILED: {line}" for line in failures]
-    versions = ", ".join(f"{c['command'].split()[0]} {c['version']}" for c in results["contenders"] if c["kind"] == "peer")
-    notes.append(f"{results['date'][:10]}, {system_line(results['machine'])}" + (f"; {versions}" if versions else ""))
+    versions = ", ".join(
+        f"{c['command'].split()[0]} {c['version']}" for c in results["contenders"] if c["kind"] == "peer"
+    )
+    notes.append(
+        f"{results['date'][:10]}, {system_line(results['machine'])}" + (f"; {versions}" if versions else "")
+    )
     notes.append(f"made by: {results['command']}")
     return notes
 
 
 def _title(results: dict) -> str:
     files = results["files"]
-    names = ", ".join(file["name"] for file in files[:6]) + (f" and {len(files) - 6} more" if len(files) > 6 else "")
+    names = ", ".join(file["name"] for file in files[:6]) + (
+        f" and {len(files) - 6} more" if len(files) > 6 else ""
+    )
     return f"{names}: {sum(file['bytes'] for file in files):,} bytes"
 
 
@@ -86,10 +97,14 @@ def show(results: dict, console: Console, baseline: str, per_file: bool = False)
         for row in rows:
             sizes.add_column(row.label, justify="right")
         for file in results["files"]:
-            sizes.add_row(f"{file['name']} {file['bytes']:,}", *(f"{row.sizes[file['name']]:,}" for row in rows))
+            sizes.add_row(
+                f"{file['name']} {file['bytes']:,}", *(f"{row.sizes[file['name']]:,}" for row in rows)
+            )
         console.print(sizes)
     for note in _notes(results, rows, failures):
-        console.print(note, highlight=False, markup=False, style="red" if note.startswith("FAILED") else "dim")
+        console.print(
+            note, highlight=False, markup=False, style="red" if note.startswith("FAILED") else "dim"
+        )
 
 
 def markdown(results: dict, baseline: str, per_file: bool = False) -> str:
@@ -101,7 +116,15 @@ def markdown(results: dict, baseline: str, per_file: bool = False) -> str:
         cells = [f"**{cell}**" for cell in line] if line[0] in bold else line
         lines.append("| " + " | ".join(cells) + " |")
     if per_file:
-        lines += ["", "| bytes | " + " | ".join(row.label for row in rows) + " |", "|---" + "|--:" * len(rows) + "|"]
-        lines += [f"| {file['name']} {file['bytes']:,} | " + " | ".join(f"{row.sizes[file['name']]:,}" for row in rows) + " |"
-                  for file in results["files"]]
+        lines += [
+            "",
+            "| bytes | " + " | ".join(row.label for row in rows) + " |",
+            "|---" + "|--:" * len(rows) + "|",
+        ]
+        lines += [
+            f"| {file['name']} {file['bytes']:,} | "
+            + " | ".join(f"{row.sizes[file['name']]:,}" for row in rows)
+            + " |"
+            for file in results["files"]
+        ]
     return "\n".join([*lines, "", *(f"* {note}" for note in _notes(results, rows, failures))]) + "\n"

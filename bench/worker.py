@@ -50,7 +50,7 @@ def main(direction: str, spelling: str, source: str, target: str, start: str) ->
 
     compressing = direction == "compress"
     options = {"predictor": spelling, "primer": None if start == "primed" else False}
-    with (open(source, "rb") if compressing else nzip.open(source, "rb")) as file:
+    with open(source, "rb") if compressing else nzip.open(source, "rb") as file:
         head = file.read(WARM_BYTES)
     if nzip.decompress(nzip.compress(head, **options)) != head:
         raise SystemExit("the first bytes do not round-trip")

@@ -88,7 +88,8 @@ def verified(path: Path, entry: Entry) -> bool:
 
 
 def _store(source: BinaryIO, target: Path, entry: Entry, origin: str) -> None:
-    """Copy ``source`` to ``target`` through a temporary file; rename only what has the pinned size and hash."""
+    """Copy ``source`` to ``target`` through a temporary file; rename only what has the pinned size and
+    hash."""
     digest, size = new_hash(entry), 0
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
@@ -103,9 +104,13 @@ def _store(source: BinaryIO, target: Path, entry: Entry, origin: str) -> None:
         if size != entry.bytes:
             more = "more than " if size > entry.bytes else ""
             held = entry.bytes if more else size
-            raise FetchError(f"{origin} holds {more}{held:,} bytes, {entry.name} has {entry.bytes:,}; nothing kept")
+            raise FetchError(
+                f"{origin} holds {more}{held:,} bytes, {entry.name} has {entry.bytes:,}; nothing kept"
+            )
         if not matches(entry, digest):
-            raise FetchError(f"{origin} is not {entry.name}: its {entry.hash.partition(':')[0]} differs; nothing kept")
+            raise FetchError(
+                f"{origin} is not {entry.name}: its {entry.hash.partition(':')[0]} differs; nothing kept"
+            )
         os.chmod(name, 0o644)
         os.replace(name, target)
     except BaseException:
@@ -130,7 +135,9 @@ def _download(url: str, target: Path) -> None:
                 size += len(chunk)
                 _progress(url.rpartition("/")[2], size, expected or size)
     except (OSError, http.client.HTTPException) as error:
-        reason = error if isinstance(error, urllib.error.HTTPError) else getattr(error, "reason", None) or error
+        reason = (
+            error if isinstance(error, urllib.error.HTTPError) else getattr(error, "reason", None) or error
+        )
         raise FetchError(f"cannot download {url} ({reason}); give a local copy with --from") from None
     if expected and size != expected:
         raise FetchError(f"{url} broke off after {size:,} of {expected:,} bytes; try again")
@@ -177,20 +184,27 @@ def fetch(name: str, folder: Path, local: Path | None = None) -> Path:
 
 def prefix_pins() -> list[Entry]:
     """The pinned beginnings of enwik8, shortest first."""
-    return sorted((e for e in manifest().values() if e.slice_of.startswith("enwik8[0:")), key=lambda e: e.bytes)
+    return sorted(
+        (e for e in manifest().values() if e.slice_of.startswith("enwik8[0:")), key=lambda e: e.bytes
+    )
 
 
 def _take_prefix(local: Path, folder: Path) -> Path:
-    """Keep a local beginning of enwik8 under a name that says how long it is, with what can be checked checked."""
+    """Keep a local beginning of enwik8 under a name that says how long it is, with what can be checked
+    checked."""
     size = local.stat().st_size
     pins = [pin for pin in prefix_pins() if pin.bytes <= size]
     if not pins:
         shortest = prefix_pins()[0].bytes
-        raise FetchError(f"{local} has {size:,} bytes; a prefix of enwik8 needs {shortest:,} to be known as one")
+        raise FetchError(
+            f"{local} has {size:,} bytes; a prefix of enwik8 needs {shortest:,} to be known as one"
+        )
     whole = pins[-1]._replace(name="enwik8")
     with open(local, "rb") as source:
         beginning = source.read(whole.bytes)
-        if not all(hashlib.sha256(beginning[: pin.bytes]).hexdigest() == pin.hash.partition(":")[2] for pin in pins):
+        if not all(
+            hashlib.sha256(beginning[: pin.bytes]).hexdigest() == pin.hash.partition(":")[2] for pin in pins
+        ):
             raise FetchError(f"{local} does not begin as enwik8 does; nothing kept")
         digest = hashlib.sha256(beginning)
         while chunk := source.read(CHUNK):
@@ -204,10 +218,19 @@ def _take_prefix(local: Path, folder: Path) -> Path:
 
 @click.command(help=__doc__.partition("\n")[0])
 @click.argument("names", nargs=-1, metavar="[enwik8] [canterbury] [NAME]...")
-@click.option("--from", "local", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="Take it from this file (for enwik8: the file, its zip, or a prefix of it).")
-@click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), default=HERE / "data",
-              help="Folder to put it in (corpora/data, where the bench looks).")
+@click.option(
+    "--from",
+    "local",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take it from this file (for enwik8: the file, its zip, or a prefix of it).",
+)
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=HERE / "data",
+    help="Folder to put it in (corpora/data, where the bench looks).",
+)
 @click.option("--list", "listing", is_flag=True, help="List what the manifest names.")
 def main(names, local, folder, listing):
     """The command line."""

@@ -59,14 +59,15 @@ def compress(
 ) -> bytes:
     """Compress a bytes-like object to one stream.
 
-    ``level``: 1 (fast) to 9 (small), see :mod:`nzip.levels`; or ``predictor``: a spelling such as ``"mix:3"``,
-    or a predictor object. ``primer``: a text of your own that the mix reads first (:func:`nzip.train_primer`), as
-    the path or the bytes of a primer file, which decompressing then needs, too; False: start cold; None: the mix
-    chooses among those that ship. ``block_size``: bytes a block; blocks are coded independently, so smaller ones cost
-    size and gain parallelism and finer random access. ``threads``: 0 for all cores; the bytes do not depend on
-    it. ``verify`` decodes and compares every block at once; None does so where the predictor is not exact.
-    ``embed_model``: put the experts that the predictor names by path (``"mix+ssm:my.expert"``) into the stream, so that
-    decompressing needs no file; experts that ship are never embedded.
+    ``level``: 1 (fast) to 9 (small), see :mod:`nzip.levels`; or ``predictor``: a spelling such as
+    ``"mix:3"``, or a predictor object. ``primer``: a text of your own that the mix reads first
+    (:func:`nzip.train_primer`), as the path or the bytes of a primer file, which decompressing then needs,
+    too; False: start cold; None: the mix chooses among those that ship. ``block_size``: bytes a block; blocks
+    are coded independently, so smaller ones cost size and gain parallelism and finer random access.
+    ``threads``: 0 for all cores; the bytes do not depend on it. ``verify`` decodes and compares every block
+    at once; None does so where the predictor is not exact. ``embed_model``: put the experts that the
+    predictor names by path (``"mix+ssm:my.expert"``) into the stream, so that decompressing needs no file;
+    experts that ship are never embedded.
 
     >>> decompress(compress(b"")) == b""
     True
@@ -98,8 +99,8 @@ def decompress(
 
     ``max_size``: raise :class:`nzip.LimitError` rather than return more bytes than this. ``predictor``: an
     object to use where its spelling is the stream's, for predictors that are registered nowhere. ``primer``:
-    the path or the bytes of the primer file that the data was compressed with, if any (it is ignored where it was
-    compressed without). ``memory``: bytes that decoding may take, None for no limit.
+    the path or the bytes of the primer file that the data was compressed with, if any (it is ignored where it
+    was compressed without). ``memory``: bytes that decoding may take, None for no limit.
 
     Raises :class:`nzip.FormatError` for what is not nzip's, :class:`nzip.CorruptError` for damage (junk after
     the last stream included), :class:`nzip.TruncatedError` for a missing end,

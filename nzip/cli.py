@@ -107,7 +107,9 @@ class _Group(click.Group):
         return super().get_command(ctx, name)
 
     def parse_args(self, ctx, args):
-        if not args or (args[0] not in (*self.commands, *_LAZY) and args[0] not in ("--help", "-h", "--version", "-V")):
+        if not args or (
+            args[0] not in (*self.commands, *_LAZY) and args[0] not in ("--help", "-h", "--version", "-V")
+        ):
             args = ["gzip-style", *args]
         return super().parse_args(ctx, args)
 
@@ -115,7 +117,11 @@ class _Group(click.Group):
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(cls=_Group, context_settings=_CONTEXT, epilog="Without a sub-command, gzip's letters: nzip -dc FILE.nz, tar -I nzip.")
+@click.group(
+    cls=_Group,
+    context_settings=_CONTEXT,
+    epilog="Without a sub-command, gzip's letters: nzip -dc FILE.nz, tar -I nzip.",
+)
 @click.version_option(nzip.__version__, "-V", "--version", prog_name="nzip", message="%(prog)s %(version)s")
 def cli():
     """Neural lossless compression: small files, exact on every machine."""
@@ -151,7 +157,13 @@ def test(**given):
 
 @cli.command()
 @options("files", "primer", "running", "talking")
-@click.option("--range", "span", type=ByteRange(), metavar="START:END", help="Only these decoded bytes; reads the blocks they need.")
+@click.option(
+    "--range",
+    "span",
+    type=ByteRange(),
+    metavar="START:END",
+    help="Only these decoded bytes; reads the blocks they need.",
+)
 @_flag("-f", "--force", hidden=True)
 def cat(**given):
     """Decompress FILES to standard output."""
@@ -170,10 +182,19 @@ def list_(**given):
 
 @cli.command()
 @options("files", "coding", "warmth", "running", "json", "talking")
-@click.option("--protocol", type=click.Choice(["coded", "windows", "sliding"]), default="coded", show_default=True,
-              help="For lm:MODEL and hf:MODEL, the bare model: in half-new windows, or in the coder's sliding context.")
-@click.option("--window", type=click.IntRange(2, 1 << 15), metavar="TOKENS", help="Of --protocol windows; default 1900.")
-@click.option("--stride", type=click.IntRange(1), metavar="TOKENS", help="From window to window; default 512.")
+@click.option(
+    "--protocol",
+    type=click.Choice(["coded", "windows", "sliding"]),
+    default="coded",
+    show_default=True,
+    help="For lm:MODEL and hf:MODEL, the bare model: in half-new windows, or in the coder's sliding context.",
+)
+@click.option(
+    "--window", type=click.IntRange(2, 1 << 15), metavar="TOKENS", help="Of --protocol windows; default 1900."
+)
+@click.option(
+    "--stride", type=click.IntRange(1), metavar="TOKENS", help="From window to window; default 512."
+)
 def measure(**given):
     """Measure bits per byte.
 
@@ -190,7 +211,9 @@ def levels(**given):
 
 @cli.command("gzip-style", hidden=True, context_settings={"ignore_unknown_options": False})
 @options("files", "output", "coding", "warmth", "running", "talking")
-@click.option("-z", "--compress", "action", flag_value="compress", default="compress", help="Compress (the default).")
+@click.option(
+    "-z", "--compress", "action", flag_value="compress", default="compress", help="Compress (the default)."
+)
 @click.option("-d", "--decompress", "--uncompress", "action", flag_value="decompress", help="Decompress.")
 @click.option("-t", "--test", "action", flag_value="test", help="Check by decoding.")
 @click.option("-l", "--list", "action", flag_value="list", help="Sizes, blocks and predictors.")
@@ -277,12 +300,15 @@ def _guarded(arguments: list[str]) -> int:
     except Exception as error:
         if os.environ.get("NZIP_DEBUG"):
             raise
-        say(f"internal error, please report it: {type(error).__name__}: {one_line(error)} (NZIP_DEBUG=1 shows more)")
+        say(
+            f"internal error, please report it: {type(error).__name__}: {one_line(error)} (NZIP_DEBUG=1 shows more)"
+        )
         return BUG
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line in this process; returns the exit code. Signals and broken pipes end the process."""
+    """Run the command line in this process; returns the exit code. Signals and broken pipes end the
+    process."""
     if "_NZIP_COMPLETE" in os.environ:
         cli.main(arguments, prog_name="nzip")  # a shell asks for completions
     names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]

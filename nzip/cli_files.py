@@ -20,6 +20,7 @@ from nzip.cli_progress import ShownMeter, summary
 from nzip.container import pipeline
 from nzip.errors import CorruptError, NzipError
 
+
 def compress(given: dict) -> int:
     """Compress each file; see :func:`_each`."""
     predictor, models = coding_of(given)
@@ -215,12 +216,18 @@ def _open(path: str, given: dict, target: str):
             raise files.FileError("standard input is closed")
         return contextlib.nullcontext(sys.stdin.buffer)
     elsewhere = target == STDIN or given.get("output") is not None
-    return files.open_source(path, force=given.get("force", False), remove=_removes(path, target, given), elsewhere=elsewhere)
+    return files.open_source(
+        path, force=given.get("force", False), remove=_removes(path, target, given), elsewhere=elsewhere
+    )
 
 
 def open_input(path: str):
     """A file or standard input, only to be looked at."""
-    return _open(path, {}, STDIN) if path == STDIN else files.open_source(path, force=True, remove=False, elsewhere=True)
+    return (
+        _open(path, {}, STDIN)
+        if path == STDIN
+        else files.open_source(path, force=True, remove=False, elsewhere=True)
+    )
 
 
 def _output(target: str, given: dict, source, *, binary: bool):
@@ -239,7 +246,9 @@ def _output(target: str, given: dict, source, *, binary: bool):
 def refuse_terminal(path: str, doing: str) -> None:
     """Compressed data is not typed in. Raises :class:`nzip.files.FileError`."""
     if path == STDIN and sys.stdin is not None and sys.stdin.isatty():
-        raise files.FileError(f"there is no compressed data to {doing} on a terminal: name a file, or see nzip --help")
+        raise files.FileError(
+            f"there is no compressed data to {doing} on a terminal: name a file, or see nzip --help"
+        )
 
 
 def _decoded(source, given: dict, meter):
@@ -261,7 +270,9 @@ def _compare(source, output, given: dict) -> None:
         output.reread(), primer=primer, threads=given["threads"], memory=given["memory"], background=True
     ):
         if source.read(len(data)) != data:
-            raise NzipError("the output does not decode to what the file holds now: the source is kept, no output written")
+            raise NzipError(
+                "the output does not decode to what the file holds now: the source is kept, no output written"
+            )
     if source.read(1):
         raise NzipError("the file has grown while it was compressed: the source is kept, no output written")
 
@@ -312,5 +323,3 @@ def _decoded_size(source) -> int | None:
 def _skip(reader, count: int) -> None:
     while count and (data := reader.read(min(1 << 20, count))):
         count -= len(data)
-
-

@@ -1,4 +1,5 @@
-"""``nzip model fetch`` and ``nzip model list``: a click group that the command line hooks in when it is named."""
+"""``nzip model fetch`` and ``nzip model list``: a click group that the command line hooks in when it is
+named."""
 
 from __future__ import annotations
 
@@ -30,7 +31,9 @@ def list_models(as_json: bool):
     if as_json:
         import json
 
-        click.echo(json.dumps([{**row._asdict(), "path": str(row.path) if row.path else None} for row in rows]))
+        click.echo(
+            json.dumps([{**row._asdict(), "path": str(row.path) if row.path else None} for row in rows])
+        )
         return
     from rich.console import Console
     from rich.table import Table
@@ -39,5 +42,10 @@ def list_models(as_json: bool):
     for heading in ("name", "MB", "here", "what"):
         table.add_column(heading, justify="right" if heading == "MB" else "left")
     for row in rows:
-        table.add_row(row.name, f"{row.size / 1e6:.0f}", str(row.path) if row.path else f"no: nzip model fetch {row.name}", row.summary)
+        table.add_row(
+            row.name,
+            f"{row.size / 1e6:.0f}",
+            str(row.path) if row.path else f"no: nzip model fetch {row.name}",
+            row.summary,
+        )
     Console().print(table)

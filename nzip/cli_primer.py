@@ -1,4 +1,5 @@
-"""``nzip primer train`` and ``nzip primer list``: a click group that the command line hooks in when it is named."""
+"""``nzip primer train`` and ``nzip primer list``: a click group that the command line hooks in when it is
+named."""
 
 from __future__ import annotations
 
@@ -18,16 +19,23 @@ def primer():
 @primer.command()
 @click.argument("paths", metavar="FILES...", nargs=-1, type=click.Path())
 @click.option("-o", "--output", type=click.Path(), required=True, help="The primer file to write.")
-@click.option("--size", type=Size(), default="512K", show_default=True, metavar="SIZE",
-              help="Bytes of text it holds at most. Every block takes as much longer as coding them takes.")
+@click.option(
+    "--size",
+    type=Size(),
+    default="512K",
+    show_default=True,
+    metavar="SIZE",
+    help="Bytes of text it holds at most. Every block takes as much longer as coding them takes.",
+)
 @click.option("-r", "--recursive", is_flag=True, help="Take all files in directories, and in those below.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def train(paths, output, size, recursive, force, quiet):
     """Make a primer from FILES that are like those to be compressed with it.
 
-    Of many or large files representative pieces are taken; what is no text is passed over. Use the primer with --primer, to compress and to
-    decompress; what was compressed with it cannot be had back without it."""
+    Of many or large files representative pieces are taken; what is no text is passed over. Use the primer
+    with --primer, to compress and to decompress; what was compressed with it cannot be had back without
+    it."""
     from nzip import files as output_files
     from nzip import primer as primer_file
     from nzip.cli import say
@@ -50,8 +58,8 @@ def train(paths, output, size, recursive, force, quiet):
 
 
 def _files(paths, recursive: bool) -> list[str]:
-    """The regular files that are named, and with ``recursive`` those in named directories; links in directories
-    are not followed. Raises :class:`nzip.files.FileError`."""
+    """The regular files that are named, and with ``recursive`` those in named directories; links in
+    directories are not followed. Raises :class:`nzip.files.FileError`."""
     from nzip.files import FileError, reason
 
     def fail(error: OSError):
@@ -102,7 +110,12 @@ def _shipped() -> list[dict]:
     from nzip.predictors.mix import primers
 
     return [
-        {"name": entry["name"], "bytes": entry["bytes"], "hash": entry["hash"], "what_for": primers.WHAT_FOR[entry["name"]]}
+        {
+            "name": entry["name"],
+            "bytes": entry["bytes"],
+            "hash": entry["hash"],
+            "what_for": primers.WHAT_FOR[entry["name"]],
+        }
         for entry in primers.index()
     ]
 
@@ -111,7 +124,12 @@ def _described(path: str) -> dict:
     from nzip.primer import text_hash
 
     text = text_of(path)
-    return {"name": path, "bytes": len(text), "hash": text_hash(text).hex(), "what_for": "your own: --primer " + path}
+    return {
+        "name": path,
+        "bytes": len(text),
+        "hash": text_hash(text).hex(),
+        "what_for": "your own: --primer " + path,
+    }
 
 
 def text_of(path: str) -> bytes:

@@ -77,8 +77,12 @@ class ShownMeter(Meter):
             while True:
                 position = self.position()
                 seconds = max(self._elapsed(), 1e-9)
-                amount = f"{position:,}" + (f" of {self._total:,}" if self._total is not None else "") + " bytes"
-                progress.update(task, completed=position, amount=amount, speed=f"{position / seconds / 1000:,.0f} KB/s")
+                amount = (
+                    f"{position:,}" + (f" of {self._total:,}" if self._total is not None else "") + " bytes"
+                )
+                progress.update(
+                    task, completed=position, amount=amount, speed=f"{position / seconds / 1000:,.0f} KB/s"
+                )
                 if self._done.wait(_TICK):
                     return
 

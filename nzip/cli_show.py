@@ -12,7 +12,8 @@ from nzip.container import parser, passport, pipeline
 
 
 def list_files(given: dict) -> int:
-    """What the headers of compressed files say; with ``check``, after reading and hashing every stored byte."""
+    """What the headers of compressed files say; with ``check``, after reading and hashing every stored
+    byte."""
     rows: list[dict] = []
     primer = cli_files.with_primer_text(given)["primer_text"]
 
@@ -49,7 +50,9 @@ def _facts(path: str, source, *, check: bool) -> dict:
                 }
             )
             if event.models:
-                streams[-1]["models"] = [{"name": m.name, "size": m.size, "compressed": len(m.payload)} for m in event.models]
+                streams[-1]["models"] = [
+                    {"name": m.name, "size": m.size, "compressed": len(m.payload)} for m in event.models
+                ]
             if not found.exact:
                 streams[-1]["environment"] = found.environment
             stored = event.offset + event.header_size
@@ -81,7 +84,16 @@ def _facts(path: str, source, *, check: bool) -> dict:
 
 
 def _print_list(rows: list[dict], given: dict) -> None:
-    table = make_table("streams", "blocks", "compressed", "size", "bits/byte", "predictor", "file", left=("predictor", "file"))
+    table = make_table(
+        "streams",
+        "blocks",
+        "compressed",
+        "size",
+        "bits/byte",
+        "predictor",
+        "file",
+        left=("predictor", "file"),
+    )
     total_stored = total_size = 0
     for row in rows:
         blocks = sum(len(stream["blocks"]) for stream in row["streams"])
@@ -100,7 +112,9 @@ def _print_list(rows: list[dict], given: dict) -> None:
         total_size += row["size"]
     if len(rows) > 1:
         table.add_section()
-        table.add_row("", "", f"{total_stored:,}", f"{total_size:,}", _bits(total_stored, total_size), "", "total")
+        table.add_row(
+            "", "", f"{total_stored:,}", f"{total_size:,}", _bits(total_stored, total_size), "", "total"
+        )
     print_table(table)
     if given["verbose"]:
         for row in rows:
@@ -109,7 +123,11 @@ def _print_list(rows: list[dict], given: dict) -> None:
 
 def _name(stream: dict) -> str:
     primer = stream["config"].get("primer")
-    name = stream["predictor"] if primer is None else f"{stream['predictor']} with primer {one_line(str(primer)[:16])}"
+    name = (
+        stream["predictor"]
+        if primer is None
+        else f"{stream['predictor']} with primer {one_line(str(primer)[:16])}"
+    )
     inside = ", ".join(f"{one_line(m['name'])} ({m['compressed']:,} bytes)" for m in stream.get("models", ()))
     return f"{name} with {inside} inside" if inside else name
 
@@ -148,7 +166,10 @@ def measure(given: dict) -> int:
     rows: list[dict] = []
 
     def one(path: str) -> None:
-        with cli_files.open_input(path) as source, ShownMeter(path, cli_files.size_of(source), given) as meter:
+        with (
+            cli_files.open_input(path) as source,
+            ShownMeter(path, cli_files.size_of(source), given) as meter,
+        ):
             pipeline.encode_stream(
                 source,
                 len,
@@ -162,7 +183,9 @@ def measure(given: dict) -> int:
                 models=models,
             )
             meter.stop()
-            rows.append({"file": path, "size": meter.consumed, "compressed": meter.produced, "seconds": meter.seconds})
+            rows.append(
+                {"file": path, "size": meter.consumed, "compressed": meter.produced, "seconds": meter.seconds}
+            )
 
     code = worst([cli_files.guarded(path, one) for path in given["files"] or ("-",)])
     total = {key: sum(row[key] for row in rows) for key in ("size", "compressed", "seconds")}
@@ -171,10 +194,17 @@ def measure(given: dict) -> int:
         row["kb_per_second"] = row["size"] / max(row["seconds"], 1e-9) / 1000
     if given["as_json"]:
         found = passport.Passport.of(predictor)
-        head = {"predictor": found.spelling, "exact": found.exact, "config": found.config, "block_size": block_size}
+        head = {
+            "predictor": found.spelling,
+            "exact": found.exact,
+            "config": found.config,
+            "block_size": block_size,
+        }
         print_json({**head, "files": rows, "total": total})
     elif rows:
-        table = make_table("size", "compressed", "bits/byte", "KB/s", "file", left=("file",), title=predictor.spelling)
+        table = make_table(
+            "size", "compressed", "bits/byte", "KB/s", "file", left=("file",), title=predictor.spelling
+        )
         for row in rows:
             table.add_row(*_measured(row), one_line(row["file"]))
         if len(rows) > 1:
@@ -194,9 +224,13 @@ def levels(given: dict) -> int:
     from nzip.levels import DEFAULT_LEVEL, LEVELS
 
     if given["as_json"]:
-        print_json([{"level": n, "default": n == DEFAULT_LEVEL, **entry._asdict()} for n, entry in LEVELS.items()])
+        print_json(
+            [{"level": n, "default": n == DEFAULT_LEVEL, **entry._asdict()} for n, entry in LEVELS.items()]
+        )
         return OK
-    table = make_table("level", "predictor", "alice29", "KB/s", "what it is", left=("level", "predictor", "what it is"))
+    table = make_table(
+        "level", "predictor", "alice29", "KB/s", "what it is", left=("level", "predictor", "what it is")
+    )
     for n, entry in LEVELS.items():
         size, speed = (f"{v:,}" if v else "" for v in (entry.size, entry.speed))
         table.add_row(f"-{n}", entry.spelling or "", size, speed, entry.summary)

@@ -18,7 +18,12 @@ class Size(click.ParamType):
         text = value.strip().lower()
         digits = text.rstrip("kmgtib")
         unit = text[len(digits) :].removesuffix("b").removesuffix("i")
-        if not digits.isascii() or not digits.isdigit() or unit not in self._UNITS or text[len(digits) :] == "i":
+        if (
+            not digits.isascii()
+            or not digits.isdigit()
+            or unit not in self._UNITS
+            or text[len(digits) :] == "i"
+        ):
             self.fail(f"{value!r} is no size: write a number of bytes, or 64KiB, 16M, 4GiB", param, ctx)
         return int(digits) << self._UNITS[unit]
 

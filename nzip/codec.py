@@ -36,7 +36,9 @@ def encode_block(predictor: Predictor, data, progress=None) -> CodedBlock:
     return CodedBlock(CODED, params, payload)
 
 
-def decode_block(predictor: Predictor, method: int, params: bytes, payload, size: int, progress=None) -> bytes:
+def decode_block(
+    predictor: Predictor, method: int, params: bytes, payload, size: int, progress=None
+) -> bytes:
     """The inverse of :func:`encode_block`. Raises :class:`CorruptError` where the parts contradict."""
     if method == STORED:
         if params or len(payload) != size:

@@ -1,8 +1,8 @@
-"""``--embed-model``: the user's own experts go into the compressed file, so that reading it needs nothing else.
+"""``--embed-model``: the user's own experts go into the compressed file, so that reading it needs nothing
+else.
 
-Concession: a model costs its packed size in every stream, which pays for itself only where the data is long, or where
-the file must stand alone.
-"""
+Concession: a model costs its packed size in every stream, which pays for itself only where the data is long,
+or where the file must stand alone."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from nzip.predictors.base import Predictor
 
 
 def embed(predictor: Predictor) -> tuple[Predictor, tuple[embedded.Model, ...]]:
-    """``predictor`` with its experts under names without folders, and their models, packed; none where all of its
-    experts ship with nzip. Raises :class:`NzipError` for a model that cannot be embedded."""
+    """``predictor`` with its experts under names without folders, and their models, packed; none where all of
+    its experts ship with nzip. Raises :class:`NzipError` for a model that cannot be embedded."""
     files: dict[str, bytes] = {}
     experts = []
     for expert in predictor.experts:
@@ -29,7 +29,9 @@ def embed(predictor: Predictor) -> tuple[Predictor, tuple[embedded.Model, ...]]:
         if not predictor.experts and predictor.config().get("weights"):
             raise NzipError(f"{predictor.spelling} cannot be embedded: its model stays outside the file")
         return predictor, ()
-    return predictor.with_experts(tuple(experts)), tuple(embedded.pack(name, data) for name, data in files.items())
+    return predictor.with_experts(tuple(experts)), tuple(
+        embedded.pack(name, data) for name, data in files.items()
+    )
 
 
 def chosen(predictor: Predictor, embed_model: bool) -> tuple[Predictor, tuple[embedded.Model, ...]]:

@@ -21,7 +21,7 @@ from nzip.container.raw import RawReader
 _open = builtins.open
 
 
-def open(  # noqa: A001 - the name that lzma, bz2 and gzip use
+def open(
     file,
     mode: str = "rb",
     *,
@@ -67,7 +67,8 @@ class NzipFile(io.BufferedIOBase):
 
     ``file``: a path, or a file object (which is not closed with this one). ``mode``: ``r``, ``w`` (truncate),
     ``x`` (must not exist) or ``a`` (append another stream), with or without ``b``. Writing takes ``level``,
-    ``predictor``, ``block_size``, ``embed_model`` as :func:`nzip.compress`; reading takes ``predictor`` and ``memory`` as
+    ``predictor``, ``block_size``, ``embed_model`` as :func:`nzip.compress`; reading takes ``predictor`` and
+    ``memory`` as
     :func:`nzip.decompress`; both take ``primer`` as these do, and ``threads`` (0 for all cores).
 
     Reading raises the errors of :func:`nzip.decompress`; damaged data is never returned.

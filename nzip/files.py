@@ -31,9 +31,9 @@ class FileError(NzipError):
 def open_source(path: str, *, force: bool, remove: bool, elsewhere: bool):
     """Open ``path`` for reading as a binary file object, refusing what ``xz`` refuses.
 
-    Directories always; devices, pipes and sockets unless the output goes ``elsewhere`` than beside them; and where the source is to be removed (``remove``): symbolic links, files with other hard
-    links or with set-uid, set-gid or sticky bits, unless ``force``. Raises :class:`FileError`.
-    """
+    Directories always; devices, pipes and sockets unless the output goes ``elsewhere`` than beside them; and
+    where the source is to be removed (``remove``): symbolic links, files with other hard links or with
+    set-uid, set-gid or sticky bits, unless ``force``. Raises :class:`FileError`."""
     if remove and not force and os.path.islink(path):
         raise FileError(f"{path}: is a symbolic link, skipping (-f to remove the link all the same)")
     try:
@@ -44,7 +44,9 @@ def open_source(path: str, *, force: bool, remove: bool, elsewhere: bool):
     try:
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
-            raise FileError(f"{path}: is a directory, skipping (use tar -I nzip -cf {path.rstrip('/')}.tar.nz {path})")
+            raise FileError(
+                f"{path}: is a directory, skipping (use tar -I nzip -cf {path.rstrip('/')}.tar.nz {path})"
+            )
         if not stat.S_ISREG(status.st_mode):
             if remove or not elsewhere:
                 raise FileError(f"{path}: is not a regular file, skipping (-c writes to standard output)")
@@ -52,9 +54,13 @@ def open_source(path: str, *, force: bool, remove: bool, elsewhere: bool):
             descriptor = os.open(path, os.O_RDONLY)  # and now wait for a pipe's writer
         elif remove and not force:
             if status.st_nlink > 1:
-                raise FileError(f"{path}: has {status.st_nlink - 1} other hard link(s), skipping (-f to go ahead)")
+                raise FileError(
+                    f"{path}: has {status.st_nlink - 1} other hard link(s), skipping (-f to go ahead)"
+                )
             if status.st_mode & (stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX):
-                raise FileError(f"{path}: has the set-uid, set-gid or sticky bit set, skipping (-f to go ahead)")
+                raise FileError(
+                    f"{path}: has the set-uid, set-gid or sticky bit set, skipping (-f to go ahead)"
+                )
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
@@ -228,7 +234,14 @@ class Output:
         except FileExistsError as error:
             raise FileError(f"{self.path}: appeared while we were writing (-f to overwrite)") from error
         except OSError as error:
-            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS, errno.EACCES):
+            if error.errno not in (
+                errno.EPERM,
+                errno.ENOTSUP,
+                errno.EOPNOTSUPP,
+                errno.EMLINK,
+                errno.ENOSYS,
+                errno.EACCES,
+            ):
                 raise FileError(f"{self.path}: {reason(error)}") from error
             # A file system without hard links.
             if os.path.lexists(self.path):
@@ -253,7 +266,9 @@ class StandardOutput:
         if sys.stdout is None:
             raise FileError("standard output is closed")
         if refuse_terminal and sys.stdout.isatty():
-            raise FileError("compressed data is not written to a terminal (-f to force, -o FILE to name a file)")
+            raise FileError(
+                "compressed data is not written to a terminal (-f to force, -o FILE to name a file)"
+            )
         self._stream = sys.stdout.buffer
 
     def __enter__(self) -> StandardOutput:

@@ -6,9 +6,9 @@ at the file that a function stands in: a constant or a helper that it takes from
 the old machine code goes on being used, which in a compressor means wrong bytes. Here the stamp of a cache
 entry covers everything a function refers to, through all files.
 
-Concession: this touches private names of numba (``Dispatcher._cache``, ``IndexDataCacheFile._source_stamp``, the option ``_nrt``).
-Where a future numba lacks them, functions are compiled in every process, and tests/nzip/test_jit.py says so.
-"""
+Concession: this touches private names of numba (``Dispatcher._cache``, ``IndexDataCacheFile._source_stamp``,
+the option ``_nrt``). Where a future numba lacks them, functions are compiled in every process, and
+tests/nzip/test_jit.py says so."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ _VALUES = (int, float, str, bytes, tuple, np.generic, np.ndarray)
 
 
 def give_back() -> None:
-    """Return to the system what compiling has freed. glibc keeps it, and large arrays are mapped beside it, so that a process
-    which compiles and then makes large arrays would hold both. On other systems nothing happens."""
+    """Return to the system what compiling has freed. glibc keeps it, and large arrays are mapped beside it,
+    so that a process which compiles and then makes large arrays would hold both. On other systems nothing
+    happens."""
     with contextlib.suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
@@ -58,8 +59,8 @@ def njit(*signatures, cache: bool = False, **options):
 
 
 def lean(function):
-    """``njit`` for what makes and returns no array: without reference counting, whose atomic operations cost a function of many
-    arrays a microsecond."""
+    """``njit`` for what makes and returns no array: without reference counting, whose atomic operations cost
+    a function of many arrays a microsecond."""
     return njit(nogil=True, cache=True, error_model="numpy", _nrt=False)(function)
 
 
@@ -89,7 +90,8 @@ class _Cache(FunctionCache):
 
 
 def dependencies(function) -> str:
-    """A hash of all that ``function`` refers to by name, closures included: values, and the source of functions, in turn."""
+    """A hash of all that ``function`` refers to by name, closures included: values, and the source of
+    functions, in turn."""
     digest = xxhash.xxh3_128()
     _gather(function, digest, set())
     return digest.hexdigest()
@@ -122,7 +124,8 @@ def _add(name: str, value, names: set[str], package: str, digest, seen: set) -> 
 
 
 def _names(code) -> set[str]:
-    """Global names that ``code`` and the functions within it use; an intrinsic's code generator is one such."""
+    """Global names that ``code`` and the functions within it use; an intrinsic's code generator is one
+    such."""
     inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
     return set(code.co_names).union(*map(_names, inner))
 
@@ -135,7 +138,9 @@ def _python(value):
 
 def _text(value) -> str:
     if isinstance(value, np.ndarray):
-        return f"{value.dtype} {value.shape} {xxhash.xxh3_64_hexdigest(np.ascontiguousarray(value).tobytes())}"
+        return (
+            f"{value.dtype} {value.shape} {xxhash.xxh3_64_hexdigest(np.ascontiguousarray(value).tobytes())}"
+        )
     return repr(value)
 
 

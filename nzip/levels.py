@@ -12,8 +12,9 @@ from nzip.errors import NzipError
 
 
 class Level(NamedTuple):
-    """One level: the ``spelling`` it stands for (None until it exists) and one line for ``nzip levels``; ``size`` of the
-    sample alice29.txt (152,089 bytes) as one block, and about how many KB of text it codes in a second of one core."""
+    """One level: the ``spelling`` it stands for (None until it exists) and one line for ``nzip levels``;
+    ``size`` of the sample alice29.txt (152,089 bytes) as one block, and about how many KB of text it codes in
+    a second of one core."""
 
     spelling: str | None
     summary: str
@@ -26,12 +27,27 @@ DEFAULT_LEVEL = 3
 LEVELS: dict[int, Level] = {
     1: Level("mix:1", "4 contexts of text, one weight set, one match model; 16 MB of slots", 36582, 2090),
     2: Level("mix:2", "10 contexts, 4 weight sets, a final mixer and two APMs; 32 MB of slots", 33949, 910),
-    3: Level("mix:3", "the default: 13 contexts, 5 weight sets, two match models, two APMs; 64 MB of slots", 32936, 710),
+    3: Level(
+        "mix:3",
+        "the default: 13 contexts, 5 weight sets, two match models, two APMs; 64 MB of slots",
+        32936,
+        710,
+    ),
     4: Level("mix:4", "24 contexts with run information; 96 MB of slots", 32652, 237),
-    5: Level("mix:5", "32 contexts, run information and direct probabilities; 104 MB of slots and twice that beside", 32508, 137),
+    5: Level(
+        "mix:5",
+        "32 contexts, run information and direct probabilities; 104 MB of slots and twice that beside",
+        32508,
+        137,
+    ),
     6: Level("mix:5+ssm", "-5 and a pretrained network", 30782, 36),
     7: Level("mix:5+ssm+online", "-6 and a small network that learns from the file", 30582, 14),
-    8: Level("mix:5+online:ssm+online+ssm", "-7 and the pretrained network once more, which goes on learning from the file", 30242, 4.2),
+    8: Level(
+        "mix:5+online:ssm+online+ssm",
+        "-7 and the pretrained network once more, which goes on learning from the file",
+        30242,
+        4.2,
+    ),
     9: Level(None, "comes with a language model"),
 }
 
@@ -48,5 +64,7 @@ def spelling_of(level: int | None) -> str:
     spelling = LEVELS[level].spelling
     if spelling is None:
         best = max(n for n, entry in LEVELS.items() if entry.spelling)
-        raise NzipError(f"level -{level} {LEVELS[level].summary}, which this version has not: use -1 to -{best}")
+        raise NzipError(
+            f"level -{level} {LEVELS[level].summary}, which this version has not: use -1 to -{best}"
+        )
     return spelling

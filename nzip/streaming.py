@@ -39,7 +39,9 @@ class Compressor:
     ):
         self._out: list = []
         chosen, models = embedding.chosen(choose_predictor(level, predictor, primer), embed_model)
-        self._encoder = pipeline.StreamEncoder(self._out.append, chosen, block_size=block_size, verify=verify, models=models)
+        self._encoder = pipeline.StreamEncoder(
+            self._out.append, chosen, block_size=block_size, verify=verify, models=models
+        )
         self._last_mode = self.FLUSH_FRAME
 
     @property
@@ -71,7 +73,8 @@ class Compressor:
 class Decompressor:
     """Decompresses one stream fed in pieces; skippable frames before it are passed over.
 
-    ``predictor``, ``primer`` and ``memory`` as for :func:`nzip.decompress`, which handles several streams at once.
+    ``predictor``, ``primer`` and ``memory`` as for :func:`nzip.decompress`, which handles several streams at
+    once.
 
     >>> decompressor = Decompressor()
     >>> decompressor.decompress(stream, max_length=100)

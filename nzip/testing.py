@@ -72,7 +72,10 @@ def predictor_passport(make: Callable[[], Predictor]) -> None:
     first, second = make(), make()
     passport = Passport.of(first)
     require(isinstance(first.exact, bool), "exact is True or False")
-    require(passport == Passport.of(second), f"two instances give two passports: {passport} and {Passport.of(second)}")
+    require(
+        passport == Passport.of(second),
+        f"two instances give two passports: {passport} and {Passport.of(second)}",
+    )
     require(first.probe() == first.probe(), "the probe changes when it is asked for again")
     len(Passport.of(first).pack())
 
@@ -83,7 +86,9 @@ def predictor_probe_is_unmoved_by_use(make: Callable[[], Predictor]) -> None:
     before = used.probe()
     for data in samples(200).values():
         used.encode(data)
-    require(used.probe() == before == fresh.probe(), "the probe changes with use: the predictor is not immutable")
+    require(
+        used.probe() == before == fresh.probe(), "the probe changes with use: the predictor is not immutable"
+    )
     text = samples()["text and binary"]
     require(used.encode(text) == fresh.encode(text), "a used predictor codes otherwise than a fresh one")
 
@@ -98,10 +103,18 @@ def predictor_round_trips(make: Callable[[], Predictor]) -> None:
         back = decoder.decode(params, payload, len(data))
         require(isinstance(back, bytes), f"{name}: decode returns bytes, not {type(back).__name__}")
         require(back == data, f"{name}: {len(data)} bytes do not round-trip")
-        require(encoder.encode(memoryview(bytearray(data))) == (params, payload), f"{name}: a memoryview codes otherwise")
-        require(decoder.decode(params, memoryview(payload), len(data)) == data, f"{name}: a memoryview decodes otherwise")
+        require(
+            encoder.encode(memoryview(bytearray(data))) == (params, payload),
+            f"{name}: a memoryview codes otherwise",
+        )
+        require(
+            decoder.decode(params, memoryview(payload), len(data)) == data,
+            f"{name}: a memoryview decodes otherwise",
+        )
         coded = codec.encode_block(encoder, data)
-        require(codec.decode_block(decoder, *coded, len(data)) == data, f"{name}: does not round-trip as a block")
+        require(
+            codec.decode_block(decoder, *coded, len(data)) == data, f"{name}: does not round-trip as a block"
+        )
 
 
 def predictor_leaves_its_input_alone(make: Callable[[], Predictor]) -> None:
@@ -132,7 +145,9 @@ def predictor_is_process_safe(make: Callable[[], Predictor]) -> None:
     predictor = make()
     data = samples()["text and binary"]
     here = predictor.probe(), predictor.encode(data)
-    require(_elsewhere(_code_elsewhere, make, data) == here, "another process gives another probe or other bytes")
+    require(
+        _elsewhere(_code_elsewhere, make, data) == here, "another process gives another probe or other bytes"
+    )
 
 
 def predictor_survives_damage(make: Callable[[], Predictor]) -> None:
@@ -148,8 +163,12 @@ def predictor_survives_damage(make: Callable[[], Predictor]) -> None:
         except CorruptError:
             return
         except Exception as error:
-            raise ConformanceError(f"{what}: raised {type(error).__name__}, not CorruptError: {error}") from error
-        require(isinstance(back, bytes) and len(back) == size, f"{what}: gave {len(back)} bytes instead of {size}")
+            raise ConformanceError(
+                f"{what}: raised {type(error).__name__}, not CorruptError: {error}"
+            ) from error
+        require(
+            isinstance(back, bytes) and len(back) == size, f"{what}: gave {len(back)} bytes instead of {size}"
+        )
 
     for damaged in _damaged(payload, chance, 24):
         attempt("a damaged payload", params, damaged, len(data))
@@ -160,14 +179,18 @@ def predictor_survives_damage(make: Callable[[], Predictor]) -> None:
 
 
 def predictor_keeps_within_its_memory(make: Callable[[], Predictor]) -> None:
-    """memory() is an upper bound of what Python and NumPy allocate (what compiled code allocates is not seen)."""
+    """memory() is an upper bound of what Python and NumPy allocate (what compiled code allocates is not
+    seen)."""
     predictor = make()
     data = samples(4096)["text and binary"][: 4 * SIZE]
     promised = predictor.memory(len(data))
     require(isinstance(promised, int) and promised > 0, f"memory() gives a positive int, not {promised!r}")
     require(predictor.memory(1 << 24) >= predictor.memory(1), "memory() shrinks as blocks grow")
     params, payload = predictor.encode(data[:100])  # what is made once is not a block's
-    for what, call in (("encode", lambda: predictor.encode(data)), ("decode", lambda: predictor.decode(params, payload, 100))):
+    for what, call in (
+        ("encode", lambda: predictor.encode(data)),
+        ("decode", lambda: predictor.decode(params, payload, 100)),
+    ):
         tracemalloc.start()
         try:
             call()
@@ -175,7 +198,10 @@ def predictor_keeps_within_its_memory(make: Callable[[], Predictor]) -> None:
         finally:
             tracemalloc.stop()
         # Python's own objects, a few hundred KB at most, are not what the promise is about.
-        require(peak <= promised + (1 << 19), f"{what} took {peak} bytes for a block of {len(data)}, and {promised} were promised")
+        require(
+            peak <= promised + (1 << 19),
+            f"{what} took {peak} bytes for a block of {len(data)}, and {promised} were promised",
+        )
 
 
 def predictor_reports_progress(make: Callable[[], Predictor]) -> None:
@@ -204,15 +230,25 @@ def expert_distributions_are_valid(make: Callable[[], Expert]) -> None:
             require(rows.shape == (2, 256), f"distributions have the shape (lanes, 256), not {rows.shape}")
             rows = rows[active]
             require(rows.min() >= 1, "an entry of a distribution is below 1")
-            require((rows.sum(axis=1, dtype=np.int64) == 1 << EXPERT_BITS).all(), "a distribution does not sum to 2**24")
-            require(all(0 < p1 < 1 << SIDE_BITS for _, p1, _ in sides), "a side decision's probability is out of range")
+            require(
+                (rows.sum(axis=1, dtype=np.int64) == 1 << EXPERT_BITS).all(),
+                "a distribution does not sum to 2**24",
+            )
+            require(
+                all(0 < p1 < 1 << SIDE_BITS for _, p1, _ in sides),
+                "a side decision's probability is out of range",
+            )
 
 
 def expert_batch_equals_step(make: Callable[[], Expert]) -> None:
     """Computed ahead from the data or step by step without it, the integers are equal."""
     expert = make()
     for name, data in samples(160).items():
-        _compare(f"{name}: in batch and step by step", _run(expert, [data], batch=True), _run(expert, [data], batch=False))
+        _compare(
+            f"{name}: in batch and step by step",
+            _run(expert, [data], batch=True),
+            _run(expert, [data], batch=False),
+        )
 
 
 def expert_lanes_end_alone(make: Callable[[], Expert]) -> None:
@@ -229,7 +265,9 @@ def expert_is_unmoved_by_use(make: Callable[[], Expert]) -> None:
     text, noise = samples(160)["text and binary"], samples(160)["noise"]
     alone = list(_run(fresh, [text], batch=False))
     interleaved = []
-    for one, _ in itertools.zip_longest(_run(expert, [text], batch=False), _run(expert, [noise], batch=False)):
+    for one, _ in itertools.zip_longest(
+        _run(expert, [text], batch=False), _run(expert, [noise], batch=False)
+    ):
         interleaved.append(one)
     _compare("interleaved runs", alone, interleaved)
     _compare("a second run", alone, _run(expert, [text], batch=False))
@@ -238,7 +276,10 @@ def expert_is_unmoved_by_use(make: Callable[[], Expert]) -> None:
 def expert_probe_is_stable(make: Callable[[], Expert]) -> None:
     """The probe and the config are the same for each instance and in a fresh process."""
     first, second = make(), make()
-    require(first.spelling == second.spelling and first.config() == second.config(), "two instances differ in name or config")
+    require(
+        first.spelling == second.spelling and first.config() == second.config(),
+        "two instances differ in name or config",
+    )
     probe = expert_probe(first)
     require(probe == expert_probe(second) == expert_probe(first), "the probe is not stable")
     require(_elsewhere(_probe_elsewhere, make) == probe, "another process gives another probe")
@@ -250,7 +291,10 @@ def expert_codes_bare(make: Callable[[], Expert]) -> None:
         predictor = BarePredictor(make(), lanes)
         for name, data in samples(120).items():
             params, payload = predictor.encode(data)
-            require(predictor.decode(params, payload, len(data)) == data, f"{name} on {lanes} lane(s) does not round-trip")
+            require(
+                predictor.decode(params, payload, len(data)) == data,
+                f"{name} on {lanes} lane(s) does not round-trip",
+            )
 
 
 def expert_survives_damage(make: Callable[[], Expert]) -> None:
@@ -316,8 +360,8 @@ def _damaged(data: bytes, chance: random.Random, count: int):
 
 
 def _run(expert: Expert, lanes: list[bytes], *, batch: bool):
-    """Walk ``lanes``; yields for each position the distributions, which lanes are active (the others' rows mean
-    nothing), and the side decisions (lane, p1, bit).
+    """Walk ``lanes``; yields for each position the distributions, which lanes are active (the others' rows
+    mean nothing), and the side decisions (lane, p1, bit).
 
     Step by step, the decisions are those that a run in batch took: a decoder is told them, too.
     """
@@ -338,18 +382,26 @@ def _run(expert: Expert, lanes: list[bytes], *, batch: bool):
                     state.decided(lane, bit)
                 chooser.decided(lane, bit)
                 sides.append((lane, p1, bit))
-            require(batch or state.side(lane) is None, "a side decision is asked for step by step and not in batch")
+            require(
+                batch or state.side(lane) is None,
+                "a side decision is asked for step by step and not in batch",
+            )
         ready = chooser.ready(active.copy())
         if not batch:
             also = state.ready(active.copy())
-            require((ready is None) == (also is None) and (ready is None or (ready == also).all()), "other lanes are held")
+            require(
+                (ready is None) == (also is None) and (ready is None or (ready == also).all()),
+                "other lanes are held",
+            )
         active = active if ready is None else active & ready
         require(active.any(), "lanes are left and none is ready")
         rows = state.distributions().copy()
         if not batch:
             chooser.distributions()
         yield rows, active, sides
-        symbols = np.array([lane[i] if i < len(lane) else 0 for lane, i in zip(lanes, at, strict=True)], np.uint8)
+        symbols = np.array(
+            [lane[i] if i < len(lane) else 0 for lane, i in zip(lanes, at, strict=True)], np.uint8
+        )
         chooser.update(symbols, active)
         if not batch:
             state.update(symbols, active)

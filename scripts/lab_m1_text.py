@@ -1,9 +1,10 @@
-"""Write tokenizers_lab/data/m1_text.xz: the 256 KiB on which an M1 is trained where its spelling names no text.
+"""Write tokenizers_lab/data/m1_text.xz: the 256 KiB on which an M1 is trained where its spelling names no
+text.
 
     python scripts/lab_m1_text.py TRAIN_FOLDER
 
-From the shared training corpora web_bible, austen and sotu (all public domain): a third each, from their middles.
-"""
+From the shared training corpora web_bible, austen and sotu (all public domain): a third each, from their
+middles."""
 
 import lzma
 import sys
@@ -17,7 +18,7 @@ if __name__ == "__main__":
     for name in ("web_bible.txt", "austen.txt", "sotu.txt"):
         text = lzma.decompress((folder / f"{name}.xz").read_bytes())
         start = text.index(b"\n", len(text) // 2) + 1
-        parts.append(text[start:start + SIZE // 3 + 1])
+        parts.append(text[start : start + SIZE // 3 + 1])
     joined = b"".join(parts)[:SIZE]
     target = Path(__file__).parent.parent / "tokenizers_lab" / "data" / "m1_text.xz"
     target.write_bytes(lzma.compress(joined, preset=9 | lzma.PRESET_EXTREME))

@@ -30,7 +30,12 @@ def ranges(points: list[int]) -> str:
 
 if __name__ == "__main__":
     target = Path(__file__).parent.parent / "tokenizers_lab" / "pretokenize" / "unicode_classes.txt"
-    lines = [f"# code point classes of tokenizers {tokenizers.__version__}; made by scripts/lab_unicode_classes.py"]
-    lines += [f"{name} {ranges(members(pattern))}" for name, pattern in (("L", r"\p{L}"), ("N", r"\p{N}"), ("S", r"\s"))]
+    lines = [
+        f"# code point classes of tokenizers {tokenizers.__version__}; made by scripts/lab_unicode_classes.py"
+    ]
+    lines += [
+        f"{name} {ranges(members(pattern))}"
+        for name, pattern in (("L", r"\p{L}"), ("N", r"\p{N}"), ("S", r"\s"))
+    ]
     target.write_text("\n".join(lines) + "\n", "ascii")
     print(f"{target.name}: {target.stat().st_size} bytes")

@@ -5,9 +5,9 @@ Run: python scripts/make_golden.py [--check]
 A golden file is a file that must decode for ever, or, until 1.0, as long as its draft number stands: where
 ``--check`` (or the test suite) finds that nzip writes other bytes than these, the draft number must be raised
 in nzip/container/framing.py and nzip/reference.py, and this script run again. It drops the files of drafts
-that no reader reads any more. ``hashes.json`` holds the hash of each level's output on larger inputs, by which
-tests/nzip/predictors/mix/test_levels_determinism.py pins the encoder over threads, chunkings and processes.
-"""
+that no reader reads any more. ``hashes.json`` holds the hash of each level's output on larger inputs, by
+which tests/nzip/predictors/mix/test_levels_determinism.py pins the encoder over threads, chunkings and
+processes."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-import mix_samples  # noqa: E402
+import mix_samples
 
-import nzip  # noqa: E402
-from nzip.container.framing import DRAFT  # noqa: E402
+import nzip
+from nzip.container.framing import DRAFT
 
 GOLDEN = ROOT / "tests" / "golden"
 LEVELS = (1, 2, 3, 4, 5)
@@ -42,7 +42,9 @@ def golden(level: int) -> dict[str, tuple[bytes, bytes]]:
     text, code = mix_samples.text(2 * SIZE), mix_samples.executable(2 * SIZE)
     mixed = text + code + bytes(300) + mix_samples.image(SIZE)
     noise = b"".join(n.to_bytes(4, "little") for n, _ in zip(mix_samples.numbers(5), range(60)))
-    found = {kind: (data, cold(data)) for kind in mix_samples.KINDS for data in [mix_samples.sample(kind, SIZE)]}
+    found = {
+        kind: (data, cold(data)) for kind in mix_samples.KINDS for data in [mix_samples.sample(kind, SIZE)]
+    }
     return found | {
         "empty": (b"", cold(b"")),
         "one-byte": (b"\x00", cold(b"\x00")),
@@ -55,8 +57,8 @@ def golden(level: int) -> dict[str, tuple[bytes, bytes]]:
 
 
 def with_experts() -> dict[str, tuple[int, bytes, bytes]]:
-    """By name: level, what was compressed, and the file. Levels with the networks that ship, cold; and networks of the
-    user's own inside the file, which decode whatever ships."""
+    """By name: level, what was compressed, and the file. Levels with the networks that ship, cold; and
+    networks of the user's own inside the file, which decode whatever ships."""
     from small_experts import sparse_file
 
     text = mix_samples.text(2 * SIZE)
@@ -83,8 +85,15 @@ def sparse_transformer() -> bytes:
 
     chance, b = np.random.default_rng(5), "model.layers.0."
     square = ("self_attn.q_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
-    dims = {"model.embed_tokens": (256, 32), "lm_head": (256, 32), "model.norm": (32,), b + "self_attn.k_proj": (16, 32),
-            b + "self_attn.v_proj": (16, 32), b + "input_layernorm": (32,), b + "post_attention_layernorm": (32,)}
+    dims = {
+        "model.embed_tokens": (256, 32),
+        "lm_head": (256, 32),
+        "model.norm": (32,),
+        b + "self_attn.k_proj": (16, 32),
+        b + "self_attn.v_proj": (16, 32),
+        b + "input_layernorm": (32,),
+        b + "post_attention_layernorm": (32,),
+    }
     dims |= {b + name: (32, 32) for name in square}
     tensors = {}
     for name, d in dims.items():
@@ -133,13 +142,19 @@ def build() -> dict[str, bytes]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="compare instead of writing; exit code 1 where bytes differ")
+    parser.add_argument(
+        "--check", action="store_true", help="compare instead of writing; exit code 1 where bytes differ"
+    )
     options = parser.parse_args()
     files = build()
     if options.check:
-        different = [n for n, data in files.items() if not (GOLDEN / n).exists() or (GOLDEN / n).read_bytes() != data]
+        different = [
+            n for n, data in files.items() if not (GOLDEN / n).exists() or (GOLDEN / n).read_bytes() != data
+        ]
         if different:
-            raise SystemExit(f"{len(different)} of {len(files)} golden files would change: {', '.join(different[:8])}")
+            raise SystemExit(
+                f"{len(different)} of {len(files)} golden files would change: {', '.join(different[:8])}"
+            )
         print(f"all {len(files)} golden files are what nzip writes")
         return
     for old in GOLDEN.glob("draft-*"):

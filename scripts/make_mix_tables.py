@@ -78,7 +78,9 @@ def _cell(p: float, count: int = 0) -> int:
 
 def _expecting(confidence) -> list[int]:
     """Pairs (bit 0 expected, bit 1 expected) over levels."""
-    return [_cell(q if want else 1 - q) for level in range(64) for q in (confidence(level),) for want in (0, 1)]
+    return [
+        _cell(q if want else 1 - q) for level in range(64) for q in (confidence(level),) for want in (0, 1)
+    ]
 
 
 def main() -> None:
@@ -86,7 +88,9 @@ def main() -> None:
     next_state = np.zeros((256, 2), np.uint8)
     next_state[: len(following)] = following
     stretch = [max(-2047, min(2047, round(math.log((i + 0.5) / (4095.5 - i)) * 256))) for i in range(4096)]
-    squash = [max(1, min((1 << 22) - 1, round((1 << 22) / (1 + math.exp(-(i - 4096) / 256))))) for i in range(8192)]
+    squash = [
+        max(1, min((1 << 22) - 1, round((1 << 22) / (1 + math.exp(-(i - 4096) / 256))))) for i in range(8192)
+    ]
     reciprocal = [int(65536 / (n + 1.6)) for n in range(1024)]
     state_start = np.full(256, _cell(0.5), np.uint32)
     for s, (zeros, ones) in enumerate(counts):

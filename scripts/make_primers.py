@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from nzip.predictors.mix import primers  # noqa: E402
+from nzip.predictors.mix import primers
 
 TARGET = Path(__file__).parents[1] / "nzip" / "predictors" / "mix" / "primers"
 K = 1000
@@ -66,18 +66,24 @@ def slices(text: bytes, total: int, count: int) -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("train", type=Path)
-    parser.add_argument("--snapshots", action="store_true", help="also compute the snapshots' hashes (minutes)")
+    parser.add_argument(
+        "--snapshots", action="store_true", help="also compute the snapshots' hashes (minutes)"
+    )
     options = parser.parse_args()
     TARGET.mkdir(exist_ok=True)
     entries, signatures = [], []
     for name, sources in RECIPES.items():
-        text = b"".join(slices(lzma.decompress((options.train / f"{s}.xz").read_bytes()), n, k) for s, n, k in sources)
+        text = b"".join(
+            slices(lzma.decompress((options.train / f"{s}.xz").read_bytes()), n, k) for s, n, k in sources
+        )
         packed = lzma.compress(text, preset=9 | lzma.PRESET_EXTREME)
         (TARGET / f"{name}.xz").write_bytes(packed)
         signature = primers.sequences(np.frombuffer(text, np.uint8))
         signatures.append(signature.astype("<u4").tobytes())
         digest = primers.text_hash(text).hex()
-        entries.append({"name": name, "bytes": len(text), "hash": digest, "signature": len(signature), "snapshots": {}})
+        entries.append(
+            {"name": name, "bytes": len(text), "hash": digest, "signature": len(signature), "snapshots": {}}
+        )
         print(f"{name}: {len(text)} bytes, {len(packed)} packed, {len(signature)} sequences in the signature")
     (TARGET / "signatures.bin").write_bytes(b"".join(signatures))
     (TARGET / "index.json").write_text(json.dumps({"primers": entries}, indent=1) + "\n")

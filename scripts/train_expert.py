@@ -1,12 +1,14 @@
-"""Train the networks that ship as the experts ``ssm`` and ``transformer`` (``run --kind``), from the manifest's texts.
+"""Train the networks that ship as the experts ``ssm`` and ``transformer`` (``run --kind``), from the
+manifest's texts.
 
     python scripts/train_expert.py run --corpora DIR --folder DIR      # hours on one core; go on after a stop with the same line
     python scripts/train_expert.py loss --corpora DIR --folder DIR     # what rounding to integers costs
     python scripts/train_expert.py export --folder DIR
     python scripts/train_expert.py plot --folder DIR -o curve.png
 
-``--corpora`` is a folder with ``MANIFEST.tsv`` and ``train/`` as corpora/fetch.py makes it. Only texts that are public
-domain, under a permissive licence or CC-BY-SA are taken; each is checked against the manifest's hash.
+``--corpora`` is a folder with ``MANIFEST.tsv`` and ``train/`` as corpora/fetch.py makes it. Only texts that
+are public domain, under a permissive licence or CC-BY-SA are taken; each is checked against the manifest's
+hash.
 
 Concession: the mixture below is a judgement, not the outcome of a search.
 """
@@ -23,7 +25,10 @@ from pathlib import Path
 import click
 
 _PREDICTORS = Path(__file__).parents[1] / "nzip" / "predictors"
-SHIPPED = {"ssm": _PREDICTORS / "ssm" / "english.expert", "transformer": _PREDICTORS / "transformer" / "english.safetensors"}
+SHIPPED = {
+    "ssm": _PREDICTORS / "ssm" / "english.expert",
+    "transformer": _PREDICTORS / "transformer" / "english.safetensors",
+}
 
 # file: (share of the mixture in percent, kind of the held-out slice, prose that may be wrapped anew)
 MIXTURE = {
@@ -76,11 +81,15 @@ def sources(corpora: Path):
     from nzip.training.text import Source
 
     with open(corpora / "MANIFEST.tsv", newline="") as file:
-        listed = {row["path"]: row["sha256"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)}
+        listed = {
+            row["path"]: row["sha256"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        }
     found = []
     for name, (share, kind, prose) in MIXTURE.items():
         path = corpora / "train" / name
-        data = path.read_bytes() if path.exists() else lzma.decompress(path.with_name(name + ".xz").read_bytes())
+        data = (
+            path.read_bytes() if path.exists() else lzma.decompress(path.with_name(name + ".xz").read_bytes())
+        )
         if hashlib.sha256(data).hexdigest() != listed[f"train/{name}"]:
             raise click.ClickException(f"{path} is not the text that the manifest lists: fetch it anew")
         found.append(Source(name, data, share, kind, prose))
@@ -94,14 +103,30 @@ def main() -> None:
 
 @main.command("run")
 @click.option("--corpora", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--folder", type=click.Path(path_type=Path), required=True, help="checkpoint and log, outside the repository")
-@click.option("--total", default=100_000_000, show_default=True, help="bytes seen until the learning rate is zero")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="checkpoint and log, outside the repository",
+)
+@click.option(
+    "--total", default=100_000_000, show_default=True, help="bytes seen until the learning rate is zero"
+)
 @click.option("--seed", default=20251, show_default=True)
 @click.option("--threads", default=1, show_default=True)
 @click.option("--kind", type=click.Choice(["ssm", "transformer"]), default="ssm", show_default=True)
-@click.option("--begin", type=click.Path(path_type=Path, exists=True), help="begin with this file's weights (transformer)")
-@click.option("--float32/--bfloat16", "floats", default=False, help="products in float32 and passes fused by torch.compile, which "
-              "needs a C++ compiler: faster on CPUs whose bfloat16 is no faster (transformer)")
+@click.option(
+    "--begin",
+    type=click.Path(path_type=Path, exists=True),
+    help="begin with this file's weights (transformer)",
+)
+@click.option(
+    "--float32/--bfloat16",
+    "floats",
+    default=False,
+    help="products in float32 and passes fused by torch.compile, which "
+    "needs a C++ compiler: faster on CPUs whose bfloat16 is no faster (transformer)",
+)
 @click.option("--deadline", type=float, help="stop after so many CPU seconds (a trial)")
 @click.option("--set", "settings", multiple=True, help="name=value for the run or the shape (a trial)")
 def run_command(corpora, folder, total, seed, threads, kind, begin, floats, deadline, settings) -> None:
@@ -119,7 +144,9 @@ def run_command(corpora, folder, total, seed, threads, kind, begin, floats, dead
         given = {"rate": 1e-3, "lanes": 8, "span": 1024} | given
     elif begin or floats:
         raise click.UsageError("--begin and --float32 go with --kind transformer")
-    shape = Shape(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k in Shape._fields})
+    shape = Shape(
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k in Shape._fields}
+    )
     run = Run(total=total, seed=seed, **{k: v for k, v in given.items() if k in Run._fields})
     torch.manual_seed(seed)
     with quick():  # around the network's making too: torch starts its threads there
@@ -127,9 +154,16 @@ def run_command(corpora, folder, total, seed, threads, kind, begin, floats, dead
             net, made = from_file(begin)
             run = run._replace(before=made["seen"])
         else:
-            net = Recurrent(shape) if kind == "ssm" else Llama(shape_of(given.get("width"), given.get("layers")))
+            net = (
+                Recurrent(shape)
+                if kind == "ssm"
+                else Llama(shape_of(given.get("width"), given.get("layers")))
+            )
         net.half = not floats
-        print(f"{net.matrix_parameters():,} matrix parameters, {sum(p.numel() for p in net.parameters()):,} in all", flush=True)
+        print(
+            f"{net.matrix_parameters():,} matrix parameters, {sum(p.numel() for p in net.parameters()):,} in all",
+            flush=True,
+        )
         log = train(net, sources(corpora), run, folder, _Meter(), deadline, floats)
     print(json.dumps(log[-1]))
 
@@ -200,9 +234,16 @@ def plot_command(folder, output, title) -> None:
     axes.plot(seen, [entry["train"] for entry in log], color="black", linewidth=2, label="training")
     kinds = sorted(log[-1]["held"], key=lambda k: -log[-1]["held"][k])
     for i, kind in enumerate(kinds):
-        axes.plot(seen, [entry["held"][kind] for entry in log], color=plt.cm.tab20(i), marker=".",
-                  label=f"{kind} {log[-1]['held'][kind]:.2f}")
-    axes.set(xlabel="MB seen", ylabel="bits per byte", title=title or "The expert alone: held-out text by kind")
+        axes.plot(
+            seen,
+            [entry["held"][kind] for entry in log],
+            color=plt.cm.tab20(i),
+            marker=".",
+            label=f"{kind} {log[-1]['held'][kind]:.2f}",
+        )
+    axes.set(
+        xlabel="MB seen", ylabel="bits per byte", title=title or "The expert alone: held-out text by kind"
+    )
     axes.set_ylim(top=min(axes.get_ylim()[1], 5))
     axes.grid(alpha=0.3)
     axes.legend(loc="upper right", ncols=2, fontsize=8)

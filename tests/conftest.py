@@ -16,7 +16,8 @@ settings.load_profile("nzip")
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `import toys`, `import support`
 
-from support import ROOT, Ran, corpus_path  # noqa: E402
+from support import ROOT, Ran, corpus_path
+
 
 @pytest.fixture(scope="session")
 def corpus():

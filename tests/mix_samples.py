@@ -41,7 +41,10 @@ def binary(size: int, seed: int = 1) -> bytes:
     chance, out, level = numbers(seed), bytearray(), 1000
     for i in range(size // 24 + 1):
         level += next(chance) % 9 - 4
-        out += struct.pack("<IHHhxx", 70000 + 3 * i, next(chance) % 5, 0x1234, level) + b"\0\0\0\0rec\xff\x80\x01\0\0"
+        out += (
+            struct.pack("<IHHhxx", 70000 + 3 * i, next(chance) % 5, 0x1234, level)
+            + b"\0\0\0\0rec\xff\x80\x01\0\0"
+        )
     return bytes(out[:size])
 
 
@@ -49,7 +52,16 @@ def executable(size: int, seed: int = 1) -> bytes:
     """An ELF header, and code in which a few functions are called (E8, relative) from everywhere."""
     chance = numbers(seed)
     out = bytearray(b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\0\x3e\0\x01\0\0\0" + bytes(40))
-    pieces = (b"\x55\x48\x89\xe5", b"\x48\x8b\x45\xf8", b"\x48\x83\xec\x20", b"\xc3", b"\x0f\x1f\x40\x00", b"\x31\xc0", b"\x5d\xc3", b"\x90")
+    pieces = (
+        b"\x55\x48\x89\xe5",
+        b"\x48\x8b\x45\xf8",
+        b"\x48\x83\xec\x20",
+        b"\xc3",
+        b"\x0f\x1f\x40\x00",
+        b"\x31\xc0",
+        b"\x5d\xc3",
+        b"\x90",
+    )
     while len(out) < size:
         if next(chance) % 4 == 0:
             target = (256, 640, 1024, 2048)[next(chance) % 4]
@@ -73,7 +85,12 @@ def image(size: int, seed: int = 1) -> bytes:
 def audio(size: int, seed: int = 1) -> bytes:
     """A stereo WAVE file of 16 bits: two triangles and noise."""
     chance, frames = numbers(seed), size // 4
-    out = bytearray(b"RIFF" + struct.pack("<I", 36 + 4 * frames) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 2, 8000, 32000, 4, 16))
+    out = bytearray(
+        b"RIFF"
+        + struct.pack("<I", 36 + 4 * frames)
+        + b"WAVEfmt "
+        + struct.pack("<IHHIIHH", 16, 1, 2, 8000, 32000, 4, 16)
+    )
     out += b"data" + struct.pack("<I", 4 * frames)
     for i in range(frames):
         left = 90 * abs(i % 64 - 32) - 1440 + next(chance) % 40

@@ -36,7 +36,14 @@ class Ran(NamedTuple):
 
 
 def child_output(code: str, **environment: str) -> str:
-    """Standard output of ``code`` run by a fresh Python in the repository's root; a failure there fails here."""
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True)
+    """Standard output of ``code`` run by a fresh Python in the repository's root; a failure there fails
+    here."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout

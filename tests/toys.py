@@ -16,7 +16,15 @@ from nzip.predictors.base import EXPERT_BITS, Expert, ExpertState, Predictor
 class ToyPredictor(Predictor):
     """zlib behind the predictor contract. ``salt`` changes its predictions (by an xor) and so its probe."""
 
-    def __init__(self, spelling: str = "toy", *, salt: int = 0, exact: bool = True, config: dict | None = None, memory: int = 0):
+    def __init__(
+        self,
+        spelling: str = "toy",
+        *,
+        salt: int = 0,
+        exact: bool = True,
+        config: dict | None = None,
+        memory: int = 0,
+    ):
         self.spelling = spelling
         self.exact = exact
         self._salt = salt

@@ -5,15 +5,31 @@
 >>> codec.decode(codec.encode(b"any bytes"))
 b'any bytes'
 
-Training, analyses and reports: :func:`tokenizers_lab.train`, :func:`analyze`, :func:`write_report`, :func:`compare`; each is
-also a verb of the command line ``tokenizers-lab``. Heavy imports wait until they are needed.
-"""
+Training, analyses and reports: :func:`tokenizers_lab.train`, :func:`analyze`, :func:`write_report`,
+:func:`compare`; each is also a verb of the command line ``tokenizers-lab``. Heavy imports wait until they are
+needed."""
 
 from tokenizers_lab.errors import AccountingError, DataError, LabError
 
-__all__ = ["AccountingError", "DataError", "LabError", "analyze", "compare", "load", "train", "write_report", "Codec"]
-_WHERE = {"load": "registry", "Codec": "codec", "train": "training", "analyze": "analysis", "write_report": "report",
-          "compare": "analysis.compare"}
+__all__ = [
+    "AccountingError",
+    "DataError",
+    "LabError",
+    "analyze",
+    "compare",
+    "load",
+    "train",
+    "write_report",
+    "Codec",
+]
+_WHERE = {
+    "load": "registry",
+    "Codec": "codec",
+    "train": "training",
+    "analyze": "analysis",
+    "write_report": "report",
+    "compare": "analysis.compare",
+}
 
 
 def __getattr__(name: str):

@@ -1,7 +1,8 @@
 """M1: a static model of bytes, the small predictor under arithmetic coding and Equal-Info Windows.
 
-A model answers one question: given the bytes before (since the last reset), which integers divide 2**bits among
-the next byte's 256 values? :class:`ByteModel` is the contract; ``order_n.py`` is the model that needs no network;
+A model answers one question: given the bytes before (since the last reset), which integers divide 2**bits
+among the next byte's 256 values? :class:`ByteModel` is the contract; ``order_n.py`` is the model that needs
+no network;
 :class:`ExpertModel` wraps any exact expert of nzip (the bundled transformer).
 """
 
@@ -23,14 +24,14 @@ class ByteModel(abc.ABC):
 
     @abc.abstractmethod
     def cdf(self, context, bits: int = 16) -> np.ndarray:
-        """Cumulative counts after ``context`` (bytes-like; b"" right after a reset): int64 of shape (257,), from
-        0 to 2**bits, strictly rising. ``bits`` is 9..20."""
+        """Cumulative counts after ``context`` (bytes-like; b"" right after a reset): int64 of shape (257,),
+        from 0 to 2**bits, strictly rising. ``bits`` is 9..20."""
 
     @abc.abstractmethod
     def fingerprint(self) -> str:
         """A hash of all that determines the integers."""
 
-    def walk(self, bits: int = 16) -> "Walk":
+    def walk(self, bits: int = 16) -> Walk:
         """A run over one text, byte by byte; models with a state of their own override it for speed."""
         return Walk(self, bits)
 
@@ -62,8 +63,9 @@ class Walk:
 
 
 def quantise(weights: np.ndarray, bits: int) -> np.ndarray:
-    """Whole weights (int64 of shape (256,), ≥ 0, sum ≤ 2**30) as a CDF over 2**bits: every byte gets one unit,
-    the rest is shared in proportion and rounded down, and what is left goes to the heaviest byte (the first)."""
+    """Whole weights (int64 of shape (256,), ≥ 0, sum ≤ 2**30) as a CDF over 2**bits: every byte gets one
+    unit, the rest is shared in proportion and rounded down, and what is left goes to the heaviest byte (the
+    first)."""
     total = max(int(weights.sum()), 1)
     counts = 1 + weights * ((1 << bits) - 256) // total
     counts[int(np.argmax(weights))] += (1 << bits) - int(counts.sum())
@@ -73,11 +75,14 @@ def quantise(weights: np.ndarray, bits: int) -> np.ndarray:
 
 
 class ExpertModel(ByteModel):
-    """An exact nzip expert as a byte model. A context is replayed from its start on every ``cdf``; use ``walk``."""
+    """An exact nzip expert as a byte model. A context is replayed from its start on every ``cdf``; use
+    ``walk``."""
 
     def __init__(self, expert):
         if not expert.exact:
-            raise LabError(f"{expert.spelling}: does not promise equal integers everywhere, so it cannot make tokens")
+            raise LabError(
+                f"{expert.spelling}: does not promise equal integers everywhere, so it cannot make tokens"
+            )
         self.expert, self.spelling = expert, expert.spelling
 
     def cdf(self, context, bits: int = 16) -> np.ndarray:
@@ -86,14 +91,14 @@ class ExpertModel(ByteModel):
             walk.push(byte)
         return walk.cdf()
 
-    def walk(self, bits: int = 16) -> "ExpertWalk":
+    def walk(self, bits: int = 16) -> ExpertWalk:
         return ExpertWalk(self.expert, bits)
 
     def cdfs(self, contexts: list[bytes], bits: int = 16) -> np.ndarray:
         """Contexts side by side in lanes, ``_LANES`` at a time: an expert may hold megabytes for each."""
         out = np.empty((len(contexts), 257), dtype=np.int64)
         for at in range(0, len(contexts), _LANES):
-            self._replay(contexts[at:at + _LANES], bits, out[at:at + _LANES])
+            self._replay(contexts[at : at + _LANES], bits, out[at : at + _LANES])
         return out
 
     def _replay(self, contexts: list[bytes], bits: int, out: np.ndarray) -> None:

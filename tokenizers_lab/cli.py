@@ -1,7 +1,7 @@
 """``tokenizers-lab``: the lab in the shell. Words, flags and progress bars; every verb is one Python call.
 
-Exit codes: 0 fine · 1 usage or environment · 2 data that is damaged or not ours · 3 a bug of ours · 130 interrupted.
-"""
+Exit codes: 0 fine · 1 usage or environment · 2 data that is damaged or not ours · 3 a bug of ours · 130
+interrupted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from pathlib import Path
 import click
 
 from tokenizers_lab.cli_analysis import analyze, compare, report
-from tokenizers_lab.cli_common import CODEC_HELP, force_option, progress_bar, quiet_option, read_input, refuse_existing, say
+from tokenizers_lab.cli_common import (
+    CODEC_HELP,
+    force_option,
+    progress_bar,
+    quiet_option,
+    read_input,
+    refuse_existing,
+    say,
+)
 from tokenizers_lab.cli_dataset import dataset
 from tokenizers_lab.cli_lm import lm
 from tokenizers_lab.errors import LabError
@@ -25,20 +33,52 @@ def cli():
 
 @cli.command()
 @click.argument("files", nargs=-1, required=True)
-@click.option("--vocab-size", type=int, default=8192, show_default=True, help="Special tokens and the 256 bytes included.")
-@click.option("--objective", type=click.Choice(["frequency", "gzip", "entropy", "nzip"]), default="frequency", show_default=True)
-@click.option("--model", type=click.Choice(["bpe", "unigram", "sentencepiece-bpe"]), default="bpe", show_default=True,
-              help="unigram and sentencepiece-bpe are trained by SentencePiece, lossless on any bytes.")
+@click.option(
+    "--vocab-size",
+    type=int,
+    default=8192,
+    show_default=True,
+    help="Special tokens and the 256 bytes included.",
+)
+@click.option(
+    "--objective",
+    type=click.Choice(["frequency", "gzip", "entropy", "nzip"]),
+    default="frequency",
+    show_default=True,
+)
+@click.option(
+    "--model",
+    type=click.Choice(["bpe", "unigram", "sentencepiece-bpe"]),
+    default="bpe",
+    show_default=True,
+    help="unigram and sentencepiece-bpe are trained by SentencePiece, lossless on any bytes.",
+)
 @click.option("-o", "--output", required=True, help="T.json (bpe) or m.model (SentencePiece).")
 @click.option("--pre", default="gpt2", show_default=True, help="gpt2, gpt4, none, or regex:PATTERN.")
 @click.option("--special", multiple=True, help="A special token; may be repeated.")
 @click.option("--min-frequency", type=int, default=0, help="Stop at pairs seen less often.")
 @click.option("--max-token-length", type=int, default=0, help="In bytes; 0 for no limit.")
-@click.option("--workers", type=int, default=0, help="Threads; 0 for all cores. The result never depends on it.")
-@click.option("--max-memory", type=int, default=1024, show_default=True, help="MiB of distinct pre-tokens before the rarest are dropped.")
-@click.option("--candidates", type=int, default=32, show_default=True, help="Pairs tried a merge by gzip, entropy, nzip.")
+@click.option(
+    "--workers", type=int, default=0, help="Threads; 0 for all cores. The result never depends on it."
+)
+@click.option(
+    "--max-memory",
+    type=int,
+    default=1024,
+    show_default=True,
+    help="MiB of distinct pre-tokens before the rarest are dropped.",
+)
+@click.option(
+    "--candidates",
+    type=int,
+    default=32,
+    show_default=True,
+    help="Pairs tried a merge by gzip, entropy, nzip.",
+)
 @click.option("--level", type=int, help="Of gzip (default 6) or nzip (default 1).")
-@click.option("--serialisation", type=click.Choice(["u16", "leb128", "rank"]), default="u16", show_default=True)
+@click.option(
+    "--serialisation", type=click.Choice(["u16", "leb128", "rank"]), default="u16", show_default=True
+)
 @click.option("--order", type=int, default=1, show_default=True, help="Of the entropy objective.")
 @click.option("--validation", help="A file for the validation stream; else a sample of FILES.")
 @click.option("--stream-kib", type=int, default=256, show_default=True, help="Size of that sample.")
@@ -47,11 +87,29 @@ def cli():
 @click.option("--veto", multiple=True, help="A token never to make; may be repeated.")
 @click.option("--veto-pattern", help="A regular expression of tokens never to make.")
 @click.option("--nested", help="Smaller sizes to save too, as T-SIZE.json: 1024,4096.")
-@click.option("--checkpoint", help="Kept during the run (default: OUTPUT.checkpoint); the run resumes from it.")
+@click.option(
+    "--checkpoint", help="Kept during the run (default: OUTPUT.checkpoint); the run resumes from it."
+)
 @force_option
 @quiet_option
-def train(files, vocab_size, objective, model, output, nested, checkpoint, force, quiet, max_memory, stream_kib, seed, veto, **options):
-    """Learn a vocabulary from FILES (.xz and .gz are unpacked). Ctrl-C keeps a checkpoint; run again to resume."""
+def train(
+    files,
+    vocab_size,
+    objective,
+    model,
+    output,
+    nested,
+    checkpoint,
+    force,
+    quiet,
+    max_memory,
+    stream_kib,
+    seed,
+    veto,
+    **options,
+):
+    """Learn a vocabulary from FILES (.xz and .gz are unpacked). Ctrl-C keeps a checkpoint; run again to
+    resume."""
     refuse_existing(output, force)
     if model != "bpe":
         from tokenizers_lab.codecs.unigram import train_unigram
@@ -60,10 +118,18 @@ def train(files, vocab_size, objective, model, output, nested, checkpoint, force
         for name in files:
             if not Path(name).is_file():
                 raise LabError(f"{name}: no such file")
-        codec = train_unigram((b"".join(read_blocks(f)) for f in files), vocab_size, model.replace("sentencepiece-", ""),
-                              options["workers"] or 2)
+        codec = train_unigram(
+            (b"".join(read_blocks(f)) for f in files),
+            vocab_size,
+            model.replace("sentencepiece-", ""),
+            options["workers"] or 2,
+        )
         codec.save(output)
-        say(quiet, f"{output}: {codec.vocab_size:,} tokens" + ("" if codec.lossless else f"; not lossless: {codec.loss}"))
+        say(
+            quiet,
+            f"{output}: {codec.vocab_size:,} tokens"
+            + ("" if codec.lossless else f"; not lossless: {codec.loss}"),
+        )
         return
     from tokenizers_lab.training import train_full
 
@@ -73,8 +139,18 @@ def train(files, vocab_size, objective, model, output, nested, checkpoint, force
         say(quiet, f"resuming from {checkpoint}")
     with progress_bar(quiet) as step:
         try:
-            run = train_full(list(files), vocab_size, objective, checkpoint=checkpoint, progress=step, max_memory=max_memory << 20,
-                             stream_bytes=stream_kib << 10, seed=[t.encode() for t in seed], veto=[t.encode() for t in veto], **options)
+            run = train_full(
+                list(files),
+                vocab_size,
+                objective,
+                checkpoint=checkpoint,
+                progress=step,
+                max_memory=max_memory << 20,
+                stream_bytes=stream_kib << 10,
+                seed=[t.encode() for t in seed],
+                veto=[t.encode() for t in veto],
+                **options,
+            )
         except KeyboardInterrupt:
             say(quiet, f"interrupted; {checkpoint} keeps what was done: the same command goes on from there")
             raise
@@ -121,7 +197,9 @@ def truncate(tokenizer, vocab_size, output, force):
 
 @cli.command()
 @click.argument("tokenizer")
-@click.option("-o", "--output", required=True, help="x.tiktoken; its pattern and special tokens go to x.tiktoken.json.")
+@click.option(
+    "-o", "--output", required=True, help="x.tiktoken; its pattern and special tokens go to x.tiktoken.json."
+)
 @click.option("--check", help="A file on which the two encoders are compared.")
 @force_option
 @quiet_option
@@ -148,7 +226,12 @@ def _bpe(spelling):
 @cli.command()
 @click.option("--codec", required=True, help=CODEC_HELP)
 @click.argument("file")
-@click.option("-o", "--output", required=True, help="ids.npy: a NumPy array, uint16 where the vocabulary allows, else uint32.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    help="ids.npy: a NumPy array, uint16 where the vocabulary allows, else uint32.",
+)
 @force_option
 @quiet_option
 def encode(codec, file, output, force, quiet):
@@ -169,7 +252,10 @@ def encode(codec, file, output, force, quiet):
     out = io.BytesIO()
     np.save(out, ids.astype(np.uint16 if loaded.vocab_size <= 1 << 16 else np.uint32))
     write_atomic(output, out.getvalue())
-    say(quiet, f"{output}: {len(data):,} bytes → {len(ids):,} tokens, {len(data) / max(len(ids), 1):.3f} bytes a token")
+    say(
+        quiet,
+        f"{output}: {len(data):,} bytes → {len(ids):,} tokens, {len(data) / max(len(ids), 1):.3f} bytes a token",
+    )
 
 
 @cli.command()
@@ -208,7 +294,8 @@ def decode(codec, ids, output, force):
 @click.option("-o", "--output", required=True)
 @force_option
 def save(spelling, output, force):
-    """Write the codec of SPELLING as a file that stands on its own (an M1 trained on a text is kept inside)."""
+    """Write the codec of SPELLING as a file that stands on its own (an M1 trained on a text is kept
+    inside)."""
     from tokenizers_lab.registry import load
 
     refuse_existing(output, force)
@@ -220,9 +307,10 @@ for _command in (analyze, report, compare, dataset, lm):
 
 
 def _spread_on(arguments: list[str]) -> list[str]:
-    """``compare A B --on x y -o R`` as click takes it: ``--on x --on y``; so for ``dataset verify D --against x y``."""
+    """``compare A B --on x y -o R`` as click takes it: ``--on x --on y``; so for ``dataset verify D --against
+    x y``."""
     spread = {("compare",): "--on", ("dataset", "verify"): "--against"}
-    flag = next((f for verbs, f in spread.items() if tuple(arguments[:len(verbs)]) == verbs), None)
+    flag = next((f for verbs, f in spread.items() if tuple(arguments[: len(verbs)]) == verbs), None)
     if flag is None:
         return arguments
     out, inside = [], False
@@ -250,9 +338,20 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         sys.exit(130)
     except ImportError as error:
-        if (error.name or "").split(".")[0] not in ("tokenizers", "sentencepiece", "matplotlib", "jinja2", "zstandard", "regex", "pyarrow"):
+        if (error.name or "").split(".")[0] not in (
+            "tokenizers",
+            "sentencepiece",
+            "matplotlib",
+            "jinja2",
+            "zstandard",
+            "regex",
+            "pyarrow",
+        ):
             raise
-        click.echo(f"tokenizers-lab: {error.name} is missing; install the lab's extra: pip install 'nzip[lab]'", err=True)
+        click.echo(
+            f"tokenizers-lab: {error.name} is missing; install the lab's extra: pip install 'nzip[lab]'",
+            err=True,
+        )
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(1)

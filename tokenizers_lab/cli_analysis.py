@@ -4,25 +4,58 @@ from __future__ import annotations
 
 import click
 
-from tokenizers_lab.cli_common import CODEC_HELP, force_option, progress_bar, quiet_option, refuse_existing, say
+from tokenizers_lab.cli_common import (
+    CODEC_HELP,
+    force_option,
+    progress_bar,
+    quiet_option,
+    refuse_existing,
+    say,
+)
 from tokenizers_lab.errors import LabError
 
 
 def _analysis_options(command):
-    for option in reversed([
-            click.option("--compressors", default="gzip,lzma,zstd,nzip", show_default=True, help="Of the token stream; 'none' for none."),
-            click.option("--nzip-kib", type=int, default=1024, show_default=True, help="Raw KiB that nzip sees (it is slow)."),
+    for option in reversed(
+        [
+            click.option(
+                "--compressors",
+                default="gzip,lzma,zstd,nzip",
+                show_default=True,
+                help="Of the token stream; 'none' for none.",
+            ),
+            click.option(
+                "--nzip-kib",
+                type=int,
+                default=1024,
+                show_default=True,
+                help="Raw KiB that nzip sees (it is slow).",
+            ),
             click.option("--nzip-level", type=int, help="1 to 9; nzip's default else."),
             click.option("--language", help="Adds %TR and %Pure by hunspell: tr, hu, …"),
             click.option("--hunspell", help="The folder of the .dic and .aff files."),
             click.option("--gold", help="Gold morphemes, a word a line: ev+ler+imiz."),
-            click.option("--aligned", multiple=True, help="LANGUAGE=FILE (.po, .mo, verses), or LANGUAGE=source:FILE.po for its messages."),
+            click.option(
+                "--aligned",
+                multiple=True,
+                help="LANGUAGE=FILE (.po, .mo, verses), or LANGUAGE=source:FILE.po for its messages.",
+            ),
             click.option("--reference", help="The language that parity divides by (default: the first)."),
-            click.option("--domains", is_flag=True, help="The i-th codec was trained on the i-th file's domain: mismatch matrix."),
-            click.option("--sweep", metavar="M1", help="Equal-Info Windows of 16 to 128 bits under this M1 (order-3), beside the codecs."),
+            click.option(
+                "--domains",
+                is_flag=True,
+                help="The i-th codec was trained on the i-th file's domain: mismatch matrix.",
+            ),
+            click.option(
+                "--sweep",
+                metavar="M1",
+                help="Equal-Info Windows of 16 to 128 bits under this M1 (order-3), beside the codecs.",
+            ),
             click.option("--sweep-train", help="The file that this M1 is trained on."),
             click.option("--label", "labels", multiple=True, help="A name for each codec, in order."),
-            quiet_option]):
+            quiet_option,
+        ]
+    ):
         command = option(command)
     return command
 
@@ -42,8 +75,16 @@ def _analysis(codecs, files, quiet, compressors, nzip_kib, aligned, labels, **op
             raise LabError(f"--aligned {item!r}: write LANGUAGE=FILE")
         pairs[language] = path
     with progress_bar(quiet) as step:
-        return run(codecs, files, compressors=chosen, nzip_bytes=nzip_kib << 10, aligned=pairs or None, labels=labels or None,
-                   progress=step and (lambda done, total, what: step("analyse", done, total)), **options)
+        return run(
+            codecs,
+            files,
+            compressors=chosen,
+            nzip_bytes=nzip_kib << 10,
+            aligned=pairs or None,
+            labels=labels or None,
+            progress=step and (lambda done, total, what: step("analyse", done, total)),
+            **options,
+        )
 
 
 @click.command()
@@ -75,7 +116,13 @@ def report(results, output, title, force):
 
 @click.command()
 @click.argument("codecs", nargs=-1, required=True)
-@click.option("--on", "files", multiple=True, required=True, help="A file; may be repeated, or followed by more files before the next option.")
+@click.option(
+    "--on",
+    "files",
+    multiple=True,
+    required=True,
+    help="A file; may be repeated, or followed by more files before the next option.",
+)
 @click.option("-o", "--output", required=True, help="The HTML page.")
 @click.option("--json", "json_path", help="Keep the results file too.")
 @force_option

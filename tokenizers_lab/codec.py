@@ -51,9 +51,9 @@ class Codec(abc.ABC):
         return None
 
     def offsets(self, data, ids: np.ndarray | None = None) -> np.ndarray:
-        """Byte offsets, int64 of shape (tokens+1,): token i covers ``data[offsets[i]:offsets[i+1]]``. It starts
-        at 0, never falls, and ends at len(data). Where tokens have no bytes of their own, a token covers the
-        bytes that the codec had consumed when it was complete."""
+        """Byte offsets, int64 of shape (tokens+1,): token i covers ``data[offsets[i]:offsets[i+1]]``. It
+        starts at 0, never falls, and ends at len(data). Where tokens have no bytes of their own, a token
+        covers the bytes that the codec had consumed when it was complete."""
         ids = self.encode(data) if ids is None else ids
         lengths = self.token_lengths()
         if lengths is None:
@@ -85,11 +85,16 @@ class Codec(abc.ABC):
     def save(self, path) -> None:
         """Write a file that :func:`tokenizers_lab.load` reads. Codecs that are nothing but a spelling keep it
         in a small JSON file."""
-        write_atomic(path, json.dumps({"tokenizers_lab": 1, "codec": self.spelling,
-                                       "fingerprint": self.fingerprint()}, indent=1).encode() + b"\n")
+        write_atomic(
+            path,
+            json.dumps(
+                {"tokenizers_lab": 1, "codec": self.spelling, "fingerprint": self.fingerprint()}, indent=1
+            ).encode()
+            + b"\n",
+        )
 
     @classmethod
-    def load(cls, path) -> "Codec":
+    def load(cls, path) -> Codec:
         """The codec kept in ``path``, checked to be of this class."""
         from tokenizers_lab.registry import load
 
@@ -120,7 +125,9 @@ def as_ids(ids, vocab_size: int) -> np.ndarray:
     if ids.size:
         bad = np.flatnonzero((ids < 0) | (ids >= vocab_size))
         if bad.size:
-            raise DataError(f"token {int(bad[0])} has id {int(ids[bad[0]])}, but this codec has ids 0..{vocab_size - 1}")
+            raise DataError(
+                f"token {int(bad[0])} has id {int(ids[bad[0]])}, but this codec has ids 0..{vocab_size - 1}"
+            )
     return ids
 
 

@@ -1,4 +1,5 @@
-"""The hash of byte strings that the lab's compiled tables share. For lookups only: every hit is confirmed by bytes."""
+"""The hash of byte strings that the lab's compiled tables share. For lookups only: every hit is confirmed by
+bytes."""
 
 from __future__ import annotations
 

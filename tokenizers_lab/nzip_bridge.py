@@ -22,8 +22,9 @@ def _predictor(level: int | None, spelling: str | None):
 
 
 def compressed_size(data, level: int | None = None, predictor: str | None = None) -> int:
-    """Bytes of one nzip block over ``data``: params and payload, without the file's header (which is the same few
-    hundred bytes for every stream and would only blur comparisons). ``level`` 1..9, or a predictor's spelling."""
+    """Bytes of one nzip block over ``data``: params and payload, without the file's header (which is the same
+    few hundred bytes for every stream and would only blur comparisons). ``level`` 1..9, or a predictor's
+    spelling."""
     from nzip.codec import encode_block
 
     coded = encode_block(_predictor(level, predictor), data)

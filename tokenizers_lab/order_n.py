@@ -1,12 +1,12 @@
 """The order-n byte model: interpolated n-gram counts of a given text, in whole numbers from end to end.
 
 Order k's estimate is (count + T·p(k-1)) / (N + T), Witten and Bell's rule (method C of PPM, interpolated): N
-is how often the context was seen and T how many different bytes followed it. Orders up to 4 are exact; contexts
-beyond are hashed to 24 bits and may collide (prediction suffers, exactness does not). ``order-0`` is the byte
-frequencies, under which arithmetic coding is Lester et al.'s StaticAC.
+is how often the context was seen and T how many different bytes followed it. Orders up to 4 are exact;
+contexts beyond are hashed to 24 bits and may collide (prediction suffers, exactness does not). ``order-0`` is
+the byte frequencies, under which arithmetic coding is Lester et al.'s StaticAC.
 
-Concession: the tables hold every n-gram of the training text, about 9 bytes each; for large n train on megabytes.
-"""
+Concession: the tables hold every n-gram of the training text, about 9 bytes each; for large n train on
+megabytes."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def cdf_into(out, data, start, end, bits, order, slots, keys, starts, symbols, c
         for i in range(a, b):
             weights[symbols[i]] += (np.int64(counts[i]) << UNIT) // total
     spread = (np.int64(1) << bits) - 256
-    left = (np.int64(1) << bits)
+    left = np.int64(1) << bits
     best = 0
     for s in range(256):
         if weights[s] > weights[best]:
@@ -101,7 +101,20 @@ def cdf_into(out, data, start, end, bits, order, slots, keys, starts, symbols, c
 def _cdfs(out, data, ends, bits, order, slots, keys, starts, symbols, counts):
     weights = np.empty(256, dtype=np.int64)
     for i in range(len(ends)):
-        cdf_into(out[i], data, ends[i - 1] if i else 0, ends[i], bits, order, slots, keys, starts, symbols, counts, weights)
+        cdf_into(
+            out[i],
+            data,
+            ends[i - 1] if i else 0,
+            ends[i],
+            bits,
+            order,
+            slots,
+            keys,
+            starts,
+            symbols,
+            counts,
+            weights,
+        )
 
 
 class OrderN(ByteModel):
@@ -120,7 +133,7 @@ class OrderN(ByteModel):
         return self.order, self.slots, self.keys, self.starts, self.symbols, self.counts
 
     @classmethod
-    def train(cls, data, order: int, spelling: str | None = None) -> "OrderN":
+    def train(cls, data, order: int, spelling: str | None = None) -> OrderN:
         """Count ``data`` (bytes-like). Time and memory are linear in its length."""
         if not 0 <= order <= MAX_ORDER:
             raise LabError(f"order {order} is outside 0..{MAX_ORDER}")
@@ -147,10 +160,12 @@ class OrderN(ByteModel):
         flat = np.concatenate(all_keys)
         first = np.flatnonzero(np.concatenate([[True], flat[1:] != flat[:-1]]))
         starts = np.concatenate([first, [len(flat)]]).astype(np.int64)
-        return cls(order, flat[first], starts, np.concatenate(all_symbols), np.concatenate(all_counts), spelling)
+        return cls(
+            order, flat[first], starts, np.concatenate(all_symbols), np.concatenate(all_counts), spelling
+        )
 
     def cdf(self, context, bits: int = 16) -> np.ndarray:
-        tail = bytes(context)[-max(self.order, 1):]
+        tail = bytes(context)[-max(self.order, 1) :]
         out = np.empty(257, dtype=np.int64)
         data = np.frombuffer(tail, dtype=np.uint8)
         cdf_into(out, data, 0, len(data), bits, *self.tables, np.empty(256, np.int64))
@@ -165,18 +180,28 @@ class OrderN(ByteModel):
     def fingerprint(self) -> str:
         if self._print is None:
             digest = hashlib.sha256(f"order-n {self.order}".encode())
-            for array in (self.keys.astype("<u8"), self.starts.astype("<i8"), self.symbols, self.counts.astype("<i4")):
+            for array in (
+                self.keys.astype("<u8"),
+                self.starts.astype("<i8"),
+                self.symbols,
+                self.counts.astype("<i4"),
+            ):
                 digest.update(array.tobytes())
             self._print = digest.hexdigest()
         return self._print
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What a file has to keep."""
-        return {"order": np.array([self.order]), "keys": self.keys, "starts": self.starts,
-                "symbols": self.symbols, "counts": self.counts}
+        return {
+            "order": np.array([self.order]),
+            "keys": self.keys,
+            "starts": self.starts,
+            "symbols": self.symbols,
+            "counts": self.counts,
+        }
 
     @classmethod
-    def from_arrays(cls, arrays, spelling: str | None = None) -> "OrderN":
+    def from_arrays(cls, arrays, spelling: str | None = None) -> OrderN:
         """The inverse of :meth:`arrays`; raises :class:`DataError` where the tables contradict each other."""
         try:
             order = int(arrays["order"][0])
@@ -184,9 +209,17 @@ class OrderN(ByteModel):
             symbols, counts = arrays["symbols"].astype(np.uint8), arrays["counts"].astype(np.int32)
         except (KeyError, IndexError, ValueError) as error:
             raise DataError(f"not the tables of an order-n model: {error}") from None
-        if (not 0 <= order <= MAX_ORDER or len(starts) != len(keys) + 1 or len(symbols) != len(counts) or starts[0] != 0
-                or starts[-1] != len(symbols) or (np.diff(starts) < 1).any() or (np.diff(starts) > 256).any()
-                or (counts < 1).any() or (counts > 1 << 24).any()):
+        if (
+            not 0 <= order <= MAX_ORDER
+            or len(starts) != len(keys) + 1
+            or len(symbols) != len(counts)
+            or starts[0] != 0
+            or starts[-1] != len(symbols)
+            or (np.diff(starts) < 1).any()
+            or (np.diff(starts) > 256).any()
+            or (counts < 1).any()
+            or (counts > 1 << 24).any()
+        ):
             raise DataError("the tables of this order-n model contradict each other")
         return cls(order, keys, starts, symbols, counts, spelling)
 
@@ -201,7 +234,7 @@ def _ngram_keys(data: np.ndarray, at: int, end: int, k: int) -> np.ndarray:
     """``context_key << 8 | byte`` for the bytes at .. end-1, whose k bytes before exist: uint64."""
     h = np.zeros(end - at, dtype=np.uint64)
     for i in range(k):
-        byte = data[at - k + i:end - k + i].astype(np.uint64)
+        byte = data[at - k + i : end - k + i].astype(np.uint64)
         h = (h << np.uint64(8) | byte) if k <= 4 else h * np.uint64(0x100000001B3) + byte + np.uint64(1)
     if k > 4:
         h = (h * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)
@@ -209,8 +242,9 @@ def _ngram_keys(data: np.ndarray, at: int, end: int, k: int) -> np.ndarray:
 
 
 def default_text() -> bytes:
-    """The text that an M1 is trained on where the spelling names none: 256 KiB of public-domain English (the World
-    English Bible, Austen, addresses to the United States Congress). For demonstrations; name a text of your own."""
+    """The text that an M1 is trained on where the spelling names none: 256 KiB of public-domain English (the
+    World English Bible, Austen, addresses to the United States Congress). For demonstrations; name a text of
+    your own."""
     packed = resources.files("tokenizers_lab").joinpath("data", "m1_text.xz").read_bytes()
     return lzma.decompress(packed)
 
@@ -221,10 +255,15 @@ def pack_arrays(head: dict, arrays: dict) -> bytes:
 
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in [("head", np.frombuffer(json.dumps(head, sort_keys=True).encode(), np.uint8)), *arrays.items()]:
+        for name, array in [
+            ("head", np.frombuffer(json.dumps(head, sort_keys=True).encode(), np.uint8)),
+            *arrays.items(),
+        ]:
             member = io.BytesIO()
             np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(name + ".npy", (1980, 1, 1, 0, 0, 0)), member.getvalue(), zipfile.ZIP_DEFLATED)
+            archive.writestr(
+                zipfile.ZipInfo(name + ".npy", (1980, 1, 1, 0, 0, 0)), member.getvalue(), zipfile.ZIP_DEFLATED
+            )
     return out.getvalue()
 
 
@@ -237,6 +276,15 @@ def unpack_arrays(path) -> tuple[dict, dict]:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         return json.loads(arrays.pop("head").tobytes()), arrays
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError,
-            MemoryError) as error:  # of zipfile, whatever stands in a damaged head
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        MemoryError,
+    ) as error:  # of zipfile, whatever stands in a damaged head
         raise DataError(f"{path}: not a file of this lab, or damaged: {error}") from None

@@ -1,9 +1,8 @@
 """Spellings to codecs: one function, :func:`load`, for the command line, the analyses and the datasets.
 
-A spelling is a path (``T.json``, ``m.model``, ``x.tiktoken``) or a name, each with parameters in brackets where it
-takes any: ``gzip[level=6]``, ``ac[m1=order-3,train=FILE]``, ``x.tiktoken[pattern=gpt4]``. Names win over files of the
-same name; write ``./bytes`` for a file. A second codec of a name is an error.
-"""
+A spelling is a path (``T.json``, ``m.model``, ``x.tiktoken``) or a name, each with parameters in brackets
+where it takes any: ``gzip[level=6]``, ``ac[m1=order-3,train=FILE]``, ``x.tiktoken[pattern=gpt4]``. Names win
+over files of the same name; write ``./bytes`` for a file. A second codec of a name is an error."""
 
 from __future__ import annotations
 
@@ -54,7 +53,8 @@ def parse(spelling: str) -> tuple[str, dict[str, str]]:
 
 
 def only(parameters: dict[str, str], spelling: str, **readers) -> dict:
-    """Read ``parameters`` with the given functions; raises :class:`LabError` for unknown or unreadable ones."""
+    """Read ``parameters`` with the given functions; raises :class:`LabError` for unknown or unreadable
+    ones."""
     out = {}
     for key, value in parameters.items():
         if key not in readers:
@@ -76,7 +76,8 @@ def size(text: str) -> int:
 
 
 def load(spelling) -> Codec:
-    """The codec of a spelling (a codec is returned as it is). Raises :class:`LabError` with the known names."""
+    """The codec of a spelling (a codec is returned as it is). Raises :class:`LabError` with the known
+    names."""
     if isinstance(spelling, Codec):
         return spelling
     spelling = str(spelling)
@@ -89,7 +90,9 @@ def load(spelling) -> Codec:
         return _from_file(Path(name), parameters, spelling)
     if any(c in name for c in "./\\"):
         raise LabError(f"{name}: no such codec file")
-    raise LabError(f"unknown codec {name!r}; known: {', '.join(names())}, or a path: T.json, m.model, x.tiktoken")
+    raise LabError(
+        f"unknown codec {name!r}; known: {', '.join(names())}, or a path: T.json, m.model, x.tiktoken"
+    )
 
 
 def _from_file(path: Path, parameters: dict[str, str], spelling: str) -> Codec:
@@ -119,7 +122,9 @@ def _from_json(data: bytes, spelling: str) -> Codec:
     if "tokenizers_lab" in entry:
         codec = load(str(entry.get("codec")))
         if codec.fingerprint() != entry.get("fingerprint"):
-            raise DataError(f"{spelling}: names {entry.get('codec')!r}, whose ids have changed since it was saved")
+            raise DataError(
+                f"{spelling}: names {entry.get('codec')!r}, whose ids have changed since it was saved"
+            )
         return codec
     from tokenizers_lab.codecs.bpe import BpeCodec
     from tokenizers_lab.codecs.huggingface import HuggingFaceCodec
@@ -148,8 +153,8 @@ def _from_arrays(path: Path, spelling: str) -> Codec:
 
 
 def load_model(spelling: str, train: str | None = None):
-    """The byte model (M1) of a spelling: ``order-3`` (on ``train``, a file, or on the text that ships), a ``.m1``
-    file, or the spelling of an exact nzip expert (``transformer``)."""
+    """The byte model (M1) of a spelling: ``order-3`` (on ``train``, a file, or on the text that ships), a
+    ``.m1`` file, or the spelling of an exact nzip expert (``transformer``)."""
     from tokenizers_lab.byte_model import ExpertModel
     from tokenizers_lab.order_n import OrderN, default_text, unpack_arrays
     from tokenizers_lab.training.counts import read_blocks
@@ -168,9 +173,13 @@ def load_model(spelling: str, train: str | None = None):
     try:
         predictor = registry.create(spelling)
     except NzipError as error:
-        raise LabError(f"M1 {spelling!r}: neither order-N, nor a .m1 file, nor an nzip expert ({error})") from None
+        raise LabError(
+            f"M1 {spelling!r}: neither order-N, nor a .m1 file, nor an nzip expert ({error})"
+        ) from None
     if not hasattr(predictor, "expert"):
-        raise LabError(f"M1 {spelling!r}: {predictor.spelling} adapts as it codes and gives no static distribution")
+        raise LabError(
+            f"M1 {spelling!r}: {predictor.spelling} adapts as it codes and gives no static distribution"
+        )
     return ExpertModel(predictor.expert)
 
 
@@ -198,18 +207,36 @@ def _static_ac(parameters, spelling):
 def _equal_info(parameters, spelling):
     from tokenizers_lab.codecs import equal_info
 
-    read = only(parameters, spelling, b=int, v=size, m1=str, train=str, rule=str, reset=lambda text: 0 if text == "never" else int(text),
-                keep=size)
-    arguments = equal_info.check(read.get("b", 16), _token_bits(read.get("v", 65536), spelling), read.get("rule", "stop"),
-                                 read.get("reset", 1), spelling)
-    return equal_info.create(load_model(read.get("m1", "order-3"), read.get("train")), *arguments, spelling, read.get("keep"))
+    read = only(
+        parameters,
+        spelling,
+        b=int,
+        v=size,
+        m1=str,
+        train=str,
+        rule=str,
+        reset=lambda text: 0 if text == "never" else int(text),
+        keep=size,
+    )
+    arguments = equal_info.check(
+        read.get("b", 16),
+        _token_bits(read.get("v", 65536), spelling),
+        read.get("rule", "stop"),
+        read.get("reset", 1),
+        spelling,
+    )
+    return equal_info.create(
+        load_model(read.get("m1", "order-3"), read.get("train")), *arguments, spelling, read.get("keep")
+    )
 
 
 def _model_dictionary(parameters, spelling):
     from tokenizers_lab.codecs import model_dictionary
 
     read = only(parameters, spelling, n=size, m1=str, train=str)
-    return model_dictionary.create(load_model(read.get("m1", "order-3"), read.get("train")), read.get("n", 65536), spelling)
+    return model_dictionary.create(
+        load_model(read.get("m1", "order-3"), read.get("train")), read.get("n", 65536), spelling
+    )
 
 
 def _bytes(parameters, spelling):
@@ -226,6 +253,12 @@ def _token_bits(vocab: int, spelling: str) -> int:
     return bits
 
 
-for _name, _factory in (("bytes", _bytes), ("gzip", _gzip), ("ac", _ac), ("static-ac", _static_ac), ("equal-info", _equal_info),
-                        ("model-dictionary", _model_dictionary)):
+for _name, _factory in (
+    ("bytes", _bytes),
+    ("gzip", _gzip),
+    ("ac", _ac),
+    ("static-ac", _static_ac),
+    ("equal-info", _equal_info),
+    ("model-dictionary", _model_dictionary),
+):
     register(_name, _factory)

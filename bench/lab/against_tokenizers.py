@@ -1,10 +1,11 @@
 """BPE training and encoding against Hugging Face `tokenizers`, in one run on the same pre-tokens.
 
-    python bench/lab/against_tokenizers.py CORPORA -o bench/lab/against_tokenizers.json [--megabytes 50] [--vocab-size 32000]
+    python bench/lab/against_tokenizers.py CORPORA -o bench/lab/against_tokenizers.json [--megabytes 50]
+    [--vocab-size 32000]
 
-Training: the same documents (64 KB pieces of train/*), each in a process of its own, so that peak memory is its own;
-merges are compared one by one. Encoding: dev/wiki_en_head.xml, single thread, the best of five of each, ids compared.
-"""
+Training: the same documents (64 KB pieces of train/*), each in a process of its own, so that peak memory is
+its own; merges are compared one by one. Encoding: dev/wiki_en_head.xml, single thread, the best of five of
+each, ids compared."""
 
 import argparse
 import json
@@ -46,8 +47,12 @@ def train(which: str, corpora: Path, megabytes: float, vocab: int, merges_file: 
         start, cpu = time.perf_counter(), time.process_time()
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        tokenizer.train_from_iterator(texts, trainers.BpeTrainer(
-            vocab_size=vocab, show_progress=False, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+        tokenizer.train_from_iterator(
+            texts,
+            trainers.BpeTrainer(
+                vocab_size=vocab, show_progress=False, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+            ),
+        )
         wall, cpu = time.perf_counter() - start, time.process_time() - cpu
         merges = json.loads(tokenizer.to_str())["model"]["merges"]
     else:
@@ -59,8 +64,18 @@ def train(which: str, corpora: Path, megabytes: float, vocab: int, merges_file: 
         wall, cpu = time.perf_counter() - start, time.process_time() - cpu
         merges = run.codec.to_json()["model"]["merges"]
     Path(merges_file).write_text(json.dumps(merges))
-    print(json.dumps({"bytes": size, "seconds": round(wall, 2), "cpu seconds": round(cpu, 2), "merges": len(merges),
-                      "peak MiB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024), "of it before": round(before)}))
+    print(
+        json.dumps(
+            {
+                "bytes": size,
+                "seconds": round(wall, 2),
+                "cpu seconds": round(cpu, 2),
+                "merges": len(merges),
+                "peak MiB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+                "of it before": round(before),
+            }
+        )
+    )
 
 
 def encoding(corpora: Path, vocab: int) -> dict:
@@ -86,8 +101,13 @@ def encoding(corpora: Path, vocab: int) -> dict:
         start = time.process_time()
         hf_ids = theirs.encode(as_text).ids
         hf_time = min(hf_time, time.process_time() - start)
-    return {"bytes": len(text), "ours MB/s": round(len(text) / 1e6 / ours_time, 2), "tokenizers MB/s": round(len(text) / 1e6 / hf_time, 2),
-            "ratio": round(hf_time / ours_time, 2), "equal ids": ids.tolist() == hf_ids}
+    return {
+        "bytes": len(text),
+        "ours MB/s": round(len(text) / 1e6 / ours_time, 2),
+        "tokenizers MB/s": round(len(text) / 1e6 / hf_time, 2),
+        "ratio": round(hf_time / ours_time, 2),
+        "equal ids": ids.tolist() == hf_ids,
+    }
 
 
 def main() -> None:
@@ -108,8 +128,24 @@ def main() -> None:
         merges = {}
         for which in ("tokenizers", "tokenizers_lab", "tokenizers"):  # the peer before and after
             file = f"{folder}/{which}.json"
-            out = subprocess.run([sys.executable, __file__, str(args.corpora), "--megabytes", str(args.megabytes), "--vocab-size",
-                                  str(args.vocab_size), "--only", which, "--merges", file], check=True, capture_output=True, text=True)
+            out = subprocess.run(
+                [
+                    sys.executable,
+                    __file__,
+                    str(args.corpora),
+                    "--megabytes",
+                    str(args.megabytes),
+                    "--vocab-size",
+                    str(args.vocab_size),
+                    "--only",
+                    which,
+                    "--merges",
+                    file,
+                ],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
             entry = json.loads(out.stdout.splitlines()[-1])
             if which in results:
                 entry = min(results[which], entry, key=lambda e: e["seconds"])
@@ -118,7 +154,9 @@ def main() -> None:
             print(which, out.stdout.strip(), flush=True)
     results["equal merges"] = merges["tokenizers"] == merges["tokenizers_lab"]
     for key in ("seconds", "cpu seconds"):
-        results[f"{key}, ours over theirs"] = round(results["tokenizers_lab"][key] / results["tokenizers"][key], 3)
+        results[f"{key}, ours over theirs"] = round(
+            results["tokenizers_lab"][key] / results["tokenizers"][key], 3
+        )
     results["encoding"] = encoding(args.corpora, args.vocab_size)
     print(json.dumps(results, indent=1))
     if args.output:

@@ -1,10 +1,11 @@
 """The analyses of Lester et al. 2024 (arXiv 2404.03626), rerun with n-gram M1s on text that M1 has not seen.
 
-    python bench/lab/equal_info_paper.py CORPORA -o bench/lab/equal_info_paper.json --figure bench/lab/equal_info_paper.png
+    python bench/lab/equal_info_paper.py CORPORA -o bench/lab/equal_info_paper.json --figure
+    bench/lab/equal_info_paper.png
 
-M1 is order-5 on 8 MB of English books, the text Moby-Dick: bytes a token over window sizes, M1's resets, bit n-grams, stability,
-prefix perturbation. Then, for four corpora and two M1s, what the lossless rules cost against the published one. Ten minutes of CPU time.
-"""
+M1 is order-5 on 8 MB of English books, the text Moby-Dick: bytes a token over window sizes, M1's resets, bit
+n-grams, stability, prefix perturbation. Then, for four corpora and two M1s, what the lossless rules cost
+against the published one. Ten minutes of CPU time."""
 
 import argparse
 import json
@@ -31,7 +32,7 @@ def rules(corpora: Path) -> list[dict]:
     rows = []
     for name, (files, held_out) in CORPORA.items():
         train, text = texts(corpora, files, held_out)
-        data = text[len(text) // 2:][:RULES_ON]
+        data = text[len(text) // 2 :][:RULES_ON]
         for order in (3, 5):
             model = OrderN.train(train, order)
             row = {"corpus": name, "m1": f"order-{order}", "bytes": len(data)}
@@ -39,11 +40,28 @@ def rules(corpora: Path) -> list[dict]:
                 codec = WindowCodec(model, 16, 16, rule)
                 cells, sizes = codec.windows(np.frombuffer(data, np.uint8))
                 row[rule] = round(len(data) / len(cells), 4)
-                if rule == "greedy":  # a window's first bytes come out right, so it is wrong where more come out
+                if (
+                    rule == "greedy"
+                ):  # a window's first bytes come out right, so it is wrong where more come out
                     part = slice(0, 2000)
-                    lengths = [len(twin.decode(sum(x << 32 * i for i, x in enumerate(c)), Follower(model, CDF_BITS), 16, CDF_BITS)) for c in cells[part].tolist()]
-                    row["greedy, windows decoded wrongly"] = round(float(np.mean(np.array(lengths) != sizes[part])), 4)
-            row["ids"] = {rule: create(model, 16, 16, rule, 1, "equal-info").used_vocab_size() for rule in ("stop", "fit")}
+                    lengths = [
+                        len(
+                            twin.decode(
+                                sum(x << 32 * i for i, x in enumerate(c)),
+                                Follower(model, CDF_BITS),
+                                16,
+                                CDF_BITS,
+                            )
+                        )
+                        for c in cells[part].tolist()
+                    ]
+                    row["greedy, windows decoded wrongly"] = round(
+                        float(np.mean(np.array(lengths) != sizes[part])), 4
+                    )
+            row["ids"] = {
+                rule: create(model, 16, 16, rule, 1, "equal-info").used_vocab_size()
+                for rule in ("stop", "fit")
+            }
             fit = create(model, 16, 16, "fit", 1, "equal-info").encode(data)
             row["fit"] = round(len(data) / len(fit), 4)
             row["stop under greedy"] = round(1 - row["stop"] / row["greedy"], 5)
@@ -58,12 +76,24 @@ def paper(corpora: Path) -> dict:
     out: dict = {"sweep": window_sweep(model, text)}
     print(json.dumps(out["sweep"]), flush=True)
     codecs = {f"EI[{b},256]": create(model, b, 8, "stop", 1, "equal-info") for b in (16, 24, 32, 64, 128)}
-    codecs |= {"AC[256]": ArithmeticCodec(model, 8), "GZip[256]": GzipCodec(), "EI[16,65k]": create(model, 16, 16, "stop", 1, "equal-info")}
+    codecs |= {
+        "AC[256]": ArithmeticCodec(model, 8),
+        "GZip[256]": GzipCodec(),
+        "EI[16,65k]": create(model, 16, 16, "stop", 1, "equal-info"),
+    }
     for name, codec in codecs.items():
         ids = codec.encode(text[:600_000])
-        out[name] = {"bit_ngrams": bit_ngrams(ids, codec.token_bits) if codec.token_bits else None, "stability": stability(codec, text),
-                     "perturbation": perturbation(codec, text)}
-        print(name, [round(p["stability"], 3) for p in out[name]["stability"]], out[name]["perturbation"]["edits"]["change"]["mean"], flush=True)
+        out[name] = {
+            "bit_ngrams": bit_ngrams(ids, codec.token_bits) if codec.token_bits else None,
+            "stability": stability(codec, text),
+            "perturbation": perturbation(codec, text),
+        }
+        print(
+            name,
+            [round(p["stability"], 3) for p in out[name]["stability"]],
+            out[name]["perturbation"]["edits"]["change"]["mean"],
+            flush=True,
+        )
     return out
 
 
@@ -73,19 +103,51 @@ def figure(results: dict, path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    colours = dict(zip(["EI[16,256]", "EI[24,256]", "EI[32,256]", "EI[64,256]", "EI[128,256]", "AC[256]", "GZip[256]", "EI[16,65k]"],
-                       ["#0f6d7a", "#4a9aa6", "#5b4fa2", "#2e7d32", "#8a6d00", "#b0386b", "#c2571a", "#4a6a8a"]))
+    colours = dict(
+        zip(
+            [
+                "EI[16,256]",
+                "EI[24,256]",
+                "EI[32,256]",
+                "EI[64,256]",
+                "EI[128,256]",
+                "AC[256]",
+                "GZip[256]",
+                "EI[16,65k]",
+            ],
+            ["#0f6d7a", "#4a9aa6", "#5b4fa2", "#2e7d32", "#8a6d00", "#b0386b", "#c2571a", "#4a6a8a"],
+        )
+    )
     drawn, ((bits, stable), (reach, sweep)) = plt.subplots(2, 2, figsize=(12, 8))
     for name, colour in colours.items():
         entry = results["paper"][name]
         if entry["bit_ngrams"]:
             curve = entry["bit_ngrams"]["stream"]["aligned"]
             bits.plot([p["n"] for p in curve], [p["p50"] for p in curve], color=colour, label=name)
-            bits.fill_between([p["n"] for p in curve], [p["p5"] for p in curve], [p["p95"] for p in curve], color=colour, alpha=0.12, linewidth=0)
+            bits.fill_between(
+                [p["n"] for p in curve],
+                [p["p5"] for p in curve],
+                [p["p95"] for p in curve],
+                color=colour,
+                alpha=0.12,
+                linewidth=0,
+            )
         points = entry["stability"]
-        stable.plot([p["position"] + 1 for p in points], [p["stability"] for p in points], "o-", color=colour, label=name, markersize=4)
+        stable.plot(
+            [p["position"] + 1 for p in points],
+            [p["stability"] for p in points],
+            "o-",
+            color=colour,
+            label=name,
+            markersize=4,
+        )
         histogram = np.array(entry["perturbation"]["edits"]["change"]["histogram"])
-        reach.plot(np.linspace(0.025, 0.975, len(histogram)), np.cumsum(histogram) / histogram.sum(), color=colour, label=name)
+        reach.plot(
+            np.linspace(0.025, 0.975, len(histogram)),
+            np.cumsum(histogram) / histogram.sum(),
+            color=colour,
+            label=name,
+        )
     control = results["paper"]["AC[256]"]["bit_ngrams"]["control"]["aligned"]
     bits.plot([p["n"] for p in control], [p["p50"] for p in control], "k--", linewidth=1, label="random bits")
     bits.set(yscale="symlog", title="aligned bit n-grams: KL from uniform, bits", xlabel="n")
@@ -93,11 +155,21 @@ def figure(results: dict, path: Path) -> None:
     bits.set_xlim(1, 10)
     bits.set_ylim(-0.01, 2)
     stable.set(title="stability of token → text", xlabel="position in the window", ylim=(0, 1.05))
-    reach.set(title="prefix perturbation: passages within an edit distance", xlabel="edit distance / length, one byte changed", ylim=(0, 1.03))
+    reach.set(
+        title="prefix perturbation: passages within an edit distance",
+        xlabel="edit distance / length, one byte changed",
+        ylim=(0, 1.03),
+    )
     data = results["paper"]["sweep"]
     widths = [w["width"] for w in data["windows"]]
     for tokens, colour in ((8, "#0f6d7a"), (16, "#c2571a")):
-        sweep.plot(widths, [w[f"per_token_{tokens}"] for w in data["windows"]], "o-", color=colour, label=f"{tokens}-bit tokens")
+        sweep.plot(
+            widths,
+            [w[f"per_token_{tokens}"] for w in data["windows"]],
+            "o-",
+            color=colour,
+            label=f"{tokens}-bit tokens",
+        )
         sweep.axhline(data["ac"][f"per_token_{tokens}"], color=colour, linestyle="--", linewidth=1)
     sweep.set_xscale("log", base=2)
     sweep.set_xticks(widths, [str(w) for w in widths])

@@ -1,12 +1,12 @@
-"""Keep in this repository what the experiment of ``lm_experiment.toml`` has measured, or go on from it elsewhere.
+"""Keep in this repository what the experiment of ``lm_experiment.toml`` has measured, or go on from it
+elsewhere.
 
     python bench/lab/lm_experiment.py OUT              # results of the sweep in OUT, and its figures → bench/lab/lm_experiment/
     python bench/lab/lm_experiment.py OUT --restore    # the other way: OUT has them, and the sweep goes on with what is missing
     python bench/lab/lm_experiment.py --table          # what is kept, as the table of docs/LAB.md
 
-Results are a JSON file a run and a probe, as ``lm sweep`` writes them; checkpoints and datasets are not kept. The sweep builds its
-datasets anew, the same bytes, and checks that a result was made from them.
-"""
+Results are a JSON file a run and a probe, as ``lm sweep`` writes them; checkpoints and datasets are not kept.
+The sweep builds its datasets anew, the same bytes, and checks that a result was made from them."""
 
 import argparse
 import json
@@ -36,8 +36,14 @@ def keep(out: Path) -> None:
 def alone(svg: str) -> str:
     """A picture of the report as a file of its own, in the page's light colours on white."""
     page = (Path(tokenizers_lab.__file__).parent / "report" / "page.html.j2").read_text()
-    colours = dict(reversed(re.findall(r"--(\w+):\s*(#[0-9a-fA-F]+)", page)))  # the first of each, which is the light one
-    svg = re.sub(r"var\(--(\w+)\)", lambda m: colours[m[1]], svg).replace("currentColor", "#333").replace("inherit", "sans-serif")
+    colours = dict(
+        reversed(re.findall(r"--(\w+):\s*(#[0-9a-fA-F]+)", page))
+    )  # the first of each, which is the light one
+    svg = (
+        re.sub(r"var\(--(\w+)\)", lambda m: colours[m[1]], svg)
+        .replace("currentColor", "#333")
+        .replace("inherit", "sans-serif")
+    )
     return re.sub(r"(<svg[^>]*>)", r'\1<rect width="100%" height="100%" fill="#fff"/>', svg, count=1) + "\n"
 
 
@@ -50,27 +56,49 @@ def restore(out: Path) -> None:
 
 
 def table() -> str:
-    """The results that are kept as Markdown: a row an arm, best first, its sizes beside one another; the mean over seeds, ± half their range."""
+    """The results that are kept as Markdown: a row an arm, best first, its sizes beside one another; the mean
+    over seeds, ± half their range."""
     from tokenizers_lab.report.lm_page import bits, groups, spread
 
     found = groups(json.loads((KEPT / "results.json").read_text()))
-    sizes = list(dict.fromkeys(size for size, _ in sorted(found, key=lambda key: found[key][0]["parameters"])))
-    head = ["tokens", *(f"bits/byte, {size}" for size in sizes), *(f"bits/token, {size}" for size in sizes), "a uniform model", "a unigram model",
-            "bytes/token", "ids", *(f"MFLOPs/byte, {size}" for size in sizes)]
+    sizes = list(
+        dict.fromkeys(size for size, _ in sorted(found, key=lambda key: found[key][0]["parameters"]))
+    )
+    head = [
+        "tokens",
+        *(f"bits/byte, {size}" for size in sizes),
+        *(f"bits/token, {size}" for size in sizes),
+        "a uniform model",
+        "a unigram model",
+        "bytes/token",
+        "ids",
+        *(f"MFLOPs/byte, {size}" for size in sizes),
+    ]
     lines = ["| " + " | ".join(head) + " |", "|---" + "|--:" * (len(head) - 1) + "|"]
-    for arm in sorted(dict.fromkeys(arm for _, arm in found), key=lambda arm: min(bits(found[s, arm]) for s in sizes if (s, arm) in found)):
+    for arm in sorted(
+        dict.fromkeys(arm for _, arm in found),
+        key=lambda arm: min(bits(found[s, arm]) for s in sizes if (s, arm) in found),
+    ):
         runs = [found.get((size, arm)) for size in sizes]
         any_run = next(r[0] for r in runs if r)
-        cells = [arm, *(spread([r["held_out"]["bits_per_byte"] for r in some]) if some else "" for some in runs),
-                 *(spread([r["held_out"]["bits_per_token"] for r in some], 3) if some else "" for some in runs),
-                 f"{any_run['trivial']['uniform']:.3f}", f"{any_run['trivial']['unigram']:.3f}", f"{1 / any_run['cost']['tokens_per_byte']:.3f}",
-                 f"{any_run['vocabulary']:,}", *(f"{some[0]['cost']['with_m1'] / 1e6:.3f}" if some else "" for some in runs)]
+        cells = [
+            arm,
+            *(spread([r["held_out"]["bits_per_byte"] for r in some]) if some else "" for some in runs),
+            *(spread([r["held_out"]["bits_per_token"] for r in some], 3) if some else "" for some in runs),
+            f"{any_run['trivial']['uniform']:.3f}",
+            f"{any_run['trivial']['unigram']:.3f}",
+            f"{1 / any_run['cost']['tokens_per_byte']:.3f}",
+            f"{any_run['vocabulary']:,}",
+            *(f"{some[0]['cost']['with_m1'] / 1e6:.3f}" if some else "" for some in runs),
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("out", type=Path, metavar="OUT", nargs="?")
     parser.add_argument("--restore", action="store_true")
     parser.add_argument("--table", action="store_true")

@@ -1,12 +1,12 @@
 """Does a dictionary of the strings likeliest under M1 hold more bytes a token than BPE of the same size?
 
-    python bench/lab/model_dictionary.py CORPORA -o bench/lab/model_dictionary.json [--figure bench/lab/model_dictionary.png]
-    python bench/lab/model_dictionary.py CORPORA -o bench/lab/model_dictionary_ssm.json --only 'English books' --m1 ssm:books.expert
+    python bench/lab/model_dictionary.py CORPORA -o bench/lab/model_dictionary.json [--figure
+    bench/lab/model_dictionary.png] python bench/lab/model_dictionary.py CORPORA -o
+    bench/lab/model_dictionary_ssm.json --only 'English books' --m1 ssm:books.expert
 
-Four corpora, each with text that neither side has seen; the same training text for BPE (GPT-2's pattern, and without any pattern,
-so that tokens may cross words as the dictionary's do), for M1, and so for the dictionary and Equal-Info Windows of 16
-bits. Sizes count ids in use. About ten minutes of CPU time.
-"""
+Four corpora, each with text that neither side has seen; the same training text for BPE (GPT-2's pattern, and
+without any pattern, so that tokens may cross words as the dictionary's do), for M1, and so for the dictionary
+and Equal-Info Windows of 16 bits. Sizes count ids in use. About ten minutes of CPU time."""
 
 import argparse
 import json
@@ -19,7 +19,8 @@ from tokenizers_lab.order_n import OrderN
 from tokenizers_lab.registry import load_model
 
 SIZES = (4096, 16384, 65536)
-# name: (training files, their bytes, text for measuring or None: the last tenth of the training files, at most 2 MB)
+# name: (training files, their bytes, text for measuring or None: the last tenth of the training files, at
+# most 2 MB)
 CORPORA = {
     "English books": (["austen.txt", "sotu.txt", "web_bible.txt"], "moby_dick.txt"),
     "Python": (["python_django.py.txt", "python_sympy.py.txt"], "cpython_stdlib.py.txt"),
@@ -45,8 +46,15 @@ def measure(train: bytes, text: bytes, given=None) -> list[dict]:
     def row(kind, codec, m1=None):
         ids = codec.encode(text)
         assert codec.decode(ids) == text and int(codec.token_lengths()[ids].sum()) == len(text)
-        rows.append({"kind": kind, "m1": m1, "ids in use": codec.used_vocab_size(), "tokens": len(ids),
-                     "bytes a token": round(len(text) / len(ids), 4)})
+        rows.append(
+            {
+                "kind": kind,
+                "m1": m1,
+                "ids in use": codec.used_vocab_size(),
+                "tokens": len(ids),
+                "bytes a token": round(len(text) / len(ids), 4),
+            }
+        )
         print(f"   {kind} {m1 or ''} {codec.used_vocab_size()}: {len(text) / len(ids):.4f}", flush=True)
 
     sizes, windows = set(SIZES), {}
@@ -57,9 +65,11 @@ def measure(train: bytes, text: bytes, given=None) -> list[dict]:
             row("model dictionary", model_dictionary.create(model, size + 2, "model-dictionary"), name)
         row("equal-info[b=16]", windows[name], name)
     for kind, pre in (("BPE", "gpt2"), ("BPE across words", "none")):
-        documents = [train] if pre == "gpt2" else [train[i:i + 65536] for i in range(0, len(train), 65536)]
+        documents = [train] if pre == "gpt2" else [train[i : i + 65536] for i in range(0, len(train), 65536)]
         codec = lab.train(documents=documents, vocab_size=max(sizes), pre=pre)
-        for size in sorted(sizes | {codec.vocab_size}):  # the pattern may leave no pair to merge before the largest
+        for size in sorted(
+            sizes | {codec.vocab_size}
+        ):  # the pattern may leave no pair to merge before the largest
             if size <= codec.vocab_size:
                 row(kind, codec.truncated(size))
     return rows
@@ -72,12 +82,24 @@ def figure(results: dict, path: Path) -> None:
     import matplotlib.pyplot as plt
 
     axes_of = plt.subplots(1, len(results), figsize=(13, 3.6), sharey=True)[1]
-    styles = {("BPE", None): ("#c2571a", "o-"), ("BPE across words", None): ("#c2571a", "o--"), ("model dictionary", "order-3"): ("#0f6d7a", "s--"),
-              ("model dictionary", "order-5"): ("#0f6d7a", "s-"), ("equal-info[b=16]", "order-3"): ("#5b4fa2", "^"), ("equal-info[b=16]", "order-5"): ("#5b4fa2", "D")}
+    styles = {
+        ("BPE", None): ("#c2571a", "o-"),
+        ("BPE across words", None): ("#c2571a", "o--"),
+        ("model dictionary", "order-3"): ("#0f6d7a", "s--"),
+        ("model dictionary", "order-5"): ("#0f6d7a", "s-"),
+        ("equal-info[b=16]", "order-3"): ("#5b4fa2", "^"),
+        ("equal-info[b=16]", "order-5"): ("#5b4fa2", "D"),
+    }
     for axes, (name, entry) in zip(axes_of, results.items()):
         for (kind, m1), (colour, style) in styles.items():
-            points = sorted((r["ids in use"], r["bytes a token"]) for r in entry["rows"] if (r["kind"], r["m1"]) == (kind, m1))
-            axes.plot(*zip(*points), style, color=colour, label=f"{kind}{f', M1 {m1}' if m1 else ''}", markersize=5)
+            points = sorted(
+                (r["ids in use"], r["bytes a token"])
+                for r in entry["rows"]
+                if (r["kind"], r["m1"]) == (kind, m1)
+            )
+            axes.plot(
+                *zip(*points), style, color=colour, label=f"{kind}{f', M1 {m1}' if m1 else ''}", markersize=5
+            )
         axes.set_xscale("log", base=2)
         axes.set_xticks(SIZES, [f"{s:,}" for s in SIZES])
         axes.minorticks_off()
@@ -98,7 +120,10 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--only", choices=list(CORPORA))
-    parser.add_argument("--m1", help="instead of order-3 and order-5: any M1, such as an expert that 'nzip train' made from --write's file")
+    parser.add_argument(
+        "--m1",
+        help="instead of order-3 and order-5: any M1, such as an expert that 'nzip train' made from --write's file",
+    )
     parser.add_argument("--write", type=Path, help="write the training text of --only to this file, and stop")
     args = parser.parse_args()
     if args.write:
@@ -110,8 +135,13 @@ def main() -> None:
             continue
         train, text = texts(args.corpora, files, held_out)
         print(f"{name}: {len(train):,} bytes to learn from, {len(text):,} to measure on", flush=True)
-        results[name] = {"training bytes": len(train), "measured bytes": len(text), "training files": files,
-                         "measured on": held_out or "the training file's last tenth", "rows": measure(train, text, args.m1 and {args.m1.partition(":")[0]: load_model(args.m1)})}
+        results[name] = {
+            "training bytes": len(train),
+            "measured bytes": len(text),
+            "training files": files,
+            "measured on": held_out or "the training file's last tenth",
+            "rows": measure(train, text, args.m1 and {args.m1.partition(":")[0]: load_model(args.m1)}),
+        }
         args.output.write_text(json.dumps(results, indent=1) + "\n")
     if args.figure:
         figure(results, args.figure)

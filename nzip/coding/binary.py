@@ -105,7 +105,9 @@ def finish_encoder(state, buffer):
     if low > _u64(0):
         for k in range(1, 9):
             shift = _u64(64 - 8 * k)
-            value = ((low >> shift) << shift) + ((_u64(1) << shift) if (low >> shift) << shift < low else _u64(0))
+            value = ((low >> shift) << shift) + (
+                (_u64(1) << shift) if (low >> shift) << shift < low else _u64(0)
+            )
             if low <= value <= high:
                 for i in range(k):
                     buffer[position] = np.uint8((value >> _u64(56 - 8 * i)) & _u64(255))

@@ -99,11 +99,11 @@ def _weight_limit(n: int) -> int:
 
 
 def from_weights(weights, bits: int) -> np.ndarray:
-    """Integer weights (n,), not negative, not all zero → CDF, uint64 (n + 1,), total 2**bits, every share ≥ 1.
+    """Integer weights (n,), not negative, not all zero → CDF, uint64 (n + 1,), total 2**bits, every share ≥
+    1.
 
-    Weights too large for exact arithmetic are shifted right together, others left; ratios are kept to at least
-    2**-(51 - log2 n) of the largest.
-    """
+    Weights too large for exact arithmetic are shifted right together, others left; ratios are kept to at
+    least 2**-(51 - log2 n) of the largest."""
     weights = np.asarray(weights)
     _check_shape(weights, bits)
     if not np.issubdtype(weights.dtype, np.integer):
@@ -116,7 +116,8 @@ def from_weights(weights, bits: int) -> np.ndarray:
 
 
 def from_probabilities(probabilities, bits: int) -> np.ndarray:
-    """Probabilities float64 (n,), not necessarily normalised → CDF, uint64 (n + 1,), total 2**bits, shares ≥ 1.
+    """Probabilities float64 (n,), not necessarily normalised → CDF, uint64 (n + 1,), total 2**bits, shares ≥
+    1.
 
     No sum of floats is formed: each probability is scaled by one power of two and rounded to an integer, so
     equal inputs give equal CDFs everywhere. (Where the inputs came from is the caller's care.) ValueError for

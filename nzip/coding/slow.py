@@ -1,8 +1,8 @@
 """Readable twins of the fast paths: the range coder with whole numbers, the quantiser with plain loops.
 
 They say what :mod:`nzip.coding.symbols` and :mod:`nzip.coding.cdf` compute, without buffers, carries or
-wrap-around, and give the same bytes and integers. Quadratic in the length of the stream: for tests and readers.
-"""
+wrap-around, and give the same bytes and integers. Quadratic in the length of the stream: for tests and
+readers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ class SlowDecoder:
 
 
 def quantise(weights: list[int], bits: int) -> list[int]:
-    """The CDF for whole-number weights that sum to less than 2**52 (as :mod:`nzip.coding.cdf` scales them)."""
+    """The CDF for whole-number weights that sum to less than 2**52 (as :mod:`nzip.coding.cdf` scales
+    them)."""
     n, total = len(weights), 1 << bits
     floor = 0
     for _ in range(ROUNDS):

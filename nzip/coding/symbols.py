@@ -17,9 +17,9 @@ The interval algebra (G. N. N. Martin's range coder, with carry):
 
       L' = L + r * start        R' = r * freq          so  L' + R' <= L + r * total <= L + R.
 
-  L' may carry out of low's 64 bits into bytes already written; by (2) never past the first.
-  The decoder keeps ``code`` = (the number made of the next bytes) − L, for which 0 <= code < R in every valid
-  stream, and finds the symbol whose interval holds code // r: both sides use the same r and the same products.
+  L' may carry out of low's 64 bits into bytes already written; by (2) never past the first. The decoder keeps
+  ``code`` = (the number made of the next bytes) − L, for which 0 <= code < R in every valid stream, and finds
+  the symbol whose interval holds code // r: both sides use the same r and the same products.
 
 Cost: the truncation in r loses at most log2(1 / (1 − total/2**56)) bits a symbol, 1e-7 at totals of 2**32 in
 the worst case; the end costs at most one byte, since by (1) a multiple of 2**56 lies in the interval.
@@ -101,7 +101,8 @@ def encode_symbol(state, out, cdf, symbol):
 
 @njit(int64(uint64[::1], uint8[::1]), cache=True)
 def finish_encoder(state, out):
-    """Pick the number in [L, L + R) with the fewest non-zero bytes; returns the stream's length in ``out``."""
+    """Pick the number in [L, L + R) with the fewest non-zero bytes; returns the stream's length in
+    ``out``."""
     low, position = state[LOW], state[POSITION]
     if low + (state[RANGE] - _1) < low:  # the interval holds a carry and zeros: no byte at all
         _carry(out, position)
@@ -186,8 +187,8 @@ def decode_symbol(state, data, cdf):
 
 @njit(void(uint64[::1], uint8[::1], uint64[::1], int64, int64[::1]), cache=True)
 def encode_rows(state, out, cdfs, step, symbols):
-    """Code symbols[i] under the CDF that begins at cdfs[i * step]; each is ``step`` long, or with step = 0 there
-    is but one."""
+    """Code symbols[i] under the CDF that begins at cdfs[i * step]; each is ``step`` long, or with step = 0
+    there is but one."""
     size = step if step else cdfs.size
     for i in range(symbols.size):
         first = i * step
@@ -198,7 +199,8 @@ def encode_rows(state, out, cdfs, step, symbols):
 
 @njit(int64(uint64[::1], int64, int64, int64[::1]), cache=True)
 def first_uncodable(cdfs, step, alphabet, symbols):
-    """The first i for which :func:`encode_rows` must not be called (symbol or interval out of range), or -1."""
+    """The first i for which :func:`encode_rows` must not be called (symbol or interval out of range), or
+    -1."""
     for i in range(symbols.size):
         if not 0 <= symbols[i] < alphabet:
             return i
@@ -251,7 +253,8 @@ def _check_decision(p1: int, bits: int) -> None:
 
 
 class SymbolEncoder:
-    """Codes symbols one at a time (``encode``), in rows (``encode_many``), or yes/no decisions (``encode_bit``).
+    """Codes symbols one at a time (``encode``), in rows (``encode_many``), or yes/no decisions
+    (``encode_bit``).
 
     >>> encoder = SymbolEncoder()
     >>> for symbol in (2, 0, 2): encoder.encode([0, 1, 2, 100], symbol)
@@ -303,7 +306,9 @@ class SymbolEncoder:
             raise ValueError(f"{len(cdfs)} CDFs for symbols of shape {symbols.shape}")
         bad = first_uncodable(cdfs.reshape(-1), _step(cdfs), cdfs.shape[1] - 1, symbols)
         if bad >= 0:
-            raise ValueError(f"symbol {symbols[bad]} at {bad} has no interval in its CDF of {cdfs.shape[1] - 1} symbols")
+            raise ValueError(
+                f"symbol {symbols[bad]} at {bad} has no interval in its CDF of {cdfs.shape[1] - 1} symbols"
+            )
         self._room(symbols.size)
         encode_rows(self._state, self._out, cdfs.reshape(-1), _step(cdfs), symbols)
 

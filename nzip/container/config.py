@@ -1,8 +1,9 @@
 """A predictor's config as it stands in a stream's header: JSON, with short codes for what is long in it.
 
-A small file feels its header: two hashes of 32 digits and the predictor's terms, spelt once more, were a twelfth of what a
-model makes of 10 KB. So three kinds of strings, quotes included, are written in bytes that JSON never has: a hash of 32
-hexadecimal digits, a term of the spelling, a word that every config uses (docs/FORMAT.md, "Header").
+A small file feels its header: two hashes of 32 digits and the predictor's terms, spelt once more, were a
+twelfth of what a model makes of 10 KB. So three kinds of strings, quotes included, are written in bytes that
+JSON never has: a hash of 32 hexadecimal digits, a term of the spelling, a word that every config uses
+(docs/FORMAT.md, "Header").
 
 Concession: a string with an escape in it stays as it is.
 """
@@ -47,7 +48,8 @@ def pack(value: dict, spelling: str) -> bytes:
 
 
 def unpack(data: bytes, spelling: str) -> dict:
-    """What :func:`pack` packed. Raises :class:`CorruptError` for anything that is no JSON object of at most MAX_JSON bytes."""
+    """What :func:`pack` packed. Raises :class:`CorruptError` for anything that is no JSON object of at most
+    MAX_JSON bytes."""
     if not data:
         return {}
     terms, text, at = _terms(spelling), bytearray(), 0
@@ -58,14 +60,18 @@ def unpack(data: bytes, spelling: str) -> dict:
             text += b'"' + bytes(data[at : at + HASH_BYTES]).hex().encode() + b'"'
             at += HASH_BYTES
         elif byte >= WORD:
-            known, place = (terms, byte - TERM) if byte >= TERM else ([word.encode() for word in WORDS], byte - WORD)
+            known, place = (
+                (terms, byte - TERM) if byte >= TERM else ([word.encode() for word in WORDS], byte - WORD)
+            )
             if place >= len(known):
                 raise CorruptError("the predictor's config in the header names what is not there")
             text += b'"' + known[place] + b'"'
         else:
             text.append(byte)
         if len(text) > MAX_JSON or at > len(data):
-            raise CorruptError(f"the predictor's config in the header is cut short, or more than {MAX_JSON} bytes")
+            raise CorruptError(
+                f"the predictor's config in the header is cut short, or more than {MAX_JSON} bytes"
+            )
     return unpack_json(bytes(text), "config")
 
 

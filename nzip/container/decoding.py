@@ -52,8 +52,12 @@ class StreamDecoder:
             if self._predictor is None:
                 if start.models:
                     needed = sum(model.size for model in start.models) + embedded.XZ_MEMORY
-                    check_memory(needed, self._memory, "unpacking the embedded models", start.passport.spelling)
-                self._predictor = find_predictor(start.passport, self._given, self._meter, self._primer, start.models)
+                    check_memory(
+                        needed, self._memory, "unpacking the embedded models", start.passport.spelling
+                    )
+                self._predictor = find_predictor(
+                    start.passport, self._given, self._meter, self._primer, start.models
+                )
             predictor = self._predictor
             weight = max(weight, predictor.memory(header.size))
         check_memory(weight, self._memory, "decoding", start.passport.spelling)
@@ -74,14 +78,17 @@ class StreamDecoder:
 
 
 def find_predictor(found: passport.Passport, given, meter: Meter, primer: bytes | None = None, models=()):
-    """The predictor that a passport names, from ``models`` where it embeds some; its answers checked against the passport's."""
+    """The predictor that a passport names, from ``models`` where it embeds some; its answers checked against
+    the passport's."""
     if given is None or given.spelling != found.spelling:
         from nzip.predictors import registry
 
         files = {model.name: embedded.unpack(model) for model in models}
         given = registry.create_for_reading(found.spelling, files)
         if models:
-            own, theirs = ({k: v for k, v in c.items() if k != "primer"} for c in (given.config(), found.config))
+            own, theirs = (
+                {k: v for k, v in c.items() if k != "primer"} for c in (given.config(), found.config)
+            )
             if own != theirs:
                 raise CorruptError("the embedded models are not those that the header names by their hashes")
     if primer is not None and "primer" in found.config:
@@ -100,7 +107,9 @@ def decode_block(block: parser.Block, predictor, start: parser.StreamStart, prog
     header = block.header
     where = f"block {block.number} at byte {block.offset}"
     try:
-        data = codec.decode_block(predictor, header.method, header.params, block.payload, header.size, progress)
+        data = codec.decode_block(
+            predictor, header.method, header.params, block.payload, header.size, progress
+        )
     except CorruptError as error:
         raise CorruptError(f"{where} does not decode: {error}") from error
     if len(data) != header.size or framing.hash32(data) != header.decoded_hash:

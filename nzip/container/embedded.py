@@ -1,10 +1,9 @@
 """Models inside a stream: the frames between header and first block that ``--embed-model`` writes.
 
-Each holds one file of an expert's weights, packed as .xz, under the name by which the predictor's spelling calls it
-(docs/FORMAT.md, "Embedded models"). Nothing is unpacked before a coded block needs it, nothing is allocated by what a
-frame claims, and what comes out must have the hash that the passport names. Concession: each stream of a file
-carries its own copy, and a reader keeps the packed bytes while it reads the stream.
-"""
+Each holds one file of an expert's weights, packed as .xz, under the name by which the predictor's spelling
+calls it (docs/FORMAT.md, "Embedded models"). Nothing is unpacked before a coded block needs it, nothing is
+allocated by what a frame claims, and what comes out must have the hash that the passport names. Concession:
+each stream of a file carries its own copy, and a reader keeps the packed bytes while it reads the stream."""
 
 from __future__ import annotations
 
@@ -32,11 +31,16 @@ class Model(NamedTuple):
 
 
 def pack(name: str, data: bytes) -> Model:
-    """Pack a model's file. Raises :class:`LimitError` where it is too large, :class:`NzipError` for a name that is none."""
+    """Pack a model's file. Raises :class:`LimitError` where it is too large, :class:`NzipError` for a name
+    that is none."""
     if len(data) > MAX_SIZE:
-        raise LimitError(f"the model {name} has {len(data):,} bytes, and at most {MAX_SIZE:,} can be embedded")
+        raise LimitError(
+            f"the model {name} has {len(data):,} bytes, and at most {MAX_SIZE:,} can be embedded"
+        )
     if not acceptable_name(name):
-        raise NzipError(f"a model named {name!r} cannot be embedded: give its file a name of printable letters, {MAX_NAME} bytes at most")
+        raise NzipError(
+            f"a model named {name!r} cannot be embedded: give its file a name of printable letters, {MAX_NAME} bytes at most"
+        )
     payload = lzma.compress(data, lzma.FORMAT_XZ, lzma.CHECK_NONE, preset=6)
     if len(payload) > MAX_SIZE:
         raise LimitError(f"the model {name} is too large to be embedded")
@@ -61,22 +65,28 @@ def acceptable_name(name: str) -> bool:
 
 
 def pack_frames(models: tuple[Model, ...], chain: int) -> tuple[bytes, int]:
-    """The models' frames behind a header whose hash is ``chain``, and the hash of the last frame's own header."""
+    """The models' frames behind a header whose hash is ``chain``, and the hash of the last frame's own
+    header."""
     if len(models) > MAX_MODELS:
         raise NzipError(f"at most {MAX_MODELS} models can be embedded, not {len(models)}")
     out = bytearray()
     for left, model in zip(reversed(range(len(models))), models, strict=True):
         name = model.name.encode()
         head = bytes([framing.KIND_MODEL]) + framing.varint(left) + framing.varint(len(name)) + name
-        head += framing.varint(model.size) + framing.varint(len(model.payload)) + framing.u32(framing.hash32(model.payload))
+        head += (
+            framing.varint(model.size)
+            + framing.varint(len(model.payload))
+            + framing.u32(framing.hash32(model.payload))
+        )
         chain = framing.hash32(head, chain)
         out += head + framing.u32(chain) + model.payload
     return bytes(out), chain
 
 
 def read_frames(reader_of, chain: int, offset: int):
-    """A generator as :func:`nzip.container.parser.parse` is, over the frames behind a stream's header; returns the
-    models, the last frame's hash and the bytes read. ``reader_of(start, where)``: the parser's collector."""
+    """A generator as :func:`nzip.container.parser.parse` is, over the frames behind a stream's header;
+    returns the models, the last frame's hash and the bytes read. ``reader_of(start, where)``: the parser's
+    collector."""
     models: list[Model] = []
     taken, left = 0, None
     while left != 0:

@@ -90,7 +90,9 @@ class BlockHeader(NamedTuple):
         return self.header_size + self.payload_size
 
 
-def pack_block(method, size, params, payload_size, stored_hash, decoded_hash, chain) -> tuple[bytes, BlockHeader]:
+def pack_block(
+    method, size, params, payload_size, stored_hash, decoded_hash, chain
+) -> tuple[bytes, BlockHeader]:
     """A block's header as bytes and as a record; ``chain`` is the hash of the frame before."""
     coded = method + 1 == KIND_CODED
     body = bytearray([method + 1])
@@ -102,7 +104,9 @@ def pack_block(method, size, params, payload_size, stored_hash, decoded_hash, ch
         body += u32(decoded_hash)
     own = hash32(bytes(body), chain)
     body += u32(own)
-    return bytes(body), BlockHeader(method, size, params, payload_size, stored_hash, decoded_hash, own, len(body))
+    return bytes(body), BlockHeader(
+        method, size, params, payload_size, stored_hash, decoded_hash, own, len(body)
+    )
 
 
 def pack_index_entry(block: BlockHeader) -> bytes:
@@ -159,9 +163,13 @@ def check_magic(start: bytes, *, first: bool, offset: int) -> int:
     """
     if start[:7] != MAGIC:
         if not first:
-            raise CorruptError(f"junk after the end of the stream, at byte {offset}: remove it, or restore the file")
+            raise CorruptError(
+                f"junk after the end of the stream, at byte {offset}: remove it, or restore the file"
+            )
         if text_damage(start):
-            raise FormatError("the file was damaged by a text-mode transfer: transfer it again in binary mode")
+            raise FormatError(
+                "the file was damaged by a text-mode transfer: transfer it again in binary mode"
+            )
         raise FormatError("not an nzip stream (wrong magic bytes)")
     kind = start[7]
     if kind not in (VERSION_BYTE, SKIPPABLE_BYTE):

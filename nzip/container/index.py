@@ -41,7 +41,8 @@ class Index:
         self._starts = [entry.start for entry in entries]
 
     def find(self, position: int) -> int | None:
-        """The number in ``entries`` of the block that holds decoded byte ``position``; None behind the end."""
+        """The number in ``entries`` of the block that holds decoded byte ``position``; None behind the
+        end."""
         if not 0 <= position < self.size:
             return None
         return bisect.bisect_right(self._starts, position) - 1
@@ -52,7 +53,9 @@ class Index:
         self._source.seek(entry.offset)
         for event in parser.pull(self._source, _one_block(entry)):
             if event.header.frame_size != entry.frame_size or event.header.size != entry.size:
-                raise CorruptError(f"block {entry.number} at byte {entry.offset} is not the one that the index lists")
+                raise CorruptError(
+                    f"block {entry.number} at byte {entry.offset} is not the one that the index lists"
+                )
             return event
         raise AssertionError("a parsed block always gives an event")
 
@@ -84,7 +87,15 @@ def _forwards(source) -> Index:
         elif isinstance(event, parser.Block):
             header = event.header
             entries.append(
-                Entry(len(streams) - 1, event.number, event.offset, header.frame_size, position, header.size, chain)
+                Entry(
+                    len(streams) - 1,
+                    event.number,
+                    event.offset,
+                    header.frame_size,
+                    position,
+                    header.size,
+                    chain,
+                )
             )
             position += header.size
             chain = header.chain

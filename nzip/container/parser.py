@@ -27,8 +27,8 @@ class Skip(NamedTuple):
 
 
 class StreamStart(NamedTuple):
-    """Event: a stream's header. ``chain`` is the hash that the first block's header is seeded with; ``header_size``
-    counts the embedded ``models``, too."""
+    """Event: a stream's header. ``chain`` is the hash that the first block's header is seeded with;
+    ``header_size`` counts the embedded ``models``, too."""
 
     passport: passport.Passport
     offset: int
@@ -49,8 +49,9 @@ class Block(NamedTuple):
 
 
 class StreamEnd(NamedTuple):
-    """Event: the end frame, which ends at byte ``offset`` and is equal to what the blocks before it demand. ``file_hash`` is the XXH3-64 of all
-    decoded bytes, which the consumer compares; None with at most one block."""
+    """Event: the end frame, which ends at byte ``offset`` and is equal to what the blocks before it demand.
+    ``file_hash`` is the XXH3-64 of all decoded bytes, which the consumer compares; None with at most one
+    block."""
 
     file_hash: int | None
     size: int
@@ -183,7 +184,9 @@ def read_block_header(kind: int, chain: int, number: int, offset: int):
     own = yield from reader.check(chain)
     if not size or payload_size > size:
         raise CorruptError(f"{reader.where} contradicts itself")
-    return framing.BlockHeader(kind - 1, size, bytes(params), payload_size, stored, decoded, own, len(reader.data))
+    return framing.BlockHeader(
+        kind - 1, size, bytes(params), payload_size, stored, decoded, own, len(reader.data)
+    )
 
 
 def _stream(start: bytes, offset: int, payloads: str, keep_damaged: bool):
@@ -194,7 +197,9 @@ def _stream(start: bytes, offset: int, payloads: str, keep_damaged: bool):
     while True:
         kind = yield 1
         if not kind:
-            raise TruncatedError(f"the stream is cut short after block {count}" if count else "the stream is cut short")
+            raise TruncatedError(
+                f"the stream is cut short after block {count}" if count else "the stream is cut short"
+            )
         if kind[0] == framing.KIND_END:
             break
         block = yield from read_block_header(kind[0], chain, count + 1, offset)
@@ -261,7 +266,9 @@ def _skippable(start: bytes, offset: int, payloads: str):
         digest.update(tail)
     end = len(reader.data) + size + len(tail) + 4
     found = yield from reader.take(len(tail) + 4)
-    right = found[:-4] == tail and (digest is None or framing.u32(digest.intdigest() & 0xFFFFFFFF) == found[-4:])
+    right = found[:-4] == tail and (
+        digest is None or framing.u32(digest.intdigest() & 0xFFFFFFFF) == found[-4:]
+    )
     if not right:
         raise CorruptError(f"{reader.where} is damaged")
     end += offset

@@ -35,19 +35,28 @@ class Passport(NamedTuple):
     def of(cls, predictor) -> Passport:
         """The passport of a predictor at hand; computes its probe."""
         environment = {} if predictor.exact else describe_environment()
-        passport = cls(predictor.spelling, bool(predictor.exact), predictor.config(), predictor.probe(), environment)
+        passport = cls(
+            predictor.spelling, bool(predictor.exact), predictor.config(), predictor.probe(), environment
+        )
         if not acceptable_spelling(passport.spelling):
-            raise ValueError(f"a predictor's spelling is 1 to {MAX_SPELLING} bytes of printable text without spaces")
+            raise ValueError(
+                f"a predictor's spelling is 1 to {MAX_SPELLING} bytes of printable text without spaces"
+            )
         if len(passport.probe) != PROBE_SIZE:
-            raise ValueError(f"the probe of {passport.spelling} has {len(passport.probe)} bytes, not {PROBE_SIZE}")
+            raise ValueError(
+                f"the probe of {passport.spelling} has {len(passport.probe)} bytes, not {PROBE_SIZE}"
+            )
         if json.loads(json.dumps(passport.config)) != passport.config:
             raise ValueError(f"the config of {passport.spelling} does not survive JSON")
         return passport
 
     def pack(self, models: bool = False) -> bytes:
-        """The stream header: magic, version, flags, spelling, config, environment, probe, hash; ``models``: some follow."""
+        """The stream header: magic, version, flags, spelling, config, environment, probe, hash; ``models``:
+        some follow."""
         spelling = self.spelling.encode()
-        body = framing.MAGIC + bytes([framing.VERSION_BYTE, FLAG_INEXACT * (not self.exact) | FLAG_MODELS * models])
+        body = framing.MAGIC + bytes(
+            [framing.VERSION_BYTE, FLAG_INEXACT * (not self.exact) | FLAG_MODELS * models]
+        )
         body += framing.varint(len(spelling)) + spelling
         packed = config.pack(self.config, self.spelling)
         body += framing.varint(len(packed)) + packed
@@ -60,17 +69,24 @@ class Passport(NamedTuple):
 
 def acceptable_spelling(spelling: str) -> bool:
     """Printable, without spaces, not too long: safe to print to a terminal and to type into a shell."""
-    return 0 < len(spelling.encode()) <= MAX_SPELLING and spelling.isprintable() and not any(map(str.isspace, spelling))
+    return (
+        0 < len(spelling.encode()) <= MAX_SPELLING
+        and spelling.isprintable()
+        and not any(map(str.isspace, spelling))
+    )
 
 
 def check_flags(flags: int) -> None:
     """Raises :class:`FormatError` where a reserved bit is set. Called once the header's hash was right."""
     if flags & ~KNOWN_FLAGS:
-        raise FormatError(f"uses a feature that this nzip does not know (flags 0x{flags:02x}): use a newer nzip")
+        raise FormatError(
+            f"uses a feature that this nzip does not know (flags 0x{flags:02x}): use a newer nzip"
+        )
 
 
 def check(passport: Passport, predictor) -> None:
-    """Does ``predictor`` answer as the passport's did? Raises :class:`ModelMismatchError` naming what differs."""
+    """Does ``predictor`` answer as the passport's did? Raises :class:`ModelMismatchError` naming what
+    differs."""
     if predictor.spelling != passport.spelling:
         raise ModelMismatchError(
             f"the file was written with predictor {passport.spelling}, and {predictor.spelling} was given to read it"
@@ -80,10 +96,14 @@ def check(passport: Passport, predictor) -> None:
         raise ModelMismatchError(_primer_difference(passport.config.get("primer"), own.get("primer")))
     if own != passport.config:
         keys = sorted(k for k in own.keys() | passport.config.keys() if own.get(k) != passport.config.get(k))
-        said = ", ".join(f"{k} is {_short(own.get(k))}, the file's {_short(passport.config.get(k))}" for k in keys)
+        said = ", ".join(
+            f"{k} is {_short(own.get(k))}, the file's {_short(passport.config.get(k))}" for k in keys
+        )
         raise ModelMismatchError(f"predictor {passport.spelling} is another one here: {said}")
     if predictor.exact != passport.exact:
-        raise ModelMismatchError(f"predictor {passport.spelling} promises exactness differently here and in the file")
+        raise ModelMismatchError(
+            f"predictor {passport.spelling} promises exactness differently here and in the file"
+        )
     probe = predictor.probe()
     if probe != passport.probe:
         raise ModelMismatchError(
@@ -93,7 +113,8 @@ def check(passport: Passport, predictor) -> None:
 
 
 def check_primer(config: dict, text: bytes) -> None:
-    """Is ``text`` the primer that ``config`` names, if it names one? Raises :class:`ModelMismatchError` if not."""
+    """Is ``text`` the primer that ``config`` names, if it names one? Raises :class:`ModelMismatchError` if
+    not."""
     from nzip.primer import text_hash
 
     wanted, given = config.get("primer"), text_hash(text).hex()
@@ -107,7 +128,9 @@ def _primer_difference(wanted, given) -> str:
     made = f"the file was made with a primer of the user's own (hash {_short(wanted)}"
     if given is None:
         return f"{made}): give it with --primer FILE (primer= in Python)"
-    return f"{made}), and the given one is another (hash {_short(given)}): give the right one with --primer FILE"
+    return (
+        f"{made}), and the given one is another (hash {_short(given)}): give the right one with --primer FILE"
+    )
 
 
 def environment_difference(passport: Passport) -> str:

@@ -21,10 +21,9 @@ DEFAULT_BLOCK_SIZE = 16 << 20
 class StreamEncoder:
     """Takes data in pieces, and hands one stream after another to ``write``, in pieces of its own.
 
-    ``threads``, ``background``: see :class:`Workers`. ``memory``: a limit in bytes, or None. ``verify`` decodes
-    each block as soon as it is coded; by default where the predictor is not exact. ``models``: to be embedded in every
-    stream (:func:`nzip.embedding.embed`).
-    """
+    ``threads``, ``background``: see :class:`Workers`. ``memory``: a limit in bytes, or None. ``verify``
+    decodes each block as soon as it is coded; by default where the predictor is not exact. ``models``: to be
+    embedded in every stream (:func:`nzip.embedding.embed`)."""
 
     def __init__(
         self,

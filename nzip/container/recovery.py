@@ -15,7 +15,12 @@ _ZEROS = bytes(1 << 16)
 
 
 def recover(
-    source, write, *, predictor=None, memory: int | None = decoding.DEFAULT_MEMORY, primer: bytes | None = None
+    source,
+    write,
+    *,
+    predictor=None,
+    memory: int | None = decoding.DEFAULT_MEMORY,
+    primer: bytes | None = None,
 ) -> list[str]:
     """Decode what can be decoded of ``source``, and hand it to ``write``. Returns one line for each loss.
     ``predictor``, ``memory`` and ``primer`` as for :class:`nzip.container.decoding.StreamDecoder`.

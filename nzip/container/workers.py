@@ -24,7 +24,11 @@ def thread_count(threads: int) -> int:
     """0 stands for every core that this process may run on."""
     if threads < 0:
         raise ValueError("the number of threads is 0 (all cores) or more")
-    return threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads or os.cpu_count() or 1
+    return (
+        threads or len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else threads or os.cpu_count() or 1
+    )
 
 
 class Workers:

@@ -84,5 +84,9 @@ class StreamWriter:
     def end(self) -> bytes:
         """The end frame: index and whole-file hash."""
         return framing.pack_end(
-            len(self._header), self._count, self._first_frame, bytes(self._entries), self._file_hash.intdigest()
+            len(self._header),
+            self._count,
+            self._first_frame,
+            bytes(self._entries),
+            self._file_hash.intdigest(),
         ).data

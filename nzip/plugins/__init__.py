@@ -51,11 +51,14 @@ def register_smart_open() -> None:
 
 
 def register_shutil() -> None:
-    """The archive format ``nztar`` (``.tar.nz``, ``.tnz``) in ``shutil.make_archive`` and ``unpack_archive``."""
+    """The archive format ``nztar`` (``.tar.nz``, ``.tnz``) in ``shutil.make_archive`` and
+    ``unpack_archive``."""
     if ARCHIVE_FORMAT not in {name for name, _ in shutil.get_archive_formats()}:
         shutil.register_archive_format(ARCHIVE_FORMAT, make_tar, description="nzip'ed tar file")
     if ARCHIVE_FORMAT not in {name for name, _, _ in shutil.get_unpack_formats()}:
-        shutil.register_unpack_format(ARCHIVE_FORMAT, list(ARCHIVE_SUFFIXES), unpack_tar, description="nzip'ed tar file")
+        shutil.register_unpack_format(
+            ARCHIVE_FORMAT, list(ARCHIVE_SUFFIXES), unpack_tar, description="nzip'ed tar file"
+        )
 
 
 def _open_stream(file, mode: str = "rb", **options):
@@ -65,13 +68,21 @@ def _open_stream(file, mode: str = "rb", **options):
 
 
 def make_tar(
-    base_name, base_dir=os.curdir, *, owner=None, group=None, dry_run=False, logger=None, root_dir=None, level=None, threads=0
+    base_name,
+    base_dir=os.curdir,
+    *,
+    owner=None,
+    group=None,
+    dry_run=False,
+    logger=None,
+    root_dir=None,
+    level=None,
+    threads=0,
 ) -> str:
     """A compressed tar of ``base_dir`` (relative to ``root_dir``) at ``base_name + ".tar.nz"``; its path.
 
-    As :func:`shutil.make_archive` calls it. The archive appears whole or not at all, and replaces an older one,
-    as with shutil's own formats.
-    """
+    As :func:`shutil.make_archive` calls it. The archive appears whole or not at all, and replaces an older
+    one, as with shutil's own formats."""
     from nzip.api import choose_predictor
     from nzip.container.pipeline import StreamEncoder
     from nzip.files import Output
@@ -107,7 +118,7 @@ def make_tar(
 make_tar.supports_root_dir = True
 
 
-def unpack_tar(filename, extract_dir, *, filter=None) -> None:  # noqa: A002 - shutil's keyword
+def unpack_tar(filename, extract_dir, *, filter=None) -> None:
     """Unpack ``filename`` into ``extract_dir``. ``filter`` as for :meth:`tarfile.TarFile.extractall`; by
     default ``data``, which refuses members that would leave the directory."""
     from nzip.file import NzipFile

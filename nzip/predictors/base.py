@@ -45,10 +45,12 @@ class Predictor(abc.ABC):
         return False
 
     def with_primer(self, text: bytes | None) -> Predictor:
-        """The same predictor, but every block starts from ``text``, of the user's own, or for None from nothing.
+        """The same predictor, but every block starts from ``text``, of the user's own, or for None from
+        nothing.
 
-        ``config`` must then hold the text's hash as ``primer`` (:func:`nzip.primer.text_hash`, hexadecimal), so
-        that a reader knows what to ask for. Predictors that never start warm refuse a text: :class:`NzipError`."""
+        ``config`` must then hold the text's hash as ``primer`` (:func:`nzip.primer.text_hash`, hexadecimal),
+        so that a reader knows what to ask for. Predictors that never start warm refuse a text:
+        :class:`NzipError`."""
         if text is not None:
             raise NzipError(f"{self.spelling} takes no primer: primers are for mix")
         return self
@@ -104,7 +106,8 @@ class ExpertState(abc.ABC):
         return None
 
     def asking(self) -> np.ndarray | None:
-        """Lanes (bool, (lanes,)) for which ``side`` may now have an answer; None: any. What is not named here is not asked."""
+        """Lanes (bool, (lanes,)) for which ``side`` may now have an answer; None: any. What is not named here
+        is not asked."""
         return None
 
     def choose(self, lane: int) -> int:
@@ -120,8 +123,8 @@ class Expert(abc.ABC):
 
     spelling: str
     exact: bool = True
-    # Whether the mix starts by trusting this expert and only slowly departs from it (a large language model), or
-    # gives it a small say at first (the mix's other inputs, small experts).
+    # Whether the mix starts by trusting this expert and only slowly departs from it (a large language model),
+    # or gives it a small say at first (the mix's other inputs, small experts).
     leads: bool = False
 
     def config(self) -> dict:
@@ -129,9 +132,10 @@ class Expert(abc.ABC):
         return {}
 
     def embedded(self) -> tuple[Expert, str, bytes] | None:
-        """For ``--embed-model``: this expert spelled by its model's name without folders, that name, and the bytes of
-        the model's file; None where it needs no file of the user's own. The registry's factory must then take
-        ``data=``, these bytes. Raises :class:`NzipError` where there is a model that cannot be embedded."""
+        """For ``--embed-model``: this expert spelled by its model's name without folders, that name, and the
+        bytes of the model's file; None where it needs no file of the user's own. The registry's factory must
+        then take ``data=``, these bytes. Raises :class:`NzipError` where there is a model that cannot be
+        embedded."""
         if self.config():
             raise NzipError(f"{self.spelling} cannot be embedded: its model stays outside the file")
         return None
@@ -142,7 +146,8 @@ class Expert(abc.ABC):
         return True
 
     def lanes_for(self, size: int) -> int:
-        """Lanes that a block of ``size`` bytes is best cut into; a function of the size and the spelling alone."""
+        """Lanes that a block of ``size`` bytes is best cut into; a function of the size and the spelling
+        alone."""
         return 1
 
     def alone(self) -> Predictor | None:

@@ -12,7 +12,7 @@ import xxhash
 _PROSE = (
     b"It was not the size of the library that impressed her, but that every book in it could be had from any "
     b"other; 1,024 shelves, 26 letters, one index.\n\n"
-    b"<row id=\"7\"><name>Zo\xc3\xab</name><price>12.50</price></row>\r\n"
+    b'<row id="7"><name>Zo\xc3\xab</name><price>12.50</price></row>\r\n'
     b"def step(state, byte):\n    return (state * 33 + byte) & 0xFFFF\n\n"
     b"\xd0\x9d\xd0\xb5 \xd0\xb2\xd1\x81\xd1\x91 \xd1\x82\xd0\xbe \xd0\xb7\xd0\xbe\xd0\xbb\xd0\xbe\xd1\x82\xd0\xbe. "
     b"\xe6\xb0\xb4\xe6\xbb\xb4\xe7\x9f\xb3\xe7\xa9\xbf\n"

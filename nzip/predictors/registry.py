@@ -9,7 +9,8 @@ Other packages add names through two entry-point groups:
 
 * ``nzip.predictors``: a callable ``(argument: str | None, experts: tuple[Expert, ...]) -> Predictor``
 * ``nzip.experts``: a callable ``(argument: str | None) -> Expert``; one whose model may be embedded in files
-  (:meth:`nzip.predictors.base.Expert.embedded`) also takes ``data=``, that model's bytes, in place of what ``argument`` names
+  (:meth:`nzip.predictors.base.Expert.embedded`) also takes ``data=``, that model's bytes, in place of what
+  ``argument`` names
 
 Nothing is imported before its name is asked for. A name that two claim is an error, and our own names
 cannot be claimed. ``NZIP_NO_PLUGINS=1`` in the environment leaves other packages' names out.
@@ -90,7 +91,9 @@ def parse(spelling: str) -> tuple[Part, ...]:
     for term in spelling.split("+"):
         name, colon, argument = term.partition(":")
         if not _NAME.fullmatch(name):
-            raise NzipError(f"{spelling!r} is no predictor: write NAME, NAME:ARGUMENT or NAME+EXPERT, as in mix:3")
+            raise NzipError(
+                f"{spelling!r} is no predictor: write NAME, NAME:ARGUMENT or NAME+EXPERT, as in mix:3"
+            )
         parts.append(Part(name, unquote(argument) if colon else None))
     return tuple(parts)
 
@@ -113,7 +116,9 @@ def register_expert(name: str, factory: Callable) -> None:
 
 def _register(name: str, kind: str, factory: Callable) -> None:
     if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} cannot be a name: lower-case letters, digits, '_', '.', '-', a letter first")
+        raise ValueError(
+            f"{name!r} cannot be a name: lower-case letters, digits, '_', '.', '-', a letter first"
+        )
     taken = _BUILT_IN.get(name) or _registered.get(name)
     if taken:
         raise ValueError(f"the name {name!r} is taken by a {taken.kind} of {taken.origin}")
@@ -167,11 +172,15 @@ def _create(spelling: str, models: dict[str, bytes]) -> Predictor:
     head, *others = parse(spelling)
     entry = _entry(head.name)
     if entry is None:
-        raise NzipError(f"there is no predictor or expert named {head.name!r}: there are {', '.join(sorted(entries()))}")
+        raise NzipError(
+            f"there is no predictor or expert named {head.name!r}: there are {', '.join(sorted(entries()))}"
+        )
     if entry.kind == "predictor":
         return entry.load()(head.argument, tuple(_expert(part, models) for part in others))
     if others:
-        raise NzipError(f"{head.name} is an expert, coded bare it takes no further experts: write mix+{spelling}")
+        raise NzipError(
+            f"{head.name} is an expert, coded bare it takes no further experts: write mix+{spelling}"
+        )
     from nzip.predictors.bare import BarePredictor
 
     expert = _expert(head, models)
@@ -196,11 +205,11 @@ def _expert(part: Part, models: dict[str, bytes]) -> Expert:
 
 
 def create_for_reading(spelling: str, models: dict[str, bytes] | None = None) -> Predictor:
-    """As :func:`create`, for a spelling from a file's header, and the ``models`` embedded there, by their names.
+    """As :func:`create`, for a spelling from a file's header, and the ``models`` embedded there, by their
+    names.
 
-    Raises :class:`ModelMismatchError` where it names nothing here, :class:`CorruptError` for embedded models that are
-    damaged or that no expert names.
-    """
+    Raises :class:`ModelMismatchError` where it names nothing here, :class:`CorruptError` for embedded models
+    that are damaged or that no expert names."""
     try:
         if not models:
             return create(spelling)

@@ -1,9 +1,9 @@
 """Small experts and the mix in one compiled loop: no Python between two bytes.
 
 A *small* expert steps in compiled code (a pretrained network, an online one). The general lock step of
-:mod:`nzip.predictors.mix.model` asks experts through Python once a byte, which costs more than they do. Where a
-block has one lane and its experts are at most one of each kind, this loop does the same in the same order, and a
-test proves the bytes equal.
+:mod:`nzip.predictors.mix.model` asks experts through Python once a byte, which costs more than they do. Where
+a block has one lane and its experts are at most one of each kind, this loop does the same in the same order,
+and a test proves the bytes equal.
 
 Concession: one slot for each kind. Two pretrained networks at once go through the general lock step.
 """
@@ -33,9 +33,9 @@ _AHEAD = 1 << 10
 
 
 class Runs(NamedTuple):
-    """Fresh runs of a block's experts. ``places`` int64 (4,): which input of the mix each kind feeds, -1 for none;
-    a kind that is absent has a tiny stand-in, because compiled code wants one type; but for the transformer, which is
-    None then, so that only its users wait for it to be compiled."""
+    """Fresh runs of a block's experts. ``places`` int64 (4,): which input of the mix each kind feeds, -1 for
+    none; a kind that is absent has a tiny stand-in, because compiled code wants one type; but for the
+    transformer, which is None then, so that only its users wait for it to be compiled."""
 
     places: np.ndarray
     net: ssm_kernel.Net
@@ -55,7 +55,8 @@ class SmallExpert(Expert):
         raise NotImplementedError
 
     def advance(self, fresh, data: np.ndarray, out: np.ndarray) -> None:
-        """Show ``data`` uint8 (n,) to a run; ``out`` uint32 (n, 256) gets the distribution after each byte."""
+        """Show ``data`` uint8 (n,) to a run; ``out`` uint32 (n, 256) gets the distribution after each
+        byte."""
         raise NotImplementedError
 
     def start(self, lanes: int, data=None) -> SmallState:
@@ -110,10 +111,11 @@ def start(experts: tuple[Expert, ...]) -> Runs | None:
 
 
 @njit(nogil=True, cache=True)
-def _drive(mix, data, ends, steps, decoding, coder, buffer, given, places, net, stream, adapted, online,
-           transformer):
-    """``steps`` bytes of the only lane; ``given`` uint32 (1, 1, experts, 256) holds the distributions before the first
-    of them, and after."""
+def _drive(
+    mix, data, ends, steps, decoding, coder, buffer, given, places, net, stream, adapted, online, transformer
+):
+    """``steps`` bytes of the only lane; ``given`` uint32 (1, 1, experts, 256) holds the distributions before
+    the first of them, and after."""
     for _ in range(steps):
         position = np.int64(mix.lanes[0, at.L_POSITION])
         run(mix, data, ends, 1, decoding, coder, buffer, given)

@@ -1,8 +1,9 @@
 """Forward and backward of the recurrent network's elementwise parts, fused over whole batches for the CPU.
 
-``torch`` does the matrix products; what lies between them would cost it a dozen passes over memory. Each function
-here is one pass. The activation is algebraic, s(x) = x / sqrt(1 + x²), sigma(x) = (1 + s(x)) / 2: bounded, cheap,
-without libm, and exactly what the coded path computes from tables or from correctly rounded operations.
+``torch`` does the matrix products; what lies between them would cost it a dozen passes over memory. Each
+function here is one pass. The activation is algebraic, s(x) = x / sqrt(1 + x²), sigma(x) = (1 + s(x)) / 2:
+bounded, cheap, without libm, and exactly what the coded path computes from tables or from correctly rounded
+operations.
 
 Concession: float32 with ``fastmath``, so sums may be reordered: this trains weights, it never codes.
 """
@@ -71,7 +72,8 @@ def scan_forward(pre, first, h, y):
 
 @numba.njit(**_fast)
 def scan_backward(dy, pre, first, h, dpre, carry):
-    """Gradient of :func:`scan_forward`: ``first`` the state before, ``carry`` (b, d) zeroed, ``dpre`` like ``pre``."""
+    """Gradient of :func:`scan_forward`: ``first`` the state before, ``carry`` (b, d) zeroed, ``dpre`` like
+    ``pre``."""
     b, t, d = dy.shape
     one, half = np.float32(1.0), np.float32(0.5)
     for i in range(b):

@@ -1,8 +1,8 @@
-"""What a run left behind: its network, of whichever kind, its expert's file, and what rounding to integers costs.
+"""What a run left behind: its network, of whichever kind, its expert's file, and what rounding to integers
+costs.
 
-Concession: the cost is that of the whole exact expert, rounded weights and rounded activations together, against the
-same network in float32.
-"""
+Concession: the cost is that of the whole exact expert, rounded weights and rounded activations together,
+against the same network in float32."""
 
 from __future__ import annotations
 
@@ -43,8 +43,13 @@ def load(folder: Path) -> tuple[object, dict]:
         net = Recurrent(Shape(width, layers, row, tuple(bits)))
     net.load_state_dict(kept["net"])
     log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    made = {"by": "scripts/train_expert.py", "seen": kept["seen"], "cpu seconds": round(kept["spent"]), "run": kept["run"],
-            "held out": log[-1]["held"]}
+    made = {
+        "by": "scripts/train_expert.py",
+        "seen": kept["seen"],
+        "cpu seconds": round(kept["spent"]),
+        "run": kept["run"],
+        "held out": log[-1]["held"],
+    }
     return net, made
 
 
@@ -72,7 +77,8 @@ def _expert(net):
 
 
 def _cost(expert, data: bytes, net) -> float:
-    """As :func:`evaluate` counts: a transformer forgets all every ``reach`` bytes, a recurrent network nothing."""
+    """As :func:`evaluate` counts: a transformer forgets all every ``reach`` bytes, a recurrent network
+    nothing."""
     text, bits = np.frombuffer(data, np.uint8), 0.0
     reach = net.reach if kind_of(net) == TRANSFORMER else len(text)
     for at in range(0, len(text) - 1, reach):

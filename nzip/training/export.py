@@ -1,8 +1,7 @@
 """From a trained network to the expert's file: int8 weights with a scale a row.
 
-Concession: plain rounding after training. With a scale a row and int16 activations it costs less than a thousandth of
-the size; ``python scripts/train_expert.py loss`` measures it.
-"""
+Concession: plain rounding after training. With a scale a row and int16 activations it costs less than a
+thousandth of the size; ``python scripts/train_expert.py loss`` measures it."""
 
 from __future__ import annotations
 
@@ -20,7 +19,8 @@ def _rows(matrix: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def export(net, made: dict) -> bytes:
-    """The bytes of the weights file of a :class:`nzip.training.recurrent.Recurrent`; ``made`` goes into its header."""
+    """The bytes of the weights file of a :class:`nzip.training.recurrent.Recurrent`; ``made`` goes into its
+    header."""
     state = {name: tensor.detach().float().numpy() for name, tensor in net.state_dict().items()}
     shape = Shape(*net.shape)
     tensors = {}
@@ -40,7 +40,9 @@ def export(net, made: dict) -> bytes:
     mix = np.stack([state[f"layers.{i}.mix.weight"] for i in layers])
     tensors["mix"], tensors["mix_scale"] = _rows(mix, unit)
     tensors["mix_bias"] = np.stack([state[f"layers.{i}.mix.bias"] for i in layers])
-    tensors["out"], tensors["out_scale"] = _rows(np.stack([state[f"layers.{i}.out.weight"] for i in layers]), 2.0**-GATED_BITS)
+    tensors["out"], tensors["out_scale"] = _rows(
+        np.stack([state[f"layers.{i}.out.weight"] for i in layers]), 2.0**-GATED_BITS
+    )
     tensors["head"], tensors["head_scale"] = _rows(state["head.weight"], unit)
     tensors["head_bias"] = state["head.bias"]
     return write(shape, made, tensors)

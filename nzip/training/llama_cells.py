@@ -1,10 +1,11 @@
-"""Forward and backward of what lies between a Llama's matrix products, each in one pass over memory, for the CPU.
+"""Forward and backward of what lies between a Llama's matrix products, each in one pass over memory, for the
+CPU.
 
-``torch`` does the products and attention in bfloat16. Norm, rotation and gate would cost it two dozen passes and copies; here
-bfloat16 is read and written as it stands, as the upper half of a float32 (rounded to even).
+``torch`` does the products and attention in bfloat16. Norm, rotation and gate would cost it two dozen passes
+and copies; here bfloat16 is read and written as it stands, as the upper half of a float32 (rounded to even).
 
-Concession: ``fastmath`` and a polynomial for 2^x (relative error 4e-6, far below bfloat16's): this trains weights, it never codes.
-"""
+Concession: ``fastmath`` and a polynomial for 2^x (relative error 4e-6, far below bfloat16's): this trains
+weights, it never codes."""
 
 from __future__ import annotations
 
@@ -113,7 +114,12 @@ def gate_forward(gate_up, y):
 def gate_backward(dy, gate_up, dgate_up):
     """The gradient of :func:`gate_forward`."""
     n, h = dy.shape
-    g, u, s, d = np.empty(h, np.float32), np.empty(h, np.float32), np.empty(h, np.float32), np.empty(h, np.float32)
+    g, u, s, d = (
+        np.empty(h, np.float32),
+        np.empty(h, np.float32),
+        np.empty(h, np.float32),
+        np.empty(h, np.float32),
+    )
     for i in range(n):
         _widen(gate_up[i, :h], g)
         _widen(gate_up[i, h:], u)
@@ -129,7 +135,8 @@ def gate_backward(dy, gate_up, dgate_up):
 
 @numba.njit(**_fast)
 def turn_forward(qkv, cos, sin, out):
-    """Split and rotate: bfloat16 codes qkv (b, t, 3, heads, size) → out (3, b, heads, t, size); cos, sin (t, size / 2)."""
+    """Split and rotate: bfloat16 codes qkv (b, t, 3, heads, size) → out (3, b, heads, t, size); cos, sin (t,
+    size / 2)."""
     b, t, _, heads, size = qkv.shape
     half = size // 2
     row, turned = np.empty(size, np.float32), np.empty(size, np.float32)
@@ -148,7 +155,8 @@ def turn_forward(qkv, cos, sin, out):
 
 @numba.njit(**_fast)
 def turn_backward(dq, dk, dv, cos, sin, dqkv):
-    """The gradient of :func:`turn_forward`: three (b, heads, t, size) → (b, t, 3, heads, size), turned back."""
+    """The gradient of :func:`turn_forward`: three (b, heads, t, size) → (b, t, 3, heads, size), turned
+    back."""
     b, t, _, heads, size = dqkv.shape
     half = size // 2
     row, turned = np.empty(size, np.float32), np.empty(size, np.float32)
@@ -188,7 +196,14 @@ class Norm(torch.autograd.Function):
     def backward(ctx, du):
         x, weight, inverse = ctx.saved_tensors
         dx, dweight = torch.empty_like(x), torch.zeros_like(weight)
-        norm_backward(_codes(du.reshape(x.shape)), x.numpy(), weight.detach().numpy(), inverse.numpy(), dx.numpy(), dweight.numpy())
+        norm_backward(
+            _codes(du.reshape(x.shape)),
+            x.numpy(),
+            weight.detach().numpy(),
+            inverse.numpy(),
+            dx.numpy(),
+            dweight.numpy(),
+        )
         return dx.view(du.shape), dweight, None
 
 
@@ -212,7 +227,8 @@ class Gate(torch.autograd.Function):
 
 
 class Turn(torch.autograd.Function):
-    """``apply(qkv bfloat16 (b, t, 3, heads, size), cos, sin float32 (t, size / 2))`` → q, k, v, each (b, heads, t, size)."""
+    """``apply(qkv bfloat16 (b, t, 3, heads, size), cos, sin float32 (t, size / 2))`` → q, k, v, each (b,
+    heads, t, size)."""
 
     @staticmethod
     def forward(ctx, qkv, cos, sin):

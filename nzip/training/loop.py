@@ -1,11 +1,10 @@
 """The training loop: Adam with warm-up and decay to zero, checkpoints that a killed run resumes from, a log.
 
-The log is one JSON object a line: bytes seen, seconds of CPU, training loss and held-out loss by kind, in bits
-per byte. ``python scripts/train_expert.py plot`` draws it.
+The log is one JSON object a line: bytes seen, seconds of CPU, training loss and held-out loss by kind, in
+bits per byte. ``python scripts/train_expert.py plot`` draws it.
 
-Concession: a resumed run draws other pieces of text than an unbroken one would have (the streams are not kept in
-the checkpoint), so only an unbroken run is reproducible from its seed.
-"""
+Concession: a resumed run draws other pieces of text than an unbroken one would have (the streams are not kept
+in the checkpoint), so only an unbroken run is reproducible from its seed."""
 
 from __future__ import annotations
 
@@ -39,9 +38,15 @@ class Run(NamedTuple):
     warm_up: int = 200
     decay_from: float = 0.3  # share of the run with the full rate, then a cosine to zero
     seed: int = 20251
-    every: float = 180.0  # seconds between checkpoints at least, and ten times what one takes, held-out text and all
-    budget: float = 1e9  # seconds of wall clock, all sittings together, in which the rate falls to zero at the latest
-    short: float = 0.0  # share of the run read in quarters of a span, each from nothing (a network without a state)
+    every: float = (
+        180.0  # seconds between checkpoints at least, and ten times what one takes, held-out text and all
+    )
+    budget: float = (
+        1e9  # seconds of wall clock, all sittings together, in which the rate falls to zero at the latest
+    )
+    short: float = (
+        0.0  # share of the run read in quarters of a span, each from nothing (a network without a state)
+    )
     before: int = 0  # bytes of ``total`` that the weights had seen when the run began
 
 
@@ -53,7 +58,8 @@ def rate_at(done: float, run: Run) -> float:
 
 
 def evaluate(net, slices: dict[str, bytes]) -> dict[str, float]:
-    """Held-out bits per byte by kind; each slice is read once, from a fresh state, ``net.reach`` bytes at a time."""
+    """Held-out bits per byte by kind; each slice is read once, from a fresh state, ``net.reach`` bytes at a
+    time."""
     result = {}
     with torch.no_grad():
         for kind, data in slices.items():
@@ -65,7 +71,10 @@ def evaluate(net, slices: dict[str, bytes]) -> dict[str, float]:
                 parts = min(_TOGETHER, (count - at) // net.reach) if states is None else 1
                 length = net.reach if parts > 1 else min(net.reach, count - at)
                 end = at + max(1, parts) * length
-                x, y = text[at:end].reshape(-1, length), torch.from_numpy(text[at + 1 : end + 1].astype(np.int64))
+                x, y = (
+                    text[at:end].reshape(-1, length),
+                    torch.from_numpy(text[at + 1 : end + 1].astype(np.int64)),
+                )
                 logits = net(torch.from_numpy(x.astype(np.int64)), net.rows(x, hashes), states)
                 total += float(torch.nn.functional.cross_entropy(logits.view(-1, 256), y, reduction="sum"))
                 at = end
@@ -74,16 +83,21 @@ def evaluate(net, slices: dict[str, bytes]) -> dict[str, float]:
 
 
 @quick()
-def train(net, sources: list[Source], run: Run, folder: Path,
-          progress: Callable[[int, float], None] | None = None, deadline: float | None = None,
-          compiled: bool = False) -> list[dict]:
-    """Train ``net`` (a :class:`.recurrent.Recurrent` or a :class:`.transformer.Llama`) in place; ``folder`` keeps
-    ``checkpoint.pt`` and ``log.jsonl``. Returns the log.
+def train(
+    net,
+    sources: list[Source],
+    run: Run,
+    folder: Path,
+    progress: Callable[[int, float], None] | None = None,
+    deadline: float | None = None,
+    compiled: bool = False,
+) -> list[dict]:
+    """Train ``net`` (a :class:`.recurrent.Recurrent` or a :class:`.transformer.Llama`) in place; ``folder``
+    keeps ``checkpoint.pt`` and ``log.jsonl``. Returns the log.
 
-    A checkpoint of the same run in ``folder`` is gone on from. ``progress(bytes seen, loss)`` is called each step.
-    ``deadline``: CPU seconds after which the run stops early (for trials). ``compiled``: by ``torch.compile``, which
-    needs a C++ compiler.
-    """
+    A checkpoint of the same run in ``folder`` is gone on from. ``progress(bytes seen, loss)`` is called each
+    step. ``deadline``: CPU seconds after which the run stops early (for trials). ``compiled``: by
+    ``torch.compile``, which needs a C++ compiler."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(run.seed)
     tables = net.table_parameters()
@@ -92,7 +106,9 @@ def train(net, sources: list[Source], run: Run, folder: Path,
         {"params": [p for p in net.parameters() if id(p) not in known], "lr": run.rate, "peak": run.rate},
         {"params": tables, "lr": run.table_rate, "peak": run.table_rate},
     ]
-    adam = torch.optim.Adam([group for group in groups if group["params"]], betas=(0.9, 0.99), eps=1e-10, fused=True)
+    adam = torch.optim.Adam(
+        [group for group in groups if group["params"]], betas=(0.9, 0.99), eps=1e-10, fused=True
+    )
     seen, log, spent, sat = run.before, [], 0.0, 0.0
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
@@ -125,7 +141,9 @@ def train(net, sources: list[Source], run: Run, folder: Path,
             warm = min(1.0, ((seen - run.before) / (run.lanes * run.span) + 1) / run.warm_up)
             group["lr"] = group["peak"] * warm * rate_at(done, run)
         logits = forward(torch.from_numpy(x.astype(np.int64)), rows, states)
-        loss = torch.nn.functional.cross_entropy(logits.view(-1, 256), torch.from_numpy(fresh.reshape(-1).astype(np.int64)))
+        loss = torch.nn.functional.cross_entropy(
+            logits.view(-1, 256), torch.from_numpy(fresh.reshape(-1).astype(np.int64))
+        )
         loss.backward()
         torch.nn.utils.clip_grad_norm_(groups[0]["params"], 1.0)
         adam.step()
@@ -139,12 +157,20 @@ def train(net, sources: list[Source], run: Run, folder: Path,
         elapsed = spent + time.process_time() - began
         over = deadline is not None and elapsed > deadline
         if now > due or done >= 1 or over:
-            log.append({"seen": seen, "cpu": round(elapsed, 1), "train": round(float(np.mean(losses)), 4),
-                        "held": {k: round(v, 4) for k, v in evaluate(net, slices).items()}})
+            log.append(
+                {
+                    "seen": seen,
+                    "cpu": round(elapsed, 1),
+                    "train": round(float(np.mean(losses)), 4),
+                    "held": {k: round(v, 4) for k, v in evaluate(net, slices).items()},
+                }
+            )
             losses = []
             _save(checkpoint, net, adam, run, seen, elapsed, sat + now - sat_down)
             _write(folder / "log.jsonl", "".join(json.dumps(entry) + "\n" for entry in log).encode())
-            took = spent + time.process_time() - began - elapsed  # of the processor's time: a process may be stopped meanwhile
+            took = (
+                spent + time.process_time() - began - elapsed
+            )  # of the processor's time: a process may be stopped meanwhile
             due = time.monotonic() + max(run.every, 10 * took)
         if over:
             break
@@ -165,8 +191,18 @@ def slices_of(sources: list[Source]) -> dict[str, bytes]:
 
 def _save(path: Path, net, adam, run: Run, seen: int, spent: float, sat: float) -> None:
     new = path.with_suffix(".new")
-    torch.save({"net": net.state_dict(), "adam": adam.state_dict(), "run": list(run), "shape": _words(net.shape),
-                "seen": seen, "spent": spent, "sat": sat}, new)
+    torch.save(
+        {
+            "net": net.state_dict(),
+            "adam": adam.state_dict(),
+            "run": list(run),
+            "shape": _words(net.shape),
+            "seen": seen,
+            "spent": spent,
+            "sat": sat,
+        },
+        new,
+    )
     os.replace(new, path)
 
 

@@ -1,8 +1,7 @@
 """``nzip train``: from a user's files to an expert's file.
 
-The last part of the text (at most 2%) is held out and measured, so that the figure the user reads is honest. What a
-run needs to go on after a stop lies in a folder beside the output.
-"""
+The last part of the text (at most 2%) is held out and measured, so that the figure the user reads is honest.
+What a run needs to go on after a stop lies in a folder beside the output."""
 
 from __future__ import annotations
 
@@ -16,7 +15,8 @@ import torch
 from nzip.errors import NzipError
 from nzip.files import FileError, reason
 from nzip.training.checkpoint import pack
-from nzip.training.loop import Run, train as run_training
+from nzip.training.loop import Run
+from nzip.training.loop import train as run_training
 from nzip.training.processor import quick
 from nzip.training.recurrent import Recurrent, Shape
 from nzip.training.text import Source
@@ -38,13 +38,25 @@ def sources_of(names: list[str]) -> tuple[list[Source], str]:
             found.append(Source(name, data, len(data), "all"))
     size = sum(len(s.data) for s in found)
     if size < LEAST_TEXT:
-        raise NzipError(f"{size:,} bytes are too few to train on: give at least {LEAST_TEXT:,}, better millions")
+        raise NzipError(
+            f"{size:,} bytes are too few to train on: give at least {LEAST_TEXT:,}, better millions"
+        )
     return found, digest.hexdigest()
 
 
 @quick()
-def train(names: list[str], folder: str, kind: str, *, total: int | None, hours: float | None, width: int | None,
-          layers: int | None, seed: int, progress: Callable[[int, int, float], None]) -> tuple[bytes, str]:
+def train(
+    names: list[str],
+    folder: str,
+    kind: str,
+    *,
+    total: int | None,
+    hours: float | None,
+    width: int | None,
+    layers: int | None,
+    seed: int,
+    progress: Callable[[int, int, float], None],
+) -> tuple[bytes, str]:
     """The expert's file, and a line about it. Goes on with what lies in ``folder``."""
     sources, digest = sources_of(names)
     size = sum(len(s.data) for s in sources)
@@ -63,10 +75,20 @@ def train(names: list[str], folder: str, kind: str, *, total: int | None, hours:
     except ValueError as error:
         raise NzipError(str(error)) from error
     held = log[-1]["held"]["all"]
-    made = {"by": "nzip train", "text": digest, "files": len(names), "bytes": size, "seen": log[-1]["seen"], "seed": seed,
-            "held out": held}
+    made = {
+        "by": "nzip train",
+        "text": digest,
+        "files": len(names),
+        "bytes": size,
+        "seen": log[-1]["seen"],
+        "seed": seed,
+        "held out": held,
+    }
     data = pack(net, made)
-    return data, f"{len(data):,} bytes, {held:.3f} bits per byte alone on held-out text after {log[-1]['seen']:,} bytes seen"
+    return (
+        data,
+        f"{len(data):,} bytes, {held:.3f} bits per byte alone on held-out text after {log[-1]['seen']:,} bytes seen",
+    )
 
 
 def forget(folder: str) -> None:

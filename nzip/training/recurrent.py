@@ -51,7 +51,9 @@ class _Scan(torch.autograd.Function):
     def backward(ctx, dy):
         pre, before, h = ctx.saved_tensors
         dpre, carry = torch.empty_like(pre), torch.zeros_like(before)
-        cells.scan_backward(dy.contiguous().numpy(), pre.numpy(), before.numpy(), h.numpy(), dpre.numpy(), carry.numpy())
+        cells.scan_backward(
+            dy.contiguous().numpy(), pre.numpy(), before.numpy(), h.numpy(), dpre.numpy(), carry.numpy()
+        )
         return dpre, None
 
 
@@ -122,7 +124,11 @@ class Recurrent(nn.Module):
 
     def matrix_parameters(self) -> int:
         """Weights that every byte is multiplied with."""
-        return sum(p.numel() for n, p in self.named_parameters() if p.dim() == 2 and not n.startswith(("tables", "bytes")))
+        return sum(
+            p.numel()
+            for n, p in self.named_parameters()
+            if p.dim() == 2 and not n.startswith(("tables", "bytes"))
+        )
 
     def table_parameters(self) -> list[nn.Parameter]:
         """The n-gram tables: sparse gradients, a learning rate of their own."""

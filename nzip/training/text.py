@@ -1,8 +1,8 @@
 """Training text: weighted sources, cut into pieces, varied in typography, strung into parallel streams.
 
-A network that has seen one width of line, one kind of line end or one kind of quotation mark pays for it on every
-other. So pieces of prose are wrapped anew at another width, indented or separated by empty lines, given CRLF, two
-spaces after a sentence or other quotation marks, each by chance.
+A network that has seen one width of line, one kind of line end or one kind of quotation mark pays for it on
+every other. So pieces of prose are wrapped anew at another width, indented or separated by empty lines, given
+CRLF, two spaces after a sentence or other quotation marks, each by chance.
 
 Concession: a piece starts anywhere, and the network's state runs on from the piece before.
 """
@@ -17,7 +17,8 @@ import numpy as np
 
 
 class Source(NamedTuple):
-    """A text: ``share`` of the mixture; ``prose`` may be wrapped anew; ``kind`` names the held-out slice it feeds."""
+    """A text: ``share`` of the mixture; ``prose`` may be wrapped anew; ``kind`` names the held-out slice it
+    feeds."""
 
     name: str
     data: bytes

@@ -1,8 +1,9 @@
-"""A byte-level Llama in torch, as it is trained for the expert ``transformer``: M1 of "Training LLMs over Neurally
-Compressed Text" (Lester et al. 2024) in size, Llama blocks so that the exact engine runs it.
+"""A byte-level Llama in torch, as it is trained for the expert ``transformer``: M1 of "Training LLMs over
+Neurally Compressed Text" (Lester et al. 2024) in size, Llama blocks so that the exact engine runs it.
 
-RMSNorm, rotary positions, SiLU-gated feed-forward, no biases; float32 master weights, bfloat16 products (float32 ones where
-``half`` is off). The file is one safetensors file with Hugging Face's tensor names and the shape in its metadata.
+RMSNorm, rotary positions, SiLU-gated feed-forward, no biases; float32 master weights, bfloat16 products
+(float32 ones where ``half`` is off). The file is one safetensors file with Hugging Face's tensor names and
+the shape in its metadata.
 
 Concession: each span is read from an empty context, so a span must be as long as the context that is wanted.
 """
@@ -28,8 +29,17 @@ def shape_of(width: int | None = None, layers: int | None = None) -> Shape:
     """A byte-level shape: by default width 256, 4 heads, 3 layers, 2.4 million parameters."""
     width = width or 256
     hidden = width * 5 // 64 * 32
-    return Shape(layers=layers or 3, width=width, heads=width // 64, kv_heads=width // 64, head_size=64, hidden=hidden,
-                 vocabulary=256, theta=10000.0, eps=1e-5).check("the transformer")
+    return Shape(
+        layers=layers or 3,
+        width=width,
+        heads=width // 64,
+        kv_heads=width // 64,
+        head_size=64,
+        hidden=hidden,
+        vocabulary=256,
+        theta=10000.0,
+        eps=1e-5,
+    ).check("the transformer")
 
 
 class Llama(nn.Module):
@@ -87,14 +97,19 @@ class Llama(nn.Module):
 
         x = self.embed[symbols]
         for layer in self.layers:
-            qkv = product(Norm.apply(x, layer["before"], eps), layer["qkv"]).view(b, t, 3, s.heads, s.head_size)
+            qkv = product(Norm.apply(x, layer["before"], eps), layer["qkv"]).view(
+                b, t, 3, s.heads, s.head_size
+            )
             seen = causal_attention(*Turn.apply(qkv, cos, sin))
             x = x + product(seen.transpose(1, 2).reshape(b, t, -1), layer["out"])
-            x = x + product(Gate.apply(product(Norm.apply(x, layer["between"], eps), layer["gate_up"])), layer["down"])
+            x = x + product(
+                Gate.apply(product(Norm.apply(x, layer["between"], eps), layer["gate_up"])), layer["down"]
+            )
         return product(Norm.apply(x, self.norm, eps), self.head).float()
 
     def plain(self, symbols) -> torch.Tensor:
-        """The network as it is written in papers, in float32: what :meth:`forward` computes with fewer digits and passes."""
+        """The network as it is written in papers, in float32: what :meth:`forward` computes with fewer digits
+        and passes."""
         s, (b, t) = self.shape, symbols.shape
         cos, sin = (angles[None, :, None] for angles in self._angles(t))
         half = s.head_size // 2
@@ -108,8 +123,12 @@ class Llama(nn.Module):
 
         x = self.embed[symbols]
         for layer in self.layers:
-            q, k, v = (norm(x, layer["before"]) @ layer["qkv"].T).view(b, t, 3, s.heads, s.head_size).unbind(2)
-            seen = causal_attention(*(part.transpose(1, 2).contiguous() for part in (rotated(q), rotated(k), v)))
+            q, k, v = (
+                (norm(x, layer["before"]) @ layer["qkv"].T).view(b, t, 3, s.heads, s.head_size).unbind(2)
+            )
+            seen = causal_attention(
+                *(part.transpose(1, 2).contiguous() for part in (rotated(q), rotated(k), v))
+            )
             x = x + seen.transpose(1, 2).reshape(b, t, -1) @ layer["out"].T
             gate, up = (norm(x, layer["between"]) @ layer["gate_up"].T).chunk(2, dim=-1)
             x = x + (nn.functional.silu(gate) * up) @ layer["down"].T
@@ -119,7 +138,11 @@ class Llama(nn.Module):
 def tensors_of(net: Llama) -> dict[str, torch.Tensor]:
     """Float32 tensors by Hugging Face's names."""
     own = net.shape.heads * net.shape.head_size
-    found = {"model.embed_tokens.weight": net.embed, "lm_head.weight": net.head, "model.norm.weight": net.norm}
+    found = {
+        "model.embed_tokens.weight": net.embed,
+        "lm_head.weight": net.head,
+        "model.norm.weight": net.norm,
+    }
     for i, layer in enumerate(net.layers):
         b = f"model.layers.{i}."
         q, k, v = layer["qkv"].split(own)
@@ -134,7 +157,8 @@ def tensors_of(net: Llama) -> dict[str, torch.Tensor]:
 
 
 def from_file(path) -> tuple[Llama, dict]:
-    """The network in an expert's file, to train it on, and what the file was made from. Raises :class:`NzipError`."""
+    """The network in an expert's file, to train it on, and what the file was made from. Raises
+    :class:`NzipError`."""
     weights, made = read(path)
     net, file = Llama(weights.shape), ByteFile(path)
     for name, tensor in tensors_of(net).items():  # in the network's own memory: nothing was copied on the way
@@ -143,7 +167,9 @@ def from_file(path) -> tuple[Llama, dict]:
             codes, scale = file.embedding(name, *size)
             values = (codes.reshape(len(codes), -1, GROUP) * scale[:, :, None]).reshape(size)
         else:
-            values = file.matrix(name, *size).dequantise() if len(size) == 2 else file.get(name + ".weight", size)
+            values = (
+                file.matrix(name, *size).dequantise() if len(size) == 2 else file.get(name + ".weight", size)
+            )
         tensor.copy_(torch.from_numpy(np.array(values, np.float32)))
     return net, made
 

@@ -30,8 +30,26 @@ def bench_run(small_file, tmp_path_factory):
     """A real run: level 1 and every installed peer over 5 KB, twice."""
     out = tmp_path_factory.mktemp("bench") / "out.json"
     ran = subprocess.run(
-        [sys.executable, "-m", "bench", "run", str(small_file), "--levels", "-1,-9", "--repeat", "2", "--out", str(out), "--per-file"],
-        cwd=ROOT, env={**os.environ, "COLUMNS": "100"}, capture_output=True, text=True, check=False)
+        [
+            sys.executable,
+            "-m",
+            "bench",
+            "run",
+            str(small_file),
+            "--levels",
+            "-1,-9",
+            "--repeat",
+            "2",
+            "--out",
+            str(out),
+            "--per-file",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert ran.returncode == 0, ran.stderr + ran.stdout
     return json.loads(out.read_text()), ran, out
 
@@ -48,7 +66,11 @@ def test_everything_is_run_twice_in_turn_and_verified(bench_run):
             told = run[direction]
             assert told["wall"] > 0 and told["cpu"] > 0
             if run["contender"].startswith("nzip"):
-                assert 0 < told["fixed_cpu"] and told["cpu"] < told["process_cpu"] and told["idle"] < told["peak"]
+                assert (
+                    0 < told["fixed_cpu"]
+                    and told["cpu"] < told["process_cpu"]
+                    and told["idle"] < told["peak"]
+                )
 
 
 def test_what_is_missing_is_named(bench_run):
@@ -61,7 +83,9 @@ def test_what_is_missing_is_named(bench_run):
 
 def test_it_tells_where_it_ran_but_no_folders(bench_run):
     found, ran, out = bench_run
-    assert found["machine"]["processor"] and found["machine"]["memory"] > 1e8 and found["date"].startswith("20")
+    assert (
+        found["machine"]["processor"] and found["machine"]["memory"] > 1e8 and found["date"].startswith("20")
+    )
     assert all(contender["version"] not in ("", "unknown") for contender in found["contenders"])
     assert str(out.parent) not in json.dumps(found)
     assert found["command"] == "python -m bench run --levels 1,9 --repeat 2 alice-head.txt"
@@ -90,33 +114,59 @@ def test_a_picture_is_drawn_and_the_table_printed_again(bench_run, tmp_path):
     assert again.exit_code == 0 and "nzip -1" in again.output and "alice-head.txt" in again.output
     markdown = runner.invoke(cli.main, ["table", str(out), "--markdown", "--per-file"]).output
     rows = [line for line in markdown.splitlines() if line.startswith("|")]
-    assert sum("nzip -1" in row for row in rows) == 2 and "**" in markdown  # a row of one table, a head of the other
+    assert (
+        sum("nzip -1" in row for row in rows) == 2 and "**" in markdown
+    )  # a row of one table, a head of the other
     target = tmp_path / "picture.svg"
     assert runner.invoke(cli.main, ["plot", str(out), "--out", str(target)]).exit_code == 0
     assert "<svg" in target.read_text()
 
 
-# Made-up results ----------------------------------------------------------------------------------------------
+# Made-up results
+# ----------------------------------------------------------------------------------------------
 
 
 def made_up():
     def contender(key, kind="peer", fixed=0):
-        return {"key": key, "label": key, "kind": kind, "version": "1.0", "command": f"{key} IN", "fixed_bytes": fixed}
+        return {
+            "key": key,
+            "label": key,
+            "kind": kind,
+            "version": "1.0",
+            "command": f"{key} IN",
+            "fixed_bytes": fixed,
+        }
 
     def run(file, key, size, cpu, **more):
         direction = {"cpu": cpu, "wall": 2 * cpu, "peak": 5_000_000, **more}
-        return {"file": file, "contender": key, "repeat": 0, "bytes": size, "verified": True, "error": None,
-                "compress": direction, "decompress": {**direction, "peak": 7_000_000}}
+        return {
+            "file": file,
+            "contender": key,
+            "repeat": 0,
+            "bytes": size,
+            "verified": True,
+            "error": None,
+            "compress": direction,
+            "decompress": {**direction, "peak": 7_000_000},
+        }
 
     nzip = {"startup_cpu": 1.0, "fixed_cpu": 0.5, "process_cpu": 9.0, "idle": 60_000_000}
     return {
-        "format": results.FORMAT, "date": "2026-01-01T00:00:00+00:00", "command": "made up", "repeat": 1,
-        "baseline": "zpaq", "missing": {"absent": "absent is not installed"},
+        "format": results.FORMAT,
+        "date": "2026-01-01T00:00:00+00:00",
+        "command": "made up",
+        "repeat": 1,
+        "baseline": "zpaq",
+        "missing": {"absent": "absent is not installed"},
         "machine": {"processor": "cpu", "cores": 2, "memory": 2**33, "system": "Linux", "python": "3.11"},
         "contenders": [contender("zpaq", fixed=1000), contender("nzip-1", "nzip")],
         "files": [{"name": "a", "bytes": 10_000, "sha256": ""}, {"name": "b", "bytes": 40_000, "sha256": ""}],
-        "runs": [run("a", "zpaq", 3000, 0.1), run("b", "zpaq", 11_000, 0.4),
-                 run("a", "nzip-1", 1000, 0.6, **nzip), run("b", "nzip-1", 20_000, 0.9, **nzip)],
+        "runs": [
+            run("a", "zpaq", 3000, 0.1),
+            run("b", "zpaq", 11_000, 0.4),
+            run("a", "nzip-1", 1000, 0.6, **nzip),
+            run("b", "nzip-1", 20_000, 0.9, **nzip),
+        ],
     }
 
 
@@ -127,9 +177,16 @@ def test_the_figures_of_a_row():
     assert first.ratio == pytest.approx(math.sqrt(1000 / 3000 * 20_000 / 11_000))
     assert first.ratio_less_fixed == pytest.approx(math.sqrt(1000 / 2000 * 20_000 / 10_000))
     assert (second.ratio, second.ratio_less_fixed) == (pytest.approx(1), pytest.approx(1))
-    # Start-up and fixed costs are told apart: 0.6 + 0.9 seconds, of which 0.5 a file are fixed, and 0.5 are left.
-    assert first.compress_speed == pytest.approx(50 / 0.5) and first.fixed_cpu == (0.5, 0.5) and first.startup_cpu == 1.0
-    assert second.compress_speed == pytest.approx(50 / 0.5) and second.decompress_wall_speed == pytest.approx(50)
+    # Start-up and fixed costs are told apart: 0.6 + 0.9 seconds, of which 0.5 a file are fixed, and 0.5 are
+    # left.
+    assert (
+        first.compress_speed == pytest.approx(50 / 0.5)
+        and first.fixed_cpu == (0.5, 0.5)
+        and first.startup_cpu == 1.0
+    )
+    assert second.compress_speed == pytest.approx(50 / 0.5) and second.decompress_wall_speed == pytest.approx(
+        50
+    )
     assert (first.compress_peak, first.decompress_peak) == (5_000_000, 7_000_000)
 
 
@@ -156,13 +213,22 @@ def test_segments_and_boxes():
     from matplotlib.transforms import Bbox
 
     box = Bbox([[0, 0], [10, 5]])
-    for start, end in (((-5, 2), (20, 2)), ((5, -5), (5, 1)), ((-2, -2), (2, 2)), ((3, 3), (4, 4)), ((12, 0), (0, 12 / 2.5))):
+    for start, end in (
+        ((-5, 2), (20, 2)),
+        ((5, -5), (5, 1)),
+        ((-2, -2), (2, 2)),
+        ((3, 3), (4, 4)),
+        ((12, 0), (0, 12 / 2.5)),
+    ):
         assert plot._crosses(box, start, end)
     for start, end in (((-5, 6), (20, 6)), ((11, 0), (11, 5)), ((-3, 3), (3, 9)), ((-5, 2), (-1, 2))):
         assert not plot._crosses(box, start, end)
 
 
-@pytest.mark.parametrize("content,words", [(None, "No such file"), (b"{", "no JSON"), (b"{}", "not a result"), (b"[]", "not a result")])
+@pytest.mark.parametrize(
+    "content,words",
+    [(None, "No such file"), (b"{", "no JSON"), (b"{}", "not a result"), (b"[]", "not a result")],
+)
 def test_bad_result_files_get_one_line(tmp_path, content, words):
     path = tmp_path / "r.json"
     if content is not None:
@@ -172,7 +238,8 @@ def test_bad_result_files_get_one_line(tmp_path, content, words):
         assert ran.exit_code == 1 and words in ran.output and ran.output.count("\n") == 1
 
 
-# Contenders ---------------------------------------------------------------------------------------------------
+# Contenders
+# ---------------------------------------------------------------------------------------------------
 
 
 def shell_peer(tmp_path, compress, decompress):
@@ -180,7 +247,9 @@ def shell_peer(tmp_path, compress, decompress):
     paths = []
     for name, line in (("pack", compress), ("unpack", decompress)):
         path = tmp_path / name
-        path.write_text(f"#!{sys.executable}\nimport sys, zlib, pathlib\nsource, target = map(pathlib.Path, sys.argv[1:])\n{line}\n")
+        path.write_text(
+            f"#!{sys.executable}\nimport sys, zlib, pathlib\nsource, target = map(pathlib.Path, sys.argv[1:])\n{line}\n"
+        )
         path.chmod(0o755)
         paths.append(str(path))
     return Peer("own", "own", (paths[0], "IN", "OUT"), (paths[1], "IN", "OUT"), (sys.executable, "--version"))
@@ -202,30 +271,48 @@ COPY = "target.write_bytes(source.read_bytes())"
 
 
 def test_a_right_peer_a_liar_and_a_crasher(tmp_path):
-    found = packed(tmp_path, shell_peer(tmp_path, "target.write_bytes(zlib.compress(source.read_bytes()))",
-                                        "target.write_bytes(zlib.decompress(source.read_bytes()))"))
+    found = packed(
+        tmp_path,
+        shell_peer(
+            tmp_path,
+            "target.write_bytes(zlib.compress(source.read_bytes()))",
+            "target.write_bytes(zlib.decompress(source.read_bytes()))",
+        ),
+    )
     assert found["verified"] and 0 < found["bytes"] < 200
 
 
-@pytest.mark.parametrize("compress,decompress,words", [
-    (COPY, "target.write_bytes(source.read_bytes()[:-1] + b'x')", "differs"),
-    ("sys.exit('out of luck')", COPY, "exit status 1: out of luck"),
-    (COPY, "raise ValueError('cannot')", "ValueError: cannot"),
-    ("pass", COPY, "packed"),
-    (COPY, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "exit status -9"),
-])
+@pytest.mark.parametrize(
+    "compress,decompress,words",
+    [
+        (COPY, "target.write_bytes(source.read_bytes()[:-1] + b'x')", "differs"),
+        ("sys.exit('out of luck')", COPY, "exit status 1: out of luck"),
+        (COPY, "raise ValueError('cannot')", "ValueError: cannot"),
+        ("pass", COPY, "packed"),
+        (COPY, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "exit status -9"),
+    ],
+)
 def test_failures_are_found_and_told(tmp_path, compress, decompress, words):
     found = packed(tmp_path, shell_peer(tmp_path, compress, decompress))
     assert not found["verified"] and words in found["error"]
 
 
 def test_memory_and_time_are_the_command_s_own(tmp_path):
-    """80 MB and a fifth of a second taken must show, and a small command must not inherit this process's size."""
+    """80 MB and a fifth of a second taken must show, and a small command must not inherit this process's
+    size."""
     ballast = bytearray(150_000_000)
     ballast[::4096] = b"x" * len(ballast[::4096])
-    used = running._launch([sys.executable, "-c",
-                            "import time; x = bytearray(80_000_000); x[::4096] = b'x' * len(x[::4096]); t = time.process_time()\n"
-                            "while time.process_time() < t + 0.2: pass"], tmp_path, None, {})
+    used = running._launch(
+        [
+            sys.executable,
+            "-c",
+            "import time; x = bytearray(80_000_000); x[::4096] = b'x' * len(x[::4096]); t = time.process_time()\n"
+            "while time.process_time() < t + 0.2: pass",
+        ],
+        tmp_path,
+        None,
+        {},
+    )
     assert 80_000_000 < used["peak"] < 120_000_000 and used["cpu"] >= 0.2 and used["wall"] >= 0.2
     small = running._launch(["sleep", "0.2"], tmp_path, None, {})
     assert small["peak"] < 9_000_000 and small["wall"] >= 0.2 > small["cpu"]
@@ -240,11 +327,14 @@ def test_a_program_that_is_not_there_is_told(tmp_path):
 @pytest.mark.parametrize("peer", PEERS.values(), ids=lambda peer: peer.key)
 def test_missing_peers_are_skipped_by_name(peer, monkeypatch, small_file, tmp_path):
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    ran = CliRunner().invoke(cli.main, ["run", str(small_file), "--levels", "", "--peers", peer.key, "--out", str(tmp_path / "x")])
+    ran = CliRunner().invoke(
+        cli.main, ["run", str(small_file), "--levels", "", "--peers", peer.key, "--out", str(tmp_path / "x")]
+    )
     assert ran.exit_code == 2 and "nothing to measure" in ran.output
 
 
-# Suites -------------------------------------------------------------------------------------------------------
+# Suites
+# -------------------------------------------------------------------------------------------------------
 
 
 def test_samples_and_cuts(monkeypatch):
@@ -257,9 +347,16 @@ def test_samples_and_cuts(monkeypatch):
     assert len(suites.resolve(["samples", "samples"])) == 7
 
 
-@pytest.mark.parametrize("word,words", [
-    ("dev", "set NZIP_CORPORA"), ("lcet10.txt", "fetch.py lcet10.txt"), ("nowhere.bin", "nowhere.bin is not here"),
-    ("enwik8:1M", "fetch.py enwik8"), ("enwik8", "fetch.py enwik8")])
+@pytest.mark.parametrize(
+    "word,words",
+    [
+        ("dev", "set NZIP_CORPORA"),
+        ("lcet10.txt", "fetch.py lcet10.txt"),
+        ("nowhere.bin", "nowhere.bin is not here"),
+        ("enwik8:1M", "fetch.py enwik8"),
+        ("enwik8", "fetch.py enwik8"),
+    ],
+)
 def test_what_is_not_here_is_told_with_its_remedy(monkeypatch, tmp_path, word, words):
     monkeypatch.delenv("NZIP_CORPORA", raising=False)
     monkeypatch.setattr(suites, "folders", lambda: [tmp_path])
@@ -268,7 +365,9 @@ def test_what_is_not_here_is_told_with_its_remedy(monkeypatch, tmp_path, word, w
 
 
 def test_a_cut_longer_than_the_file_is_told(small_file):
-    ran = CliRunner().invoke(cli.main, ["run", f"{small_file}:1M", "--levels", "", "--peers", "gzip", "--no-plot"])
+    ran = CliRunner().invoke(
+        cli.main, ["run", f"{small_file}:1M", "--levels", "", "--peers", "gzip", "--no-plot"]
+    )
     assert ran.exit_code == 1 and "5,000 bytes" in ran.output
 
 
@@ -283,5 +382,12 @@ def test_the_large_corpora(corpus):
     corpus("enwik8/enwik8_first_4M")
     (item,) = suites.resolve(["enwik8:1M"])
     assert len(item.read()) == 1_000_000
-    assert [len(item.read()) for item in suites.resolve(["canterbury"])] == [152_089, 125_179, 426_754, 481_861]
-    assert len(suites.resolve(["dev"])) == len([p for p in (Path(os.environ["NZIP_CORPORA"]) / "dev").iterdir() if p.is_file()])
+    assert [len(item.read()) for item in suites.resolve(["canterbury"])] == [
+        152_089,
+        125_179,
+        426_754,
+        481_861,
+    ]
+    assert len(suites.resolve(["dev"])) == len(
+        [p for p in (Path(os.environ["NZIP_CORPORA"]) / "dev").iterdir() if p.is_file()]
+    )

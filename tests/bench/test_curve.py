@@ -1,4 +1,5 @@
-"""``python -m bench curve``: every part of a plan is left out once, and the whole plan is what nzip codes with."""
+"""``python -m bench curve``: every part of a plan is left out once, and the whole plan is what nzip codes
+with."""
 
 import json
 
@@ -15,15 +16,32 @@ def test_each_part_is_left_out_once():
     whole = plan(3, TEXT)
     found = curve.variants(whole)
     assert len(found) == 1 + len(whole.recipes) + len(whole.sets) + 1
-    assert order(2) not in found["without order 2"].recipes and len(found["without order 2"].recipes) == len(whole.recipes) - 1
+    assert (
+        order(2) not in found["without order 2"].recipes
+        and len(found["without order 2"].recipes) == len(whole.recipes) - 1
+    )
     assert SET_HITS not in found["without the set by known contexts"].sets
     assert not found["without the APMs"].apms
-    assert len(curve.variants(plan(1, TEXT))) == 1 + len(plan(1, TEXT).recipes)  # one set, no APMs: nothing to leave out
+    assert len(curve.variants(plan(1, TEXT))) == 1 + len(
+        plan(1, TEXT).recipes
+    )  # one set, no APMs: nothing to leave out
 
 
 def test_sizes_are_those_of_the_level(tmp_path):
     (tmp_path / "beer").write_bytes(LINES)
-    ran = CliRunner().invoke(cli.main, ["curve", "--level", "1", "--repeat", "1", "--out", str(tmp_path / "curve.json"), str(tmp_path / "beer")])
+    ran = CliRunner().invoke(
+        cli.main,
+        [
+            "curve",
+            "--level",
+            "1",
+            "--repeat",
+            "1",
+            "--out",
+            str(tmp_path / "curve.json"),
+            str(tmp_path / "beer"),
+        ],
+    )
     assert ran.exit_code == 0, ran.output
     rows = json.loads((tmp_path / "curve.json").read_text())["rows"]
     payload = MixPredictor(1, primed=False).encode(LINES)[1]

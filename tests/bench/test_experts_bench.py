@@ -1,4 +1,5 @@
-"""``python -m bench experts``: the table's rows are predictors that code, and the speeds are of the same work."""
+"""``python -m bench experts``: the table's rows are predictors that code, and the speeds are of the same
+work."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ def test_sizes_are_those_of_the_predictors(tmp_path, monkeypatch):
         spelling, start = PARTS[cell["part"]]
         if start != PRIORS:
             predictor = registry.create(spelling)
-            coded = (predictor if start == PRIMED else predictor.with_primer(None)).encode(path.read_bytes()[: cell["size"]])
+            coded = (predictor if start == PRIMED else predictor.with_primer(None)).encode(
+                path.read_bytes()[: cell["size"]]
+            )
             assert cell["count"] == sum(map(len, coded))
     # What is known is not coded again, unless the bytes are others.
     monkeypatch.setattr(experts, "code", lambda *arguments: pytest.fail("coded again"))
@@ -39,7 +42,10 @@ def test_sizes_are_those_of_the_predictors(tmp_path, monkeypatch):
     assert again.output.split("KB/s")[1] == done.output.split("KB/s")[1]
     shown = CliRunner().invoke(main, [*arguments, "--kept", "--mean"], catch_exceptions=False)
     gain = 100 * (sizes[3] / sizes[2] - 1)
-    assert "3,000 bytes of 1 files: mix:5 without priors" in shown.output and f"+ssm (-6) {gain:+.2f}%" in shown.output
+    assert (
+        "3,000 bytes of 1 files: mix:5 without priors" in shown.output
+        and f"+ssm (-6) {gain:+.2f}%" in shown.output
+    )
     path.write_bytes(b"x" * 3000)
     with pytest.raises(pytest.fail.Exception):
         CliRunner().invoke(main, arguments, catch_exceptions=False)

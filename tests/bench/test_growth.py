@@ -23,13 +23,29 @@ def test_a_run_writes_json_picture_and_table(tmp_path, monkeypatch):
         content = data.read_bytes()
         told = {"cpu": 1 + len(content) / 1e5, "fixed_cpu": 1.0, "peak": 50_000_000, "idle": 1}
         right = hashlib.sha256(content).hexdigest() == sha256
-        return {"bytes": len(lzma.compress(content)), "verified": right, "error": None, "compress": told, "decompress": told}
+        return {
+            "bytes": len(lzma.compress(content)),
+            "verified": right,
+            "error": None,
+            "compress": told,
+            "decompress": told,
+        }
 
     monkeypatch.setattr(growth, "run_one", run_one)
     (tmp_path / "a.txt.xz").write_bytes(lzma.compress(lines(100)))
     (tmp_path / "b.txt").write_bytes(lines(100))
     out = tmp_path / "growth.json"
-    words = ["growth", "--levels", "1,3", "--sizes", "5K,2K", "--out", str(out), str(tmp_path / "a.txt.xz"), str(tmp_path / "b.txt")]
+    words = [
+        "growth",
+        "--levels",
+        "1,3",
+        "--sizes",
+        "5K,2K",
+        "--out",
+        str(out),
+        str(tmp_path / "a.txt.xz"),
+        str(tmp_path / "b.txt"),
+    ]
     ran = CliRunner().invoke(cli.main, words)
     assert ran.exit_code == 0, ran.output
     found = json.loads(out.read_text())
@@ -42,7 +58,13 @@ def test_a_run_writes_json_picture_and_table(tmp_path, monkeypatch):
 
 
 def test_a_wrong_decode_fails_the_command(tmp_path, monkeypatch):
-    wrong = {"bytes": 1, "verified": False, "error": "the decoded file differs", "compress": {}, "decompress": {}}
+    wrong = {
+        "bytes": 1,
+        "verified": False,
+        "error": "the decoded file differs",
+        "compress": {},
+        "decompress": {},
+    }
     monkeypatch.setattr(growth, "run_one", lambda *_: wrong)
     (tmp_path / "a").write_bytes(lines(100))
     ran = CliRunner().invoke(cli.main, ["growth", "--levels", "1", "--sizes", "1K", str(tmp_path / "a")])
@@ -66,7 +88,9 @@ def row(size: int, cpu: float, peak: int) -> dict:
     return {"label": "nzip -1", "size": size, "bytes": size // 4, "compress": told, "decompress": told}
 
 
-@pytest.mark.parametrize(("cpu", "verdict"), [(10.0, "nzip -1: linear"), (12.0, "nzip -1: linear"), (20.0, "nzip -1: NOT linear")])
+@pytest.mark.parametrize(
+    ("cpu", "verdict"), [(10.0, "nzip -1: linear"), (12.0, "nzip -1: linear"), (20.0, "nzip -1: NOT linear")]
+)
 def test_growth_is_linear_or_not(cpu, verdict):
     found = {"rows": [row(1_000_000, 1.0, 100_000_000), row(10_000_000, cpu, 150_000_000)]}
     (line,) = growth.conclusions(found)
@@ -75,6 +99,12 @@ def test_growth_is_linear_or_not(cpu, verdict):
 
 def test_bad_sizes_are_refused(tmp_path):
     (tmp_path / "a").write_bytes(b"x")
-    for words in (["--sizes", "1Q"], ["--sizes", ""], ["--sizes", "0K"], ["--levels", "9"], ["--sizes", "1K", "--levels", "1"]):
+    for words in (
+        ["--sizes", "1Q"],
+        ["--sizes", ""],
+        ["--sizes", "0K"],
+        ["--levels", "9"],
+        ["--sizes", "1K", "--levels", "1"],
+    ):
         ran = CliRunner().invoke(cli.main, ["growth", *words, str(tmp_path / "a")])
         assert ran.exit_code in (1, 2) and "rror" in ran.output

@@ -21,8 +21,21 @@ TEXT = b"The theory of the thing is that, and in the end, another thing is not. 
 def test_the_table_is_what_the_coders_write(tmp_path):
     path = tiny_llama.write_gguf(tmp_path / "tiny.gguf", "Q4_1")
     (tmp_path / "text").write_bytes(TEXT)
-    ran = CliRunner().invoke(lm.main, [str(tmp_path / "text"), "--model", str(path), "--mix", "1", "--window", "24", "--json", str(tmp_path / "out.json")],
-                             catch_exceptions=False)
+    ran = CliRunner().invoke(
+        lm.main,
+        [
+            str(tmp_path / "text"),
+            "--model",
+            str(path),
+            "--mix",
+            "1",
+            "--window",
+            "24",
+            "--json",
+            str(tmp_path / "out.json"),
+        ],
+        catch_exceptions=False,
+    )
     assert ran.exit_code == 0 and "GMAC/s" in ran.output
     found = json.loads((tmp_path / "out.json").read_text())
     (row,) = found["rows"]

@@ -31,5 +31,9 @@ def test_the_table(path, tmp_path):
     (tmp_path / "text").write_bytes(TEXT)
     tokens, floats, own, apart = lm_float.compare(str(path), TEXT, 50)
     assert tokens > 50 and abs(own / floats - 1) < 0.02 and 0 <= apart < 0.02 * floats
-    ran = CliRunner().invoke(lm_float.main, [str(tmp_path / "text"), str(tmp_path / "text"), "--model", str(path), "--context", "50"], catch_exceptions=False)
+    ran = CliRunner().invoke(
+        lm_float.main,
+        [str(tmp_path / "text"), str(tmp_path / "text"), "--model", str(path), "--context", "50"],
+        catch_exceptions=False,
+    )
     assert ran.exit_code == 0 and "all" in ran.output and f"{floats:,.0f}" in ran.output

@@ -1,4 +1,5 @@
-"""``python -m bench profile``: parts that are what they claim, shares that add up. Times themselves are not tested."""
+"""``python -m bench profile``: parts that are what they claim, shares that add up. Times themselves are not
+tested."""
 
 import json
 
@@ -17,7 +18,18 @@ TEXT_BYTES = b"The quick brown fox jumps over the lazy dog, and the dog sleeps o
 def measured(tmp_path_factory):
     folder = tmp_path_factory.mktemp("profile")
     (folder / "text").write_bytes(TEXT_BYTES)
-    words = ["profile", "--levels", "1", "--bytes", "2000", "--repeat", "1", "--out", str(folder / "profile.json"), str(folder / "text")]
+    words = [
+        "profile",
+        "--levels",
+        "1",
+        "--bytes",
+        "2000",
+        "--repeat",
+        "1",
+        "--out",
+        str(folder / "profile.json"),
+        str(folder / "text"),
+    ]
     ran = CliRunner().invoke(cli.main, words)
     assert ran.exit_code == 0, ran.output
     return json.loads((folder / "profile.json").read_text()), ran.output
@@ -27,18 +39,30 @@ def test_parts_and_other_add_up_to_the_whole(measured):
     found, output = measured
     (level,) = found["levels"]
     assert found["bytes"] == 2000 and level["level"] == 1
-    assert sum(part["ns_per_bit"] for part in level["parts"]) + level["other"] == pytest.approx(level["ns_per_bit"])
+    assert sum(part["ns_per_bit"] for part in level["parts"]) + level["other"] == pytest.approx(
+        level["ns_per_bit"]
+    )
     assert [part["name"] for part in level["parts"]] == list(profile.NAMES)
     assert sum(part["limit"] for part in level["parts"]) == pytest.approx(level["limit"])
     assert all(0 <= part["limit"] <= part["ns_per_bit"] for part in level["parts"])
     text_plan = plan(1, TEXT)
-    assert level["contexts"] == len(text_plan.recipes) and level["accesses_per_bit"] == len(text_plan.recipes) / 4
-    for word in (*profile.NAMES.values(), "other", "whole", "times the sum of the limits", "slot accesses a bit"):
+    assert (
+        level["contexts"] == len(text_plan.recipes)
+        and level["accesses_per_bit"] == len(text_plan.recipes) / 4
+    )
+    for word in (
+        *profile.NAMES.values(),
+        "other",
+        "whole",
+        "times the sum of the limits",
+        "slot accesses a bit",
+    ):
         assert word in " ".join(output.split())
 
 
 def test_the_hashes_that_are_replayed_are_the_kernels(measured):
-    """After the kernel has coded the data, the slot of every context of the last byte is there to be found."""
+    """After the kernel has coded the data, the slot of every context of the last byte is there to be
+    found."""
     from nzip.coding.binary import STATE_SIZE, start_encoder
     from nzip.predictors.mix.kernel import run
 

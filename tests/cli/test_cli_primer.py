@@ -15,7 +15,10 @@ RECORD = '{{"sensor": "station-{0}", "unit": "kelvin", "values": [{1}, {2}], "va
 
 def records(seed: int, count: int) -> bytes:
     rng = random.Random(seed)
-    return "".join(RECORD.format(rng.randrange(30), rng.randrange(200, 320), rng.randrange(200, 320)) for _ in range(count)).encode()
+    return "".join(
+        RECORD.format(rng.randrange(30), rng.randrange(200, 320), rng.randrange(200, 320))
+        for _ in range(count)
+    ).encode()
 
 
 @pytest.fixture
@@ -108,7 +111,13 @@ def test_a_missing_or_other_primer_is_named(nzip_cli, folder, trained):
     assert nzip_cli("compress", "-1q", "--primer", trained, "new.json").code == 0
     assert nzip_cli("primer", "train", "-q", "new.json", "-o", "other.primer").code == 0
     mine, others = (primer.text_hash(primer.load(name)).hex() for name in (trained, "other.primer"))
-    for verb in (("decompress", "-c"), ("test",), ("cat",), ("cat", "--range", "0:5"), ("decompress", "-c", "--recover")):
+    for verb in (
+        ("decompress", "-c"),
+        ("test",),
+        ("cat",),
+        ("cat", "--range", "0:5"),
+        ("decompress", "-c", "--recover"),
+    ):
         ran = nzip_cli(*verb, "new.json.nz")
         assert (ran.code, ran.out, ran.err.count("\n")) == (1, b"", 1)
         assert mine in ran.err and "--primer FILE" in ran.err

@@ -49,7 +49,10 @@ def start(plugin_environment, tmp_path):
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
                    "preexec_fn": _heed_signals, **options}  # fmt: skip
         process = subprocess.Popen(
-            [*NZIP, *map(str, arguments)], cwd=tmp_path, env={**plugin_environment, **(environment or {})}, **options
+            [*NZIP, *map(str, arguments)],
+            cwd=tmp_path,
+            env={**plugin_environment, **(environment or {})},
+            **options,
         )
         started.append(process)
         return process
@@ -72,7 +75,9 @@ def test_tar_calls_nzip(run, tmp_path, plugin_environment):
     wrapper.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m nzip "$@"\n')
     wrapper.chmod(0o755)
     environment = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
-    made = run("-I", "nzip --predictor toy", "-cf", "tree.tar.nz", "tree", command=["tar"], environment=environment)
+    made = run(
+        "-I", "nzip --predictor toy", "-cf", "tree.tar.nz", "tree", command=["tar"], environment=environment
+    )
     assert made.returncode == 0 and made.stderr == b"", made.stderr
     shutil.rmtree(tree)
     taken = run("-I", "nzip", "-xf", "tree.tar.nz", command=["tar"], environment=environment)
@@ -91,7 +96,12 @@ def test_nzcat(run, tmp_path):
 
 def test_exit_codes(run, tmp_path):
     (tmp_path / "junk.nz").write_bytes(b"this is no compressed file")
-    for arguments, code in ((["-t", "junk.nz"], 2), (["-t", "missing.nz"], 1), (["--nonsense"], 1), (["--version"], 0)):
+    for arguments, code in (
+        (["-t", "junk.nz"], 2),
+        (["-t", "missing.nz"], 1),
+        (["--nonsense"], 1),
+        (["--version"], 0),
+    ):
         ran = run(*arguments)
         assert ran.returncode == code
         assert ran.stderr.count(b"\n") == (code != 0)
@@ -150,7 +160,16 @@ def test_killed_at_any_moment_the_target_is_whole(start, run, tmp_path):
     outcomes = set()
     for _ in range(6):
         target.write_bytes(b"old")
-        process = start("--predictor", "toy", "--block-size", "400", "--rm", "-f", "source", environment={"TOY_SLEEP": "0.002"})
+        process = start(
+            "--predictor",
+            "toy",
+            "--block-size",
+            "400",
+            "--rm",
+            "-f",
+            "source",
+            environment={"TOY_SLEEP": "0.002"},
+        )
         _wait_for(lambda: len(os.listdir(tmp_path)) > 2 or process.poll() is not None)
         time.sleep(chance.random() * 0.15)
         process.kill()
@@ -226,7 +245,7 @@ def test_the_progress_bar_is_for_terminals(plugin_environment, tmp_path, bar):
         seen += part
     os.close(master)
     assert process.wait() == 0
-    assert "bits per byte".encode() in seen
+    assert b"bits per byte" in seen
     assert (b"of 8,800 bytes" in seen and b"\x1b[" in seen) == bar
 
 
@@ -242,9 +261,19 @@ def test_two_packages_that_claim_one_name_are_an_error(run, tmp_path):
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: nzip-rival\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[nzip.experts]\ntoy = toys:count_factory\n")
-    command = [sys.executable, "-c", "import sys; sys.path.append(sys.argv.pop(1)); from nzip.cli import main; main()", tmp_path]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; sys.path.append(sys.argv.pop(1)); from nzip.cli import main; main()",
+        tmp_path,
+    ]
     ran = run("--predictor", "toy", command=command, input=b"x")
-    assert ran.returncode == 1 and b"nzip-toys" in ran.stderr and b"nzip-rival" in ran.stderr and b"NZIP_NO_PLUGINS" in ran.stderr
+    assert (
+        ran.returncode == 1
+        and b"nzip-toys" in ran.stderr
+        and b"nzip-rival" in ran.stderr
+        and b"NZIP_NO_PLUGINS" in ran.stderr
+    )
 
 
 def _imported(run, code: str) -> set[str]:
@@ -253,7 +282,18 @@ def _imported(run, code: str) -> set[str]:
     return {name.partition(".")[0] for name in ran.stdout.decode().splitlines()[-1].split()}
 
 
-HEAVY = {"numba", "llvmlite", "numpy", "rich", "torch", "tokenizers", "xxhash", "constriction", "tokenizers_lab", "fsspec"}
+HEAVY = {
+    "numba",
+    "llvmlite",
+    "numpy",
+    "rich",
+    "torch",
+    "tokenizers",
+    "xxhash",
+    "constriction",
+    "tokenizers_lab",
+    "fsspec",
+}
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,12 @@ def test_compress_and_decompress_a_file(nzip_cli, file):
     data = file.read_bytes()
     ran = nzip_cli("compress", file)
     assert (ran.code, ran.out) == (0, b"")
-    assert "notes.txt → " in ran.err and "bits per byte" in ran.err and "KB/s" in ran.err and ran.err.count("\n") == 1
+    assert (
+        "notes.txt → " in ran.err
+        and "bits per byte" in ran.err
+        and "KB/s" in ran.err
+        and ran.err.count("\n") == 1
+    )
     assert file.read_bytes() == data  # kept
     file.unlink()
     ran = nzip_cli("decompress", beside(file))
@@ -167,7 +172,11 @@ def test_remove(nzip_cli, file):
     assert not file.exists()
     assert nzip_cli("-d", "--rm", beside(file)).code == 0
     assert not beside(file).exists() and file.read_bytes() == data
-    for arguments in (("compress", "--rm", "-c", file), ("compress", "--rm", "-o", "-", file), ("compress", "--rm", "-k", file)):
+    for arguments in (
+        ("compress", "--rm", "-c", file),
+        ("compress", "--rm", "-o", "-", file),
+        ("compress", "--rm", "-k", file),
+    ):
         assert nzip_cli(*arguments).code == 0
         assert file.exists()
     ran = nzip_cli("-f", "--rm", "-o", "/dev/null", file)
@@ -241,7 +250,10 @@ def test_list(nzip_cli, file, tmp_path):
     first, second = json.loads(ran.out)
     assert ran.code == 0 and first["size"] == 8800 and first["compressed"] == path.stat().st_size
     assert len(first["streams"]) == 2 and len(first["streams"][0]["blocks"]) == 5
-    assert second["streams"][0]["predictor"] == "toy:7" and second["streams"][0]["blocks"][0]["method"] == "stored"
+    assert (
+        second["streams"][0]["predictor"] == "toy:7"
+        and second["streams"][0]["blocks"][0]["method"] == "stored"
+    )
     text = nzip_cli("-l", path, other).out.decode()
     assert "8,800" in text and "toy:7" in text and "total" in text and str(path) in text
     assert "stored" in nzip_cli("list", "-v", other).out.decode()
@@ -269,12 +281,18 @@ def test_measure(nzip_cli, file, tmp_path):
     found = json.loads(ran.out)
     size = len(nzip_cli("-c", file).out)
     assert found["predictor"] == "toy" and found["files"][0]["compressed"] == size
-    assert found["files"][0]["bits_per_byte"] == 8 * size / 4400 and found["files"][1]["bits_per_byte"] is None
-    assert found["total"]["size"] == 4400 and found["total"]["compressed"] == size + len(nzip_cli(input=b"").out)
+    assert (
+        found["files"][0]["bits_per_byte"] == 8 * size / 4400 and found["files"][1]["bits_per_byte"] is None
+    )
+    assert found["total"]["size"] == 4400 and found["total"]["compressed"] == size + len(
+        nzip_cli(input=b"").out
+    )
     text = nzip_cli("measure", "--predictor", "toy:6", file, empty).out.decode()
     assert "toy:6" in text and "total" in text and "bits/byte" in text
     assert sorted(tmp_path.iterdir()) == before
-    assert json.loads(nzip_cli("measure", "--json", input=file.read_bytes()).out)["total"]["compressed"] == size
+    assert (
+        json.loads(nzip_cli("measure", "--json", input=file.read_bytes()).out)["total"]["compressed"] == size
+    )
 
 
 def test_levels(nzip_cli):
@@ -297,7 +315,11 @@ def test_predictors_by_spelling(nzip_cli, file):
         assert spelling.encode() in stream[:20]
         assert nzip_cli("-dc", input=stream).out == file.read_bytes()
     for spelling in ("nonsense", "toy+nonsense", "Count", "count+runs", "", "mix:77", "count+"):
-        ran = nzip_cli("-c", "--predictor", spelling, file) if spelling else nzip_cli("-c", "-1", "--predictor", "toy", file)
+        ran = (
+            nzip_cli("-c", "--predictor", spelling, file)
+            if spelling
+            else nzip_cli("-c", "-1", "--predictor", "toy", file)
+        )
         assert ran.code == 1 and ran.err.count("\n") == 1, spelling
 
 
@@ -336,7 +358,8 @@ def test_wrong_block_sizes(nzip_cli, file, size):
 
 
 @pytest.mark.parametrize(
-    ("given", "size"), [("100", 100), ("1k", 1024), ("1KiB", 1024), ("1kb", 1024), ("2M", 2 << 20), ("1GiB", 1 << 30)]
+    ("given", "size"),
+    [("100", 100), ("1k", 1024), ("1KiB", 1024), ("1kb", 1024), ("2M", 2 << 20), ("1GiB", 1 << 30)],
 )
 def test_sizes(given, size):
     from nzip.cli_types import Size
@@ -346,7 +369,9 @@ def test_sizes(given, size):
 
 def test_threads_never_change_the_bytes(nzip_cli, file):
     one = nzip_cli("-c", "-T1", "--block-size", "500", file).out
-    assert all(nzip_cli("-c", threads, "--block-size", "500", file).out == one for threads in ("-T0", "-T2", "-T7"))
+    assert all(
+        nzip_cli("-c", threads, "--block-size", "500", file).out == one for threads in ("-T0", "-T2", "-T7")
+    )
     assert nzip_cli("-dc", "-T3", input=one).out == file.read_bytes()
     assert nzip_cli("-T", "-1", file).code == 1
 
@@ -356,7 +381,10 @@ def test_quiet(nzip_cli, file):
     assert nzip_cli("-q", file).err.count("\n") == 1  # errors are still said
 
 
-@pytest.mark.parametrize("arguments", [["--no-such-option"], ["compress", "--no-such-option"], ["-Z"], ["levels", "x"], ["--threads"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--no-such-option"], ["compress", "--no-such-option"], ["-Z"], ["levels", "x"], ["--threads"]],
+)
 def test_usage_errors_are_one_line_and_exit_code_1(nzip_cli, arguments):
     ran = nzip_cli(*arguments)
     assert ran.code == 1 and ran.err.count("\n") == 1 and ran.err.startswith("nzip: ")

@@ -12,10 +12,10 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from tokenizers_lab import cli  # noqa: E402
-from tokenizers_lab.datasets import build  # noqa: E402
-from tokenizers_lab.lm.runs import Run  # noqa: E402
-from tokenizers_lab.order_n import default_text  # noqa: E402
+from tokenizers_lab import cli
+from tokenizers_lab.datasets import build
+from tokenizers_lab.lm.runs import Run
+from tokenizers_lab.order_n import default_text
 
 ROOT = Path(__file__).parent.parent.parent
 SMALL = ("--size", "tiny", "--context", "32", "--batch", "4", "--warm-up", "2", "--threads", "1")
@@ -47,37 +47,69 @@ def test_train_eval_sample_export(lab, data, tmp_path):
     run = tmp_path / "run"
     code, _, err = lab("train", data / "d", "-o", run, *SMALL, "--bytes", 3000)
     assert code == 0 and "step 23/23" in err and "bits/byte" in err and "tokens/s" in err and "ETA" in err
-    assert "ETA" not in err.splitlines()[0] and "step 1/23" in err.splitlines()[0]  # one step, which may compile, has no pace
+    assert (
+        "ETA" not in err.splitlines()[0] and "step 1/23" in err.splitlines()[0]
+    )  # one step, which may compile, has no pace
     code, out, _ = lab("eval", run, data / "d", "--max-bytes", 3000, "--json", tmp_path / "e.json")
     figures = json.loads((tmp_path / "e.json").read_text())
     assert code == 0 and f"{figures['bits_per_byte']:.4f} bits per byte" in out and "with M1" in out
     code, out, _ = lab("sample", run, "--prompt", "In the", "--tokens", 10)
     assert code == 0 and out.startswith("In the")
-    assert lab("export", run, "-o", tmp_path / "m.safetensors")[0] == 0 and (tmp_path / "config.json").is_file()
+    assert (
+        lab("export", run, "-o", tmp_path / "m.safetensors")[0] == 0 and (tmp_path / "config.json").is_file()
+    )
     for arguments, message in [
-            (("eval", run, data / "g"), "not of the codec"), (("eval", data, data / "d"), "not a run"), (("export", run, "-o", tmp_path / "m.safetensors"), "exists"),
-            (("train", data / "d", "-o", run, *SMALL, "--steps", 7), "another run"), (("train", data / "d", "-o", "x", "--size", "9B"), "size '9B'"),
-            (("train", data / "d", "-o", "x", "--steps", 1, "--tokens", 1), "one of --steps"), (("sample", tmp_path), "not a run"),
-            (("eval", run, data / "d", "--stride", 99), "stride 99"), (("sweep", tmp_path / "no.toml", "-o", "x"), "No such file")]:
+        (("eval", run, data / "g"), "not of the codec"),
+        (("eval", data, data / "d"), "not a run"),
+        (("export", run, "-o", tmp_path / "m.safetensors"), "exists"),
+        (("train", data / "d", "-o", run, *SMALL, "--steps", 7), "another run"),
+        (("train", data / "d", "-o", "x", "--size", "9B"), "size '9B'"),
+        (("train", data / "d", "-o", "x", "--steps", 1, "--tokens", 1), "one of --steps"),
+        (("sample", tmp_path), "not a run"),
+        (("eval", run, data / "d", "--stride", 99), "stride 99"),
+        (("sweep", tmp_path / "no.toml", "-o", "x"), "No such file"),
+    ]:
         code, out, err = lab(*arguments)
         assert code == 1 and message in err and err.count("\n") == 1 and out == ""
 
 
 def test_sweep_plan_and_report(lab, data, tmp_path):
     toml = tmp_path / "s.toml"
-    toml.write_text('name = "one"\nfiles = ["a.txt"]\nbudget = 2000\nsizes = ["tiny"]\nheld_out = 0.25\ndocument_kib = 2\ncontext = 32\nbatch = 4\n'
-                    'evaluations = 2\neval_bytes = 2048\nfinal_bytes = 2048\n[[arm]]\nname = "bytes"\ncodec = "bytes"\n')
+    toml.write_text(
+        'name = "one"\nfiles = ["a.txt"]\nbudget = 2000\nsizes = ["tiny"]\nheld_out = 0.25\ndocument_kib = 2\ncontext = 32\nbatch = 4\n'
+        'evaluations = 2\neval_bytes = 2048\nfinal_bytes = 2048\n[[arm]]\nname = "bytes"\ncodec = "bytes"\n'
+    )
     code, out, _ = lab("sweep", toml, "-o", tmp_path / "out", "--corpora", data, "--plan", "--threads", 1)
-    assert code == 0 and "all seeds together: 0.0 hours" in out and not list((tmp_path / "out" / "runs").iterdir())
+    assert (
+        code == 0
+        and "all seeds together: 0.0 hours" in out
+        and not list((tmp_path / "out" / "runs").iterdir())
+    )
     code, out, err = lab("sweep", toml, "-o", tmp_path / "out", "--corpora", data)
-    assert code == 0 and "bits/byte" in out and "1 run;" in err and (tmp_path / "out" / "report.html").is_file()
+    assert (
+        code == 0 and "bits/byte" in out and "1 run;" in err and (tmp_path / "out" / "report.html").is_file()
+    )
     code, _, err = lab("sweep", toml, "-o", tmp_path / "out")
     assert code == 1 and "--corpora DIR" in err and err.count("\n") == 1
 
 
 def test_ctrl_c_keeps_a_checkpoint(data, tmp_path):
-    command = [sys.executable, "-m", "tokenizers_lab", "lm", "train", str(data / "d"), "-o", str(tmp_path / "run"), *SMALL, "--steps", "100000"]
-    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True)
+    command = [
+        sys.executable,
+        "-m",
+        "tokenizers_lab",
+        "lm",
+        "train",
+        str(data / "d"),
+        "-o",
+        str(tmp_path / "run"),
+        *SMALL,
+        "--steps",
+        "100000",
+    ]
+    process = subprocess.Popen(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True
+    )
     assert process.stderr.readline().startswith("step 1/100,000")
     process.send_signal(signal.SIGINT)
     rest = process.stderr.read()

@@ -29,7 +29,9 @@ def test_samples_are_what_the_manifest_says(entry):
 
 def test_every_shipped_file_is_in_the_manifest():
     shipped = {f"samples/{path.name}" for path in (CORPORA / "samples").iterdir()}
-    assert {name for name in shipped if "LICENCE" not in name and "/." not in name} == {e.name for e in SAMPLES}
+    assert {name for name in shipped if "LICENCE" not in name and "/." not in name} == {
+        e.name for e in SAMPLES
+    }
     assert sum(entry.bytes for entry in SAMPLES) < 500_000
 
 
@@ -127,16 +129,19 @@ def test_a_zip_is_unpacked(served):
     assert (served.target / "big").read_bytes() == DATA and left(served) == ["big"]
 
 
-@pytest.mark.parametrize("on_server,words", [
-    (DATA[:-1] + b"x", "sha1 differs"),
-    (DATA[:-1], "holds 10,239 bytes"),
-    (DATA + b"x", "holds more than 10,240 bytes"),
-    (b"", "holds 0 bytes"),
-    (zipped("other", DATA), "zip archive without"),
-    (zipped("a.txt", DATA + b"x" * 10**6), "holds more than"),
-    (zipped("a.txt", DATA)[:30] + b"\xff" * 20 + zipped("a.txt", DATA)[50:], "damaged zip"),
-    (None, "404"),
-])
+@pytest.mark.parametrize(
+    "on_server,words",
+    [
+        (DATA[:-1] + b"x", "sha1 differs"),
+        (DATA[:-1], "holds 10,239 bytes"),
+        (DATA + b"x", "holds more than 10,240 bytes"),
+        (b"", "holds 0 bytes"),
+        (zipped("other", DATA), "zip archive without"),
+        (zipped("a.txt", DATA + b"x" * 10**6), "holds more than"),
+        (zipped("a.txt", DATA)[:30] + b"\xff" * 20 + zipped("a.txt", DATA)[50:], "damaged zip"),
+        (None, "404"),
+    ],
+)
 def test_a_wrong_file_is_refused_in_one_line_and_leaves_nothing(served, on_server, words):
     served.add("a.txt", DATA, on_server)
     result = served("a.txt")
@@ -166,8 +171,11 @@ def test_offline_and_broken_off_are_one_line(served):
 
 def test_usage(served):
     served.add("a.txt", DATA, DATA)
-    for arguments, words in (((), "name what to fetch"), (("nothing",), "not something to fetch"),
-                             (("a.txt", "a.txt", "--from", __file__), "one name")):
+    for arguments, words in (
+        ((), "name what to fetch"),
+        (("nothing",), "not something to fetch"),
+        (("a.txt", "a.txt", "--from", __file__), "one name"),
+    ):
         result = served(*arguments)
         assert result.exit_code == 1 and words in result.output
 
@@ -176,7 +184,9 @@ def test_local_copy_and_prefix(served, tmp_path):
     served.add("enwik8", DATA, None)
     for n in (1000, 4000):
         digest = "sha256:" + hashlib.sha256(DATA[:n]).hexdigest()
-        served.entries[f"first{n}"] = fetch.Entry(f"first{n}", n, digest, f"enwik8[0:{n}]", "", "CC0-1.0", "pin")
+        served.entries[f"first{n}"] = fetch.Entry(
+            f"first{n}", n, digest, f"enwik8[0:{n}]", "", "CC0-1.0", "pin"
+        )
     local = tmp_path / "local"
 
     def take(data):
@@ -194,8 +204,12 @@ def test_local_copy_and_prefix(served, tmp_path):
     result = take(DATA[:1500])
     assert "first 1,000 are verified" in result.output and (served.target / "enwik8_first_1500").exists()
     before = left(served)
-    for data, words in ((DATA[:999], "needs 1,000"), (b"x" + DATA[1:5000], "does not begin as enwik8"),
-                        (DATA[:3999] + b"xyz", "does not begin as enwik8"), (DATA + b"x", "holds more than")):
+    for data, words in (
+        (DATA[:999], "needs 1,000"),
+        (b"x" + DATA[1:5000], "does not begin as enwik8"),
+        (DATA[:3999] + b"xyz", "does not begin as enwik8"),
+        (DATA + b"x", "holds more than"),
+    ):
         result = take(data)
         assert result.exit_code == 1 and words in result.output and result.output.count("\n") == 1
     assert left(served) == before

@@ -113,7 +113,9 @@ def by_index(stream, out):
 STREAMS = {
     "one block": nzip.compress(DATA, predictor=TOY),
     "many blocks": nzip.compress(DATA, predictor=TOY, block_size=90),
-    "notes": nzip.skippable_frame(b"note") + nzip.compress(DATA, predictor=TOY, block_size=300) + nzip.skippable_frame(b""),
+    "notes": nzip.skippable_frame(b"note")
+    + nzip.compress(DATA, predictor=TOY, block_size=300)
+    + nzip.skippable_frame(b""),
 }
 
 
@@ -202,7 +204,10 @@ def test_every_flipped_bit_of_a_mixed_stream(mixed):
 
 
 @settings(max_examples=80)
-@given(st.lists(damages(), min_size=1, max_size=2), st.sampled_from([["-dc"], ["test"], ["cat"], ["list", "--check"], ["-l"]]))
+@given(
+    st.lists(damages(), min_size=1, max_size=2),
+    st.sampled_from([["-dc"], ["test"], ["cat"], ["list", "--check"], ["-l"]]),
+)
 def test_the_command_line_exits_cleanly(damage_list, command):
     stream = damaged(nzip.compress(DATA, predictor="mix:1", block_size=300), damage_list)
     ran = _command(command, stream)
@@ -234,6 +239,10 @@ def _command(arguments, data):
 
 @pytest.mark.slow
 @settings(max_examples=int(os.environ.get("NZIP_FUZZ", "5000")))
-@given(st.lists(damages(), min_size=1, max_size=6), st.sampled_from(sorted(STREAMS)), st.sampled_from([whole, threaded, pieces, by_index]))
+@given(
+    st.lists(damages(), min_size=1, max_size=6),
+    st.sampled_from(sorted(STREAMS)),
+    st.sampled_from([whole, threaded, pieces, by_index]),
+)
 def test_a_lot_of_damage(damage_list, name, read):
     assert_exact_or_clean(damaged(STREAMS[name], damage_list), read)

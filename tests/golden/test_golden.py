@@ -34,13 +34,16 @@ def test_decodes(name, primed_cache):
 
 
 @pytest.mark.parametrize(
-    "name", [n for n, said in MANIFEST.items() if said["level"] == 3 and said["size"] <= 600 and "primed" not in n]
+    "name",
+    [n for n, said in MANIFEST.items() if said["level"] == 3 and said["size"] <= 600 and "primed" not in n],
 )
 def test_decodes_by_the_reference(name):
     assert is_right(name, reference.decode((HERE / name).read_bytes()))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [n for n, said in MANIFEST.items() if "primed" not in n and 1 <= said["level"] <= 5])
+@pytest.mark.parametrize(
+    "name", [n for n, said in MANIFEST.items() if "primed" not in n and 1 <= said["level"] <= 5]
+)
 def test_all_decode_by_the_reference(name):
     assert is_right(name, reference.decode((HERE / name).read_bytes()))

@@ -28,7 +28,8 @@ def compress(data, **options):
 
 @pytest.fixture(params=["nzip", "lzma"])
 def file_of(request):
-    """``file_of(source, mode)``: an NzipFile and an LZMAFile in turn: what holds for one holds for the other."""
+    """``file_of(source, mode)``: an NzipFile and an LZMAFile in turn: what holds for one holds for the
+    other."""
     if request.param == "lzma":
         return lzma.LZMAFile
     return lambda source, mode="r": nzip.NzipFile(source, mode, predictor=TOY)
@@ -52,7 +53,7 @@ def test_all_names_are_there_and_documented():
         assert getattr(nzip, name).__doc__
     assert set(nzip.__all__) <= set(dir(nzip))
     with pytest.raises(AttributeError, match="nonsense"):
-        nzip.nonsense  # noqa: B018
+        nzip.nonsense
 
 
 def test_errors_are_one_family():
@@ -109,7 +110,14 @@ def test_writing(file_of):
     assert file.write(DATA[:10]) == 10 and file.tell() == 10
     assert file.write(memoryview(DATA)[10:20]) == 10
     file.writelines([DATA[20:30], bytearray(DATA[30:])])
-    for call in (file.read, file.readline, file.peek, lambda: file.seek(0), lambda: next(file), lambda: file.readinto(bytearray(1))):
+    for call in (
+        file.read,
+        file.readline,
+        file.peek,
+        lambda: file.seek(0),
+        lambda: next(file),
+        lambda: file.readinto(bytearray(1)),
+    ):
         with pytest.raises(io.UnsupportedOperation):
             call()
     file.close()
@@ -131,7 +139,14 @@ def test_an_empty_file(file_of):
 def test_use_after_closing(file_of, packed):
     file = file_of(io.BytesIO(packed))
     file.close()
-    for call in (file.read, file.tell, file.readable, file.seekable, lambda: file.seek(0), lambda: next(iter(file))):
+    for call in (
+        file.read,
+        file.tell,
+        file.readable,
+        file.seekable,
+        lambda: file.seek(0),
+        lambda: next(iter(file)),
+    ):
         with pytest.raises(ValueError):
             call()
 
@@ -176,7 +191,12 @@ def test_open(tmp_path):
     with nzip.open(path, predictor=TOY) as file:
         assert isinstance(file, nzip.NzipFile) and file.read() == "naïve\ncafé\n".encode()
         assert file.mode == "rb" and file.name == os.fspath(path) or file.name == path
-    for wrong in ({"mode": "rbt"}, {"mode": "rb", "encoding": "utf-8"}, {"mode": "rb", "newline": ""}, {"level": 1}):
+    for wrong in (
+        {"mode": "rbt"},
+        {"mode": "rb", "encoding": "utf-8"},
+        {"mode": "rb", "newline": ""},
+        {"level": 1},
+    ):
         with pytest.raises(ValueError):
             nzip.open(path, **wrong)
 
@@ -224,7 +244,9 @@ def test_a_file_object_that_does_not_start_at_0():
 def test_seeking_decodes_only_what_is_read():
     toy = toys.ToyPredictor()
     data = b"compressible " * 1000
-    with nzip.NzipFile(io.BytesIO(nzip.compress(data, predictor=toy, block_size=1000)), predictor=toy) as file:
+    with nzip.NzipFile(
+        io.BytesIO(nzip.compress(data, predictor=toy, block_size=1000)), predictor=toy
+    ) as file:
         file.seek(5500)
         assert file.read(100) == data[5500:5600]
         file.seek(5600)
@@ -233,10 +255,17 @@ def test_seeking_decodes_only_what_is_read():
         assert file.seek(0, 2) == len(data) and toy.decoded_blocks == 1
 
 
-@given(st.lists(st.tuples(st.integers(0, 1200), st.integers(0, 400)), max_size=12), st.sampled_from([7, 100, 5000]))
+@given(
+    st.lists(st.tuples(st.integers(0, 1200), st.integers(0, 400)), max_size=12),
+    st.sampled_from([7, 100, 5000]),
+)
 def test_random_access_reads_what_a_plain_file_reads(moves, block_size):
     plain = io.BytesIO(DATA)
-    packed = compress(DATA[:300], block_size=block_size) + nzip.skippable_frame(b"x") + compress(DATA[300:], block_size=block_size)
+    packed = (
+        compress(DATA[:300], block_size=block_size)
+        + nzip.skippable_frame(b"x")
+        + compress(DATA[300:], block_size=block_size)
+    )
     with nzip.NzipFile(io.BytesIO(packed), predictor=TOY) as file:
         for offset, size in moves:
             assert file.seek(offset) == plain.seek(offset)
@@ -360,12 +389,20 @@ def test_one_call_parity_with_lzma():
             assert type(packed) is bytes
             back = module.decompress(bytearray(packed), **options)
             assert type(back) is bytes and back == data
-        assert module.decompress(module.compress(b"a", **options) + module.compress(b"b", **options), **options) == b"ab"
+        assert (
+            module.decompress(module.compress(b"a", **options) + module.compress(b"b", **options), **options)
+            == b"ab"
+        )
 
 
 @given(st.binary(max_size=2000), st.integers(1, 3000), st.sampled_from([1, 3]))
 def test_round_trips(data, block_size, threads):
-    assert nzip.decompress(compress(data, block_size=block_size, threads=threads), predictor=TOY, threads=threads) == data
+    assert (
+        nzip.decompress(
+            compress(data, block_size=block_size, threads=threads), predictor=TOY, threads=threads
+        )
+        == data
+    )
 
 
 def test_measure():

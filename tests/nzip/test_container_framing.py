@@ -25,13 +25,18 @@ def low32(data, seed=0):
 
 @given(st.integers(0, 2**62))
 def test_varints_read_back_from_either_end(value):
-    assert framing.read_back_varint(b"junk" + framing.back_varint(value)) == (value, len(framing.varint(value)))
+    assert framing.read_back_varint(b"junk" + framing.back_varint(value)) == (
+        value,
+        len(framing.varint(value)),
+    )
     assert framing.varint(value)[::-1] == framing.back_varint(value)
 
 
 def test_a_stream_by_hand():
     """The whole of a one-block stored stream, put together from the specification alone."""
-    header = b"\x89NZ\r\n\x1a\n" + bytes([0x80 | framing.DRAFT]) + b"\x00" + b"\x03toy" + b"\x00" + TOY.probe()
+    header = (
+        b"\x89NZ\r\n\x1a\n" + bytes([0x80 | framing.DRAFT]) + b"\x00" + b"\x03toy" + b"\x00" + TOY.probe()
+    )
     header += low32(header)
     block = b"\x01" + b"\x03" + low32(b"abc")
     block += low32(block, int.from_bytes(header[-4:], "little"))
@@ -109,14 +114,20 @@ def test_text_mode_transfers_are_noticed(name, accident):
 
 def test_other_versions_are_refused_in_one_line():
     stream = bytearray(nzip.compress(b"some data", predictor=TOY))
-    for kind, said in ((0x80 | framing.DRAFT + 1, f"draft {framing.DRAFT + 1}"), (1, "version 1"), (0, "version 0")):
+    for kind, said in (
+        (0x80 | framing.DRAFT + 1, f"draft {framing.DRAFT + 1}"),
+        (1, "version 1"),
+        (0, "version 0"),
+    ):
         stream[7] = kind
         with pytest.raises(FormatError, match=said) as caught:
             nzip.decompress(stream, predictor=TOY)
         assert f"draft {framing.DRAFT}" in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("other", [b"PK\x03\x04" + bytes(100), b"\xfd7zXZ\x00" + bytes(100), b"hello, world", b"x"])
+@pytest.mark.parametrize(
+    "other", [b"PK\x03\x04" + bytes(100), b"\xfd7zXZ\x00" + bytes(100), b"hello, world", b"x"]
+)
 def test_what_is_not_ours_is_refused(other):
     with pytest.raises(FormatError, match="not an nzip stream"):
         nzip.decompress(other)

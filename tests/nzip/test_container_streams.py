@@ -44,8 +44,12 @@ def test_round_trips_and_bytes_that_never_depend_on_threads(size, threads):
 def test_the_default_block_size(size):
     stream = compress(bytes(size))
     assert decompress(stream) == bytes(size)
-    blocks = [event for event in parser.pull(io.BytesIO(stream), parser.parse()) if isinstance(event, parser.Block)]
-    assert [block.header.size for block in blocks] == [1 << 24, 1][: len(blocks)] and len(blocks) == (size > 1 << 24) + 1
+    blocks = [
+        event for event in parser.pull(io.BytesIO(stream), parser.parse()) if isinstance(event, parser.Block)
+    ]
+    assert [block.header.size for block in blocks] == [1 << 24, 1][: len(blocks)] and len(blocks) == (
+        size > 1 << 24
+    ) + 1
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, lambda data: memoryview(data)[::1]])
@@ -253,7 +257,10 @@ def test_memory_limits_say_what_would_do():
         nzip.decompress(stream, predictor=toy, memory=200 << 20)
     assert "\n" not in str(caught.value)
     with pytest.raises(LimitError):
-        nzip.decompress(nzip.compress(b"a" * 300, predictor=toys.ToyPredictor(memory=1 << 40)), predictor=toys.ToyPredictor(memory=1 << 40))
+        nzip.decompress(
+            nzip.compress(b"a" * 300, predictor=toys.ToyPredictor(memory=1 << 40)),
+            predictor=toys.ToyPredictor(memory=1 << 40),
+        )
     assert nzip.decompress(stream, predictor=toy, memory=300 << 20) == text(300)
 
 
@@ -297,7 +304,9 @@ def test_a_claimed_size_does_not_allocate():
 
 
 def test_another_model_is_refused_before_anything_is_decoded():
-    stream = nzip.compress(text(500), predictor=toys.ToyPredictor(config={"weights": "aaaa", "n": 1}), block_size=BLOCK)
+    stream = nzip.compress(
+        text(500), predictor=toys.ToyPredictor(config={"weights": "aaaa", "n": 1}), block_size=BLOCK
+    )
     for other, said in (
         (toys.ToyPredictor(salt=3, config={"weights": "aaaa", "n": 1}), "probe"),
         (toys.ToyPredictor(config={"weights": "bbbb", "n": 1}), "weights is bbbb, the file's aaaa"),
@@ -353,7 +362,14 @@ def test_a_predictor_that_is_not_exact_is_verified_while_compressing():
 
 
 def test_the_index_is_the_same_from_either_end():
-    file = io.BytesIO(nzip.skippable_frame(b"note") + STREAM + compress(b"") + compress(b"one block") + STREAM + nzip.skippable_frame(b""))
+    file = io.BytesIO(
+        nzip.skippable_frame(b"note")
+        + STREAM
+        + compress(b"")
+        + compress(b"one block")
+        + STREAM
+        + nzip.skippable_frame(b"")
+    )
     backwards, forwards = index.read_backwards(file), index._forwards(file)
     assert backwards.entries == forwards.entries
     assert backwards.streams == forwards.streams

@@ -1,4 +1,5 @@
-"""``--embed-model``: streams that carry their experts decode by every way there is, wherever they are, and damage is noticed."""
+"""``--embed-model``: streams that carry their experts decode by every way there is, wherever they are, and
+damage is noticed."""
 
 from __future__ import annotations
 
@@ -103,11 +104,15 @@ def test_by_every_way_there_is(folder, tmp_path):
         assert file.read(100) == TEXT[450:550]
     found = index.read_index(io.BytesIO(data))
     assert found.size == len(TEXT) and found.streams[0].models[0].name == "own.expert"
-    assert nzip.measure(TEXT, predictor=predictor, embed_model=True, primer=False, block_size=300).compressed == len(data)
+    assert nzip.measure(
+        TEXT, predictor=predictor, embed_model=True, primer=False, block_size=300
+    ).compressed == len(data)
 
 
 def test_several_blocks_in_another_process(folder, tmp_path):
-    data = nzip.compress(TEXT, predictor=f"mix:1+ssm:{folder}/own.expert", embed_model=True, primer=False, block_size=400)
+    data = nzip.compress(
+        TEXT, predictor=f"mix:1+ssm:{folder}/own.expert", embed_model=True, primer=False, block_size=400
+    )
     (tmp_path / "a.nz").write_bytes(data)
     code = f"import nzip, hashlib; print(hashlib.sha256(nzip.decompress(open({str(tmp_path / 'a.nz')!r}, 'rb').read(), threads=2)).hexdigest())"
     assert child_output(code, NZIP_ISA="portable").strip() == hashlib.sha256(TEXT).hexdigest()
@@ -125,7 +130,9 @@ def test_from_the_shell(nzip_cli, folder, tmp_path, monkeypatch):
     path = tmp_path / "a.txt"
     path.write_bytes(TEXT)
     spelled = f"mix:1+ssm:{folder}/own.expert"
-    assert nzip_cli("compress", "--predictor", spelled, "--embed-model", "--no-primer", "--rm", path).code == 0
+    assert (
+        nzip_cli("compress", "--predictor", spelled, "--embed-model", "--no-primer", "--rm", path).code == 0
+    )
     assert not path.exists()
     out = nzip_cli("list", tmp_path / "a.txt.nz").out.decode()
     assert "with own.expert (" in out and "inside" in out
@@ -136,7 +143,9 @@ def test_from_the_shell(nzip_cli, folder, tmp_path, monkeypatch):
     assert nzip_cli("test", tmp_path / "a.txt.nz").code == 0
     assert nzip_cli("cat", "--range", "10:60", tmp_path / "a.txt.nz").out == TEXT[10:60]
     assert nzip_cli("-dc", input=data).out == TEXT
-    assert nzip_cli("-c", "--predictor", spelled, "--embed-model", "--no-primer", "-f", input=TEXT).out == data
+    assert (
+        nzip_cli("-c", "--predictor", spelled, "--embed-model", "--no-primer", "-f", input=TEXT).out == data
+    )
     assert nzip_cli("decompress", "--recover", tmp_path / "a.txt.nz").code == 0 and path.read_bytes() == TEXT
 
 
@@ -154,7 +163,11 @@ class TestRefusals:
     def test_two_of_one_name(self, folder, tmp_path):
         (tmp_path / "own.expert").write_bytes(random_file(2))
         with pytest.raises(NzipError, match="two different models are named own.expert"):
-            nzip.compress(TEXT, predictor=f"mix:1+ssm:{folder}/own.expert+online:{tmp_path}/own.expert", embed_model=True)
+            nzip.compress(
+                TEXT,
+                predictor=f"mix:1+ssm:{folder}/own.expert+online:{tmp_path}/own.expert",
+                embed_model=True,
+            )
 
     def test_too_large(self, monkeypatch):
         monkeypatch.setattr(embedded, "MAX_SIZE", 100)
@@ -175,15 +188,19 @@ class TestRefusals:
 
 def _rebuilt(stream: bytes, models) -> bytes:
     """``stream`` with other embedded models, every hash right."""
-    from nzip.container.writer import HashedBlock, StreamWriter
     from nzip.codec import CodedBlock
+    from nzip.container.writer import HashedBlock, StreamWriter
 
     events = list(parser.pull(io.BytesIO(stream), parser.parse()))
     writer = StreamWriter(events[0].passport, models)
     out = writer.header()
     for block in events[1:-1]:
         coded = CodedBlock(block.header.method, block.header.params, block.payload)
-        out += b"".join(writer.block(HashedBlock(coded, block.header.size, block.header.stored_hash, block.header.decoded_hash)))
+        out += b"".join(
+            writer.block(
+                HashedBlock(coded, block.header.size, block.header.stored_hash, block.header.decoded_hash)
+            )
+        )
     return out + writer.end()
 
 

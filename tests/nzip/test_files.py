@@ -86,7 +86,15 @@ def test_every_system_call_may_fail(tmp_path, monkeypatch, force, with_source):
         assert now in ((b"old" if force else None), b"new" * 1000), system.failed
         if outcome is None:
             # Owners and times that cannot be kept, and a directory that cannot be synced, lose no data.
-            assert now == b"new" * 1000 and system.failed in ("fchown", "utime", "fsync", "open", "link", "close", "unlink")
+            assert now == b"new" * 1000 and system.failed in (
+                "fchown",
+                "utime",
+                "fsync",
+                "open",
+                "link",
+                "close",
+                "unlink",
+            )
         else:
             assert "no space left" in str(outcome) and "\n" not in str(outcome)
         if system.failed != "unlink":
@@ -232,7 +240,14 @@ def test_without_a_source_the_umask_decides(tmp_path):
 def test_a_group_that_cannot_be_kept_gains_nobody_rights(tmp_path, monkeypatch):
     source = tmp_path / "source"
     source.write_bytes(b"x")
-    for mode, kept in ((0o660, 0o600), (0o664, 0o644), (0o646, 0o644), (0o606, 0o600), (0o755, 0o755), (0o750, 0o700)):
+    for mode, kept in (
+        (0o660, 0o600),
+        (0o664, 0o644),
+        (0o646, 0o644),
+        (0o606, 0o600),
+        (0o755, 0o755),
+        (0o750, 0o700),
+    ):
         source.chmod(mode)
         monkeypatch.setattr(os, "fchown", _no_links)
         write(tmp_path / "target", b"new", source=source.stat(), force=True)

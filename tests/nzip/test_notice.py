@@ -47,13 +47,27 @@ def test_every_sample_is_named():
     assert samples and all(named(name) for name in samples)
 
 
-FREE = ("public domain", "MIT", "ISC", "BSD-3-Clause", "PSF-2.0", "PostgreSQL licence", "CC-BY-SA", "CC0", "Apache-2.0")
+FREE = (
+    "public domain",
+    "MIT",
+    "ISC",
+    "BSD-3-Clause",
+    "PSF-2.0",
+    "PostgreSQL licence",
+    "CC-BY-SA",
+    "CC0",
+    "Apache-2.0",
+)
 
 
 def test_every_source_may_be_passed_on(recipes):
-    """By the licences that the corpora's manifest gives: one of each source's must be free enough for a wheel."""
+    """By the licences that the corpora's manifest gives: one of each source's must be free enough for a
+    wheel."""
     with open(corpus_path("MANIFEST.tsv"), encoding="utf-8", newline="") as lines:
-        rows = {row["path"]: row["licence"] for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)}
+        rows = {
+            row["path"]: row["licence"]
+            for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        }
     for recipe in recipes.values():
         for source, _, _ in recipe:
             licence = rows[f"train/{source}"]
@@ -75,7 +89,10 @@ def test_every_text_that_trained_the_weights_is_named():
 
 def test_every_text_that_trained_the_weights_may_be_used():
     with open(corpus_path("MANIFEST.tsv"), encoding="utf-8", newline="") as lines:
-        rows = {row["path"]: row["licence"] for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)}
+        rows = {
+            row["path"]: row["licence"]
+            for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        }
     for name in mixture():
         licence = rows[f"train/{name}"]
         assert any(free in licence for free in (*FREE, "WordNet 3.0 licence")), f"{name}: {licence}"

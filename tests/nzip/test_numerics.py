@@ -32,7 +32,10 @@ def test_exp2_is_pinned():
     x = some_logits() * np.float32(4)
     y = np.array([numerics.exp2(v) for v in x], np.float32)
     assert np.array_equal(y.view(np.int32), exp2_twin(x).view(np.int32))
-    assert hashlib.sha256(y.astype("<f4").tobytes()).hexdigest() == "d81fc6e5140dea9e2a246e7afd3c7355e8d1ba388c91b11a3201fec11e14d736"
+    assert (
+        hashlib.sha256(y.astype("<f4").tobytes()).hexdigest()
+        == "d81fc6e5140dea9e2a246e7afd3c7355e8d1ba388c91b11a3201fec11e14d736"
+    )
 
 
 def test_exp2_at_its_ends():
@@ -55,7 +58,10 @@ def test_softmax_weights_are_pinned():
     scaled = exp2_twin((logits - logits.max()) * numerics.LOG2E) * np.float32(2**28)
     assert np.array_equal(weights, scaled.astype(np.int32) + 1)
     assert weights.max() == 2**28 + 1 and weights.min() >= 1
-    assert hashlib.sha256(weights.astype("<i4").tobytes()).hexdigest() == "4a4adbad9b560abc81cd54d8725c82055f31562e59884e876f2d70a9d3796658"
+    assert (
+        hashlib.sha256(weights.astype("<i4").tobytes()).hexdigest()
+        == "4a4adbad9b560abc81cd54d8725c82055f31562e59884e876f2d70a9d3796658"
+    )
 
 
 def test_softmax_weights_of_every_length_and_peak_position():

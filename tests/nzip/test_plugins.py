@@ -67,7 +67,9 @@ def test_archives(tmp_path):
     shutil.copy(made, short)
     shutil.unpack_archive(short, tmp_path / "again")
     assert (tmp_path / "again" / "file").read_bytes() == DATA
-    made = shutil.make_archive(str(tmp_path / "part"), "nztar", root_dir=tmp_path, base_dir="tree/deep", owner="root", group="root")
+    made = shutil.make_archive(
+        str(tmp_path / "part"), "nztar", root_dir=tmp_path, base_dir="tree/deep", owner="root", group="root"
+    )
     shutil.unpack_archive(made, tmp_path / "part")
     assert (tmp_path / "part" / "tree" / "deep" / "other").read_bytes() == b"x"
     assert shutil.make_archive(str(tmp_path / "dry"), "nztar", root_dir=tree, dry_run=True)

@@ -17,7 +17,9 @@ from nzip.container import framing
 from nzip.errors import CorruptError, FormatError, ModelMismatchError, NzipError
 from nzip.predictors.mix import primers
 
-WORDS = "north river stone garden letter window copper signal harbour memory field silver engine branch".split()
+WORDS = (
+    "north river stone garden letter window copper signal harbour memory field silver engine branch".split()
+)
 
 
 def prose(seed: int, size: int) -> bytes:
@@ -130,7 +132,11 @@ def test_what_fits_is_taken_whole_and_copies_once():
     assert len(found.text) <= sum(map(len, texts)) + 5
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 20_000)), min_size=1, max_size=12), st.integers(1024, 20_000), st.randoms())
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(1, 20_000)), min_size=1, max_size=12),
+    st.integers(1024, 20_000),
+    st.randoms(),
+)
 @settings(max_examples=25)
 def test_never_too_large_always_the_same(shape, size, rng):
     samples = [prose(*one) for one in shape]
@@ -143,7 +149,8 @@ def test_never_too_large_always_the_same(shape, size, rng):
 
 
 def test_the_typical_is_taken_and_comes_last():
-    """Forty texts of one kind, one stranger: it comes first where all fits, and not at all where room is scarce."""
+    """Forty texts of one kind, one stranger: it comes first where all fits, and not at all where room is
+    scarce."""
     texts = [prose(seed, 1500) for seed in range(40)]
     stranger = bytes(random.Random(7).choices(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789\n", k=1500))
     found = primer_training.train([*texts, stranger], 128 << 10)
@@ -224,7 +231,11 @@ def test_everywhere_in_the_api(own, tmp_path):
     path = tmp_path / "my.primer"
     path.write_bytes(own)
     stream = nzip.compress(DATA, 1, primer=path)
-    assert stream == nzip.compress(DATA, 1, primer=own) == nzip.compress(DATA, predictor="mix:1", primer=bytearray(own))
+    assert (
+        stream
+        == nzip.compress(DATA, 1, primer=own)
+        == nzip.compress(DATA, predictor="mix:1", primer=bytearray(own))
+    )
     assert nzip.measure(DATA, 1, primer=own).compressed == len(stream)
     compressor = nzip.Compressor(1, primer=path)
     assert compressor.compress(DATA) + compressor.flush() == stream
@@ -252,7 +263,9 @@ def test_experts_and_primers_share_the_config(own, toys):
 
     text = primer.unpack(own)
     predictor = registry.create("mix:1+count").with_primer(text)
-    assert predictor.spelling == "mix:1+count" and predictor.config()["primer"] == primer.text_hash(text).hex()
+    assert (
+        predictor.spelling == "mix:1+count" and predictor.config()["primer"] == primer.text_hash(text).hex()
+    )
     assert predictor.memory(1000) > registry.create("mix:1+count").memory(1000)
 
 

@@ -188,7 +188,9 @@ def test_a_broken_promise_of_an_expert_is_caught(make, check):
         check(make)
 
 
-@pytest.mark.parametrize(("call", "checks"), [("check_predictor", "PREDICTOR_CHECKS"), ("check_expert", "EXPERT_CHECKS")])
+@pytest.mark.parametrize(
+    ("call", "checks"), [("check_predictor", "PREDICTOR_CHECKS"), ("check_expert", "EXPERT_CHECKS")]
+)
 def test_all_at_once(monkeypatch, call, checks):
     made = []
     monkeypatch.setattr(testing, checks, (made.append, made.append))

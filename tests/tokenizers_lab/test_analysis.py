@@ -35,7 +35,11 @@ def test_accounting_refuses_wrong_bytes(tmp_path):
         compression.stream_bits_per_byte(stream)
     results = lab.analyze([DoubleCounting(), "bytes"], {"x": b"a b c " * 50}, compressors=("gzip",))
     wrong, right = (c["files"]["x"] for c in results["codecs"])
-    assert wrong["stream_bits_per_byte"] is None and "sum to" in wrong["accounting"] and right["accounting"] == "ok"
+    assert (
+        wrong["stream_bits_per_byte"] is None
+        and "sum to" in wrong["accounting"]
+        and right["accounting"] == "ok"
+    )
     assert all(h["per_byte"] is None for h in wrong["entropies"]) and right["entropies"][0]["per_byte"] > 0
     page = lab.write_report(results)
     assert "refused" in page
@@ -63,7 +67,9 @@ def test_bits_per_byte_and_flops():
     # Lester et al.'s 25m SentencePiece row: 2 · 25M / 4.28 bytes a token = 11.7M.
     assert flops_per_byte(25_000_000, 0, 0, 100, 428, output_layer=False) == pytest.approx(11.7e6, rel=0.01)
     # EI[16,65k]: 2 · 25M / 5.31 + 2 · 3M = 15.4M.
-    assert flops_per_byte(25_000_000, 0, 0, 100, 531, 3_000_000, output_layer=False) == pytest.approx(15.42e6, rel=0.01)
+    assert flops_per_byte(25_000_000, 0, 0, 100, 531, 3_000_000, output_layer=False) == pytest.approx(
+        15.42e6, rel=0.01
+    )
     assert flops_per_byte(1000, 64, 65536, 1, 4) == 2 * (1000 + 64 * 65536) / 4
 
 
@@ -71,10 +77,19 @@ def test_compression_is_that_of_the_libraries(bpe, english):
     stream = tokenise(bpe, english[:30_000])
     got = compression.stream_bits_per_byte(stream, nzip_bytes=4096, nzip_level=1)
     packed = stream.ids.astype("<u2").tobytes()
-    assert got["serialisation"] == "u16" and got["gzip"]["bits_per_byte"] == 8 * len(zlib.compress(packed, 9)) / 30_000
-    assert set(compression.COMPRESSORS) < set(got) and got["nzip"]["raw_bytes"] <= 4096 < 30_000 == got["lzma"]["raw_bytes"]
+    assert (
+        got["serialisation"] == "u16"
+        and got["gzip"]["bits_per_byte"] == 8 * len(zlib.compress(packed, 9)) / 30_000
+    )
+    assert (
+        set(compression.COMPRESSORS) < set(got)
+        and got["nzip"]["raw_bytes"] <= 4096 < 30_000 == got["lzma"]["raw_bytes"]
+    )
     raw = compression.raw_bits_per_byte(english[:30_000], ("gzip", "nzip"), 4096, 1)
-    assert raw["gzip"]["bits_per_byte"] == 8 * len(zlib.compress(english[:30_000], 9)) / 30_000 and 0 < raw["nzip"]["bits_per_byte"] < 4
+    assert (
+        raw["gzip"]["bits_per_byte"] == 8 * len(zlib.compress(english[:30_000], 9)) / 30_000
+        and 0 < raw["nzip"]["bits_per_byte"] < 4
+    )
     with pytest.raises(LabError, match="unknown compressor"):
         compression.compressed(b"x", "rar")
 
@@ -82,17 +97,24 @@ def test_compression_is_that_of_the_libraries(bpe, english):
 def test_counts_by_hand():
     got = fertility.counts(tokenise(lab.load("bytes"), "añb cd\n e".encode()))
     assert (got["tokens"], got["bytes"], got["characters"], got["words"]) == (10, 10, 9, 3)
-    assert got["fertility"]["value"] == pytest.approx(10 / 3) and got["bit_ratio"]["value"] == pytest.approx(1.0)
+    assert got["fertility"]["value"] == pytest.approx(10 / 3) and got["bit_ratio"]["value"] == pytest.approx(
+        1.0
+    )
     assert got["characters_per_token"]["value"] == pytest.approx(0.9)
 
 
 def test_counts_add_up_over_groups(bpe, english):
     stream = tokenise(bpe, english[:50_000])
     got = fertility.counts(stream)
-    assert got["words"] == len(english[:50_000].split()) and got["characters"] == len(english[:50_000].decode("utf-8", "ignore"))
+    assert got["words"] == len(english[:50_000].split()) and got["characters"] == len(
+        english[:50_000].decode("utf-8", "ignore")
+    )
     assert got["bytes_per_token"]["value"] == pytest.approx(50_000 / len(stream.ids))
     assert got["bytes_per_token"]["low"] < got["bytes_per_token"]["value"] < got["bytes_per_token"]["high"]
-    assert fertility.normalised_sequence_length(stream, tokenise(lab.load("bytes"), english[:50_000])) == len(stream.ids) / 50_000
+    assert (
+        fertility.normalised_sequence_length(stream, tokenise(lab.load("bytes"), english[:50_000]))
+        == len(stream.ids) / 50_000
+    )
 
 
 @given(st.lists(st.floats(0.1, 100), min_size=1, max_size=20))
@@ -117,7 +139,7 @@ def test_parity_by_hand():
         fairness.parity(lab.load("bytes"), passages, "de")
 
 
-PO = '''# header
+PO = """# header
 msgid ""
 msgstr "Content-Type: text/plain; charset=UTF-8\\n"
 
@@ -141,7 +163,7 @@ msgstr[1] "%d dosyalar"
 
 msgid "untranslated"
 msgstr ""
-'''
+"""
 
 
 def test_catalogues_and_verses_are_read(tmp_path):
@@ -166,7 +188,9 @@ def test_catalogues_and_verses_are_read(tmp_path):
 def test_compiled_catalogues(tmp_path):
     import struct
 
-    pairs = sorted({"": "Content-Type: text/plain; charset=UTF-8\n", "Open": "Aç", "menu\x04Close": "Kapat"}.items())
+    pairs = sorted(
+        {"": "Content-Type: text/plain; charset=UTF-8\n", "Open": "Aç", "menu\x04Close": "Kapat"}.items()
+    )
     keys, values = [k.encode() for k, _ in pairs], [v.encode() for _, v in pairs]
     at = 28 + 16 * len(pairs)
     tables: list[list[tuple[int, int]]] = [[], []]
@@ -176,7 +200,9 @@ def test_compiled_catalogues(tmp_path):
             table.append((len(item), at + len(blob)))
             blob += item + b"\0"
     head = struct.pack("<7I", 0x950412DE, 0, len(pairs), 28, 28 + 8 * len(pairs), 0, 0)
-    (tmp_path / "tr.mo").write_bytes(head + b"".join(struct.pack("<2I", *p) for t in tables for p in t) + blob)
+    (tmp_path / "tr.mo").write_bytes(
+        head + b"".join(struct.pack("<2I", *p) for t in tables for p in t) + blob
+    )
     assert read_passages(tmp_path / "tr.mo") == {"Open": "Aç", "Close": "Kapat"}
 
 
@@ -193,12 +219,19 @@ def test_mismatch_by_hand():
 
 def test_overlap_by_hand():
     assert overlap.jaccard({1, 2, 3}, {2, 3, 4}) == 0.5 and overlap.jaccard(set(), set()) == 1
-    assert overlap.boundary_scores([1, 2, 3], [2, 3, 4, 5]) == {"precision": 2 / 3, "recall": 0.5, "f1": pytest.approx(4 / 7)}
+    assert overlap.boundary_scores([1, 2, 3], [2, 3, 4, 5]) == {
+        "precision": 2 / 3,
+        "recall": 0.5,
+        "f1": pytest.approx(4 / 7),
+    }
     text = b"abab" * 10
     pairs = tokenise(lab.train(documents=[text], vocab_size=257, pre="none"), text)
     single = tokenise(lab.load("bytes"), text)
     assert overlap.weighted_jaccard(single, single) == 1 and overlap.weighted_jaccard(pairs, single) == 0
-    assert overlap.segmentation_f1(pairs, single) == pytest.approx(2 * 19 / (19 + 39)) and overlap.segmentation_f1(single, single) == 1
+    assert (
+        overlap.segmentation_f1(pairs, single) == pytest.approx(2 * 19 / (19 + 39))
+        and overlap.segmentation_f1(single, single) == 1
+    )
     assert overlap.vocabulary(lab.load("gzip")) is None
 
 
@@ -219,7 +252,11 @@ def test_glitches_by_hand(bpe):
 
     codec = BpeCodec.from_json(entry)
     got = glitch.candidates(codec, codec.encode(b"the then"), rare=0)
-    assert got["unreachable_ids"] == [300] and got["unreachable"] == 1 and 300 in np.flatnonzero(np.bincount(codec.encode(b"a"), minlength=301) == 0)
+    assert (
+        got["unreachable_ids"] == [300]
+        and got["unreachable"] == 1
+        and 300 in np.flatnonzero(np.bincount(codec.encode(b"a"), minlength=301) == 0)
+    )
     assert got["rare"] == codec.vocab_size - len(set(codec.encode(b"the then").tolist()))
     assert glitch.candidates(bpe)["unreachable"] == 0 and glitch.candidates(lab.load("gzip")) is None
 
@@ -230,24 +267,46 @@ def test_analyze_has_every_family_and_writes_json(bpe, unigram, english, tmp_pat
     (tmp_path / "en.txt").write_text("Ge1:1 In the beginning\nGe1:2 And the earth\n")
     (tmp_path / "es.txt").write_text("Ge1:1 EN el principio\nGe1:2 Y la tierra\n")
     seen = []
-    results = lab.analyze(codecs, {"a": english[:20_000], "b": "İstanbul'da ığüşöç ".encode() * 40}, json_path=tmp_path / "R.json",
-                          compressors=("gzip", "zstd"), gold=tmp_path / "gold.txt", labels=["A", "B", "U", "bytes", "gzip"],
-                          aligned={"en": tmp_path / "en.txt", "es": tmp_path / "es.txt"}, progress=lambda *a: seen.append(a))
+    results = lab.analyze(
+        codecs,
+        {"a": english[:20_000], "b": "İstanbul'da ığüşöç ".encode() * 40},
+        json_path=tmp_path / "R.json",
+        compressors=("gzip", "zstd"),
+        gold=tmp_path / "gold.txt",
+        labels=["A", "B", "U", "bytes", "gzip"],
+        aligned={"en": tmp_path / "en.txt", "es": tmp_path / "es.txt"},
+        progress=lambda *a: seen.append(a),
+    )
     kept = json.loads((tmp_path / "R.json").read_text())
-    assert [c["name"] for c in kept["codecs"]] == ["A", "B", "U", "bytes", "gzip"] and seen[-1][:2] == (10, 10)
+    assert [c["name"] for c in kept["codecs"]] == ["A", "B", "U", "bytes", "gzip"] and seen[-1][:2] == (
+        10,
+        10,
+    )
     for c in kept["codecs"]:
         assert c["gold"]["words"] == 2 and c["parity"]["languages"]["en"]["parity"]["value"] == 1
         for f in c["files"].values():
-            assert f["accounting"] == "ok" and f["counts"]["tokens"] > 0 and f["stream_bits_per_byte"]["gzip"] and f["nsl"]
+            assert (
+                f["accounting"] == "ok"
+                and f["counts"]["tokens"] > 0
+                and f["stream_bits_per_byte"]["gzip"]
+                and f["nsl"]
+            )
             assert len(f["entropies"]) == 5 and f["efficiency"]["vocab"] == c["vocab"]
-    assert kept["overlap"]["jaccard"][0][1] == pytest.approx(500 / 2000) and kept["overlap"]["jaccard"][0][4] is None
+    assert (
+        kept["overlap"]["jaccard"][0][1] == pytest.approx(500 / 2000)
+        and kept["overlap"]["jaccard"][0][4] is None
+    )
     assert results["codecs"][0]["glitch"]["unreachable"] == 0
 
 
 def test_analyze_refuses_what_it_cannot_use(tmp_path):
-    for call, match in ((dict(codecs=[], files={"a": b"x"}), "codec"), (dict(codecs=["bytes"], files={}), "file"),
-                        (dict(codecs=["bytes"], files=[tmp_path / "no"]), "no such file"), (dict(codecs=["bytes"], files={"a": b""}), "empty"),
-                        (dict(codecs=["bytes"], files={"a": b"x"}, labels=["a", "b"]), "label"),
-                        (dict(codecs=["bytes"], files={"a": b"x", "b": b"y"}, domains=True, compressors=()), "i-th")):
+    for call, match in (
+        (dict(codecs=[], files={"a": b"x"}), "codec"),
+        (dict(codecs=["bytes"], files={}), "file"),
+        (dict(codecs=["bytes"], files=[tmp_path / "no"]), "no such file"),
+        (dict(codecs=["bytes"], files={"a": b""}), "empty"),
+        (dict(codecs=["bytes"], files={"a": b"x"}, labels=["a", "b"]), "label"),
+        (dict(codecs=["bytes"], files={"a": b"x", "b": b"y"}, domains=True, compressors=()), "i-th"),
+    ):
         with pytest.raises(LabError, match=match):
             lab.analyze(**call)

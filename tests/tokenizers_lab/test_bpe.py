@@ -34,7 +34,9 @@ def test_ids_equal_hugging_face(pre, english, tmp_path):
     back = lab.load(tmp_path / "T.json")
     assert isinstance(back, BpeCodec) and back.fingerprint() == codec.fingerprint()
     assert codec.token_bytes(0) == b"" and codec.used_vocab_size() == 798
-    assert theirs.token_to_id("<eos>") == 0 and theirs.decode(codec.encode(b" caf\xc3\xa9").tolist()) == " café"
+    assert (
+        theirs.token_to_id("<eos>") == 0 and theirs.decode(codec.encode(b" caf\xc3\xa9").tolist()) == " café"
+    )
 
 
 def test_kernel_equals_its_twin(bpe):
@@ -45,7 +47,9 @@ def test_kernel_equals_its_twin(bpe):
 
 
 def test_long_words_equal_hugging_face(english, tmp_path):
-    codec = lab.train(documents=[b"acgt" + bytes(random.Random(0).choices(b"acgt", k=20_000))], vocab_size=400)
+    codec = lab.train(
+        documents=[b"acgt" + bytes(random.Random(0).choices(b"acgt", k=20_000))], vocab_size=400
+    )
     codec.save(tmp_path / "T.json")
     theirs = tokenizers.Tokenizer.from_file(str(tmp_path / "T.json"))
     dna = bytes(random.Random(1).choices(b"acgt", k=5_000))
@@ -54,7 +58,9 @@ def test_long_words_equal_hugging_face(english, tmp_path):
 
 def test_truncated_is_what_a_smaller_run_gives(bpe, english):
     for size in (256, 257, 600, 1999):
-        assert bpe.truncated(size).fingerprint() == lab.train(documents=[english], vocab_size=size).fingerprint()
+        assert (
+            bpe.truncated(size).fingerprint() == lab.train(documents=[english], vocab_size=size).fingerprint()
+        )
     for size in (255, 2001):
         with pytest.raises(LabError):
             bpe.truncated(size)
@@ -79,7 +85,13 @@ def test_tiktoken_export_gives_tiktokens_ids(pre, english, tmp_path):
 
 def test_bad_rank_files_name_the_line(tmp_path):
     path = tmp_path / "bad.tiktoken"
-    for text, match in (("IQ== 0\nnonsense\n", "line 2"), ("IQ== 0\nIQ== 1\n", "line 2"), ("IQ== 5\n", "gaps"), ("", "gaps"), ("IQ== 0\n", "byte")):
+    for text, match in (
+        ("IQ== 0\nnonsense\n", "line 2"),
+        ("IQ== 0\nIQ== 1\n", "line 2"),
+        ("IQ== 5\n", "gaps"),
+        ("", "gaps"),
+        ("IQ== 0\n", "byte"),
+    ):
         path.write_text(text)
         with pytest.raises(DataError, match=match):
             lab.load(path)
@@ -89,7 +101,9 @@ def test_special_tokens_survive_tiktoken(english, tmp_path):
     codec = lab.train(documents=[english[:20_000]], vocab_size=400, special=["<eos>"])
     export(codec, tmp_path / "s.tiktoken")
     back = lab.load(tmp_path / "s.tiktoken")
-    assert back.special == {"<eos>": 0} and back.encode(b"the end").tolist() == codec.encode(b"the end").tolist()
+    assert (
+        back.special == {"<eos>": 0} and back.encode(b"the end").tolist() == codec.encode(b"the end").tolist()
+    )
 
 
 def test_ignore_merges_keeps_whole_words(bpe, tmp_path):
@@ -100,7 +114,11 @@ def test_ignore_merges_keeps_whole_words(bpe, tmp_path):
     codec = lab.load(tmp_path / "T.json")
     theirs = tokenizers.Tokenizer.from_file(str(tmp_path / "T.json"))
     for text in (" the", " there", "in the beginning the the"):
-        assert codec.encode(text.encode()).tolist() == theirs.encode(text).ids == twin_encode(codec, text.encode())
+        assert (
+            codec.encode(text.encode()).tolist()
+            == theirs.encode(text).ids
+            == twin_encode(codec, text.encode())
+        )
 
 
 def test_other_tokenizers_go_through_the_library(tmp_path, english):
@@ -109,7 +127,10 @@ def test_other_tokenizers_go_through_the_library(tmp_path, english):
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.train_from_iterator([english[:30_000].decode()], trainers.WordPieceTrainer(vocab_size=500, special_tokens=["[UNK]"], show_progress=False))
+    tokenizer.train_from_iterator(
+        [english[:30_000].decode()],
+        trainers.WordPieceTrainer(vocab_size=500, special_tokens=["[UNK]"], show_progress=False),
+    )
     tokenizer.save(str(tmp_path / "W.json"))
     codec = lab.load(tmp_path / "W.json")
     assert isinstance(codec, HuggingFaceCodec) and not codec.lossless and codec.loss
@@ -125,7 +146,10 @@ def test_other_tokenizers_go_through_the_library(tmp_path, english):
         tokenise(codec, raw).require()
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"model": {"type": "BPE", "vocab": {}, "merges": []}}', '{"version": "1.0"}', "\x00\x01"])
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '{"model": {"type": "BPE", "vocab": {}, "merges": []}}', '{"version": "1.0"}', "\x00\x01"],
+)
 def test_broken_files_are_clean_errors(tmp_path, text):
     (tmp_path / "T.json").write_text(text)
     with pytest.raises(LabError):

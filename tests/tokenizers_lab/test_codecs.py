@@ -1,4 +1,5 @@
-"""Every codec keeps the protocol: lossless on any bytes (or marked), byte offsets, fingerprints, clean errors."""
+"""Every codec keeps the protocol: lossless on any bytes (or marked), byte offsets, fingerprints, clean
+errors."""
 
 import random
 
@@ -11,7 +12,15 @@ from tokenizers_lab.codec import Codec
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.registry import parse
 
-SPELLINGS = ["bytes", "gzip", "gzip[level=1,v=65k]", "ac", "ac[m1=order-0]", "ac[m1=order-6,v=65k]", "static-ac"]
+SPELLINGS = [
+    "bytes",
+    "gzip",
+    "gzip[level=1,v=65k]",
+    "ac",
+    "ac[m1=order-0]",
+    "ac[m1=order-6,v=65k]",
+    "static-ac",
+]
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +38,13 @@ def test_lossless_with_offsets_on_nasty_and_random_bytes(every):
             assert ids.dtype == np.uint32 and (not len(ids) or int(ids.max()) < codec.vocab_size)
             assert codec.decode(ids) == raw, (codec, raw)
             offsets = codec.offsets(raw, ids)
-            assert offsets[0] == 0 and offsets[-1] == len(raw) and len(offsets) == len(ids) + 1 and (np.diff(offsets) >= 0).all() \
+            assert (
+                offsets[0] == 0
+                and offsets[-1] == len(raw)
+                and len(offsets) == len(ids) + 1
+                and (np.diff(offsets) >= 0).all()
                 or not len(ids)
+            )
             if codec.token_lengths() is not None:
                 assert b"".join(codec.token_bytes(int(i)) for i in ids) == raw
 
@@ -56,7 +70,10 @@ def test_saved_codecs_come_back(every, tmp_path):
         path = tmp_path / f"{i}.{suffix}"
         codec.save(path)
         back = lab.load(path)
-        assert back.fingerprint() == codec.fingerprint() and back.encode(raw).tolist() == codec.encode(raw).tolist()
+        assert (
+            back.fingerprint() == codec.fingerprint()
+            and back.encode(raw).tolist() == codec.encode(raw).tolist()
+        )
         assert type(codec).load(path).fingerprint() == codec.fingerprint()
 
 
@@ -83,8 +100,22 @@ def test_bad_ids_are_clean_errors(every):
                 pass  # the clean refusal
 
 
-@pytest.mark.parametrize("spelling", ["byte", "gzip[level=10]", "gzip[lvl=1]", "gzip[level]", "gzip[v=300]", "ac[m1=order-99]",
-                                      "ac[m1=nothing]", "ac[train=missing.txt]", "missing.json", "gzip[level=1,level=2]", "gzip[level=x]"])
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "byte",
+        "gzip[level=10]",
+        "gzip[lvl=1]",
+        "gzip[level]",
+        "gzip[v=300]",
+        "ac[m1=order-99]",
+        "ac[m1=nothing]",
+        "ac[train=missing.txt]",
+        "missing.json",
+        "gzip[level=1,level=2]",
+        "gzip[level=x]",
+    ],
+)
 def test_bad_spellings_are_one_line(spelling):
     with pytest.raises(LabError) as error:
         lab.load(spelling)

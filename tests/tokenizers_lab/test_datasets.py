@@ -1,5 +1,5 @@
-"""Datasets: every byte in one document, equal files whoever builds them, three layouts read by independent parsers, exact bytes,
-verification that notices, and the torch Dataset."""
+"""Datasets: every byte in one document, equal files whoever builds them, three layouts read by independent
+parsers, exact bytes, verification that notices, and the torch Dataset."""
 
 import gzip
 import json
@@ -35,12 +35,15 @@ def contents(folder) -> dict:
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory, english):
-    """A file of each kind; ``texts`` are the documents that a reader should find in the ones that name them."""
+    """A file of each kind; ``texts`` are the documents that a reader should find in the ones that name
+    them."""
     folder = tmp_path_factory.mktemp("sources")
     (folder / "a.txt").write_bytes(english[:90_000])
     (folder / "b.bin").write_bytes(bytes(range(256)) * 50)
     texts = ["", "one line", "two\nlines", "İğü 日本 🙂", "x" * 5000]
-    (folder / "c.jsonl").write_text("".join(json.dumps({"id": i, "text": t}) + "\n" for i, t in enumerate(texts)))
+    (folder / "c.jsonl").write_text(
+        "".join(json.dumps({"id": i, "text": t}) + "\n" for i, t in enumerate(texts))
+    )
     with lzma.open(folder / "d.txt.xz", "wb") as f:
         f.write(english[90_000:130_000])
     with gzip.open(folder / "e.jsonl.gz", "wb") as f:
@@ -49,15 +52,23 @@ def sources(tmp_path_factory, english):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(pa.table({"text": texts * 3, "n": list(range(15))}), folder / "g.parquet", row_group_size=4)
+    pq.write_table(
+        pa.table({"text": texts * 3, "n": list(range(15))}), folder / "g.parquet", row_group_size=4
+    )
     (folder / "empty.txt").write_bytes(b"")
     return folder
 
 
 @settings(max_examples=150)
-@given(st.lists(st.sampled_from(["a", "\n", "é", "日", "🙂", "\x80", "word "]), max_size=120).map("".join), st.integers(1, 40), st.integers(1, 200),
-       st.booleans())
-def test_every_byte_is_in_one_document_however_it_is_cut(tmp_path_factory, text, document_bytes, shard_bytes, whole):
+@given(
+    st.lists(st.sampled_from(["a", "\n", "é", "日", "🙂", "\x80", "word "]), max_size=120).map("".join),
+    st.integers(1, 40),
+    st.integers(1, 200),
+    st.booleans(),
+)
+def test_every_byte_is_in_one_document_however_it_is_cut(
+    tmp_path_factory, text, document_bytes, shard_bytes, whole
+):
     raw = text.encode("utf-8", "surrogateescape")
     path = tmp_path_factory.mktemp("t") / "t.txt"
     path.write_bytes(raw)
@@ -65,11 +76,16 @@ def test_every_byte_is_in_one_document_however_it_is_cut(tmp_path_factory, text,
     size = 0 if whole else document_bytes
 
     def read(shard_size):
-        return [d for shard in plan_shards(found, shard_size, size) for s in shard for d in read_segment(found[0], s, size)]
+        return [
+            d
+            for shard in plan_shards(found, shard_size, size)
+            for s in shard
+            for d in read_segment(found[0], s, size)
+        ]
 
     documents = read(shard_bytes)
     assert b"".join(d.raw for d in documents) == raw
-    assert all(raw[d.key:d.key + len(d.raw)] == d.raw for d in documents)
+    assert all(raw[d.key : d.key + len(d.raw)] == d.raw for d in documents)
     assert documents == read(10**9)  # where shards are cut changes no document
     if raw.isascii() is False and "\x80" not in text:
         for d in documents:
@@ -80,23 +96,40 @@ def test_text_is_cut_at_line_ends_and_big_files_keep_their_buffer_small(tmp_path
     path = tmp_path / "big.txt"
     path.write_bytes((english.replace(b". ", b".\n") * 48)[:12_000_000])
     found = find_sources([path])
-    documents = [d for s in plan_shards(found, 3 << 20, 1 << 16) for x in s for d in read_segment(found[0], x, 1 << 16)]
+    documents = [
+        d for s in plan_shards(found, 3 << 20, 1 << 16) for x in s for d in read_segment(found[0], x, 1 << 16)
+    ]
     assert b"".join(d.raw for d in documents) == path.read_bytes()
     assert all(d.raw.endswith(b"\n") for d in documents[:-1]) and len(documents) == -(-12_000_000 // 65536)
 
 
 def test_every_kind_of_source_comes_back(sources, tmp_path):
-    manifest = build("bytes", [sources], tmp_path / "d", workers=1, shard_bytes=20_000, document_bytes=4096, held_out=0.2)
+    manifest = build(
+        "bytes", [sources], tmp_path / "d", workers=1, shard_bytes=20_000, document_bytes=4096, held_out=0.2
+    )
     assert verify(tmp_path / "d") == [] and verify(tmp_path / "d", [sources]) == []
     by_source: dict = {}
     for split in manifest.splits:
         reader = TokenReader(tmp_path / "d", split)
         for i in range(reader.documents):
-            by_source.setdefault(int(reader.docs[i, 0]), []).append((int(reader.docs[i, 1]), reader.codec.decode(reader.document(i))))
-    got = {Path(s["path"]).name: [raw for _, raw in sorted(by_source.get(i, []))] for i, s in enumerate(manifest.data["sources"])}
+            by_source.setdefault(int(reader.docs[i, 0]), []).append(
+                (int(reader.docs[i, 1]), reader.codec.decode(reader.document(i)))
+            )
+    got = {
+        Path(s["path"]).name: [raw for _, raw in sorted(by_source.get(i, []))]
+        for i, s in enumerate(manifest.data["sources"])
+    }
     texts = [t.encode() for t in ("", "one line", "two\nlines", "İğü 日本 🙂", "x" * 5000)]
-    assert b"".join(got["a.txt"]) == (sources / "a.txt").read_bytes() and b"".join(got["b.bin"]) == (sources / "b.bin").read_bytes()
-    assert got["c.jsonl"] == texts and got["e.jsonl.gz"] == texts and got["g.parquet"] == texts * 3 and got["empty.txt"] == []
+    assert (
+        b"".join(got["a.txt"]) == (sources / "a.txt").read_bytes()
+        and b"".join(got["b.bin"]) == (sources / "b.bin").read_bytes()
+    )
+    assert (
+        got["c.jsonl"] == texts
+        and got["e.jsonl.gz"] == texts
+        and got["g.parquet"] == texts * 3
+        and got["empty.txt"] == []
+    )
     assert b"".join(got["d.txt.xz"]) == lzma.open(sources / "d.txt.xz").read()
     assert b"".join(got["f.txt.nz"]) == nzip.decompress((sources / "f.txt.nz").read_bytes())
     shares = {k: v["documents"] for k, v in manifest.data["totals"].items()}
@@ -105,7 +138,15 @@ def test_every_kind_of_source_comes_back(sources, tmp_path):
 
 def test_the_same_files_for_any_number_of_workers(sources, tmp_path, bpe):
     for workers in (1, 2, 3):
-        build(bpe, [sources], tmp_path / str(workers), workers=workers, shard_bytes=30_000, held_out=0.3, document_bytes=8192)
+        build(
+            bpe,
+            [sources],
+            tmp_path / str(workers),
+            workers=workers,
+            shard_bytes=30_000,
+            held_out=0.3,
+            document_bytes=8192,
+        )
     one = contents(tmp_path / "1")
     assert one == contents(tmp_path / "2") == contents(tmp_path / "3") and len(one) > 10
     assert sorted(os.listdir(tmp_path / "1")) == sorted(one)  # no folder of parts is left
@@ -128,7 +169,10 @@ def test_layouts_against_independent_parsers(sources, tmp_path, layout, codec):
 
             table = pq.read_table(tmp_path / "d" / name)
             stream += [x for row in table["input_ids"].to_pylist() for x in row]
-            assert sum(table["bytes"].to_pylist()) == np.load((tmp_path / "d" / name).with_suffix(".docs.npy"))[:, 2].sum()
+            assert (
+                sum(table["bytes"].to_pylist())
+                == np.load((tmp_path / "d" / name).with_suffix(".docs.npy"))[:, 2].sum()
+            )
         else:
             flat = np.fromfile(tmp_path / "d" / name, dtype)
             stream += flat.tolist()
@@ -140,8 +184,13 @@ def test_layouts_against_independent_parsers(sources, tmp_path, layout, codec):
                 lengths = np.frombuffer(index, "<i4", sequences, 34)
                 pointers = np.frombuffer(index, "<i8", sequences, 34 + 4 * sequences)
                 order = np.frombuffer(index, "<i8", documents, 34 + 12 * sequences)
-                assert len(index) == 34 + 12 * sequences + 8 * documents and order.tolist() == list(range(documents))
-                assert lengths.sum() == len(flat) and (pointers == np.concatenate([[0], np.cumsum(lengths)[:-1]]) * flat.itemsize).all()
+                assert len(index) == 34 + 12 * sequences + 8 * documents and order.tolist() == list(
+                    range(documents)
+                )
+                assert (
+                    lengths.sum() == len(flat)
+                    and (pointers == np.concatenate([[0], np.cumsum(lengths)[:-1]]) * flat.itemsize).all()
+                )
                 assert all(flat[p // flat.itemsize + n - 1] == reader.eos for p, n in zip(pointers, lengths))
     assert reader.read(0, reader.tokens).tolist() == stream
     rng = np.random.default_rng(1)
@@ -154,7 +203,11 @@ def test_bytes_are_exact(sources, tmp_path, bpe):
     reader = TokenReader(tmp_path / "d")
     lengths = reader.token_lengths
     assert reader.eos == bpe.vocab_size and lengths[reader.eos] == 0 and len(lengths) == reader.vocab_size
-    assert int(lengths[reader.read(0, reader.tokens)].sum()) == reader.bytes == reader.bytes_between(0, reader.tokens)
+    assert (
+        int(lengths[reader.read(0, reader.tokens)].sum())
+        == reader.bytes
+        == reader.bytes_between(0, reader.tokens)
+    )
     assert reader.bytes_between(3, 50) + reader.bytes_between(0, 3) == reader.bytes_between(0, 50)
     build("gzip", [sources], tmp_path / "g", workers=1)
     reader = TokenReader(tmp_path / "g")
@@ -187,7 +240,11 @@ def test_a_codec_with_its_own_end_token_needs_no_new_one(sources, tmp_path, engl
     codec = lab.train(documents=[english[:20_000]], vocab_size=300, special=["<|endoftext|>"])
     build(codec, [sources / "a.txt"], tmp_path / "d", workers=1)
     reader = TokenReader(tmp_path / "d")
-    assert reader.vocab_size == 300 and reader.eos == codec.special["<|endoftext|>"] and verify(tmp_path / "d") == []
+    assert (
+        reader.vocab_size == 300
+        and reader.eos == codec.special["<|endoftext|>"]
+        and verify(tmp_path / "d") == []
+    )
     build(codec, [sources / "a.txt"], tmp_path / "e", workers=1, eos=False)
     assert TokenReader(tmp_path / "e").eos is None and verify(tmp_path / "e", [sources / "a.txt"]) == []
 
@@ -221,7 +278,9 @@ def test_verify_notices(sources, tmp_path):
     ids.tofile(path)
     import hashlib
 
-    manifest.data["shards"][0]["splits"]["train"]["files"][path.name]["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    manifest.data["shards"][0]["splits"]["train"]["files"][path.name]["sha256"] = hashlib.sha256(
+        path.read_bytes()
+    ).hexdigest()
     manifest.write()
     assert "other bytes" in verify(folder)[0] and "differs" in verify(folder, [sources])[0]
     other = tmp_path / "other"
@@ -241,9 +300,15 @@ def test_against_notices_every_changed_document(sources, tmp_path, english):
 
 
 BAD = {
-    "x.jsonl": [(b'{"text": "a"}\n{"text": \n', "line 2: not JSON"), (b'{"text": "a"}\n\n{"text": "b', "line 3: half-written"),
-                (b'{"txt": "a"}\n', "line 1: no text under 'text'"), (b'[1]\n', "line 1"), (b'{"text": "\\ud800"}\n', "surrogate"),
-                (b'{"text": 3}\n', "line 1"), (b"[" * 100_000 + b"\n", "line 1: not JSON")],
+    "x.jsonl": [
+        (b'{"text": "a"}\n{"text": \n', "line 2: not JSON"),
+        (b'{"text": "a"}\n\n{"text": "b', "line 3: half-written"),
+        (b'{"txt": "a"}\n', "line 1: no text under 'text'"),
+        (b"[1]\n", "line 1"),
+        (b'{"text": "\\ud800"}\n', "surrogate"),
+        (b'{"text": 3}\n', "line 1"),
+        (b"[" * 100_000 + b"\n", "line 1: not JSON"),
+    ],
     "x.txt.xz": [(lzma.compress(b"abc" * 999)[:-9], "half-written")],
     "x.txt.gz": [(gzip.compress(b"abc" * 999, mtime=0)[:-9], "half-written"), (b"no gzip", "damaged")],
     "x.txt.nz": [(lambda: nzip.compress(b"abc" * 999, level=1)[:-9], "x.txt.nz"), (b"none", "x.txt.nz")],
@@ -293,9 +358,18 @@ def test_a_bad_file_mended_the_build_goes_on_where_it_was(tmp_path, english):
     assert contents(tmp_path / "d") == contents(tmp_path / "e")
 
 
-@pytest.mark.parametrize("change,match", [
-    (dict(codec="gzip"), "codec is 'bytes'"), (dict(format="megatron"), "format"), (dict(held_out=0.5), "held_out"), (dict(document_bytes=77), "document_bytes"),
-    (dict(eos=False), "eos"), (dict(files=["b.bin"]), "other files"), (dict(shard_bytes=999), "shard_bytes")])
+@pytest.mark.parametrize(
+    "change,match",
+    [
+        (dict(codec="gzip"), "codec is 'bytes'"),
+        (dict(format="megatron"), "format"),
+        (dict(held_out=0.5), "held_out"),
+        (dict(document_bytes=77), "document_bytes"),
+        (dict(eos=False), "eos"),
+        (dict(files=["b.bin"]), "other files"),
+        (dict(shard_bytes=999), "shard_bytes"),
+    ],
+)
 def test_another_dataset_in_the_folder_is_refused(sources, tmp_path, change, match):
     files = [sources / "a.txt"]
     plan("bytes", files, tmp_path / "d")
@@ -310,8 +384,12 @@ def test_another_dataset_in_the_folder_is_refused(sources, tmp_path, change, mat
 def test_folders_that_cannot_take_a_dataset(sources, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").write_bytes(b"x")
-    for folder, files, match in (("full", ["a.txt"], "holds no dataset"), ("new", ["empty.txt"], "empty"), ("new", ["none"], "none"),
-                                 ("full/x", ["a.txt"], "no dataset")):
+    for folder, files, match in (
+        ("full", ["a.txt"], "holds no dataset"),
+        ("new", ["empty.txt"], "empty"),
+        ("new", ["none"], "none"),
+        ("full/x", ["a.txt"], "no dataset"),
+    ):
         with pytest.raises(LabError, match=match):
             build("bytes", [sources / f for f in files], tmp_path / folder, workers=1)
     assert not (tmp_path / "new").exists()
@@ -320,7 +398,10 @@ def test_folders_that_cannot_take_a_dataset(sources, tmp_path):
         TokenReader(tmp_path / "d", "held_out")
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"tokenizers_lab_dataset": 2}', b'{"tokenizers_lab_dataset": 1, "sources": []}'])
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"{", b"[]", b'{"tokenizers_lab_dataset": 2}', b'{"tokenizers_lab_dataset": 1, "sources": []}'],
+)
 def test_damaged_manifests_are_refused(tmp_path, damage):
     (tmp_path / "manifest.json").write_bytes(damage)
     with pytest.raises(DataError):
@@ -359,17 +440,37 @@ def test_a_codec_that_loses_bytes_stops_the_build(tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_worker_loses_nothing_and_repeats_nothing(tmp_path, english):
-    """Real processes, a real SIGKILL: the parent says so, and the same command builds the missing shards only."""
+    """Real processes, a real SIGKILL: the parent says so, and the same command builds the missing shards
+    only."""
     (tmp_path / "a.txt").write_bytes((english * 8)[:1_600_000])
-    command = [sys.executable, "-m", "tokenizers_lab", "dataset", "build", str(tmp_path / "a.txt"), "--codec", "ac[m1=order-6]",
-               "--shard-mib", "0.1", "--workers", "2", "-o"]
+    command = [
+        sys.executable,
+        "-m",
+        "tokenizers_lab",
+        "dataset",
+        "build",
+        str(tmp_path / "a.txt"),
+        "--codec",
+        "ac[m1=order-6]",
+        "--shard-mib",
+        "0.1",
+        "--workers",
+        "2",
+        "-o",
+    ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([*command, str(tmp_path / "d")], env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, str(tmp_path / "d")], env=environment, stderr=subprocess.PIPE, text=True
+    )
     parts = tmp_path / "d" / "parts"
     while not (parts.is_dir() and any(parts.glob("*.json"))):
         assert process.poll() is None
         time.sleep(0.01)
-    children = [int(p) for t in Path(f"/proc/{process.pid}/task").iterdir() for p in (t / "children").read_text().split()]
+    children = [
+        int(p)
+        for t in Path(f"/proc/{process.pid}/task").iterdir()
+        for p in (t / "children").read_text().split()
+    ]
     victim = next(c for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes())
     os.kill(victim, signal.SIGKILL)
     _, err = process.communicate()

@@ -1,5 +1,5 @@
-"""Datasets by datatrove's executors, for real: the same bytes, killed workers, Slurm by a scheduler of three scripts; and what is
-written is read by Hugging Face's ``datasets`` and by datatrove's torch reader."""
+"""Datasets by datatrove's executors, for real: the same bytes, killed workers, Slurm by a scheduler of three
+scripts; and what is written is read by Hugging Face's ``datasets`` and by datatrove's torch reader."""
 
 import json
 import os
@@ -15,8 +15,8 @@ import pytest
 
 pytest.importorskip("datatrove")
 
-from tokenizers_lab.datasets import TokenReader, build  # noqa: E402
-from tokenizers_lab.datasets.manifest import Manifest  # noqa: E402
+from tokenizers_lab.datasets import TokenReader, build
+from tokenizers_lab.datasets.manifest import Manifest
 
 ROOT = Path(__file__).parent.parent.parent
 pytestmark = pytest.mark.slow
@@ -31,8 +31,12 @@ def environment(**more) -> dict:
 
 
 def dataset_build(*arguments, **kwargs):
-    return subprocess.run([sys.executable, "-m", "tokenizers_lab", "dataset", "build", *map(str, arguments)], capture_output=True, text=True,
-                          **{"env": environment(), **kwargs})
+    return subprocess.run(
+        [sys.executable, "-m", "tokenizers_lab", "dataset", "build", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        **{"env": environment(), **kwargs},
+    )
 
 
 def descendants(pid: int) -> list[int]:
@@ -62,8 +66,12 @@ def slow_text(tmp_path, english):
 
 
 def start(arguments):
-    return subprocess.Popen([sys.executable, "-m", "tokenizers_lab", "dataset", "build", *map(str, arguments)], env=environment(),
-                            stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "tokenizers_lab", "dataset", "build", *map(str, arguments)],
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def wait_for_a_part(process, folder) -> None:
@@ -75,11 +83,30 @@ def wait_for_a_part(process, folder) -> None:
 @pytest.mark.parametrize("executor", ["datatrove", "ray"])
 def test_the_same_files_by_any_executor(tmp_path, english, executor):
     (tmp_path / "a.txt").write_bytes(english)
-    build("equal-info", [tmp_path / "a.txt"], tmp_path / "here", workers=1, shard_bytes=40_000, document_bytes=4096)
-    options = [tmp_path / "a.txt", "--codec", "equal-info", "--shard-mib", 40_000 / 2**20, "--document-kib", 4, "--workers", 2]
+    build(
+        "equal-info",
+        [tmp_path / "a.txt"],
+        tmp_path / "here",
+        workers=1,
+        shard_bytes=40_000,
+        document_bytes=4096,
+    )
+    options = [
+        tmp_path / "a.txt",
+        "--codec",
+        "equal-info",
+        "--shard-mib",
+        40_000 / 2**20,
+        "--document-kib",
+        4,
+        "--workers",
+        2,
+    ]
     run = dataset_build(*options, "-o", tmp_path / "there", "--executor", executor)
     assert run.returncode == 0 and len(run.stderr.splitlines()) == 2, run.stderr
-    assert contents(tmp_path / "there") == contents(tmp_path / "here") and not (tmp_path / "there.logs").exists()
+    assert (
+        contents(tmp_path / "there") == contents(tmp_path / "here") and not (tmp_path / "there.logs").exists()
+    )
     run = dataset_build(*options, "-o", tmp_path / "there", "--executor", executor)
     assert run.returncode == 0 and "nothing to do" in run.stderr
 
@@ -92,7 +119,11 @@ def test_a_worker_of_datatrove_killed(slow_text, tmp_path):
     _, err = process.communicate()
     assert process.returncode == 1 and "run the same command again" in err and err.count("\n") == 1, err
     done = {p: p.stat().st_mtime_ns for p in (tmp_path / "d" / "parts").glob("*.json")}
-    files = {p: p.stat().st_mtime_ns for p in (tmp_path / "d").glob("train-*") if p.stem[6:11] in {d.stem for d in done}}
+    files = {
+        p: p.stat().st_mtime_ns
+        for p in (tmp_path / "d").glob("train-*")
+        if p.stem[6:11] in {d.stem for d in done}
+    }
     assert 0 < len(done) < 16 and len(files) == 2 * len(done)
     again = dataset_build(*options)
     assert again.returncode == 0 and "shards are there already" in again.stderr
@@ -102,10 +133,15 @@ def test_a_worker_of_datatrove_killed(slow_text, tmp_path):
 
 
 def test_a_worker_of_ray_killed(slow_text, tmp_path):
-    """The worker inside the actor dies: the actor is told, Ray starts another, which builds what is missing only."""
+    """The worker inside the actor dies: the actor is told, Ray starts another, which builds what is missing
+    only."""
     process = start([*slow_text, "--executor", "ray", "-o", tmp_path / "d"])
     wait_for_a_part(process, tmp_path / "d")
-    files = {p: p.stat().st_mtime_ns for p in (tmp_path / "d").glob("train-*.bin") if (tmp_path / "d" / "parts" / f"{p.stem[6:]}.json").exists()}
+    files = {
+        p: p.stat().st_mtime_ns
+        for p in (tmp_path / "d").glob("train-*.bin")
+        if (tmp_path / "d" / "parts" / f"{p.stem[6:]}.json").exists()
+    }
     actors = [p for p in descendants(process.pid) if command_line(p).startswith(b"ray::")]
     workers = [p for p in actors if any(p in descendants(a) for a in actors)]
     os.kill(workers[0], signal.SIGKILL)
@@ -141,10 +177,29 @@ def test_a_bad_line_is_one_line_from_any_executor(tmp_path, executor):
     lines = [json.dumps({"text": "word " * (i % 7)}) for i in range(400)]
     lines[333] = "{"
     (tmp_path / "x.jsonl").write_text("\n".join(lines))
-    run = dataset_build(tmp_path / "x.jsonl", "--codec", "bytes", "--shard-mib", 0.003, "--workers", 2, "--executor", executor, "-o", tmp_path / "d")
-    assert run.returncode == 2 and "x.jsonl: line 334: not JSON" in run.stderr and run.stderr.count("\n") == 1, run.stderr
+    run = dataset_build(
+        tmp_path / "x.jsonl",
+        "--codec",
+        "bytes",
+        "--shard-mib",
+        0.003,
+        "--workers",
+        2,
+        "--executor",
+        executor,
+        "-o",
+        tmp_path / "d",
+    )
+    assert (
+        run.returncode == 2 and "x.jsonl: line 334: not JSON" in run.stderr and run.stderr.count("\n") == 1
+    ), run.stderr
     manifest = Manifest.read(tmp_path / "d")
-    bad = next(i for i in range(manifest.shards) for s in manifest.segments(i) if s.start <= len("\n".join(lines[:333])) + 1 < s.stop)
+    bad = next(
+        i
+        for i in range(manifest.shards)
+        for s in manifest.segments(i)
+        if s.start <= len("\n".join(lines[:333])) + 1 < s.stop
+    )
     assert manifest.missing() == [bad]  # all others are built
 
 
@@ -177,10 +232,24 @@ def test_slurm_jobs_build_and_finish_the_dataset(tmp_path, english):
     bin = tmp_path / "bin"
     bin.mkdir()
     for name, text in FAKES.items():
-        (bin / name).write_text(text.format(python=sys.executable, folder=str(tmp_path)) if "{" in text else text)
+        (bin / name).write_text(
+            text.format(python=sys.executable, folder=str(tmp_path)) if "{" in text else text
+        )
         (bin / name).chmod((bin / name).stat().st_mode | stat.S_IXUSR)
     (tmp_path / "a.txt").write_bytes(english[:100_000])
-    options = [tmp_path / "a.txt", "--codec", "bytes", "--shard-mib", 0.02, "--document-kib", 4, "-o", tmp_path / "d", "--executor", "slurm"]
+    options = [
+        tmp_path / "a.txt",
+        "--codec",
+        "bytes",
+        "--shard-mib",
+        0.02,
+        "--document-kib",
+        4,
+        "-o",
+        tmp_path / "d",
+        "--executor",
+        "slurm",
+    ]
     path = os.pathsep.join([str(bin), str(Path(sys.executable).parent), os.environ["PATH"]])
     missing = dataset_build(*options)
     assert missing.returncode == 1 and missing.stderr.count("\n") == 1 and "partition" in missing.stderr
@@ -192,7 +261,14 @@ def test_slurm_jobs_build_and_finish_the_dataset(tmp_path, english):
     assert len(launches) == 2 and "--dependency=afterok:100" in launches[1]
     script = (tmp_path / "job-100").read_text()
     assert "#SBATCH --array=0-4%3" in script and "--partition=cpu" in script and "--time=01:00:00" in script
-    build("bytes", [tmp_path / "a.txt"], tmp_path / "e", workers=1, shard_bytes=int(0.02 * 2**20), document_bytes=4096)
+    build(
+        "bytes",
+        [tmp_path / "a.txt"],
+        tmp_path / "e",
+        workers=1,
+        shard_bytes=int(0.02 * 2**20),
+        document_bytes=4096,
+    )
     assert contents(tmp_path / "d") == contents(tmp_path / "e")
     assert "not found" in dataset_build(*options[:-3], tmp_path / "f", *options[-2:], *settings).stderr
 
@@ -202,25 +278,51 @@ def test_hugging_face_datasets_reads_it(tmp_path, english, codec, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     datasets = pytest.importorskip("datasets")
     (tmp_path / "a.txt").write_bytes(english[:60_000])
-    build(codec, [tmp_path / "a.txt"], tmp_path / "d", format="parquet", workers=1, shard_bytes=20_000, document_bytes=2048, held_out=0.2)
-    read = datasets.load_dataset("parquet", data_files={s: str(tmp_path / "d" / f"{s}-*.parquet") for s in ("train", "held_out")},
-                                 cache_dir=str(tmp_path / "cache"))
+    build(
+        codec,
+        [tmp_path / "a.txt"],
+        tmp_path / "d",
+        format="parquet",
+        workers=1,
+        shard_bytes=20_000,
+        document_bytes=2048,
+        held_out=0.2,
+    )
+    read = datasets.load_dataset(
+        "parquet",
+        data_files={s: str(tmp_path / "d" / f"{s}-*.parquet") for s in ("train", "held_out")},
+        cache_dir=str(tmp_path / "cache"),
+    )
     for split in ("train", "held_out"):
         reader = TokenReader(tmp_path / "d", split)
         assert len(read[split]) == reader.documents and sum(read[split]["bytes"]) == reader.bytes
         assert [i for row in read[split]["input_ids"] for i in row] == reader.read(0, reader.tokens).tolist()
 
 
-@pytest.mark.parametrize("codec,layout", [("equal-info", "nanogpt"), ("gzip[v=65k]", "nanogpt"), ("equal-info", "megatron")])
+@pytest.mark.parametrize(
+    "codec,layout", [("equal-info", "nanogpt"), ("gzip[v=65k]", "nanogpt"), ("equal-info", "megatron")]
+)
 def test_datatrove_reads_it(tmp_path, english, codec, layout):
     pytest.importorskip("torch")
     from datatrove.utils.dataset import DatatroveFolderDataset
 
     (tmp_path / "a.txt").write_bytes(english[:60_000])
-    build(codec, [tmp_path / "a.txt"], tmp_path / "d", format=layout, workers=1, shard_bytes=20_000, document_bytes=2048)
+    build(
+        codec,
+        [tmp_path / "a.txt"],
+        tmp_path / "d",
+        format=layout,
+        workers=1,
+        shard_bytes=20_000,
+        document_bytes=2048,
+    )
     reader = TokenReader(tmp_path / "d")
-    read = DatatroveFolderDataset(str(tmp_path / "d"), seq_len=15, filename_pattern="train-*.bin",
-                                  token_size=np.dtype(reader.manifest.data["dtype"]).itemsize)
+    read = DatatroveFolderDataset(
+        str(tmp_path / "d"),
+        seq_len=15,
+        filename_pattern="train-*.bin",
+        token_size=np.dtype(reader.manifest.data["dtype"]).itemsize,
+    )
     start = 0
     got = [read[i]["input_ids"].tolist() for i in range(len(read))]
     for record in reader.manifest.data["shards"]:  # whole blocks of each file

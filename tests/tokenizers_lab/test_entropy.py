@@ -1,4 +1,5 @@
-"""Entropies and efficiencies against scipy, textbook cases, plain counting, and tokenization-scorer with the true V."""
+"""Entropies and efficiencies against scipy, textbook cases, plain counting, and tokenization-scorer with the
+true V."""
 
 import math
 import random
@@ -24,12 +25,18 @@ def test_plug_in_is_scipys(counts):
 
 
 def test_textbook_cases():
-    assert plug_in([1, 1]) == 1.0 and plug_in([5]) == 0.0 and plug_in([4, 2, 1, 1]) == 1.75  # Cover & Thomas, example 2.1.1
+    assert (
+        plug_in([1, 1]) == 1.0 and plug_in([5]) == 0.0 and plug_in([4, 2, 1, 1]) == 1.75
+    )  # Cover & Thomas, example 2.1.1
     assert miller_madow([4, 2, 1, 1]) == pytest.approx(1.75 + 3 / (16 * math.log(2)))
     assert renyi([4, 2, 1, 1], 2) == pytest.approx(-math.log2(0.25 + 0.0625 + 2 / 64))
     assert renyi([4, 2, 1, 1], math.inf) == 1.0 and renyi([4, 2, 1, 1], 1) == 1.75
     period = conditional_entropies(np.tile([0, 1, 2, 3], 500), 4, 1.0)
-    assert period[0]["value"] == pytest.approx(2.0) and abs(period[1]["value"]) < 0.01 and period[1]["held_out"] < 0.2
+    assert (
+        period[0]["value"] == pytest.approx(2.0)
+        and abs(period[1]["value"]) < 0.01
+        and period[1]["held_out"] < 0.2
+    )
 
 
 @given(STREAMS)
@@ -38,7 +45,7 @@ def test_block_entropies_equal_plain_counting(ids):
     before = 0.0
     for entry in found:
         k = entry["k"]
-        grams = Counter(tuple(ids[i:i + k]) for i in range(len(ids) - k + 1))
+        grams = Counter(tuple(ids[i : i + k]) for i in range(len(ids) - k + 1))
         block = scipy.stats.entropy(list(grams.values()), base=2)
         assert entry["value"] == pytest.approx(block - before, abs=1e-9) and entry["types"] == len(grams)
         assert entry["per_byte"] == pytest.approx(entry["value"] / 2)
@@ -52,7 +59,9 @@ def test_jackknife_equals_leaving_groups_out(ids):
     group = groups_of(len(ids))
     loo = [scipy.stats.entropy(np.bincount(ids[group != g]), base=2) for g in range(GROUPS)]
     expected = interval(entry["value"], loo)
-    assert entry["low"] == pytest.approx(expected["low"], abs=1e-9) and entry["high"] == pytest.approx(expected["high"], abs=1e-9)
+    assert entry["low"] == pytest.approx(expected["low"], abs=1e-9) and entry["high"] == pytest.approx(
+        expected["high"], abs=1e-9
+    )
 
 
 def test_jackknife_interval_is_the_textbook_one_for_a_mean():
@@ -75,13 +84,13 @@ def test_held_out_equals_a_plain_model():
             for k in range(4):
                 if i - k < 0 or odd[i - k] != odd[i]:
                     break
-                counts.setdefault(tuple(ids[i - k:i]), Counter())[s] += 1
+                counts.setdefault(tuple(ids[i - k : i]), Counter())[s] += 1
     bits, covered, scored = np.zeros(4), np.zeros(4), 0
     for i, s in enumerate(ids):
         if odd[i]:
             p, alive = 1 / 6, True
             for k in range(4):
-                context = tuple(ids[i - k:i])
+                context = tuple(ids[i - k : i])
                 alive = alive and (k == 0 or (i - k >= 0 and odd[i - k] == odd[i])) and context in counts
                 if alive:
                     seen = counts[context]
@@ -112,12 +121,18 @@ def test_efficiencies_equal_tokenization_scorer_with_the_true_v(ids):
         # The package divides by the observed types; its entropy is what can be compared.
         theirs = tokenization_scorer.score(words, metric="renyi_entropy", power=alpha)
         assert mine * 4 == pytest.approx(theirs, abs=1e-6)
-    assert got["utilisation"]["value"] * 4 == pytest.approx(tokenization_scorer.score(words, metric="shannon_entropy"), abs=1e-6)
+    assert got["utilisation"]["value"] * 4 == pytest.approx(
+        tokenization_scorer.score(words, metric="shannon_entropy"), abs=1e-6
+    )
     assert got["redundancy"]["value"] == pytest.approx(1 - got["utilisation"]["value"])
-    assert got["kl_uniform"]["value"] == pytest.approx(scipy.stats.entropy(np.bincount(ids, minlength=vocab), np.ones(vocab), base=2), abs=1e-9)
+    assert got["kl_uniform"]["value"] == pytest.approx(
+        scipy.stats.entropy(np.bincount(ids, minlength=vocab), np.ones(vocab), base=2), abs=1e-9
+    )
 
 
 def test_utilisation_uses_the_true_vocabulary():
     got = efficiency(np.tile(np.arange(4), 100), 16, 8)
-    assert got["utilisation"]["value"] == pytest.approx(0.5) and got["utilisation_of_used"] == pytest.approx(2 / 3)
+    assert got["utilisation"]["value"] == pytest.approx(0.5) and got["utilisation_of_used"] == pytest.approx(
+        2 / 3
+    )
     assert got["observed_types"] == 4 and got["utilisation"]["held_out"] > 0.5

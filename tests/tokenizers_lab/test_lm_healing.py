@@ -1,4 +1,5 @@
-"""Healed prompts: whatever is chosen among the allowed ids, the text begins with the prompt, and no continuation is shut out."""
+"""Healed prompts: whatever is chosen among the allowed ids, the text begins with the prompt, and no
+continuation is shut out."""
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from tokenizers_lab.lm.partial import begin, length, text_of
 
 
 def texts(english):
-    piece = st.tuples(st.integers(0, 20_000), st.integers(0, 90)).map(lambda t: english[t[0]:t[0] + t[1]])
-    return st.one_of(piece, piece, st.binary(max_size=12), st.tuples(piece, st.binary(max_size=3)).map(b"".join))
+    piece = st.tuples(st.integers(0, 20_000), st.integers(0, 90)).map(lambda t: english[t[0] : t[0] + t[1]])
+    return st.one_of(
+        piece, piece, st.binary(max_size=12), st.tuples(piece, st.binary(max_size=3)).map(b"".join)
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -40,18 +43,21 @@ def test_no_continuation_is_shut_out(name, codecs, english, data):
     follows = (data.draw(texts(english)) + english[7000:7200])[:100]
     whole, begun = codec.encode(prompt + follows).tolist(), begin(codec, prompt, 100).tolist()
     assert length(prompt, 100) == len(prompt + follows)
-    if whole[:len(begun)] != begun:  # few endings are tried: a vocabulary may join others to the prompt's end in another way
+    if (
+        whole[: len(begun)] != begun
+    ):  # few endings are tried: a vocabulary may join others to the prompt's end in another way
         assert name in ("bpe", "unigram")
         return
     healer, ids = Healer(codec, prompt, length(prompt, 100)), begun
     while (among := healer.allowed(ids)) is not None:
         assert whole[len(ids)] in among
-        ids = whole[:len(ids) + 1]
+        ids = whole[: len(ids) + 1]
     assert text_of(codec, ids)[0].startswith(prompt)
 
 
 def test_a_word_is_not_spoilt(codecs):
-    """What went wrong without healing: the last byte belongs to a window whose other bytes are not known yet."""
+    """What went wrong without healing: the last byte belongs to a window whose other bytes are not known
+    yet."""
     codec = codecs["equal-info[b=16,v=256,m1=order-2]"]
     ids = begin(codec, b"Alice was", 40)
     held = text_of(codec, ids)[0]

@@ -1,8 +1,9 @@
-"""The sweep end to end on a small text: matched budgets, resumed arm by arm, one report; and the probes by hand."""
+"""The sweep end to end on a small text: matched budgets, resumed arm by arm, one report; and the probes by
+hand."""
 
 import json
-import shutil
 import re
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,15 +13,15 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
-import tokenizers_lab as lab  # noqa: E402
-from tokenizers_lab.datasets import TokenReader, build  # noqa: E402
-from tokenizers_lab.errors import DataError, LabError  # noqa: E402
-from tokenizers_lab.lm import sweep as sweep_module  # noqa: E402
-from tokenizers_lab.lm.model import Llama, Shape  # noqa: E402
-from tokenizers_lab.lm.probes import _IGNORE, pairs, position_accuracy, seq2seq, sequences  # noqa: E402
-from tokenizers_lab.lm.sweep import Sweep, Workshop, run  # noqa: E402
-from tokenizers_lab.report import read_results, write_report  # noqa: E402
-from tokenizers_lab.report.lm_page import _plain, shapes, tables  # noqa: E402
+import tokenizers_lab as lab
+from tokenizers_lab.datasets import TokenReader, build
+from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.lm import sweep as sweep_module
+from tokenizers_lab.lm.model import Llama, Shape
+from tokenizers_lab.lm.probes import _IGNORE, pairs, position_accuracy, seq2seq, sequences
+from tokenizers_lab.lm.sweep import Sweep, Workshop, run
+from tokenizers_lab.report import read_results, write_report
+from tokenizers_lab.report.lm_page import _plain, shapes, tables
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -81,7 +82,9 @@ def test_a_sweep_goes_on_where_it_stopped_and_reports(toml, tmp_path, monkeypatc
     first = json.loads((tmp_path / "out" / "results.json").read_text())["runs"]
     monkeypatch.setattr(sweep_module, "train", real)
     results = run(sweep, tmp_path / "out")
-    assert [r["arm"] for r in results["runs"]] == ["bytes", "BPE 400", "EI[16,256]", "AC"] and results["runs"][:2] == first
+    assert [r["arm"] for r in results["runs"]] == ["bytes", "BPE 400", "EI[16,256]", "AC"] and results[
+        "runs"
+    ][:2] == first
     monkeypatch.setattr(sweep_module, "train", None)  # all is done: nothing is trained again
     monkeypatch.setattr(sweep_module, "seq2seq", None)
     assert run(sweep, tmp_path / "out") == results
@@ -89,16 +92,29 @@ def test_a_sweep_goes_on_where_it_stopped_and_reports(toml, tmp_path, monkeypatc
     assert len(held) == 1  # the same documents for every codec
     for r in results["runs"]:
         assert abs(r["bytes"] - 24_000) <= 0.5 * 32 * 8 * r["bytes"] / r["tokens"] + 1
-        assert r["curve"][-1]["bytes"] == r["bytes"] and r["curve"][-1]["tokens"] == r["tokens"]  # seen so far, not judged on
+        assert (
+            r["curve"][-1]["bytes"] == r["bytes"] and r["curve"][-1]["tokens"] == r["tokens"]
+        )  # seen so far, not judged on
         assert r["held_out"]["bits_per_byte"] > 1 and r["steps"] == r["curve"][-1]["step"]
-    plans = [json.loads(p.read_text())["identity"]["plan"] for p in (tmp_path / "out" / "results").glob("*-tiny-1.json")]
+    plans = [
+        json.loads(p.read_text())["identity"]["plan"]
+        for p in (tmp_path / "out" / "results").glob("*-tiny-1.json")
+    ]
     assert len(plans) == 4 and all(p["half_life"] == 4096 and p["warm_up"] == 3 for p in plans)
     bpe = results["runs"][1]
     assert bpe["vocabulary"] == 401 and bpe["cost"]["m1"] == 0 and results["runs"][3]["cost"]["m1"] == 6e6
     assert set(results["runs"][2]["seq2seq"]) == {"decompress", "compress"}
-    assert [p["position"] for p in results["runs"][2]["position_accuracy"]] == ["token 1 of the window", "token 2 of the window"]
+    assert [p["position"] for p in results["runs"][2]["position_accuracy"]] == [
+        "token 1 of the window",
+        "token 2 of the window",
+    ]
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "4 of 4 runs" in page and page.count("<svg") == 2 and "EI[16,256]" in page and "learning curves" in page
+    assert (
+        "4 of 4 runs" in page
+        and page.count("<svg") == 2
+        and "EI[16,256]" in page
+        and "learning curves" in page
+    )
     assert write_report(read_results(tmp_path / "out" / "results.json")) == page
     claims = {row[0] for row in shapes(results)}
     assert claims == {"AC: nothing is learnt", "EI[16,256] is learnt"}
@@ -130,28 +146,44 @@ def test_two_at_once_share_the_runs(toml, tmp_path, monkeypatch):
 
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(work, range(2))
-    assert one == other == json.loads((tmp_path / "out" / "results.json").read_text()) and len(one["runs"]) == 4
-    assert sorted(name for _, name in trained) == sorted(f"{n}-tiny-1" for n in ("bytes", "BPE_400", "EI_16_256_", "AC"))
+    assert (
+        one == other == json.loads((tmp_path / "out" / "results.json").read_text()) and len(one["runs"]) == 4
+    )
+    assert sorted(name for _, name in trained) == sorted(
+        f"{n}-tiny-1" for n in ("bytes", "BPE_400", "EI_16_256_", "AC")
+    )
     assert len({who for who, _ in trained}) == 2
 
 
 def test_no_held_out_document_teaches_a_vocabulary(toml, tmp_path):
     shop = Workshop(Sweep.read(toml), tmp_path / "out")
     text = shop.text(1 << 20).read_bytes()
-    held, learnt = (TokenReader(tmp_path / "out" / "data" / "bytes", split) for split in ("held_out", "train"))
-    assert len(text) == learnt.bytes and all(held.document(i).astype(np.uint8).tobytes() not in text for i in range(held.documents))
+    held, learnt = (
+        TokenReader(tmp_path / "out" / "data" / "bytes", split) for split in ("held_out", "train")
+    )
+    assert len(text) == learnt.bytes and all(
+        held.document(i).astype(np.uint8).tobytes() not in text for i in range(held.documents)
+    )
     assert shop.text(100).read_bytes() == text[:100]
 
 
 @pytest.mark.parametrize("match", ["bytes", "tokens", "flops"])
 def test_what_is_matched(toml, tmp_path, match):
-    toml.write_text(TOML.replace('"bytes"\nsizes', f'"{match}"\nsizes').replace("24_000", "5e10" if match == "flops" else "200_000"))
+    toml.write_text(
+        TOML.replace('"bytes"\nsizes', f'"{match}"\nsizes').replace(
+            "24_000", "5e10" if match == "flops" else "200_000"
+        )
+    )
     sweep = Sweep.read(toml)
     shop = Workshop(sweep, tmp_path / "out")
     for arm in sweep.arms[:2]:
         data, shape, plan = shop.plan(arm, "tiny", 1)
         reader, tokens = TokenReader(data), plan.steps * 8 * 32
-        spent = {"bytes": tokens * reader.bytes / reader.tokens, "tokens": tokens, "flops": 3 * shape.flops() * tokens}[match]
+        spent = {
+            "bytes": tokens * reader.bytes / reader.tokens,
+            "tokens": tokens,
+            "flops": 3 * shape.flops() * tokens,
+        }[match]
         assert spent == pytest.approx(sweep.budget, rel=0.01)
     rows = shop.estimate({"tiny": 1e9})
     assert rows[0]["hours"] == pytest.approx(rows[0]["flops"] / 3.6e12)
@@ -160,24 +192,41 @@ def test_what_is_matched(toml, tmp_path, match):
 def test_close_arms_get_more_seeds_and_any_a_probe(toml, tmp_path):
     """They are planned behind all runs of the first seed, and results that are there stay good."""
     results = run(Sweep.read(toml), tmp_path / "out")
-    text = TOML.replace("vocabulary = { size = 400 }", "vocabulary = { size = 400 }\nmore_seeds = { tiny = [2, 3, 2] }")
+    text = TOML.replace(
+        "vocabulary = { size = 400 }", "vocabulary = { size = 400 }\nmore_seeds = { tiny = [2, 3, 2] }"
+    )
     toml.write_text(text.replace("m1_flops = 6e6", "m1_flops = 6e6\nseq2seq = true"))
     sweep = Sweep.read(toml)
     shop = Workshop(sweep, tmp_path / "out")
     assert [name for name, _ in shop.jobs() if name.startswith("run-")] == [
-        f"run-{n}" for n in ("bytes-tiny-1", "BPE_400-tiny-1", "EI_16_256_-tiny-1", "AC-tiny-1", "BPE_400-tiny-2", "BPE_400-tiny-3")]
+        f"run-{n}"
+        for n in (
+            "bytes-tiny-1",
+            "BPE_400-tiny-1",
+            "EI_16_256_-tiny-1",
+            "AC-tiny-1",
+            "BPE_400-tiny-2",
+            "BPE_400-tiny-3",
+        )
+    ]
     assert [r["seeds"] for r in shop.estimate({"tiny": 1e9})] == [1, 3, 1, 1]
     more = run(sweep, tmp_path / "out")
     assert set(more["runs"][3].pop("seq2seq")) == {"decompress", "compress"}
     assert more["planned"] == 6 and more["runs"][:4] == results["runs"]
     scores = [r["held_out"]["bits_per_byte"] for r in more["runs"] if r["arm"] == "BPE 400"]
     assert len(set(scores)) == 3
-    row = next(r for t in tables(more) if t.title == "tiny: bits per byte" for r in t.rows if r[0].startswith("BPE"))
+    row = next(
+        r for t in tables(more) if t.title == "tiny: bits per byte" for r in t.rows if r[0].startswith("BPE")
+    )
     assert row[1] == f"{np.mean(scores):.4f} ± {(max(scores) - min(scores)) / 2:.4f}"
 
 
 def test_each_size_has_its_rate(toml, tmp_path):
-    toml.write_text(TOML.replace('sizes = ["tiny"]', 'sizes = ["tiny", "100k"]').replace("warm_up = 3", "warm_up = 3\nrate = { tiny = 0.002, 100k = 0.001 }"))
+    toml.write_text(
+        TOML.replace('sizes = ["tiny"]', 'sizes = ["tiny", "100k"]').replace(
+            "warm_up = 3", "warm_up = 3\nrate = { tiny = 0.002, 100k = 0.001 }"
+        )
+    )
     sweep = Sweep.read(toml)
     shop = Workshop(sweep, tmp_path / "out")
     assert [shop.plan(sweep.arms[0], size, 1)[2].rate for size in sweep.sizes] == [0.002, 0.001]
@@ -185,43 +234,95 @@ def test_each_size_has_its_rate(toml, tmp_path):
 
 def test_an_arm_of_some_sizes_is_not_run_at_others(toml, tmp_path):
     everywhere = Sweep.read(toml).arms[3].identity()
-    toml.write_text(TOML.replace('sizes = ["tiny"]', 'sizes = ["tiny", "100k"]').replace("m1_flops = 6e6", 'm1_flops = 6e6\nseq2seq = true\nsizes = ["tiny"]'))
+    toml.write_text(
+        TOML.replace('sizes = ["tiny"]', 'sizes = ["tiny", "100k"]').replace(
+            "m1_flops = 6e6", 'm1_flops = 6e6\nseq2seq = true\nsizes = ["tiny"]'
+        )
+    )
     sweep = Sweep.read(toml)
     shop = Workshop(sweep, tmp_path / "out")
     names = [name for name, _ in shop.jobs()]
-    assert "run-AC-tiny-1" in names and "probe-AC-tiny-1.compress" in names and not [n for n in names if n.startswith(("run-AC-100k", "probe-AC-100k"))]
+    assert (
+        "run-AC-tiny-1" in names
+        and "probe-AC-tiny-1.compress" in names
+        and not [n for n in names if n.startswith(("run-AC-100k", "probe-AC-100k"))]
+    )
     assert "run-bytes-100k-1" in names and len(sweep.runs()) == 7
-    assert [(r["arm"], r["size"]) for r in shop.estimate({"tiny": 1e9, "100k": 1e9}) if r["arm"] == "AC"] == [("AC", "tiny")]
+    assert [(r["arm"], r["size"]) for r in shop.estimate({"tiny": 1e9, "100k": 1e9}) if r["arm"] == "AC"] == [
+        ("AC", "tiny")
+    ]
     assert sweep.arms[3].identity() == everywhere  # so that what was measured stays good
 
 
 def test_windows_of_one_token_have_an_ablation_of_their_own():
     def found(spelling, bits):
-        return {"arm": spelling, "spelling": spelling, "size": "1M", "held_out": {"bits_per_byte": bits, "bits_per_token": bits}, "trivial": {"uniform": 8}}
+        return {
+            "arm": spelling,
+            "spelling": spelling,
+            "size": "1M",
+            "held_out": {"bits_per_byte": bits, "bits_per_token": bits},
+            "trivial": {"uniform": 8},
+        }
 
     one, two = "equal-info[b=16,v=65k,m1=order-4]", "equal-info[b=16,v=256,m1=order-4]"
-    runs = [found(spelling.replace("v=", reset + "v="), bits) for spelling, reset, bits in (
-        (one, "", 2.0), (one, "reset=never,", 2.2), (one, "reset=2,", 1.9), (two, "", 2.9), (two, "reset=never,", 2.3))]
+    runs = [
+        found(spelling.replace("v=", reset + "v="), bits)
+        for spelling, reset, bits in (
+            (one, "", 2.0),
+            (one, "reset=never,", 2.2),
+            (one, "reset=2,", 1.9),
+            (two, "", 2.9),
+            (two, "reset=never,", 2.3),
+        )
+    ]
     rows = {row[0]: row[2:] for row in shapes({"runs": runs})}
-    assert rows["EI[16,65k]: M1 reset every window before never"] == ["yes", "2.0000 against 2.2000 bits/byte, +6.000 against +5.800 bits a token below uniform"]
-    assert rows["EI[16,65k]: M1 reset every window before every other"][0] == rows["EI[16,256]: M1 reset every window before never"][0] == "no"
+    assert rows["EI[16,65k]: M1 reset every window before never"] == [
+        "yes",
+        "2.0000 against 2.2000 bits/byte, +6.000 against +5.800 bits a token below uniform",
+    ]
+    assert (
+        rows["EI[16,65k]: M1 reset every window before every other"][0]
+        == rows["EI[16,256]: M1 reset every window before never"][0]
+        == "no"
+    )
 
 
-@pytest.mark.parametrize("change, message", [
-    (("m1_flops = 6e6", "sizes = [\"7B\"]"), "arm 'AC': sizes is a list of some of tiny"), (("m1_flops = 6e6", "sizes = \"tiny\""), "sizes is a list"),
-    (("m1_flops = 6e6", "sizes = [[1]]"), "sizes is a list"), (("warm_up = 3", "rate = \"fast\""), "rate is a number above 0, or one for each of tiny"),
-    (("warm_up = 3", "rate = { tiny = 0 }"), "rate is a number"), (("warm_up = 3", "rate = inf"), "rate is a number"),
-    (("warm_up = 3", "rate = { tiny = 1e-3, 4M = 1e-3 }"), "rate is a number"),
-    (("match = \"bytes\"", "match = \"love\""), "match is 'love'"), (("[\"tiny\"]", "[\"7B\"]"), "size '7B'"), (("[\"tiny\"]", "[]"), "sizes and seeds not empty"), (("a.txt", "b.txt"), "no such file"),
-    (("budget = 24_000", "budget = 0"), "budget must be above 0"), (("codec = \"bytes\"", ""), "needs either codec or vocabulary"),
-    (("name = \"AC\"", "name = \"bytes\""), "a name of its own"), (("warm_up", "warmup"), "unexpected keyword"),
-    (("passage = 8", "passage = 8, ways = [\"sideways\"]"), "ways is a list of some of decompress, compress"),
-    (("steps = 3", "steps = { compress = 3 }"), "probe: steps is a number above 0, or one for each of decompress, compress"),
-    (("steps = 3", "steps = { compress = 3, decompress = 0 }"), "probe: steps"), (("steps = 3", "steps = \"3\""), "probe: steps"),
-    (("passage = 8", "sizes = [\"1M\"]"), "probe: sizes is a list of some of tiny"), (("passage = 8", "sizes = 3"), "probe: sizes"),
-    (("m1_flops = 6e6", "more_seeds = { 7B = [2] }"), "more_seeds is a table of the sweep's sizes"),
-    (("m1_flops = 6e6", "more_seeds = [2]"), "such as { tiny = [2, 3] }"),
-    (("m1_flops = 6e6", "more_seeds = { tiny = 2 }"), "such as { tiny = [2, 3] }"), (("[[arm]]", "[arm"), "not TOML")])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (("m1_flops = 6e6", 'sizes = ["7B"]'), "arm 'AC': sizes is a list of some of tiny"),
+        (("m1_flops = 6e6", 'sizes = "tiny"'), "sizes is a list"),
+        (("m1_flops = 6e6", "sizes = [[1]]"), "sizes is a list"),
+        (("warm_up = 3", 'rate = "fast"'), "rate is a number above 0, or one for each of tiny"),
+        (("warm_up = 3", "rate = { tiny = 0 }"), "rate is a number"),
+        (("warm_up = 3", "rate = inf"), "rate is a number"),
+        (("warm_up = 3", "rate = { tiny = 1e-3, 4M = 1e-3 }"), "rate is a number"),
+        (('match = "bytes"', 'match = "love"'), "match is 'love'"),
+        (('["tiny"]', '["7B"]'), "size '7B'"),
+        (('["tiny"]', "[]"), "sizes and seeds not empty"),
+        (("a.txt", "b.txt"), "no such file"),
+        (("budget = 24_000", "budget = 0"), "budget must be above 0"),
+        (('codec = "bytes"', ""), "needs either codec or vocabulary"),
+        (('name = "AC"', 'name = "bytes"'), "a name of its own"),
+        (("warm_up", "warmup"), "unexpected keyword"),
+        (
+            ("passage = 8", 'passage = 8, ways = ["sideways"]'),
+            "ways is a list of some of decompress, compress",
+        ),
+        (
+            ("steps = 3", "steps = { compress = 3 }"),
+            "probe: steps is a number above 0, or one for each of decompress, compress",
+        ),
+        (("steps = 3", "steps = { compress = 3, decompress = 0 }"), "probe: steps"),
+        (("steps = 3", 'steps = "3"'), "probe: steps"),
+        (("passage = 8", 'sizes = ["1M"]'), "probe: sizes is a list of some of tiny"),
+        (("passage = 8", "sizes = 3"), "probe: sizes"),
+        (("m1_flops = 6e6", "more_seeds = { 7B = [2] }"), "more_seeds is a table of the sweep's sizes"),
+        (("m1_flops = 6e6", "more_seeds = [2]"), "such as { tiny = [2, 3] }"),
+        (("m1_flops = 6e6", "more_seeds = { tiny = 2 }"), "such as { tiny = [2, 3] }"),
+        (("[[arm]]", "[arm"), "not TOML"),
+    ],
+)
 def test_a_bad_file_is_refused_in_one_line(toml, change, message):
     toml.write_text(TOML.replace(*change))
     with pytest.raises(LabError, match=re.escape(message)) as error:
@@ -233,10 +334,17 @@ def test_a_probe_is_a_job_of_its_own(toml, tmp_path, monkeypatch):
     """It comes after the runs of its size, and a stop in it loses no run and no other probe."""
     sweep = Sweep.read(toml)
     assert [name for name, _ in Workshop(sweep, tmp_path / "out").jobs()][-3:] == [
-        "run-AC-tiny-1", "probe-EI_16_256_-tiny-1.decompress", "probe-EI_16_256_-tiny-1.compress"]
+        "run-AC-tiny-1",
+        "probe-EI_16_256_-tiny-1.decompress",
+        "probe-EI_16_256_-tiny-1.compress",
+    ]
     for probe in ('ways = ["compress"]', 'sizes = ["tiny"], ways = ["compress"]', "sizes = []"):
         toml.write_text(TOML.replace("passage = 8", f"passage = 8, {probe}"))
-        probes = [name for name, _ in Workshop(Sweep.read(toml), tmp_path / "out").jobs() if name.startswith("probe")]
+        probes = [
+            name
+            for name, _ in Workshop(Sweep.read(toml), tmp_path / "out").jobs()
+            if name.startswith("probe")
+        ]
         assert probes == ["probe-EI_16_256_-tiny-1.compress"] * ("ways" in probe)
     toml.write_text(TOML.replace("steps = 3", "steps = { decompress = 5, compress = 3 }"))
     assert [Sweep.read(toml).probe_settings(way)["steps"] for way in ("decompress", "compress")] == [5, 3]
@@ -254,7 +362,9 @@ def test_a_probe_is_a_job_of_its_own(toml, tmp_path, monkeypatch):
     kept = json.loads((tmp_path / "out" / "results.json").read_text())["runs"]
     assert len(kept) == 4 and set(kept[2]["seq2seq"]) == {"decompress"}
     monkeypatch.setattr(sweep_module, "seq2seq", real)
-    assert run(sweep, tmp_path / "out")["runs"][2]["seq2seq"]["decompress"] == kept[2]["seq2seq"]["decompress"]
+    assert (
+        run(sweep, tmp_path / "out")["runs"][2]["seq2seq"]["decompress"] == kept[2]["seq2seq"]["decompress"]
+    )
     kept = tmp_path / "out" / "results" / "EI_16_256_-tiny-1.compress.json"
     kept.write_text("{")
     with pytest.raises(DataError, match="damaged; remove it"):
@@ -262,7 +372,8 @@ def test_a_probe_is_a_job_of_its_own(toml, tmp_path, monkeypatch):
 
 
 def test_results_are_gone_on_from_in_another_place(toml, tmp_path, monkeypatch):
-    """Results alone are enough, wherever the texts and the folder lie: datasets are built anew, and are the same."""
+    """Results alone are enough, wherever the texts and the folder lie: datasets are built anew, and are the
+    same."""
     results = run(Sweep.read(toml), tmp_path / "out")
     (tmp_path / "elsewhere" / "out").mkdir(parents=True)
     shutil.copytree(tmp_path / "out" / "results", tmp_path / "elsewhere" / "out" / "results")
@@ -284,14 +395,30 @@ def test_pairs_of_the_seq2seq_probe(tmp_path, english):
     reader, codec = TokenReader(tmp_path / "d"), lab.load("equal-info[b=16,v=256,m1=order-2]")
     examples = pairs(codec, reader, 10, 5, 1, "decompress")
     for source, target in examples:
-        assert codec.decode(source) == target.astype(np.uint8).tobytes() and target.astype(np.uint8).tobytes() in english
+        assert (
+            codec.decode(source) == target.astype(np.uint8).tobytes()
+            and target.astype(np.uint8).tobytes() in english
+        )
     x, y = sequences(examples, 256, 40, blind=False)
     source, target = examples[0]
     n, m = len(source), len(target)
-    assert (x[0, :n] - 257).tolist() == source.tolist() and x[0, n] == 256 and x[0, n + 1:n + m].tolist() == target[:-1].tolist()
-    assert y[0, n:n + m].tolist() == target.tolist() and (y[0, :n] == _IGNORE).all() and (y[0, n + m:] == _IGNORE).all()
+    assert (
+        (x[0, :n] - 257).tolist() == source.tolist()
+        and x[0, n] == 256
+        and x[0, n + 1 : n + m].tolist() == target[:-1].tolist()
+    )
+    assert (
+        y[0, n : n + m].tolist() == target.tolist()
+        and (y[0, :n] == _IGNORE).all()
+        and (y[0, n + m :] == _IGNORE).all()
+    )
     x, y = sequences(examples, 256, 40, blind=True)
-    assert x[0, 0] == 256 and x[0, 1:m].tolist() == target[:-1].tolist() and y[0, :m].tolist() == target.tolist() and (y[0, m:] == _IGNORE).all()
+    assert (
+        x[0, 0] == 256
+        and x[0, 1:m].tolist() == target[:-1].tolist()
+        and y[0, :m].tolist() == target.tolist()
+        and (y[0, m:] == _IGNORE).all()
+    )
     swapped = pairs(codec, reader, 10, 5, 1, "compress")
     assert swapped[0][0].tolist() == target.tolist() and swapped[0][1].tolist() == source.tolist()
     with pytest.raises(LabError, match="decompress or compress"):
@@ -301,17 +428,38 @@ def test_pairs_of_the_seq2seq_probe(tmp_path, english):
 @pytest.mark.slow
 def test_the_seq2seq_probe_sees_a_source_that_can_be_read(tmp_path, english):
     """The identity codec: a small model learns to copy, and cannot where the source is hidden."""
-    (tmp_path / "a.txt").write_bytes(np.random.default_rng(0).integers(97, 101, 200_000).astype(np.uint8).tobytes())
+    (tmp_path / "a.txt").write_bytes(
+        np.random.default_rng(0).integers(97, 101, 200_000).astype(np.uint8).tobytes()
+    )
     build("bytes", [tmp_path / "a.txt"], tmp_path / "d", workers=1, held_out=0.2, document_bytes=4096)
-    found = seq2seq(lab.load("bytes"), TokenReader(tmp_path / "d"), TokenReader(tmp_path / "d", "held_out"), size="100k", way="decompress", passage=8,
-                    steps=700, batch=64, rate=3e-3, examples=64)
+    found = seq2seq(
+        lab.load("bytes"),
+        TokenReader(tmp_path / "d"),
+        TokenReader(tmp_path / "d", "held_out"),
+        size="100k",
+        way="decompress",
+        passage=8,
+        steps=700,
+        batch=64,
+        rate=3e-3,
+        examples=64,
+    )
     assert found["accuracy"] > 0.9 and found["blind"] < 0.35
-    assert [step for step, _ in found["curve"]] == [175, 350, 525, 700] and found["blind_curve"][-1] == [700, found["blind"]]
+    assert [step for step, _ in found["curve"]] == [175, 350, 525, 700] and found["blind_curve"][-1] == [
+        700,
+        found["blind"],
+    ]
 
 
 def test_accuracy_by_position_counts_each_token_once(tmp_path, english):
     (tmp_path / "a.txt").write_bytes(english[:20_000])
-    build("equal-info[b=32,v=256,m1=order-2]", [tmp_path / "a.txt"], tmp_path / "d", workers=1, document_bytes=2048)
+    build(
+        "equal-info[b=32,v=256,m1=order-2]",
+        [tmp_path / "a.txt"],
+        tmp_path / "d",
+        workers=1,
+        document_bytes=2048,
+    )
     reader = TokenReader(tmp_path / "d")
     rows = position_accuracy(Llama(Shape.named("tiny", reader.vocab_size, 32)), reader, 5000)
     documents = int(np.searchsorted(reader.byte_ends, 5000, side="right")) - 1
@@ -321,14 +469,26 @@ def test_accuracy_by_position_counts_each_token_once(tmp_path, english):
 
 def test_spellings_without_their_m1():
     assert _plain("equal-info[b=16,v=65k,m1=order-3,train={text}]") == "equal-info b=16 v=65k"
-    assert _plain("ac[m1=order-3]") == "ac" and _plain("equal-info[reset=never,b=16,v=256]") == "equal-info b=16 v=256 reset=never"
+    assert (
+        _plain("ac[m1=order-3]") == "ac"
+        and _plain("equal-info[reset=never,b=16,v=256]") == "equal-info b=16 v=256 reset=never"
+    )
 
 
 def test_a_reduced_equal_info_vocabulary(english):
-    whole, kept = lab.load("equal-info[b=16,v=65k,m1=order-2]"), lab.load("equal-info[b=16,v=65k,m1=order-2,keep=1024]")
-    assert kept.vocab_size == 1024 and set(kept.strings) <= set(whole.strings) and kept.fingerprint() != whole.fingerprint()
+    whole, kept = (
+        lab.load("equal-info[b=16,v=65k,m1=order-2]"),
+        lab.load("equal-info[b=16,v=65k,m1=order-2,keep=1024]"),
+    )
+    assert (
+        kept.vocab_size == 1024
+        and set(kept.strings) <= set(whole.strings)
+        and kept.fingerprint() != whole.fingerprint()
+    )
     text = english[:5000] + bytes(range(256))
-    assert kept.decode(kept.encode(text)) == text and len(whole.encode(text)) < len(kept.encode(text)) < len(text)
+    assert kept.decode(kept.encode(text)) == text and len(whole.encode(text)) < len(kept.encode(text)) < len(
+        text
+    )
     for bad in ("keep=100", "keep=1024,b=32", "keep=1024,v=256"):
         with pytest.raises(LabError, match="keep is for"):
             lab.load(f"equal-info[{bad}{'' if 'b=' in bad else ',b=16'},m1=order-2]")

@@ -12,20 +12,19 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-import nzip  # noqa: E402
-import tokenizers_lab as lab  # noqa: E402
-from nzip.predictors.lm.source import load as load_model  # noqa: E402
-from nzip.predictors.transformer.engine import Cache  # noqa: E402
-from tokenizers_lab.codecs.huggingface import HuggingFaceCodec  # noqa: E402
-from tokenizers_lab.datasets import TokenReader, build  # noqa: E402
-from tokenizers_lab.errors import LabError  # noqa: E402
-from tokenizers_lab.lm.exporting import export  # noqa: E402
-from tokenizers_lab.lm.healing import Healer  # noqa: E402
-from tokenizers_lab.lm.model import Llama, Shape  # noqa: E402
-from tokenizers_lab.lm.partial import begin, text_of  # noqa: E402
-from tokenizers_lab.lm.runs import Plan, Run  # noqa: E402
-from tokenizers_lab.lm.sampling import generate, sample  # noqa: E402
-from tokenizers_lab.lm.training import train  # noqa: E402
+import nzip
+from nzip.predictors.lm.source import load as load_model
+from nzip.predictors.transformer.engine import Cache
+from tokenizers_lab.codecs.huggingface import HuggingFaceCodec
+from tokenizers_lab.datasets import TokenReader, build
+from tokenizers_lab.errors import LabError
+from tokenizers_lab.lm.exporting import export
+from tokenizers_lab.lm.healing import Healer
+from tokenizers_lab.lm.model import Llama, Shape
+from tokenizers_lab.lm.partial import begin, text_of
+from tokenizers_lab.lm.runs import Plan, Run
+from tokenizers_lab.lm.sampling import generate, sample
+from tokenizers_lab.lm.training import train
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -40,7 +39,9 @@ def test_a_stream_cut_anywhere_gives_a_beginning_of_its_text(name, codecs, engli
     for cut in range(len(ids)):
         found, remark = text_of(codec, ids[:cut])
         assert text.startswith(found) and longest <= len(found)
-        assert len(found) >= (offsets[cut] if codec.token_lengths() is not None or "equal-info" in name else 0)
+        assert len(found) >= (
+            offsets[cut] if codec.token_lengths() is not None or "equal-info" in name else 0
+        )
         assert remark is None or "ac[" in name or "gzip" in name or "equal-info" in name
         longest = len(found)
     assert longest > 0
@@ -51,7 +52,15 @@ def test_a_stream_cut_anywhere_gives_a_beginning_of_its_text(name, codecs, engli
 @given(data=st.data())
 def test_any_ids_give_text_or_a_remark(name, codecs, data):
     codec = codecs[name]
-    ids = data.draw(st.lists(st.one_of(st.integers(0, codec.vocab_size - 1), st.integers(max(0, codec.vocab_size - 4), codec.vocab_size - 1)), max_size=24))
+    ids = data.draw(
+        st.lists(
+            st.one_of(
+                st.integers(0, codec.vocab_size - 1),
+                st.integers(max(0, codec.vocab_size - 4), codec.vocab_size - 1),
+            ),
+            max_size=24,
+        )
+    )
     if "ac[" in name:  # a length in front, or each example decodes a megabyte
         ids = [3 << 8 if codec.bits == 16 else 100, *ids]
     text, remark = text_of(codec, np.array(ids, np.int64))
@@ -67,17 +76,28 @@ def test_a_prompt_is_begun_so_that_it_may_go_on(name, codecs, english):
     assert len(begin(codec, b"", 100)) == 0
     if "equal-info" in name and codec.token_lengths() is None:
         whole = codec.encode(prompt + b" and so it went on")
-        assert whole[:len(ids)].tolist() == ids.tolist() and len(ids) % (codec.width // codec.token_bits) == 0
+        assert (
+            whole[: len(ids)].tolist() == ids.tolist() and len(ids) % (codec.width // codec.token_bits) == 0
+        )
 
 
 def test_a_hugging_face_tokenizer_is_begun_and_decoded(english):
     tokenizers = pytest.importorskip("tokenizers")
     theirs = tokenizers.Tokenizer(tokenizers.models.WordPiece(unk_token="?"))
-    theirs.pre_tokenizer, theirs.decoder = tokenizers.pre_tokenizers.Whitespace(), tokenizers.decoders.WordPiece()
-    theirs.train_from_iterator([english[:30_000].decode()], tokenizers.trainers.WordPieceTrainer(vocab_size=400, special_tokens=["?"]))
+    theirs.pre_tokenizer, theirs.decoder = (
+        tokenizers.pre_tokenizers.Whitespace(),
+        tokenizers.decoders.WordPiece(),
+    )
+    theirs.train_from_iterator(
+        [english[:30_000].decode()],
+        tokenizers.trainers.WordPieceTrainer(vocab_size=400, special_tokens=["?"]),
+    )
     codec = HuggingFaceCodec(theirs.to_str())
     ids = begin(codec, b"He shall return", 50)
-    assert ids.tolist() == theirs.encode("He shall return").ids and text_of(codec, ids) == (b"He shall return", None)
+    assert ids.tolist() == theirs.encode("He shall return").ids and text_of(codec, ids) == (
+        b"He shall return",
+        None,
+    )
     assert Healer(codec, b"He shall return", 80).allowed(ids) is None
 
 
@@ -86,10 +106,20 @@ def trained(tmp_path_factory, english, bpe, one_torch_thread):
     folder = tmp_path_factory.mktemp("trained")
     (folder / "a.txt").write_bytes(english[:50_000])
     runs = {}
-    for name, codec in (("bytes", "bytes"), ("bpe", bpe), ("ei", "equal-info[b=16,v=65k,m1=order-2]"), ("gzip", "gzip")):
+    for name, codec in (
+        ("bytes", "bytes"),
+        ("bpe", bpe),
+        ("ei", "equal-info[b=16,v=65k,m1=order-2]"),
+        ("gzip", "gzip"),
+    ):
         build(codec, [folder / "a.txt"], folder / name, document_bytes=4096, workers=1)
         shape = Shape.named("tiny", TokenReader(folder / name).vocab_size, 48)
-        train(folder / name, folder / f"run-{name}", shape, Plan(20, batch=4, rate=1e-2, warm_up=3, evaluations=0))
+        train(
+            folder / name,
+            folder / f"run-{name}",
+            shape,
+            Plan(20, batch=4, rate=1e-2, warm_up=3, evaluations=0),
+        )
         runs[name] = Run.read(folder / f"run-{name}")
     return runs
 
@@ -123,7 +153,9 @@ def test_an_exported_model_works_in_nzip(name, trained, tmp_path, english):
     run = trained[name]
     folder = tmp_path / "made" / "here"
     made = export(run, folder / "m.safetensors")
-    assert sorted(p.name for p in made) == ["config.json", "m.safetensors", "tokenizer.json"] and all(p.is_file() for p in made)
+    assert sorted(p.name for p in made) == ["config.json", "m.safetensors", "tokenizer.json"] and all(
+        p.is_file() for p in made
+    )
     found = load_model(folder / "m.safetensors")
     text = english[60_000:60_800]
     symbols = found.vocabulary.encode(text)
@@ -133,10 +165,12 @@ def test_an_exported_model_works_in_nzip(name, trained, tmp_path, english):
     inputs = np.concatenate([[run.data["eos"]], ids[:40]])
     ranks = np.argsort(found.vocabulary.order)[inputs]
     assert found.vocabulary.start == ranks[0]
-    logits = found.engine.logits(found.engine.forward(Cache(found.engine.shape, 1, 64, 64), np.zeros(len(ranks), np.int64), ranks))
+    logits = found.engine.logits(
+        found.engine.forward(Cache(found.engine.shape, 1, 64, 64), np.zeros(len(ranks), np.int64), ranks)
+    )
     with torch.no_grad():
         want = run.model()(torch.from_numpy(inputs)[None])[0].numpy()[:, found.vocabulary.order]
-    got = np.asarray(logits, np.float64)[:, :want.shape[1]]
+    got = np.asarray(logits, np.float64)[:, : want.shape[1]]
     assert all(np.corrcoef(a, b)[0, 1] > 0.99 for a, b in zip(got, want))  # 8-bit activations against float32
     small = nzip.compress(text + b"\xff\x00", predictor=f"mix:1+lm:{folder / 'm.safetensors'}")
     assert nzip.decompress(small) == text + b"\xff\x00"

@@ -1,4 +1,5 @@
-"""Training and judging language models: resumed runs, stopped runs, exact bytes, and bits per byte against plain loops."""
+"""Training and judging language models: resumed runs, stopped runs, exact bytes, and bits per byte against
+plain loops."""
 
 import json
 import math
@@ -15,13 +16,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tokenizers_lab.datasets import TokenReader, build  # noqa: E402
-from tokenizers_lab.errors import AccountingError, DataError, LabError  # noqa: E402
-from tokenizers_lab.lm.batches import Batches  # noqa: E402
-from tokenizers_lab.lm.evaluation import account, cost, evaluate, m1_flops, trivial  # noqa: E402
-from tokenizers_lab.lm.model import Llama, Shape  # noqa: E402
-from tokenizers_lab.lm.runs import Plan, Run  # noqa: E402
-from tokenizers_lab.lm.training import optimiser, rate_at, train  # noqa: E402
+from tokenizers_lab.datasets import TokenReader, build
+from tokenizers_lab.errors import AccountingError, DataError, LabError
+from tokenizers_lab.lm.batches import Batches
+from tokenizers_lab.lm.evaluation import account, cost, evaluate, m1_flops, trivial
+from tokenizers_lab.lm.model import Llama, Shape
+from tokenizers_lab.lm.runs import Plan, Run
+from tokenizers_lab.lm.training import optimiser, rate_at, train
 
 ROOT = Path(__file__).parent.parent.parent
 PLAN = Plan(8, batch=4, rate=3e-3, warm_up=2, evaluations=3, eval_bytes=5000)
@@ -36,7 +37,14 @@ def data(tmp_path_factory, english, one_torch_thread):
     (folder / "a.txt").write_bytes(english[:60_000])
     build("bytes", [folder / "a.txt"], folder / "bytes", held_out=0.25, document_bytes=2048, workers=1)
     build("gzip", [folder / "a.txt"], folder / "gzip", held_out=0.25, document_bytes=2048, workers=1)
-    build("equal-info[b=16,v=65k,m1=order-2]", [folder / "a.txt"], folder / "ei", held_out=0.25, document_bytes=2048, workers=1)
+    build(
+        "equal-info[b=16,v=65k,m1=order-2]",
+        [folder / "a.txt"],
+        folder / "ei",
+        held_out=0.25,
+        document_bytes=2048,
+        workers=1,
+    )
     return folder
 
 
@@ -61,7 +69,9 @@ def test_a_stopped_run_goes_on_to_the_same_losses(data, tmp_path):
     a, b = (Run.read(tmp_path / name).model().state_dict() for name in ("whole", "parts"))
     assert all(torch.equal(a[k], b[k]) for k in a)
     assert signal.getsignal(signal.SIGINT) == handler
-    assert train(data / "bytes", tmp_path / "parts", shape, PLAN)["losses"] == whole["losses"]  # complete: nothing happens
+    assert (
+        train(data / "bytes", tmp_path / "parts", shape, PLAN)["losses"] == whole["losses"]
+    )  # complete: nothing happens
     lines = [json.loads(x) for x in (tmp_path / "whole" / "log.jsonl").read_text().splitlines()]
     assert [x["loss"] for x in lines if "loss" in x] == whole["losses"]
 
@@ -89,7 +99,13 @@ def test_compiled_training_comes_to_the_same_losses_and_resumes_to_them(data, tm
     fused = train(data / "bytes", tmp_path / "fused", shape, compiled)["losses"]
     assert fused == pytest.approx(plain, abs=2e-3)
     with pytest.raises(KeyboardInterrupt):
-        train(data / "bytes", tmp_path / "parts", shape, compiled, lambda f: signal.raise_signal(signal.SIGINT) if f["step"] == 2 else None)
+        train(
+            data / "bytes",
+            tmp_path / "parts",
+            shape,
+            compiled,
+            lambda f: signal.raise_signal(signal.SIGINT) if f["step"] == 2 else None,
+        )
     assert train(data / "bytes", tmp_path / "parts", shape, compiled)["losses"] == fused
     monkeypatch.setenv("CXX", "no-such-compiler")
     monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
@@ -150,7 +166,9 @@ def test_batches_are_a_permutation_of_the_blocks_shared_by_ranks(data):
     for step in (batches.blocks // 8 + 1, 3):  # in any order, over the epoch's end
         x, y = again(step)
         shares = [Batches(reader, 64, 8, 7)(step, rank, 2) for rank in range(2)]
-        assert torch.equal(torch.cat([s[0] for s in shares]), x) and torch.equal(torch.cat([s[1] for s in shares]), y)
+        assert torch.equal(torch.cat([s[0] for s in shares]), x) and torch.equal(
+            torch.cat([s[1] for s in shares]), y
+        )
         assert torch.equal(x[:, 1:], y[:, :-1])
 
 
@@ -162,9 +180,13 @@ def test_bits_per_byte_against_a_plain_loop(data, name, stride):
     model = Llama(Shape.named("tiny", reader.vocab_size, 32)).eval()
     at_most = 2100
     score = evaluate(model, reader, at_most=at_most, stride=stride)
-    documents = next(k for k in range(reader.documents) if reader.docs[:k + 1, 2].sum() > at_most) or 1
+    documents = next(k for k in range(reader.documents) if reader.docs[: k + 1, 2].sum() > at_most) or 1
     tokens = reader.read(0, int(reader.ends[documents])).tolist()
-    assert score.bytes == reader.docs[:documents, 2].sum() and score.tokens == len(tokens) and score.ends == documents
+    assert (
+        score.bytes == reader.docs[:documents, 2].sum()
+        and score.tokens == len(tokens)
+        and score.ends == documents
+    )
     stream, total, correct = [reader.eos, *tokens], 0.0, 0
     step = stride or 16
     with torch.no_grad():
@@ -174,7 +196,7 @@ def test_bits_per_byte_against_a_plain_loop(data, name, stride):
             else:  # the end of the stretch of new targets that i lies in
                 end = min(32 + ((i - 32) // step + 1) * step, len(tokens))
                 start = end - 32
-            logits = model(torch.tensor([stream[start:i + 1]]))[0, -1]
+            logits = model(torch.tensor([stream[start : i + 1]]))[0, -1]
             total -= float(logits.double().log_softmax(-1)[token])
             correct += int(logits.argmax()) == token
     assert score.bits == pytest.approx(total / math.log(2), rel=1e-5) and score.correct == correct
@@ -198,11 +220,15 @@ def test_trivial_models_and_cost(data):
     assert figures["uniform"] == pytest.approx(math.log2(257)) and 4 < figures["unigram"] < 5.5
     shape = Shape.named("4M", 257, 512)
     model = Llama(shape)
-    assert shape.parameters == sum(p.numel() for n, p in model.named_parameters() if not n.startswith(("embed", "head")))
+    assert shape.parameters == sum(
+        p.numel() for n, p in model.named_parameters() if not n.startswith(("embed", "head"))
+    )
     assert 3.9e6 < shape.parameters < 4.1e6 and 0.95e6 < Shape.named("1M", 257).parameters < 1.05e6
     spent = cost(shape, train_split, m1=1e6)
     ratio = train_split.tokens / train_split.bytes
-    assert spent["with_m1"] == pytest.approx(spent["model"] + 1e6) and spent["body"] == pytest.approx(ratio * shape.flops(False))
+    assert spent["with_m1"] == pytest.approx(spent["model"] + 1e6) and spent["body"] == pytest.approx(
+        ratio * shape.flops(False)
+    )
     assert spent["model"] - spent["body"] == pytest.approx(ratio * 2 * 257 * 256)
     assert m1_flops(TokenReader(data / "ei").codec) == 0.0
     with pytest.raises(LabError, match="known are"):
@@ -221,9 +247,15 @@ def test_the_second_moment_forgets_by_tokens_whatever_the_batch():
     model = Llama(shape)
     for batch in (1, 2, 4):
         for group in optimiser(model, Plan(1, batch, half_life=4096)).param_groups:
-            assert group["betas"][0] == 0.9 and group["betas"][1] ** (4096 / (batch * 64)) == pytest.approx(0.5)
-    assert optimiser(model, Plan(1, 64, half_life=4096)).param_groups[0]["betas"][1] == 0.95  # no average of a few steps
-    assert optimiser(Llama(Shape.named("tiny", 10, 512)), Plan(1)).param_groups[0]["betas"][1] == pytest.approx(0.9786, abs=1e-4)
+            assert group["betas"][0] == 0.9 and group["betas"][1] ** (4096 / (batch * 64)) == pytest.approx(
+                0.5
+            )
+    assert (
+        optimiser(model, Plan(1, 64, half_life=4096)).param_groups[0]["betas"][1] == 0.95
+    )  # no average of a few steps
+    assert optimiser(Llama(Shape.named("tiny", 10, 512)), Plan(1)).param_groups[0]["betas"][
+        1
+    ] == pytest.approx(0.9786, abs=1e-4)
     with pytest.raises(LabError, match="half-life above 0"):
         Plan(1, half_life=0)
 
@@ -251,23 +283,62 @@ def test_logits_in_parts_give_the_same_gradients(data, monkeypatch):
         loss = training.gradients(model, x, y, 257, torch.device("cpu"))
         found.append((float(loss), model.head.weight.grad.clone()))
     for loss, gradient in found[1:]:
-        assert loss == pytest.approx(found[0][0], rel=1e-6) and torch.allclose(gradient, found[0][1], atol=1e-7)
+        assert loss == pytest.approx(found[0][0], rel=1e-6) and torch.allclose(
+            gradient, found[0][1], atol=1e-7
+        )
 
 
 @pytest.mark.slow
 def test_two_processes_of_torchrun_train_as_one(data, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    arguments = ["--size", "tiny", "--context", "32", "--batch", "4", "--steps", "12", "--warm-up", "2", "--seed", "3"]
+    arguments = [
+        "--size",
+        "tiny",
+        "--context",
+        "32",
+        "--batch",
+        "4",
+        "--steps",
+        "12",
+        "--warm-up",
+        "2",
+        "--seed",
+        "3",
+    ]
 
     def lab(*launcher, output, steps=None):
-        return subprocess.run([sys.executable, "-m", *launcher, "lm", "train", str(data / "bytes"), "-o", str(output), *arguments],
-                              env=environment, capture_output=True, text=True, timeout=300)
+        return subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                *launcher,
+                "lm",
+                "train",
+                str(data / "bytes"),
+                "-o",
+                str(output),
+                *arguments,
+            ],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
 
     one = lab("tokenizers_lab", output=tmp_path / "one")
     assert one.returncode == 0, one.stderr
-    two = lab("torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "tokenizers_lab", output=tmp_path / "two")
+    two = lab(
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node=2",
+        "-m",
+        "tokenizers_lab",
+        output=tmp_path / "two",
+    )
     assert two.returncode == 0, two.stderr
     a, b = (Run.read(tmp_path / name).checkpoint() for name in ("one", "two"))
-    assert np.allclose(a["losses"], b["losses"], rtol=1e-4) and a["losses"][0] == pytest.approx(b["losses"][0], rel=1e-6)
+    assert np.allclose(a["losses"], b["losses"], rtol=1e-4) and a["losses"][0] == pytest.approx(
+        b["losses"][0], rel=1e-6
+    )
     assert all(torch.allclose(a["model"][k], b["model"][k], atol=1e-4) for k in a["model"])
     assert sorted(os.listdir(tmp_path / "two")) == ["checkpoint.pt", "codec.bin", "log.jsonl", "run.json"]

@@ -1,4 +1,5 @@
-"""Hunspell dictionaries and morphology: the affix rules on a hand-made dictionary, Debian's against spylls, gold words."""
+"""Hunspell dictionaries and morphology: the affix rules on a hand-made dictionary, Debian's against spylls,
+gold words."""
 
 from pathlib import Path
 
@@ -43,7 +44,13 @@ def test_affix_rules(small):
     valid = ["ev", "evler", "evlerim", "dogs", "cities", "playler", "replay", "replayler", "bad"]
     wrong = ["evim", "citys", "bads", "redog", "rev", "lerim", "", "evlerimim", "ies", "plays"]
     assert [w for w in valid if not small.is_word(w)] == [] and [w for w in wrong if small.is_word(w)] == []
-    assert small.is_root("dog") and not small.is_root("dogs") and small.is_affix("ler") and small.is_affix("re") and not small.is_affix("dog")
+    assert (
+        small.is_root("dog")
+        and not small.is_root("dogs")
+        and small.is_affix("ler")
+        and small.is_affix("re")
+        and not small.is_affix("dog")
+    )
 
 
 def test_purity_by_hand(small):
@@ -53,9 +60,15 @@ def test_purity_by_hand(small):
     tokens = [codec.token_bytes(int(i)).decode().strip() for i in stream.ids]
     letters = [t for t in tokens if any(c.isalpha() for c in t)]
     got = purity(stream, small)
-    assert got["running"]["tokens"] == len(letters) and got["unique"]["tokens"] == len(set(stream.ids[[bool(t) for t in tokens]].tolist()))
-    assert got["running"]["tr"]["value"] == pytest.approx(sum(small.is_word(t) for t in letters) / len(letters))
-    assert got["running"]["pure"]["value"] == pytest.approx(sum(small.is_root(t) or small.is_affix(t) for t in letters) / len(letters))
+    assert got["running"]["tokens"] == len(letters) and got["unique"]["tokens"] == len(
+        set(stream.ids[[bool(t) for t in tokens]].tolist())
+    )
+    assert got["running"]["tr"]["value"] == pytest.approx(
+        sum(small.is_word(t) for t in letters) / len(letters)
+    )
+    assert got["running"]["pure"]["value"] == pytest.approx(
+        sum(small.is_root(t) or small.is_affix(t) for t in letters) / len(letters)
+    )
     assert purity(tokenise(lab.load("gzip"), text), small) is None
 
 
@@ -85,7 +98,9 @@ def test_a_hundred_gold_words():
 
 def test_gold_scores_by_hand(small, tmp_path):
     # "abcd" cut into ab|cd; gold a|b|cd: one of two found, nothing wrong.
-    codec = lab.train(documents=["ab cd ab cd"], vocab_size=258, pre="none", veto=[b"b ", b"d ", b" a", b" c"])
+    codec = lab.train(
+        documents=["ab cd ab cd"], vocab_size=258, pre="none", veto=[b"b ", b"d ", b" a", b" c"]
+    )
     got = gold_boundaries(codec, [["a", "b", "cd"], ["ab", "cd"]])
     assert (got["precision"], got["recall"], got["exact"]) == (1.0, pytest.approx(2 / 3), 0.5)
     for text, match in (("a++b\n", "line 1"), ("# none\n", "no gold word")):
@@ -121,7 +136,11 @@ def test_words_are_those_of_spylls(language, name, corpus):
     ours = real(language)
     folder = next(f for f in FOLDERS if (Path(f) / f"{name}.dic").exists())
     theirs = spylls.Dictionary.from_files(f"{folder}/{name}")
-    text = corpus("dev/text_tr.txt").read_text() if language == "tr" else " ".join("".join(w) for w in read_gold(DATA / "gold_hu.txt"))
+    text = (
+        corpus("dev/text_tr.txt").read_text()
+        if language == "tr"
+        else " ".join("".join(w) for w in read_gold(DATA / "gold_hu.txt"))
+    )
     words = sorted({w for w in re.findall(r"[^\W\d_]+", text) if w.islower()})
     words = random.Random(0).sample(words, min(len(words), 1500))
     mine, others = [ours.is_word(w) for w in words], [theirs.lookup(w) for w in words]

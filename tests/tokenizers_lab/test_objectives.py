@@ -49,7 +49,7 @@ def test_adaptive_bits_equal_a_plain_reading_of_the_formula():
         for i, s in enumerate(ids):
             p = 1 / 7
             for k in range(min(order, i) + 1):
-                context = (k, *ids[i - k:i])
+                context = (k, *ids[i - k : i])
                 seen = counts.setdefault(context, {})
                 n, t = sum(seen.values()), len(seen)
                 if n:
@@ -78,7 +78,11 @@ def test_each_merge_is_the_best_candidate(name, english):
                         out.append(ids[i])
                         i += 1
                 out = np.array(out, np.int32)
-                return len(zlib.compress(out.astype("<u2").tobytes(), 6)) if name == "gzip" else adaptive_bits(out, engine.tokens + 1, 1) / 8
+                return (
+                    len(zlib.compress(out.astype("<u2").tobytes(), 6))
+                    if name == "gzip"
+                    else adaptive_bits(out, engine.tokens + 1, 1) / 8
+                )
 
             costs = [cost(p) for p in options]
             a, b, least = choose(engine, stream, judge, 8, pool, lambda a, b: False)
@@ -94,29 +98,59 @@ def engine_tokens(engine, text):
 
 
 def test_workers_do_not_matter_and_costs_fall(english):
-    runs = [train_full(documents=[english[:40_000]], vocab_size=266, objective="entropy", candidates=8, stream_bytes=16_384, workers=w)
-            for w in (1, 3)]
+    runs = [
+        train_full(
+            documents=[english[:40_000]],
+            vocab_size=266,
+            objective="entropy",
+            candidates=8,
+            stream_bytes=16_384,
+            workers=w,
+        )
+        for w in (1, 3)
+    ]
     assert runs[0].codec.fingerprint() == runs[1].codec.fingerprint() and runs[0].costs == runs[1].costs
     assert runs[0].costs == sorted(runs[0].costs, reverse=True)
-    assert runs[0].codec.fingerprint() != train_full(documents=[english[:40_000]], vocab_size=266).codec.fingerprint()
+    assert (
+        runs[0].codec.fingerprint()
+        != train_full(documents=[english[:40_000]], vocab_size=266).codec.fingerprint()
+    )
 
 
 def test_vetoes_hold_for_candidates(english):
-    free = train_full(documents=[english[:20_000]], vocab_size=260, objective="gzip", candidates=4, stream_bytes=8192)
+    free = train_full(
+        documents=[english[:20_000]], vocab_size=260, objective="gzip", candidates=4, stream_bytes=8192
+    )
     banned = free.codec.tokens[256]
-    held = train_full(documents=[english[:20_000]], vocab_size=260, objective="gzip", candidates=4, stream_bytes=8192, veto=[banned])
+    held = train_full(
+        documents=[english[:20_000]],
+        vocab_size=260,
+        objective="gzip",
+        candidates=4,
+        stream_bytes=8192,
+        veto=[banned],
+    )
     assert banned not in held.codec.tokens and held.codec.vocab_size == 260
 
 
 def test_the_nzip_objective_is_nzips_own_predictor(english):
-    run = train_full(documents=[english[:8_000]], vocab_size=258, objective="nzip", candidates=6, stream_bytes=4096)
+    run = train_full(
+        documents=[english[:8_000]], vocab_size=258, objective="nzip", candidates=6, stream_bytes=4096
+    )
     stream = Stream.of(english[:4096], PreTokenizer("gpt2"))
     ids = run.codec.encode(english[:4096]).astype(np.int32)
-    assert run.costs[-1] == nzip_bridge.compressed_size(serialise(ids, "u16"), 1) and len(stream.ids) > len(ids)
+    assert run.costs[-1] == nzip_bridge.compressed_size(serialise(ids, "u16"), 1) and len(stream.ids) > len(
+        ids
+    )
 
 
 def test_a_given_validation_stream_decides(english, tmp_path):
     (tmp_path / "v.txt").write_bytes(b"xyxyxy xy " * 400)
-    codec = train_full(documents=[english[:20_000] + b" xy" * 300], vocab_size=257, objective="entropy", candidates=64,
-                       validation=tmp_path / "v.txt").codec
+    codec = train_full(
+        documents=[english[:20_000] + b" xy" * 300],
+        vocab_size=257,
+        objective="entropy",
+        candidates=64,
+        validation=tmp_path / "v.txt",
+    ).codec
     assert codec.tokens[256] in (b"xy", b" xy", b" x")

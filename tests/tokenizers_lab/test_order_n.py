@@ -1,4 +1,5 @@
-"""The order-n model and arithmetic coding: whole numbers that sum, equal to a plain reading of the rule; exact both ways."""
+"""The order-n model and arithmetic coding: whole numbers that sum, equal to a plain reading of the rule;
+exact both ways."""
 
 import math
 import random
@@ -20,7 +21,7 @@ def test_cdfs_are_whole_and_never_empty(order, bits, english):
     rng = random.Random(order)
     for _ in range(40):
         at = rng.randrange(4000)
-        context = rng.choice([b"", english[at:at + rng.randrange(9)], rng.randbytes(5)])
+        context = rng.choice([b"", english[at : at + rng.randrange(9)], rng.randbytes(5)])
         cdf = model.cdf(context, bits)
         assert cdf[0] == 0 and cdf[256] == 1 << bits and (np.diff(cdf) >= 1).all()
 
@@ -33,13 +34,13 @@ def test_equals_a_plain_reading_of_the_rule(english):
     for order in (2, 4, 5):
         model = OrderN.train(text, order)
         for at in (0, 1, 3, 700, 2999):
-            context = text[max(0, at - order):at]
+            context = text[max(0, at - order) : at]
             p = [Fraction(1, 256)] * 256
             for k in range(min(order, len(context)) + 1):
-                tail = context[len(context) - k:]
+                tail = context[len(context) - k :]
                 counts: dict[int, int] = {}
                 for i in range(k, len(text)):
-                    if text[i - k:i] == tail:
+                    if text[i - k : i] == tail:
                         counts[text[i]] = counts.get(text[i], 0) + 1
                 if not counts:
                     break
@@ -89,7 +90,9 @@ def test_any_byte_model_serves(english):
 
     codec = ArithmeticCodec(Uniform())
     ids = codec.encode(english[:300])
-    assert codec.decode(ids) == english[:300] and 302 <= len(ids) <= 303  # eight bits a byte, a length, a last bit or two
+    assert (
+        codec.decode(ids) == english[:300] and 302 <= len(ids) <= 303
+    )  # eight bits a byte, a length, a last bit or two
 
 
 def test_the_python_path_equals_the_compiled_one(english):

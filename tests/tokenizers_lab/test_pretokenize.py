@@ -1,4 +1,5 @@
-"""Splitters: the compiled ones equal the regular expressions and Hugging Face's; streams are cut as wholes are."""
+"""Splitters: the compiled ones equal the regular expressions and Hugging Face's; streams are cut as wholes
+are."""
 
 import random
 
@@ -13,11 +14,43 @@ from tokenizers_lab.pretokenize import GPT2_PATTERN, GPT4_PATTERN, PreTokenizer,
 from tokenizers_lab.pretokenize.classes import class_table
 from tokenizers_lab.pretokenize.twin import compile_pattern, split_ends
 
-PIECES = [" ", "  ", "\n", "\r\n", "\t", "'s", "'ll", "'S", "'RE", "'", "\u017f", "a", "Bc", "é", "我", "1", "23", "²", "٣",
-          "!", "...", "\u3000", "\xa0", "🙂", "\u0301", "İ", "\x85", "\x1c"]
-TEXTS = st.lists(st.sampled_from(PIECES) | st.characters(exclude_categories=["Cs"], max_codepoint=0x2FFF), max_size=14).map("".join)
-HF = {"gpt2": pre_tokenizers.ByteLevel(add_prefix_space=False),
-      "gpt4": pre_tokenizers.Split(Regex(GPT4_PATTERN), "isolated")}
+PIECES = [
+    " ",
+    "  ",
+    "\n",
+    "\r\n",
+    "\t",
+    "'s",
+    "'ll",
+    "'S",
+    "'RE",
+    "'",
+    "\u017f",
+    "a",
+    "Bc",
+    "é",
+    "我",
+    "1",
+    "23",
+    "²",
+    "٣",
+    "!",
+    "...",
+    "\u3000",
+    "\xa0",
+    "🙂",
+    "\u0301",
+    "İ",
+    "\x85",
+    "\x1c",
+]
+TEXTS = st.lists(
+    st.sampled_from(PIECES) | st.characters(exclude_categories=["Cs"], max_codepoint=0x2FFF), max_size=14
+).map("".join)
+HF = {
+    "gpt2": pre_tokenizers.ByteLevel(add_prefix_space=False),
+    "gpt4": pre_tokenizers.Split(Regex(GPT4_PATTERN), "isolated"),
+}
 
 
 def hf_ends(name, text):
@@ -40,7 +73,10 @@ def test_equals_the_regular_expression_on_any_bytes(name, pattern, pieces):
     text = data.decode("utf-8", "surrogateescape")
     # The regex package may know letters that our frozen table does not.
     if all(ord(c) < 0x250 or 0xDC80 <= ord(c) <= 0xDCFF or c in "我٣\u3000🙂\u0301" for c in text):
-        assert PreTokenizer(name).ends(np.frombuffer(data, np.uint8)).tolist() == split_ends(compile_pattern(pattern), data).tolist()
+        assert (
+            PreTokenizer(name).ends(np.frombuffer(data, np.uint8)).tolist()
+            == split_ends(compile_pattern(pattern), data).tolist()
+        )
 
 
 @pytest.mark.slow
@@ -64,7 +100,7 @@ def test_a_stream_is_cut_as_the_whole(name):
         blocks, at = [], 0
         while at < len(data):
             size = rng.randrange(1, 60)
-            blocks.append(data[at:at + size])
+            blocks.append(data[at : at + size])
             at += size
         ends, base = [], 0
         for piece in streamed(pre, blocks):

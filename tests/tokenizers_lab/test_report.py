@@ -14,13 +14,19 @@ from tokenizers_lab.report.tables import number, tables, with_interval
 @pytest.fixture(scope="module")
 def results(bpe, english):
     texts = {"a & <b>.txt": english[:15_000], "tr.txt": "İstanbul'da ığüşöç ".encode() * 60}
-    return lab.analyze([bpe, bpe.truncated(400)], texts, compressors=("gzip", "zstd"), domains=True, labels=["A [x]", "B"])
+    return lab.analyze(
+        [bpe, bpe.truncated(400)], texts, compressors=("gzip", "zstd"), domains=True, labels=["A [x]", "B"]
+    )
 
 
 def test_the_page_needs_nothing_else(results, tmp_path):
     page = lab.write_report(results, tmp_path / "R.html")
     assert (tmp_path / "R.html").read_text() == page
-    assert not re.search(r"(?:src|href)\s*=\s*[\"'](?!#)", page.replace("xlink:href", "x")) and "@import" not in page and "<script" not in page
+    assert (
+        not re.search(r"(?:src|href)\s*=\s*[\"'](?!#)", page.replace("xlink:href", "x"))
+        and "@import" not in page
+        and "<script" not in page
+    )
     addresses = set(re.findall(r"https?://[^\s\"'<>]+", page))
     assert all("w3.org" in a for a in addresses)  # names of XML, never fetched
     assert "prefers-color-scheme: dark" in page and "currentColor" in page and "var(--s0)" in page
@@ -30,7 +36,7 @@ def test_the_page_needs_nothing_else(results, tmp_path):
 
 def test_pictures_are_well_formed_and_ids_unique(results):
     page = lab.write_report(results)
-    drawings = re.findall(r"<svg.*?</svg>", page, re.S)
+    drawings = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
     assert len(drawings) == 3 * 2 + 1 + 1  # the second file is too short for prefix perturbation
     for drawing in drawings:
         xml.dom.minidom.parseString(drawing)
@@ -54,8 +60,16 @@ def test_every_table_is_in_page_and_terminal(results):
     show(results, console)
     text = console.file.getvalue()
     found = tables(results)
-    assert {t.title.split(": ")[-1] for t in found} >= {"length", "entropies", "use of the vocabulary", "UTF-8", "Domain mismatch",
-                                                        "bits per byte of the token stream", "Vocabulary overlap", "Glitch candidates"}
+    assert {t.title.split(": ")[-1] for t in found} >= {
+        "length",
+        "entropies",
+        "use of the vocabulary",
+        "UTF-8",
+        "Domain mismatch",
+        "bits per byte of the token stream",
+        "Vocabulary overlap",
+        "Glitch candidates",
+    }
     import html
 
     for table in found:
@@ -67,7 +81,11 @@ def test_every_table_is_in_page_and_terminal(results):
 
 
 def test_results_files_are_checked(tmp_path):
-    for text, error in (("{", DataError), ("[]", DataError), ('{"tokenizers_lab": 2, "codecs": []}', DataError)):
+    for text, error in (
+        ("{", DataError),
+        ("[]", DataError),
+        ('{"tokenizers_lab": 2, "codecs": []}', DataError),
+    ):
         (tmp_path / "R.json").write_text(text)
         with pytest.raises(error):
             lab.write_report(tmp_path / "R.json")
@@ -77,4 +95,7 @@ def test_results_files_are_checked(tmp_path):
 
 def test_figures_for_people():
     assert number(None) == "–" and number(1234567) == "1,234,567" and number(1.23456) == "1.235"
-    assert with_interval({"value": 1.0, "low": 0.5, "high": 1.5}) == "1.000 (0.500–1.500)" and with_interval(None) == "–"
+    assert (
+        with_interval({"value": 1.0, "low": 0.5, "high": 1.5}) == "1.000 (0.500–1.500)"
+        and with_interval(None) == "–"
+    )

@@ -1,4 +1,5 @@
-"""Training: equal to Hugging Face merge for merge; the same for any workers, blocks, interruption; bounded, linear."""
+"""Training: equal to Hugging Face merge for merge; the same for any workers, blocks, interruption; bounded,
+linear."""
 
 import json
 import random
@@ -17,8 +18,15 @@ from tokenizers_lab.training.counts import CountTable, count_corpus
 def hugging_face(documents, vocab_size, regex=True, **options):
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=regex)
-    tokenizer.train_from_iterator(documents, trainers.BpeTrainer(
-        vocab_size=vocab_size, show_progress=False, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), **options))
+    tokenizer.train_from_iterator(
+        documents,
+        trainers.BpeTrainer(
+            vocab_size=vocab_size,
+            show_progress=False,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            **options,
+        ),
+    )
     return json.loads(tokenizer.to_str())["model"]
 
 
@@ -26,20 +34,26 @@ def test_equals_hugging_face_on_small_alphabets():
     """Few letters make ties, repeats and second spellings of a token as likely as can be."""
     rng = random.Random(5)
     for _ in range(200):
-        letters = "abcdef"[:rng.choice([2, 2, 3, 4, 6])]
+        letters = "abcdef"[: rng.choice([2, 2, 3, 4, 6])]
         longest = rng.choice([4, 12, 40])
-        text = " ".join("".join(rng.choices(letters, k=rng.randrange(1, longest))) for _ in range(rng.randrange(1, 60)))
+        text = " ".join(
+            "".join(rng.choices(letters, k=rng.randrange(1, longest))) for _ in range(rng.randrange(1, 60))
+        )
         size, regex = 256 + rng.randrange(1, 120), rng.random() < 0.7
         options = {"min_frequency": rng.choice([0, 2, 5])}
         if rng.random() < 0.3:
             options["max_token_length"] = rng.choice([5, 9])
         theirs = hugging_face([text], size, regex, **options)
-        ours = train(documents=[text], vocab_size=size, pre="gpt2" if regex else "none", **options).to_json()["model"]
+        ours = train(documents=[text], vocab_size=size, pre="gpt2" if regex else "none", **options).to_json()[
+            "model"
+        ]
         assert ours["merges"] == theirs["merges"] and ours["vocab"] == theirs["vocab"]
 
 
 def test_equals_hugging_face_on_text(english):
-    documents = [english.decode()[i:i + 5000] for i in range(0, 200_000, 5000)] + ["日本語 İstanbul 🙂 don't"] * 3
+    documents = [english.decode()[i : i + 5000] for i in range(0, 200_000, 5000)] + [
+        "日本語 İstanbul 🙂 don't"
+    ] * 3
     theirs = hugging_face(documents, 3000, special_tokens=["<eos>"])
     ours = train(documents=documents, vocab_size=3000, special=["<eos>"]).to_json()["model"]
     assert ours["merges"] == theirs["merges"] and ours["vocab"] == theirs["vocab"]
@@ -60,8 +74,9 @@ def test_workers_and_blocks_never_matter(english, tmp_path, monkeypatch):
 def test_counting_equals_a_plain_dictionary(english):
     pre = PreTokenizer("gpt2")
     plain: dict[bytes, int] = {}
-    from tokenizers_lab.pretokenize import GPT2_PATTERN
     import regex
+
+    from tokenizers_lab.pretokenize import GPT2_PATTERN
 
     for piece in regex.findall(GPT2_PATTERN, english.decode()):
         plain[piece.encode()] = plain.get(piece.encode(), 0) + 1
@@ -87,6 +102,7 @@ def test_an_interrupted_run_resumes_to_the_same_vocabulary(objective, size, engl
     whole = train(files, size, **options)
     checkpoint = tmp_path / "run"
     for stop in (("count", 1), ("merge", 258 if objective == "entropy" else 400)):
+
         def progress(stage, done, total):
             if stage == stop[0] and done >= stop[1]:
                 raise KeyboardInterrupt
@@ -118,7 +134,10 @@ def test_a_checkpoint_of_other_settings_is_refused(english, tmp_path):
 
 def test_extending_equals_one_long_run(bpe, english, tmp_path):
     bpe.truncated(700).save(tmp_path / "T.json")
-    assert train(documents=[english], vocab_size=2000, extend=tmp_path / "T.json").fingerprint() == bpe.fingerprint()
+    assert (
+        train(documents=[english], vocab_size=2000, extend=tmp_path / "T.json").fingerprint()
+        == bpe.fingerprint()
+    )
     grown = train(documents=["zzyzx zzyzx zzyzx " * 50], vocab_size=704, extend=tmp_path / "T.json")
     assert grown.tokens[:700] == bpe.tokens[:700] and any(b"zz" in t for t in grown.tokens[700:])
     with pytest.raises(LabError, match="special"):
@@ -126,13 +145,22 @@ def test_extending_equals_one_long_run(bpe, english, tmp_path):
 
 
 def test_seeds_and_vetoes(english):
-    codec = train(documents=[english], vocab_size=600, seed=[b" encyclopedia", "İ".encode()], veto=[b" the", b"th"], veto_pattern="^ ?and$")
+    codec = train(
+        documents=[english],
+        vocab_size=600,
+        seed=[b" encyclopedia", "İ".encode()],
+        veto=[b" the", b"th"],
+        veto_pattern="^ ?and$",
+    )
     assert codec.encode(b" encyclopedia").size == 1 and b" encyclopedia" in codec.tokens
     assert not {b" the", b"th", b"and", b" and"} & set(codec.tokens)
     assert b" th" in codec.tokens or b"he" in codec.tokens
     assert codec.decode(codec.encode(english[:5000])) == english[:5000] and codec.vocab_size == 600
     # A veto that nothing meets changes nothing.
-    assert train(documents=[english], vocab_size=400, veto=[b"\xff\xff"]).fingerprint() == train(documents=[english], vocab_size=400).fingerprint()
+    assert (
+        train(documents=[english], vocab_size=400, veto=[b"\xff\xff"]).fingerprint()
+        == train(documents=[english], vocab_size=400).fingerprint()
+    )
 
 
 def test_memory_is_bounded_by_dropping_the_rarest(english):
@@ -143,7 +171,9 @@ def test_memory_is_bounded_by_dropping_the_rarest(english):
     # What was dropped is the noise: the corpus's frequent words are counted in full.
     full, kept = dict(count_corpus([english], PreTokenizer("gpt2")).table.items()), dict(table.items())
     assert kept[b" the"] == full[b" the"] and kept[b" and"] == full[b" and"]
-    one, two = (train_full(documents=[english, noise], vocab_size=600, max_memory=2 << 20, workers=w) for w in (1, 2))
+    one, two = (
+        train_full(documents=[english, noise], vocab_size=600, max_memory=2 << 20, workers=w) for w in (1, 2)
+    )
     assert one.codec.fingerprint() == two.codec.fingerprint()
 
 
@@ -176,11 +206,21 @@ def test_short_texts_run_out_of_pairs():
     assert run.exhausted and run.codec.vocab_size == 257
 
 
-@pytest.mark.parametrize("options,match", [
-    (dict(vocab_size=255), "too small"), (dict(candidates=0), "candidates"), (dict(objective="magic"), "objective"),
-    (dict(pre="gpt9"), "pre-tokenizer"), (dict(veto_pattern="("), "pattern"), (dict(level=11, objective="gzip"), "level"),
-    (dict(objective="entropy", order=9), "order"), (dict(documents=None), "files or documents"),
-    (dict(special=["a", "a"]), "twice"), (dict(validation="missing.txt", objective="gzip"), "validation")])
+@pytest.mark.parametrize(
+    "options,match",
+    [
+        (dict(vocab_size=255), "too small"),
+        (dict(candidates=0), "candidates"),
+        (dict(objective="magic"), "objective"),
+        (dict(pre="gpt9"), "pre-tokenizer"),
+        (dict(veto_pattern="("), "pattern"),
+        (dict(level=11, objective="gzip"), "level"),
+        (dict(objective="entropy", order=9), "order"),
+        (dict(documents=None), "files or documents"),
+        (dict(special=["a", "a"]), "twice"),
+        (dict(validation="missing.txt", objective="gzip"), "validation"),
+    ],
+)
 def test_bad_settings_are_one_line(options, match):
     with pytest.raises(LabError, match=match) as error:
         train(**{"documents": ["some text some text"], "vocab_size": 258, **options})

@@ -1,7 +1,8 @@
 """Aligned translations: the same passages in several languages, by identifier.
 
-Reads gettext catalogues (``.po``, ``.mo``; the identifier is the message in the source language, which is itself
-the language ``source``) and Bibles with a verse a line (``Ge1:1 In the beginning …`` or ``Ge1:1<TAB>…``).
+Reads gettext catalogues (``.po``, ``.mo``; the identifier is the message in the source language, which is
+itself the language ``source``) and Bibles with a verse a line (``Ge1:1 In the beginning …`` or
+``Ge1:1<TAB>…``).
 
 Concession: plural forms beyond the singular, and fuzzy or untranslated messages, are left out.
 """
@@ -26,7 +27,9 @@ def read_passages(path) -> dict[str, str]:
     if path.suffix == ".mo":
         with open(path, "rb") as source:
             try:
-                catalogue = gettext.GNUTranslations(source)._catalog  # the parsed table; the class offers lookups only
+                catalogue = gettext.GNUTranslations(
+                    source
+                )._catalog  # the parsed table; the class offers lookups only
             except (OSError, UnicodeDecodeError, ValueError, IndexError) as error:
                 raise DataError(f"{path}: not a gettext catalogue: {error}") from None
         return {k.split("\x04")[-1]: v for k, v in catalogue.items() if isinstance(k, str) and k and v}
@@ -61,7 +64,7 @@ def _read_po(path, lines):
             continue
         if keyword:
             field = keyword.group(1)
-            line = line[keyword.end():]
+            line = line[keyword.end() :]
         try:
             text = ast.literal_eval(line)
         except (ValueError, SyntaxError):

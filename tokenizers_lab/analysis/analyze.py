@@ -1,7 +1,7 @@
 """One results file from any number of codecs and files: :func:`analyze`, behind ``tokenizers-lab analyze``.
 
-The JSON holds facts only (values, intervals, what was refused and why); tables and pictures are the report's work.
-"""
+The JSON holds facts only (values, intervals, what was refused and why); tables and pictures are the report's
+work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
-from tokenizers_lab.analysis import bits, compression, entropy, fairness, fertility, glitch, morphology, overlap, utf8
+from tokenizers_lab.analysis import (
+    bits,
+    compression,
+    entropy,
+    fairness,
+    fertility,
+    glitch,
+    morphology,
+    overlap,
+    utf8,
+)
 from tokenizers_lab.analysis.accounting import tokenise
 from tokenizers_lab.analysis.aligned import read_passages, source_passages
 from tokenizers_lab.analysis.efficiency import efficiency
@@ -29,22 +39,38 @@ from tokenizers_lab.training.counts import read_blocks
 VERSION = 1
 
 
-def analyze(codecs, files, *, json_path=None, compressors=compression.COMPRESSORS, nzip_bytes: int = compression.NZIP_BYTES,
-            nzip_level: int | None = None, language: str | None = None, hunspell=None, gold=None, aligned=None,
-            reference: str | None = None, domains: bool = False, labels=None, sweep: str | None = None, sweep_train: str | None = None,
-            progress=None) -> dict:
+def analyze(
+    codecs,
+    files,
+    *,
+    json_path=None,
+    compressors=compression.COMPRESSORS,
+    nzip_bytes: int = compression.NZIP_BYTES,
+    nzip_level: int | None = None,
+    language: str | None = None,
+    hunspell=None,
+    gold=None,
+    aligned=None,
+    reference: str | None = None,
+    domains: bool = False,
+    labels=None,
+    sweep: str | None = None,
+    sweep_train: str | None = None,
+    progress=None,
+) -> dict:
     """Every metric of every codec on every file.
 
-    ``codecs``: spellings or codecs. ``files``: paths, or ``{name: bytes}``. ``compressors``: of the token stream.
-    ``language``: ``tr``, ``hu`` …: adds %TR and %Pure, with dictionaries from the folder ``hunspell`` or the usual
-    places. ``gold``: a file of segmented words. ``aligned``: ``{language: path}`` of translations; ``reference`` is the
-    language that parity divides by (the first). ``domains``: the i-th codec was trained on the i-th file's
-    domain; adds the mismatch matrix. ``labels``: names for the codecs. ``sweep``: an M1 (``order-3``, trained on the file
-    ``sweep_train`` or the text that ships): adds the window sweep on every file. ``progress(done, total, what)``.
+    ``codecs``: spellings or codecs. ``files``: paths, or ``{name: bytes}``. ``compressors``: of the token
+    stream. ``language``: ``tr``, ``hu`` …: adds %TR and %Pure, with dictionaries from the folder ``hunspell``
+    or the usual places. ``gold``: a file of segmented words. ``aligned``: ``{language: path}`` of
+    translations; ``reference`` is the language that parity divides by (the first). ``domains``: the i-th
+    codec was trained on the i-th file's domain; adds the mismatch matrix. ``labels``: names for the codecs.
+    ``sweep``: an M1 (``order-3``, trained on the file ``sweep_train`` or the text that ships): adds the
+    window sweep on every file. ``progress(done, total, what)``.
 
-    Returns the results, written to ``json_path`` if given; an interrupted run then goes on where it stopped (resume.py). Raises :class:`LabError` for input that cannot be used; a
-    codec that loses bytes is no error: its bits per byte are missing, and the reason stands in their place.
-    """
+    Returns the results, written to ``json_path`` if given; an interrupted run then goes on where it stopped
+    (resume.py). Raises :class:`LabError` for input that cannot be used; a codec that loses bytes is no error:
+    its bits per byte are missing, and the reason stands in their place."""
     loaded = [load(c) for c in codecs]
     if not loaded:
         raise LabError("name at least one codec")
@@ -56,23 +82,36 @@ def analyze(codecs, files, *, json_path=None, compressors=compression.COMPRESSOR
     words = morphology.read_gold(gold) if gold else None
     passages = None
     if aligned:
-        passages = {k: source_passages(read_passages(v[7:])) if str(v).startswith("source:") else read_passages(v)
-                    for k, v in aligned.items()}
+        passages = {
+            k: source_passages(read_passages(v[7:])) if str(v).startswith("source:") else read_passages(v)
+            for k, v in aligned.items()
+        }
     swept = load_model(sweep, sweep_train) if sweep else None
     total, done = len(loaded) * len(texts), 0
-    finished = Finished(json_path, VERSION, tuple(compressors), nzip_bytes, nzip_level, language, str(hunspell))
+    finished = Finished(
+        json_path, VERSION, tuple(compressors), nzip_bytes, nzip_level, language, str(hunspell)
+    )
     hashes = {name: hashlib.sha256(raw).hexdigest() for name, raw in texts.items()}
     out: dict = {"tokenizers_lab": VERSION, "files": [], "codecs": [], "baselines": {}}
     for name, raw in texts.items():
         out["files"].append({"name": name, "bytes": len(raw), "sha256": hashes[name]})
         out["baselines"][name] = finished.get(
-            ("baseline", hashes[name]), lambda raw=raw: compression.raw_bits_per_byte(raw, compressors, nzip_bytes, nzip_level)
+            ("baseline", hashes[name]),
+            lambda raw=raw: compression.raw_bits_per_byte(raw, compressors, nzip_bytes, nzip_level),
         )
     streams: dict = {}
     for name, codec in zip(names, loaded):
-        entry: dict = {"name": name, "spelling": codec.spelling, "fingerprint": codec.fingerprint(),
-                       "vocab": codec.vocab_size, "used_vocab": codec.used_vocab_size(), "nominal_vocab": codec.nominal_vocab_size, "lossless": codec.lossless,
-                       "loss": codec.loss, "files": {}}
+        entry: dict = {
+            "name": name,
+            "spelling": codec.spelling,
+            "fingerprint": codec.fingerprint(),
+            "vocab": codec.vocab_size,
+            "used_vocab": codec.used_vocab_size(),
+            "nominal_vocab": codec.nominal_vocab_size,
+            "lossless": codec.lossless,
+            "loss": codec.loss,
+            "files": {},
+        }
         for file, raw in texts.items():
             if progress:
                 progress(done, total, f"{name} on {file}")
@@ -83,7 +122,9 @@ def analyze(codecs, files, *, json_path=None, compressors=compression.COMPRESSOR
                 lambda stream=stream: _one(stream, compressors, nzip_bytes, nzip_level, dictionary),
             )
             done += 1
-        everything = np.concatenate([streams[name, f].ids for f in texts]) if texts else np.zeros(0, np.uint32)
+        everything = (
+            np.concatenate([streams[name, f].ids for f in texts]) if texts else np.zeros(0, np.uint32)
+        )
         entry["glitch"] = glitch.candidates(codec, everything)
         if words:
             entry["gold"] = morphology.gold_boundaries(codec, words)
@@ -94,14 +135,21 @@ def analyze(codecs, files, *, json_path=None, compressors=compression.COMPRESSOR
         out["overlap"] = _overlaps(names, loaded, streams, texts)
         for entry in out["codecs"]:
             for file in texts:
-                entry["files"][file]["nsl"] = fertility.normalised_sequence_length(streams[entry["name"], file],
-                                                                                    streams[names[0], file])
+                entry["files"][file]["nsl"] = fertility.normalised_sequence_length(
+                    streams[entry["name"], file], streams[names[0], file]
+                )
     if swept is not None:
-        out["window_sweep"] = {name: finished.get(("sweep", swept.fingerprint(), hashes[name]), lambda raw=raw: window_sweep(swept, raw))
-                               for name, raw in texts.items()}
+        out["window_sweep"] = {
+            name: finished.get(
+                ("sweep", swept.fingerprint(), hashes[name]), lambda raw=raw: window_sweep(swept, raw)
+            )
+            for name, raw in texts.items()
+        }
     if domains:
         if len(loaded) != len(texts):
-            raise LabError(f"domains: {len(loaded)} codecs but {len(texts)} files; the i-th codec belongs to the i-th file")
+            raise LabError(
+                f"domains: {len(loaded)} codecs but {len(texts)} files; the i-th codec belongs to the i-th file"
+            )
         out["mismatch"] = mismatch(dict(zip(texts, loaded)), texts)
     if progress:
         progress(total, total, "")
@@ -113,8 +161,12 @@ def analyze(codecs, files, *, json_path=None, compressors=compression.COMPRESSOR
 
 def _one(stream, compressors, nzip_bytes, nzip_level, dictionary) -> dict:
     codec = stream.codec
-    entry = {"accounting": stream.problem or "ok", "counts": fertility.counts(stream),
-             "efficiency": efficiency(stream.ids, codec.vocab_size, codec.used_vocab_size()), "utf8": utf8.completeness(stream)}
+    entry = {
+        "accounting": stream.problem or "ok",
+        "counts": fertility.counts(stream),
+        "efficiency": efficiency(stream.ids, codec.vocab_size, codec.used_vocab_size()),
+        "utf8": utf8.completeness(stream),
+    }
     ratio = len(stream.raw) / max(len(stream.ids), 1)
     entry["entropies"] = entropy.conditional_entropies(stream.ids, codec.vocab_size, ratio)
     if stream.problem:
@@ -122,7 +174,9 @@ def _one(stream, compressors, nzip_bytes, nzip_level, dictionary) -> dict:
         for e in entry["entropies"]:
             e["per_byte"] = None
     else:
-        entry["stream_bits_per_byte"] = compression.stream_bits_per_byte(stream, compressors, nzip_bytes, nzip_level)
+        entry["stream_bits_per_byte"] = compression.stream_bits_per_byte(
+            stream, compressors, nzip_bytes, nzip_level
+        )
     if codec.token_bits and len(stream.ids):
         entry["bit_ngrams"] = bits.bit_ngrams(stream.ids, codec.token_bits)
     if not stream.problem:
@@ -136,9 +190,12 @@ def _one(stream, compressors, nzip_bytes, nzip_level, dictionary) -> dict:
 def _overlaps(names, codecs, streams, texts) -> dict:
     sets = [overlap.vocabulary(c) for c in codecs]
     n = len(names)
-    out: dict = {"names": names, "jaccard": [[None] * n for _ in range(n)],
-                 "weighted": {f: [[None] * n for _ in range(n)] for f in texts},
-                 "boundary_f1": {f: [[None] * n for _ in range(n)] for f in texts}}
+    out: dict = {
+        "names": names,
+        "jaccard": [[None] * n for _ in range(n)],
+        "weighted": {f: [[None] * n for _ in range(n)] for f in texts},
+        "boundary_f1": {f: [[None] * n for _ in range(n)] for f in texts},
+    }
     for i in range(n):
         for j in range(i, n):
             if sets[i] is not None and sets[j] is not None:

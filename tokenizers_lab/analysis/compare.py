@@ -6,8 +6,8 @@ from tokenizers_lab.analysis.analyze import analyze
 
 
 def compare(codecs, files, output=None, **options) -> dict:
-    """:func:`analyze` and :func:`tokenizers_lab.write_report` in one: results are returned, and the page is written to
-    ``output`` if given. ``options`` are those of :func:`analyze`."""
+    """:func:`analyze` and :func:`tokenizers_lab.write_report` in one: results are returned, and the page is
+    written to ``output`` if given. ``options`` are those of :func:`analyze`."""
     from tokenizers_lab.report import write_report
 
     results = analyze(codecs, files, **options)

@@ -1,11 +1,12 @@
 """Bits per byte of a token stream under general compressors: what is left for a model to learn, roughly.
 
-The ids are written in one byte each where the vocabulary allows, else two, else LEB128, and compressed by gzip -9, LZMA (preset 9),
-zstd -19 and nzip; 8 · compressed bytes / raw bytes. Beside them stand the same compressors on the raw bytes. Refused
-(:class:`AccountingError`) where the tokens' bytes do not add up to the raw ones.
+The ids are written in one byte each where the vocabulary allows, else two, else LEB128, and compressed by
+gzip -9, LZMA (preset 9), zstd -19 and nzip; 8 · compressed bytes / raw bytes. Beside them stand the same
+compressors on the raw bytes. Refused (:class:`AccountingError`) where the tokens' bytes do not add up to the
+raw ones.
 
-Concession: nzip costs far more time than the others, so it sees a prefix only, whose raw bytes are counted exactly.
-"""
+Concession: nzip costs far more time than the others, so it sees a prefix only, whose raw bytes are counted
+exactly."""
 
 from __future__ import annotations
 
@@ -39,9 +40,11 @@ def compressed(data: bytes, name: str, nzip_level: int | None = None) -> int:
     raise LabError(f"unknown compressor {name!r}; known: {', '.join(COMPRESSORS)}")
 
 
-def stream_bits_per_byte(stream: Tokenised, compressors=COMPRESSORS, nzip_bytes: int = NZIP_BYTES,
-                         nzip_level: int | None = None) -> dict:
-    """``{compressor: {"bits_per_byte", "raw_bytes"}}`` of the stream; ``raw_bytes`` is what the figure covers."""
+def stream_bits_per_byte(
+    stream: Tokenised, compressors=COMPRESSORS, nzip_bytes: int = NZIP_BYTES, nzip_level: int | None = None
+) -> dict:
+    """``{compressor: {"bits_per_byte", "raw_bytes"}}`` of the stream; ``raw_bytes`` is what the figure
+    covers."""
     stream.require()
     size = stream.codec.vocab_size
     how = "u8" if size <= 256 else "u16" if size <= 1 << 16 else "leb128"
@@ -58,11 +61,16 @@ def stream_bits_per_byte(stream: Tokenised, compressors=COMPRESSORS, nzip_bytes:
     return out
 
 
-def raw_bits_per_byte(raw: bytes, compressors=COMPRESSORS, nzip_bytes: int = NZIP_BYTES, nzip_level=None) -> dict:
+def raw_bits_per_byte(
+    raw: bytes, compressors=COMPRESSORS, nzip_bytes: int = NZIP_BYTES, nzip_level=None
+) -> dict:
     """The same compressors on the raw bytes: the line that a token stream has to beat."""
     out = {}
     for name in compressors:
         part = raw[:nzip_bytes] if name == "nzip" else raw
         if part:
-            out[name] = {"bits_per_byte": 8 * compressed(part, name, nzip_level) / len(part), "raw_bytes": len(part)}
+            out[name] = {
+                "bits_per_byte": 8 * compressed(part, name, nzip_level) / len(part),
+                "raw_bytes": len(part),
+            }
     return out

@@ -1,11 +1,10 @@
 """Entropies H₁ … H₅ of a token stream, three ways, because the naive one misleads.
 
-H_k = H(k-gram) − H((k−1)-gram), in bits a token; × T/B gives bits a byte. The *plug-in* value undersamples: with a
-million tokens and 16k types almost every 5-gram is unique, and H₅ falls towards zero whatever the text. Beside it
-stand the *Miller–Madow* value, H + (m − 1) / (2 n ln 2) for m observed types in n samples, and the *held-out
-cross-entropy*: an interpolated order-(k−1) model learned on one half of the stream and scored on the other, with its
-context coverage: the share of scored tokens whose context had been seen.
-"""
+H_k = H(k-gram) − H((k−1)-gram), in bits a token; × T/B gives bits a byte. The *plug-in* value undersamples:
+with a million tokens and 16k types almost every 5-gram is unique, and H₅ falls towards zero whatever the
+text. Beside it stand the *Miller–Madow* value, H + (m − 1) / (2 n ln 2) for m observed types in n samples,
+and the *held-out cross-entropy*: an interpolated order-(k−1) model learned on one half of the stream and
+scored on the other, with its context coverage: the share of scored tokens whose context had been seen."""
 
 from __future__ import annotations
 
@@ -26,7 +25,8 @@ def plug_in(counts) -> float:
 
 
 def miller_madow(counts) -> float:
-    """H + (m − 1) / (2 n ln 2): the plug-in entropy with Miller and Madow's first-order correction, in bits."""
+    """H + (m − 1) / (2 n ln 2): the plug-in entropy with Miller and Madow's first-order correction, in
+    bits."""
     counts = np.asarray(counts, dtype=np.float64)
     m, n = int((counts > 0).sum()), counts.sum()
     return plug_in(counts) + (m - 1) / (2 * n * math.log(2)) if n else 0.0
@@ -41,7 +41,7 @@ def grams(ids: np.ndarray, most: int):
         if len(ids) < k:
             labels = np.zeros(0, np.int64)
         else:
-            labels = np.unique(labels[:-1] * types + single[k - 1:], return_inverse=True)[1].astype(np.int64)
+            labels = np.unique(labels[:-1] * types + single[k - 1 :], return_inverse=True)[1].astype(np.int64)
         yield labels
 
 
@@ -64,8 +64,9 @@ def _with_jackknife(labels: np.ndarray) -> tuple[float, float, np.ndarray]:
 
 
 def conditional_entropies(ids: np.ndarray, vocab: int, bytes_per_token: float, most: int = 5) -> list[dict]:
-    """H₁ … H_most of ``ids``; each a dict: ``k``, ``value``/``low``/``high`` (plug-in, bits a token), ``corrected``
-    (Miller–Madow), ``held_out`` and ``coverage``, ``types`` (distinct k-grams), ``per_byte`` (plug-in)."""
+    """H₁ … H_most of ``ids``; each a dict: ``k``, ``value``/``low``/``high`` (plug-in, bits a token),
+    ``corrected`` (Miller–Madow), ``held_out`` and ``coverage``, ``types`` (distinct k-grams), ``per_byte``
+    (plug-in)."""
     out: list[dict] = []
     if not len(ids):
         return out
@@ -76,17 +77,27 @@ def conditional_entropies(ids: np.ndarray, vocab: int, bytes_per_token: float, m
             break
         now = _with_jackknife(labels)
         loo = now[2] - (before[2] if k > 1 and len(before[2]) == len(now[2]) else 0.0)
-        entry = {"k": k, **interval(now[0] - before[0], loo), "corrected": now[1] - before[1],
-                 "held_out": scored[k - 1][0], "coverage": scored[k - 1][1], "types": int(labels.max()) + 1,
-                 "samples": len(labels), "per_byte": (now[0] - before[0]) / bytes_per_token}
+        entry = {
+            "k": k,
+            **interval(now[0] - before[0], loo),
+            "corrected": now[1] - before[1],
+            "held_out": scored[k - 1][0],
+            "coverage": scored[k - 1][1],
+            "types": int(labels.max()) + 1,
+            "samples": len(labels),
+            "per_byte": (now[0] - before[0]) / bytes_per_token,
+        }
         out.append(entry)
         before = now
     return out
 
 
-def held_out(ids: np.ndarray, vocab: int, most: int = 5, stretches: int = GROUPS) -> list[tuple[float, float]]:
-    """For k = 1 … most: (cross-entropy in bits a token, context coverage) of an order-(k−1) interpolated Witten–Bell
-    model over ``vocab`` ids, learned on the even stretches of the stream and scored on the odd ones."""
+def held_out(
+    ids: np.ndarray, vocab: int, most: int = 5, stretches: int = GROUPS
+) -> list[tuple[float, float]]:
+    """For k = 1 … most: (cross-entropy in bits a token, context coverage) of an order-(k−1) interpolated
+    Witten–Bell model over ``vocab`` ids, learned on the even stretches of the stream and scored on the odd
+    ones."""
     ids = np.ascontiguousarray(ids, dtype=np.int64)
     odd = (groups_of(len(ids), stretches) % 2).astype(np.bool_)
     bits, covered, scored = _held_out(ids, odd, float(max(vocab, 1)), most)
@@ -133,7 +144,8 @@ def _held_out(ids, odd, vocab, most):
             context = np.int64(1)
             alive = True
             for k in range(most):
-                # The context must lie in the same stretch, so that no scored text is learned from or looked at.
+                # The context must lie in the same stretch, so that no scored text is learned from or looked
+                # at.
                 if k and (i - k < 0 or odd[i - k] != odd[i]):
                     alive = False
                 if alive:

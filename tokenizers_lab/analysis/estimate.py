@@ -1,7 +1,8 @@
-"""An estimate with its uncertainty: value, 95% interval, and where it matters a corrected and a held-out value.
+"""An estimate with its uncertainty: value, 95% interval, and where it matters a corrected and a held-out
+value.
 
-Intervals come from a delete-one-group jackknife over ``GROUPS`` contiguous stretches of the stream (text is not
-independent token by token): var = (G-1)/G · Σ (θ_g - mean)², interval = value ± t(0.975; G-1) · √var.
+Intervals come from a delete-one-group jackknife over ``GROUPS`` contiguous stretches of the stream (text is
+not independent token by token): var = (G-1)/G · Σ (θ_g - mean)², interval = value ± t(0.975; G-1) · √var.
 
 Concession: a jackknife sees variance, not bias; the bias of plug-in entropies is shown by the corrected and
 held-out values beside them.

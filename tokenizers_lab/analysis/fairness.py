@@ -1,9 +1,8 @@
 """Fairness over languages, on aligned translations: parity and the Gini coefficient.
 
-Parity of language l is T(l) / T(reference) on the same passages. The Gini coefficient of the costs c_l is
-Σ_i Σ_j |c_i − c_j| / (2 n² μ): 0 where every language costs the same. The cost is tokens a passage (the same content in
-every language); tokens a byte is given beside it, since scripts differ in bytes.
-"""
+Parity of language l is T(l) / T(reference) on the same passages. The Gini coefficient of the costs c_l is Σ_i
+Σ_j |c_i − c_j| / (2 n² μ): 0 where every language costs the same. The cost is tokens a passage (the same
+content in every language); tokens a byte is given beside it, since scripts differ in bytes."""
 
 from __future__ import annotations
 
@@ -41,8 +40,18 @@ def parity(codec: Codec, passages: dict[str, dict[str, str]], reference: str) ->
     sums = matrix.sum(axis=1)
     loo = [gini(sums - matrix[:, g]) for g in range(matrix.shape[1])]
     per_byte = [tokens[n].sum() / max(sizes[n].sum(), 1) for n in names]
-    return {"reference": reference, "passages": len(common),
-            "languages": {n: {"tokens": int(tokens[n].sum()), "bytes": int(sizes[n].sum()),
-                              "parity": ratio(tokens[n], tokens[reference]),
-                              "tokens_per_byte": ratio(tokens[n], sizes[n])} for n in names},
-            "gini": interval(gini(sums), loo), "gini_tokens_per_byte": gini(per_byte)}
+    return {
+        "reference": reference,
+        "passages": len(common),
+        "languages": {
+            n: {
+                "tokens": int(tokens[n].sum()),
+                "bytes": int(sizes[n].sum()),
+                "parity": ratio(tokens[n], tokens[reference]),
+                "tokens_per_byte": ratio(tokens[n], sizes[n]),
+            }
+            for n in names
+        },
+        "gini": interval(gini(sums), loo),
+        "gini_tokens_per_byte": gini(per_byte),
+    }

@@ -1,7 +1,8 @@
-"""Counts: bytes and characters a token, tokens a word (fertility), bit ratio, sequence length against a reference.
+"""Counts: bytes and characters a token, tokens a word (fertility), bit ratio, sequence length against a
+reference.
 
-Token ratio B/T; bit ratio 8B / (T · log₂ V): raw bits over the bits that fixed-width ids would take; fertility T/W,
-W = words between white space; NSL = T_A / T_B against another codec on the same bytes.
+Token ratio B/T; bit ratio 8B / (T · log₂ V): raw bits over the bits that fixed-width ids would take;
+fertility T/W, W = words between white space; NSL = T_A / T_B against another codec on the same bytes.
 
 Concession: fertility says little for scripts without spaces; bytes and characters a token stand beside it.
 """
@@ -30,9 +31,16 @@ def counts(stream: Tokenised, groups: int = GROUPS) -> dict:
     sizes = np.diff(bounds)
     width = math.log2(stream.codec.vocab_size)
     per_token = ratio(sizes, tokens)
-    return {"tokens": len(stream.ids), "bytes": len(raw), "characters": int(characters.sum()), "words": int(words.sum()),
-            "bytes_per_token": per_token, "characters_per_token": ratio(characters, tokens),
-            "bit_ratio": {k: v and 8 * v / width for k, v in per_token.items()}, "fertility": ratio(tokens, words)}
+    return {
+        "tokens": len(stream.ids),
+        "bytes": len(raw),
+        "characters": int(characters.sum()),
+        "words": int(words.sum()),
+        "bytes_per_token": per_token,
+        "characters_per_token": ratio(characters, tokens),
+        "bit_ratio": {k: v and 8 * v / width for k, v in per_token.items()},
+        "fertility": ratio(tokens, words),
+    }
 
 
 def normalised_sequence_length(stream: Tokenised, reference: Tokenised) -> float:

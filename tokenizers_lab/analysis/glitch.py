@@ -1,6 +1,7 @@
 """Glitch candidates: tokens that a model will hardly learn.
 
-A token is *unreachable* if the encoder does not give it back for its own bytes (encode(decode(id)) ≠ [id]), and
+A token is *unreachable* if the encoder does not give it back for its own bytes (encode(decode(id)) ≠ [id]),
+and
 *rare* if a stream of training text holds it at most ``rare`` times. Special tokens (zero bytes) are left out.
 """
 
@@ -12,8 +13,8 @@ from tokenizers_lab.codec import Codec
 
 
 def candidates(codec: Codec, ids: np.ndarray | None = None, rare: int = 0, most: int = 50) -> dict | None:
-    """Counts and the first ``most`` of each kind, as ids; ``rare`` needs a stream. None for codecs whose tokens have
-    no bytes of their own."""
+    """Counts and the first ``most`` of each kind, as ids; ``rare`` needs a stream. None for codecs whose
+    tokens have no bytes of their own."""
     lengths = codec.token_lengths()
     if lengths is None:
         return None

@@ -1,11 +1,12 @@
-"""Hunspell dictionaries (``.dic`` and ``.aff``), as far as morphology needs them: stems, affixes, valid words.
+"""Hunspell dictionaries (``.dic`` and ``.aff``), as far as morphology needs them: stems, affixes, valid
+words.
 
-A word is valid if it is a stem, or a stem with up to two suffixes (and a prefix) that the stem's flags allow, with
-the affixes' strip rules and conditions: Hunspell's own rule. ``Dictionary.find`` looks in the places where Debian and
-LibreOffice put dictionaries, or where it is told.
+A word is valid if it is a stem, or a stem with up to two suffixes (and a prefix) that the stem's flags allow,
+with the affixes' strip rules and conditions: Hunspell's own rule. ``Dictionary.find`` looks in the places
+where Debian and LibreOffice put dictionaries, or where it is told.
 
-Concession: compounds are not formed (Hunspell does for Hungarian), nor the rarer directives (CIRCUMFIX, COMPLEXPREFIXES).
-"""
+Concession: compounds are not formed (Hunspell does for Hungarian), nor the rarer directives (CIRCUMFIX,
+COMPLEXPREFIXES)."""
 
 from __future__ import annotations
 
@@ -15,12 +16,18 @@ from pathlib import Path
 
 from tokenizers_lab.errors import DataError, LabError
 
-FOLDERS = ("/usr/share/hunspell", "/usr/share/myspell/dicts", "/usr/local/share/hunspell", "/Library/Spelling",
-           "/opt/homebrew/share/hunspell")
+FOLDERS = (
+    "/usr/share/hunspell",
+    "/usr/share/myspell/dicts",
+    "/usr/local/share/hunspell",
+    "/Library/Spelling",
+    "/opt/homebrew/share/hunspell",
+)
 
 
 class Dictionary:
-    """``stems``: word → its flags; ``suffixes`` and ``prefixes``: added text → [(strip, condition, flag, further flags)]."""
+    """``stems``: word → its flags; ``suffixes`` and ``prefixes``: added text → [(strip, condition, flag,
+    further flags)]."""
 
     def __init__(self, aff: Path, dic: Path):
         self.language = dic.stem
@@ -34,7 +41,7 @@ class Dictionary:
         self._read_dic(dic)
 
     @classmethod
-    def find(cls, language: str, folder=None) -> "Dictionary":
+    def find(cls, language: str, folder=None) -> Dictionary:
         """The dictionary of ``tr``, ``hu``, ``tr_TR`` … in ``folder`` or in the usual places. Raises
         :class:`LabError` with what to install."""
         places = [Path(folder)] if folder else [Path(f) for f in FOLDERS]
@@ -42,24 +49,28 @@ class Dictionary:
             for dic in sorted(place.glob(f"{language}*.dic")):
                 if dic.stem.split("_")[0] == language.split("_")[0] and dic.with_suffix(".aff").is_file():
                     return cls(dic.with_suffix(".aff"), dic)
-        raise LabError(f"no hunspell dictionary for {language!r} in {', '.join(map(str, places))}; install one "
-                       f"(Debian: apt install hunspell-{language.split('_')[0]}) or name its folder with --hunspell")
+        raise LabError(
+            f"no hunspell dictionary for {language!r} in {', '.join(map(str, places))}; install one "
+            f"(Debian: apt install hunspell-{language.split('_')[0]}) or name its folder with --hunspell"
+        )
 
     def _flags(self, text: str) -> frozenset:
         if len(self._aliases) > 1:
-            return self._aliases[int(text)] if text.isdigit() and int(text) < len(self._aliases) else frozenset()
+            return (
+                self._aliases[int(text)] if text.isdigit() and int(text) < len(self._aliases) else frozenset()
+            )
         return self._split(text)
 
     def _split(self, text: str) -> frozenset:
         if self._mode == "num":
             return frozenset(text.split(","))
         if self._mode == "long":
-            return frozenset(text[i:i + 2] for i in range(0, len(text), 2))
+            return frozenset(text[i : i + 2] for i in range(0, len(text), 2))
         return frozenset(text)
 
     def _read_aff(self, path: Path) -> None:
         raw = path.read_bytes()
-        named = re.search(rb"^SET[ \t]+(\S+)", raw, re.M)
+        named = re.search(rb"^SET[ \t]+(\S+)", raw, re.MULTILINE)
         self._encoding = named.group(1).decode("ascii", "replace") if named else "iso8859-1"
         try:
             lines = raw.decode(self._encoding, "replace").lstrip("\ufeff").splitlines()
@@ -97,10 +108,14 @@ class Dictionary:
                     try:
                         pattern = re.compile(f"{escaped}$" if key == "SFX" else f"^{escaped}")
                     except re.error:
-                        raise DataError(f"{path}: condition {condition!r} of flag {flag} cannot be read") from None
+                        raise DataError(
+                            f"{path}: condition {condition!r} of flag {flag} cannot be read"
+                        ) from None
                     conditions[key, condition] = pattern
                 table = self.suffixes if key == "SFX" else self.prefixes
-                table.setdefault(add, []).append((strip, pattern, flag, self._flags(more) if more else frozenset()))
+                table.setdefault(add, []).append(
+                    (strip, pattern, flag, self._flags(more) if more else frozenset())
+                )
 
     def _read_dic(self, path: Path) -> None:
         for line in path.read_bytes().decode(self._encoding, "replace").splitlines()[1:]:
@@ -110,7 +125,7 @@ class Dictionary:
             word, flags = entry, frozenset()
             cut = entry.find("/", 1)
             if cut > 0 and entry[cut - 1] != "\\":
-                word, flags = entry[:cut], self._flags(entry[cut + 1:])
+                word, flags = entry[:cut], self._flags(entry[cut + 1 :])
             known = self.stems.get(word)
             self.stems[word] = flags if known is None else known | flags
 
@@ -156,8 +171,8 @@ class Dictionary:
         return False
 
     def _suffixed(self, word: str, needed: frozenset, depth: int, carried: str | None = None) -> bool:
-        """Whether ``word`` = stem + suffix(es); ``carried`` is the flag of the outer suffix, which the inner suffix
-        (or the stem) must allow; ``needed`` flags must be the stem's or the suffix's."""
+        """Whether ``word`` = stem + suffix(es); ``carried`` is the flag of the outer suffix, which the inner
+        suffix (or the stem) must allow; ``needed`` flags must be the stem's or the suffix's."""
         for size in range(0, min(self._longest[0], len(word) - 1) + 1):
             cut = len(word) - size
             for strip, condition, flag, more in self.suffixes.get(word[cut:], ()):
@@ -171,9 +186,13 @@ class Dictionary:
                 if carried is None and self._special.get("NEEDAFFIX") in more:
                     continue  # this suffix must itself be suffixed
                 known = self.stems.get(stem)
-                if known is not None and flag in known and needed <= known | more \
-                        and self._special.get("FORBIDDENWORD") not in known \
-                        and self._special.get("ONLYINCOMPOUND") not in known:
+                if (
+                    known is not None
+                    and flag in known
+                    and needed <= known | more
+                    and self._special.get("FORBIDDENWORD") not in known
+                    and self._special.get("ONLYINCOMPOUND") not in known
+                ):
                     return True
                 if depth > 1 and self._suffixed(stem, needed, depth - 1, flag):
                     return True
@@ -181,14 +200,15 @@ class Dictionary:
 
 
 def _condition(text: str) -> str:
-    """A condition as a regular expression: only ``.``, ``[…]`` and ``[^…]`` mean something; ``-`` makes no range."""
+    """A condition as a regular expression: only ``.``, ``[…]`` and ``[^…]`` mean something; ``-`` makes no
+    range."""
     out = []
     for piece in re.findall(r"\[\^?[^\]]*\]|.", text):
         if piece == ".":
             out.append(".")
         elif len(piece) > 1:
             negated = piece.startswith("[^")
-            out.append(f"[{'^' if negated else ''}{re.escape(piece[2 if negated else 1:-1])}]")
+            out.append(f"[{'^' if negated else ''}{re.escape(piece[2 if negated else 1 : -1])}]")
         else:
             out.append(re.escape(piece))
     return "".join(out)

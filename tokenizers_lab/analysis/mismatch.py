@@ -1,8 +1,8 @@
 """Domain mismatch: what a vocabulary trained on one domain costs on another.
 
-M[i, j] = tokens a byte on domain j of the codec trained on domain i (or another cost); shown as M[i, j] / M[j, j] − 1,
-zero on the diagonal: the offset that no amount of training data of the wrong domain removes (arXiv 2601.09039).
-"""
+M[i, j] = tokens a byte on domain j of the codec trained on domain i (or another cost); shown as M[i, j] /
+M[j, j] − 1, zero on the diagonal: the offset that no amount of training data of the wrong domain removes
+(arXiv 2601.09039)."""
 
 from __future__ import annotations
 
@@ -32,5 +32,12 @@ def mismatch(codecs: dict, texts: dict[str, bytes], cost: str = "tokens") -> dic
             if cost == "entropy":
                 value *= plug_in(np.bincount(stream.ids))
             matrix[i, j] = value
-    return {"domains": names, "cost": cost, "matrix": matrix.tolist(),
-            "excess": [[a / b - 1 if b else None for a, b in zip(row, np.diag(matrix).tolist())] for row in matrix.tolist()]}
+    return {
+        "domains": names,
+        "cost": cost,
+        "matrix": matrix.tolist(),
+        "excess": [
+            [a / b - 1 if b else None for a, b in zip(row, np.diag(matrix).tolist())]
+            for row in matrix.tolist()
+        ],
+    }

@@ -1,10 +1,10 @@
 """Do tokens follow the language's own pieces? %TR, %Pure, and boundaries against gold morphemes.
 
-%TR is the share of tokens that are valid words of the language; %Pure the share that are roots or valid affixes
-(Bayram et al. 2025; here by Hunspell dictionaries). Both over the distinct tokens of a stream and over its running
-tokens. Counted are tokens that hold a letter; a leading space is not part of the token's form, and case is folded by
-the language's rule (Turkish İ/ı). Gold boundaries: precision, recall, F1 of the cuts inside each word.
-"""
+%TR is the share of tokens that are valid words of the language; %Pure the share that are roots or valid
+affixes (Bayram et al. 2025; here by Hunspell dictionaries). Both over the distinct tokens of a stream and
+over its running tokens. Counted are tokens that hold a letter; a leading space is not part of the token's
+form, and case is folded by the language's rule (Turkish İ/ı). Gold boundaries: precision, recall, F1 of the
+cuts inside each word."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ def lower(text: str, language: str) -> str:
 
 
 def purity(stream: Tokenised, dictionary: Dictionary) -> dict | None:
-    """``{"unique": {"tr", "pure", "tokens"}, "running": {"tr", "pure", "tokens"}}``; shares in 0..1, the running ones with
-    intervals. A token that is cut inside a character counts as neither. None where tokens have no bytes of their own."""
+    """``{"unique": {"tr", "pure", "tokens"}, "running": {"tr", "pure", "tokens"}}``; shares in 0..1, the
+    running ones with intervals. A token that is cut inside a character counts as neither. None where tokens
+    have no bytes of their own."""
     codec, language = stream.codec, dictionary.language
     if codec.token_lengths() is None:
         return None
@@ -59,13 +60,20 @@ def purity(stream: Tokenised, dictionary: Dictionary) -> dict | None:
 
     def running(flags):
         base = np.bincount(group, weights=letters[stream.ids], minlength=groups)
-        return ratio(np.bincount(group, weights=flags[stream.ids] & letters[stream.ids], minlength=groups), base)
+        return ratio(
+            np.bincount(group, weights=flags[stream.ids] & letters[stream.ids], minlength=groups), base
+        )
 
     kinds = int(letters.sum())
-    return {"language": language,
-            "unique": {"tokens": kinds, "tr": float(word.sum() / kinds) if kinds else None,
-                       "pure": float(pure.sum() / kinds) if kinds else None},
-            "running": {"tokens": int(letters[stream.ids].sum()), "tr": running(word), "pure": running(pure)}}
+    return {
+        "language": language,
+        "unique": {
+            "tokens": kinds,
+            "tr": float(word.sum() / kinds) if kinds else None,
+            "pure": float(pure.sum() / kinds) if kinds else None,
+        },
+        "running": {"tokens": int(letters[stream.ids].sum()), "tr": running(word), "pure": running(pure)},
+    }
 
 
 def _is_text(token: bytes) -> bool:
@@ -94,8 +102,8 @@ def read_gold(path) -> list[list[str]]:
 
 
 def gold_boundaries(codec: Codec, words: list[list[str]], prefix: bytes = b" ") -> dict:
-    """Micro-averaged precision, recall and F1 of the codec's cuts inside each word (encoded after ``prefix``) against
-    the cuts between its morphemes; ``exact``: share of words cut exactly so."""
+    """Micro-averaged precision, recall and F1 of the codec's cuts inside each word (encoded after ``prefix``)
+    against the cuts between its morphemes; ``exact``: share of words cut exactly so."""
     cuts, gold, exact = set(), set(), 0
     for n, pieces in enumerate(words):
         raw = prefix + "".join(pieces).encode("utf-8")

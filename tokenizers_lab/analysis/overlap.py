@@ -1,8 +1,8 @@
 """Two vocabularies side by side: Jaccard of token sets, the same weighted by use, F1 of where they cut.
 
-Jaccard |A ∩ B| / |A ∪ B| over tokens as byte strings; weighted: Σ min(p, q) / Σ max(p, q) over token frequencies on the
-same text; boundary F1: precision and recall of one segmentation's inner cuts against the other's.
-"""
+Jaccard |A ∩ B| / |A ∪ B| over tokens as byte strings; weighted: Σ min(p, q) / Σ max(p, q) over token
+frequencies on the same text; boundary F1: precision and recall of one segmentation's inner cuts against the
+other's."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
 """What an interrupted analysis has finished already, kept beside its results file.
 
 Every measurement (one codec on one file, or one file's baselines) is appended as a line of JSON to
-``RESULTS.part`` under a key that covers all it depends on; a later run of the same analysis takes it from there, and
-the finished run removes the file. A line cut short by the interruption is measured again. Concession: the overlap,
-gold-word and parity tables are cheap and computed anew.
-"""
+``RESULTS.part`` under a key that covers all it depends on; a later run of the same analysis takes it from
+there, and the finished run removes the file. A line cut short by the interruption is measured again.
+Concession: the overlap, gold-word and parity tables are cheap and computed anew."""
 
 from __future__ import annotations
 

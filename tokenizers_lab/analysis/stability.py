@@ -1,9 +1,10 @@
-"""Does a token always stand for the same text? Stability of token → text, by the token's position in its window.
+"""Does a token always stand for the same text? Stability of token → text, by the token's position in its
+window.
 
-A language model can learn a vocabulary whose tokens mean something by themselves. A token's text is what becomes certain once
-it is read: the bytes that every continuation shares and that were not certain before it. Stability of a position is the
-chance that two of its tokens with the same id have the same text: Σ over ids and texts of c(c−1), divided by Σ over ids of
-n(n−1). It is 1 for a BPE, and for ``equal-info[b=16,v=65k]``.
+A language model can learn a vocabulary whose tokens mean something by themselves. A token's text is what
+becomes certain once it is read: the bytes that every continuation shares and that were not certain before it.
+Stability of a position is the chance that two of its tokens with the same id have the same text: Σ over ids
+and texts of c(c−1), divided by Σ over ids of n(n−1). It is 1 for a BPE, and for ``equal-info[b=16,v=65k]``.
 
 Concession: at most the first ``MOST`` bytes are looked at, because windows are walked in Python.
 """
@@ -36,12 +37,12 @@ def token_texts(codec: Codec, raw: bytes) -> list[tuple[int, int, bytes]]:
 def _pairs(codec: PairCodec, raw: bytes):
     cells, literals, _ = codec.parse(codec.encode(raw))
     text = [codec.strings[i] for i in codec.owner.tolist()]
-    certain = [commonprefix(text[high << 8:(high + 1) << 8]) for high in range(256)]
+    certain = [commonprefix(text[high << 8 : (high + 1) << 8]) for high in range(256)]
     for cell, literal in zip(cells[:, 0].tolist(), literals.tolist()):
         if not literal:
             first = certain[cell >> 8]
             yield 0, cell >> 8, first
-            yield 1, cell & 255, text[cell][len(first):]
+            yield 1, cell & 255, text[cell][len(first) :]
 
 
 def _windows(codec: WindowCodec, raw: bytes):
@@ -65,14 +66,14 @@ def _windows(codec: WindowCodec, raw: bytes):
             depth = known
             while depth < size and path[depth].low <= low and high <= path[depth].high:
                 depth += 1
-            yield position, cell >> left & (1 << bits) - 1, raw[at + known:at + depth]
+            yield position, cell >> left & (1 << bits) - 1, raw[at + known : at + depth]
             known = depth
         at += max(size, 1)
 
 
 def stability(codec: Codec, raw: bytes) -> list[dict]:
-    """For each position: ``{"position", "tokens", "bytes" (mean length of a text), "empty" (share of tokens that add no certain
-    byte), "stability" (None where no id occurs twice)}``."""
+    """For each position: ``{"position", "tokens", "bytes" (mean length of a text), "empty" (share of tokens
+    that add no certain byte), "stability" (None where no id occurs twice)}``."""
     counts: dict[int, Counter] = {}
     for position, token, text in token_texts(codec, raw[:MOST]):
         counts.setdefault(position, Counter())[token, text] += 1
@@ -83,7 +84,13 @@ def stability(codec: Codec, raw: bytes) -> list[dict]:
         for (token, _), c in pairs.items():
             of_id[token] += c
         total, chances = sum(of_id.values()), sum(n * (n - 1) for n in of_id.values())
-        out.append({"position": position, "tokens": total, "bytes": sum(len(t) * c for (_, t), c in pairs.items()) / total,
-                    "empty": sum(c for (_, t), c in pairs.items() if not t) / total,
-                    "stability": sum(c * (c - 1) for c in pairs.values()) / chances if chances else None})
+        out.append(
+            {
+                "position": position,
+                "tokens": total,
+                "bytes": sum(len(t) * c for (_, t), c in pairs.items()) / total,
+                "empty": sum(c for (_, t), c in pairs.items() if not t) / total,
+                "stability": sum(c * (c - 1) for c in pairs.values()) / chances if chances else None,
+            }
+        )
     return out

@@ -1,8 +1,8 @@
 """Plain arithmetic coding as a tokenizer: AC under any static M1, never reset; StaticAC is AC under order-0.
 
-The coder is the classic one of Witten, Neal and Cleary (32-bit bounds, bits that follow), in whole numbers. The
-length of the text stands in front (LEB128), then the bits, cut into tokens of 8 or 16. Lester et al. 2024 show
-that a language model learns nothing from such tokens: that is what this codec is here for.
+The coder is the classic one of Witten, Neal and Cleary (32-bit bounds, bits that follow), in whole numbers.
+The length of the text stands in front (LEB128), then the bits, cut into tokens of 8 or 16. Lester et al. 2024
+show that a language model learns nothing from such tokens: that is what this codec is here for.
 
 Concession: M1s other than order-n run in Python, one byte at a time.
 """
@@ -24,7 +24,8 @@ TOP, HALF, QUARTER = (1 << 32) - 1, 1 << 31, 1 << 30
 
 @njit(cache=True, nogil=True)
 def encode_step(low_high, out, lo, hi):
-    """Narrow the interval to [lo, hi) / 2**16; state is [low, high, bits that follow, bits written, partial byte]."""
+    """Narrow the interval to [lo, hi) / 2**16; state is [low, high, bits that follow, bits written, partial
+    byte]."""
     low = low_high[0]
     span = low_high[1] - low + 1
     high = low + ((span * hi) >> BITS) - 1
@@ -169,7 +170,7 @@ class ArithmeticCodec(Codec):
                 written[i] = state[3]
             finish(state, out)
             total = int(state[3])
-        return head + out[:(total + 7) // 8].tobytes(), written + 8 * len(head)
+        return head + out[: (total + 7) // 8].tobytes(), written + 8 * len(head)
 
     def encode(self, data) -> np.ndarray:
         return pack(self._coded(as_bytes_array(data))[0], self.bits)

@@ -1,10 +1,9 @@
-"""Byte-level BPE as a codec: our encoder over any Hugging Face ``tokenizer.json`` or tiktoken rank file that is
-plain byte-level BPE. It takes raw bytes, so it is lossless on every file, text or not.
+"""Byte-level BPE as a codec: our encoder over any Hugging Face ``tokenizer.json`` or tiktoken rank file that
+is plain byte-level BPE. It takes raw bytes, so it is lossless on every file, text or not.
 
-Special tokens are kept in the vocabulary (with zero bytes of their own) but never produced by ``encode``: text
-that looks like ``<|endoftext|>`` is text. Files with normalizers, dropout, byte fallback or other patterns go
-through the `tokenizers` library instead (``huggingface.py``).
-"""
+Special tokens are kept in the vocabulary (with zero bytes of their own) but never produced by ``encode``:
+text that looks like ``<|endoftext|>`` is text. Files with normalizers, dropout, byte fallback or other
+patterns go through the `tokenizers` library instead (``huggingface.py``)."""
 
 from __future__ import annotations
 
@@ -23,29 +22,46 @@ from tokenizers_lab.pretokenize.classes import class_table
 
 
 class BpeCodec(Codec):
-    """``tokens[i]`` are the bytes of id i (``b""`` for special ones); ``merges`` are (a, b, result) ids in rank
-    order; ``whole_words``: a pre-token that is a token is never split further (tiktoken, ``ignore_merges``)."""
+    """``tokens[i]`` are the bytes of id i (``b""`` for special ones); ``merges`` are (a, b, result) ids in
+    rank order; ``whole_words``: a pre-token that is a token is never split further (tiktoken,
+    ``ignore_merges``)."""
 
-    def __init__(self, tokens: list[bytes], merges, pre: PreTokenizer, special: dict[str, int] | None = None,
-                 whole_words: bool = False, spelling: str = "bpe", ranks=None):
+    def __init__(
+        self,
+        tokens: list[bytes],
+        merges,
+        pre: PreTokenizer,
+        special: dict[str, int] | None = None,
+        whole_words: bool = False,
+        spelling: str = "bpe",
+        ranks=None,
+    ):
         self.tokens, self.pre, self.special = tokens, pre, dict(special or {})
         self.whole_words, self.spelling = whole_words, spelling
         self.vocab_size = len(tokens)
-        self.eos_id = next((self.special[t] for t in ("<|endoftext|>", "</s>", "<eos>") if t in self.special), None)
+        self.eos_id = next(
+            (self.special[t] for t in ("<|endoftext|>", "</s>", "<eos>") if t in self.special), None
+        )
         self.pad_id = next((self.special[t] for t in ("<|pad|>", "<pad>") if t in self.special), None)
         self.merges = np.asarray(merges, dtype=np.int64).reshape(-1, 3)
-        self._ranks = np.arange(len(self.merges), dtype=np.int64) if ranks is None else np.asarray(ranks, np.int64)
+        self._ranks = (
+            np.arange(len(self.merges), dtype=np.int64) if ranks is None else np.asarray(ranks, np.int64)
+        )
         byte_ids = np.full(256, -1, dtype=np.int32)
         for i, token in enumerate(tokens):
             if len(token) == 1 and byte_ids[token[0]] < 0:
                 byte_ids[token[0]] = i
         if (byte_ids < 0).any():
-            raise DataError(f"{spelling}: no token for byte {int(np.flatnonzero(byte_ids < 0)[0])}; not a byte-level vocabulary")
+            raise DataError(
+                f"{spelling}: no token for byte {int(np.flatnonzero(byte_ids < 0)[0])}; not a byte-level vocabulary"
+            )
         lengths = np.array([len(t) for t in tokens], dtype=np.int64)
         starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         arena = np.frombuffer(b"".join(tokens), dtype=np.uint8)
         self._lengths = lengths
-        keys, key_ranks, results = kernel.fill_pairs(self.merges[:, 0] << 32 | self.merges[:, 1], self._ranks, self.merges[:, 2])
+        keys, key_ranks, results = kernel.fill_pairs(
+            self.merges[:, 0] << 32 | self.merges[:, 1], self._ranks, self.merges[:, 2]
+        )
         words = kernel.fill_words(starts, arena) if whole_words else np.zeros(1, np.int32)
         self._tables = kernel.Tables(keys, key_ranks, results, byte_ids, words, starts, arena)
         self._cache = kernel.new_cache()
@@ -55,7 +71,9 @@ class BpeCodec(Codec):
         data = as_bytes_array(data)
         ends = self.pre.ends(data) if self.pre.kind < 0 else np.zeros(0, np.int64)
         with self._lock:  # the cache is one to a codec
-            ids = kernel.encode(data, self.pre.kind, class_table(), ends, self._tables, self.whole_words, self._cache)
+            ids = kernel.encode(
+                data, self.pre.kind, class_table(), ends, self._tables, self.whole_words, self._cache
+            )
         return ids.view(np.uint32)
 
     def decode(self, ids) -> bytes:
@@ -76,10 +94,16 @@ class BpeCodec(Codec):
         for token in self.tokens:
             digest.update(len(token).to_bytes(4, "little") + token)
         digest.update(self.merges.astype("<i8").tobytes() + self._ranks.astype("<i8").tobytes())
-        return {"codec": "bpe", "tokens": self.vocab_size, "tables": digest.hexdigest(), "pre": self.pre.name,
-                "special": self.special, "whole_words": self.whole_words}
+        return {
+            "codec": "bpe",
+            "tokens": self.vocab_size,
+            "tables": digest.hexdigest(),
+            "pre": self.pre.name,
+            "special": self.special,
+            "whole_words": self.whole_words,
+        }
 
-    def truncated(self, vocab_size: int) -> "BpeCodec":
+    def truncated(self, vocab_size: int) -> BpeCodec:
         """The smaller vocabulary that the same training run would have given: the first merges only."""
         base = 256 + len(self.special)
         if not base <= vocab_size <= self.vocab_size:
@@ -88,25 +112,55 @@ class BpeCodec(Codec):
         # Merges after the last new token would belong to a longer run.
         made = np.flatnonzero(self.merges[:, 2] == vocab_size - 1)
         if vocab_size > base and len(made):
-            keep[made[0] + 1:] = False
+            keep[made[0] + 1 :] = False
         elif vocab_size == base:
             keep[:] = False
-        return BpeCodec(self.tokens[:vocab_size], self.merges[keep], self.pre, self.special, self.whole_words, "bpe")
+        return BpeCodec(
+            self.tokens[:vocab_size], self.merges[keep], self.pre, self.special, self.whole_words, "bpe"
+        )
 
     def to_json(self) -> dict:
         """The Hugging Face tokenizer.json as a dict."""
         names = {i: bytelevel.to_text(t) for i, t in enumerate(self.tokens)}
         names.update({i: name for name, i in self.special.items()})
         return {
-            "version": "1.0", "truncation": None, "padding": None,
-            "added_tokens": [{"id": i, "content": name, "single_word": False, "lstrip": False, "rstrip": False,
-                              "normalized": False, "special": True} for name, i in sorted(self.special.items(), key=lambda x: x[1])],
-            "normalizer": None, "pre_tokenizer": self.pre.to_hf(), "post_processor": None,
-            "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
-            "model": {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
-                      "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False,
-                      "ignore_merges": self.whole_words, "vocab": {names[i]: i for i in range(self.vocab_size)},
-                      "merges": [[names[int(a)], names[int(b)]] for a, b, _ in self.merges]}}
+            "version": "1.0",
+            "truncation": None,
+            "padding": None,
+            "added_tokens": [
+                {
+                    "id": i,
+                    "content": name,
+                    "single_word": False,
+                    "lstrip": False,
+                    "rstrip": False,
+                    "normalized": False,
+                    "special": True,
+                }
+                for name, i in sorted(self.special.items(), key=lambda x: x[1])
+            ],
+            "normalizer": None,
+            "pre_tokenizer": self.pre.to_hf(),
+            "post_processor": None,
+            "decoder": {
+                "type": "ByteLevel",
+                "add_prefix_space": True,
+                "trim_offsets": True,
+                "use_regex": True,
+            },
+            "model": {
+                "type": "BPE",
+                "dropout": None,
+                "unk_token": None,
+                "continuing_subword_prefix": None,
+                "end_of_word_suffix": None,
+                "fuse_unk": False,
+                "byte_fallback": False,
+                "ignore_merges": self.whole_words,
+                "vocab": {names[i]: i for i in range(self.vocab_size)},
+                "merges": [[names[int(a)], names[int(b)]] for a, b, _ in self.merges],
+            },
+        }
 
     def save(self, path) -> None:
         """Write ``path`` as a tokenizer.json that `tokenizers` loads with identical ids."""
@@ -115,12 +169,19 @@ class BpeCodec(Codec):
         write_atomic(path, json.dumps(self.to_json(), ensure_ascii=False, indent=1).encode() + b"\n")
 
     @classmethod
-    def from_json(cls, entry: dict, spelling: str = "bpe") -> "BpeCodec | None":
+    def from_json(cls, entry: dict, spelling: str = "bpe") -> BpeCodec | None:
         """From a parsed tokenizer.json, or None if it is more than plain byte-level BPE."""
         model = entry.get("model") or {}
         pre = PreTokenizer.from_hf(entry.get("pre_tokenizer"))
-        plain = (model.get("type", "BPE") == "BPE" and "merges" in model and entry.get("normalizer") is None
-                 and not any(model.get(k) for k in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback")))
+        plain = (
+            model.get("type", "BPE") == "BPE"
+            and "merges" in model
+            and entry.get("normalizer") is None
+            and not any(
+                model.get(k)
+                for k in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback")
+            )
+        )
         if not plain or pre is None:
             return None
         vocab = dict(model["vocab"])
@@ -166,6 +227,6 @@ def twin_encode(codec: BpeCodec, data: bytes) -> list[int]:
             if best is None:
                 break
             k = best[1]
-            ids[k:k + 2] = [rank[ids[k], ids[k + 1]][1]]
+            ids[k : k + 2] = [rank[ids[k], ids[k + 1]][1]]
         out += ids
     return out

@@ -1,9 +1,8 @@
 """The fast BPE encoder: lowest-ranked pair first, leftmost first, inside each pre-token; compiled by numba.
 
-Short pre-tokens scan an array of ranks; long ones (DNA, ``none``) use a heap over a linked list, so time is
-n log n. A direct-mapped cache remembers the ids of short pre-tokens; it changes speed only. The readable twin is
-``twin_encode`` in ``bpe.py``.
-"""
+Short pre-tokens scan an array of ranks; long ones (DNA, ``none``) use a heap over a linked list, so time is n
+log n. A direct-mapped cache remembers the ids of short pre-tokens; it changes speed only. The readable twin
+is ``twin_encode`` in ``bpe.py``."""
 
 from __future__ import annotations
 
@@ -19,15 +18,20 @@ NO_RANK = np.int64(1) << 40
 CACHE_SLOTS, CACHE_BYTES, CACHE_IDS = 1 << 16, 24, 8
 SHORT = 48
 
-# keys: a<<32|b at its hash slot, or -1; rank and result beside it. words*: bytes of whole tokens, hashed (empty: unused).
+# keys: a<<32|b at its hash slot, or -1; rank and result beside it. words*: bytes of whole tokens, hashed
+# (empty: unused).
 Tables = namedtuple("Tables", ["keys", "ranks", "results", "byte_ids", "word_slots", "starts", "arena"])
 Cache = namedtuple("Cache", ["length", "text", "count", "ids"])
 
 
 def new_cache() -> Cache:
     """An empty cache, about 4.5 MB."""
-    return Cache(np.zeros(CACHE_SLOTS, np.uint8), np.zeros((CACHE_SLOTS, CACHE_BYTES), np.uint8),
-                 np.zeros(CACHE_SLOTS, np.uint8), np.zeros((CACHE_SLOTS, CACHE_IDS), np.int32))
+    return Cache(
+        np.zeros(CACHE_SLOTS, np.uint8),
+        np.zeros((CACHE_SLOTS, CACHE_BYTES), np.uint8),
+        np.zeros(CACHE_SLOTS, np.uint8),
+        np.zeros((CACHE_SLOTS, CACHE_IDS), np.int32),
+    )
 
 
 @njit(cache=True)
@@ -177,7 +181,9 @@ def _long(t, data, start, end, out, n):
                 c = 2 * i + 1
                 if c >= size:
                     break
-                if c + 1 < size and (rank[c + 1] < rank[c] or (rank[c + 1] == rank[c] and place[c + 1] < place[c])):
+                if c + 1 < size and (
+                    rank[c + 1] < rank[c] or (rank[c + 1] == rank[c] and place[c + 1] < place[c])
+                ):
                     c += 1
                 if lr < rank[c] or (lr == rank[c] and lp < place[c]):
                     break

@@ -1,9 +1,8 @@
 """gzip as a codec: the bytes of a raw DEFLATE stream (no header, no checksum: they would only teach a model
 constants) as tokens, one byte each or two. The baseline "GZip" of Lester et al. 2024 (arXiv 2404.03626).
 
-``gzip[level=9,v=256]``; ``v=65k`` joins two bytes, high byte first; an odd end is padded with a zero byte behind
-the stream's own end mark.
-"""
+``gzip[level=9,v=256]``; ``v=65k`` joins two bytes, high byte first; an odd end is padded with a zero byte
+behind the stream's own end mark."""
 
 from __future__ import annotations
 
@@ -25,7 +24,9 @@ class GzipCodec(Codec):
             raise LabError("gzip: v must be 256 or 65k")
         self.level, self.bits, self.token_bits = level, bits, bits
         self.vocab_size = 1 << bits
-        self.spelling = "gzip" if (level, bits) == (9, 8) else f"gzip[level={level},v={'256' if bits == 8 else '65k'}]"
+        self.spelling = (
+            "gzip" if (level, bits) == (9, 8) else f"gzip[level={level},v={'256' if bits == 8 else '65k'}]"
+        )
 
     def encode(self, data) -> np.ndarray:
         coder = zlib.compressobj(self.level, zlib.DEFLATED, -15)
@@ -39,7 +40,11 @@ class GzipCodec(Codec):
             out = decoder.decompress(raw)
         except zlib.error as error:
             raise DataError(f"these ids are not a DEFLATE stream: {error}") from None
-        if not decoder.eof or len(decoder.unused_data) > (self.bits == 16) or decoder.unused_data.strip(b"\0"):
+        if (
+            not decoder.eof
+            or len(decoder.unused_data) > (self.bits == 16)
+            or decoder.unused_data.strip(b"\0")
+        ):
             raise DataError("these ids are not one whole DEFLATE stream")
         return out
 
@@ -51,7 +56,7 @@ class GzipCodec(Codec):
         out = np.zeros(len(ids) + 1, dtype=np.int64)
         total = 0
         for i in range(len(ids)):
-            total += len(decoder.decompress(raw[i * step:(i + 1) * step]))
+            total += len(decoder.decompress(raw[i * step : (i + 1) * step]))
             out[i + 1] = total
         return out
 

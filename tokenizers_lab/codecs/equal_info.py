@@ -1,10 +1,12 @@
-"""Equal-Info Windows as tokens: ``equal-info[b=16,v=65k,m1=order-3,train=FILE,rule=stop,reset=1]``, b = 16, 24 … 128 bits a window.
+"""Equal-Info Windows as tokens: ``equal-info[b=16,v=65k,m1=order-3,train=FILE,rule=stop,reset=1]``, b = 16,
+24 … 128 bits a window.
 
-Each window of W bits is cut into tokens of 8 (``v=256``) or 16 bits (``v=65k``). At b = 16 the windows are a fixed set of strings,
-compiled once (``windows/growth.py``): with v=65k a token is a string and ids are dense (``strings.py``); with v=256 the string's cell is
-written as two bytes. ``rule=fit`` (b = 16, v = 65k only) gives every string that fits an id: greedy's windows, without loss, for
-more ids. Longer windows run M1 and coder online. Ids behind the bits' own: end of sequence, padding, and a
-mark before a literal byte, which only the end of a text can need (256, 257, 258 for v=256).
+Each window of W bits is cut into tokens of 8 (``v=256``) or 16 bits (``v=65k``). At b = 16 the windows are a
+fixed set of strings, compiled once (``windows/growth.py``): with v=65k a token is a string and ids are dense
+(``strings.py``); with v=256 the string's cell is written as two bytes. ``rule=fit`` (b = 16, v = 65k only)
+gives every string that fits an id: greedy's windows, without loss, for more ids. Longer windows run M1 and
+coder online. Ids behind the bits' own: end of sequence, padding, and a mark before a literal byte, which only
+the end of a text can need (256, 257, 258 for v=256).
 
 Concession: M1s other than order-n, and the rules ``delay`` and ``greedy``, run online in Python.
 """
@@ -50,8 +52,8 @@ def cells_to_ids(cells, sizes, width, token_bits, literal, ids):
 
 @njit(cache=True, nogil=True)
 def ids_to_cells(ids, width, token_bits, special, literal, cells, literals, last):
-    """The inverse; ``last[w]`` is the index behind window w's last token. Specials between windows are skipped. Returns the
-    number of windows, or -1 - i where token i has no place."""
+    """The inverse; ``last[w]`` is the index behind window w's last token. Specials between windows are
+    skipped. Returns the number of windows, or -1 - i where token i has no place."""
     n = 0
     i = 0
     while i < len(ids):
@@ -90,21 +92,33 @@ class Follower:
         context = bytes(context)
         if not context.startswith(self._context):
             self._start()
-        for byte in context[len(self._context):]:
+        for byte in context[len(self._context) :]:
             self._walk.push(byte)
         self._context = context
         return self._walk.cdf().tolist()
 
 
 class WindowCodec(Codec):
-    """Windows of ``width`` bits under ``model`` in tokens of ``token_bits``; subclasses may know windows another way."""
+    """Windows of ``width`` bits under ``model`` in tokens of ``token_bits``; subclasses may know windows
+    another way."""
 
-    def __init__(self, model: ByteModel | None, width: int, token_bits: int, rule: str = "stop", reset: int = 1,
-                 spelling: str = "equal-info"):
+    def __init__(
+        self,
+        model: ByteModel | None,
+        width: int,
+        token_bits: int,
+        rule: str = "stop",
+        reset: int = 1,
+        spelling: str = "equal-info",
+    ):
         self.model, self.width, self.token_bits, self.rule, self.reset = model, width, token_bits, rule, reset
         self.spelling = spelling
         self.lossless = twin.LOSSLESS[rule]
-        self.loss = None if self.lossless else "the published rule: a window's padded code may be that of a longer text"
+        self.loss = (
+            None
+            if self.lossless
+            else "the published rule: a window's padded code may be that of a longer text"
+        )
         special = 1 << token_bits
         self.eos_id, self.pad_id, self.literal_id = special, special + 1, special + 2
         self.vocab_size = special + 3
@@ -113,9 +127,13 @@ class WindowCodec(Codec):
         """Cells as 32-bit limbs, int64 (n, 4), and bytes taken, int64 (n,): 0 for a literal."""
         if self.rule == "stop" and isinstance(self.model, OrderN):
             cells, sizes = np.empty((len(data), kernel.CELL_LIMBS), np.int64), np.empty(len(data), np.int64)
-            n = kernel.encode_order_n(data, self.width, CDF_BITS, self.reset, cells, sizes, *self.model.tables)
+            n = kernel.encode_order_n(
+                data, self.width, CDF_BITS, self.reset, cells, sizes, *self.model.tables
+            )
             return cells[:n], sizes[:n]
-        found = twin.encode(data.tobytes(), Follower(self.model, CDF_BITS), self.width, CDF_BITS, self.rule, self.reset)
+        found = twin.encode(
+            data.tobytes(), Follower(self.model, CDF_BITS), self.width, CDF_BITS, self.rule, self.reset
+        )
         cells, sizes = np.zeros((len(found), kernel.CELL_LIMBS), np.int64), np.zeros(len(found), np.int64)
         at = 0
         for i, window in enumerate(found):
@@ -129,33 +147,50 @@ class WindowCodec(Codec):
     def encode(self, data) -> np.ndarray:
         cells, sizes = self.windows(as_bytes_array(data))
         ids = np.empty(max(self.width // self.token_bits, 2) * len(cells), dtype=np.uint32)
-        return ids[:cells_to_ids(cells, sizes, self.width, self.token_bits, self.literal_id, ids)].copy()
+        return ids[: cells_to_ids(cells, sizes, self.width, self.token_bits, self.literal_id, ids)].copy()
 
     def parse(self, ids) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Cells, which are literal bytes, and the index behind each window's last token. Raises :class:`DataError`."""
+        """Cells, which are literal bytes, and the index behind each window's last token. Raises
+        :class:`DataError`."""
         ids = as_ids(ids, self.vocab_size)
         cells, literals = np.zeros((len(ids), kernel.CELL_LIMBS), np.int64), np.zeros(len(ids), np.bool_)
         last = np.zeros(len(ids), np.int64)
-        n = ids_to_cells(ids, self.width, self.token_bits, self.eos_id, self.literal_id, cells, literals, last)
+        n = ids_to_cells(
+            ids, self.width, self.token_bits, self.eos_id, self.literal_id, cells, literals, last
+        )
         if n < 0:
-            raise DataError(f"token {-1 - n} does not belong there: a window of {self.width} bits is cut short")
+            raise DataError(
+                f"token {-1 - n} does not belong there: a window of {self.width} bits is cut short"
+            )
         return cells[:n], literals[:n], last[:n]
 
     def expand(self, cells: np.ndarray, literals: np.ndarray) -> tuple[bytes, np.ndarray]:
         """The bytes of windows and where each ends in them."""
         if self.rule == "stop" and isinstance(self.model, OrderN):
-            out, ends, at = np.empty(max(8 * len(cells), 1 << 13), np.uint8), np.zeros(len(cells), np.int64), 0
+            out, ends, at = (
+                np.empty(max(8 * len(cells), 1 << 13), np.uint8),
+                np.zeros(len(cells), np.int64),
+                0,
+            )
             while True:
-                at = kernel.decode_order_n(cells, literals, self.width, CDF_BITS, self.reset, at, out, ends, *self.model.tables)
+                at = kernel.decode_order_n(
+                    cells, literals, self.width, CDF_BITS, self.reset, at, out, ends, *self.model.tables
+                )
                 if at == len(cells):
-                    return out[:ends[-1] if at else 0].tobytes(), ends
+                    return out[: ends[-1] if at else 0].tobytes(), ends
                 # Every byte narrows the interval, so a window ends, and the room is enough at some time.
                 out = np.concatenate([out, np.empty(3 * len(out), np.uint8)])
         follower, out, ends, origin = Follower(self.model, CDF_BITS), bytearray(), [], 0
         for i, (cell, literal) in enumerate(zip(cells.tolist(), literals.tolist())):
             origin = len(out) if self.reset and i % self.reset == 0 else origin
             number = sum(limb << 32 * i for i, limb in enumerate(cell))
-            out += bytes([number]) if literal else bytes(twin.decode(number, follower, self.width, CDF_BITS, self.rule, bytes(out[origin:])))
+            out += (
+                bytes([number])
+                if literal
+                else bytes(
+                    twin.decode(number, follower, self.width, CDF_BITS, self.rule, bytes(out[origin:]))
+                )
+            )
             ends.append(len(out))
         return bytes(out), np.array(ends, dtype=np.int64)
 
@@ -168,8 +203,8 @@ class WindowCodec(Codec):
         return window // self.reset * self.reset if self.reset else 0
 
     def cells_beginning_with(self, text: bytes, before: bytes) -> range:
-        """The cells of texts that begin with ``text``, in a window which M1 enters with the context ``before``; none where it takes
-        more than a window. (Under ``delay`` some of them end earlier.)"""
+        """The cells of texts that begin with ``text``, in a window which M1 enters with the context
+        ``before``; none where it takes more than a window. (Under ``delay`` some of them end earlier.)"""
         follower, interval = Follower(self.model, CDF_BITS), twin.root(self.width)
         for i, byte in enumerate(text):
             cdf = follower(before + text[:i])
@@ -188,28 +223,45 @@ class WindowCodec(Codec):
         return np.cumsum(out)
 
     def description(self) -> dict:
-        return {"codec": "equal-info", "version": VERSION, "width": self.width, "token_bits": self.token_bits, "rule": self.rule,
-                "reset": self.reset, "cdf_bits": CDF_BITS, "m1": self.model.fingerprint()}
+        return {
+            "codec": "equal-info",
+            "version": VERSION,
+            "width": self.width,
+            "token_bits": self.token_bits,
+            "rule": self.rule,
+            "reset": self.reset,
+            "cdf_bits": CDF_BITS,
+            "m1": self.model.fingerprint(),
+        }
 
     def save(self, path) -> None:
         if not isinstance(self.model, OrderN):
             return super().save(path)
-        head = {"kind": "equal-info", "width": self.width, "token_bits": self.token_bits, "rule": self.rule, "reset": self.reset,
-                "m1": self.model.spelling}
+        head = {
+            "kind": "equal-info",
+            "width": self.width,
+            "token_bits": self.token_bits,
+            "rule": self.rule,
+            "reset": self.reset,
+            "m1": self.model.spelling,
+        }
         write_atomic(path, pack_arrays(head, self.model.arrays()))
 
     @classmethod
-    def from_arrays(cls, head: dict, arrays: dict, spelling: str) -> "WindowCodec":
+    def from_arrays(cls, head: dict, arrays: dict, spelling: str) -> WindowCodec:
         try:
-            return cls(OrderN.from_arrays(arrays, head.get("m1")), 
-                       *check(head["width"], head["token_bits"], head["rule"], head["reset"], spelling), spelling)
+            return cls(
+                OrderN.from_arrays(arrays, head.get("m1")),
+                *check(head["width"], head["token_bits"], head["rule"], head["reset"], spelling),
+                spelling,
+            )
         except KeyError as error:
             raise DataError(f"{spelling}: damaged: no {error}") from None
 
 
 class PairCodec(WindowCodec):
-    """``equal-info[b=16,v=256]`` by the compiled table: a string's cell as two bytes. ``owner[cell]``: the string in ``strings`` that the
-    cell decodes to."""
+    """``equal-info[b=16,v=256]`` by the compiled table: a string's cell as two bytes. ``owner[cell]``: the
+    string in ``strings`` that the cell decodes to."""
 
     def __init__(self, table: WindowTable, facts: dict, spelling: str):
         super().__init__(None, 16, 8, spelling=spelling)
@@ -244,7 +296,9 @@ class PairCodec(WindowCodec):
         return range(int(cells[0]), int(cells[-1]) + 1) if len(cells) else range(0)
 
     def description(self) -> dict:
-        digest = hashlib.sha256(self._table.emitted.astype("<i8").tobytes() + self._table.owner.astype("<i4").tobytes()).hexdigest()
+        digest = hashlib.sha256(
+            self._table.emitted.astype("<i8").tobytes() + self._table.owner.astype("<i4").tobytes()
+        ).hexdigest()
         return {**self._strings.description(), "token_bits": 8, "cells": digest}
 
     def save(self, path) -> None:
@@ -257,14 +311,15 @@ def _limbs(cell: int) -> list[int]:
 
 
 def strings_codec(strings: list[bytes], facts: dict, spelling: str) -> StringsCodec:
-    """``equal-info[b=16,v=65k]``: the strings of the table and the bytes that are none, which only a text's end can need."""
+    """``equal-info[b=16,v=65k]``: the strings of the table and the bytes that are none, which only a text's
+    end can need."""
     strings = sorted({*strings, *(bytes([b]) for b in range(256))})
     return StringsCodec(strings, facts, spelling, nominal=1 << 16)
 
 
 def widest_strings(table: WindowTable, count: int) -> list[bytes]:
-    """The strings that most cells decode to (which M1 finds likeliest), equals in their order, so many that with the 256 bytes they
-    are ``count``."""
+    """The strings that most cells decode to (which M1 finds likeliest), equals in their order, so many that
+    with the 256 bytes they are ``count``."""
     chosen = {bytes([b]) for b in range(256)}
     cells = np.bincount(table.owner, minlength=len(table.strings))
     for i in np.argsort(-cells, kind="stable"):
@@ -289,18 +344,37 @@ def check(width, token_bits, rule, reset, spelling) -> tuple[int, int, str, int]
     return width, token_bits, rule, reset
 
 
-def create(model: ByteModel, width: int, token_bits: int, rule: str, reset: int, spelling: str, keep: int | None = None) -> Codec:
-    """The codec of these parameters; at b = 16 its table is compiled, or taken from the cache. ``keep``: ids in all, where not all
-    of the table's strings are wanted."""
+def create(
+    model: ByteModel,
+    width: int,
+    token_bits: int,
+    rule: str,
+    reset: int,
+    spelling: str,
+    keep: int | None = None,
+) -> Codec:
+    """The codec of these parameters; at b = 16 its table is compiled, or taken from the cache. ``keep``: ids
+    in all, where not all of the table's strings are wanted."""
     check(width, token_bits, rule, reset, spelling)
     if keep is not None and (keep < 512 or (width, token_bits, rule, reset) != (16, 16, "stop", 1)):
         raise LabError(f"codec {spelling!r}: keep is for b=16, v=65k, rule=stop, and 512 or more")
     if width > 16 or rule in ("delay", "greedy") or reset != 1:
         return WindowCodec(model, width, token_bits, rule, reset, spelling)
-    facts = {"codec": "equal-info", "version": VERSION, "width": 16, "rule": rule, "cdf_bits": CDF_BITS, "m1": model.fingerprint()}
+    facts = {
+        "codec": "equal-info",
+        "version": VERSION,
+        "width": 16,
+        "rule": rule,
+        "cdf_bits": CDF_BITS,
+        "m1": model.fingerprint(),
+    }
     if rule == "fit":
         return strings_codec(fitting_strings(model, 16, CDF_BITS), facts, spelling)
     table = cached_table(model, CDF_BITS, facts)
     if keep is not None:
         return strings_codec(widest_strings(table, keep - 2), {**facts, "keep": keep}, spelling)
-    return strings_codec(table.strings, facts, spelling) if token_bits == 16 else PairCodec(table, facts, spelling)
+    return (
+        strings_codec(table.strings, facts, spelling)
+        if token_bits == 16
+        else PairCodec(table, facts, spelling)
+    )

@@ -1,9 +1,8 @@
 """Any Hugging Face ``tokenizer.json`` as a codec, run by the `tokenizers` library itself.
 
-For what ``bpe.py`` cannot run natively: normalizers, WordPiece, Unigram, byte fallback, other patterns. Bytes that
-are not UTF-8 have no place in such a tokenizer; they are replaced by U+FFFD, so these codecs are marked as not
-lossless, and the lab checks each stream before it prints bits per byte.
-"""
+For what ``bpe.py`` cannot run natively: normalizers, WordPiece, Unigram, byte fallback, other patterns. Bytes
+that are not UTF-8 have no place in such a tokenizer; they are replaced by U+FFFD, so these codecs are marked
+as not lossless, and the lab checks each stream before it prints bits per byte."""
 
 from __future__ import annotations
 
@@ -43,7 +42,9 @@ class HuggingFaceCodec(Codec):
         return np.array(self._tokenizer.encode(text, add_special_tokens=False).ids, dtype=np.uint32)
 
     def decode(self, ids) -> bytes:
-        return self._tokenizer.decode(as_ids(ids, self.vocab_size).tolist(), skip_special_tokens=False).encode("utf-8")
+        return self._tokenizer.decode(
+            as_ids(ids, self.vocab_size).tolist(), skip_special_tokens=False
+        ).encode("utf-8")
 
     def offsets(self, data, ids=None) -> np.ndarray:
         raw = as_bytes_array(data).tobytes()

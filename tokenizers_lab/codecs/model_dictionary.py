@@ -1,9 +1,8 @@
 """The model dictionary, an extension of ours: ``model-dictionary[n=65k,m1=order-3,train=FILE]``.
 
-The N strings that M1, with a fresh context, finds most probable (all 256 bytes among them), and longest match. A Tunstall-like
-counterpart of Equal-Info Windows without their coder: where that set has what happens to end at a stop cell, this has the
-likeliest strings, so N ids are N strings.
-"""
+The N strings that M1, with a fresh context, finds most probable (all 256 bytes among them), and longest
+match. A Tunstall-like counterpart of Equal-Info Windows without their coder: where that set has what happens
+to end at a stop cell, this has the likeliest strings, so N ids are N strings."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Codecs that are a fixed set of byte strings and longest match: ``equal-info[b=16,v=65k]`` and ``model-dictionary``.
+"""Codecs that are a fixed set of byte strings and longest match: ``equal-info[b=16,v=65k]`` and
+``model-dictionary``.
 
-A static M1 chose the strings (``windows/growth.py``); after that it is not needed any more, so a saved codec holds the strings
-alone, tokenising costs a trie walk, and every token has bytes of its own. Ids follow the order of the strings' bytes, without
-gaps; behind them stand the end of sequence and padding.
-"""
+A static M1 chose the strings (``windows/growth.py``); after that it is not needed any more, so a saved codec
+holds the strings alone, tokenising costs a trie walk, and every token has bytes of its own. Ids follow the
+order of the strings' bytes, without gaps; behind them stand the end of sequence and padding."""
 
 from __future__ import annotations
 
@@ -19,11 +19,16 @@ from tokenizers_lab.windows import strings as trie
 
 
 class StringsCodec(Codec):
-    """``strings``: distinct, not empty, sorted, all 256 bytes among them. ``facts``: what the description says beside them (codec
-    name, M1's fingerprint, parameters). ``nominal``: the vocabulary that the method is known by, if larger."""
+    """``strings``: distinct, not empty, sorted, all 256 bytes among them. ``facts``: what the description
+    says beside them (codec name, M1's fingerprint, parameters). ``nominal``: the vocabulary that the method
+    is known by, if larger."""
 
     def __init__(self, strings: list[bytes], facts: dict, spelling: str, nominal: int | None = None):
-        if strings != sorted(set(strings)) or b"" in strings or len({s for s in strings if len(s) == 1}) != 256:
+        if (
+            strings != sorted(set(strings))
+            or b"" in strings
+            or len({s for s in strings if len(s) == 1}) != 256
+        ):
             raise DataError(f"{spelling}: its strings are not sorted, not distinct, or lack a byte")
         self.strings, self.facts, self.spelling, self.nominal_vocab_size = strings, facts, spelling, nominal
         self.eos_id, self.pad_id = len(strings), len(strings) + 1
@@ -36,7 +41,7 @@ class StringsCodec(Codec):
     def encode(self, data) -> np.ndarray:
         data = as_bytes_array(data)
         ids = np.empty(len(data), dtype=np.uint32)
-        return ids[:trie.match(data, *self._trie, ids)].copy()
+        return ids[: trie.match(data, *self._trie, ids)].copy()
 
     def decode(self, ids) -> bytes:
         return bpe_kernel.decode(as_ids(ids, self.vocab_size), self._starts, self._arena).tobytes()
@@ -55,7 +60,12 @@ class StringsCodec(Codec):
         return {**self.facts, "strings": len(self.strings), "table": digest}
 
     def head(self) -> dict:
-        return {"kind": "strings", "facts": self.facts, "nominal": self.nominal_vocab_size, "spelling": self.spelling}
+        return {
+            "kind": "strings",
+            "facts": self.facts,
+            "nominal": self.nominal_vocab_size,
+            "spelling": self.spelling,
+        }
 
     def arrays(self) -> dict:
         return pack_strings(self.strings)
@@ -64,7 +74,7 @@ class StringsCodec(Codec):
         write_atomic(path, pack_arrays(self.head(), self.arrays()))
 
     @classmethod
-    def from_arrays(cls, head: dict, arrays: dict, spelling: str) -> "StringsCodec":
+    def from_arrays(cls, head: dict, arrays: dict, spelling: str) -> StringsCodec:
         if not isinstance(head.get("facts"), dict):
             raise DataError(f"{spelling}: damaged: its head names no codec")
         return cls(unpack_strings(arrays, spelling), head["facts"], spelling, head.get("nominal"))
@@ -72,11 +82,15 @@ class StringsCodec(Codec):
 
 def pack_strings(strings: list[bytes]) -> dict:
     """Strings as arrays for a file."""
-    return {"arena": np.frombuffer(b"".join(strings), dtype=np.uint8), "lengths": np.array([len(s) for s in strings], dtype=np.int32)}
+    return {
+        "arena": np.frombuffer(b"".join(strings), dtype=np.uint8),
+        "lengths": np.array([len(s) for s in strings], dtype=np.int32),
+    }
 
 
 def unpack_strings(arrays: dict, name: str) -> list[bytes]:
-    """The inverse of :func:`pack_strings`; raises :class:`DataError` where the arrays contradict each other."""
+    """The inverse of :func:`pack_strings`; raises :class:`DataError` where the arrays contradict each
+    other."""
     try:
         arena, lengths = arrays["arena"].astype(np.uint8).tobytes(), arrays["lengths"].astype(np.int64)
     except (KeyError, ValueError) as error:

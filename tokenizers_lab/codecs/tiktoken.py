@@ -1,11 +1,12 @@
-"""tiktoken rank files: ``base64(token) rank`` a line. Read into our BPE encoder, and written from a BPE codec.
+"""tiktoken rank files: ``base64(token) rank`` a line. Read into our BPE encoder, and written from a BPE
+codec.
 
 The file says nothing of the pattern or of special tokens: they stand in a sidecar ``x.tiktoken.json`` that
 :func:`export` writes, or in the spelling: ``x.tiktoken[pattern=gpt4]`` (``gpt2`` if neither says).
 
-Concession: tiktoken merges any neighbours whose bytes are a token, a tokenizer.json only the listed pairs; for a
-vocabulary trained here the two agree wherever a token can be spelled in one way, and :func:`export` counts where not.
-"""
+Concession: tiktoken merges any neighbours whose bytes are a token, a tokenizer.json only the listed pairs;
+for a vocabulary trained here the two agree wherever a token can be spelled in one way, and :func:`export`
+counts where not."""
 
 from __future__ import annotations
 
@@ -67,8 +68,8 @@ def load_tiktoken(path, pattern: str | None = None) -> BpeCodec:
 
 
 def export(codec: BpeCodec, path, sample: bytes = b"") -> int:
-    """Write ``codec`` as a rank file with its sidecar. Ids stay the same. Returns how many tokens of ``sample``'s
-    encoding differ under tiktoken's rule (see the concession above)."""
+    """Write ``codec`` as a rank file with its sidecar. Ids stay the same. Returns how many tokens of
+    ``sample``'s encoding differ under tiktoken's rule (see the concession above)."""
     lines = []
     seen = set()
     for i, token in enumerate(codec.tokens):
@@ -79,7 +80,9 @@ def export(codec: BpeCodec, path, sample: bytes = b"") -> int:
         seen.add(token)
         lines.append(base64.b64encode(token) + b" %d\n" % i)
     if not codec.pre.pattern:
-        raise LabError("tiktoken needs a pattern; a vocabulary trained without pre-tokenizer cannot be exported")
+        raise LabError(
+            "tiktoken needs a pattern; a vocabulary trained without pre-tokenizer cannot be exported"
+        )
     write_atomic(path, b"".join(lines))
     sidecar = {"pattern": codec.pre.name, "pat_str": codec.pre.pattern, "special": codec.special}
     write_atomic(f"{path}.json", json.dumps(sidecar, indent=1, ensure_ascii=False).encode() + b"\n")

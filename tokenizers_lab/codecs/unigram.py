@@ -1,10 +1,9 @@
 """SentencePiece models (Unigram, or its BPE) as codecs, made lossless on any bytes where the model allows it.
 
-Two things break SentencePiece's round trip: bytes that are not UTF-8, and the character ``▁`` (U+2581), which it
-takes for a space. Both are spelled here with the model's byte pieces (``<0xE2>`` …), outside the library. A model
-trained with ``byte_fallback``, the identity normalisation, no dummy prefix and white space kept is then lossless;
-others are marked as not.
-"""
+Two things break SentencePiece's round trip: bytes that are not UTF-8, and the character ``▁`` (U+2581), which
+it takes for a space. Both are spelled here with the model's byte pieces (``<0xE2>`` …), outside the library.
+A model trained with ``byte_fallback``, the identity normalisation, no dummy prefix and white space kept is
+then lossless; others are marked as not."""
 
 from __future__ import annotations
 
@@ -16,7 +15,8 @@ import numpy as np
 from tokenizers_lab.codec import Codec, as_bytes_array, as_ids, write_atomic
 from tokenizers_lab.errors import DataError, LabError
 
-# SentencePiece's own cost grows with the text it is given at once; a cut before a line is where no piece crosses.
+# SentencePiece's own cost grows with the text it is given at once; a cut before a line is where no piece
+# crosses.
 _CHUNK = 1 << 16
 
 
@@ -33,7 +33,9 @@ class UnigramCodec(Codec):
             raise DataError(f"{spelling}: not a SentencePiece model: {error}") from None
         self._model, self.spelling = model, spelling
         self.vocab_size = self._processor.vocab_size()
-        self.eos_id, self.pad_id = (i if i >= 0 else None for i in (self._processor.eos_id(), self._processor.pad_id()))
+        self.eos_id, self.pad_id = (
+            i if i >= 0 else None for i in (self._processor.eos_id(), self._processor.pad_id())
+        )
         self._tokens: list[bytes] = []
         self._byte_ids: dict[int, int] = {}
         for i in range(self.vocab_size):
@@ -52,7 +54,14 @@ class UnigramCodec(Codec):
     def _why_lossy(self) -> str | None:
         if len(self._byte_ids) < 256:
             return "no byte pieces: what the vocabulary lacks becomes <unk>"
-        for probe in ("a", " a", "a  b ", "\n\ta\r\n", "ﬁ Ａ é e\u0301 ½", "\x00\x01 \u3000 \xa0\u2028\ufeff"):
+        for probe in (
+            "a",
+            " a",
+            "a  b ",
+            "\n\ta\r\n",
+            "ﬁ Ａ é e\u0301 ½",
+            "\x00\x01 \u3000 \xa0\u2028\ufeff",
+        ):
             if b"".join(self._tokens[i] for i in self._processor.encode(probe)) != probe.encode("utf-8"):
                 return "the model normalises its input (spaces, a dummy prefix or NFKC)"
         return None
@@ -100,7 +109,7 @@ def _segments(raw: bytes):
     text = raw.decode("utf-8", "surrogateescape")
     at = 0
     for match in _SPECIAL.finditer(text):
-        yield from _chunks(text[at:match.start()])
+        yield from _chunks(text[at : match.start()])
         yield match.group().encode("utf-8", "surrogateescape")
         at = match.end()
     yield from _chunks(text[at:])
@@ -117,10 +126,12 @@ def _chunks(text: str):
         yield text[at:]
 
 
-def train_unigram(documents, vocab_size: int, model_type: str = "unigram", threads: int = 2, **options) -> UnigramCodec:
-    """Train a lossless SentencePiece model on ``documents`` (bytes or str, each cut into lines of at most 4 KB).
-    ``model_type``: ``unigram`` or ``bpe``. ``options`` go to ``SentencePieceTrainer``. Raises :class:`LabError`
-    with SentencePiece's own words (a vocabulary too large for the text, usually)."""
+def train_unigram(
+    documents, vocab_size: int, model_type: str = "unigram", threads: int = 2, **options
+) -> UnigramCodec:
+    """Train a lossless SentencePiece model on ``documents`` (bytes or str, each cut into lines of at most 4
+    KB). ``model_type``: ``unigram`` or ``bpe``. ``options`` go to ``SentencePieceTrainer``. Raises
+    :class:`LabError` with SentencePiece's own words (a vocabulary too large for the text, usually)."""
     import io
 
     import sentencepiece
@@ -130,16 +141,29 @@ def train_unigram(documents, vocab_size: int, model_type: str = "unigram", threa
             text = document if isinstance(document, str) else bytes(document).decode("utf-8", "replace")
             for line in text.replace("\u2581", " ").split("\n"):
                 for at in range(0, len(line), 1000):
-                    yield line[at:at + 1000]
+                    yield line[at : at + 1000]
 
     out = io.BytesIO()
-    settings = dict(normalization_rule_name="identity", add_dummy_prefix=False, remove_extra_whitespaces=False,
-                    byte_fallback=True, character_coverage=0.9995, allow_whitespace_only_pieces=True,
-                    num_threads=threads, minloglevel=2, max_sentence_length=1 << 16)
+    settings = dict(
+        normalization_rule_name="identity",
+        add_dummy_prefix=False,
+        remove_extra_whitespaces=False,
+        byte_fallback=True,
+        character_coverage=0.9995,
+        allow_whitespace_only_pieces=True,
+        num_threads=threads,
+        minloglevel=2,
+        max_sentence_length=1 << 16,
+    )
     settings.update(options)
     try:
-        sentencepiece.SentencePieceTrainer.train(sentence_iterator=lines(), model_writer=out, vocab_size=vocab_size,
-                                                 model_type=model_type, **settings)
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=lines(),
+            model_writer=out,
+            vocab_size=vocab_size,
+            model_type=model_type,
+            **settings,
+        )
     except (RuntimeError, OSError) as error:
         raise LabError(f"sentencepiece: {str(error).strip().splitlines()[-1]}") from None
     return UnigramCodec(out.getvalue())

@@ -1,8 +1,8 @@
 """Datasets of tokens on disk: built from text in shards, checked against it, read by trainers.
 
-``build`` (one machine, any number of processes), ``distributed`` (many machines, by datatrove) and a single call of
-``shard.build_shard`` all write the same bytes. ``TokenReader`` reads with NumPy alone, ``TokenDataset`` is a torch Dataset.
-"""
+``build`` (one machine, any number of processes), ``distributed`` (many machines, by datatrove) and a single
+call of ``shard.build_shard`` all write the same bytes. ``TokenReader`` reads with NumPy alone,
+``TokenDataset`` is a torch Dataset."""
 
 _WHERE = {"build": "build", "verify": "verify", "TokenReader": "reader", "TokenDataset": "torch_data"}
 __all__ = ["TokenDataset", "TokenReader", "build", "verify"]

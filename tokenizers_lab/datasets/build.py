@@ -1,9 +1,8 @@
 """Planning a dataset, and building it on one machine: :func:`build`, behind ``tokenizers-lab dataset build``.
 
-Processes are started afresh ("spawn"), so no thread or lock of the caller is copied; each opens the manifest, builds
-the shards it is handed, and its death is noticed. Ctrl-C, a bad file or a killed worker leave the finished shards
-good: the same call goes on with those that are missing.
-"""
+Processes are started afresh ("spawn"), so no thread or lock of the caller is copied; each opens the manifest,
+builds the shards it is handed, and its death is noticed. Ctrl-C, a bad file or a killed worker leave the
+finished shards good: the same call goes on with those that are missing."""
 
 from __future__ import annotations
 
@@ -25,15 +24,26 @@ from tokenizers_lab.errors import LabError
 from tokenizers_lab.registry import load
 
 
-def plan(codec, files, folder, *, format: str = "nanogpt", held_out: float = 0.0, eos: bool = True,
-         document_bytes: int = 1 << 16, shard_bytes: int = 16 << 20, text_key: str = "text") -> Manifest:
-    """Decide all of a build and write it down in ``folder`` (made if need be), or take up one that was begun there.
+def plan(
+    codec,
+    files,
+    folder,
+    *,
+    format: str = "nanogpt",
+    held_out: float = 0.0,
+    eos: bool = True,
+    document_bytes: int = 1 << 16,
+    shard_bytes: int = 16 << 20,
+    text_key: str = "text",
+) -> Manifest:
+    """Decide all of a build and write it down in ``folder`` (made if need be), or take up one that was begun
+    there.
 
-    ``codec``: a spelling or a codec; a copy is kept in the folder. ``files``: paths, folders included. ``held_out``: the
-    share of documents (0..1, chosen by their hash) that go to the split ``held_out``. ``eos``: end each document with
-    the codec's end-of-sequence id, or with a new one behind its vocabulary. ``document_bytes``, ``shard_bytes``: where text
-    is cut (``sources.py``). Raises :class:`LabError` where ``folder`` holds another dataset or other files.
-    """
+    ``codec``: a spelling or a codec; a copy is kept in the folder. ``files``: paths, folders included.
+    ``held_out``: the share of documents (0..1, chosen by their hash) that go to the split ``held_out``.
+    ``eos``: end each document with the codec's end-of-sequence id, or with a new one behind its vocabulary.
+    ``document_bytes``, ``shard_bytes``: where text is cut (``sources.py``). Raises :class:`LabError` where
+    ``folder`` holds another dataset or other files."""
     if format not in FORMATS:
         raise LabError(f"unknown format {format!r}; known: {', '.join(FORMATS)}")
     if not 0 <= held_out < 1:
@@ -50,12 +60,29 @@ def plan(codec, files, folder, *, format: str = "nanogpt", held_out: float = 0.0
         vocab = max(vocab, end + 1)
     shards = src.plan_shards(sources, shard_bytes, document_bytes)
     data = {
-        "tokenizers_lab_dataset": VERSION, "complete": False,
-        "codec": {"spelling": _portable(codec.spelling), "fingerprint": codec.fingerprint(), "vocab_size": codec.vocab_size,
-                  "used_vocab_size": codec.used_vocab_size(), "nominal_vocab_size": codec.nominal_vocab_size, "lossless": codec.lossless, "description": codec.description()},
-        "format": format, "dtype": dtype_of(vocab, format), "vocab_size": vocab, "eos": end, "pad": codec.pad_id,
-        "held_out": held_out, "document_bytes": document_bytes, "shard_bytes": shard_bytes, "text_key": text_key,
-        "sources": src.as_json(sources), "totals": {}, "shards": [{"segments": [list(s) for s in shard]} for shard in shards],
+        "tokenizers_lab_dataset": VERSION,
+        "complete": False,
+        "codec": {
+            "spelling": _portable(codec.spelling),
+            "fingerprint": codec.fingerprint(),
+            "vocab_size": codec.vocab_size,
+            "used_vocab_size": codec.used_vocab_size(),
+            "nominal_vocab_size": codec.nominal_vocab_size,
+            "lossless": codec.lossless,
+            "description": codec.description(),
+        },
+        "format": format,
+        "dtype": dtype_of(vocab, format),
+        "vocab_size": vocab,
+        "eos": end,
+        "pad": codec.pad_id,
+        "held_out": held_out,
+        "document_bytes": document_bytes,
+        "shard_bytes": shard_bytes,
+        "text_key": text_key,
+        "sources": src.as_json(sources),
+        "totals": {},
+        "shards": [{"segments": [list(s) for s in shard]} for shard in shards],
     }
     if (folder / NAME).exists():
         begun = Manifest.read(folder)
@@ -78,9 +105,12 @@ def _portable(spelling: str) -> str:
     return os.path.basename(spelling) if os.path.exists(spelling) else spelling
 
 
-def build(codec: str | Codec, files, folder, *, workers: int = 0, progress: Callable | None = None, **options) -> Manifest:
-    """Build a dataset in ``folder`` with ``workers`` processes (0: one for each core). ``options`` go to :func:`plan`;
-    ``progress(done, total)`` counts shards. Any number of workers writes the same files. Returns the manifest."""
+def build(
+    codec: str | Codec, files, folder, *, workers: int = 0, progress: Callable | None = None, **options
+) -> Manifest:
+    """Build a dataset in ``folder`` with ``workers`` processes (0: one for each core). ``options`` go to
+    :func:`plan`; ``progress(done, total)`` counts shards. Any number of workers writes the same files.
+    Returns the manifest."""
     manifest = plan(codec, files, folder, **options)
     run_local(manifest, workers, progress)
     return manifest
@@ -95,13 +125,19 @@ def run_local(manifest: Manifest, workers: int = 0, progress: Callable | None = 
         workers = min(workers or os.cpu_count() or 1, len(missing))
         done, total = manifest.shards - len(missing), manifest.shards
         try:
-            for _ in _in_processes(manifest, missing, workers) if workers > 1 else (build_shard(manifest.folder, i) for i in missing):
+            for _ in (
+                _in_processes(manifest, missing, workers)
+                if workers > 1
+                else (build_shard(manifest.folder, i) for i in missing)
+            ):
                 done += 1
                 if progress:
                     progress(done, total)
         except BrokenProcessPool:
-            raise LabError(f"a worker was killed (out of memory?); {total - len(manifest.missing())} of {total} shards are done: "
-                           "run the same command again") from None
+            raise LabError(
+                f"a worker was killed (out of memory?); {total - len(manifest.missing())} of {total} shards are done: "
+                "run the same command again"
+            ) from None
         finally:
             for left in manifest.folder.glob(".*.tmp"):
                 left.unlink(missing_ok=True)

@@ -1,11 +1,12 @@
-"""Building a dataset on many machines: datatrove's executors (Local, Slurm, Ray) over the same shard function.
+"""Building a dataset on many machines: datatrove's executors (Local, Slurm, Ray) over the same shard
+function.
 
-The folder must be seen by all machines. The ranks share the shards that are missing when a run begins; what datatrove keeps (logs,
-statistics) lies in ``FOLDER.logs`` and decides nothing. A bad source is no crash of its rank: its line is kept beside the part,
-and shown when all ranks are through.
+The folder must be seen by all machines. The ranks share the shards that are missing when a run begins; what
+datatrove keeps (logs, statistics) lies in ``FOLDER.logs`` and decides nothing. A bad source is no crash of
+its rank: its line is kept beside the part, and shown when all ranks are through.
 
-Concession: datatrove's process pools never notice that a worker was killed and would wait for ever; :func:`_watch` does.
-"""
+Concession: datatrove's process pools never notice that a worker was killed and would wait for ever;
+:func:`_watch` does."""
 
 from __future__ import annotations
 
@@ -86,7 +87,8 @@ class _LocalExecutor(LocalPipelineExecutor):
 
 
 class _RayExecutor(RayPipelineExecutor):
-    """datatrove's, but an actor whose worker was killed dies too, so that Ray tells and the rank is tried again."""
+    """datatrove's, but an actor whose worker was killed dies too, so that Ray tells and the rank is tried
+    again."""
 
     def __setstate__(self, state):
         self.__dict__.update(state)
@@ -94,11 +96,12 @@ class _RayExecutor(RayPipelineExecutor):
 
 
 def run(manifest: Manifest, executor: str, workers: int = 0, options: dict | None = None) -> str | None:
-    """Build the missing shards by ``executor``: ``datatrove`` (its Local executor), ``ray`` (the cluster of ``RAY_ADDRESS``, or one
-    started here) or ``slurm``. ``workers``: ranks at a time (0: one for each core). ``options`` go to datatrove's executor (Slurm
-    needs ``partition`` and ``time``).
+    """Build the missing shards by ``executor``: ``datatrove`` (its Local executor), ``ray`` (the cluster of
+    ``RAY_ADDRESS``, or one started here) or ``slurm``. ``workers``: ranks at a time (0: one for each core).
+    ``options`` go to datatrove's executor (Slurm needs ``partition`` and ``time``).
 
-    Returns None, the dataset complete; for Slurm the job's id, at once: a dependent job finishes the dataset. Raises
+    Returns None, the dataset complete; for Slurm the job's id, at once: a dependent job finishes the dataset.
+    Raises
     :class:`DataError`/:class:`LabError` with the first complaint of a rank, or if a worker was killed.
     """
     missing = manifest.missing()
@@ -114,7 +117,12 @@ def run(manifest: Manifest, executor: str, workers: int = 0, options: dict | Non
     pipeline = [BuildShards(folder, os.getcwd(), missing)]
     workers = min(workers or os.cpu_count() or 1, len(missing))
     # A rank may build several shards, because starting one costs seconds; what is done is told by the parts.
-    settings = {"tasks": min(2 * workers, len(missing)), "workers": workers, "logging_dir": str(logs), **(options or {})}
+    settings = {
+        "tasks": min(2 * workers, len(missing)),
+        "workers": workers,
+        "logging_dir": str(logs),
+        **(options or {}),
+    }
     try:
         if executor == "slurm":
             return _slurm(folder, pipeline, settings)
@@ -161,8 +169,13 @@ def _ray(pipeline, settings) -> None:
     settings.setdefault("mem_per_cpu_gb", 0.5)
     if not ray.is_initialized():
         # The workers import this package as this process does, wherever it was found.
-        ray.init(num_cpus=None if os.environ.get("RAY_ADDRESS") else settings["workers"], log_to_driver=False, logging_level="ERROR",
-                 include_dashboard=False, runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}})
+        ray.init(
+            num_cpus=None if os.environ.get("RAY_ADDRESS") else settings["workers"],
+            log_to_driver=False,
+            logging_level="ERROR",
+            include_dashboard=False,
+            runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}},
+        )
     try:
         _RayExecutor(pipeline, skip_completed=False, **settings).run()
     finally:
@@ -172,8 +185,18 @@ def _ray(pipeline, settings) -> None:
 def _slurm(folder, pipeline, settings) -> str:
     try:
         job = SlurmPipelineExecutor(pipeline, job_name="dataset-shards", **{"qos": None, **settings})
-        last = SlurmPipelineExecutor([FinishDataset(folder)], job_name="dataset-manifest", depends=job,
-                                     **{"qos": None, **settings, "tasks": 1, "workers": 1, "logging_dir": settings["logging_dir"] + "-manifest"})
+        last = SlurmPipelineExecutor(
+            [FinishDataset(folder)],
+            job_name="dataset-manifest",
+            depends=job,
+            **{
+                "qos": None,
+                **settings,
+                "tasks": 1,
+                "workers": 1,
+                "logging_dir": settings["logging_dir"] + "-manifest",
+            },
+        )
         last.run()
     except FileNotFoundError as error:
         raise LabError(f"{error.filename}: not found; submit from a machine of the Slurm cluster") from None
@@ -196,7 +219,9 @@ def _finish(manifest: Manifest) -> None:
             continue  # none, or cut short
         raise (DataError if code == 2 else LabError)(text)
     if missing:
-        raise LabError(f"{len(missing)} of {manifest.shards} shards were not built (workers killed, out of memory?); run the same command again")
+        raise LabError(
+            f"{len(missing)} of {manifest.shards} shards were not built (workers killed, out of memory?); run the same command again"
+        )
     for left in manifest.folder.glob(".*.tmp"):  # of workers that were killed
         left.unlink(missing_ok=True)
     manifest.finish()

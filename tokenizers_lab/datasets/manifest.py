@@ -1,9 +1,10 @@
-"""The manifest of a dataset: what it is made from, by which codec, in which shards, and the hashes of all of it.
+"""The manifest of a dataset: what it is made from, by which codec, in which shards, and the hashes of all of
+it.
 
-``manifest.json`` stands from the beginning of a build (the plan, ``complete`` false) and is rewritten once all shards
-are done. Until then each finished shard leaves ``parts/NNNNN.json``, written last: a shard is done when its part
-is there. Nothing in a manifest depends on time, machine or number of workers, so equal inputs give equal files.
-"""
+``manifest.json`` stands from the beginning of a build (the plan, ``complete`` false) and is rewritten once
+all shards are done. Until then each finished shard leaves ``parts/NNNNN.json``, written last: a shard is done
+when its part is there. Nothing in a manifest depends on time, machine or number of workers, so equal inputs
+give equal files."""
 
 from __future__ import annotations
 
@@ -32,8 +33,9 @@ class Manifest:
         self.folder, self.data = Path(folder), data
 
     @classmethod
-    def read(cls, folder) -> "Manifest":
-        """Raises :class:`LabError` where there is no dataset, :class:`DataError` where its manifest is damaged."""
+    def read(cls, folder) -> Manifest:
+        """Raises :class:`LabError` where there is no dataset, :class:`DataError` where its manifest is
+        damaged."""
         path = Path(folder) / NAME
         try:
             data = json.loads(path.read_text("utf-8"))
@@ -48,7 +50,16 @@ class Manifest:
             from_json(data["sources"])
             if data["complete"] and not all(isinstance(s["splits"], dict) for s in shards):
                 raise ValueError("a shard without its splits")
-            for key in ("vocab_size", "dtype", "format", "held_out", "document_bytes", "text_key", "codec", "totals"):
+            for key in (
+                "vocab_size",
+                "dtype",
+                "format",
+                "held_out",
+                "document_bytes",
+                "text_key",
+                "codec",
+                "totals",
+            ):
                 data[key]
             np.dtype(data["dtype"])
         except (KeyError, TypeError, ValueError) as error:
@@ -67,15 +78,22 @@ class Manifest:
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 of what the files of a complete dataset hold, and by which codec: equal wherever its sources lie."""
-        files = [(split, name, entry["sha256"]) for shard in self.data["shards"]
-                 for split, part in sorted(shard["splits"].items()) for name, entry in sorted(part["files"].items())]
+        """SHA-256 of what the files of a complete dataset hold, and by which codec: equal wherever its
+        sources lie."""
+        files = [
+            (split, name, entry["sha256"])
+            for shard in self.data["shards"]
+            for split, part in sorted(shard["splits"].items())
+            for name, entry in sorted(part["files"].items())
+        ]
         return hashlib.sha256(json.dumps([self.data["codec"]["fingerprint"], files]).encode()).hexdigest()
 
-    def require_complete(self) -> "Manifest":
+    def require_complete(self) -> Manifest:
         if not self.data["complete"]:
             done = sum(self.part(i) is not None for i in range(self.shards))
-            raise LabError(f"{self.folder}: {done} of {self.shards} shards are built; run the same 'dataset build' again to finish")
+            raise LabError(
+                f"{self.folder}: {done} of {self.shards} shards are built; run the same 'dataset build' again to finish"
+            )
         return self
 
     @property
@@ -102,8 +120,10 @@ class Manifest:
             raise DataError(f"{path}: the dataset's codec is missing")
         codec = load(str(path))
         if codec.fingerprint() != self.data["codec"]["fingerprint"]:
-            raise DataError(f"{path}: not the codec of {NAME}: fingerprint {codec.fingerprint()[:12]} against "
-                            f"{self.data['codec']['fingerprint'][:12]}")
+            raise DataError(
+                f"{path}: not the codec of {NAME}: fingerprint {codec.fingerprint()[:12]} against "
+                f"{self.data['codec']['fingerprint'][:12]}"
+            )
         return codec
 
     def part_path(self, shard: int) -> Path:
@@ -133,7 +153,9 @@ class Manifest:
             return
         parts = [self.part(i) for i in range(self.shards)]
         if None in parts:
-            raise LabError(f"{self.folder}: {parts.count(None)} of {self.shards} shards are still missing; run the build again")
+            raise LabError(
+                f"{self.folder}: {parts.count(None)} of {self.shards} shards are still missing; run the build again"
+            )
         totals: dict = {}
         for entry, part in zip(self.data["shards"], parts):
             entry["splits"] = part["splits"]
@@ -148,16 +170,28 @@ class Manifest:
 
 
 def difference(old: dict, new: dict) -> str | None:
-    """In words, the first thing in which two plans differ; None if a build of one may go on with the other."""
+    """In words, the first thing in which two plans differ; None if a build of one may go on with the
+    other."""
     if old["codec"]["fingerprint"] != new["codec"]["fingerprint"]:
-        return (f"its codec is {old['codec']['spelling']!r} (fingerprint {old['codec']['fingerprint'][:12]}), not "
-                f"{new['codec']['spelling']!r} ({new['codec']['fingerprint'][:12]})")
+        return (
+            f"its codec is {old['codec']['spelling']!r} (fingerprint {old['codec']['fingerprint'][:12]}), not "
+            f"{new['codec']['spelling']!r} ({new['codec']['fingerprint'][:12]})"
+        )
     if [s["path"] for s in old["sources"]] != [s["path"] for s in new["sources"]]:
         return "it was built from other files"
     for a, b in zip(old["sources"], new["sources"]):
         if a != b:
             return f"{b['path']} has changed since ({a['size']:,} bytes then, {b['size']:,} now)"
-    for key in ("format", "held_out", "document_bytes", "shard_bytes", "text_key", "eos", "vocab_size", "dtype"):
+    for key in (
+        "format",
+        "held_out",
+        "document_bytes",
+        "shard_bytes",
+        "text_key",
+        "eos",
+        "vocab_size",
+        "dtype",
+    ):
         if old.get(key) != new.get(key):
             return f"its {key} is {old.get(key)}, not {new.get(key)}"
     if [s["segments"] for s in old["shards"]] != [s["segments"] for s in new["shards"]]:

@@ -1,8 +1,9 @@
-"""Reading a dataset back: one long stream of tokens over all shards of a split, with its documents and its bytes.
+"""Reading a dataset back: one long stream of tokens over all shards of a split, with its documents and its
+bytes.
 
-NumPy alone (Parquet needs pyarrow); shards are memory-mapped and opened when first touched, so a reader is cheap to make
-and to send to another process. Bytes are exact: whole documents always, any stretch where tokens have bytes of their own.
-"""
+NumPy alone (Parquet needs pyarrow); shards are memory-mapped and opened when first touched, so a reader is
+cheap to make and to send to another process. Bytes are exact: whole documents always, any stretch where
+tokens have bytes of their own."""
 
 from __future__ import annotations
 
@@ -18,10 +19,9 @@ from tokenizers_lab.errors import AccountingError, DataError, LabError
 class TokenReader:
     """``TokenReader(folder, "train")``; the other split, where the build made one, is ``"held_out"``.
 
-    ``vocab_size``: ids are below it, ``eos`` (or None) included. ``tokens``, ``bytes``, ``documents``: the split's totals.
-    Raises :class:`LabError` for an unfinished dataset or a split that is not there, :class:`DataError` where
-    files and manifest contradict each other.
-    """
+    ``vocab_size``: ids are below it, ``eos`` (or None) included. ``tokens``, ``bytes``, ``documents``: the
+    split's totals. Raises :class:`LabError` for an unfinished dataset or a split that is not there,
+    :class:`DataError` where files and manifest contradict each other."""
 
     def __init__(self, folder, split: str = TRAIN):
         self.manifest = Manifest.read(folder).require_complete()
@@ -52,16 +52,21 @@ class TokenReader:
                     tokens = _parquet_tokens(path)
                 else:
                     dtype = np.dtype(self.manifest.data["dtype"]).newbyteorder("<")
-                    tokens = np.memmap(path, dtype=dtype, mode="r") if record["tokens"] else np.zeros(0, dtype)
+                    tokens = (
+                        np.memmap(path, dtype=dtype, mode="r") if record["tokens"] else np.zeros(0, dtype)
+                    )
             except (OSError, ValueError) as error:
                 raise DataError(f"{path}: cannot be read: {error}") from None
             if len(tokens) != record["tokens"]:
-                raise DataError(f"{path}: holds {len(tokens)} tokens, the manifest says {record['tokens']}; run 'dataset verify'")
+                raise DataError(
+                    f"{path}: holds {len(tokens)} tokens, the manifest says {record['tokens']}; run 'dataset verify'"
+                )
             self._open[index] = tokens
         return self._open[index]
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        """Tokens ``start .. stop`` of the split's stream: uint16, uint32 or int32, as stored. The end may lie behind it."""
+        """Tokens ``start .. stop`` of the split's stream: uint16, uint32 or int32, as stored. The end may lie
+        behind it."""
         start, stop = max(start, 0), min(stop, self.tokens)
         if stop <= start:
             return np.zeros(0, np.dtype(self.manifest.data["dtype"]))
@@ -71,13 +76,14 @@ class TokenReader:
             end = min(stop, int(self._starts[first + 1]))
             base = int(self._starts[first])
             if end > start:
-                parts.append(self._shard(first)[start - base:end - base])
+                parts.append(self._shard(first)[start - base : end - base])
             start, first = max(start, end), first + 1
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     @cached_property
     def docs(self) -> np.ndarray:
-        """int64 of shape (documents, 4): source (index in the manifest), key in it, raw bytes, tokens (with ``eos``)."""
+        """int64 of shape (documents, 4): source (index in the manifest), key in it, raw bytes, tokens (with
+        ``eos``)."""
         tables = []
         for record in self._records:
             path = self.manifest.folder / next(n for n in record["files"] if n.endswith(DOCS))
@@ -85,14 +91,21 @@ class TokenReader:
                 table = np.load(path, allow_pickle=False)
             except (OSError, ValueError, EOFError) as error:
                 raise DataError(f"{path}: cannot be read: {error}") from None
-            if table.shape != (record["documents"], 4) or table[:, 3].sum() != record["tokens"] or table[:, 2].sum() != record["bytes"]:
-                raise DataError(f"{path}: its documents do not add up to the manifest's; run 'dataset verify'")
+            if (
+                table.shape != (record["documents"], 4)
+                or table[:, 3].sum() != record["tokens"]
+                or table[:, 2].sum() != record["bytes"]
+            ):
+                raise DataError(
+                    f"{path}: its documents do not add up to the manifest's; run 'dataset verify'"
+                )
             tables.append(table)
         return np.concatenate(tables) if tables else np.zeros((0, 4), np.int64)
 
     @cached_property
     def ends(self) -> np.ndarray:
-        """Token offsets of the documents: int64 of shape (documents + 1,); document i is ``ends[i] .. ends[i+1]``."""
+        """Token offsets of the documents: int64 of shape (documents + 1,); document i is ``ends[i] ..
+        ends[i+1]``."""
         return np.concatenate([[0], np.cumsum(self.docs[:, 3])]).astype(np.int64)
 
     @cached_property
@@ -112,21 +125,24 @@ class TokenReader:
 
     @cached_property
     def token_lengths(self) -> np.ndarray | None:
-        """Bytes of every id (0 for special ones): int64 of shape (vocab_size,); None where tokens have none of their own."""
+        """Bytes of every id (0 for special ones): int64 of shape (vocab_size,); None where tokens have none
+        of their own."""
         lengths = self.codec.token_lengths()
         if lengths is None:
             return None
         return np.concatenate([lengths, np.zeros(self.vocab_size - len(lengths), np.int64)])
 
     def bytes_between(self, start: int, stop: int) -> int:
-        """Raw bytes of exactly the tokens ``start .. stop``. Raises :class:`AccountingError` where that has no answer: tokens
-        without bytes of their own (gzip, ac), cut inside a document."""
+        """Raw bytes of exactly the tokens ``start .. stop``. Raises :class:`AccountingError` where that has
+        no answer: tokens without bytes of their own (gzip, ac), cut inside a document."""
         a, b = (int(np.searchsorted(self.ends, x)) for x in (start, stop))
         if self.ends[a] == start and self.ends[b] == stop:
             return int(self.byte_ends[b] - self.byte_ends[a])
         if self.token_lengths is None:
-            raise AccountingError(f"tokens {start}..{stop} do not begin and end with documents, and {self.codec.spelling} tokens have "
-                                  "no bytes of their own: score whole documents")
+            raise AccountingError(
+                f"tokens {start}..{stop} do not begin and end with documents, and {self.codec.spelling} tokens have "
+                "no bytes of their own: score whole documents"
+            )
         return int(self.token_lengths[self.read(start, stop)].sum())
 
 

@@ -1,8 +1,8 @@
-"""The one function that makes a shard: every executor, on one machine or many, calls :func:`build_shard` and nothing else.
+"""The one function that makes a shard: every executor, on one machine or many, calls :func:`build_shard` and
+nothing else.
 
-It depends on the manifest and the sources alone, so a shard is the same whoever builds it, and building it again after
-a crash is safe: files appear whole, and the shard's part (its record) is written last.
-"""
+It depends on the manifest and the sources alone, so a shard is the same whoever builds it, and building it
+again after a crash is safe: files appear whole, and the shard's part (its record) is written last."""
 
 from __future__ import annotations
 
@@ -36,12 +36,11 @@ def open_build(folder) -> tuple[Manifest, Codec]:
 
 
 def build_shard(folder, index: int, root: str | None = None) -> dict:
-    """Build shard ``index`` of the dataset in ``folder`` unless it is done; returns its record. ``root``: the folder that
-    relative source paths start from (the working folder of whoever planned the build).
+    """Build shard ``index`` of the dataset in ``folder`` unless it is done; returns its record. ``root``: the
+    folder that relative source paths start from (the working folder of whoever planned the build).
 
-    Raises :class:`DataError`/:class:`LabError` naming file and line for bad sources, :class:`AccountingError` where a
-    codec loses bytes; nothing is then left of the shard.
-    """
+    Raises :class:`DataError`/:class:`LabError` naming file and line for bad sources, :class:`AccountingError`
+    where a codec loses bytes; nothing is then left of the shard."""
     manifest, codec = open_build(folder)
     done = manifest.part(index)
     if done is not None:
@@ -59,12 +58,23 @@ def build_shard(folder, index: int, root: str | None = None) -> dict:
             for document in read_segment(source, segment, data["document_bytes"], data["text_key"]):
                 ids = codec.encode(document.raw)
                 _account(codec, lengths, document, ids, source.path)
-                split = HELD_OUT if threshold and xxhash.xxh3_64_intdigest(document.raw) < threshold else TRAIN
+                split = (
+                    HELD_OUT if threshold and xxhash.xxh3_64_intdigest(document.raw) < threshold else TRAIN
+                )
                 if split not in writers:
                     writers[split] = stack.enter_context(
-                        WRITERS[data["format"]](manifest.folder, f"{split}-{index:05d}", data["dtype"]))
-                writers[split].add(segment.source, document.key, document.raw, np.concatenate([ids, end]) if len(end) else ids)
-        part = {"plan": manifest.plan_hash, "splits": {k: writers[k].commit() for k in (TRAIN, HELD_OUT) if k in writers}}
+                        WRITERS[data["format"]](manifest.folder, f"{split}-{index:05d}", data["dtype"])
+                    )
+                writers[split].add(
+                    segment.source,
+                    document.key,
+                    document.raw,
+                    np.concatenate([ids, end]) if len(end) else ids,
+                )
+        part = {
+            "plan": manifest.plan_hash,
+            "splits": {k: writers[k].commit() for k in (TRAIN, HELD_OUT) if k in writers},
+        }
     write_atomic(manifest.part_path(index), json.dumps(part).encode())
     return part
 
@@ -74,8 +84,12 @@ def _account(codec, lengths, document, ids, path) -> None:
     if lengths is not None:
         total = int(lengths[ids].sum())
         if total != len(document.raw):
-            raise AccountingError(f"{path}: the document at {document.key}: its tokens hold {total} bytes, it has "
-                                  f"{len(document.raw)}; {codec.spelling} loses bytes ({codec.loss})")
+            raise AccountingError(
+                f"{path}: the document at {document.key}: its tokens hold {total} bytes, it has "
+                f"{len(document.raw)}; {codec.spelling} loses bytes ({codec.loss})"
+            )
     if not codec.lossless and codec.decode(ids) != document.raw:
-        raise AccountingError(f"{path}: the document at {document.key} does not come back from its tokens; "
-                              f"{codec.spelling} is not lossless: {codec.loss}")
+        raise AccountingError(
+            f"{path}: the document at {document.key} does not come back from its tokens; "
+            f"{codec.spelling} is not lossless: {codec.loss}"
+        )

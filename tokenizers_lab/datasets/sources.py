@@ -1,8 +1,10 @@
-"""What a dataset is made from: text, JSONL, Parquet, any of the first two packed by nzip, xz or gzip, read as documents.
+"""What a dataset is made from: text, JSONL, Parquet, any of the first two packed by nzip, xz or gzip, read as
+documents.
 
-A source is cut into *segments* by its size alone, and every cut is found by looking at the bytes around it, so any
-number of workers on any number of machines read the same documents. Text is cut into documents of about
-``document_bytes`` at line ends (0: a file is one document); a JSONL line and a Parquet row are documents as they are.
+A source is cut into *segments* by its size alone, and every cut is found by looking at the bytes around it,
+so any number of workers on any number of machines read the same documents. Text is cut into documents of
+about ``document_bytes`` at line ends (0: a file is one document); a JSONL line and a Parquet row are
+documents as they are.
 
 Concession: ``.xz`` and ``.gz`` streams cannot be entered in the middle, so such a file is one segment.
 """
@@ -36,8 +38,9 @@ class Document(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """``kind``: text, jsonl or parquet. ``packing``: "", "nz", "xz" or "gz". ``size``: bytes on disk; ``extent``: what
-    segments count (unpacked bytes, or Parquet row groups); None where only reading it all would tell."""
+    """``kind``: text, jsonl or parquet. ``packing``: "", "nz", "xz" or "gz". ``size``: bytes on disk;
+    ``extent``: what segments count (unpacked bytes, or Parquet row groups); None where only reading it all
+    would tell."""
 
     path: str
     kind: str
@@ -47,7 +50,8 @@ class Source:
 
 
 class Segment(NamedTuple):
-    """``start .. stop`` of the source with this index, in the units of ``Source.extent``; stop None: to its end."""
+    """``start .. stop`` of the source with this index, in the units of ``Source.extent``; stop None: to its
+    end."""
 
     source: int
     start: int
@@ -55,8 +59,8 @@ class Segment(NamedTuple):
 
 
 def find_sources(paths) -> list[Source]:
-    """The sources of ``paths`` in order; folders stand for their files, sorted. Raises :class:`LabError` for what is
-    missing or unreadable, :class:`DataError` for a Parquet or nzip file without a sound index."""
+    """The sources of ``paths`` in order; folders stand for their files, sorted. Raises :class:`LabError` for
+    what is missing or unreadable, :class:`DataError` for a Parquet or nzip file without a sound index."""
     files: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
@@ -89,8 +93,8 @@ def _look_at(path: Path) -> Source:
 
 
 def plan_shards(sources: list[Source], shard_bytes: int, document_bytes: int) -> list[list[Segment]]:
-    """The segments of each shard: about ``shard_bytes`` of source each, in the order of the sources. Depends on the
-    sizes of the sources alone."""
+    """The segments of each shard: about ``shard_bytes`` of source each, in the order of the sources. Depends
+    on the sizes of the sources alone."""
     shards: list[list[Segment]] = [[]]
     room = shard_bytes
 
@@ -121,16 +125,21 @@ def plan_shards(sources: list[Source], shard_bytes: int, document_bytes: int) ->
     return [s for s in shards if s]
 
 
-def read_segment(source: Source, segment: Segment, document_bytes: int, text_key: str = "text") -> Iterator[Document]:
-    """The documents that begin inside the segment. Raises :class:`LabError`/:class:`DataError` naming file and line."""
+def read_segment(
+    source: Source, segment: Segment, document_bytes: int, text_key: str = "text"
+) -> Iterator[Document]:
+    """The documents that begin inside the segment. Raises :class:`LabError`/:class:`DataError` naming file
+    and line."""
     if source.kind == "parquet":
         yield from _parquet_rows(source.path, segment, text_key)
         return
     with _reading(source.path):
         with _open(source) as file:
             if source.extent is not None and file.seek(0, os.SEEK_END) != source.extent:
-                raise DataError(f"{source.path}: was {source.extent} bytes when the build began and is "
-                                f"{file.tell()} now; build into a new folder")
+                raise DataError(
+                    f"{source.path}: was {source.extent} bytes when the build began and is "
+                    f"{file.tell()} now; build into a new folder"
+                )
             if source.extent is not None:
                 file.seek(0)
             if source.kind == "jsonl":
@@ -173,8 +182,9 @@ class _reading:
 
 
 def _pieces(file, segment: Segment, document_bytes: int) -> Iterator[Document]:
-    """Text from the cut at ``start`` to the cut at ``stop``, cut at each multiple of ``document_bytes`` between. The cut
-    at x is behind the first line end in [x-1, x+_LOOK), else at x, moved on to where a UTF-8 character may begin."""
+    """Text from the cut at ``start`` to the cut at ``stop``, cut at each multiple of ``document_bytes``
+    between. The cut at x is behind the first line end in [x-1, x+_LOOK), else at x, moved on to where a UTF-8
+    character may begin."""
     if not document_bytes:
         yield Document(0, b"".join(iter(lambda: file.read(_BLOCK), b"")))
         return
@@ -207,12 +217,12 @@ def _pieces(file, segment: Segment, document_bytes: int) -> Iterator[Document]:
         last = segment.stop is not None and x >= segment.stop
         end = cut(x)
         if end > at:
-            yield Document(at, buffer[at - base:end - base])
+            yield Document(at, buffer[at - base : end - base])
         at = end
         if last or (ended and end == base + len(buffer)):
             return
         if end - 1 - base > 4 * _BLOCK:
-            buffer, base = buffer[end - 1 - base:], end - 1
+            buffer, base = buffer[end - 1 - base :], end - 1
 
 
 def _lines(source: Source, file, segment: Segment, text_key: str) -> Iterator[Document]:
@@ -238,15 +248,20 @@ def _text_of(source, file, at, line, text_key) -> bytes:
         raise DataError(f"{source.path}: line {_number(source, at)}: {what}") from None
     text = entry.get(text_key) if isinstance(entry, dict) else None
     if not isinstance(text, str):
-        raise DataError(f"{source.path}: line {_number(source, at)}: no text under {text_key!r}; name it by --text-key")
+        raise DataError(
+            f"{source.path}: line {_number(source, at)}: no text under {text_key!r}; name it by --text-key"
+        )
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:
-        raise DataError(f"{source.path}: line {_number(source, at)}: a lone surrogate, which no UTF-8 can spell") from None
+        raise DataError(
+            f"{source.path}: line {_number(source, at)}: a lone surrogate, which no UTF-8 can spell"
+        ) from None
 
 
 def _number(source: Source, at: int) -> int:
-    """The line number of the byte offset ``at``: read again from the start, since this is for an error only."""
+    """The line number of the byte offset ``at``: read again from the start, since this is for an error
+    only."""
     number = 1
     with _open(source) as file:
         while at > 0 and (block := file.read(min(at, _BLOCK))):
@@ -262,7 +277,9 @@ def _parquet(path):
     try:
         return pq.read_metadata(path)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"{path}: not a Parquet file, or half-written: {str(error).splitlines()[0]}") from None
+        raise DataError(
+            f"{path}: not a Parquet file, or half-written: {str(error).splitlines()[0]}"
+        ) from None
 
 
 def _parquet_rows(path, segment: Segment, text_key: str) -> Iterator[Document]:
@@ -272,8 +289,10 @@ def _parquet_rows(path, segment: Segment, text_key: str) -> Iterator[Document]:
     try:
         file = pq.ParquetFile(path)
         if text_key not in file.schema_arrow.names:
-            raise DataError(f"{path}: no column {text_key!r} (there are {', '.join(file.schema_arrow.names)}); "
-                            "name it by --text-key")
+            raise DataError(
+                f"{path}: no column {text_key!r} (there are {', '.join(file.schema_arrow.names)}); "
+                "name it by --text-key"
+            )
         stop = file.num_row_groups if segment.stop is None else segment.stop
         row = sum(file.metadata.row_group(g).num_rows for g in range(segment.start))
         for group in range(segment.start, stop):

@@ -1,8 +1,7 @@
 """A dataset of tokens as a plain ``torch.utils.data.Dataset``: blocks of equal length over a split's stream.
 
-Map-style, so ``DataLoader``'s own samplers shuffle it, split it over ranks and start it in the middle. Documents are not
-kept apart: the end-of-sequence token stands between them, as in nanoGPT.
-"""
+Map-style, so ``DataLoader``'s own samplers shuffle it, split it over ranks and start it in the middle.
+Documents are not kept apart: the end-of-sequence token stands between them, as in nanoGPT."""
 
 from __future__ import annotations
 
@@ -15,12 +14,13 @@ from tokenizers_lab.errors import LabError
 
 
 class TokenDataset(torch.utils.data.Dataset):
-    """Item i: ``(x, y)``, int64 tensors of shape (length,): the tokens from ``i * length`` on and the ones that follow each.
+    """Item i: ``(x, y)``, int64 tensors of shape (length,): the tokens from ``i * length`` on and the ones
+    that follow each.
 
-    The last, shorter stretch (at most ``length`` tokens) is left out unless ``tail`` is true; its item is then shorter, so
-    score it in a batch of its own. With ``tail`` every token but the stream's first is a target exactly once, which is
-    what exact bits per byte want. ``reader`` is the :class:`TokenReader` behind (bytes, documents, codec).
-    """
+    The last, shorter stretch (at most ``length`` tokens) is left out unless ``tail`` is true; its item is
+    then shorter, so score it in a batch of its own. With ``tail`` every token but the stream's first is a
+    target exactly once, which is what exact bits per byte want. ``reader`` is the :class:`TokenReader` behind
+    (bytes, documents, codec)."""
 
     def __init__(self, folder, split: str = TRAIN, length: int = 512, tail: bool = False):
         if length < 1:

@@ -1,7 +1,7 @@
 """Checking a dataset: hashes of its files, tokens decoded back to bytes, and those bytes against the sources.
 
-:func:`verify` reports every fault it finds instead of stopping at the first, in words that name shard and document.
-"""
+:func:`verify` reports every fault it finds instead of stopping at the first, in words that name shard and
+document."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tokenizers_lab.errors import LabError
 def verify(folder, against=None, progress: Callable | None = None) -> list[str]:
     """The faults found: ``[]`` if the dataset is sound.
 
-    1. Every file has the size and SHA-256 of the manifest. 2. Every document decodes, its tokens' bytes add up, and the
-    decoded bytes have the SHA-256 that the source's had. 3. ``against``: the files it was built from (in the same order):
-    every document is compared with what stands there, and every byte of every text file is in one.
-    """
+    1. Every file has the size and SHA-256 of the manifest. 2. Every document decodes, its tokens' bytes add
+    up, and the decoded bytes have the SHA-256 that the source's had. 3. ``against``: the files it was built
+    from (in the same order): every document is compared with what stands there, and every byte of every text
+    file is in one."""
     manifest = Manifest.read(folder).require_complete()
     faults = []
     for record in (r for s in manifest.data["shards"] for r in s["splits"].values()):
@@ -35,14 +35,20 @@ def verify(folder, against=None, progress: Callable | None = None) -> list[str]:
                 faults.append(f"{name}: {error.strerror}")
                 continue
             if (digest, size) != (entry["sha256"], entry["bytes"]):
-                faults.append(f"{name}: damaged: {size:,} bytes, SHA-256 {digest[:12]}; the manifest has {entry['bytes']:,}, "
-                              f"{entry['sha256'][:12]}")
+                faults.append(
+                    f"{name}: damaged: {size:,} bytes, SHA-256 {digest[:12]}; the manifest has {entry['bytes']:,}, "
+                    f"{entry['sha256'][:12]}"
+                )
     if faults:
         return faults
     found = src.find_sources(against) if against is not None else None
-    if found is not None and [(s.size, s.kind) for s in found] != [(s.size, s.kind) for s in manifest.sources]:
-        return [f"--against: {len(found)} files of {sum(s.size for s in found):,} bytes, but the dataset was built from "
-                f"{len(manifest.sources)} of {sum(s.size for s in manifest.sources):,}"]
+    if found is not None and [(s.size, s.kind) for s in found] != [
+        (s.size, s.kind) for s in manifest.sources
+    ]:
+        return [
+            f"--against: {len(found)} files of {sum(s.size for s in found):,} bytes, but the dataset was built from "
+            f"{len(manifest.sources)} of {sum(s.size for s in manifest.sources):,}"
+        ]
     readers = {split: TokenReader(folder, split) for split in manifest.splits}
     at = dict.fromkeys(readers, 0)
     for index, shard in enumerate(manifest.data["shards"]):

@@ -1,9 +1,9 @@
 """The three layouts of a shard: nanoGPT's flat ``.bin``, Megatron's ``.bin`` and ``.idx``, Parquet.
 
-Each writer takes documents one at a time, keeps a bounded buffer, and writes under a temporary name; ``commit`` renames, so
-a killed worker leaves no file that looks finished. Beside every shard stands ``STEM.docs.npy``: int64 of shape (documents,
-4): source, key in it, raw bytes, tokens (the end-of-sequence token counted). Without it bits per byte are impossible.
-"""
+Each writer takes documents one at a time, keeps a bounded buffer, and writes under a temporary name;
+``commit`` renames, so a killed worker leaves no file that looks finished. Beside every shard stands
+``STEM.docs.npy``: int64 of shape (documents, 4): source, key in it, raw bytes, tokens (the end-of-sequence
+token counted). Without it bits per byte are impossible."""
 
 from __future__ import annotations
 
@@ -73,8 +73,13 @@ class ShardWriter:
         for suffix in (*self.suffixes, DOCS):
             os.replace(self.temporary(suffix), self.folder / (self.stem + suffix))
         self._done = True
-        return {"files": files, "documents": len(self._docs), "tokens": self.tokens, "bytes": self.bytes,
-                "raw_sha256": self.raw_hash.hexdigest()}
+        return {
+            "files": files,
+            "documents": len(self._docs),
+            "tokens": self.tokens,
+            "bytes": self.bytes,
+            "raw_sha256": self.raw_hash.hexdigest(),
+        }
 
     def __enter__(self):
         return self
@@ -91,8 +96,9 @@ class NanoGptWriter(ShardWriter):
 
 
 class MegatronWriter(ShardWriter):
-    """``.bin`` as nanoGPT's; ``.idx``: ``MMIDIDX\\0\\0``, version 1 (u64), dtype code (u8), sequences (u64), documents + 1 (u64),
-    lengths (i32), byte offsets (i64), document index (i64). Each of our documents is one sequence."""
+    """``.bin`` as nanoGPT's; ``.idx``: ``MMIDIDX\\0\\0``, version 1 (u64), dtype code (u8), sequences (u64),
+    documents + 1 (u64), lengths (i32), byte offsets (i64), document index (i64). Each of our documents is one
+    sequence."""
 
     suffixes = (".bin", ".idx")
 
@@ -102,13 +108,19 @@ class MegatronWriter(ShardWriter):
         pointers = np.zeros(len(lengths), dtype="<i8")
         np.cumsum(lengths[:-1].astype(np.int64) * self.dtype.itemsize, out=pointers[1:])
         with open(self.temporary(".idx"), "wb") as file:
-            file.write(b"MMIDIDX\0\0" + struct.pack("<QBQQ", 1, _MEGATRON_CODES[self.dtype.name], len(lengths), len(lengths) + 1))
-            file.write(lengths.tobytes() + pointers.tobytes() + np.arange(len(lengths) + 1, dtype="<i8").tobytes())
+            file.write(
+                b"MMIDIDX\0\0"
+                + struct.pack("<QBQQ", 1, _MEGATRON_CODES[self.dtype.name], len(lengths), len(lengths) + 1)
+            )
+            file.write(
+                lengths.tobytes() + pointers.tobytes() + np.arange(len(lengths) + 1, dtype="<i8").tobytes()
+            )
             _sync(file)
 
 
 class ParquetWriter(ShardWriter):
-    """Columns ``input_ids`` (list of uint16 or uint32), ``bytes`` (int64, raw bytes), ``source`` (int32, index in the manifest)."""
+    """Columns ``input_ids`` (list of uint16 or uint32), ``bytes`` (int64, raw bytes), ``source`` (int32,
+    index in the manifest)."""
 
     suffixes = (".parquet",)
     _GROUP = 1 << 20  # tokens a row group
@@ -119,8 +131,13 @@ class ParquetWriter(ShardWriter):
 
         self._ids: list[np.ndarray] = []
         self._rows: list[tuple[int, int]] = []
-        self._schema = pa.schema([("input_ids", pa.list_(pa.from_numpy_dtype(np.dtype(self.dtype.name)))), ("bytes", pa.int64()),
-                                  ("source", pa.int32())])
+        self._schema = pa.schema(
+            [
+                ("input_ids", pa.list_(pa.from_numpy_dtype(np.dtype(self.dtype.name)))),
+                ("bytes", pa.int64()),
+                ("source", pa.int32()),
+            ]
+        )
         self._file = pq.ParquetWriter(self.temporary(".parquet"), self._schema, compression="zstd")
 
     def _write(self, ids, raw_bytes, source) -> None:
@@ -137,8 +154,16 @@ class ParquetWriter(ShardWriter):
         ends = np.zeros(len(self._ids) + 1, dtype=np.int32)
         np.cumsum([len(i) for i in self._ids], out=ends[1:])
         lists = pa.ListArray.from_arrays(ends, pa.array(np.concatenate(self._ids)))
-        self._file.write_table(pa.table([lists, pa.array([r[0] for r in self._rows], pa.int64()),
-                                         pa.array([r[1] for r in self._rows], pa.int32())], schema=self._schema))
+        self._file.write_table(
+            pa.table(
+                [
+                    lists,
+                    pa.array([r[0] for r in self._rows], pa.int64()),
+                    pa.array([r[1] for r in self._rows], pa.int32()),
+                ],
+                schema=self._schema,
+            )
+        )
         self._ids, self._rows = [], []
 
     def _close(self) -> None:

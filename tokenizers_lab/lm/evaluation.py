@@ -1,11 +1,13 @@
-"""Bits per byte, exactly: every token of whole documents is a target once, and the bytes are those the documents were made from.
+"""Bits per byte, exactly: every token of whole documents is a target once, and the bytes are those the
+documents were made from.
 
-Before a figure is given, the bytes of the tokens are counted a second way (by their lengths, or by decoding them) and must equal
-the raw bytes that the dataset recorded; else :class:`AccountingError`. The end-of-sequence tokens cost bits and have no bytes: they
-are counted, as in a compressor, and their share is given.
+Before a figure is given, the bytes of the tokens are counted a second way (by their lengths, or by decoding
+them) and must equal the raw bytes that the dataset recorded; else :class:`AccountingError`. The
+end-of-sequence tokens cost bits and have no bytes: they are counted, as in a compressor, and their share is
+given.
 
-Concession: a token sees between context - stride and context tokens before it (half a context at least, by default).
-"""
+Concession: a token sees between context - stride and context tokens before it (half a context at least, by
+default)."""
 
 from __future__ import annotations
 
@@ -24,8 +26,8 @@ ROWS = 1 << 25  # elements of logits at a time: 128 MiB of float32
 
 
 class Score(NamedTuple):
-    """``bits`` over ``tokens`` tokens (``ends`` of them ends of sequence, which cost ``end_bits``) of ``bytes`` raw bytes;
-    ``correct``: how often the likeliest token was right."""
+    """``bits`` over ``tokens`` tokens (``ends`` of them ends of sequence, which cost ``end_bits``) of
+    ``bytes`` raw bytes; ``correct``: how often the likeliest token was right."""
 
     bits: float
     tokens: int
@@ -39,8 +41,15 @@ class Score(NamedTuple):
         return self.bits / self.bytes
 
     def json(self) -> dict:
-        return {"bits_per_byte": self.bits_per_byte, "bits_per_token": self.bits / self.tokens, "accuracy": self.correct / self.tokens,
-                "bytes": self.bytes, "tokens": self.tokens, "documents": self.ends or None, "end_bits_per_byte": self.end_bits / self.bytes}
+        return {
+            "bits_per_byte": self.bits_per_byte,
+            "bits_per_token": self.bits / self.tokens,
+            "accuracy": self.correct / self.tokens,
+            "bytes": self.bytes,
+            "tokens": self.tokens,
+            "documents": self.ends or None,
+            "end_bits_per_byte": self.end_bits / self.bytes,
+        }
 
 
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -63,7 +72,8 @@ def first_documents(reader: TokenReader, at_most: int | None) -> int:
 
 
 def account(reader: TokenReader, documents: int) -> int:
-    """Raw bytes of the split's first documents. Raises :class:`AccountingError` where their tokens hold another number."""
+    """Raw bytes of the split's first documents. Raises :class:`AccountingError` where their tokens hold
+    another number."""
     recorded = int(reader.byte_ends[documents])
     lengths = reader.token_lengths
     if lengths is not None:
@@ -71,21 +81,27 @@ def account(reader: TokenReader, documents: int) -> int:
     else:
         held = sum(len(reader.codec.decode(reader.document(i))) for i in range(documents))
     if held != recorded or not recorded:
-        raise AccountingError(f"{reader.manifest.folder}: the tokens of {documents} documents hold {held:,} bytes, the documents {recorded:,}: "
-                              "no bits per byte can be given; run 'dataset verify'")
+        raise AccountingError(
+            f"{reader.manifest.folder}: the tokens of {documents} documents hold {held:,} bytes, the documents {recorded:,}: "
+            "no bits per byte can be given; run 'dataset verify'"
+        )
     return recorded
 
 
-def evaluate(model, reader: TokenReader, *, at_most: int | None = None, stride: int | None = None, on_targets=None) -> Score:
-    """The score of ``model`` on the first documents of the reader's split that hold ``at_most`` bytes (all by default).
-    ``stride`` (half the context by default): new targets of each read context. ``on_targets(start, correct)`` is given the hits of
-    each run of targets: their place in the stream, bool."""
+def evaluate(
+    model, reader: TokenReader, *, at_most: int | None = None, stride: int | None = None, on_targets=None
+) -> Score:
+    """The score of ``model`` on the first documents of the reader's split that hold ``at_most`` bytes (all by
+    default). ``stride`` (half the context by default): new targets of each read context. ``on_targets(start,
+    correct)`` is given the hits of each run of targets: their place in the stream, bool."""
     shape, device = model.shape, next(model.parameters()).device
     documents = first_documents(reader, at_most)
     size = account(reader, documents)
     tokens = reader.read(0, int(reader.ends[documents])).astype(np.int64)
     if tokens.size and int(tokens.max()) >= shape.vocabulary:
-        raise LabError(f"{reader.manifest.folder}: has ids up to {int(tokens.max())}, the model a vocabulary of {shape.vocabulary}")
+        raise LabError(
+            f"{reader.manifest.folder}: has ids up to {int(tokens.max())}, the model a vocabulary of {shape.vocabulary}"
+        )
     context = shape.context
     stride = stride or max(1, context // 2)
     if not 1 <= stride <= context:
@@ -103,12 +119,16 @@ def evaluate(model, reader: TokenReader, *, at_most: int | None = None, stride: 
     at = 0
     with torch.no_grad(), autocast(device):
         while at < len(jobs):
-            alike = [j for j in jobs[at:at + lanes] if (j[2] - j[0], j[2] - j[1]) == (jobs[at][2] - jobs[at][0], jobs[at][2] - jobs[at][1])]
-            alike = alike if alike == jobs[at:at + len(alike)] else jobs[at:at + 1]
+            alike = [
+                j
+                for j in jobs[at : at + lanes]
+                if (j[2] - j[0], j[2] - j[1]) == (jobs[at][2] - jobs[at][0], jobs[at][2] - jobs[at][1])
+            ]
+            alike = alike if alike == jobs[at : at + len(alike)] else jobs[at : at + 1]
             at += len(alike)
             x = torch.from_numpy(np.stack([inputs[a:end] for a, _, end in alike])).to(device)
             y = torch.from_numpy(np.stack([tokens[first:end] for _, first, end in alike])).to(device)
-            logits = model.head(model.hidden(x)[:, -y.shape[1]:]).float()
+            logits = model.head(model.hidden(x)[:, -y.shape[1] :]).float()
             lost = F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="none").double() / math.log(2)
             hit = logits.argmax(-1) == y
             bits += float(lost.sum())
@@ -125,8 +145,9 @@ def evaluate(model, reader: TokenReader, *, at_most: int | None = None, stride: 
 
 
 def trivial(train: TokenReader, held: TokenReader, at_most: int | None = None) -> dict:
-    """Bits a token of the two models that know no context: uniform over the ids that can occur, and the training split's
-    frequencies (plus one each), on the held-out documents. A model that does no better has learnt nothing."""
+    """Bits a token of the two models that know no context: uniform over the ids that can occur, and the
+    training split's frequencies (plus one each), on the held-out documents. A model that does no better has
+    learnt nothing."""
     vocabulary = train.vocab_size
     usable = train.manifest.data["codec"]["used_vocab_size"] + (train.eos is not None)
     counts = np.ones(vocabulary)
@@ -137,20 +158,27 @@ def trivial(train: TokenReader, held: TokenReader, at_most: int | None = None) -
 
 
 def m1_flops(codec) -> float:
-    """Forward FLOPs a byte that tokenising with ``codec`` spends in its M1: two for each weight of a network; none for n-gram
-    counts, which are looked up, nor where M1 was compiled away."""
+    """Forward FLOPs a byte that tokenising with ``codec`` spends in its M1: two for each weight of a network;
+    none for n-gram counts, which are looked up, nor where M1 was compiled away."""
     model = getattr(codec, "model", None)
     engine = getattr(getattr(getattr(model, "expert", None), "model", None), "engine", None)
     if engine is None:
         return 0.0
     s = engine.shape
     rows = s.heads * s.head_size
-    return 2.0 * (s.layers * s.width * (2 * rows + 2 * s.kv_heads * s.head_size + 3 * s.hidden) + s.vocabulary * s.width)
+    return 2.0 * (
+        s.layers * s.width * (2 * rows + 2 * s.kv_heads * s.head_size + 3 * s.hidden) + s.vocabulary * s.width
+    )
 
 
 def cost(shape, reader: TokenReader, m1: float | None = None) -> dict:
     """FLOPs a raw byte, forward: of the language model with and without its output layer, and with M1."""
     per_byte = reader.tokens / max(reader.bytes, 1)
     first = m1_flops(reader.codec) if m1 is None else m1
-    return {"tokens_per_byte": per_byte, "body": shape.flops(False) * per_byte, "model": shape.flops() * per_byte,
-            "with_m1": shape.flops() * per_byte + first, "m1": first}
+    return {
+        "tokens_per_byte": per_byte,
+        "body": shape.flops(False) * per_byte,
+        "model": shape.flops() * per_byte,
+        "with_m1": shape.flops() * per_byte + first,
+        "m1": first,
+    }

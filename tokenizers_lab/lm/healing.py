@@ -1,12 +1,13 @@
-"""Token healing: a sample begins with its whole prompt, though the tokens at the prompt's end depend on what follows.
+"""Token healing: a sample begins with its whole prompt, though the tokens at the prompt's end depend on what
+follows.
 
-:func:`.partial.begin` encodes a prompt only as far as any continuation would. :func:`allowed` says which ids may come next so that the
-text can still begin with the prompt, and the model chooses among them: tokens whose bytes begin with what is left of it (or are a
-beginning of that), windows whose cell lies in its interval under M1, code values between the lowest and the highest that decode to it.
+:func:`.partial.begin` encodes a prompt only as far as any continuation would. :func:`allowed` says which ids
+may come next so that the text can still begin with the prompt, and the model chooses among them: tokens whose
+bytes begin with what is left of it (or are a beginning of that), windows whose cell lies in its interval
+under M1, code values between the lowest and the highest that decode to it.
 
-Concession: codecs whose tokens are byte strings may be led to a segmentation that they would not have chosen themselves, and tokenizers
-known only to Hugging Face's library are not healed.
-"""
+Concession: codecs whose tokens are byte strings may be led to a segmentation that they would not have chosen
+themselves, and tokenizers known only to Hugging Face's library are not healed."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ from tokenizers_lab.lm.partial import whole_windows
 
 
 class Healer:
-    """``prompt``'s ids may go on as :meth:`allowed` says. ``size``: the length of the text that stands in front of an arithmetic
-    code."""
+    """``prompt``'s ids may go on as :meth:`allowed` says. ``size``: the length of the text that stands in
+    front of an arithmetic code."""
 
     def __init__(self, codec: Codec, prompt: bytes, size: int):
         self.codec, self.prompt, self.size = codec, prompt, size
@@ -32,7 +33,8 @@ class Healer:
             self._strings = [codec.token_bytes(i) for i in range(codec.vocab_size)]
 
     def allowed(self, ids) -> np.ndarray | None:
-        """The ids (int64, at least one) that may stand behind ``ids``, None where any may: the prompt is there, or nothing is known."""
+        """The ids (int64, at least one) that may stand behind ``ids``, None where any may: the prompt is
+        there, or nothing is known."""
         ids, codec = np.asarray(ids, np.int64), self.codec
         if not self.prompt or isinstance(codec, GzipCodec):
             return None  # a prompt of DEFLATE ends with a flush
@@ -43,7 +45,7 @@ class Healer:
         return self._of_code(ids) if isinstance(codec, ArithmeticCodec) else None
 
     def _of_strings(self, ids) -> np.ndarray | None:
-        rest = self.prompt[sum(len(self._strings[i]) for i in ids):]
+        rest = self.prompt[sum(len(self._strings[i]) for i in ids) :]
         if not rest:
             return None
         found = [i for i, s in enumerate(self._strings) if s and (s.startswith(rest) or rest.startswith(s))]
@@ -53,11 +55,11 @@ class Healer:
         codec, whole = self.codec, whole_windows(self.codec, ids)
         cells, literals, _ = codec.parse(ids[:whole])
         text, ends = codec.expand(cells, literals)
-        rest = self.prompt[len(text):]
+        rest = self.prompt[len(text) :]
         if not rest:
             return None
         first, most = codec.origin(len(cells)), (1 << codec.token_bits) - 1
-        span = codec.cells_beginning_with(rest, text[int(ends[first - 1]) if first else 0:])
+        span = codec.cells_beginning_with(rest, text[int(ends[first - 1]) if first else 0 :])
         begun, found = ids[whole:].tolist(), set()
         if span and codec.literal_id not in begun:
             base = 0
@@ -65,8 +67,9 @@ class Healer:
                 base = (base | token) << codec.token_bits
             left = codec.width - codec.token_bits * (len(begun) + 1)  # bits behind the next token
             found.update(range(max((span[0] >> left) - base, 0), min((span[-1] >> left) - base, most) + 1))
-        # A window may also end inside the prompt, where what follows leaves it no cell: it ends then as if nothing followed.
-        if ids.tolist() == self._alone[:len(ids)] and len(ids) < len(self._alone):
+        # A window may also end inside the prompt, where what follows leaves it no cell: it ends then as if
+        # nothing followed.
+        if ids.tolist() == self._alone[: len(ids)] and len(ids) < len(self._alone):
             found.add(self._alone[len(ids)])
         return np.array(sorted(found), np.int64) if found else None
 
@@ -75,12 +78,26 @@ class Healer:
         raw, head, step = unpack(ids, codec.bits), leb128(self.size), codec.bits // 8
 
         def decoded(known: bytes, fill: bytes) -> bytes:
-            return codec.decode(pack(leb128(n) + known[len(head):] + fill * (2 * n + 16), codec.bits))  # 2 bytes a symbol at most
+            return codec.decode(
+                pack(leb128(n) + known[len(head) :] + fill * (2 * n + 16), codec.bits)
+            )  # 2 bytes a symbol at most
 
         if len(raw) >= len(head) and decoded(raw, b"\0") == decoded(raw, b"\xff") == self.prompt:
             return None
-        low, high = (int.from_bytes((head[len(raw):] + fill * step)[:step], "big") for fill in (b"\0", b"\xff"))
+        low, high = (
+            int.from_bytes((head[len(raw) :] + fill * step)[:step], "big") for fill in (b"\0", b"\xff")
+        )
         # Texts rise with their codes, so the ids whose range of codes meets the prompt's are neighbours.
-        low = bisect_left(range(high), True, low, key=lambda t: decoded(raw + t.to_bytes(step, "big"), b"\xff") >= self.prompt)
-        high = bisect_left(range(high + 1), True, low + 1, key=lambda t: decoded(raw + t.to_bytes(step, "big"), b"\0") > self.prompt)
+        low = bisect_left(
+            range(high),
+            True,
+            low,
+            key=lambda t: decoded(raw + t.to_bytes(step, "big"), b"\xff") >= self.prompt,
+        )
+        high = bisect_left(
+            range(high + 1),
+            True,
+            low + 1,
+            key=lambda t: decoded(raw + t.to_bytes(step, "big"), b"\0") > self.prompt,
+        )
         return np.arange(low, high)

@@ -1,11 +1,12 @@
 """The language model: a Llama in one file. RMSNorm, rotary positions, SiLU-gated feed-forward, no biases.
 
-Written to be read and to be exported: :func:`Llama.tensors` gives Hugging Face's names, and nzip's exact integer engine runs
-what comes out. Sizes are counted as the field counts them, without embedding and output layer, because the vocabulary
-is what is being compared; the cost of the output layer is counted in :meth:`Shape.flops`.
+Written to be read and to be exported: :func:`Llama.tensors` gives Hugging Face's names, and nzip's exact
+integer engine runs what comes out. Sizes are counted as the field counts them, without embedding and output
+layer, because the vocabulary is what is being compared; the cost of the output layer is counted in
+:meth:`Shape.flops`.
 
-Concession: every sequence starts from an empty context, and generation reads its whole context again for each token.
-"""
+Concession: every sequence starts from an empty context, and generation reads its whole context again for each
+token."""
 
 from __future__ import annotations
 
@@ -18,7 +19,13 @@ from torch.nn import functional as F
 from nzip.training.attention import causal_attention
 from tokenizers_lab.errors import LabError
 
-SIZES = {"tiny": (2, 32, 2, 96), "100k": (3, 64, 2, 128), "1M": (5, 128, 2, 352), "4M": (5, 256, 4, 704), "25M": (8, 512, 8, 1376)}
+SIZES = {
+    "tiny": (2, 32, 2, 96),
+    "100k": (3, 64, 2, 128),
+    "1M": (5, 128, 2, 352),
+    "4M": (5, 256, 4, 704),
+    "25M": (8, 512, 8, 1376),
+}
 """Name → layers, width, heads, hidden size of the feed-forward."""
 
 
@@ -36,7 +43,7 @@ class Shape:
     eps: float = 1e-5
 
     @classmethod
-    def named(cls, size: str, vocabulary: int, context: int = 512) -> "Shape":
+    def named(cls, size: str, vocabulary: int, context: int = 512) -> Shape:
         """One of :data:`SIZES`. Raises :class:`LabError` for other names."""
         if size not in SIZES:
             raise LabError(f"size {size!r}: known are {', '.join(SIZES)}")
@@ -44,7 +51,9 @@ class Shape:
 
     def __post_init__(self):
         if self.width % self.heads or self.width // self.heads % 16 or self.width % 32 or self.hidden % 32:
-            raise LabError(f"width {self.width} and hidden size {self.hidden} must be multiples of 32, and each of {self.heads} heads one of 16")
+            raise LabError(
+                f"width {self.width} and hidden size {self.hidden} must be multiples of 32, and each of {self.heads} heads one of 16"
+            )
         if self.context < 2 or self.vocabulary < 2 or self.layers < 1:
             raise LabError("a model needs a layer, a context of two tokens and a vocabulary of two")
 
@@ -59,8 +68,8 @@ class Shape:
         return self.vocabulary * self.width
 
     def flops(self, output: bool = True) -> float:
-        """Of one token forward: two for each weight, attention over half the context on average; ``output``: with the output
-        layer, which a larger vocabulary pays for. Training costs three times this."""
+        """Of one token forward: two for each weight, attention over half the context on average; ``output``:
+        with the output layer, which a larger vocabulary pays for. Training costs three times this."""
         attention = 4 * self.layers * self.width * (self.context / 2)
         return 2 * self.parameters + attention + (2 * self.head_parameters if output else 0)
 
@@ -75,8 +84,14 @@ class Block(nn.Module):
         super().__init__()
         self.heads = s.heads
         self.before, self.between = nn.RMSNorm(s.width, s.eps), nn.RMSNorm(s.width, s.eps)
-        self.qkv, self.out = nn.Linear(s.width, 3 * s.width, bias=False), nn.Linear(s.width, s.width, bias=False)
-        self.gate_up, self.down = nn.Linear(s.width, 2 * s.hidden, bias=False), nn.Linear(s.hidden, s.width, bias=False)
+        self.qkv, self.out = (
+            nn.Linear(s.width, 3 * s.width, bias=False),
+            nn.Linear(s.width, s.width, bias=False),
+        )
+        self.gate_up, self.down = (
+            nn.Linear(s.width, 2 * s.hidden, bias=False),
+            nn.Linear(s.hidden, s.width, bias=False),
+        )
 
     def forward(self, x, cos, sin):
         b, t, width = x.shape
@@ -94,8 +109,8 @@ def rotated(x, cos, sin):
 
 
 class Llama(nn.Module):
-    """``model(tokens)``: int64 (batch, time ≤ context) → logits (batch, time, vocabulary). ``model(tokens, targets)``, int64 of the
-    same shape → the sum of their losses in nats; a target of -100 has none."""
+    """``model(tokens)``: int64 (batch, time ≤ context) → logits (batch, time, vocabulary). ``model(tokens,
+    targets)``, int64 of the same shape → the sum of their losses in nats; a target of -100 has none."""
 
     def __init__(self, shape: Shape):
         super().__init__()
@@ -116,7 +131,7 @@ class Llama(nn.Module):
     def hidden(self, tokens):
         """What the output layer reads: (batch, time, width)."""
         x = self.embed(tokens)
-        cos, sin = self.cos[:tokens.shape[1]], self.sin[:tokens.shape[1]]
+        cos, sin = self.cos[: tokens.shape[1]], self.sin[: tokens.shape[1]]
         for layer in self.layers:
             x = layer(x, cos, sin)
         return self.norm(x)
@@ -125,17 +140,28 @@ class Llama(nn.Module):
         logits = self.head(self.hidden(tokens))
         if targets is None:
             return logits
-        return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="sum")  # in here, so that compiling fuses it
+        return F.cross_entropy(
+            logits.float().flatten(0, 1), targets.flatten(), reduction="sum"
+        )  # in here, so that compiling fuses it
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Float32 tensors on the CPU by Hugging Face's Llama names."""
-        found = {"model.embed_tokens.weight": self.embed.weight, "model.norm.weight": self.norm.weight, "lm_head.weight": self.head.weight}
+        found = {
+            "model.embed_tokens.weight": self.embed.weight,
+            "model.norm.weight": self.norm.weight,
+            "lm_head.weight": self.head.weight,
+        }
         for i, layer in enumerate(self.layers):
             b = f"model.layers.{i}."
             for name, part in zip(("q_proj", "k_proj", "v_proj"), layer.qkv.weight.chunk(3)):
                 found[f"{b}self_attn.{name}.weight"] = part
             gate, up = layer.gate_up.weight.chunk(2)
-            found |= {b + "self_attn.o_proj.weight": layer.out.weight, b + "mlp.gate_proj.weight": gate, b + "mlp.up_proj.weight": up,
-                      b + "mlp.down_proj.weight": layer.down.weight, b + "input_layernorm.weight": layer.before.weight,
-                      b + "post_attention_layernorm.weight": layer.between.weight}
+            found |= {
+                b + "self_attn.o_proj.weight": layer.out.weight,
+                b + "mlp.gate_proj.weight": gate,
+                b + "mlp.up_proj.weight": up,
+                b + "mlp.down_proj.weight": layer.down.weight,
+                b + "input_layernorm.weight": layer.before.weight,
+                b + "post_attention_layernorm.weight": layer.between.weight,
+            }
         return {name: t.detach().float().cpu().clone() for name, t in found.items()}

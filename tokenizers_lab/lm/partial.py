@@ -1,12 +1,11 @@
 """Prompts and unfinished token streams, for codecs whose tokens mean something only together.
 
-A language model's sample may stop anywhere: inside a window, inside a DEFLATE block, inside an arithmetic code. :func:`text_of`
-gives the bytes that are certain by then, whatever would have followed, and says what was left over. :func:`begin` encodes a prompt
-as the beginning of something longer, not as a whole text.
+A language model's sample may stop anywhere: inside a window, inside a DEFLATE block, inside an arithmetic
+code. :func:`text_of` gives the bytes that are certain by then, whatever would have followed, and says what
+was left over. :func:`begin` encodes a prompt as the beginning of something longer, not as a whole text.
 
-Concession: which tokens of a prompt stand fast under BPE and Unigram is found by encoding it with a few continuations; under ``ac`` the
-length that stands in front is a guess at what the sample will hold.
-"""
+Concession: which tokens of a prompt stand fast under BPE and Unigram is found by encoding it with a few
+continuations; under ``ac`` the length that stands in front is a guess at what the sample will hold."""
 
 from __future__ import annotations
 
@@ -29,8 +28,9 @@ _MOST = 1 << 20  # bytes that an arithmetic code's length is believed for
 
 
 def begin(codec: Codec, prompt: bytes, more: int) -> np.ndarray:
-    """Ids that a text which begins with ``prompt`` begins with; ``more``: bytes that may follow (:func:`length`). Where the last ids depend on
-    what follows they are left out, so the ids may stand for fewer bytes than the prompt has; :mod:`.healing` adds the rest."""
+    """Ids that a text which begins with ``prompt`` begins with; ``more``: bytes that may follow
+    (:func:`length`). Where the last ids depend on what follows they are left out, so the ids may stand for
+    fewer bytes than the prompt has; :mod:`.healing` adds the rest."""
     if isinstance(codec, GzipCodec):
         if not prompt:
             return np.zeros(0, np.uint32)
@@ -44,7 +44,9 @@ def begin(codec: Codec, prompt: bytes, more: int) -> np.ndarray:
     if isinstance(codec, StringsCodec):
         return _certain_strings(codec, prompt)
     if isinstance(codec, ArithmeticCodec):
-        endings = [end * (length(prompt, more) - len(prompt)) for end in (b"\0", b"\xff")]  # the lowest code and the highest
+        endings = [
+            end * (length(prompt, more) - len(prompt)) for end in (b"\0", b"\xff")
+        ]  # the lowest code and the highest
     elif codec.token_lengths() is not None:
         endings = [b"", b"e" * _TAIL, b" e", b"\n", b"7", b"\xff"]
     else:
@@ -53,14 +55,15 @@ def begin(codec: Codec, prompt: bytes, more: int) -> np.ndarray:
 
 
 def _certain_windows(codec: WindowCodec, prompt: bytes) -> np.ndarray:
-    """The windows that end inside the prompt whatever follows: no window could hold all of it from where they begin."""
+    """The windows that end inside the prompt whatever follows: no window could hold all of it from where they
+    begin."""
     ids = codec.encode(prompt)
     cells, literals, last = codec.parse(ids)
     _, ends = codec.expand(cells, literals)
     starts = [0, *ends.tolist()]
     for i in range(len(cells)):
-        if codec.cells_beginning_with(prompt[starts[i]:], prompt[starts[codec.origin(i)]:starts[i]]):
-            return ids[:int(last[i - 1]) if i else 0]
+        if codec.cells_beginning_with(prompt[starts[i] :], prompt[starts[codec.origin(i)] : starts[i]]):
+            return ids[: int(last[i - 1]) if i else 0]
     return ids
 
 
@@ -96,12 +99,16 @@ def _inflate(raw: bytes) -> tuple[bytes, str | None]:
     decoder, out = zlib.decompressobj(-15), bytearray()
     for i in range(len(raw)):
         try:
-            out += decoder.decompress(raw[i:i + 1])
+            out += decoder.decompress(raw[i : i + 1])
         except zlib.error as error:
-            return bytes(out), f"byte {i} of the DEFLATE stream makes no sense ({error}); nothing behind it can be decoded"
+            return bytes(
+                out
+            ), f"byte {i} of the DEFLATE stream makes no sense ({error}); nothing behind it can be decoded"
         if decoder.eof:
             left = len(raw) - i - 1
-            return bytes(out), f"the DEFLATE stream ends {left} bytes before the sample does" if left else None
+            return bytes(
+                out
+            ), f"the DEFLATE stream ends {left} bytes before the sample does" if left else None
     return bytes(out), "the DEFLATE stream is not at its end" if len(raw) else None
 
 
@@ -111,14 +118,23 @@ def _arithmetic(codec: ArithmeticCodec, raw: bytes) -> tuple[bytes, str | None]:
     except DataError:
         return b"", "the length in front is not there yet" if raw else None
     take = min(size, _MOST)
-    ways = [codec.decode(pack((leb128(take) + raw[at:] + end * (2 * take + 16)), 8) if codec.bits == 8 else
-                         pack(leb128(take) + raw[at:] + end * (2 * take + 17), 16)) for end in (b"\0", b"\xff")]
+    ways = [
+        codec.decode(
+            pack((leb128(take) + raw[at:] + end * (2 * take + 16)), 8)
+            if codec.bits == 8
+            else pack(leb128(take) + raw[at:] + end * (2 * take + 17), 16)
+        )
+        for end in (b"\0", b"\xff")
+    ]
     text = commonprefix(ways)
-    return text, None if len(text) == size else f"{len(text):,} of the {size:,} bytes that its length claims are certain"
+    return text, None if len(
+        text
+    ) == size else f"{len(text):,} of the {size:,} bytes that its length claims are certain"
 
 
 def whole_windows(codec: WindowCodec, ids: np.ndarray) -> int:
-    """How many of the ids make whole windows (literals count as such); the rest is a beginning, or goes wrong."""
+    """How many of the ids make whole windows (literals count as such); the rest is a beginning, or goes
+    wrong."""
     per, at = codec.width // codec.token_bits, 0
     while at < len(ids):
         if ids[at] == codec.literal_id:
@@ -128,7 +144,7 @@ def whole_windows(codec: WindowCodec, ids: np.ndarray) -> int:
         elif ids[at] >= codec.eos_id:
             at += 1
         else:
-            if at + per > len(ids) or (ids[at:at + per] >= codec.eos_id).any():
+            if at + per > len(ids) or (ids[at : at + per] >= codec.eos_id).any():
                 return at
             at += per
     return at
@@ -143,7 +159,7 @@ def _windows(codec: WindowCodec, ids: np.ndarray) -> tuple[bytes, str | None]:
     bad = np.flatnonzero(rest >= codec.eos_id)
     if rest[0] == codec.literal_id:
         return codec.decode(ids[:whole]), f"token {whole} marks a literal byte that does not follow"
-    start = rest[:bad[0]] if len(bad) else rest
+    start = rest[: bad[0]] if len(bad) else rest
     ends = [np.full(per - len(start), fill, np.int64) for fill in (0, (1 << codec.token_bits) - 1)]
     text = commonprefix([codec.decode(np.concatenate([ids[:whole], start, end])) for end in ends])
     if len(bad):

@@ -1,7 +1,8 @@
-"""A run's folder: ``run.json`` (shape, plan, what it was trained on), ``codec.bin``, ``checkpoint.pt``, ``log.jsonl``.
+"""A run's folder: ``run.json`` (shape, plan, what it was trained on), ``codec.bin``, ``checkpoint.pt``,
+``log.jsonl``.
 
-Everything is written whole or not at all. The codec is kept, so a run can be sampled and exported without its dataset.
-"""
+Everything is written whole or not at all. The codec is kept, so a run can be sampled and exported without its
+dataset."""
 
 from __future__ import annotations
 
@@ -23,11 +24,12 @@ NAME, CODEC, CHECKPOINT, LOG = "run.json", "codec.bin", "checkpoint.pt", "log.js
 
 @dataclass(frozen=True)
 class Plan:
-    """How to train: ``steps`` of ``batch`` contexts; ``rate`` is AdamW's peak, reached after ``warm_up`` steps, from which a
-    cosine falls to a tenth; ``half_life``: tokens in which its second moment forgets half (13.5 steps at least); ``evaluations``
-    points on the learning curve, each over ``eval_bytes`` of held-out text; ``precision`` of the products in training
-    (:func:`.evaluation.autocast`): evaluation is float32 on the CPU in any case; ``compiled``: by torch.compile, which fuses what
-    lies between the products (it needs a C++ compiler on a CPU)."""
+    """How to train: ``steps`` of ``batch`` contexts; ``rate`` is AdamW's peak, reached after ``warm_up``
+    steps, from which a cosine falls to a tenth; ``half_life``: tokens in which its second moment forgets half
+    (13.5 steps at least); ``evaluations`` points on the learning curve, each over ``eval_bytes`` of held-out
+    text; ``precision`` of the products in training (:func:`.evaluation.autocast`): evaluation is float32 on
+    the CPU in any case; ``compiled``: by torch.compile, which fuses what lies between the products (it needs
+    a C++ compiler on a CPU)."""
 
     steps: int
     batch: int = 16
@@ -60,7 +62,7 @@ class Run:
         self.shape = Shape(**data["shape"])
 
     @classmethod
-    def read(cls, folder) -> "Run":
+    def read(cls, folder) -> Run:
         path = Path(folder) / NAME
         try:
             data = json.loads(path.read_text("utf-8"))
@@ -77,18 +79,27 @@ class Run:
             raise DataError(f"{path}: damaged: {error!r}") from None
 
     @classmethod
-    def create(cls, folder, shape: Shape, plan: Plan, reader) -> "Run":
-        """The run of this plan in ``folder``: begun, or gone on with. Raises :class:`LabError` where another one lies there."""
+    def create(cls, folder, shape: Shape, plan: Plan, reader) -> Run:
+        """The run of this plan in ``folder``: begun, or gone on with. Raises :class:`LabError` where another
+        one lies there."""
         folder = Path(folder)
         manifest = reader.manifest
-        data = {"tokenizers_lab_run": 1, "shape": shape.json(), "plan": plan.json(), "codec": manifest.data["codec"],
-                "eos": reader.eos, "dataset": manifest.plan_hash}
+        data = {
+            "tokenizers_lab_run": 1,
+            "shape": shape.json(),
+            "plan": plan.json(),
+            "codec": manifest.data["codec"],
+            "eos": reader.eos,
+            "dataset": manifest.plan_hash,
+        }
         if (folder / NAME).exists():
             old = cls.read(folder)
             for key in ("shape", "plan", "codec", "eos", "dataset"):
                 kept = asdict(old.plan) if key == "plan" else old.data.get(key)
                 if kept != json.loads(json.dumps(data[key])):
-                    raise LabError(f"{folder}: holds another run (its {key} differs); name another folder, or remove it")
+                    raise LabError(
+                        f"{folder}: holds another run (its {key} differs); name another folder, or remove it"
+                    )
             return old
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise LabError(f"{folder}: is there already and holds no run; name a new or empty folder")
@@ -119,8 +130,18 @@ class Run:
             kept = torch.load(path, map_location=device, weights_only=True)
             kept["step"], kept["model"], kept["losses"], kept["curve"]
             return kept
-        except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
-            raise DataError(f"{path}: cannot be read ({str(error).splitlines()[0][:120]}); remove it to begin anew") from None
+        except (
+            OSError,
+            RuntimeError,
+            EOFError,
+            KeyError,
+            TypeError,
+            ValueError,
+            pickle.UnpicklingError,
+        ) as error:
+            raise DataError(
+                f"{path}: cannot be read ({str(error).splitlines()[0][:120]}); remove it to begin anew"
+            ) from None
 
     def save(self, state: dict) -> None:
         """Checkpoint and log, each whole or not at all."""
@@ -145,5 +166,7 @@ class Run:
         try:
             model.load_state_dict(kept["model"])
         except RuntimeError as error:
-            raise DataError(f"{self.folder / CHECKPOINT}: is of another shape: {str(error).splitlines()[0]}") from None
+            raise DataError(
+                f"{self.folder / CHECKPOINT}: is of another shape: {str(error).splitlines()[0]}"
+            ) from None
         return model.eval()

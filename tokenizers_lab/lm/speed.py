@@ -1,9 +1,9 @@
-"""How fast this machine trains, against the fastest float32 matrix product that torch reaches on it, in the same run.
+"""How fast this machine trains, against the fastest float32 matrix product that torch reaches on it, in the
+same run.
 
-The two are timed in turn, best of several, so that a busy machine slows both alike; with one thread of a CPU in CPU seconds, which
-other programs hardly touch. FLOPs are counted as ``Shape.flops`` counts them:
-two for each weight and token, three times for training.
-"""
+The two are timed in turn, best of several, so that a busy machine slows both alike; with one thread of a CPU
+in CPU seconds, which other programs hardly touch. FLOPs are counted as ``Shape.flops`` counts them: two for
+each weight and token, three times for training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from tokenizers_lab.lm.training import best_device, gradients, optimiser, traina
 
 
 def _clock():
-    return time.process_time if torch.get_num_threads() == 1 and not torch.cuda.is_available() else time.perf_counter
+    return (
+        time.process_time
+        if torch.get_num_threads() == 1 and not torch.cuda.is_available()
+        else time.perf_counter
+    )
 
 
 def matrix_peak(size: int = 1024, repeats: int = 4, device="cpu") -> float:
@@ -35,10 +39,17 @@ def matrix_peak(size: int = 1024, repeats: int = 4, device="cpu") -> float:
 
 
 @quick()
-def training_speed(size: str = "4M", vocabulary: int = 257, context: int = 512, batch: int = 4, rounds: int = 4,
-                   precision: str = "auto", compiled: bool = False) -> dict:
-    """Training steps (forward, backward, AdamW) of a model on random ids: ``training_flops_per_second``, ``tokens_per_second``,
-    ``matrix_peak``, ``share`` of it; the best of ``rounds`` of each."""
+def training_speed(
+    size: str = "4M",
+    vocabulary: int = 257,
+    context: int = 512,
+    batch: int = 4,
+    rounds: int = 4,
+    precision: str = "auto",
+    compiled: bool = False,
+) -> dict:
+    """Training steps (forward, backward, AdamW) of a model on random ids: ``training_flops_per_second``,
+    ``tokens_per_second``, ``matrix_peak``, ``share`` of it; the best of ``rounds`` of each."""
     device = best_device()
     shape = Shape.named(size, vocabulary, context)
     torch.manual_seed(0)
@@ -59,6 +70,14 @@ def training_speed(size: str = "4M", vocabulary: int = 257, context: int = 512, 
         peaks.append(matrix_peak(device=device))
     tokens = batch * context / min(times)
     speed = 3 * shape.flops() * tokens
-    return {"size": size, "parameters": shape.parameters, "tokens_per_step": batch * context, "threads": torch.get_num_threads(),
-            "clock": "CPU seconds" if clock is time.process_time else "wall",
-            "tokens_per_second": tokens, "training_flops_per_second": speed, "matrix_peak": max(peaks), "share": speed / max(peaks)}
+    return {
+        "size": size,
+        "parameters": shape.parameters,
+        "tokens_per_step": batch * context,
+        "threads": torch.get_num_threads(),
+        "clock": "CPU seconds" if clock is time.process_time else "wall",
+        "tokens_per_second": tokens,
+        "training_flops_per_second": speed,
+        "matrix_peak": max(peaks),
+        "share": speed / max(peaks),
+    }

@@ -1,9 +1,10 @@
-"""Training, in one loop: AdamW, warm-up and cosine, clipped gradients; float32 on the CPU, bfloat16 products on a GPU or by choice.
+"""Training, in one loop: AdamW, warm-up and cosine, clipped gradients; float32 on the CPU, bfloat16 products
+on a GPU or by choice.
 
-A step's batch depends on the seed and the step alone and nothing else is random, so a run that was stopped goes on to the same
-losses, digit for digit on the same machine and threads. Under ``torchrun`` the batch is shared out over the ranks. Ctrl-C (or
-SIGTERM) ends after the step at hand and keeps a checkpoint; a loss that is no number stops with its step named, and the last
-good checkpoint stays.
+A step's batch depends on the seed and the step alone and nothing else is random, so a run that was stopped
+goes on to the same losses, digit for digit on the same machine and threads. Under ``torchrun`` the batch is
+shared out over the ranks. Ctrl-C (or SIGTERM) ends after the step at hand and keeps a checkpoint; a loss that
+is no number stops with its step named, and the last good checkpoint stays.
 
 Concession: the optimiser is not sharded: a model must fit one device.
 """
@@ -42,18 +43,21 @@ def rate_at(step: int, plan: Plan) -> float:
 
 
 def optimiser(model, plan: Plan) -> torch.optim.AdamW:
-    """AdamW that decays matrices and leaves norms alone. Its second moment forgets half in ``plan.half_life`` tokens, whatever the
-    batch (arXiv 2507.07101): with a beta2 of batches of 16, small ones know too little of rare tokens. Large batches keep the usual
+    """AdamW that decays matrices and leaves norms alone. Its second moment forgets half in ``plan.half_life``
+    tokens, whatever the batch (arXiv 2507.07101): with a beta2 of batches of 16, small ones know too little
+    of rare tokens. Large batches keep the usual
     0.95, since an average of two or three steps is none."""
     beta2 = max(0.95, 0.5 ** (plan.batch * model.shape.context / plan.half_life))
-    groups = [{"params": [p for p in model.parameters() if p.dim() == 2], "weight_decay": plan.decay},
-              {"params": [p for p in model.parameters() if p.dim() != 2], "weight_decay": 0.0}]
+    groups = [
+        {"params": [p for p in model.parameters() if p.dim() == 2], "weight_decay": plan.decay},
+        {"params": [p for p in model.parameters() if p.dim() != 2], "weight_decay": 0.0},
+    ]
     return torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, beta2), eps=1e-8, fused=True)
 
 
 def trainable(model: Llama, compiled: bool):
-    """The model as training calls it; ``compiled`` by torch.compile, over the same parameters. Raises :class:`LabError` without
-    a compiler, before the first step."""
+    """The model as training calls it; ``compiled`` by torch.compile, over the same parameters. Raises
+    :class:`LabError` without a compiler, before the first step."""
     if not compiled:
         return model
     if next(model.parameters()).device.type == "cpu":
@@ -62,22 +66,32 @@ def trainable(model: Llama, compiled: bool):
         try:
             get_cpp_compiler()
         except Exception as error:  # torch's own kind of error, and its place, change between versions
-            raise LabError(f"torch.compile needs a C++ compiler on a CPU ({str(error).strip().splitlines()[0]}); install g++, "
-                           "or train without compiling") from None
-    torch._dynamo.reset()  # else a process of many runs comes to the limit of variants of one function, and goes on without
+            raise LabError(
+                f"torch.compile needs a C++ compiler on a CPU ({str(error).strip().splitlines()[0]}); install g++, "
+                "or train without compiling"
+            ) from None
+    # else a process of many runs comes to the limit of variants of one function, and goes on without
+    torch._dynamo.reset()
     return torch.compile(model, dynamic=False)
 
 
 def gradients(model, x, y, vocabulary: int, on: torch.device, precision: str = "auto") -> torch.Tensor:
-    """Mean loss in nats over the batch, its gradients added up over equal parts, small enough for the logits to stay in bounds."""
-    part = max(n for n in range(1, len(x) + 1) if len(x) % n == 0 and (n == 1 or n * x.shape[1] * vocabulary <= ROWS))
+    """Mean loss in nats over the batch, its gradients added up over equal parts, small enough for the logits
+    to stay in bounds."""
+    part = max(
+        n for n in range(1, len(x) + 1) if len(x) % n == 0 and (n == 1 or n * x.shape[1] * vocabulary <= ROWS)
+    )
     total = torch.zeros((), device=on)
     for at in range(0, len(x), part):
         last = at + part >= len(x)
-        quiet = contextlib.nullcontext() if last or not isinstance(model, DistributedDataParallel) else model.no_sync()
+        quiet = (
+            contextlib.nullcontext()
+            if last or not isinstance(model, DistributedDataParallel)
+            else model.no_sync()
+        )
         with quiet:
             with autocast(on, precision):
-                loss = model(x[at:at + part], y[at:at + part]) / y.numel()
+                loss = model(x[at : at + part], y[at : at + part]) / y.numel()
             loss.backward()
             total += loss.detach()
     return total
@@ -129,19 +143,23 @@ def ranks():
 
 @quick()
 def train(data, folder, shape: Shape, plan: Plan, progress: Callable[[dict], None] | None = None) -> dict:
-    """Train on the dataset in ``data``; ``folder`` keeps the run. Returns {"losses": nats by step, "curve": held-out bits per byte,
-    "seconds", "loader_seconds"} of the whole run. ``progress`` is called after each step with its figures (rank 0 alone; pace and ETA from the
-    second on).
+    """Train on the dataset in ``data``; ``folder`` keeps the run. Returns {"losses": nats by step, "curve":
+    held-out bits per byte, "seconds", "loader_seconds"} of the whole run. ``progress`` is called after each
+    step with its figures (rank 0 alone; pace and ETA from the second on).
 
-    Raises :class:`LabError` for a plan that does not fit, and for a loss that is no number; KeyboardInterrupt after Ctrl-C.
-    """
+    Raises :class:`LabError` for a plan that does not fit, and for a loss that is no number; KeyboardInterrupt
+    after Ctrl-C."""
     with ranks() as (rank, world, device):
         reader = TokenReader(data)
         if shape.vocabulary != reader.vocab_size:
-            raise LabError(f"{data}: has {reader.vocab_size} ids, the model a vocabulary of {shape.vocabulary}")
+            raise LabError(
+                f"{data}: has {reader.vocab_size} ids, the model a vocabulary of {shape.vocabulary}"
+            )
         if plan.batch % world:
             raise LabError(f"a batch of {plan.batch} cannot be shared by {world} processes")
-        held = TokenReader(data, HELD_OUT) if HELD_OUT in reader.manifest.splits and plan.evaluations else None
+        held = (
+            TokenReader(data, HELD_OUT) if HELD_OUT in reader.manifest.splits and plan.evaluations else None
+        )
         if rank == 0:
             run = Run.create(folder, shape, plan, reader)
         if world > 1:
@@ -157,23 +175,52 @@ def train(data, folder, shape: Shape, plan: Plan, progress: Callable[[dict], Non
             adam.load_state_dict(kept.pop("adam"))
             state = kept
         wrapped = trainable(model, plan.compiled)
-        wrapped = DistributedDataParallel(wrapped, device_ids=[device.index] if device.type == "cuda" else None) if world > 1 else wrapped
-        loop = _Loop(run, model, wrapped, adam, Batches(reader, shape.context, plan.batch, plan.seed), held, state, rank, world, device)
+        wrapped = (
+            DistributedDataParallel(wrapped, device_ids=[device.index] if device.type == "cuda" else None)
+            if world > 1
+            else wrapped
+        )
+        loop = _Loop(
+            run,
+            model,
+            wrapped,
+            adam,
+            Batches(reader, shape.context, plan.batch, plan.seed),
+            held,
+            state,
+            rank,
+            world,
+            device,
+        )
         return loop.go(progress)
 
 
 class _Loop:
     def __init__(self, run, model, wrapped, adam, batches, held, state, rank, world, device):
-        self.run, self.model, self.wrapped, self.adam, self.batches, self.held = run, model, wrapped, adam, batches, held
+        self.run, self.model, self.wrapped, self.adam, self.batches, self.held = (
+            run,
+            model,
+            wrapped,
+            adam,
+            batches,
+            held,
+        )
         self.state, self.rank, self.world, self.device = state, rank, world, device
         plan = run.plan
-        points = {max(1, round(plan.steps * 2.0 ** (i - plan.evaluations + 1))) for i in range(plan.evaluations)}
+        points = {
+            max(1, round(plan.steps * 2.0 ** (i - plan.evaluations + 1))) for i in range(plan.evaluations)
+        }
         self.points = points if held is not None else set()
         self.bytes_per_token = batches.reader.bytes / batches.reader.tokens
 
     def go(self, progress) -> dict:
         plan, state = self.run.plan, self.state
-        began, saved, loader, before = time.perf_counter(), time.perf_counter(), state["loader_seconds"], state["seconds"]
+        began, saved, loader, before = (
+            time.perf_counter(),
+            time.perf_counter(),
+            state["loader_seconds"],
+            state["seconds"],
+        )
         first, since = state["step"], None
         with Interrupt() as interrupt:
             while state["step"] < plan.steps:
@@ -188,7 +235,11 @@ class _Loop:
                 if self.rank == 0:
                     self._evaluate()
                     if progress:
-                        progress(self._figures(loss, (now - since) / (state["step"] - first - 1) if since else None))
+                        progress(
+                            self._figures(
+                                loss, (now - since) / (state["step"] - first - 1) if since else None
+                            )
+                        )
                 since = since or now  # the first step compiles, and says nothing of the others' pace
                 if stop or now - saved > SAVE_SECONDS or state["step"] == plan.steps:
                     saved = now
@@ -202,17 +253,26 @@ class _Loop:
         for group in self.adam.param_groups:
             group["lr"] = rate_at(step, plan)
         loss = gradients(self.wrapped, x, y, self.run.shape.vocabulary, self.device, plan.precision)
-        told = torch.stack([loss.double(), torch.tensor(float(asked), dtype=torch.double, device=self.device)])
+        told = torch.stack(
+            [loss.double(), torch.tensor(float(asked), dtype=torch.double, device=self.device)]
+        )
         if self.world > 1:
             dist.all_reduce(told)
             told[0] /= self.world
         value, stop = told.tolist()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), plan.clip)
         if not math.isfinite(value) or not math.isfinite(float(norm)):
-            what = f"the loss is {value}" if not math.isfinite(value) else f"the gradient's norm is {float(norm)}"
+            what = (
+                f"the loss is {value}"
+                if not math.isfinite(value)
+                else f"the gradient's norm is {float(norm)}"
+            )
             kept = self.run.checkpoint() if self.rank == 0 else None
-            raise LabError(f"{self.run.folder}: step {step + 1}: {what}; " + (f"the checkpoint of step {kept['step']} is kept; "
-                           if kept else "") + f"train anew with a lower rate than {plan.rate:g}")
+            raise LabError(
+                f"{self.run.folder}: step {step + 1}: {what}; "
+                + (f"the checkpoint of step {kept['step']} is kept; " if kept else "")
+                + f"train anew with a lower rate than {plan.rate:g}"
+            )
         self.adam.step()
         self.adam.zero_grad(set_to_none=True)
         return value, stop > 0
@@ -222,13 +282,30 @@ class _Loop:
         if step in self.points:
             score = evaluate(self.model, self.held, at_most=self.run.plan.eval_bytes)
             tokens = step * self.run.plan.batch * self.run.shape.context
-            judged = {k: v for k, v in score.json().items() if k in ("bits_per_byte", "bits_per_token", "accuracy")}
-            self.state["curve"].append({"step": step, "tokens": tokens, "bytes": round(tokens * self.bytes_per_token), **judged})
+            judged = {
+                k: v for k, v in score.json().items() if k in ("bits_per_byte", "bits_per_token", "accuracy")
+            }
+            self.state["curve"].append(
+                {"step": step, "tokens": tokens, "bytes": round(tokens * self.bytes_per_token), **judged}
+            )
 
     def _figures(self, loss: float, seconds: float | None) -> dict:
         plan, step = self.run.plan, self.state["step"]
-        pace = {} if seconds is None else {"tokens_per_second": plan.batch * self.run.shape.context / seconds, "eta": (plan.steps - step) * seconds}
-        return {"step": step, "steps": plan.steps, "loss": loss, "bits_per_byte": loss / math.log(2) / self.bytes_per_token, **pace}
+        pace = (
+            {}
+            if seconds is None
+            else {
+                "tokens_per_second": plan.batch * self.run.shape.context / seconds,
+                "eta": (plan.steps - step) * seconds,
+            }
+        )
+        return {
+            "step": step,
+            "steps": plan.steps,
+            "loss": loss,
+            "bits_per_byte": loss / math.log(2) / self.bytes_per_token,
+            **pace,
+        }
 
     def _save(self) -> None:
         if self.rank == 0:

@@ -1,9 +1,8 @@
 """Pre-tokenizers: how text is cut before merges are learned or applied; no token crosses a cut.
 
 ``gpt2`` (the default; Hugging Face's ``ByteLevel``), ``gpt4`` (cl100k; also Llama 3's idea), ``none`` (whole
-documents: DNA, binaries, or merges across words), or any regular expression as ``regex:PATTERN`` (slow: it runs
-in Python; its Unicode tables are the `regex` package's, which may be newer than Hugging Face's).
-"""
+documents: DNA, binaries, or merges across words), or any regular expression as ``regex:PATTERN`` (slow: it
+runs in Python; its Unicode tables are the `regex` package's, which may be newer than Hugging Face's)."""
 
 from __future__ import annotations
 
@@ -14,8 +13,10 @@ from tokenizers_lab.pretokenize import kernels
 from tokenizers_lab.pretokenize.classes import class_table
 
 GPT2_PATTERN = r"""'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
-GPT4_PATTERN = (r"""(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"""
-                r"""|\s*[\r\n]+|\s+(?!\S)|\s+""")
+GPT4_PATTERN = (
+    r"""(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"""
+    r"""|\s*[\r\n]+|\s+(?!\S)|\s+"""
+)
 _KINDS = {"none": kernels.NONE, "gpt2": kernels.GPT2, "gpt4": kernels.GPT4}
 PATTERNS = {"gpt2": GPT2_PATTERN, "gpt4": GPT4_PATTERN}
 
@@ -46,15 +47,21 @@ class PreTokenizer:
 
     def to_hf(self) -> dict:
         """The ``pre_tokenizer`` entry of a Hugging Face tokenizer.json."""
-        level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": self.name == "gpt2"}
+        level = {
+            "type": "ByteLevel",
+            "add_prefix_space": False,
+            "trim_offsets": True,
+            "use_regex": self.name == "gpt2",
+        }
         if self.name in ("gpt2", "none"):
             return level
         split = {"type": "Split", "pattern": {"Regex": self.pattern}, "behavior": "Isolated", "invert": False}
         return {"type": "Sequence", "pretokenizers": [split, level]}
 
     @staticmethod
-    def from_hf(entry: dict | None) -> "PreTokenizer | None":
-        """The reader of :meth:`to_hf`; None where the entry is one that this package cannot follow natively."""
+    def from_hf(entry: dict | None) -> PreTokenizer | None:
+        """The reader of :meth:`to_hf`; None where the entry is one that this package cannot follow
+        natively."""
         level = dict(entry or {})
         split = None
         if level.get("type") == "Sequence":
@@ -81,7 +88,8 @@ def streamed(pre: PreTokenizer, blocks):
 
     Yields uint8 arrays that begin and end at cuts of the whole document. Only the last, still uncertain
     pre-token is carried over. A pre-token longer than ``CARRY_LIMIT`` bytes is cut there (memory is bounded);
-    with ``none`` that is the only cut, and regular expressions of the caller's own are cut at line ends only."""
+    with ``none`` that is the only cut, and regular expressions of the caller's own are cut at line ends
+    only."""
     carry = b""
     for block in blocks:
         buffer = carry + bytes(block) if carry else bytes(block)
@@ -110,9 +118,9 @@ def _stable(pre: PreTokenizer, buffer: bytes) -> int:
     # another way than before a word; so the cut must follow a character that is certainly not white space.
     data = np.frombuffer(buffer, dtype=np.uint8)
     ends = pre.ends(data)
-    ends = ends[:np.searchsorted(ends, len(buffer) - kernels.LOOKAHEAD, side="right")]
+    ends = ends[: np.searchsorted(ends, len(buffer) - kernels.LOOKAHEAD, side="right")]
     for start in range(len(ends), 0, -1024):
-        some = ends[max(0, start - 1024):start]
+        some = ends[max(0, start - 1024) : start]
         good = np.flatnonzero(_NEVER_ENDS_SPACE[data[some - 1]])
         if len(good):
             return int(some[good[-1]])
@@ -120,5 +128,9 @@ def _stable(pre: PreTokenizer, buffer: bytes) -> int:
 
 
 # Bytes that end no white-space character, in UTF-8.
-_NEVER_ENDS_SPACE = np.array([c > 32 and c != 127 and c not in (0x85, 0x9F, 0xA0, 0xA8, 0xA9, 0xAF)
-                              and not 0x80 <= c <= 0x8A for c in range(256)])
+_NEVER_ENDS_SPACE = np.array(
+    [
+        c > 32 and c != 127 and c not in (0x85, 0x9F, 0xA0, 0xA8, 0xA9, 0xAF) and not 0x80 <= c <= 0x8A
+        for c in range(256)
+    ]
+)

@@ -1,9 +1,9 @@
 """Which code points are letters, numbers and white space, as one byte each, for the splitters.
 
-The tables are those of the Hugging Face `tokenizers` library (its regular expressions' ``\\p{L}``, ``\\p{N}``,
-``\\s``), frozen in ``unicode_classes.txt``: a split must not depend on the Unicode version of the Python that
-happens to run. ``scripts/lab_unicode_classes.py`` made the file; a test compares it with the library.
-"""
+The tables are those of the Hugging Face `tokenizers` library (its regular expressions' ``\\p{L}``,
+``\\p{N}``, ``\\s``), frozen in ``unicode_classes.txt``: a split must not depend on the Unicode version of the
+Python that happens to run. ``scripts/lab_unicode_classes.py`` made the file; a test compares it with the
+library."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def class_table() -> np.ndarray:
         name, *ranges = line.split()
         for item in ranges:
             first, _, last = item.partition("-")
-            table[int(first, 16):int(last or first, 16) + 1] = _NAMES[name]
+            table[int(first, 16) : int(last or first, 16) + 1] = _NAMES[name]
     table.setflags(write=False)
     return table

@@ -1,8 +1,8 @@
 """The fast splitters: GPT-2's and GPT-4's patterns as hand-written scanners over bytes, compiled by numba.
 
-Each is a state machine that returns the end of the pre-token starting at ``i``; its slow, readable twin is the
-regular expression itself (``twin.py``), and a test says they agree. On bytes that are not UTF-8 each bad byte
-counts as one character of class OTHER, so any file can be split; on text the result is Hugging Face's.
+Each is a state machine that returns the end of the pre-token starting at ``i``; its slow, readable twin is
+the regular expression itself (``twin.py``), and a test says they agree. On bytes that are not UTF-8 each bad
+byte counts as one character of class OTHER, so any file can be split; on text the result is Hugging Face's.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from numba import njit
 from tokenizers_lab.pretokenize.classes import LETTER, NUMBER, OTHER, SPACE
 
 NONE, GPT2, GPT4 = 0, 1, 2
-# A pre-token's end can depend on no byte further than this behind it (a contraction, one character looked at).
+# A pre-token's end can depend on no byte further than this behind it (a contraction, one character looked
+# at).
 LOOKAHEAD = 16
 
 
 @njit(cache=True, nogil=True)
 def char_at(data, i, n, table):
-    """(class, bytes) of the character at ``i`` < n; a byte that starts no valid UTF-8 character is (OTHER, 1)."""
+    """(class, bytes) of the character at ``i`` < n; a byte that starts no valid UTF-8 character is (OTHER,
+    1)."""
     b = data[i]
     if b < 0x80:
         return table[b], 1
@@ -32,9 +34,18 @@ def char_at(data, i, n, table):
             if c >= 0x800 and not (0xD800 <= c < 0xE000):
                 return table[c], 3
     elif 0xF0 <= b < 0xF5:
-        if i + 3 < n and data[i + 1] & 0xC0 == 0x80 and data[i + 2] & 0xC0 == 0x80 and data[i + 3] & 0xC0 == 0x80:
-            c = (np.int64(b & 0x07) << 18 | np.int64(data[i + 1] & 0x3F) << 12
-                 | np.int64(data[i + 2] & 0x3F) << 6 | np.int64(data[i + 3] & 0x3F))
+        if (
+            i + 3 < n
+            and data[i + 1] & 0xC0 == 0x80
+            and data[i + 2] & 0xC0 == 0x80
+            and data[i + 3] & 0xC0 == 0x80
+        ):
+            c = (
+                np.int64(b & 0x07) << 18
+                | np.int64(data[i + 1] & 0x3F) << 12
+                | np.int64(data[i + 2] & 0x3F) << 6
+                | np.int64(data[i + 3] & 0x3F)
+            )
             if 0x10000 <= c < 0x110000:
                 return table[c], 4
     return np.uint8(OTHER), 1

@@ -17,8 +17,8 @@ __all__ = ["html", "read_results", "write_report"]
 
 
 def write_report(results, output=None, title: str | None = None) -> str:
-    """The page of ``results`` (a dict from :func:`tokenizers_lab.analyze`, or the path of its JSON), written to
-    ``output`` if given."""
+    """The page of ``results`` (a dict from :func:`tokenizers_lab.analyze`, or the path of its JSON), written
+    to ``output`` if given."""
     if not isinstance(results, dict):
         results = read_results(results)
     page = html(results, title)
@@ -49,7 +49,9 @@ def html(results: dict, title: str | None = None) -> str:
     from tokenizers_lab.report.plots import plots
 
     environment = jinja2.Environment(autoescape=True)
-    template = environment.from_string(resources.files(__package__).joinpath("page.html.j2").read_text("utf-8"))
+    template = environment.from_string(
+        resources.files(__package__).joinpath("page.html.j2").read_text("utf-8")
+    )
     if "tokenizers_lab_lm" in results:
         from tokenizers_lab.report.lm_page import sections as of_models
 
@@ -62,7 +64,9 @@ def html(results: dict, title: str | None = None) -> str:
     across = {"name": "Across files", "tables": [], "plots": []}
 
     def place(text):
-        return next((of_file[n] for n in sorted(of_file, key=len, reverse=True) if text.startswith(f"{n}: ")), across)
+        return next(
+            (of_file[n] for n in sorted(of_file, key=len, reverse=True) if text.startswith(f"{n}: ")), across
+        )
 
     for table in tables(results):
         (sections[0] if table.title == "Codecs" else place(table.title))["tables"].append(table)
@@ -73,4 +77,6 @@ def html(results: dict, title: str | None = None) -> str:
     return template.render(
         title=title or f"Tokenizers: {', '.join(names[:4])}{' …' if len(names) > 4 else ''}",
         summary=f"{len(names)} codec{'s' * (len(names) != 1)} on {len(files)} file{'s' * (len(files) != 1)}, {size:,} bytes.",
-        sections=sections, files=files)
+        sections=sections,
+        files=files,
+    )

@@ -1,7 +1,7 @@
 """Drawing for a report: matplotlib SVG whose colours become CSS variables, so one file serves light and dark.
 
-Pictures are drawn with placeholder colours; they are replaced by ``var(--…)`` and by ``currentColor``. Text stays text.
-"""
+Pictures are drawn with placeholder colours; they are replaced by ``var(--…)`` and by ``currentColor``. Text
+stays text."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def svg(drawn) -> str:
     out = io.StringIO()
     drawn.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     text = out.getvalue()
-    text = text[text.index("<svg"):]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r'\1 role="img"', text, count=1)
     text = re.sub(r"'DejaVu Sans'(, [^;\"]*)?", "inherit", text)

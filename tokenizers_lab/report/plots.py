@@ -1,4 +1,5 @@
-"""The pictures of a report. Those of compressed tokens stand in ``window_plots.py``; ``drawing.py`` is the style of both."""
+"""The pictures of a report. Those of compressed tokens stand in ``window_plots.py``; ``drawing.py`` is the
+style of both."""
 
 from __future__ import annotations
 
@@ -11,21 +12,51 @@ def plots(results: dict) -> list[tuple[str, str, str]]:
     out = []
     for file in [f["name"] for f in results["files"]]:
         entries = [(c["name"], c["files"][file]) for c in results["codecs"]]
-        out.append((f"{file}: bytes a token", "More is shorter. Bars: 95% intervals.", _dots(
-            [(n, e["counts"]["bytes_per_token"]) for n, e in entries], "bytes a token")))
-        out.append((f"{file}: entropies", "Filled: plug-in. Hollow: held out. Where the two part, the plug-in value is "
-                    "undersampled.", _entropies(entries)))
+        out.append(
+            (
+                f"{file}: bytes a token",
+                "More is shorter. Bars: 95% intervals.",
+                _dots([(n, e["counts"]["bytes_per_token"]) for n, e in entries], "bytes a token"),
+            )
+        )
+        out.append(
+            (
+                f"{file}: entropies",
+                "Filled: plug-in. Hollow: held out. Where the two part, the plug-in value is undersampled.",
+                _entropies(entries),
+            )
+        )
         out += window_plots(results, file)
         if results["baselines"].get(file):
-            out.append((f"{file}: bits per byte of the token stream", "Less is better; the dashed line is the best that the same "
-                        "compressors do on the raw bytes.", _bars(results["baselines"][file], entries)))
+            out.append(
+                (
+                    f"{file}: bits per byte of the token stream",
+                    "Less is better; the dashed line is the best that the same "
+                    "compressors do on the raw bytes.",
+                    _bars(results["baselines"][file], entries),
+                )
+            )
     if results.get("mismatch"):
         data = results["mismatch"]
-        out.append(("Domain mismatch", "Rows: trained on; columns: measured on.", _heat(data["domains"], data["excess"])))
+        out.append(
+            (
+                "Domain mismatch",
+                "Rows: trained on; columns: measured on.",
+                _heat(data["domains"], data["excess"]),
+            )
+        )
     for c in results["codecs"]:
         if c.get("parity"):
-            out.append((f"Parity: {c['name']}", f"Tokens against {c['parity']['reference']}; 1 is equal.", _dots(
-                [(k, v["parity"]) for k, v in c["parity"]["languages"].items()], "tokens against the reference")))
+            out.append(
+                (
+                    f"Parity: {c['name']}",
+                    f"Tokens against {c['parity']['reference']}; 1 is equal.",
+                    _dots(
+                        [(k, v["parity"]) for k, v in c["parity"]["languages"].items()],
+                        "tokens against the reference",
+                    ),
+                )
+            )
     return out
 
 
@@ -36,7 +67,14 @@ def _dots(items, label) -> str:
         if entry["value"] is None:
             continue
         if entry["low"] is not None:
-            axes.plot([entry["low"], entry["high"]], [i, i], color=SERIES[0], linewidth=2.2, solid_capstyle="round", alpha=0.55)
+            axes.plot(
+                [entry["low"], entry["high"]],
+                [i, i],
+                color=SERIES[0],
+                linewidth=2.2,
+                solid_capstyle="round",
+                alpha=0.55,
+            )
         axes.plot([entry["value"]], [i], "o", color=SERIES[0], markersize=6)
     axes.set_yticks(range(len(items)), [n for n, _ in items])
     axes.set_ylim(len(items) - 0.4, -0.6)
@@ -50,9 +88,26 @@ def _entropies(entries) -> str:
         colour = SERIES[i % len(SERIES)]
         ks = [h["k"] for h in e["entropies"]]
         style = "-" if i < len(SERIES) else "--"
-        axes.plot(ks, [h["value"] for h in e["entropies"]], style, marker="o", color=colour, label=name, linewidth=1.8, markersize=5)
-        axes.plot(ks, [h["held_out"] for h in e["entropies"]], ":", marker="o", color=colour, linewidth=1.2, markersize=5,
-                  markerfacecolor="none")
+        axes.plot(
+            ks,
+            [h["value"] for h in e["entropies"]],
+            style,
+            marker="o",
+            color=colour,
+            label=name,
+            linewidth=1.8,
+            markersize=5,
+        )
+        axes.plot(
+            ks,
+            [h["held_out"] for h in e["entropies"]],
+            ":",
+            marker="o",
+            color=colour,
+            linewidth=1.2,
+            markersize=5,
+            markerfacecolor="none",
+        )
     axes.set_xticks(range(1, 6), [f"H{k}" for k in range(1, 6)])
     axes.set_ylabel("bits a token", fontsize=9)
     axes.set_ylim(bottom=0)
@@ -67,7 +122,9 @@ def _bars(baseline, entries) -> str:
     height = 0.8 / len(names)
     for j, compressor in enumerate(names):
         places = [i - 0.4 + height * (j + 0.5) for i in range(len(entries))]
-        values = [(e["stream_bits_per_byte"] or {}).get(compressor, {}).get("bits_per_byte", 0) for _, e in entries]
+        values = [
+            (e["stream_bits_per_byte"] or {}).get(compressor, {}).get("bits_per_byte", 0) for _, e in entries
+        ]
         axes.barh(places, values, height * 0.86, color=SERIES[j % len(SERIES)], label=compressor)
     axes.axvline(min(baseline[c]["bits_per_byte"] for c in names), color=INK, linestyle="--", linewidth=1)
     axes.set_yticks(range(len(entries)), [n for n, _ in entries])
@@ -86,8 +143,16 @@ def _heat(names, matrix) -> str:
     top = max(max(row) for row in matrix) or 1.0
     for i, row in enumerate(matrix):
         for j, value in enumerate(row):
-            axes.add_patch(Rectangle(
-                (j - 0.47, i - 0.45), 0.94, 0.9, color=SERIES[1], alpha=min(1.0, 0.06 + 0.7 * max(value, 0) / top), linewidth=0))
+            axes.add_patch(
+                Rectangle(
+                    (j - 0.47, i - 0.45),
+                    0.94,
+                    0.9,
+                    color=SERIES[1],
+                    alpha=min(1.0, 0.06 + 0.7 * max(value, 0) / top),
+                    linewidth=0,
+                )
+            )
             axes.text(j, i, f"{100 * value:+.0f}%", ha="center", va="center", color=INK, fontsize=9)
     axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axes.set_yticks(range(len(names)), names)

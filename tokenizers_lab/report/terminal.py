@@ -25,7 +25,9 @@ def draw(given, console) -> None:
         for i, head in enumerate(table.head):
             drawn.add_column(escape(head), justify="left" if i == 0 else "right", overflow="fold")
         for row in table.rows:
-            drawn.add_row(*(escape(re.sub(r" \(-?[\d.]+–-?[\d.]+\)$", "", cell) if narrow else cell) for cell in row))
+            drawn.add_row(
+                *(escape(re.sub(r" \(-?[\d.]+–-?[\d.]+\)$", "", cell) if narrow else cell) for cell in row)
+            )
         console.print(drawn)
         console.print(escape(table.notes), style="dim", highlight=False)
         console.print()

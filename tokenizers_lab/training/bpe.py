@@ -1,8 +1,9 @@
 """Learning a BPE vocabulary from files or documents, with a pluggable objective: :func:`train`.
 
-``frequency`` is Hugging Face's ``BpeTrainer`` merge for merge; the compression-aware objectives choose among the
-most frequent pairs. Any number of workers gives the same result; merges are nested, so one run holds every
-smaller vocabulary (``codec.truncated``); a checkpoint resumes, a vocabulary extends, tokens seed, merges are vetoed.
+``frequency`` is Hugging Face's ``BpeTrainer`` merge for merge; the compression-aware objectives choose among
+the most frequent pairs. Any number of workers gives the same result; merges are nested, so one run holds
+every smaller vocabulary (``codec.truncated``); a checkpoint resumes, a vocabulary extends, tokens seed,
+merges are vetoed.
 
 Concession: seeds and vetoed runs make one Python call a merge; a resumed run replays its merges first.
 """
@@ -34,7 +35,8 @@ _STEP = 256
 
 @dataclass
 class Training:
-    """What a run gave: the codec, what it was counted on, and per-merge costs for compression-aware objectives."""
+    """What a run gave: the codec, what it was counted on, and per-merge costs for compression-aware
+    objectives."""
 
     codec: BpeCodec
     bytes: int
@@ -47,26 +49,48 @@ class Training:
 
 
 def train(files=None, vocab_size: int = 8192, objective: str = "frequency", **options) -> BpeCodec:
-    """The vocabulary of a run; see :func:`train_full` for all options and for what the run tells beside it."""
+    """The vocabulary of a run; see :func:`train_full` for all options and for what the run tells beside
+    it."""
     return train_full(files, vocab_size, objective, **options).codec
 
 
-def train_full(files=None, vocab_size: int = 8192, objective: str = "frequency", *, documents=None, pre: str = "gpt2",
-               special=(), min_frequency: int = 0, max_token_length: int = 0, workers: int = 0,
-               max_memory: int = 1 << 30, candidates: int = 32, level: int | None = None, serialisation: str = "u16",
-               order: int = 1, validation=None, stream_bytes: int = 256 << 10, extend=None, seed=(), veto=(),
-               veto_pattern: str | None = None, checkpoint=None, progress=None) -> Training:
+def train_full(
+    files=None,
+    vocab_size: int = 8192,
+    objective: str = "frequency",
+    *,
+    documents=None,
+    pre: str = "gpt2",
+    special=(),
+    min_frequency: int = 0,
+    max_token_length: int = 0,
+    workers: int = 0,
+    max_memory: int = 1 << 30,
+    candidates: int = 32,
+    level: int | None = None,
+    serialisation: str = "u16",
+    order: int = 1,
+    validation=None,
+    stream_bytes: int = 256 << 10,
+    extend=None,
+    seed=(),
+    veto=(),
+    veto_pattern: str | None = None,
+    checkpoint=None,
+    progress=None,
+) -> Training:
     """Train on ``files`` (paths; ``.xz`` and ``.gz`` are unpacked) or on ``documents`` (bytes or str).
 
     ``vocab_size`` counts special tokens and the 256 bytes. ``special``: names that get ids 0.. and no bytes.
-    ``max_token_length`` in bytes, 0 for none (Hugging Face's meaning: pairs that would reach it are not counted).
-    ``workers``: threads, 0 for all cores. ``max_memory``: bytes of the table of distinct pre-tokens before the rarest
-    are dropped. ``candidates``, ``level``, ``serialisation``, ``order``: of the compression-aware objectives;
-    ``validation``: text (bytes) or a path for their stream, else ``stream_bytes`` sampled from the corpus.
-    ``extend``: a BpeCodec or path whose merges come first. ``seed``: tokens (bytes) made next. ``veto``: tokens
-    (bytes) never made; ``veto_pattern``: a regular expression over token bytes, the same. ``checkpoint``: a path
-    kept during the run and on Ctrl-C; if it exists, the run resumes from it; removed at the end.
-    ``progress(stage, done, total)`` with stages ``count`` (bytes) and ``merge`` (tokens).
+    ``max_token_length`` in bytes, 0 for none (Hugging Face's meaning: pairs that would reach it are not
+    counted). ``workers``: threads, 0 for all cores. ``max_memory``: bytes of the table of distinct pre-tokens
+    before the rarest are dropped. ``candidates``, ``level``, ``serialisation``, ``order``: of the
+    compression-aware objectives; ``validation``: text (bytes) or a path for their stream, else
+    ``stream_bytes`` sampled from the corpus. ``extend``: a BpeCodec or path whose merges come first.
+    ``seed``: tokens (bytes) made next. ``veto``: tokens (bytes) never made; ``veto_pattern``: a regular
+    expression over token bytes, the same. ``checkpoint``: a path kept during the run and on Ctrl-C; if it
+    exists, the run resumes from it; removed at the end. ``progress(stage, done, total)`` with stages
+    ``count`` (bytes) and ``merge`` (tokens).
 
     Raises :class:`LabError` for settings out of range and files that cannot be read.
     """
@@ -74,7 +98,9 @@ def train_full(files=None, vocab_size: int = 8192, objective: str = "frequency",
     special = list(special)
     judge = make_objective(objective, level, serialisation, order)
     if vocab_size < 256 + len(special):
-        raise LabError(f"vocabulary size {vocab_size} is too small: 256 bytes and {len(special)} special tokens stand in it")
+        raise LabError(
+            f"vocabulary size {vocab_size} is too small: 256 bytes and {len(special)} special tokens stand in it"
+        )
     if candidates < 1 or workers < 0:
         raise LabError("candidates must be at least 1, workers at least 0 (all cores)")
     pretokenizer = PreTokenizer(pre)
@@ -92,12 +118,30 @@ def train_full(files=None, vocab_size: int = 8192, objective: str = "frequency",
             raise LabError(f"{path}: no such file")
     if bool(paths) == (documents is not None):
         raise LabError("give files or documents to train on (not both)")
-    settings = dict(objective=objective, pre=pre, special=special, min_frequency=min_frequency, level=judge.level,
-                    max_token_length=max_token_length, candidates=candidates, serialisation=serialisation, order=order,
-                    stream_bytes=stream_bytes, max_memory=max_memory, files=[[p.name, p.stat().st_size] for p in paths],
-                    extend=parent.fingerprint() if parent else None, seed=[t.hex() for t in seed],
-                    veto=sorted(t.hex() for t in forbidden), veto_pattern=veto_pattern)
-    state = _Run(settings, checkpoint, CorpusCounts(CountTable()), Sampler(stream_bytes if judge.name != "frequency" else 0))
+    settings = dict(
+        objective=objective,
+        pre=pre,
+        special=special,
+        min_frequency=min_frequency,
+        level=judge.level,
+        max_token_length=max_token_length,
+        candidates=candidates,
+        serialisation=serialisation,
+        order=order,
+        stream_bytes=stream_bytes,
+        max_memory=max_memory,
+        files=[[p.name, p.stat().st_size] for p in paths],
+        extend=parent.fingerprint() if parent else None,
+        seed=[t.hex() for t in seed],
+        veto=sorted(t.hex() for t in forbidden),
+        veto_pattern=veto_pattern,
+    )
+    state = _Run(
+        settings,
+        checkpoint,
+        CorpusCounts(CountTable()),
+        Sampler(stream_bytes if judge.name != "frequency" else 0),
+    )
     resumed = np.zeros((0, 3), np.int32)
     if checkpoint and Path(checkpoint).exists():
         state.counts, state.files_done, resumed, text = checkpoints.load(checkpoint, settings)
@@ -109,7 +153,9 @@ def train_full(files=None, vocab_size: int = 8192, objective: str = "frequency",
         stream = None
         if judge.name != "frequency":
             stream = Stream.of(_validation(validation, state.sampler), pretokenizer, len(special))
-        result = Training(None, state.counts.bytes, state.counts.documents, len(state.counts.table), state.counts.dropped)  # type: ignore[arg-type]
+        result = Training(
+            None, state.counts.bytes, state.counts.documents, len(state.counts.table), state.counts.dropped
+        )  # type: ignore[arg-type]
         stream = _first_merges(engine, parent, seed, stream, vocab_size)
 
         def vetoed(a, b):
@@ -117,9 +163,23 @@ def train_full(files=None, vocab_size: int = 8192, objective: str = "frequency",
             return token in forbidden or bool(pattern and pattern.search(token))
 
         if stream is None:
-            _by_frequency(engine, vocab_size, vetoed if forbidden or pattern else None, state, progress, result, resumed)
+            _by_frequency(
+                engine, vocab_size, vetoed if forbidden or pattern else None, state, progress, result, resumed
+            )
         else:
-            _by_compression(engine, vocab_size, judge, candidates, stream, workers, vetoed, state, progress, result, resumed)
+            _by_compression(
+                engine,
+                vocab_size,
+                judge,
+                candidates,
+                stream,
+                workers,
+                vetoed,
+                state,
+                progress,
+                result,
+                resumed,
+            )
     except KeyboardInterrupt:
         state.save(True)
         raise
@@ -139,19 +199,26 @@ class _Run:
 
     def save(self, now: bool = False) -> None:
         if self.path and (now or time.monotonic() - self.saved > _CHECKPOINT_SECONDS):
-            merges = self.engine.merges()[self.base:] if self.engine else np.zeros((0, 3), np.int32)
-            checkpoints.save(self.path, self.settings, self.counts, self.files_done, merges, self.sampler.text())
+            merges = self.engine.merges()[self.base :] if self.engine else np.zeros((0, 3), np.int32)
+            checkpoints.save(
+                self.path, self.settings, self.counts, self.files_done, merges, self.sampler.text()
+            )
             self.saved = time.monotonic()
 
     def count(self, paths, documents, pre, workers, max_memory, progress):
         if documents is not None:
             if not self.files_done:
-                self.counts = count_corpus((self.sampler.blocks(_bytes(d)) for d in documents), pre, workers, max_memory,
-                                           progress and (lambda n: progress("count", n, None)))
+                self.counts = count_corpus(
+                    (self.sampler.blocks(_bytes(d)) for d in documents),
+                    pre,
+                    workers,
+                    max_memory,
+                    progress and (lambda n: progress("count", n, None)),
+                )
                 self.files_done = 1
             return
         total = sum(p.stat().st_size for p in paths)
-        for path in paths[self.files_done:]:
+        for path in paths[self.files_done :]:
             shown = self.counts.bytes
 
             def step(n, shown=[shown]):
@@ -160,7 +227,9 @@ class _Run:
 
             before = self.sampler.snapshot()
             try:
-                fresh = count_corpus([self.sampler.blocks(read_blocks(path))], pre, workers, max_memory, progress and step)
+                fresh = count_corpus(
+                    [self.sampler.blocks(read_blocks(path))], pre, workers, max_memory, progress and step
+                )
             except OSError as error:
                 raise LabError(f"{path}: {error.strerror or error}") from None
             except EOFError:
@@ -203,13 +272,16 @@ def _parent(extend, special, pre) -> BpeCodec | None:
     if not isinstance(parent, BpeCodec):
         raise LabError(f"{extend}: only a byte-level BPE tokenizer.json can be extended")
     if list(parent.special) != special or parent.pre.name != pre.name:
-        raise LabError(f"{extend}: was trained with special tokens {list(parent.special)} and pre-tokenizer "
-                       f"{parent.pre.name}; extend it with the same")
+        raise LabError(
+            f"{extend}: was trained with special tokens {list(parent.special)} and pre-tokenizer "
+            f"{parent.pre.name}; extend it with the same"
+        )
     return parent
 
 
 def _first_merges(engine: Engine, parent, seed, stream, vocab_size):
     """Apply the merges of ``parent``, then those that spell the seeds; returns the stream merged alike."""
+
     def merge(a, b):
         nonlocal stream
         new = engine.apply(a, b)
@@ -220,13 +292,21 @@ def _first_merges(engine: Engine, parent, seed, stream, vocab_size):
     if parent is not None:
         for a, b, new in parent.merges.tolist():
             if merge(a, b) != new:
-                raise LabError("the vocabulary to extend numbers its tokens in another order than training would")
+                raise LabError(
+                    "the vocabulary to extend numbers its tokens in another order than training would"
+                )
     for token in seed:
-        ids = to_codec(engine, PreTokenizer("none"), [str(i) for i in range(engine.special)]).encode(token).tolist()
+        ids = (
+            to_codec(engine, PreTokenizer("none"), [str(i) for i in range(engine.special)])
+            .encode(token)
+            .tolist()
+        )
         while len(ids) > 1:
             ids[:2] = [merge(ids[0], ids[1])]
     if engine.tokens > vocab_size:
-        raise LabError(f"the extended vocabulary and the seeds need {engine.tokens} tokens, more than {vocab_size}")
+        raise LabError(
+            f"the extended vocabulary and the seeds need {engine.tokens} tokens, more than {vocab_size}"
+        )
     return stream
 
 
@@ -235,7 +315,7 @@ def _by_frequency(engine, vocab_size, vetoed, state, progress, result, resumed):
     more = True
     if vetoed is None and len(resumed):
         more = engine.run(vocab_size, len(resumed))
-        if not np.array_equal(engine.merges()[state.base:], resumed):
+        if not np.array_equal(engine.merges()[state.base :], resumed):
             raise LabError(f"{state.path}: its merges are not those of this corpus; remove the checkpoint")
     while more and engine.tokens < vocab_size:
         if vetoed is None:
@@ -253,7 +333,9 @@ def _by_frequency(engine, vocab_size, vetoed, state, progress, result, resumed):
     result.exhausted = not more
 
 
-def _by_compression(engine, vocab_size, judge, candidates, stream, workers, vetoed, state, progress, result, resumed):
+def _by_compression(
+    engine, vocab_size, judge, candidates, stream, workers, vetoed, state, progress, result, resumed
+):
     state.base = engine.merged
     for a, b, _ in resumed.tolist():
         stream = stream.merged(a, b, engine.apply(a, b))
@@ -272,7 +354,8 @@ def _by_compression(engine, vocab_size, judge, candidates, stream, workers, veto
 
 
 def to_codec(engine: Engine, pre: PreTokenizer, special) -> BpeCodec:
-    """The codec of an engine's merges. A pair merged twice keeps its last rank, as in Hugging Face's trainer."""
+    """The codec of an engine's merges. A pair merged twice keeps its last rank, as in Hugging Face's
+    trainer."""
     merges: dict[tuple[int, int], int] = {}
     for a, b, new in engine.merges().tolist():
         merges.pop((a, b), None)
@@ -280,7 +363,12 @@ def to_codec(engine: Engine, pre: PreTokenizer, special) -> BpeCodec:
     names = {name: i for i, name in enumerate(special)}
     if len(names) != len(special):
         raise LabError("a special token is named twice")
-    return BpeCodec([engine.token(i) for i in range(engine.tokens)], [(a, b, n) for (a, b), n in merges.items()], pre, names)
+    return BpeCodec(
+        [engine.token(i) for i in range(engine.tokens)],
+        [(a, b, n) for (a, b), n in merges.items()],
+        pre,
+        names,
+    )
 
 
 def _cores() -> int:

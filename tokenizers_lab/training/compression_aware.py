@@ -1,9 +1,8 @@
-"""Compression-aware BPE (Erdogan et al. 2026, arXiv 2601.09039): each merge is the one, among the most frequent
-pairs, after which a validation stream compresses best.
+"""Compression-aware BPE (Erdogan et al. 2026, arXiv 2601.09039): each merge is the one, among the most
+frequent pairs, after which a validation stream compresses best.
 
-Concession: the candidates' costs are measured on threads, so a compressor that holds Python's lock (none of ours)
-would gain nothing from workers. Ties go to the more frequent pair, then to the smaller ids.
-"""
+Concession: the candidates' costs are measured on threads, so a compressor that holds Python's lock (none of
+ours) would gain nothing from workers. Ties go to the more frequent pair, then to the smaller ids."""
 
 from __future__ import annotations
 
@@ -16,8 +15,11 @@ from tokenizers_lab.training.stream import Stream
 _SCREEN = Objective("entropy")
 
 
-def choose(engine: Engine, stream: Stream, objective: Objective, candidates: int, pool: ThreadPoolExecutor, vetoed):
-    """The best of the candidate pairs as ``(a, b, cost)``, or None if no pair is left. ``vetoed(a, b)`` excludes."""
+def choose(
+    engine: Engine, stream: Stream, objective: Objective, candidates: int, pool: ThreadPoolExecutor, vetoed
+):
+    """The best of the candidate pairs as ``(a, b, cost)``, or None if no pair is left. ``vetoed(a, b)``
+    excludes."""
     options = []
     wanted = candidates
     while True:
@@ -40,7 +42,7 @@ def choose(engine: Engine, stream: Stream, objective: Objective, candidates: int
     judged = list(range(len(options)))
     if 0 < objective.shortlist < len(judged):
         screened = list(pool.map(cost, [(k, _SCREEN) for k in judged]))
-        judged = sorted(sorted(judged, key=lambda k: (screened[k], k))[:objective.shortlist])
+        judged = sorted(sorted(judged, key=lambda k: (screened[k], k))[: objective.shortlist])
     costs = list(pool.map(cost, [(k, objective) for k in judged]))
     best = min(range(len(judged)), key=lambda i: (costs[i], judged[i]))
     a, b = options[judged[best]]

@@ -1,4 +1,5 @@
-"""Counting pre-tokens: any number of files, in blocks, into one table of distinct pre-tokens and their counts.
+"""Counting pre-tokens: any number of files, in blocks, into one table of distinct pre-tokens and their
+counts.
 
 Memory holds the table and a few blocks, never the corpus. Blocks are counted on threads (the kernel releases
 Python's lock) and merged in block order, so the result is the same for any number of workers. Where the table
@@ -51,7 +52,7 @@ def _add(data, start, end, count, slots, offset, length, hashes, counts, arena, 
     length[e] = size
     hashes[e] = h
     counts[e] = count
-    arena[o:o + size] = data[start:end]
+    arena[o : o + size] = data[start:end]
     used[0] = e + 1
     used[1] = o + size
 
@@ -73,14 +74,26 @@ def _count_split(data, kind, table, slots, offset, length, hashes, counts, arena
 
 @njit(cache=True, nogil=True)
 def _count_ends(data, ends, weights, slots, offset, length, hashes, counts, arena, used, first):
-    """As :func:`_count_split` over given ``ends`` (and weights) from piece ``first``; returns the piece reached."""
+    """As :func:`_count_split` over given ``ends`` (and weights) from piece ``first``; returns the piece
+    reached."""
     room = min(len(offset), len(slots) // 2)
     for p in range(first, len(ends)):
         a = ends[p - 1] if p else 0
         if used[0] >= room or used[1] + (ends[p] - a) > len(arena):
             return p
-        _add(data, a, ends[p], weights[p] if len(weights) else 1,
-             slots, offset, length, hashes, counts, arena, used)
+        _add(
+            data,
+            a,
+            ends[p],
+            weights[p] if len(weights) else 1,
+            slots,
+            offset,
+            length,
+            hashes,
+            counts,
+            arena,
+            used,
+        )
     return len(ends)
 
 
@@ -117,7 +130,7 @@ class CountTable:
 
     @property
     def counts(self) -> np.ndarray:
-        return self._counts[:len(self)]
+        return self._counts[: len(self)]
 
     def _arrays(self):
         return self._slots, self._offset, self._length, self._hashes, self._counts, self._arena, self._used
@@ -131,10 +144,10 @@ class CountTable:
             _rehash(self._slots, self._hashes, len(self))
         if self._used[1] + need > len(self._arena):
             grown = np.empty(max(2 * len(self._arena), int(self._used[1]) + need), dtype=np.uint8)
-            grown[:self._used[1]] = self._arena[:self._used[1]]
+            grown[: self._used[1]] = self._arena[: self._used[1]]
             self._arena = grown
 
-    def add_text(self, data: np.ndarray, pre: PreTokenizer) -> "CountTable":
+    def add_text(self, data: np.ndarray, pre: PreTokenizer) -> CountTable:
         """Split ``data`` (uint8) and count its pre-tokens."""
         if pre.kind < 0:
             return self.add_pieces(data, pre.ends(data))
@@ -145,7 +158,7 @@ class CountTable:
                 self._grow(min(len(data) - at, BLOCK) if pre.kind else len(data) - at)
         return self
 
-    def add_pieces(self, data: np.ndarray, ends: np.ndarray, weights=None) -> "CountTable":
+    def add_pieces(self, data: np.ndarray, ends: np.ndarray, weights=None) -> CountTable:
         """Count the pieces of ``data`` that end at ``ends``, each ``weights[i]`` times (default 1)."""
         weights = np.empty(0, dtype=np.int64) if weights is None else weights
         at = 0
@@ -155,20 +168,20 @@ class CountTable:
                 self._grow(int(ends[at] - (ends[at - 1] if at else 0)))
         return self
 
-    def merge(self, other: "CountTable") -> "CountTable":
+    def merge(self, other: CountTable) -> CountTable:
         """Add the counts of ``other``."""
-        return self.add_pieces(other._arena, np.cumsum(other._length[:len(other)]), other.counts)
+        return self.add_pieces(other._arena, np.cumsum(other._length[: len(other)]), other.counts)
 
     def items(self):
         """``(pre-token bytes, count)`` in the order first seen."""
-        for o, size, count in zip(self._offset[:len(self)], self._length[:len(self)], self.counts):
-            yield self._arena[o:o + size].tobytes(), int(count)
+        for o, size, count in zip(self._offset[: len(self)], self._length[: len(self)], self.counts):
+            yield self._arena[o : o + size].tobytes(), int(count)
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(all pre-tokens end to end as uint8, their ends as int64, their counts as int64)."""
-        return self._arena[:self._used[1]], np.cumsum(self._length[:len(self)]), self.counts
+        return self._arena[: self._used[1]], np.cumsum(self._length[: len(self)]), self.counts
 
-    def dropping(self, least: int) -> "CountTable":
+    def dropping(self, least: int) -> CountTable:
         """A copy without the pre-tokens that were seen fewer than ``least`` times."""
         data, ends, counts = self.arrays()
         keep = np.flatnonzero(counts >= least)
@@ -191,8 +204,9 @@ class CorpusCounts:
     threshold: int = 0
 
     def absorb(self, table: CountTable, pre: PreTokenizer, max_bytes: int) -> None:
-        """Add the counts of ``table``; where the sum outgrows ``max_bytes``, drop the rarest, a count at a time. Without
-        pre-tokenizer every piece is unique, so there what comes after the limit is left out instead."""
+        """Add the counts of ``table``; where the sum outgrows ``max_bytes``, drop the rarest, a count at a
+        time. Without pre-tokenizer every piece is unique, so there what comes after the limit is left out
+        instead."""
         if pre.kind == NONE and len(self.table) and self.table.nbytes + table.nbytes > max_bytes:
             self.dropped += int(table.counts.sum())
             return
@@ -204,9 +218,12 @@ class CorpusCounts:
             self.table = smaller
 
 
-def count_corpus(documents, pre: PreTokenizer, workers: int = 1, max_bytes: int = 1 << 30, progress=None) -> CorpusCounts:
-    """Count the pre-tokens of ``documents``: an iterable of documents, each bytes-like, ``str`` (as UTF-8), or
-    an iterable of bytes blocks (a file read piecewise). ``progress(bytes)`` is called as blocks are counted."""
+def count_corpus(
+    documents, pre: PreTokenizer, workers: int = 1, max_bytes: int = 1 << 30, progress=None
+) -> CorpusCounts:
+    """Count the pre-tokens of ``documents``: an iterable of documents, each bytes-like, ``str`` (as UTF-8),
+    or an iterable of bytes blocks (a file read piecewise). ``progress(bytes)`` is called as blocks are
+    counted."""
     out = CorpusCounts(CountTable())
     pending: deque = deque()
 
@@ -242,7 +259,11 @@ def _groups(documents, pre, out):
         out.documents += 1
         if isinstance(document, str):
             document = document.encode("utf-8")
-        blocks = _slices(document) if isinstance(document, (bytes, bytearray, memoryview, np.ndarray)) else document
+        blocks = (
+            _slices(document)
+            if isinstance(document, (bytes, bytearray, memoryview, np.ndarray))
+            else document
+        )
         for piece in streamed(pre, blocks):
             group.append(piece)
             size += len(piece)
@@ -257,7 +278,7 @@ def _slices(document):
     view = memoryview(document).cast("B")
     if len(view) <= 2 * BLOCK:
         return [view]
-    return [view[i:i + BLOCK] for i in range(0, len(view), BLOCK)]
+    return [view[i : i + BLOCK] for i in range(0, len(view), BLOCK)]
 
 
 def read_blocks(path, size: int = BLOCK):

@@ -15,7 +15,9 @@ from tokenizers_lab.training.counts import CountTable
 class Engine:
     """BPE state over a count table. Ids: special tokens, the 256 bytes in GPT-2's order, then merges."""
 
-    def __init__(self, table: CountTable, special: int = 0, max_token_length: int = 0, min_frequency: int = 0):
+    def __init__(
+        self, table: CountTable, special: int = 0, max_token_length: int = 0, min_frequency: int = 0
+    ):
         data, ends, counts = table.arrays()
         starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
         lengths = ends - starts
@@ -38,19 +40,36 @@ class Engine:
         arena[:256] = BYTE_ORDER
         token_start = np.zeros(tokens, dtype=np.int64)
         token_size = np.zeros(tokens, dtype=np.int64)
-        token_start[special:special + 256] = np.arange(256)
-        token_size[special:special + 256] = 1
+        token_start[special : special + 256] = np.arange(256)
+        token_size[special : special + 256] = 1
         meta = np.zeros(11, dtype=np.int64)
         meta[st.TOKENS], meta[st.FREE], meta[st.FREE_COUNT] = special + 256, -1, pool
         meta[st.ARENA], meta[st.MAX_LENGTH], meta[st.MIN_COUNT] = 256, max_token_length, max(1, min_frequency)
         self.state = st.State(
-            to_id[data], following, previous, np.repeat(np.arange(len(lengths), dtype=np.int32), lengths),
-            np.ascontiguousarray(counts), np.full(2 * pairs, -1, np.int32), *(np.zeros(pairs, np.int64) for _ in range(2)),
-            *(np.zeros(pairs, np.int32) for _ in range(2)), *(np.zeros(pairs, np.int64) for _ in range(2)),
-            np.zeros(pool, np.int32), np.zeros(pool, np.int32), np.zeros(pairs, np.int64), np.zeros(pairs, np.int64),
-            np.zeros(pairs, np.int64), arena, token_start, token_size, np.full(2 * tokens, -1, np.int32),
-            np.zeros(tokens, np.int32), np.zeros(tokens, np.int32), np.zeros(tokens, np.int32),
-            np.zeros(tokens, np.int64), meta)
+            to_id[data],
+            following,
+            previous,
+            np.repeat(np.arange(len(lengths), dtype=np.int32), lengths),
+            np.ascontiguousarray(counts),
+            np.full(2 * pairs, -1, np.int32),
+            *(np.zeros(pairs, np.int64) for _ in range(2)),
+            *(np.zeros(pairs, np.int32) for _ in range(2)),
+            *(np.zeros(pairs, np.int64) for _ in range(2)),
+            np.zeros(pool, np.int32),
+            np.zeros(pool, np.int32),
+            np.zeros(pairs, np.int64),
+            np.zeros(pairs, np.int64),
+            np.zeros(pairs, np.int64),
+            arena,
+            token_start,
+            token_size,
+            np.full(2 * tokens, -1, np.int32),
+            np.zeros(tokens, np.int32),
+            np.zeros(tokens, np.int32),
+            np.zeros(tokens, np.int32),
+            np.zeros(tokens, np.int64),
+            meta,
+        )
         m.rehash_tokens(self.state)
         at = 0
         while at < n:
@@ -84,17 +103,25 @@ class Engine:
         if what == st.GROW_POOL:
             before = len(s.place)
             more = max(before // 2, 1024)
-            self.state = s._replace(**{k: np.concatenate([getattr(s, k), np.zeros(more, np.int32)]) for k in ("place", "link")})
+            self.state = s._replace(
+                **{k: np.concatenate([getattr(s, k), np.zeros(more, np.int32)]) for k in ("place", "link")}
+            )
             s.meta[st.FREE_COUNT] += more
         elif what == st.GROW_PAIRS:
-            self.state = s._replace(slots=np.full(2 * len(s.slots), -1, np.int32),
-                                    **doubled("key", "count", "head", "tail", "size", "seen", "touched"))
+            self.state = s._replace(
+                slots=np.full(2 * len(s.slots), -1, np.int32),
+                **doubled("key", "count", "head", "tail", "size", "seen", "touched"),
+            )
             m.rehash_pairs(self.state)
         elif what == st.GROW_HEAP:
             self.state = s._replace(**doubled("heap_count", "heap_pair"))
         elif what == st.GROW_TOKENS:
-            self.state = s._replace(token_slots=np.full(2 * len(s.token_slots), -1, np.int32), **doubled(
-                "arena", "token_start", "token_size", "merge_a", "merge_b", "merge_id", "merge_count"))
+            self.state = s._replace(
+                token_slots=np.full(2 * len(s.token_slots), -1, np.int32),
+                **doubled(
+                    "arena", "token_start", "token_size", "merge_a", "merge_b", "merge_id", "merge_count"
+                ),
+            )
             m.rehash_tokens(self.state)
 
     def run(self, target_tokens: int, most_merges: int = 1 << 60) -> bool:
@@ -138,7 +165,7 @@ class Engine:
     def token(self, token: int) -> bytes:
         """The bytes of a token (``b""`` for special ones)."""
         o, size = int(self.state.token_start[token]), int(self.state.token_size[token])
-        return self.state.arena[o:o + size].tobytes()
+        return self.state.arena[o : o + size].tobytes()
 
     def id_of(self, a: int, b: int) -> int:
         """The id of the token spelled a+b if there is one, else -1."""

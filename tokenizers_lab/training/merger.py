@@ -16,8 +16,27 @@ from numba import njit
 
 from tokenizers_lab.hashing import hash_bytes
 from tokenizers_lab.training.state import (
-    ARENA, DONE, EXHAUSTED, FREE, FREE_COUNT, GROW_HEAP, GROW_PAIRS, GROW_POOL, GROW_TOKENS, HEAP, MAX_LENGTH, MERGES,
-    MIN_COUNT, PAIRS, POOL, STAMP, TOKENS, pop, push)
+    ARENA,
+    DONE,
+    EXHAUSTED,
+    FREE,
+    FREE_COUNT,
+    GROW_HEAP,
+    GROW_PAIRS,
+    GROW_POOL,
+    GROW_TOKENS,
+    HEAP,
+    MAX_LENGTH,
+    MERGES,
+    MIN_COUNT,
+    PAIRS,
+    POOL,
+    STAMP,
+    TOKENS,
+    pop,
+    push,
+)
+
 
 @njit(cache=True)
 def _find(s, key):
@@ -87,7 +106,8 @@ def _chain(s, p, place):
 
 @njit(cache=True)
 def first_pairs(s, start):
-    """Count the pairs at the places from ``start``; returns the place where the pair table must grow, or the end."""
+    """Count the pairs at the places from ``start``; returns the place where the pair table must grow, or the
+    end."""
     n = len(s.symbol)
     room = min(len(s.key), len(s.slots) // 2)
     for i in range(start, n):
@@ -152,7 +172,9 @@ def room_for(s, p):
         return GROW_PAIRS
     if s.meta[HEAP] + fresh + 64 > len(s.heap_count):
         return GROW_HEAP
-    if s.meta[MERGES] + 1 >= len(s.merge_a) or s.meta[TOKENS] + 1 >= min(len(s.token_start), len(s.token_slots) // 2):
+    if s.meta[MERGES] + 1 >= len(s.merge_a) or s.meta[TOKENS] + 1 >= min(
+        len(s.token_start), len(s.token_slots) // 2
+    ):
         return GROW_TOKENS
     return DONE
 
@@ -162,8 +184,8 @@ def token_for(s, a, b, make):
     """The id of the token spelled a+b; made if new and ``make``, else -1."""
     size = s.token_size[a] + s.token_size[b]
     o = s.meta[ARENA]
-    s.arena[o:o + s.token_size[a]] = s.arena[s.token_start[a]:s.token_start[a] + s.token_size[a]]
-    s.arena[o + s.token_size[a]:o + size] = s.arena[s.token_start[b]:s.token_start[b] + s.token_size[b]]
+    s.arena[o : o + s.token_size[a]] = s.arena[s.token_start[a] : s.token_start[a] + s.token_size[a]]
+    s.arena[o + s.token_size[a] : o + size] = s.arena[s.token_start[b] : s.token_start[b] + s.token_size[b]]
     mask = np.int64(len(s.token_slots) - 1)
     at = np.int64(hash_bytes(s.arena, o, o + size) >> np.uint64(20)) & mask
     while True:
@@ -197,7 +219,12 @@ def rehash_tokens(s):
     for t in range(s.meta[TOKENS]):
         if s.token_size[t] == 0:
             continue
-        at = np.int64(hash_bytes(s.arena, s.token_start[t], s.token_start[t] + s.token_size[t]) >> np.uint64(20)) & mask
+        at = (
+            np.int64(
+                hash_bytes(s.arena, s.token_start[t], s.token_start[t] + s.token_size[t]) >> np.uint64(20)
+            )
+            & mask
+        )
         while s.token_slots[at] >= 0:
             at = (at + 1) & mask
         s.token_slots[at] = t
@@ -271,7 +298,8 @@ def apply(s, p, new):
 
 @njit(cache=True)
 def run(s, target_tokens, most_merges):
-    """Merge the most frequent pair until there are ``target_tokens`` tokens or ``most_merges`` merges were made."""
+    """Merge the most frequent pair until there are ``target_tokens`` tokens or ``most_merges`` merges were
+    made."""
     made = 0
     while s.meta[TOKENS] < target_tokens and made < most_merges:
         p = best(s)

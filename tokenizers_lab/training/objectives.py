@@ -1,9 +1,9 @@
 """What a merge should make small: objectives for compression-aware BPE, each a code length of an id stream.
 
-``frequency`` is the plain BPE rule and needs no stream. ``gzip``: DEFLATE of the serialised ids. ``entropy``: the
-adaptive order-k code length of the ids themselves. ``nzip``: nzip's own predictor over the serialised ids, the
-most faithful and by far the dearest, so it judges only the few candidates that ``entropy`` likes best.
-"""
+``frequency`` is the plain BPE rule and needs no stream. ``gzip``: DEFLATE of the serialised ids. ``entropy``:
+the adaptive order-k code length of the ids themselves. ``nzip``: nzip's own predictor over the serialised
+ids, the most faithful and by far the dearest, so it judges only the few candidates that ``entropy`` likes
+best."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ NAMES = ("frequency", "gzip", "entropy", "nzip")
 
 @dataclass(frozen=True)
 class Objective:
-    """``cost(ids, vocab)`` gives bytes (or bits / 8). ``shortlist``: judge only this many of the candidates, those
-    that ``entropy`` ranks first; 0 judges all."""
+    """``cost(ids, vocab)`` gives bytes (or bits / 8). ``shortlist``: judge only this many of the candidates,
+    those that ``entropy`` ranks first; 0 judges all."""
 
     name: str = "gzip"
     level: int = 6
@@ -49,14 +49,16 @@ def objective(name: str, level: int | None = None, serialisation: str = "u16", o
     if not 0 <= order <= 3:
         raise LabError(f"entropy order {order} is outside 0..3")
     default = {"gzip": 6, "nzip": 1}.get(name, 0)
-    return Objective(name, default if level is None else level, serialisation, order, 4 if name == "nzip" else 0)
+    return Objective(
+        name, default if level is None else level, serialisation, order, 4 if name == "nzip" else 0
+    )
 
 
 @njit(cache=True, nogil=True)
 def adaptive_bits(ids, vocab, order):
-    """Bits of an adaptive order-``order`` code over ``ids`` with alphabet ``vocab``: interpolated Witten–Bell counts,
-    p_k = (c + T·p_(k-1)) / (N + T), learned as it goes, from the uniform distribution up. Contexts beyond 2 ids
-    are hashed. Time O(order · ids)."""
+    """Bits of an adaptive order-``order`` code over ``ids`` with alphabet ``vocab``: interpolated Witten–Bell
+    counts, p_k = (c + T·p_(k-1)) / (N + T), learned as it goes, from the uniform distribution up. Contexts
+    beyond 2 ids are hashed. Time O(order · ids)."""
     n = len(ids)
     size = 16
     while size < 2 * (order + 1) * n + 16:

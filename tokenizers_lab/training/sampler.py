@@ -1,7 +1,8 @@
-"""The validation stream of compression-aware training, sampled from the corpus while its pre-tokens are counted.
+"""The validation stream of compression-aware training, sampled from the corpus while its pre-tokens are
+counted.
 
-Bounded memory, one pass, unknown length; the same text gives the same sample however it comes in blocks of whole pieces.
-"""
+Bounded memory, one pass, unknown length; the same text gives the same sample however it comes in blocks of
+whole pieces."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ import numpy as np
 
 
 class Sampler:
-    """Even samples of a stream of unknown length in bounded memory: every s-th piece of 4 KB; s doubles when full."""
+    """Even samples of a stream of unknown length in bounded memory: every s-th piece of 4 KB; s doubles when
+    full."""
 
     PIECE = 4096
 
@@ -27,7 +29,7 @@ class Sampler:
     def _take(self, block: bytes) -> None:
         for at in range(0, len(block), self.PIECE):
             if self.seen % self.stride == 0:
-                self.pieces.append(block[at:at + self.PIECE])
+                self.pieces.append(block[at : at + self.PIECE])
                 if len(self.pieces) * self.PIECE > 2 * self.size:
                     self.pieces = self.pieces[::2]
                     self.stride *= 2
@@ -41,7 +43,7 @@ class Sampler:
 
     def restore(self, kept: bytes) -> None:
         size = int.from_bytes(kept[:4], "little")
-        self.stride, self.seen, lengths = json.loads(kept[4:4 + size])
+        self.stride, self.seen, lengths = json.loads(kept[4 : 4 + size])
         ends = np.cumsum([4 + size, *lengths]).tolist()
         self.pieces = [kept[a:b] for a, b in zip(ends, ends[1:])]
 

@@ -1,8 +1,7 @@
 """What the merge engine remembers: the arrays of its state, the names of its scalars, and its heap of pairs.
 
-The heap orders pairs by count, then by the smaller pair of ids. It is lazy: an entry whose count has changed since
-it was pushed is put right when it comes to the top.
-"""
+The heap orders pairs by count, then by the smaller pair of ids. It is lazy: an entry whose count has changed
+since it was pushed is put right when it comes to the top."""
 
 from __future__ import annotations
 
@@ -15,13 +14,37 @@ TOKENS, PAIRS, HEAP, FREE, FREE_COUNT, STAMP, MERGES, ARENA, MAX_LENGTH, MIN_COU
 # What ``run`` answers.
 DONE, EXHAUSTED, GROW_POOL, GROW_PAIRS, GROW_HEAP, GROW_TOKENS = range(6)
 
-State = namedtuple("State", [
-    "symbol", "next", "prev", "word", "weight",                # places: token id (-1: merged away), links, word; a word's count
-    "slots", "key", "count", "head", "tail", "size", "seen",   # pairs: hash slots; (a<<32|b), count, chain, its length, stamp
-    "place", "link",                                           # pool of chain nodes
-    "heap_count", "heap_pair", "touched",                      # heap; pairs touched by the merge under way
-    "arena", "token_start", "token_size", "token_slots",       # bytes of the tokens and a hash of them
-    "merge_a", "merge_b", "merge_id", "merge_count", "meta"])
+State = namedtuple(
+    "State",
+    [
+        "symbol",
+        "next",
+        "prev",
+        "word",
+        "weight",  # places: token id (-1: merged away), links, word; a word's count
+        "slots",
+        "key",
+        "count",
+        "head",
+        "tail",
+        "size",
+        "seen",  # pairs: hash slots; (a<<32|b), count, chain, its length, stamp
+        "place",
+        "link",  # pool of chain nodes
+        "heap_count",
+        "heap_pair",
+        "touched",  # heap; pairs touched by the merge under way
+        "arena",
+        "token_start",
+        "token_size",
+        "token_slots",  # bytes of the tokens and a hash of them
+        "merge_a",
+        "merge_b",
+        "merge_id",
+        "merge_count",
+        "meta",
+    ],
+)
 
 
 @njit(cache=True)

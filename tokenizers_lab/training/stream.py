@@ -1,6 +1,5 @@
-"""The validation stream of compression-aware BPE: ids with word borders, merged again and again, and the ways to
-write ids as bytes for a compressor.
-"""
+"""The validation stream of compression-aware BPE: ids with word borders, merged again and again, and the ways
+to write ids as bytes for a compressor."""
 
 from __future__ import annotations
 
@@ -16,8 +15,8 @@ SERIALISATIONS = ("u8", "u16", "leb128", "rank")
 
 @njit(cache=True, nogil=True)
 def merged(ids, first, a, b, new):
-    """``ids`` with every (a, b) inside a word replaced by ``new``, left to right; ``first[i]``: id i begins a word.
-    Returns (ids, first)."""
+    """``ids`` with every (a, b) inside a word replaced by ``new``, left to right; ``first[i]``: id i begins a
+    word. Returns (ids, first)."""
     out = np.empty(len(ids), dtype=ids.dtype)
     out_first = np.empty(len(ids), dtype=first.dtype)
     n = 0
@@ -41,7 +40,7 @@ class Stream:
         self.ids, self.first, self.raw_bytes = ids, first, raw_bytes
 
     @classmethod
-    def of(cls, text: bytes, pre: PreTokenizer, special: int = 0) -> "Stream":
+    def of(cls, text: bytes, pre: PreTokenizer, special: int = 0) -> Stream:
         data = np.frombuffer(text, dtype=np.uint8)
         to_id = np.empty(256, dtype=np.int32)
         to_id[BYTE_ORDER] = np.arange(special, special + 256)
@@ -50,14 +49,15 @@ class Stream:
         first[pre.ends(data)] = True
         return cls(to_id[data], first[:-1], len(data))
 
-    def merged(self, a: int, b: int, new: int) -> "Stream":
+    def merged(self, a: int, b: int, new: int) -> Stream:
         """A new stream with the pair merged."""
         return Stream(*merged(self.ids, self.first, a, b, new), self.raw_bytes)
 
 
 def serialise(ids: np.ndarray, how: str = "u16") -> bytes:
-    """Ids as bytes: ``u8`` (ids below 256), ``u16`` (little endian; ids below 65,536), ``leb128`` (seven bits a byte), or ``rank``
-    (LEB128 of the id's rank by frequency in this very stream, the most frequent 0; ties by id)."""
+    """Ids as bytes: ``u8`` (ids below 256), ``u16`` (little endian; ids below 65,536), ``leb128`` (seven bits
+    a byte), or ``rank`` (LEB128 of the id's rank by frequency in this very stream, the most frequent 0; ties
+    by id)."""
     if how == "u8":
         if len(ids) and int(ids.max()) > 0xFF:
             raise LabError("u8 cannot hold ids above 255")

@@ -1,8 +1,10 @@
-"""From a static M1 to a finite set of strings: all that Equal-Info Windows of 16 bits can emit, or the most probable ones.
+"""From a static M1 to a finite set of strings: all that Equal-Info Windows of 16 bits can emit, or the most
+probable ones.
 
-*Windows.* Coder and M1 start anew in every window, so the strings with a stop cell are one fixed set, and the encoder's choice
-is the longest of them that the data begins with; M1 runs once, here. *Model dictionary* (after Tunstall's codes): the N most
-probable strings under M1 with a fresh context. A prefix is always more probable, so the set is closed under prefixes.
+*Windows.* Coder and M1 start anew in every window, so the strings with a stop cell are one fixed set, and the
+encoder's choice is the longest of them that the data begins with; M1 runs once, here. *Model dictionary*
+(after Tunstall's codes): the N most probable strings under M1 with a fresh context. A prefix is always more
+probable, so the set is closed under prefixes.
 
 Both walk M1's tree level by level and ask for the CDFs of many contexts at once.
 """
@@ -22,8 +24,9 @@ _BATCH = 4096
 
 
 class WindowTable(NamedTuple):
-    """``strings`` in the order of their bytes; ``emitted[i]``: the cell that the encoder writes for string i (int64); ``owner``: the
-    string that each of the 2**W cells decodes to (int32), since a model may sample cells that no encoder writes."""
+    """``strings`` in the order of their bytes; ``emitted[i]``: the cell that the encoder writes for string i
+    (int64); ``owner``: the string that each of the 2**W cells decodes to (int32), since a model may sample
+    cells that no encoder writes."""
 
     strings: list[bytes]
     emitted: np.ndarray
@@ -40,8 +43,9 @@ def window_strings(model: ByteModel, width: int, bits: int) -> WindowTable:
 
 
 def fitting_strings(model: ByteModel, width: int, bits: int) -> list[bytes]:
-    """Every string whose interval holds a whole cell, sorted: what the published greedy rule cuts a text into. With an id of its
-    own for each (there are far fewer than 2**width where M1 predicts at all) they are lossless without any rule."""
+    """Every string whose interval holds a whole cell, sorted: what the published greedy rule cuts a text
+    into. With an id of its own for each (there are far fewer than 2**width where M1 predicts at all) they are
+    lossless without any rule."""
     return sorted(_tree(model, width, bits)[0][1:])
 
 
@@ -59,10 +63,17 @@ def _tree(model: ByteModel, width: int, bits: int) -> tuple[list[bytes], np.ndar
         level: list[bytes] = []
         level_lows, level_sizes = [], []
         for at in range(0, len(contexts), _BATCH):
-            part = contexts[at:at + _BATCH]
+            part = contexts[at : at + _BATCH]
             n = len(part)
             arrays = [np.empty(256 * n, np.int64) for _ in range(4)]
-            count = expand(lows[at:at + n], sizes[at:at + n], model.cdfs(part, bits), bits, cells[at:at + n], *arrays)
+            count = expand(
+                lows[at : at + n],
+                sizes[at : at + n],
+                model.cdfs(part, bits),
+                bits,
+                cells[at : at + n],
+                *arrays,
+            )
             of, byte, low, size = (a[:count] for a in arrays)
             level += [part[i] + bytes([b]) for i, b in zip(of.tolist(), byte.tolist())]
             level_lows.append(low.copy())
@@ -107,10 +118,12 @@ def _as_likely_as(model: ByteModel, least_m: int, least_e: int, limit: int):
     while contexts:
         level, next_m, next_e = [], [], []
         for at in range(0, len(contexts), _BATCH):
-            part = contexts[at:at + _BATCH]
+            part = contexts[at : at + _BATCH]
             n = len(part)
             arrays = [np.empty(256 * n, np.int64) for _ in range(4)]
-            count = _likely(m[at:at + n], e[at:at + n], model.cdfs(part, 16), 16, least_m, least_e, *arrays)
+            count = _likely(
+                m[at : at + n], e[at : at + n], model.cdfs(part, 16), 16, least_m, least_e, *arrays
+            )
             of, byte, child_m, child_e = (a[:count] for a in arrays)
             level += [part[i] + bytes([b]) for i, b in zip(of.tolist(), byte.tolist())]
             next_m.append(child_m.copy())
@@ -125,8 +138,8 @@ def _as_likely_as(model: ByteModel, least_m: int, least_e: int, limit: int):
 
 
 def likeliest_strings(model: ByteModel, size: int) -> list[bytes]:
-    """The 256 bytes, and of the longer strings the ``size - 256`` most probable, equal ones in the order of their bytes (a string is
-    never in without its prefixes: they are more probable)."""
+    """The 256 bytes, and of the longer strings the ``size - 256`` most probable, equal ones in the order of
+    their bytes (a string is never in without its prefixes: they are more probable)."""
     if not 256 <= size <= 1 << 20:  # of the trie's nodes, too, there are then few enough
         raise LabError(f"a model dictionary of {size} strings: give 256 to 1M")
     out = [bytes([b]) for b in range(256)]
@@ -141,4 +154,4 @@ def likeliest_strings(model: ByteModel, size: int) -> list[bytes]:
         if sum(len(s) > 1 for s in strings) >= size - 256:
             break
     ranked = sorted((int(e[i]), -int(m[i]), s) for i, s in enumerate(strings) if len(s) > 1)
-    return out + [s for _, _, s in ranked[:size - 256]]
+    return out + [s for _, _, s in ranked[: size - 256]]

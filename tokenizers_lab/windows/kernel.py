@@ -1,9 +1,10 @@
-"""Equal-Info Windows, compiled: the partition and the stop rule of ``twin.py`` in 64-bit integers, for W up to 128.
+"""Equal-Info Windows, compiled: the partition and the stop rule of ``twin.py`` in 64-bit integers, for W up
+to 128.
 
-Positions are eight limbs of 32 bits, low end first; limb 0 is the part below a cell, so cells are limbs 1 to 4. Only the
-running sum of an interval's low end needs them: whether an interval fits, and where a boundary lies within its cell, follow
-from limb 0 and the mantissa, because a mantissa is at least 2**47 while its exponent is above 0.
-"""
+Positions are eight limbs of 32 bits, low end first; limb 0 is the part below a cell, so cells are limbs 1 to
+4. Only the running sum of an interval's low end needs them: whether an interval fits, and where a boundary
+lies within its cell, follow from limb 0 and the mantissa, because a mantissa is at least 2**47 while its
+exponent is above 0."""
 
 from __future__ import annotations
 
@@ -90,15 +91,16 @@ def stop_cell(low, size, cdf, bits, cell):
         if found:
             t = low.copy()
             add(t, q, e)
-            cell[:] = t[1:1 + CELL_LIMBS]
+            cell[:] = t[1 : 1 + CELL_LIMBS]
             return True
     return False
 
 
 @njit(cache=True, nogil=True)
 def encode_order_n(data, width, bits, reset, cells, sizes, order, slots, keys, starts, symbols, counts):
-    """All windows of ``data`` under an order-n model that forgets every ``reset`` windows (0: never): cells into (n, 4), bytes taken
-    into ``sizes`` (0: a literal byte, kept in the cell). Returns the number of windows; there is room for len(data)."""
+    """All windows of ``data`` under an order-n model that forgets every ``reset`` windows (0: never): cells
+    into (n, 4), bytes taken into ``sizes`` (0: a literal byte, kept in the cell). Returns the number of
+    windows; there is room for len(data)."""
     low = np.zeros(LIMBS, dtype=np.int64)
     size = np.zeros(2, dtype=np.int64)
     cell = np.zeros(CELL_LIMBS, dtype=np.int64)
@@ -188,9 +190,12 @@ def follow_cell(cell, width, follow, cdf, bits):
 
 
 @njit(cache=True, nogil=True)
-def decode_order_n(cells, literal, width, bits, reset, first, out, ends, order, slots, keys, starts, symbols, counts):
-    """Windows from ``first`` on into ``out`` (uint8), behind what stands there, and their ends into ``ends``, until a window finds no
-    room. ``out`` holds the bytes of all windows before. Returns the window reached."""
+def decode_order_n(
+    cells, literal, width, bits, reset, first, out, ends, order, slots, keys, starts, symbols, counts
+):
+    """Windows from ``first`` on into ``out`` (uint8), behind what stands there, and their ends into ``ends``,
+    until a window finds no room. ``out`` holds the bytes of all windows before. Returns the window
+    reached."""
     follow = np.zeros(4, dtype=np.int64)
     cdf = np.empty(257, dtype=np.int64)
     weights = np.empty(256, dtype=np.int64)
@@ -223,8 +228,8 @@ def decode_order_n(cells, literal, width, bits, reset, first, out, ends, order, 
 
 @njit(cache=True, nogil=True)
 def expand(lows, sizes, cdfs, bits, cells, child_of, child_byte, child_low, child_size):
-    """One level of the tree of strings for W ≤ 16 (positions in one int64): the stop cell of each node (-1: none) and all its
-    children that fit. Returns how many; the arrays have room for 256 a node."""
+    """One level of the tree of strings for W ≤ 16 (positions in one int64): the stop cell of each node (-1:
+    none) and all its children that fit. Returns how many; the arrays have room for 256 a node."""
     n = 0
     for i in range(len(lows)):
         low = lows[i]

@@ -1,4 +1,5 @@
-"""Longest match over a fixed set of strings: a trie in one hash table, walked compiled; :func:`twin` says the same in Python."""
+"""Longest match over a fixed set of strings: a trie in one hash table, walked compiled; :func:`twin` says the
+same in Python."""
 
 from __future__ import annotations
 
@@ -30,8 +31,8 @@ def _child(slots, node, byte):
 
 @njit(cache=True, nogil=True)
 def build(arena, starts):
-    """``(slots, accepts)``: the trie of the strings ``arena[starts[i]:starts[i+1]]``; ``accepts[node]`` is the string that ends
-    there or -1; node 0 is the root."""
+    """``(slots, accepts)``: the trie of the strings ``arena[starts[i]:starts[i+1]]``; ``accepts[node]`` is
+    the string that ends there or -1; node 0 is the root."""
     size = 1024
     while size < 2 * (len(arena) + 1):
         size *= 2
@@ -68,8 +69,8 @@ def build(arena, starts):
 
 @njit(cache=True, nogil=True)
 def match(data, slots, accepts, ids):
-    """The longest string that ``data`` goes on with, again and again, into ``ids``; returns how many. Every single byte must
-    be a string."""
+    """The longest string that ``data`` goes on with, again and again, into ``ids``; returns how many. Every
+    single byte must be a string."""
     first = np.empty(256, dtype=np.int64)
     for b in range(256):
         first[b] = _child(slots, np.int64(0), b)
@@ -99,7 +100,7 @@ def twin(data: bytes, strings: list[bytes]) -> list[int]:
     place, longest = {s: i for i, s in enumerate(strings)}, max(map(len, strings))
     out, at = [], 0
     while at < len(data):
-        size = next(k for k in range(min(longest, len(data) - at), 0, -1) if data[at:at + k] in place)
-        out.append(place[data[at:at + size]])
+        size = next(k for k in range(min(longest, len(data) - at), 0, -1) if data[at : at + k] in place)
+        out.append(place[data[at : at + size]])
         at += size
     return out

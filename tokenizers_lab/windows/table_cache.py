@@ -1,7 +1,8 @@
-"""Compiled tables of 16-bit windows as arrays, and kept on disk: one is made once for each M1 (``growth.py``), which takes seconds.
+"""Compiled tables of 16-bit windows as arrays, and kept on disk: one is made once for each M1
+(``growth.py``), which takes seconds.
 
-A file's name is the hash of all that the table depends on, and its content carries its own, so a damaged or foreign file is made anew
-and never believed.
+A file's name is the hash of all that the table depends on, and its content carries its own, so a damaged or
+foreign file is made anew and never believed.
 
 Concession: nothing is ever removed from the cache.
 """
@@ -35,8 +36,16 @@ def table_from_arrays(arrays: dict, name: str) -> WindowTable:
     except (KeyError, ValueError) as error:
         raise DataError(f"{name}: damaged: {error}") from None
     n = len(strings)
-    if emitted.shape != (n,) or owner.shape != (1 << 16,) or not n or (owner < 0).any() or (owner >= n).any() \
-            or (emitted < 0).any() or (emitted >> 16).any() or (owner[emitted] != np.arange(n)).any():
+    if (
+        emitted.shape != (n,)
+        or owner.shape != (1 << 16,)
+        or not n
+        or (owner < 0).any()
+        or (owner >= n).any()
+        or (emitted < 0).any()
+        or (emitted >> 16).any()
+        or (owner[emitted] != np.arange(n)).any()
+    ):
         raise DataError(f"{name}: damaged: its cells and strings contradict each other")
     return WindowTable(strings, emitted, owner)
 
@@ -51,7 +60,8 @@ def cache_folder() -> Path | None:
 
 
 def cached_table(model: ByteModel, bits: int, facts: dict) -> WindowTable:
-    """The table under ``model`` with CDFs of ``bits`` bits, kept on disk under the hash of ``facts``, which are all it depends on."""
+    """The table under ``model`` with CDFs of ``bits`` bits, kept on disk under the hash of ``facts``, which
+    are all it depends on."""
     key = hashlib.sha256(repr(sorted(facts.items())).encode()).hexdigest()
     folder = cache_folder()
     path = folder and folder / f"windows-{key[:32]}.npz"
@@ -67,7 +77,10 @@ def cached_table(model: ByteModel, bits: int, facts: dict) -> WindowTable:
     if path:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, pack_arrays({"kind": "windows", "key": key, "digest": _digest(table)}, table_arrays(table)))
+            write_atomic(
+                path,
+                pack_arrays({"kind": "windows", "key": key, "digest": _digest(table)}, table_arrays(table)),
+            )
         except (OSError, LabError):
             return table  # no place to keep it: the next process compiles it again
     return table
@@ -75,4 +88,6 @@ def cached_table(model: ByteModel, bits: int, facts: dict) -> WindowTable:
 
 def _digest(table: WindowTable) -> str:
     arrays = pack_strings(table.strings)
-    return hashlib.sha256(b"".join(a.tobytes() for a in (*arrays.values(), table.emitted, table.owner))).hexdigest()
+    return hashlib.sha256(
+        b"".join(a.tobytes() for a in (*arrays.values(), table.emitted, table.owner))
+    ).hexdigest()

@@ -1,16 +1,20 @@
-"""Equal-Info Windows in plain Python and big integers: the definition that the compiled kernel is tested against.
+"""Equal-Info Windows in plain Python and big integers: the definition that the compiled kernel is tested
+against.
 
-A window starts with the interval [0, 2**(W + 32)) and an empty context. A byte s takes its child: with the interval's
-size as m·2**e, m < 2**48, and the model's CDF over 2**bits, the child begins at floor(m·cdf[s] / 2**bits)·2**e. A *cell* is one of the
-2**W aligned stretches of length 2**32; an interval *fits* while it holds a whole cell. With bits ≤ W the root's children are
-whole cells. Three rules say which cell stands for the bytes x of a window, and how many bytes it takes:
+A window starts with the interval [0, 2**(W + 32)) and an empty context. A byte s takes its child: with the
+interval's size as m·2**e, m < 2**48, and the model's CDF over 2**bits, the child begins at floor(m·cdf[s] /
+2**bits)·2**e. A *cell* is one of the 2**W aligned stretches of length 2**32; an interval *fits* while it
+holds a whole cell. With bits ≤ W the root's children are whole cells. Three rules say which cell stands for
+the bytes x of a window, and how many bytes it takes:
 
-* ``stop``: x is the longest prefix of the data for which some cell lies in I(x) but in no single child of x; the first
-  such cell. Decoding follows the cell while one child holds it whole, and so ends at x. *Lossless*: see :func:`encode`.
-* ``delay``: the shortest code (dyadic interval) inside I(y), y the longest prefix that fits, padded with zeros; it
-  takes only the shortest prefix whose padded code is the same. *Lossless*: decoding stops at that very prefix.
-* ``greedy``: the same code, taking all of y, as the paper has it. *Lossy*: y's padded code may be that of y plus more.
-"""
+* ``stop``: x is the longest prefix of the data for which some cell lies in I(x) but in no single child of x;
+  the first such cell. Decoding follows the cell while one child holds it whole, and so ends at x. *Lossless*:
+  see :func:`encode`.
+* ``delay``: the shortest code (dyadic interval) inside I(y), y the longest prefix that fits, padded with
+  zeros; it takes only the shortest prefix whose padded code is the same. *Lossless*: decoding stops at that
+  very prefix.
+* ``greedy``: the same code, taking all of y, as the paper has it. *Lossy*: y's padded code may be that of y
+  plus more."""
 
 from __future__ import annotations
 
@@ -63,7 +67,11 @@ def stop_cell(interval: Interval, cdf, bits: int) -> int | None:
     for s in range(1, len(cdf) - 1):
         at = interval.low + ((interval.m * cdf[s] >> bits) << interval.e)
         cell = at >> FRACTION
-        if at != cell << FRACTION and cell << FRACTION >= interval.low and (cell + 1) << FRACTION <= interval.high:
+        if (
+            at != cell << FRACTION
+            and cell << FRACTION >= interval.low
+            and (cell + 1) << FRACTION <= interval.high
+        ):
             return cell
     return None
 
@@ -86,15 +94,15 @@ class Window(NamedTuple):
 
 
 def encode(data, model: Model, width: int, bits: int, rule: str = "stop", reset: int = 1) -> list[Window]:
-    """Cut ``data`` into windows; ``model(context)`` gives the CDF over 2**bits after the symbols since the last reset. The coder
-    starts anew in every window, the context every ``reset`` windows (0: never; the paper's ablation).
+    """Cut ``data`` into windows; ``model(context)`` gives the CDF over 2**bits after the symbols since the
+    last reset. The coder starts anew in every window, the context every ``reset`` windows (0: never; the
+    paper's ablation).
 
-    ``stop`` always finds a cell where data goes on: let y be the longest prefix that fits. The next byte's child holds no
-    cell, so one of its borders is no cell's border. The cell around that border either lies in I(y), or sticks out of it,
-    and then a border of I(y) lies in the same cell: look at the prefix before. The children of the root are whole
-    cells, so the search ends at one byte at the latest. Only where the data *ends* may there be none: then the first
-    byte is spelled as a literal, and the rest begins anew.
-    """
+    ``stop`` always finds a cell where data goes on: let y be the longest prefix that fits. The next byte's
+    child holds no cell, so one of its borders is no cell's border. The cell around that border either lies in
+    I(y), or sticks out of it, and then a border of I(y) lies in the same cell: look at the prefix before. The
+    children of the root are whole cells, so the search ends at one byte at the latest. Only where the data
+    *ends* may there be none: then the first byte is spelled as a literal, and the rest begins anew."""
     out: list[Window] = []
     at = origin = 0
     while at < len(data):
@@ -109,7 +117,7 @@ def encode(data, model: Model, width: int, bits: int, rule: str = "stop", reset:
                 break
             interval, size = inner, size + 1
             path.append(interval)
-            cdf = model(data[origin:at + size])
+            cdf = model(data[origin : at + size])
             if rule == "stop":
                 cell = stop_cell(interval, cdf, bits)
                 found = found if cell is None else Window(cell, size)
@@ -124,8 +132,8 @@ def encode(data, model: Model, width: int, bits: int, rule: str = "stop", reset:
 
 
 def decode(cell: int, model: Model, width: int, bits: int, rule: str = "stop", before=()):
-    """The symbols of one cell, as a list: follow it while one child holds it whole (``delay``: until it is the code).
-    ``before``: the symbols since the last reset."""
+    """The symbols of one cell, as a list: follow it while one child holds it whole (``delay``: until it is
+    the code). ``before``: the symbols since the last reset."""
     interval, out = root(width), []
     start, end = cell << FRACTION, (cell + 1) << FRACTION
     while True:

@@ -1,11 +1,13 @@
 """What a language model learns from the file at hand: a logit bias, and candidates from its own past.
 
-To the model's logits an online *bias* per token is added (:mod:`.softmax`). Then a few *candidates* – tokens that
-:mod:`.recall` finds after like states, that followed the same 1 to 5 tokens before, or that continue a long match –
-have their frequencies changed. What is recalled is interpolated with the model. The candidates that n-grams or a match
-propose each pass a binary question, "is it this one?", whose answer mixes the stretched probability with what adaptive
-maps say of the n-gram's counts, in a small gated logistic mixer that learns. The rest of the vocabulary shares what
-remains in the model's proportions, so there is one CDF and one coder call.
+To the model's logits an online *bias* per token is added (:mod:`.softmax`). Then a few *candidates* – tokens
+that
+:mod:`.recall` finds after like states, that followed the same 1 to 5 tokens before, or that continue a long
+match – have their frequencies changed. What is recalled is interpolated with the model. The candidates that
+n-grams or a match propose each pass a binary question, "is it this one?", whose answer mixes the stretched
+probability with what adaptive maps say of the n-gram's counts, in a small gated logistic mixer that learns.
+The rest of the vocabulary shares what remains in the model's proportions, so there is one CDF and one coder
+call.
 
 All lanes share this state. The bias changes once a step, when all lanes have coded theirs (so their
 frequencies can be computed in parallel); tables, maps and mixers change at once, in lane order. Arithmetic:
@@ -43,8 +45,8 @@ _CLIP = np.float32(14.0)
 _ONE, _HALF = np.float32(1.0), np.float32(0.5)
 MIXER_RATE = np.float32(0.004)
 MAP_LIMIT = 255
-# What the mixer learnt on train texts (prose, code, markup), rounded: the first question's weights by the highest order
-# that knows its candidate, one row for all later questions.
+# What the mixer learnt on train texts (prose, code, markup), rounded: the first question's weights by the
+# highest order that knows its candidate, one row for all later questions.
 _FIRST_WEIGHTS = np.array([
     [0.97, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.00, 0.00],
     [0.85, 0.10, 0.05, 0.05, 0.05, 0.05, 0.05, 0.04, 0.03],
@@ -62,9 +64,9 @@ class Adapt(NamedTuple):
     ``map_*`` (ORDERS + 1, ·): probability and count per n-gram state, the last row for match lengths.
     ``weights`` (SETS, INPUTS). ``history`` int32 (lanes, longest), ``length`` int64 (lanes,). ``match`` int64
     (lanes, 3): lane and place that the match predicts from, and its length. ``heads`` int64 (slots,): where a
-    context of MATCH_MIN tokens last ended, as lane << 40 | place, + 1. ``candidates`` to ``slots``, (lanes, ·): the
-    questions asked of each lane's next token, kept until it is known; ``count`` how many. ``escape`` float64 (1,): chance of an escaped byte.
-    ``recall``: see :mod:`.recall`."""
+    context of MATCH_MIN tokens last ended, as lane << 40 | place, + 1. ``candidates`` to ``slots``, (lanes,
+    ·): the questions asked of each lane's next token, kept until it is known; ``count`` how many. ``escape``
+    float64 (1,): chance of an escaped byte. ``recall``: see :mod:`.recall`."""
 
     bias: softmax.Bias
     table_check: np.ndarray
@@ -90,13 +92,16 @@ class Adapt(NamedTuple):
 
 
 def new_state(vocabulary: int, lanes: int, longest: int, width: int, slot_bits: int = 17) -> Adapt:
-    """A fresh state for ``lanes`` lanes of at most ``longest`` tokens and a model of ``width`` (0: nothing is recalled)."""
+    """A fresh state for ``lanes`` lanes of at most ``longest`` tokens and a model of ``width`` (0: nothing is
+    recalled)."""
     slots = 1 << slot_bits
     map_p = np.empty((ORDERS + 1, max(STATES, 2 * MATCH_LENGTHS)), np.float32)
     for n in range(8):
         for others in range(8):
             for recent in range(2):
-                map_p[:ORDERS, (n * 8 + others) * 2 + recent] = (n + 0.15 + 0.25 * recent) / (n + others + 1.5)
+                map_p[:ORDERS, (n * 8 + others) * 2 + recent] = (n + 0.15 + 0.25 * recent) / (
+                    n + others + 1.5
+                )
     for length in range(MATCH_LENGTHS):
         map_p[ORDERS, length] = (length + 4) / (length + 8)
         map_p[ORDERS, MATCH_LENGTHS + length] = 1 / (length + 4)
@@ -108,14 +113,24 @@ def new_state(vocabulary: int, lanes: int, longest: int, width: int, slot_bits: 
         table_check=np.zeros((ORDERS, slots), np.uint32),
         table_token=np.full((ORDERS, slots, WAYS), -1, np.int32),
         table_count=np.zeros((ORDERS, slots, WAYS), np.uint8),
-        map_p=map_p, map_n=np.full(map_p.shape, 6, np.int32), weights=weights,
-        history=np.zeros((lanes, longest), np.int32), length=np.zeros(lanes, np.int64),
-        match=np.zeros((lanes, 3), np.int64), heads=np.zeros(slots, np.int64),
-        candidates=np.zeros((lanes, MAX_CANDIDATES), np.int64), inputs=np.zeros((lanes, MAX_CANDIDATES, INPUTS), np.float32),
-        states=np.zeros((lanes, MAX_CANDIDATES, ORDERS + 1), np.int64), sets=np.zeros((lanes, MAX_CANDIDATES), np.int64),
-        chances=np.zeros((lanes, MAX_CANDIDATES), np.float32), shares=np.zeros((lanes, MAX_CANDIDATES), np.int64),
-        slots=np.zeros((lanes, ORDERS), np.int64), count=np.zeros(lanes, np.int64), escape=np.full(1, 2.0**-14, np.float64),
-        recall=recall.new(lanes, width))
+        map_p=map_p,
+        map_n=np.full(map_p.shape, 6, np.int32),
+        weights=weights,
+        history=np.zeros((lanes, longest), np.int32),
+        length=np.zeros(lanes, np.int64),
+        match=np.zeros((lanes, 3), np.int64),
+        heads=np.zeros(slots, np.int64),
+        candidates=np.zeros((lanes, MAX_CANDIDATES), np.int64),
+        inputs=np.zeros((lanes, MAX_CANDIDATES, INPUTS), np.float32),
+        states=np.zeros((lanes, MAX_CANDIDATES, ORDERS + 1), np.int64),
+        sets=np.zeros((lanes, MAX_CANDIDATES), np.int64),
+        chances=np.zeros((lanes, MAX_CANDIDATES), np.float32),
+        shares=np.zeros((lanes, MAX_CANDIDATES), np.int64),
+        slots=np.zeros((lanes, ORDERS), np.int64),
+        count=np.zeros(lanes, np.int64),
+        escape=np.full(1, 2.0**-14, np.float64),
+        recall=recall.new(lanes, width),
+    )
 
 
 @njit(inline="always")
@@ -155,8 +170,8 @@ def _add(A, lane, token, count):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _ask(A, lane, i, token, predicted, p, mass):
-    """The chance that the lane's i-th candidate is the next token, given that none before it is; ``p`` is the model's
-    own (with what is recalled), ``mass`` what the recalled neighbours give it."""
+    """The chance that the lane's i-th candidate is the next token, given that none before it is; ``p`` is the
+    model's own (with what is recalled), ``mass`` what the recalled neighbours give it."""
     x = A.inputs[lane, i]
     length = min(A.match[lane, 2], MATCH_LENGTHS - 1)
     x[0] = _stretch(p)
@@ -328,8 +343,12 @@ def learn(A, lane, token):
         if m[2] == 0 and head >= 0:
             other, place = head >> 40, head & ((1 << 40) - 1)
             length = 0
-            while (length < MATCH_LENGTHS and place - 1 - length >= 0 and n - 1 - length >= 0
-                   and A.history[other, place - 1 - length] == A.history[lane, n - 1 - length]):
+            while (
+                length < MATCH_LENGTHS
+                and place - 1 - length >= 0
+                and n - 1 - length >= 0
+                and A.history[other, place - 1 - length] == A.history[lane, n - 1 - length]
+            ):
                 length += 1
             if length >= MATCH_MIN // 2:
                 m[0], m[1], m[2] = other, place, length

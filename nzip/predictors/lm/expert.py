@@ -1,16 +1,15 @@
 """``mix+lm:NAME``: the adapted language model as an expert of the mix, one byte at a time.
 
-Each lane walks the vocabulary's trie (:mod:`.trie`) under the frequencies of its current token. Where the bytes
-so far are a token that may go on, "does it end here?" is a side decision. A lane whose token has ended is held
-until every waking lane's has; then all learn, the bias settles, and the model runs them in one batch.
+Each lane walks the vocabulary's trie (:mod:`.trie`) under the frequencies of its current token. Where the
+bytes so far are a token that may go on, "does it end here?" is a side decision. A lane whose token has ended
+is held until every waking lane's has; then all learn, the bias settles, and the model runs them in one batch.
 
-A lane sleeps through regions of 4 KiB that the model cannot help (:func:`.spans.helps`): its distribution is flat,
-the model does not run, and the mix carries on alone. That, too, is a side decision, once a region.
+A lane sleeps through regions of 4 KiB that the model cannot help (:func:`.spans.helps`): its distribution is
+flat, the model does not run, and the mix carries on alone. That, too, is a side decision, once a region.
 
-A byte that no token can begin with is an escape: the mix codes it nearly alone, and the model does not see it.
-A decoder fed damaged data may fall out of the trie inside a token; the lane then starts a new token, as good
-as any.
-"""
+A byte that no token can begin with is an escape: the mix codes it nearly alone, and the model does not see
+it. A decoder fed damaged data may fall out of the trie inside a token; the lane then starts a new token, as
+good as any."""
 
 from __future__ import annotations
 
@@ -34,7 +33,25 @@ _ESCAPE_CHANCE = 1 << (SIDE_BITS - 12)
 
 
 @njit(nogil=True, cache=True)
-def _take(symbols, active, blob, offsets, lengths, sums, low, high, inner, depth, asleep, place, check, asked, chance, ended, held):
+def _take(
+    symbols,
+    active,
+    blob,
+    offsets,
+    lengths,
+    sums,
+    low,
+    high,
+    inner,
+    depth,
+    asleep,
+    place,
+    check,
+    asked,
+    chance,
+    ended,
+    held,
+):
     """Move every active lane by its byte: see :class:`LmExpertState` for the arrays."""
     for lane in range(active.size):
         if not active[lane]:
@@ -107,9 +124,10 @@ def awake_runs(data: bytes, vocabulary) -> list[tuple[int, int, bool]]:
 
 
 class LmExpertState(ExpertState):
-    """A run over lanes. Per lane: ``low``..``high``, the ranks that begin with the ``depth`` bytes of the token so far
-    (``inner``: without the token that they are themselves, once it is known to go on), ``held`` until the next
-    round, ``asked`` the side decision that is due, ``place`` in bytes and ``check``, where sleep is asked next."""
+    """A run over lanes. Per lane: ``low``..``high``, the ranks that begin with the ``depth`` bytes of the
+    token so far (``inner``: without the token that they are themselves, once it is known to go on), ``held``
+    until the next round, ``asked`` the side decision that is due, ``place`` in bytes and ``check``, where
+    sleep is asked next."""
 
     def __init__(self, model: LanguageModel, settings: Settings, lanes: int, data, threads: int | None):
         self._model, self._vocabulary, self._lanes = model, model.vocabulary, lanes
@@ -118,13 +136,32 @@ class LmExpertState(ExpertState):
         tokens = None
         if data is not None:
             self._plan = [self._plan_lane(bytes(d)) for d in data]
-            tokens = [np.array([s for s in symbols if s < vocabulary.size], np.int64) for _, symbols in self._plan]
+            tokens = [
+                np.array([s for s in symbols if s < vocabulary.size], np.int64) for _, symbols in self._plan
+            ]
         self._next = np.zeros(lanes, np.int64)
         self._A = adapt.new_state(vocabulary.size, lanes, 1 << 12, model.engine.shape.width)
-        self._runner = Runner(model.engine, vocabulary.start, settings.window_for(lanes), lanes, self._A.bias, self._A.recall, tokens, threads)
+        self._runner = Runner(
+            model.engine,
+            vocabulary.start,
+            settings.window_for(lanes),
+            lanes,
+            self._A.bias,
+            self._A.recall,
+            tokens,
+            threads,
+        )
         self._sums = np.zeros((lanes, vocabulary.live + 1), np.uint64)
-        self._low, self._high, self._inner, self._depth, self._place, self._check, self._asked, self._chance = (
-            np.zeros(lanes, np.int64) for _ in range(8))
+        (
+            self._low,
+            self._high,
+            self._inner,
+            self._depth,
+            self._place,
+            self._check,
+            self._asked,
+            self._chance,
+        ) = (np.zeros(lanes, np.int64) for _ in range(8))
         self._ended = np.full(lanes, -1, np.int64)  # a token; -2 an escaped byte; -1 nothing new
         self._asleep, self._held = np.zeros(lanes, bool), np.zeros(lanes, bool)
         self._asked[:] = SLEEP
@@ -174,7 +211,8 @@ class LmExpertState(ExpertState):
             self._boundary(lane)
 
     def _boundary(self, lane: int) -> None:
-        """The lane's token, or its escaped byte, is over: it waits for the round, or is first asked to sleep."""
+        """The lane's token, or its escaped byte, is over: it waits for the round, or is first asked to
+        sleep."""
         self._next[lane] += 1
         self._depth[lane] = 0
         self._held[lane] = True
@@ -203,7 +241,15 @@ class LmExpertState(ExpertState):
             self._runner.settle(spoken, self._ended[spoken])
         self._runner.prepare(lanes)
         _propose(A, lanes, self._runner.frequencies, self._runner.totals)
-        work = (self._runner.frequencies, self._vocabulary.live, A.candidates, A.shares, A.count, lanes, self._sums)
+        work = (
+            self._runner.frequencies,
+            self._vocabulary.live,
+            A.candidates,
+            A.shares,
+            A.count,
+            lanes,
+            self._sums,
+        )
         if lanes.size < _LANES_TO_SHARE:
             _sum_up(None, 0, 1, *work)
         else:
@@ -215,20 +261,48 @@ class LmExpertState(ExpertState):
 
     def distributions(self) -> np.ndarray:
         v = self._vocabulary
-        _fill_all(v.blob, v.offsets, self._sums, self._inner, self._high, self._depth, self._asleep, self._held, self._out)
+        _fill_all(
+            v.blob,
+            v.offsets,
+            self._sums,
+            self._inner,
+            self._high,
+            self._depth,
+            self._asleep,
+            self._held,
+            self._out,
+        )
         return self._out
 
     def update(self, symbols: np.ndarray, active: np.ndarray) -> None:
         v = self._vocabulary
-        _take(symbols, active, v.blob, v.offsets, v.lengths, self._sums, self._low, self._high, self._inner, self._depth,
-              self._asleep, self._place, self._check, self._asked, self._chance, self._ended, self._held)
+        _take(
+            symbols,
+            active,
+            v.blob,
+            v.offsets,
+            v.lengths,
+            self._sums,
+            self._low,
+            self._high,
+            self._inner,
+            self._depth,
+            self._asleep,
+            self._place,
+            self._check,
+            self._asked,
+            self._chance,
+            self._ended,
+            self._held,
+        )
         for lane in np.flatnonzero(active & (self._ended != -1)):
             if not self._held[lane] and not self._asleep[lane]:
                 self._boundary(int(lane))
 
 
 class LmExpert(Expert):
-    """``lm:NAME|PATH[,window=N][,lanes=N]`` as an expert; coded alone it is :class:`.predictor.LmPredictor`."""
+    """``lm:NAME|PATH[,window=N][,lanes=N]`` as an expert; coded alone it is
+    :class:`.predictor.LmPredictor`."""
 
     leads = True
 
@@ -263,11 +337,15 @@ class LmExpert(Expert):
 
     def memory(self, block_size: int, lanes: int) -> int:
         engine = self.model.engine
-        return (engine.bytes() + Runner.bytes(engine, lanes, self.settings.window_for(lanes)) + (64 << 20) + 32 * block_size
-                + lanes * engine.vocabulary * 12)
+        return (
+            engine.bytes()
+            + Runner.bytes(engine, lanes, self.settings.window_for(lanes))
+            + (64 << 20)
+            + 32 * block_size
+            + lanes * engine.vocabulary * 12
+        )
 
     def alone(self) -> Predictor:
         from nzip.predictors.lm.predictor import LmPredictor
 
         return LmPredictor(self.settings, self._model, self._threads)
-

@@ -1,7 +1,8 @@
 """``hf:NAME|PATH``: any causal model that transformers can load, measured but never coded with.
 
-Its logits are PyTorch's floats, which change with batch, threads and machine: ``exact = False``, so it serves for
-bits per byte by the published protocol (:mod:`.measure`), side by side with the exact engine's, and refuses to code.
+Its logits are PyTorch's floats, which change with batch, threads and machine: ``exact = False``, so it serves
+for bits per byte by the published protocol (:mod:`.measure`), side by side with the exact engine's, and
+refuses to code.
 
 Concession: text must be UTF-8, and the tokenizer lossless on it; one window at a time, in float32 on the CPU.
 """
@@ -19,7 +20,7 @@ from nzip.predictors.lm.measure import BLOCK, STRIDE, Measured, by_windows
 _INSTALL = "pip install transformers, beside nzip[neural]"
 
 
-def create(argument: str | None) -> "HuggingFaceExpert":
+def create(argument: str | None) -> HuggingFaceExpert:
     """The registry's factory."""
     if not argument:
         raise NzipError("hf needs a model: write hf:OWNER/NAME or hf:PATH")
@@ -35,7 +36,7 @@ class HuggingFaceExpert(Expert):
         self.name = name
         self.spelling = f"hf:{name}"
 
-    def alone(self) -> "HuggingFacePredictor":
+    def alone(self) -> HuggingFacePredictor:
         return HuggingFacePredictor(self.name)
 
     def start(self, lanes: int, data=None) -> ExpertState:
@@ -82,7 +83,9 @@ class HuggingFacePredictor(Predictor):
         tokenizer, model = self._loaded
         tokens = tokenizer.encode(text, add_special_tokens=False)
         if tokenizer.decode(tokens, clean_up_tokenization_spaces=False) != text:
-            raise NzipError(f"the tokenizer of {self.name} does not give back this text: its bits would count for less")
+            raise NzipError(
+                f"the tokenizer of {self.name} does not give back this text: its bits would count for less"
+            )
         start = next((t for t in (tokenizer.bos_token_id, tokenizer.eos_token_id) if t is not None), None)
         if start is None:
             raise NzipError(f"the tokenizer of {self.name} has no token that begins a text")
@@ -110,5 +113,7 @@ class HuggingFacePredictor(Predictor):
 
 
 def _refused(spelling: str) -> NzipError:
-    return NzipError(f"{spelling} computes in floats that differ from machine to machine: it measures "
-                     "(nzip measure --protocol windows), and files are made with lm:MODEL")
+    return NzipError(
+        f"{spelling} computes in floats that differ from machine to machine: it measures "
+        "(nzip measure --protocol windows), and files are made with lm:MODEL"
+    )

@@ -1,9 +1,9 @@
 """Bits per byte, character and token of a bare model over text, nothing adapted.
 
-Two ways of giving context: ``windows``, the protocol of "Compression Represents Intelligence Linearly" (Huang et al.,
-2024): windows of ``block`` tokens, each starting ``stride`` after the one before, of which only tokens not yet
-scored count; and ``sliding``, the coder's own context with sinks. Logits are the exact engine's; the logarithms of
-this report are ordinary floats, since nothing is coded with them.
+Two ways of giving context: ``windows``, the protocol of "Compression Represents Intelligence Linearly" (Huang
+et al., 2024): windows of ``block`` tokens, each starting ``stride`` after the one before, of which only
+tokens not yet scored count; and ``sliding``, the coder's own context with sinks. Logits are the exact
+engine's; the logarithms of this report are ordinary floats, since nothing is coded with them.
 
 Concession: escaped bytes are counted as 8 bits plus nothing for the escape itself.
 """
@@ -46,14 +46,14 @@ class Measured(NamedTuple):
         """Escaped bytes count as tokens."""
         return self.bits / self.tokens if self.tokens else 0.0
 
-    def __add__(self, other: "Measured") -> "Measured":  # type: ignore[override]
+    def __add__(self, other: Measured) -> Measured:  # type: ignore[override]
         """Both texts together."""
         return Measured(*(a + b for a, b in zip(self, other, strict=True)))
 
 
 def by_windows(tokens: int, block: int, stride: int, costs: Callable[[int, int, int], float]) -> float:
-    """The sum of ``costs(start, end, skip)`` over the protocol's windows: bits of the tokens start + skip .. end - 1,
-    each predicted from start on. Every one of ``tokens`` tokens is counted once."""
+    """The sum of ``costs(start, end, skip)`` over the protocol's windows: bits of the tokens start + skip ..
+    end - 1, each predicted from start on. Every one of ``tokens`` tokens is counted once."""
     if not 0 < stride <= block:
         raise ValueError(f"a stride of {stride} does not fit windows of {block}")
     bits = 0.0
@@ -83,9 +83,11 @@ def _costs(model: LanguageModel, cache: Cache, inputs: np.ndarray, targets: np.n
     return total / np.log(2)
 
 
-def measure(model: LanguageModel, data: bytes, *, window: int | None = None,
-            block: int = BLOCK, stride: int = STRIDE) -> Measured:
-    """Measure ``data``: with ``window``, sliding with sinks; without, in windows of ``block`` tokens by ``stride``."""
+def measure(
+    model: LanguageModel, data: bytes, *, window: int | None = None, block: int = BLOCK, stride: int = STRIDE
+) -> Measured:
+    """Measure ``data``: with ``window``, sliding with sinks; without, in windows of ``block`` tokens by
+    ``stride``."""
     symbols = model.vocabulary.encode(data)
     tokens = symbols[symbols < model.vocabulary.size]
     sequence = np.concatenate([[model.vocabulary.start], tokens])
@@ -93,8 +95,12 @@ def measure(model: LanguageModel, data: bytes, *, window: int | None = None,
         bits = _costs(model, Cache(model.engine.shape, 1, window, _CHUNK), sequence[:-1], tokens, 0)
     else:
         cache = Cache(model.engine.shape, 1, max(8, block), _CHUNK)
-        bits = by_windows(len(tokens), block, stride,
-                          lambda start, end, skip: _costs(model, cache, sequence[start:end], tokens[start:end], skip))
+        bits = by_windows(
+            len(tokens),
+            block,
+            stride,
+            lambda start, end, skip: _costs(model, cache, sequence[start:end], tokens[start:end], skip),
+        )
     bits += 8.0 * (len(symbols) - len(tokens))
     characters = len(bytes(data).decode("utf-8", "surrogateescape"))
     return Measured(bits, len(data), characters, len(symbols))

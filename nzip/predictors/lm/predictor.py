@@ -1,13 +1,13 @@
 """``lm:NAME``: a block as tokens of a pretrained model, adapted online, one range-coder call a token.
 
 A block is cut into *lanes* that advance in lock step and share the adaptive state; see :mod:`.adapt`,
-:mod:`.runner`, :mod:`.coder`. What the model cannot help is not given to it: :mod:`.spans` finds such spans, and
-they are coded by the mix alone. The block's parameters: lanes - 1 (1 byte), then the spans' lengths in turn,
-model first, as varints that sum to the block; a block of one model span writes none. The payload: length of
-the tokens' part as a varint where there are two parts, the tokens, the rest by mix:3.
+:mod:`.runner`, :mod:`.coder`. What the model cannot help is not given to it: :mod:`.spans` finds such spans,
+and they are coded by the mix alone. The block's parameters: lanes - 1 (1 byte), then the spans' lengths in
+turn, model first, as varints that sum to the block; a block of one model span writes none. The payload:
+length of the tokens' part as a varint where there are two parts, the tokens, the rest by mix:3.
 
-Concession: the model's size is not in the file; a reader needs the same weights (their hash is in the header).
-"""
+Concession: the model's size is not in the file; a reader needs the same weights (their hash is in the
+header)."""
 
 from __future__ import annotations
 
@@ -46,9 +46,11 @@ class LmPredictor(Predictor):
             self._model = self.settings.load()
         return self._model
 
-    def measure_text(self, data: bytes, protocol: str,
-                     block: int = measure.BLOCK, stride: int = measure.STRIDE) -> measure.Measured:
-        """The bare model's bits on ``data``: ``protocol`` "windows" of ``block`` tokens by ``stride``, or "sliding"."""
+    def measure_text(
+        self, data: bytes, protocol: str, block: int = measure.BLOCK, stride: int = measure.STRIDE
+    ) -> measure.Measured:
+        """The bare model's bits on ``data``: ``protocol`` "windows" of ``block`` tokens by ``stride``, or
+        "sliding"."""
         window = self.settings.window_for(1) if protocol == "sliding" else None
         return measure.measure(self.model, data, window=window, block=block, stride=stride)
 
@@ -74,8 +76,14 @@ class LmPredictor(Predictor):
         lanes = self.settings.lanes_for(block_size)
         engine = self.model.engine
         rest = _rest().memory(block_size)
-        return (engine.bytes() + Runner.bytes(engine, lanes, self.settings.window_for(lanes)) + (64 << 20) + 40 * block_size
-                + engine.vocabulary * 16 + rest)
+        return (
+            engine.bytes()
+            + Runner.bytes(engine, lanes, self.settings.window_for(lanes))
+            + (64 << 20)
+            + 40 * block_size
+            + engine.vocabulary * 16
+            + rest
+        )
 
     # Encoding.
 
@@ -104,8 +112,16 @@ class LmPredictor(Predictor):
         lengths = np.array([len(s) for s in symbols])
         engine = self.model.engine
         A = adapt.new_state(size, len(symbols), int(lengths.max(initial=0)) + 1, engine.shape.width)
-        runner = Runner(engine, self.model.vocabulary.start, self.settings.window_for(len(symbols)), len(symbols), A.bias, A.recall,
-                        [s[s < size] for s in symbols], self._threads)
+        runner = Runner(
+            engine,
+            self.model.vocabulary.start,
+            self.settings.window_for(len(symbols)),
+            len(symbols),
+            A.bias,
+            A.recall,
+            [s[s < size] for s in symbols],
+            self._threads,
+        )
         state = np.zeros(3, np.uint64)
         out = np.zeros(1 << 16, np.uint8)
         start_encoder(state)
@@ -117,12 +133,16 @@ class LmPredictor(Predictor):
                     out = np.concatenate([out, np.zeros(len(out), np.uint8)])
                 for lane in active:
                     symbol = symbols[lane][step]
-                    coder.encode_token(A, lane, runner.frequencies[lane], runner.totals[lane], symbol, state, out)
+                    coder.encode_token(
+                        A, lane, runner.frequencies[lane], runner.totals[lane], symbol, state, out
+                    )
                     if symbol < size:
                         runner.advance(lane, symbol)
                 runner.settle(active, [symbols[lane][step] for lane in active])
                 if progress is not None:
-                    progress[0] += int(sum(len(self.model.vocabulary.symbol_bytes(symbols[lane][step])) for lane in active))
+                    progress[0] += int(
+                        sum(len(self.model.vocabulary.symbol_bytes(symbols[lane][step])) for lane in active)
+                    )
         finally:
             runner.close()
         return out[: finish_encoder(state, out)].tobytes()
@@ -160,7 +180,16 @@ class LmPredictor(Predictor):
         wanted = np.diff(edges)
         engine = self.model.engine
         A = adapt.new_state(vocabulary.size, lanes, int(wanted.max()) + 1, engine.shape.width)
-        runner = Runner(engine, vocabulary.start, self.settings.window_for(lanes), lanes, A.bias, A.recall, None, self._threads)
+        runner = Runner(
+            engine,
+            vocabulary.start,
+            self.settings.window_for(lanes),
+            lanes,
+            A.bias,
+            A.recall,
+            None,
+            self._threads,
+        )
         state = np.zeros(4, np.uint64)
         data = np.frombuffer(payload or b"\0", np.uint8).copy()
         start_decoder(state, data)
@@ -174,7 +203,9 @@ class LmPredictor(Predictor):
                 runner.prepare(active)
                 seen = []
                 for lane in active:
-                    symbol = coder.decode_token(A, lane, runner.frequencies[lane], runner.totals[lane], state, data)
+                    symbol = coder.decode_token(
+                        A, lane, runner.frequencies[lane], runner.totals[lane], state, data
+                    )
                     seen.append(symbol)
                     piece = vocabulary.symbol_bytes(symbol)
                     if not piece or state[DAMAGED]:

@@ -1,13 +1,15 @@
-"""What followed when the model was in a state like now: a cache of its hidden states and the tokens seen after them.
+"""What followed when the model was in a state like now: a cache of its hidden states and the tokens seen
+after them.
 
-After each token the head's input, as int8, becomes a key with that token behind it. Before each token the keys
-nearest to the present state (by cosine) vote for their tokens, and the model's distribution is interpolated with
-theirs, by a trust per nearness that is learned: the continuous cache of Grave et al. (Improving Neural Language
-Models with a Continuous Cache, 2017), on the line to Khandelwal et al. (Generalization through Memorization, 2020).
-It sees farther than the window, and repeats what the model would only vaguely expect.
+After each token the head's input, as int8, becomes a key with that token behind it. Before each token the
+keys nearest to the present state (by cosine) vote for their tokens, and the model's distribution is
+interpolated with theirs, by a trust per nearness that is learned: the continuous cache of Grave et al.
+(Improving Neural Language Models with a Continuous Cache, 2017), on the line to Khandelwal et al.
+(Generalization through Memorization, 2020). It sees farther than the window, and repeats what the model would
+only vaguely expect.
 
-Similarities are integer dot products (exact, by :func:`.kernels.scores`) times float32 norms. All lanes share the
-keys: those of a step enter in lane order and are seen from the next step on.
+Similarities are integer dot products (exact, by :func:`.kernels.scores`) times float32 norms. All lanes share
+the keys: those of a step enter in lane order and are seen from the next step on.
 
 Concession: only the last ``KEYS`` states are kept; a step scores them all, about 5% of the model's own work.
 """
@@ -38,10 +40,11 @@ LEAST_TRUST, MOST_TRUST = np.float32(0.002), np.float32(0.7)
 
 
 class Recall(NamedTuple):
-    """``keys`` int8 (slots/16, width/2, 16, 2) as :func:`.kernels.scores` reads them, ``norm`` float32 (slots,) 1/|key|,
-    ``token`` int64 (slots,), ``count`` int64 (1,): keys ever seen. Per lane: ``query`` int16 (lanes, width) and
-    ``query_norm``, the present state; ``near_*`` (lanes, TOKENS), what the neighbours vote for, with which mass
-    (of all votes, so they sum to at most 1), and the model's own chance of it; ``near`` how many; ``bucket`` how near. ``trust`` float32 (BUCKETS,)."""
+    """``keys`` int8 (slots/16, width/2, 16, 2) as :func:`.kernels.scores` reads them, ``norm`` float32
+    (slots,) 1/|key|, ``token`` int64 (slots,), ``count`` int64 (1,): keys ever seen. Per lane: ``query``
+    int16 (lanes, width) and ``query_norm``, the present state; ``near_*`` (lanes, TOKENS), what the
+    neighbours vote for, with which mass (of all votes, so they sum to at most 1), and the model's own chance
+    of it; ``near`` how many; ``bucket`` how near. ``trust`` float32 (BUCKETS,)."""
 
     keys: np.ndarray
     norm: np.ndarray
@@ -65,11 +68,19 @@ def new(lanes: int, width: int, keys: int = KEYS) -> Recall:
     queries[:] = 0
     stored[:] = 0
     return Recall(
-        keys=stored, norm=np.zeros(slots, np.float32), token=np.zeros(slots, np.int64), count=np.zeros(1, np.int64),
-        query=queries, query_norm=np.zeros(lanes, np.float32),
-        near_token=np.zeros((lanes, TOKENS), np.int64), near_mass=np.zeros((lanes, TOKENS), np.float32),
-        near_plain=np.zeros((lanes, TOKENS), np.float32), near=np.zeros(lanes, np.int64),
-        bucket=np.zeros(lanes, np.int64), trust=np.full(BUCKETS, TRUST, np.float32))
+        keys=stored,
+        norm=np.zeros(slots, np.float32),
+        token=np.zeros(slots, np.int64),
+        count=np.zeros(1, np.int64),
+        query=queries,
+        query_norm=np.zeros(lanes, np.float32),
+        near_token=np.zeros((lanes, TOKENS), np.int64),
+        near_mass=np.zeros((lanes, TOKENS), np.float32),
+        near_plain=np.zeros((lanes, TOKENS), np.float32),
+        near=np.zeros(lanes, np.int64),
+        bucket=np.zeros(lanes, np.int64),
+        trust=np.full(BUCKETS, TRUST, np.float32),
+    )
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -105,7 +116,9 @@ def _vote(R, lane, score, filled):
         v = np.float32(np.float32(np.float32(score[s]) * R.norm[s]) * norm)
         near[s] = v
         top = v if v > top else top
-    nearness = np.float32(np.float32(top - np.float32(0.6)) * np.float32(2.5 * BUCKETS))  # cosines from 0.6 to 1
+    nearness = np.float32(
+        np.float32(top - np.float32(0.6)) * np.float32(2.5 * BUCKETS)
+    )  # cosines from 0.6 to 1
     R.bucket[lane] = min(BUCKETS - 1, max(0, np.int64(nearness)))
     # How far from the nearest the NEAREST next ones lie, to a bin's width.
     bins = np.zeros(BINS, np.int64)
@@ -149,7 +162,8 @@ def _vote(R, lane, score, filled):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def look_up(isa, R, lanes, hidden):
-    """Before a step: find what each of ``lanes`` (int64 (n,)) recalls. hidden float32 (n, width), their states."""
+    """Before a step: find what each of ``lanes`` (int64 (n,)) recalls. hidden float32 (n, width), their
+    states."""
     slots, width = R.norm.size, R.query.shape[1]
     if width == 0:
         return

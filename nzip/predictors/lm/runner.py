@@ -1,9 +1,9 @@
 """The language model over lanes in lock step: each round gives every active lane its next-token frequencies.
 
-An encoder knows its lanes' tokens: the model reads them ahead, lane by lane in chunks (fast), and the heads of
-several rounds are computed together. A decoder feeds one token per lane and round, all lanes in one batch.
-Both give the same integers, because the engine does. A team of threads shares each product's rows, and what comes
-after the model lane by lane; what a lane gets does not depend on that.
+An encoder knows its lanes' tokens: the model reads them ahead, lane by lane in chunks (fast), and the heads
+of several rounds are computed together. A decoder feeds one token per lane and round, all lanes in one batch.
+Both give the same integers, because the engine does. A team of threads shares each product's rows, and what
+comes after the model lane by lane; what a lane gets does not depend on that.
 
 A lane's symbol below the vocabulary's size is a token and moves the model on; an escaped byte does not, and
 the lane's next round sees the same logits again.
@@ -28,7 +28,8 @@ ROWS_AHEAD = 8
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _take(point, member, members, lanes, hidden, logits, all_hidden, all_logits):
-    """Row i of what a decoder's step for some lanes made is ``lanes[i]``'s; each member copies its part of every row."""
+    """Row i of what a decoder's step for some lanes made is ``lanes[i]``'s; each member copies its part of
+    every row."""
     low, high = share(logits.shape[1], member, members)
     for i in range(lanes.size):
         all_logits[lanes[i], 0, low:high] = logits[i, low:high]
@@ -37,9 +38,24 @@ def _take(point, member, members, lanes, hidden, logits, all_hidden, all_logits)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _weigh(point, member, members, isa, lanes, rows, recall, all_hidden, hidden_rows, logits, bias, e, frequencies, totals):
-    """One member's lanes, from the model's state to frequencies. lanes int64 (n,); ``rows`` and ``hidden_rows`` int64 (n,):
-    which of each lane's logits and states."""
+def _weigh(
+    point,
+    member,
+    members,
+    isa,
+    lanes,
+    rows,
+    recall,
+    all_hidden,
+    hidden_rows,
+    logits,
+    bias,
+    e,
+    frequencies,
+    totals,
+):
+    """One member's lanes, from the model's state to frequencies. lanes int64 (n,); ``rows`` and
+    ``hidden_rows`` int64 (n,): which of each lane's logits and states."""
     low, high = share(lanes.size, member, members)
     if low < high:
         hidden = np.empty((high - low, all_hidden.shape[2]), np.float32)
@@ -60,12 +76,21 @@ def _settle(point, member, members, bias, frequencies, lanes, symbols):
 class Runner:
     """``tokens``: int64 arrays per lane when encoding (model tokens only, no escapes), None when decoding.
 
-    Use: ``prepare(lanes)`` fills ``frequencies[lane]`` and ``totals[lane]`` for those lanes under ``bias``, and looks up
-    what they recall; after coding, ``advance(lane, token)`` notes the token; the next ``prepare`` feeds what was noted.
-    """
+    Use: ``prepare(lanes)`` fills ``frequencies[lane]`` and ``totals[lane]`` for those lanes under ``bias``,
+    and looks up what they recall; after coding, ``advance(lane, token)`` notes the token; the next
+    ``prepare`` feeds what was noted."""
 
-    def __init__(self, engine: Engine, start: int, window: int, lanes: int, bias: softmax.Bias, recall: Recall,
-                 tokens: list[np.ndarray] | None = None, threads: int | None = None):
+    def __init__(
+        self,
+        engine: Engine,
+        start: int,
+        window: int,
+        lanes: int,
+        bias: softmax.Bias,
+        recall: Recall,
+        tokens: list[np.ndarray] | None = None,
+        threads: int | None = None,
+    ):
         give_back()  # what the probe has compiled, before the cache is made
         self.engine, self.bias, self.recall, self.lanes = engine, bias, recall, lanes
         self._tokens = None
@@ -85,15 +110,20 @@ class Runner:
         self._hidden_from = np.full(lanes, -1, np.int64)  # encoder: first place in _hidden, and in _logits
         self._logits_from, self._logits_until = np.full(lanes, -1, np.int64), np.full(lanes, -1, np.int64)
         self._team = Team(threads or default_threads())
-        self._jobs: list = []  # what the team does at the next round's beginning: to wake it takes a tenth of a millisecond
+        # what the team does at the next round's beginning: to wake it takes a tenth of a millisecond
+        self._jobs: list = []
 
     @staticmethod
     def bytes(engine: Engine, lanes: int, window: int) -> int:
         """Memory of a runner, an upper bound."""
         columns = engine.logit_columns
-        return (Cache.bytes(engine.shape, lanes, window, CHUNK) + lanes * columns * (8 + 4 * ROWS_AHEAD)
-                + lanes * CHUNK * engine.shape.width * 4 + CHUNK * (engine.shape.hidden * 20 + engine.shape.width * 40)
-                + default_threads() * 8 * TILE * engine.shape.heads * (window + CHUNK))
+        return (
+            Cache.bytes(engine.shape, lanes, window, CHUNK)
+            + lanes * columns * (8 + 4 * ROWS_AHEAD)
+            + lanes * CHUNK * engine.shape.width * 4
+            + CHUNK * (engine.shape.hidden * 20 + engine.shape.width * 40)
+            + default_threads() * 8 * TILE * engine.shape.heads * (window + CHUNK)
+        )
 
     def close(self) -> None:
         """End the threads."""
@@ -103,8 +133,24 @@ class Runner:
         """Compute the frequencies of ``lanes`` (ascending integers)."""
         lanes = np.asarray(lanes, np.int64)
         rows, hidden_rows = self._read_ahead(lanes) if self._tokens is not None else self._step(lanes)
-        self._jobs.append((_weigh, (self.engine.isa, lanes, rows, self.recall, self._hidden, hidden_rows, self._logits,
-                                    self.bias.value, self._e, self.frequencies, self.totals)))
+        self._jobs.append(
+            (
+                _weigh,
+                (
+                    self.engine.isa,
+                    lanes,
+                    rows,
+                    self.recall,
+                    self._hidden,
+                    hidden_rows,
+                    self._logits,
+                    self.bias.value,
+                    self._e,
+                    self.frequencies,
+                    self.totals,
+                ),
+            )
+        )
         self._work()
 
     def run(self, work, *args) -> None:
@@ -121,7 +167,8 @@ class Runner:
         self._place[lane] += 1
 
     def settle(self, lanes: np.ndarray, symbols) -> None:
-        """The step is over: change the bias by what all ``lanes`` saw, in lane order. ``symbols`` int64, theirs."""
+        """The step is over: change the bias by what all ``lanes`` saw, in lane order. ``symbols`` int64,
+        theirs."""
         self._jobs.append((_settle, (self.bias, self.frequencies, lanes, np.asarray(symbols, np.int64))))
 
     def _step(self, lanes: np.ndarray):
@@ -129,9 +176,14 @@ class Runner:
         fed = lanes[self._pending[lanes] >= 0]
         if len(fed):
             whole = len(fed) == self.lanes
-            hidden = self._hidden[:, 0] if whole else np.empty((len(fed), self.engine.shape.width), np.float32)
+            hidden = (
+                self._hidden[:, 0] if whole else np.empty((len(fed), self.engine.shape.width), np.float32)
+            )
             head, logits = self.engine.logits_job(hidden, self._logits[:, 0] if whole else None)
-            self._jobs += [self.engine.forward_job(self._cache, fed, self._pending[fed], hidden, self._team.members), head]
+            self._jobs += [
+                self.engine.forward_job(self._cache, fed, self._pending[fed], hidden, self._team.members),
+                head,
+            ]
             if not whole:
                 self._jobs.append((_take, (fed, hidden, logits, self._hidden, self._logits)))
             self._pending[fed] = -1
@@ -145,18 +197,31 @@ class Runner:
             place, first = self._place[lane], self._hidden_from[lane]
             if first < 0 or place >= first + self._chunk:
                 part = self._tokens[lane][place : place + self._chunk]
-                self._jobs.append(self.engine.forward_job(self._cache, np.full(len(part), lane), part,
-                                                          self._hidden[lane], self._team.members))
+                self._jobs.append(
+                    self.engine.forward_job(
+                        self._cache, np.full(len(part), lane), part, self._hidden[lane], self._team.members
+                    )
+                )
                 self._work()  # the job's scratch is the next one's, too
                 self._hidden_from[lane] = place
             if place >= self._logits_until[lane]:
                 stale.append(lane)
         if stale:
             self._work()
-            counts = [min(self._ahead, len(self._tokens[lane]) - self._place[lane],
-                          self._hidden_from[lane] + self._chunk - self._place[lane]) for lane in stale]
-            rows = np.concatenate([self._hidden[lane, self._place[lane] - self._hidden_from[lane] :][:count]
-                                   for lane, count in zip(stale, counts)])
+            counts = [
+                min(
+                    self._ahead,
+                    len(self._tokens[lane]) - self._place[lane],
+                    self._hidden_from[lane] + self._chunk - self._place[lane],
+                )
+                for lane in stale
+            ]
+            rows = np.concatenate(
+                [
+                    self._hidden[lane, self._place[lane] - self._hidden_from[lane] :][:count]
+                    for lane, count in zip(stale, counts)
+                ]
+            )
             logits = self.engine.logits(rows, team=self._team)
             at = 0
             for lane, count in zip(stale, counts):

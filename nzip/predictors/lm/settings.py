@@ -1,8 +1,7 @@
 """What follows ``lm:`` in a spelling: a model's name or path, then ``,key=value`` settings.
 
-``lm:smollm2-135m``, ``lm:/models/tiny.gguf,window=1024,lanes=1``. The spelling that a file keeps says all that
-decoding depends on, but for the number of lanes, which each block keeps.
-"""
+``lm:smollm2-135m``, ``lm:/models/tiny.gguf,window=1024,lanes=1``. The spelling that a file keeps says all
+that decoding depends on, but for the number of lanes, which each block keeps."""
 
 from __future__ import annotations
 
@@ -20,8 +19,8 @@ BYTES_PER_LANE = 10_000
 
 
 class Settings(NamedTuple):
-    """``model``: name or path; ``window``: tokens of context, 0 for a number that suits the lanes; ``lanes``: 0 for a number
-    that suits the size."""
+    """``model``: name or path; ``window``: tokens of context, 0 for a number that suits the lanes; ``lanes``:
+    0 for a number that suits the size."""
 
     model: str
     window: int = 0
@@ -69,7 +68,9 @@ def parse(argument: str | None) -> Settings:
         key, _, value = other.partition("=")
         bounds = {"window": (MIN_WINDOW, MAX_WINDOW), "lanes": (1, MAX_LANES)}.get(key)
         if bounds is None:
-            raise NzipError(f"lm has no setting {key!r}: it has window and lanes, as in lm:{model},window=1024,lanes=1")
+            raise NzipError(
+                f"lm has no setting {key!r}: it has window and lanes, as in lm:{model},window=1024,lanes=1"
+            )
         if not value.isascii() or not value.isdigit() or not bounds[0] <= int(value) <= bounds[1]:
             raise NzipError(f"lm's {key} is a number from {bounds[0]} to {bounds[1]}, not {value!r}")
         values[key] = int(value)

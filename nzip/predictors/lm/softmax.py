@@ -1,10 +1,11 @@
 """A model's logits as integer frequencies, and the online bias that is added to them.
 
-The bias per token follows the gradient of the code length, "seen - probability", each token at a rate of its own that
-falls as its gradients add up: ``bias += RATE * gradient / sqrt(1 + sum of gradients²)``, after Adagrad (Duchi, Hazan and
-Singer, Adaptive Subgradient Methods, 2011). So a name is learnt at its second mention, and a comma is left alone. The
-bias changes once a step, when all lanes have coded theirs, so that their frequencies can be computed in parallel.
-Arithmetic: float32 in written order (numerics.exp2), sums of integers.
+The bias per token follows the gradient of the code length, "seen - probability", each token at a rate of its
+own that falls as its gradients add up: ``bias += RATE * gradient / sqrt(1 + sum of gradients²)``, after
+Adagrad (Duchi, Hazan and Singer, Adaptive Subgradient Methods, 2011). So a name is learnt at its second
+mention, and a comma is left alone. The bias changes once a step, when all lanes have coded theirs, so that
+their frequencies can be computed in parallel. Arithmetic: float32 in written order (numerics.exp2), sums of
+integers.
 
 Concession: two passes over the whole vocabulary a token, 70 microseconds for 49,152 tokens; no top-k.
 """
@@ -31,7 +32,8 @@ _PART = 1024  # tokens settled at a time, so that their gradients stay in the ne
 
 
 class Bias(NamedTuple):
-    """``value`` float32 (V,), nats added to the logits; ``squares`` float32 (V,), sums of squared gradients."""
+    """``value`` float32 (V,), nats added to the logits; ``squares`` float32 (V,), sums of squared
+    gradients."""
 
     value: np.ndarray
     squares: np.ndarray
@@ -44,7 +46,8 @@ def new_bias(vocabulary: int) -> Bias:
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def frequencies(logits, bias, e, f):
-    """``f`` uint32 (V,): softmax of logits + ``bias`` float32 (V,) as integers ≥ 1 that sum to about 2**30; returns the sum.
+    """``f`` uint32 (V,): softmax of logits + ``bias`` float32 (V,) as integers ≥ 1 that sum to about 2**30;
+    returns the sum.
 
     logits float32 (≥ V,), of which the first V count; ``e`` float32 (V,) is scratch."""
     n = bias.size
@@ -57,7 +60,10 @@ def frequencies(logits, bias, e, f):
     peak = np.int32(top ^ ((top >> np.int32(31)) & np.int32(0x7FFFFFFF))).view(np.float32)
     total = np.int64(0)
     for a in range(0, n, _SUMMED):
-        low, high = np.int32(0), np.int32(0)  # sums of 32 bits, or LLVM works on half as many floats at a time
+        low, high = (
+            np.int32(0),
+            np.int32(0),
+        )  # sums of 32 bits, or LLVM works on half as many floats at a time
         part = e[a : min(a + _SUMMED, n)]
         for i in range(part.size):
             v = exp2(np.float32(part[i] - peak))
@@ -82,8 +88,9 @@ def frequencies(logits, bias, e, f):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def settle_bias(bias, f, lanes, symbols, first, last):
-    """Let tokens first..last-1 learn from one step. ``bias``: :class:`Bias`; ``f`` uint32 (all lanes, V), by which the
-    step was coded; ``lanes`` and ``symbols`` int64 (n,): what each lane saw. Escapes change nothing."""
+    """Let tokens first..last-1 learn from one step. ``bias``: :class:`Bias`; ``f`` uint32 (all lanes, V), by
+    which the step was coded; ``lanes`` and ``symbols`` int64 (n,): what each lane saw. Escapes change
+    nothing."""
     slope, squares = np.empty(_PART, np.float32), np.empty(_PART, np.float32)
     scale = np.float32(_ONE / _TOTAL)
     for a in range(first, last, _PART):
@@ -107,4 +114,6 @@ def settle_bias(bias, f, lanes, symbols, first, last):
                 squares[i] = np.float32(squares[i] + np.float32(_ONE - np.float32(_TWO * p)))
         for i in range(value.size):
             known[i] = np.float32(known[i] + squares[i])
-            value[i] = np.float32(value[i] + np.float32(np.float32(RATE * slope[i]) / np.sqrt(np.float32(_ONE + known[i]))))
+            value[i] = np.float32(
+                value[i] + np.float32(np.float32(RATE * slope[i]) / np.sqrt(np.float32(_ONE + known[i])))
+            )

@@ -32,7 +32,8 @@ def file_hash(path: Path) -> str:
 
 
 def load(path: str | os.PathLike) -> LanguageModel:
-    """The model in a GGUF file, a safetensors file or a directory with one (its config and tokenizer beside it).
+    """The model in a GGUF file, a safetensors file or a directory with one (its config and tokenizer beside
+    it).
 
     Raises :class:`NzipError` with one line for what is missing or not supported."""
     path = Path(path)
@@ -58,7 +59,9 @@ def _load(path: str, mtime: int, size: int) -> LanguageModel:
         from nzip.predictors.transformer import gguf_loader
 
         reader = gguf_loader.open_gguf(path)
-        vocabulary = tokenizer.from_gguf(lambda key, default: gguf_loader.metadata(reader, key, default), path)
+        vocabulary = tokenizer.from_gguf(
+            lambda key, default: gguf_loader.metadata(reader, key, default), path
+        )
         weights = gguf_loader.load_weights(reader, path)
     if vocabulary.size != weights.shape.vocabulary:
         raise NzipError(f"{path}: {vocabulary.size} tokens, but weights for {weights.shape.vocabulary}")
@@ -69,7 +72,8 @@ def _load(path: str, mtime: int, size: int) -> LanguageModel:
 
 
 def _give_back_memory() -> None:
-    """Reading metadata makes a hundred thousand small objects; glibc keeps their 160 MB unless it is asked."""
+    """Reading metadata makes a hundred thousand small objects; glibc keeps their 160 MB unless it is
+    asked."""
     gc.collect()
     try:
         ctypes.CDLL(None).malloc_trim(0)

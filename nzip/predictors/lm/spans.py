@@ -1,8 +1,9 @@
 """Which parts of a block a language model can help, found cheaply, before it runs.
 
 The block is looked at in regions of 16 KiB. A region is the model's if its sample is text that the vocabulary
-spells in long tokens: at least ``LEAST`` bytes a token, hardly any bytes outside UTF-8. Compressed data, executables,
-DNA, Base64 and tables of digits fail this at a cost of microseconds a KB. Short spans join their neighbours.
+spells in long tokens: at least ``LEAST`` bytes a token, hardly any bytes outside UTF-8. Compressed data,
+executables, DNA, Base64 and tables of digits fail this at a cost of microseconds a KB. Short spans join their
+neighbours.
 
 Concession: the test asks the vocabulary, not the model; prose in a language that the model does not know is
 given to it if its tokens are long enough.
@@ -31,7 +32,8 @@ def helps(sample: bytes, vocabulary) -> bool:
 
 
 def find(data: bytes, model) -> list[int]:
-    """Lengths of spans in turn, the model's first (0 if the block starts with another's); they sum to the data."""
+    """Lengths of spans in turn, the model's first (0 if the block starts with another's); they sum to the
+    data."""
     flags = []
     for at in range(0, len(data), REGION):
         region = data[at : at + REGION]

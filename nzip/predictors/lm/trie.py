@@ -1,8 +1,8 @@
 """From a distribution over tokens to next-byte distributions: walking the sorted vocabulary as a trie.
 
 All tokens with the bytes so far as a prefix are one range of ranks, so any node's mass is a difference of two
-running sums. Inside a token, where the bytes so far are a token themselves, whether it ends here is a decision
-of its own; otherwise the next byte's chances are the masses of the node's children.
+running sums. Inside a token, where the bytes so far are a token themselves, whether it ends here is a
+decision of its own; otherwise the next byte's chances are the masses of the node's children.
 
 Concession: only the tokenizer's own segmentation gets the mass; summing over all segmentations (Phan et al.,
 Exact Byte-Level Probabilities) costs extra model evaluations for under 1%.
@@ -47,7 +47,8 @@ def running_sums(f, live, candidates, shares, count, sums):
 
 @njit(nogil=True, cache=True)
 def child(blob, offsets, low, high, depth, byte):
-    """The range of ranks within low..high whose byte at ``depth`` is ``byte``; all have more bytes than that."""
+    """The range of ranks within low..high whose byte at ``depth`` is ``byte``; all have more bytes than
+    that."""
     a, b = low, high
     while a < b:
         middle = (a + b) >> 1
@@ -100,7 +101,8 @@ def fill(blob, offsets, low, high, depth, sums, out):
 
 @njit(nogil=True, cache=True)
 def end_chance(sums, low, high):
-    """Chance, in 1 .. 2**SIDE_BITS - 1, that the token at ``low`` ends here and none of low+1..high goes on."""
+    """Chance, in 1 .. 2**SIDE_BITS - 1, that the token at ``low`` ends here and none of low+1..high goes
+    on."""
     own = np.float64(sums[low + 1] - sums[low])
     whole = np.float64(sums[high] - sums[low])
     return min(max(np.int64(own / whole * np.float64(_SIDE)), np.int64(1)), _SIDE - 1)

@@ -1,11 +1,11 @@
 """Which shipped primer a block of text starts from: the one that codes a sample of it best.
 
 Primers that know some of the block's six-byte sequences (primers.scores) are tried, the likeliest first: the
-fastest level, started from each, codes a few thousand bytes of the block. One that does not clearly beat a cold start is not used, since on a long block its gain fades and
-its words stay in the way. Then some primers' *habits* alone are tried: weights and maps that have read much text, and
-empty contexts. Concession: the trials take a tenth of a second
-a block and use the fastest level's judgement for all; only the encoder chooses, the block names the choice.
-"""
+fastest level, started from each, codes a few thousand bytes of the block. One that does not clearly beat a
+cold start is not used, since on a long block its gain fades and its words stay in the way. Then some primers'
+*habits* alone are tried: weights and maps that have read much text, and empty contexts. Concession: the
+trials take a tenth of a second a block and use the fastest level's judgement for all; only the encoder
+chooses, the block names the choice."""
 
 from __future__ import annotations
 
@@ -68,5 +68,7 @@ def _coded(sample: np.ndarray, code: int) -> int:
     bits = np.zeros((len(sample) - first) * 22 + 4096, np.uint8)
     start_encoder(coder, len(bits))
     nothing = np.zeros((0, 1, 0, 0), np.uint32)
-    TEXTS[LEVEL](mix, sample, np.array([len(sample)], np.int64), len(sample) - first, False, coder, bits, nothing)
+    TEXTS[LEVEL](
+        mix, sample, np.array([len(sample)], np.int64), len(sample) - first, False, coder, bits, nothing
+    )
     return int(coder[POSITION])

@@ -85,7 +85,11 @@ def _by_header(data: np.ndarray) -> Content | None:
 def _looks_like_text(sample: np.ndarray) -> bool:
     """Mostly printable ASCII, or bytes above 127 that stand as UTF-8 sequences do; hardly any controls."""
     n = len(sample)
-    controls = int(((sample < 32) & (sample != 9) & (sample != 10) & (sample != 13) & (sample != 12) & (sample != 27)).sum())
+    controls = int(
+        (
+            (sample < 32) & (sample != 9) & (sample != 10) & (sample != 13) & (sample != 12) & (sample != 27)
+        ).sum()
+    )
     if controls > n / 50:
         return False
     high = sample >= 128
@@ -111,7 +115,8 @@ def _looks_like_x86(sample: np.ndarray) -> bool:
 
 
 def _row_length(samples: list[np.ndarray], longest: int = 4096) -> tuple[int, int]:
-    """(stride, 1) where bytes repeat or vary smoothly at one distance much more than at others; (0, 1) if not."""
+    """(stride, 1) where bytes repeat or vary smoothly at one distance much more than at others; (0, 1) if
+    not."""
     votes: dict[int, int] = {}
     for sample in samples:
         if len(sample) < 1024:

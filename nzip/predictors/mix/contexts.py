@@ -12,8 +12,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nzip.predictors.mix.registers import (
-    R_ABOVE, R_AFTER1, R_AFTER2, R_COLUMN, R_DNA, R_HISTORY, R_LINE, R_LONG1, R_LONG2, R_NEIGHBOURS, R_NUMBERLESS,
-    R_PLANE, R_PREDICTED, R_SAMPLE, R_SHAPE, R_TAG, R_WORD, R_WORD1, R_WORD2, R_WORD_POSITION,
+    R_ABOVE,
+    R_AFTER1,
+    R_AFTER2,
+    R_COLUMN,
+    R_DNA,
+    R_HISTORY,
+    R_LINE,
+    R_LONG1,
+    R_LONG2,
+    R_NEIGHBOURS,
+    R_NUMBERLESS,
+    R_PLANE,
+    R_PREDICTED,
+    R_SAMPLE,
+    R_SHAPE,
+    R_TAG,
+    R_WORD,
+    R_WORD1,
+    R_WORD2,
 )  # fmt: skip
 
 TEXT, BINARY, EXECUTABLE, IMAGE, AUDIO, DNA = range(6)
@@ -65,7 +82,9 @@ _TEXT_4 = [
     *_TEXT_3, bytes_at(2, 3), bytes_at(1, 3), order(5), _r(R_WORD, _C1), _r((R_NUMBERLESS, 0xFFFFFFFFFF)), _r((R_SHAPE, 0xFFFFFFFF), _C1), _r((R_TAG, 0xFFFF), _C12),
     _r(_C12, (R_ABOVE, 0xFF)), TRIGRAM, order(12), _r(R_WORD1, _C1),
 ]  # fmt: skip
-_TEXT_5 = [  # what -4 has less what only cost time here: order 3, the byte above, bytes of high bits and those that followed
+# what -4 has less what only cost time here: order 3, the byte above, bytes of high bits and those that
+# followed
+_TEXT_5 = [
     order(0), order(1), order(2), order(4), order(6), order(8), WORD, BIGRAM, SKIP_WORD,
     bytes_at(1, 3), order(5), _r(R_WORD, _C1), _r((R_NUMBERLESS, 0xFFFFFFFFFF)), _r((R_SHAPE, 0xFFFFFFFF), _C1),
     _r((R_TAG, 0xFFFF), _C12), _r(_C12, (R_ABOVE, 0xFF)), TRIGRAM, order(12), _r(R_WORD1, _C1), order(7), order(16), bytes_at(2, 3, 4),

@@ -2,10 +2,9 @@
 function look alike wherever they stand. Exactly invertible on any bytes.
 
 An E8 or E9 followed by a 32-bit distance whose top byte is 00 or FF is rewritten: the distance's low 25 bits
-plus the opcode's position, modulo 2**25, sign-extended again; the five bytes are then skipped. Inverse: minus.
-After an E8 or E9 whose top byte is another one the scan goes on at that top byte: a rewrite between the two would
-change it, and the inverse would then take the first for a call.
-"""
+plus the opcode's position, modulo 2**25, sign-extended again; the five bytes are then skipped. Inverse:
+minus. After an E8 or E9 whose top byte is another one the scan goes on at that top byte: a rewrite between
+the two would change it, and the inverse would then take the first for a call."""
 
 import numpy as np
 

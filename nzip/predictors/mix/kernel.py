@@ -9,10 +9,10 @@ Everything is integer and every shift and clamp is written out, because the form
 computes; ``nzip/reference.py`` says the same in plain Python, slowly. Stretch units are nats × 256;
 probabilities have 22 bits.
 
-``run`` serves any plan, with experts and lanes. ``TEXTS[level]`` is the same source compiled for one plan, all it says
-constant: loops over contexts unroll and the inputs stay in registers, which makes it 1.1 (-5) to 1.6 times (-1) as fast
-for some seconds of compiling once. Concession: one function does all, long and flat, because inlining is what makes it fast.
-"""
+``run`` serves any plan, with experts and lanes. ``TEXTS[level]`` is the same source compiled for one plan,
+all it says constant: loops over contexts unroll and the inputs stay in registers, which makes it 1.1 (-5) to
+1.6 times (-1) as fast for some seconds of compiling once. Concession: one function does all, long and flat,
+because inlining is what makes it fast."""
 
 from collections import namedtuple
 
@@ -21,8 +21,20 @@ import numpy as np
 from nzip.coding.binary import CODE, END, HIGH, LOW, POSITION
 from nzip.jit import njit
 from nzip.predictors.mix.contexts import LEVELS, TEXT, Plan, plan
-from nzip.predictors.mix.lane import K1, K2, K3, advance, fill_registers, find_matches, hash_matches, helper, i64, u32, u64
-from nzip.predictors.mix.registers import *  # noqa: F403  (the kernel speaks in these names)
+from nzip.predictors.mix.lane import (
+    K1,
+    K2,
+    K3,
+    advance,
+    fill_registers,
+    find_matches,
+    hash_matches,
+    helper,
+    i64,
+    u32,
+    u64,
+)
+from nzip.predictors.mix.registers import *
 from nzip.predictors.mix.sizes import APM1_ROWS, FINAL_ROWS, FINAL_WIDTH, SET_SIZE, YOUNG, input_width
 from nzip.predictors.mix.vector import dot, local_i16, local_i64, local_u64, prefetch, train
 
@@ -52,7 +64,8 @@ def _clamp(x, bound):
 
 @helper
 def _fine_stretch(squash, p22):
-    """Where squash reaches a 22-bit probability, by bisection: ±16 nats, where the table of 12 bits ends at 8."""
+    """Where squash reaches a 22-bit probability, by bisection: ±16 nats, where the table of 12 bits ends at
+    8."""
     low = 1
     high = 8191
     while low < high:
@@ -66,8 +79,8 @@ def _fine_stretch(squash, p22):
 
 @helper
 def _slot(h, groups):
-    """Where a context hash's slot would lie: one of four slots of 16 bytes in one of ``groups`` cache lines, so
-    that tables need not be powers of two."""
+    """Where a context hash's slot would lie: one of four slots of 16 bytes in one of ``groups`` cache lines,
+    so that tables need not be powers of two."""
     return ((((h & u64(0xFFFFFFFF)) * groups) >> u64(32)) << u64(6)) | (((h >> u64(32)) & u64(3)) << u64(4))
 
 
@@ -179,7 +192,9 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
         set_source = local_u64(MAX_SETS)
         for k in range(sets):  # which of the choices of a bit selects the set's weights
             kind = set_kinds[k]
-            set_source[k] = u64(1 if kind == 0 else 2 if kind == 2 else 3 if kind == 4 else 4 if kind == 11 else 0)
+            set_source[k] = u64(
+                1 if kind == 0 else 2 if kind == 2 else 3 if kind == 4 else 4 if kind == 11 else 0
+            )
         chosen = local_i64(5)
         set_at = local_i64(MAX_SETS)
         set_p = local_i64(MAX_SETS)
@@ -190,8 +205,8 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
             cumulative = np.zeros((max(expert_count, 1), 257), np.uint64)
         low, high, code, place = coder[LOW], coder[HIGH], coder[CODE], coder[POSITION]
 
-        # What a bit teaches is learnt at the beginning of the next bit, so that the memory asked for in between has time
-        # to come: ``waiting`` is 1 where a bit waits to be learnt, 2 where it ended a byte.
+        # What a bit teaches is learnt at the beginning of the next bit, so that the memory asked for in
+        # between has time to come: ``waiting`` is 1 where a bit waits to be learnt, 2 where it ended a byte.
         turns = steps * lane_count
         step = 0
         l = -1
@@ -268,7 +283,9 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                     elif kind == 9:
                         base = i64((history >> u64(16)) & u64(0xFF)) * 8
                     elif kind == 12:
-                        edge = abs(i64(R[R_NEIGHBOURS] & u64(0xFF)) - i64((R[R_NEIGHBOURS] >> u64(8)) & u64(0xFF)))
+                        edge = abs(
+                            i64(R[R_NEIGHBOURS] & u64(0xFF)) - i64((R[R_NEIGHBOURS] >> u64(8)) & u64(0xFF))
+                        )
                         base = (min(edge >> 1, 31) * 4 + i64(R[R_PLANE] & u64(3))) * 8
                     elif kind == 10:
                         base = i64(R[R_PREDICTED] >> u64(56)) * 8
@@ -309,7 +326,8 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                         s = k & u64(0xFF)
                         slots[slot[i] + learnt] = next_state[s * u64(2) + u64(y)]
                         _adapt(state_map, k, target, limit, reciprocal)
-                        # An empty history says nothing: its cell is put back at one half, cheaper than a branch.
+                        # An empty history says nothing: its cell is put back at one half, cheaper than a
+                        # branch.
                         state_map[u64(i) << u64(8)] = u32(1 << 31)
                     if MAYBE_DIRECT and use_direct:
                         for i in range(contexts):
@@ -448,8 +466,9 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                 final0 = c0 * FINAL_WIDTH
                 final1 = (256 + c1) * FINAL_WIDTH
                 if sets > 1:
-                    d = (i64(dot(final_weights, final0, y2, FINAL_WIDTH))
-                         + i64(dot(final_weights, final1, y2, FINAL_WIDTH)))
+                    d = i64(dot(final_weights, final0, y2, FINAL_WIDTH)) + i64(
+                        dot(final_weights, final1, y2, FINAL_WIDTH)
+                    )
                     if third:  # a third opinion, by what the first expert and the match model say
                         final2 = (512 + confidence * 16 + (match_level if expected else 0)) * FINAL_WIDTH
                         d = (d + i64(dot(final_weights, final2, y2, FINAL_WIDTH))) * 2 // 3
@@ -472,7 +491,9 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                     a2 += u64(part >> 7)
                     if expert_count == 0:
                         p = (mixed + p1 + 2 * p2 + 2) >> 2
-                    elif young:  # the APMs know what came before the experts: they must learn what these leave to them
+                    elif (
+                        young
+                    ):  # the APMs know what came before the experts: they must learn what these leave to them
                         p = (6 * mixed + p1 + p2 + 4) >> 3
                     else:
                         p = (2 * mixed + p1 + p2 + 2) >> 2

@@ -1,15 +1,14 @@
 """What a lane of the mix knows between two bytes: context registers, and the match models that follow it.
 
-Compiled helpers of kernel.py, which calls them once a byte: ``fill_registers`` says what the bytes so far look like,
-``advance`` takes one more byte in, ``hash_matches`` and ``find_matches`` look up where the last bytes came before.
-The names of registers and of a lane's state are registers.py's; twin_parts.py says the same readably. Concession: they
-take the whole ``Mix`` of kernel.py and serve nothing else.
-"""
+Compiled helpers of kernel.py, which calls them once a byte: ``fill_registers`` says what the bytes so far
+look like, ``advance`` takes one more byte in, ``hash_matches`` and ``find_matches`` look up where the last
+bytes came before. The names of registers and of a lane's state are registers.py's; twin_parts.py says the
+same readably. Concession: they take the whole ``Mix`` of kernel.py and serve nothing else."""
 
 import numpy as np
 
 from nzip.jit import njit
-from nzip.predictors.mix.registers import *  # noqa: F403  (the kernel speaks in these names)
+from nzip.predictors.mix.registers import *
 from nzip.predictors.mix.vector import prefetch
 
 u64 = np.uint64
@@ -19,8 +18,8 @@ K1 = u64(0x9E3779B97F4A7C15)
 K2 = u64(0xD6E8FEB86659FD93)
 K3 = u64(0xCA5A826395121157)
 
-# Helpers serve only the kernel: without wrappers of their own they compile in half the time, and without reference
-# counting (they own no memory, but take the whole Mix) level 1 runs 1.7 times as fast.
+# Helpers serve only the kernel: without wrappers of their own they compile in half the time, and without
+# reference counting (they own no memory, but take the whole Mix) level 1 runs 1.7 times as fast.
 helper = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
 
 
@@ -75,8 +74,16 @@ def fill_registers(data, R, lane, M):
         north2 = i64(data[position - 2 * stride]) if seen >= 2 * stride else 0
         beside = i64(data[position - 1]) if seen >= 1 else 0
         beside2 = i64(data[position - 2]) if seen >= 2 else 0
-        R[R_NEIGHBOURS] = u64(west | north << 8 | northwest << 16 | northeast << 24 | west2 << 32 | north2 << 40
-                              | beside << 48 | beside2 << 56)
+        R[R_NEIGHBOURS] = u64(
+            west
+            | north << 8
+            | northwest << 16
+            | northeast << 24
+            | west2 << 32
+            | north2 << 40
+            | beside << 48
+            | beside2 << 56
+        )
         gradient = min(255, max(0, west + north - northwest))
         slope = min(255, max(0, west + northeast - north))
         ahead = min(255, max(0, 2 * west - west2))
@@ -86,9 +93,16 @@ def fill_registers(data, R, lane, M):
         plane_north = i64(data[position - 1 - stride]) if seen >= stride + 1 else 0
         across_west = min(255, max(0, west + beside - plane_west))
         across_north = min(255, max(0, north + beside - plane_north))
-        R[R_PREDICTED] = u64(gradient | slope << 8 | ahead << 16 | down << 24 | across_west << 32
-                             | across_north << 40 | ((west + north) >> 1) << 48
-                             | (seen % stride & 255) << 56)
+        R[R_PREDICTED] = u64(
+            gradient
+            | slope << 8
+            | ahead << 16
+            | down << 24
+            | across_west << 32
+            | across_north << 40
+            | ((west + north) >> 1) << 48
+            | (seen % stride & 255) << 56
+        )
         R[R_PLANE] = u64(seen % pixel)
         if pixel >= 2:
             # 16-bit samples: linear predictions of the whole sample, given its low byte once known
@@ -98,8 +112,12 @@ def fill_registers(data, R, lane, M):
             even = seen & ~1
             if even >= 3 * pixel:
                 a = np.int16(u64(data[start + even - pixel]) | u64(data[start + even - pixel + 1]) << u64(8))
-                b = np.int16(u64(data[start + even - 2 * pixel]) | u64(data[start + even - 2 * pixel + 1]) << u64(8))
-                c = np.int16(u64(data[start + even - 3 * pixel]) | u64(data[start + even - 3 * pixel + 1]) << u64(8))
+                b = np.int16(
+                    u64(data[start + even - 2 * pixel]) | u64(data[start + even - 2 * pixel + 1]) << u64(8)
+                )
+                c = np.int16(
+                    u64(data[start + even - 3 * pixel]) | u64(data[start + even - 3 * pixel + 1]) << u64(8)
+                )
             first = 2 * i64(a) - i64(b)
             second = 3 * i64(a) - 3 * i64(b) + i64(c)
             if seen & 1:
@@ -183,8 +201,8 @@ def advance(lane, byte, M):
 
 @helper
 def region(M, at):
-    """Start of the stretch of known bytes in which ``at`` lies, or -1 where the decoder does not know that byte
-    yet: the primer, or what a lane has coded so far."""
+    """Start of the stretch of known bytes in which ``at`` lies, or -1 where the decoder does not know that
+    byte yet: the primer, or what a lane has coded so far."""
     if at < M.setting[S_PRIMED]:
         return 0
     for l in range(M.lanes.shape[0]):

@@ -14,7 +14,15 @@ from pathlib import Path
 import numpy as np
 import xxhash
 
-from nzip.coding.binary import POSITION, STATE_SIZE, decode_bit, encode_bit, finish_encoder, start_decoder, start_encoder
+from nzip.coding.binary import (
+    POSITION,
+    STATE_SIZE,
+    decode_bit,
+    encode_bit,
+    finish_encoder,
+    start_decoder,
+    start_encoder,
+)
 from nzip.errors import CorruptError, ModelMismatchError
 from nzip.predictors.base import SIDE_BITS, Expert, Predictor
 from nzip.predictors.mix import registers as at
@@ -29,8 +37,8 @@ from nzip.predictors.mix.state import build, memory
 from nzip.predictors.mix.warm import warm
 
 MAX_LANES = 192
-# In place of lanes - 1: a block that not all experts help is coded as by a predictor with only those whose bits are
-# set in 255 minus this.
+# In place of lanes - 1: a block that not all experts help is coded as by a predictor with only those whose
+# bits are set in 255 minus this.
 _SOME = 192
 MAX_EXPERTS = 6
 _CHUNK = 1 << 15
@@ -42,9 +50,8 @@ class MixPredictor(Predictor):
     """``mix:LEVEL``, LEVEL 1 to 5, with any number of experts as further inputs.
 
     ``lanes``: streams that a block is cut into when there are experts (1 to 192; without experts always 1);
-    None: as many as the experts want. ``primed``: False never starts warm. ``primer``: a text of the user's own
-    to start from, in place of the shipped ones; the decoder must be given the same.
-    """
+    None: as many as the experts want. ``primed``: False never starts warm. ``primer``: a text of the user's
+    own to start from, in place of the shipped ones; the decoder must be given the same."""
 
     reports_progress = True
 
@@ -63,10 +70,14 @@ class MixPredictor(Predictor):
         if len(experts) > MAX_EXPERTS:
             raise ValueError(f"at most {MAX_EXPERTS} experts, not {len(experts)}")
         self.level = level
-        self.experts = tuple(sorted(experts, key=lambda e: not e.leads))  # leading ones first: the first's confidence picks weights
+        self.experts = tuple(
+            sorted(experts, key=lambda e: not e.leads)
+        )  # leading ones first: the first's confidence picks weights
         self.lanes = lanes
         self.primed = primed
-        self.primer = None if primer is None else Primer(USER, "of the user", primer, text_hash(primer)[:HASH_BYTES])
+        self.primer = (
+            None if primer is None else Primer(USER, "of the user", primer, text_hash(primer)[:HASH_BYTES])
+        )
         self._leading = sum(e.leads for e in self.experts)
         self.exact = all(e.exact for e in self.experts)
         self.spelling = "+".join([f"mix:{level}", *(e.spelling for e in self.experts)])
@@ -88,12 +99,15 @@ class MixPredictor(Predictor):
 
     def memory(self, block_size: int) -> int:
         size = max(block_size, PRIMED_SIZE)
-        plans = max(memory(plan(self.level, kind, 1), size, len(self.experts)) for kind in range(len(KIND_NAMES)))
+        plans = max(
+            memory(plan(self.level, kind, 1), size, len(self.experts)) for kind in range(len(KIND_NAMES))
+        )
         own = plans + 3 * (block_size + len(self.primer.text if self.primer else b"")) + 24 * _CHUNK
         return own + sum(e.memory(block_size, self._lanes_for(block_size)) for e in self.experts)
 
     def probe(self) -> bytes:
-        """Hash of what coding a fixed kilobyte of every flavour of byte gives, end state of the weights included."""
+        """Hash of what coding a fixed kilobyte of every flavour of byte gives, end state of the weights
+        included."""
         # Small numbers with repeats, words and rows: made by arithmetic so that no file is needed.
         i = np.arange(1024, dtype=np.int64)
         data = np.where(i % 3 == 0, 32 + (i * i >> 5) % 90, 97 + (i >> 3) * 7 % 26).astype(np.uint8)
@@ -129,7 +143,11 @@ class MixPredictor(Predictor):
             return some.decode(params[:5] + lanes + params[6:], payload, size, progress)
         content = Content(params[0], int.from_bytes(params[1:4], "little"), params[4])
         lanes = params[5] + 1
-        if content.kind >= len(KIND_NAMES) or content.stride > MAX_STRIDE or not 1 <= content.pixel <= MAX_PIXEL:
+        if (
+            content.kind >= len(KIND_NAMES)
+            or content.stride > MAX_STRIDE
+            or not 1 <= content.pixel <= MAX_PIXEL
+        ):
             raise CorruptError("a mix block with impossible parameters")
         if lanes != self._lanes_for(size):
             raise CorruptError("a mix block with another number of lanes than its predictor gives it")
@@ -145,7 +163,9 @@ class MixPredictor(Predictor):
         """The same predictor with those experts only whose bits are set."""
         experts = tuple(e for i, e in enumerate(self.experts) if helpers >> i & 1)
         text = self.primer.text if self.primer else None
-        return MixPredictor(self.level, experts, self.lanes if experts else None, primed=self.primed, primer=text)
+        return MixPredictor(
+            self.level, experts, self.lanes if experts else None, primed=self.primed, primer=text
+        )
 
     def _lanes_for(self, size: int) -> int:
         wanted = self.lanes or max((e.lanes_for(size) for e in self.experts), default=1)
@@ -162,7 +182,9 @@ class MixPredictor(Predictor):
     def _named_primer(self, number: int, pinned: bytes) -> Primer:
         """The primer that a block names, its hash checked. :class:`ModelMismatchError` if it is another."""
         if number == USER and self.primer is None:
-            raise ModelMismatchError("this file was made with a primer of the user's own: give it with --primer FILE")
+            raise ModelMismatchError(
+                "this file was made with a primer of the user's own: give it with --primer FILE"
+            )
         primer = self.primer if number == USER else named(number)
         if primer.hash != pinned:
             raise ModelMismatchError(

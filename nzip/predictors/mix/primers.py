@@ -4,11 +4,10 @@ Each primer is a few hundred kilobytes of one kind of text (made by scripts/make
 licences in NOTICE). The encoder picks one (choice.py), or none; the block's params name it and pin its hash.
 The decoder reads the same text first.
 
-Which primers are worth trying tells the share of a block's distinct six-byte sequences that each knows. That must
-not cost: instead of whole texts it looks at *signatures*, the sorted hashes of one in 32 of a primer's sequences.
-Concession: a primer that shares no letters with the text is never chosen, although it might warm the weights a
-little.
-"""
+Which primers are worth trying tells the share of a block's distinct six-byte sequences that each knows. That
+must not cost: instead of whole texts it looks at *signatures*, the sorted hashes of one in 32 of a primer's
+sequences. Concession: a primer that shares no letters with the text is never chosen, although it might warm
+the weights a little."""
 
 from __future__ import annotations
 
@@ -36,7 +35,8 @@ READS = {1: 640_000, 2: 640_000, 3: 640_000, 4: 1_000_000, 5: 2_000_000}
 
 class Primer(NamedTuple):
     """``number`` (1 to 127 ship with the package, 255 is the user's own), its ``text`` and the first bytes of
-    its hash. ``habits``: only what reading it taught the weights and maps is kept, what it says is forgotten."""
+    its hash. ``habits``: only what reading it taught the weights and maps is kept, what it says is
+    forgotten."""
 
     number: int
     name: str

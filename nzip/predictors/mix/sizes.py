@@ -12,15 +12,19 @@ from nzip.predictors.mix.contexts import Plan
 LANES = 16  # the mixer's inputs are padded to whole vectors of this many
 SET_SIZE = 2048  # weight vectors of one set
 FINAL_WIDTH = 16  # inputs of the final mixer
-FINAL_ROWS, FINAL_EXPERT_ROWS = 512, 512  # its weight vectors; those by an expert's confidence only where there is one
+FINAL_ROWS, FINAL_EXPERT_ROWS = (
+    512,
+    512,
+)  # its weight vectors; those by an expert's confidence only where there is one
 APM1_ROWS = 256 * 17 * 16  # by the last byte, the nibble before, the bits of this nibble
 APM2_ROWS = 4096 * 16  # by a hash of two bytes and the nibble before, the bits of this nibble
 APM_BUCKETS = 16
 RATE_DECAY = 7
 # Under an expert that leads: what the other inputs' first weights are divided by, and the mixer's rates.
 LEADING_SHARE, LEADING_RATE, LEADING_RATE_MIN = 10, 30, 8
-# With experts that do not lead, in a mix that has read a primer: the other inputs' weights are multiplied by this share,
-# since the experts' add to them, and the rate begins lower than a cold mix's (plan.rate), since most is learnt already.
+# With experts that do not lead, in a mix that has read a primer: the other inputs' weights are multiplied by
+# this share, since the experts' add to them, and the rate begins lower than a cold mix's (plan.rate), since
+# most is learnt already.
 WARM_SHARE, WARM_RATE = (4, 5), 150
 YOUNG = 1 << 15  # bytes of a lane with experts in which the APMs have little to say
 ONE = 16384  # the first layer's weight of 1.0

@@ -12,7 +12,21 @@ from nzip.predictors.mix import registers as at
 from nzip.predictors.mix.contexts import Plan, sets_with
 from nzip.predictors.mix.kernel import Mix, recipe_table
 from nzip.predictors.mix.sizes import (
-    APM1_ROWS, APM2_ROWS, APM_BUCKETS, FINAL_EXPERT_ROWS, FINAL_ROWS, FINAL_WIDTH, LEADING_RATE, LEADING_RATE_MIN, ONE, RATE_DECAY, SET_SIZE, first_weights, input_width, match_bits, slot_bytes,
+    APM1_ROWS,
+    APM2_ROWS,
+    APM_BUCKETS,
+    FINAL_EXPERT_ROWS,
+    FINAL_ROWS,
+    FINAL_WIDTH,
+    LEADING_RATE,
+    LEADING_RATE_MIN,
+    ONE,
+    RATE_DECAY,
+    SET_SIZE,
+    first_weights,
+    input_width,
+    match_bits,
+    slot_bytes,
 )  # fmt: skip
 from nzip.predictors.mix.tables import tables
 
@@ -31,8 +45,9 @@ def memory(plan: Plan, size: int, experts: int = 0) -> int:
     )
 
 
-def build(plan: Plan, size: int, stride: int, pixel: int, lane_starts: list[int], experts: int = 0,
-          leading: int = 0) -> Mix:
+def build(
+    plan: Plan, size: int, stride: int, pixel: int, lane_starts: list[int], experts: int = 0, leading: int = 0
+) -> Mix:
     """Fresh state for a block of ``size`` bytes cut into lanes that start at ``lane_starts``."""
     shared = tables()
     contexts = len(plan.recipes)
@@ -79,7 +94,11 @@ def build(plan: Plan, size: int, stride: int, pixel: int, lane_starts: list[int]
         match_map=np.tile(shared.match_start, 2),
         run_map=np.concatenate([np.zeros(1, np.uint32), np.tile(shared.run_start, contexts)]),
         weights=np.tile(np.array(first_weights(plan, experts, leading), np.int16), len(sets) * SET_SIZE),
-        final_weights=np.full((FINAL_ROWS + FINAL_EXPERT_ROWS * (experts > 0 and not leading)) * FINAL_WIDTH, ONE // len(sets), np.int16),
+        final_weights=np.full(
+            (FINAL_ROWS + FINAL_EXPERT_ROWS * (experts > 0 and not leading)) * FINAL_WIDTH,
+            ONE // len(sets),
+            np.int16,
+        ),
         apm=np.tile(shared.apm_row, APM1_ROWS + APM2_ROWS if plan.apms else 16),
         match_table=np.zeros((2, 1 << match_bits(size)), np.uint32),
         history1=np.zeros(256, np.uint32),

@@ -8,8 +8,9 @@ import numpy as np
 
 
 class Tables(NamedTuple):
-    """See scripts/make_mix_tables.py for what each holds; ``two_inputs`` (uint32, made here) has what a probability of 12
-    bits says to the mixer: its stretch in the lower half, its distance from one half, in 1/1024, in the upper."""
+    """See scripts/make_mix_tables.py for what each holds; ``two_inputs`` (uint32, made here) has what a
+    probability of 12 bits says to the mixer: its stretch in the lower half, its distance from one half, in
+    1/1024, in the upper."""
 
     next_state: np.ndarray
     stretch: np.ndarray

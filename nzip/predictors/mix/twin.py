@@ -1,8 +1,8 @@
 """The mix in plain Python: what kernel.py computes, with whole numbers, lists and one class for each part.
 
 It equals the compiled mix bit for bit (tests/nzip/predictors/mix/test_kernel_reference.py). Read it from
-``Mix.code_byte`` on: everything else serves that. Plans (contexts.py), sizes, tables and primers are data that
-both share; everything that is *done* with them is written twice.
+``Mix.code_byte`` on: everything else serves that. Plans (contexts.py), sizes, tables and primers are data
+that both share; everything that is *done* with them is written twice.
 
 Concessions: one lane and no experts, two or three milliseconds a byte at -3; a primed block reads its primer
 first, which takes an hour.
@@ -17,8 +17,24 @@ from nzip.predictors.mix import contexts as sets
 from nzip.predictors.mix import primers, sizes
 from nzip.predictors.mix import registers as at
 from nzip.predictors.mix.twin_parts import (
-    K1, K2, K3, MASK, MATCH_START, NEXT_STATE, RECIPROCAL, RUN_START, STATE_START, STRETCH, Apm, BinaryDecoder, BitHistories,
-    MatchModel, Registers, StateMap, WeightVectors, clamp, squash,
+    K1,
+    K2,
+    K3,
+    MASK,
+    NEXT_STATE,
+    RECIPROCAL,
+    RUN_START,
+    STATE_START,
+    STRETCH,
+    Apm,
+    BinaryDecoder,
+    BitHistories,
+    MatchModel,
+    Registers,
+    StateMap,
+    WeightVectors,
+    clamp,
+    squash,
 )  # fmt: skip
 
 NextBit = Callable[[int], int]  # given P(1), the bit that comes: decoded, or known
@@ -39,7 +55,10 @@ class Mix:
         self.layer = [WeightVectors(sizes.first_weights(plan)[:inputs]) for _ in plan.sets]
         self.final = WeightVectors([sizes.ONE // len(plan.sets)] * len(plan.sets))
         self.apm1, self.apm2 = Apm(plan.apm_rate), Apm(plan.apm_rate)
-        self.after1, self.after2 = [0] * 256, [0] * 65536  # the three bytes that last followed one byte, two bytes
+        self.after1, self.after2 = (
+            [0] * 256,
+            [0] * 65536,
+        )  # the three bytes that last followed one byte, two bytes
         self.begin(0)
 
     def begin(self, start: int) -> None:
@@ -107,7 +126,10 @@ class Mix:
         if plan.runs:
             self.update_runs(new)
         data.append(new)
-        for table, key in ((self.after1, registers.history & 0xFF), (self.after2, registers.history & 0xFFFF)):
+        for table, key in (
+            (self.after1, registers.history & 0xFF),
+            (self.after2, registers.history & 0xFFFF),
+        ):
             table[key] = (table[key] << 8 | new) & 0xFFFFFF
         registers.advance(new)
         if self.rate > plan.rate_min and position % 16 == 0:
@@ -233,7 +255,9 @@ def undo_call_filter(data: bytearray) -> None:
         elif data[i + 4] in (0, 255):
             distance = int.from_bytes(data[i + 1 : i + 4], "little") | (data[i + 4] & 1) << 24
             distance = distance - i & 0x1FFFFFF
-            data[i + 1 : i + 5] = (distance & 0xFFFFFF).to_bytes(3, "little") + (b"\xff" if distance >> 24 else b"\0")
+            data[i + 1 : i + 5] = (distance & 0xFFFFFF).to_bytes(3, "little") + (
+                b"\xff" if distance >> 24 else b"\0"
+            )
             i += 5
         else:
             i += 4
@@ -241,11 +265,17 @@ def undo_call_filter(data: bytearray) -> None:
 
 def decode_block(level: int, params: bytes, payload: bytes, size: int, primer: bytes | None = None) -> bytes:
     """A block of ``mix:LEVEL``. ``primer``: the user's own, where the block names one."""
-    if len(params) < 7 or len(params) != 7 + primers.HASH_BYTES * (params[6] > 0) or params[0] >= len(sets.KIND_NAMES):
+    if (
+        len(params) < 7
+        or len(params) != 7 + primers.HASH_BYTES * (params[6] > 0)
+        or params[0] >= len(sets.KIND_NAMES)
+    ):
         raise CorruptError("a mix block with impossible parameters")
     kind, stride, pixel, number = params[0], int.from_bytes(params[1:4], "little"), params[4], params[6]
     if params[5]:
-        raise FormatError("several lanes: this block was made with experts, which the reference does not know")
+        raise FormatError(
+            "several lanes: this block was made with experts, which the reference does not know"
+        )
     plan = sets.plan(level, kind, stride)
     mix = Mix(plan, sizes.PRIMED_SIZE if number else size, stride, pixel)
     if number:

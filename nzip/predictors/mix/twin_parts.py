@@ -1,8 +1,7 @@
 """The parts of the mix in plain Python: coder, state maps, bit histories, weights, APMs, matches, registers.
 
-See twin.py, which puts them together. Units: a probability is P(bit = 1) in units of 2**-22; ``stretch(p)`` is
-ln(p / (1 - p)) in units of 1/256, ``squash`` its inverse. ``>>`` floors. A hash is modulo 2**64.
-"""
+See twin.py, which puts them together. Units: a probability is P(bit = 1) in units of 2**-22; ``stretch(p)``
+is ln(p / (1 - p)) in units of 1/256, ``squash`` its inverse. ``>>`` floors. A hash is modulo 2**64."""
 
 from __future__ import annotations
 
@@ -22,7 +21,9 @@ SQUASH = _tables.squash.tolist()  # by stretch units + 4096
 RECIPROCAL = _tables.reciprocal.tolist()  # by count: the share of an error that is learnt, in 1 / 65536
 APM_ROW = _tables.apm_row.tolist()  # an APM's row before it has learnt: squash at its buckets
 # What the maps start from: cells of 22 bits of probability and 10 of count.
-STATE_START, RUN_START, MATCH_START = (t.tolist() for t in (_tables.state_start, _tables.run_start, _tables.match_start))
+STATE_START, RUN_START, MATCH_START = (
+    t.tolist() for t in (_tables.state_start, _tables.run_start, _tables.match_start)
+)
 NO_DIRECT = 1 << 15  # 12 bits of probability, one half; 4 of count
 
 
@@ -63,7 +64,8 @@ class BinaryDecoder:
 
 
 class StateMap:
-    """A probability and how often it was corrected, for each of many keys; the more often, the slower it moves."""
+    """A probability and how often it was corrected, for each of many keys; the more often, the slower it
+    moves."""
 
     def __init__(self, start: list[int], limit: int = 1023):
         self.p = [cell >> 10 for cell in start]
@@ -122,7 +124,8 @@ class WeightVectors:
     def train(self, number: int, inputs: list[int], error: int) -> None:
         weights = self.of(number)
         weights[:] = [
-            min(32767, max(-32768, w + ((x * error + (1 << 14)) >> 15))) for w, x in zip(weights, inputs, strict=True)
+            min(32767, max(-32768, w + ((x * error + (1 << 14)) >> 15)))
+            for w, x in zip(weights, inputs, strict=True)
         ]
 
 
@@ -172,7 +175,10 @@ class MatchModel:
                 if self.at > 0:
                     origin = start if self.at >= start else 0
                     most = min(400, self.at - origin, position - start)
-                    while self.length < most and data[self.at - self.length - 1] == data[position - self.length - 1]:
+                    while (
+                        self.length < most
+                        and data[self.at - self.length - 1] == data[position - self.length - 1]
+                    ):
                         self.length += 1
                     if self.length < self.minimum:
                         self.length = 0
@@ -230,7 +236,8 @@ class Registers:
         return R
 
     def above(self, data: bytearray, place: int) -> int:
-        """The byte above in the line before, the one after it and the one before it; a line end where none is."""
+        """The byte above in the line before, the one after it and the one before it; a line end where none
+        is."""
         if place >= self.line_start - 1:
             return 10
         return data[place] | data[place + 1] << 8 | (data[place - 1] << 16 if place > self.start else 0)
@@ -260,8 +267,8 @@ class Registers:
         return int.from_bytes(bytes(near), "little"), int.from_bytes(bytes(guesses), "little")
 
     def sample(self, data: bytearray, seen: int) -> int:
-        """For 16-bit samples: what lines and parabolas through the channel's last three would have this one be;
-        for the upper byte, what that leaves given the lower."""
+        """For 16-bit samples: what lines and parabolas through the channel's last three would have this one
+        be; for the upper byte, what that leaves given the lower."""
         a = b = c = 0
         even = self.start + (seen & ~1)
         if seen & ~1 >= 3 * self.pixel:
@@ -324,5 +331,3 @@ def _kind(c: int) -> int:
 
 
 KIND = [_kind(c) for c in range(256)]
-
-

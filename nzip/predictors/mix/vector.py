@@ -4,9 +4,8 @@ Where AVX2 is there, two x86 instructions are named (vpmaddwd, vpmulhrsw), since
 patterns by itself; elsewhere portable vector IR says the same. All are exact integer operations, so both
 paths give the same bits (``tests/nzip/predictors/mix/test_vector.py`` holds them against plain NumPy).
 
-Concession: lengths must be multiples of ``LANES``. 32-bit sums of saturated weights could overflow in theory; they
-then wrap around, alike on both paths.
-"""
+Concession: lengths must be multiples of ``LANES``. 32-bit sums of saturated weights could overflow in theory;
+they then wrap around, alike on both paths."""
 
 from llvmlite import ir
 from numba import types
@@ -119,7 +118,9 @@ def train(typing, weights, offset, inputs, n, error):
             wv = _load(builder, place)
             xv = _load(builder, builder.gep(x, [at]))
             if _has_avx2(context):
-                multiply = _function(builder, "llvm.x86.avx2.pmul.hr.sw", ir.FunctionType(_HALF, [_HALF, _HALF]))
+                multiply = _function(
+                    builder, "llvm.x86.avx2.pmul.hr.sw", ir.FunctionType(_HALF, [_HALF, _HALF])
+                )
                 delta = builder.call(multiply, [xv, error])
             else:
                 product = builder.mul(builder.sext(xv, _WIDE), builder.sext(error, _WIDE))
@@ -155,13 +156,15 @@ def prefetch(typing, array, index):
 def _local(dtype):
     @intrinsic(prefer_literal=True)
     def local(typing, count):
-        """``count`` (a constant) zeros on the stack, or in registers where every index is known. For the compiled
-        function that asks, as long as it runs."""
+        """``count`` (a constant) zeros on the stack, or in registers where every index is known. For the
+        compiled function that asks, as long as it runs."""
         sig = types.CPointer(dtype)(count)
         number = count.literal_value
 
         def codegen(context, builder, sig, args):
-            place = cgutils.alloca_once(builder, context.get_value_type(dtype), size=ir.Constant(_I32, number))
+            place = cgutils.alloca_once(
+                builder, context.get_value_type(dtype), size=ir.Constant(_I32, number)
+            )
             cgutils.memset(builder, place, ir.Constant(_I64, number * dtype.bitwidth // 8), 0)
             return place
 

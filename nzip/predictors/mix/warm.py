@@ -22,7 +22,15 @@ from nzip.predictors.mix import registers as at
 from nzip.predictors.mix.contexts import TEXT, Plan, plan, sets_with
 from nzip.predictors.mix.kernel import Mix, best
 from nzip.predictors.mix.sizes import (
-    COUNT_AFTER, FINAL_ROWS, FINAL_WIDTH, LEADING_SHARE, PRIMED_SIZE, SET_SIZE, WARM_RATE, WARM_SHARE, input_width,
+    COUNT_AFTER,
+    FINAL_ROWS,
+    FINAL_WIDTH,
+    LEADING_SHARE,
+    PRIMED_SIZE,
+    SET_SIZE,
+    WARM_RATE,
+    WARM_SHARE,
+    input_width,
 )  # fmt: skip
 from nzip.predictors.mix.state import build
 
@@ -35,8 +43,8 @@ _CHUNK = 1 << 14
 
 
 def warm(level: int, primer: primers.Primer, lane_starts: list[int], experts: int, leading: int = 0) -> Mix:
-    """A mix of ``level`` that has read ``primer``. The block's data must stand behind the primer's text in the
-    kernel's ``data`` (``primer.prefix``), and ``lane_starts`` are counted from the block's start."""
+    """A mix of ``level`` that has read ``primer``. The block's data must stand behind the primer's text in
+    the kernel's ``data`` (``primer.prefix``), and ``lane_starts`` are counted from the block's start."""
     chosen = plan(level, TEXT)
     known = _known_hash(level, primer)
     primed = build(chosen, PRIMED_SIZE, 0, 1, [0])
@@ -85,7 +93,8 @@ def _forget_words(mix: Mix) -> None:
 
 
 def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: int) -> Mix:
-    """The same mix with room for experts: their columns and their weight sets start as in a cold mix; all else makes room."""
+    """The same mix with room for experts: their columns and their weight sets start as in a cold mix; all
+    else makes room."""
     mix = build(chosen, PRIMED_SIZE, 0, 1, [0], experts, leading)
     narrow, wide = input_width(chosen, 0), input_width(chosen, experts)
     own = (2 + chosen.direct + chosen.runs) * len(chosen.recipes) + 2 * len(chosen.matches)
@@ -101,7 +110,10 @@ def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: int) -> Mix:
         new[k, :, own + 2 * experts] = old[was, :, own]  # the bias comes last
     if not leading:
         sets = len(chosen.sets)
-        final, learnt = mix.final_weights.reshape(-1, FINAL_WIDTH), primed.final_weights.reshape(-1, FINAL_WIDTH)[:, :sets]
+        final, learnt = (
+            mix.final_weights.reshape(-1, FINAL_WIDTH),
+            primed.final_weights.reshape(-1, FINAL_WIDTH)[:, :sets],
+        )
         final[:FINAL_ROWS, :sets] = learnt
         final[FINAL_ROWS:, :sets] = learnt.sum(axis=0, dtype=np.int64) // FINAL_ROWS
     kept = {field: getattr(primed, field) for field in _FIELDS if field not in ("weights", "final_weights")}

@@ -1,8 +1,9 @@
-"""``online``: a small network that learns from the file while it codes it, exact in float32 of a written order.
+"""``online``: a small network that learns from the file while it codes it, exact in float32 of a written
+order.
 
-``online`` starts from nothing (as StateSMix does); ``online:ssm`` from the shipped expert's weights, ``online:PATH`` from
-those of a file that ``nzip train`` made: dynamic evaluation (Krause et al. 2018). ``create`` is the registry's factory.
-"""
+``online`` starts from nothing (as StateSMix does); ``online:ssm`` from the shipped expert's weights,
+``online:PATH`` from those of a file that ``nzip train`` made: dynamic evaluation (Krause et al. 2018).
+``create`` is the registry's factory."""
 
 from __future__ import annotations
 
@@ -47,8 +48,12 @@ class OnlineExpert(SmallExpert):
         return OnlineExpert(name, read(data, self._argument)), name, data
 
     def helps(self, data) -> bool:
-        """Text only, because the contexts of its tables are those of text; and only where it ends within the hour."""
-        return len(data) <= LIMITS[self.weights is not None] and detect(np.frombuffer(data, np.uint8)).kind == TEXT
+        """Text only, because the contexts of its tables are those of text; and only where it ends within the
+        hour."""
+        return (
+            len(data) <= LIMITS[self.weights is not None]
+            and detect(np.frombuffer(data, np.uint8)).kind == TEXT
+        )
 
     def fresh(self) -> network.Online:
         return network.new_run(self.weights, self.rates)
@@ -60,7 +65,9 @@ class OnlineExpert(SmallExpert):
         shape = network.SCRATCH if self.weights is None else self.weights.shape
         matrices = shape.width * (shape.layers * 4 * shape.width + 768 + 7 * shape.row)
         tables = sum(1 << b for b in shape.bits) * shape.row
-        return lanes * (14 * matrices + 8 * tables + 4 * network.SPAN * shape.width * (9 * shape.layers + 20) + (4 << 20))
+        return lanes * (
+            14 * matrices + 8 * tables + 4 * network.SPAN * shape.width * (9 * shape.layers + 20) + (4 << 20)
+        )
 
 
 def create(argument: str | None, data: bytes | None = None) -> OnlineExpert:

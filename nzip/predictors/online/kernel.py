@@ -1,11 +1,13 @@
-"""One byte of the online network: predict with the weights as they are, and every SPAN bytes learn from the span.
+"""One byte of the online network: predict with the weights as they are, and every SPAN bytes learn from the
+span.
 
-Forward as in :mod:`nzip.predictors.ssm.kernel`, in float32, with the matrices rounded to bfloat16. Learning is backpropagation through the span
-(the state before it is a constant), then Adam on the matrices and Adagrad on the rows of the embeddings that the span
-touched, once for every touch. StateSMix's scheme (an update every 32 tokens) with another network.
+Forward as in :mod:`nzip.predictors.ssm.kernel`, in float32, with the matrices rounded to bfloat16. Learning
+is backpropagation through the span (the state before it is a constant), then Adam on the matrices and Adagrad
+on the rows of the embeddings that the span touched, once for every touch. StateSMix's scheme (an update every
+32 tokens) with another network.
 
-Concession: a matrix learns as soon as its input's gradient is known, so the order of the steps is part of the format.
-"""
+Concession: a matrix learns as soon as its input's gradient is known, so the order of the steps is part of the
+format."""
 
 from __future__ import annotations
 
@@ -102,7 +104,8 @@ def _norm_back(n, layer, du, into):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _scan_back(n, l, dy, carry, dpre):
-    """Gradients of the layer's pre-activations, dpre (t, 3 width), from those of y, dy transposed (width, t)."""
+    """Gradients of the layer's pre-activations, dpre (t, 3 width), from those of y, dy transposed (width,
+    t)."""
     span, width = dpre.shape[0], n.x.size
     rows = n.turned
     turn(dy, rows)
@@ -142,7 +145,8 @@ def _touch(row, seen, gradient, rate):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def learn_span(n):
-    """Learn from a span all of whose targets are known: ``n.error`` holds dloss/dlogits, the span's mean left out."""
+    """Learn from a span all of whose targets are known: ``n.error`` holds dloss/dlogits, the span's mean left
+    out."""
     width, row, layers, span = n.x.size, n.tables.shape[1], n.mix.shape[0], n.symbols.size
     n.powers[0], n.powers[1] = f32(n.powers[0] * BETA1), f32(n.powers[1] * BETA2)
     first = f32(_ONE / f32(_ONE - n.powers[0]))
@@ -159,11 +163,25 @@ def learn_span(n):
     for l in range(layers - 1, -1, -1):
         turn(dx, across[:width])
         backward(n.out[l], across[:width], back[:width])
-        learn(n.out[l], n.out_near[l], n.out_m[l], n.out_v[l], n.y[l], dx, across, n.slope, rate, first, second)
+        learn(
+            n.out[l], n.out_near[l], n.out_m[l], n.out_v[l], n.y[l], dx, across, n.slope, rate, first, second
+        )
         _scan_back(n, l, back[:width], n.row[:width], n.wide)
         turn(n.wide, across[: 3 * width])
         backward(n.mix[l], across[: 3 * width], back[:width])
-        learn(n.mix[l], n.mix_near[l], n.mix_m[l], n.mix_v[l], n.u[l], n.wide, across, n.slope, rate, first, second)
+        learn(
+            n.mix[l],
+            n.mix_near[l],
+            n.mix_m[l],
+            n.mix_v[l],
+            n.u[l],
+            n.wide,
+            across,
+            n.slope,
+            rate,
+            first,
+            second,
+        )
         _sum_rows(n.wide, n.row[: 3 * width])
         adam(n.bias[l], n.bias_m[l], n.bias_v[l], n.row[: 3 * width], rate, first, second)
         _norm_back(n, l, back[:width], dx)
@@ -171,7 +189,9 @@ def learn_span(n):
     turn(dx, across[:width])
     grams = n.grams.shape[1]
     backward(n.project, across[:width], back[:grams])
-    learn(n.project, n.project_near, n.project_m, n.project_v, n.grams, dx, across, n.slope, rate, first, second)
+    learn(
+        n.project, n.project_near, n.project_m, n.project_v, n.grams, dx, across, n.slope, rate, first, second
+    )
     for t in range(span):
         _touch(n.bytes[n.symbols[t]], n.bytes_v[n.symbols[t]], dx[t], n.rates[1])
         for j in range(grams):
@@ -183,7 +203,8 @@ def learn_span(n):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def step(n, byte, out):
-    """The run has seen ``byte``: perhaps learn, then write the next byte's distribution to ``out`` uint32 (256,)."""
+    """The run has seen ``byte``: perhaps learn, then write the next byte's distribution to ``out`` uint32
+    (256,)."""
     if n.place[WAITING]:
         n.error[n.place[DONE], byte] = f32(n.error[n.place[DONE], byte] - _ONE)
         n.place[DONE] += 1

@@ -1,7 +1,8 @@
-"""The online network's memory: every number that a run learns, and the activations of the span it learns from.
+"""The online network's memory: every number that a run learns, and the activations of the span it learns
+from.
 
-The network is the recurrent expert's (:mod:`nzip.predictors.ssm`), in float32: it starts either from nothing, by a
-seeded integer generator, or from an expert's weights, and goes on learning while it codes.
+The network is the recurrent expert's (:mod:`nzip.predictors.ssm`), in float32: it starts either from nothing,
+by a seeded integer generator, or from an expert's weights, and goes on learning while it codes.
 
 Concession: a run owns copies of all weights, 14 bytes a matrix parameter and 8 a table parameter.
 """
@@ -24,8 +25,9 @@ _MULTIPLIER, _INCREMENT = 6364136223846793005, 1442695040888963407  # Knuth's MM
 
 
 class Online(NamedTuple):
-    """A run. Matrices are (inputs, outputs) float32, each with Adam's ``_m`` and ``_v``, and ``_near``, int32 with half the rows, which
-    predicts: itself in bfloat16, as :func:`.products.near` makes it; ``t`` is the span's length."""
+    """A run. Matrices are (inputs, outputs) float32, each with Adam's ``_m`` and ``_v``, and ``_near``, int32
+    with half the rows, which predicts: itself in bfloat16, as :func:`.products.near` makes it; ``t`` is the
+    span's length."""
 
     bits: np.ndarray
     first: np.ndarray  # int64 (7,): where each table begins in ``tables``
@@ -87,7 +89,9 @@ def _random(count: int, seed: int) -> np.ndarray:
     while state.size < count:
         state = np.concatenate([state, state * np.uint64(a) + np.uint64(c)])
         a, c = a * a % 2**64, (a + 1) * c % 2**64
-    return ((state[:count] >> np.uint64(40)).astype(np.int64) - (1 << 23)).astype(np.float32) * np.float32(2.0**-23)
+    return ((state[:count] >> np.uint64(40)).astype(np.int64) - (1 << 23)).astype(np.float32) * np.float32(
+        2.0**-23
+    )
 
 
 def _parameters(shape: Shape, weights: Weights | None) -> dict[str, np.ndarray]:
@@ -100,8 +104,8 @@ def _parameters(shape: Shape, weights: Weights | None) -> dict[str, np.ndarray]:
         def product(codes, scale, by=np.float32(1)):
             return np.ascontiguousarray((codes.astype(np.float32) * (scale * by)[..., None]).swapaxes(-1, -2))
 
-        # The table's unit stays in the projection, whose input is the row's integers; both are balanced here so that
-        # rows and projection learn at the scale they were trained at.
+        # The table's unit stays in the projection, whose input is the row's integers; both are balanced here
+        # so that rows and projection learn at the scale they were trained at.
         project = product(weights.project, weights.project_scale)
         return {
             "bytes": weights.bytes.astype(np.float32) * weights.bytes_scale,
@@ -116,6 +120,7 @@ def _parameters(shape: Shape, weights: Weights | None) -> dict[str, np.ndarray]:
     # Uniform on ±sqrt(3) sigma; powers of two, so that nothing is rounded by the machine's own square roots.
     bias = np.zeros((layers, 3 * width), np.float32)
     bias[:, :width] = -np.arange(width, dtype=np.float32) * np.float32(8.0 / width)
+
     def uniform(shape_, size, seed):
         return _random(int(np.prod(shape_)), seed).reshape(shape_) * np.float32(size)
 
@@ -132,7 +137,9 @@ def _parameters(shape: Shape, weights: Weights | None) -> dict[str, np.ndarray]:
     }
 
 
-def new_run(weights: Weights | None, rates: tuple[float, float], span: int = SPAN, shape: Shape = SCRATCH) -> Online:
+def new_run(
+    weights: Weights | None, rates: tuple[float, float], span: int = SPAN, shape: Shape = SCRATCH
+) -> Online:
     """A run that has seen nothing: from ``weights``, or from nothing in the given ``shape``."""
     shape = weights.shape if weights is not None else shape
     width, layers, row = shape.width, shape.layers, shape.row

@@ -1,12 +1,13 @@
 """Matrix products and Adam of the online network in float32 with a written order: no two machines differ.
 
-Each sum runs over its index in rising order, one multiplication and one addition at a time; what is vectorised is
-the other index, whose elements do not meet. So LLVM may use any vector width and the bits stay the same. Predicting
-reads the weights rounded to bfloat16, kept beside them: what a byte costs is the way of all weights from memory.
+Each sum runs over its index in rising order, one multiplication and one addition at a time; what is
+vectorised is the other index, whose elements do not meet. So LLVM may use any vector width and the bits stay
+the same. Predicting reads the weights rounded to bfloat16, kept beside them: what a byte costs is the way of
+all weights from memory.
 
-Concession: four terms a pass over the accumulators in :func:`forward`, and the loop of :mod:`.vectors` in the others, because
-LLVM must not reorder float sums and does not keep a row of accumulators in registers by itself.
-"""
+Concession: four terms a pass over the accumulators in :func:`forward`, and the loop of :mod:`.vectors` in the
+others, because LLVM must not reorder float sums and does not keep a row of accumulators in registers by
+itself."""
 
 from __future__ import annotations
 
@@ -24,15 +25,16 @@ _UPPER = np.int32(-65536)
 
 @njit(inline="always")
 def _rounded(x):
-    """The bits of the bfloat16 nearest to x, ties to even, in the upper half of an int32; below it, what is to be cut off."""
+    """The bits of the bfloat16 nearest to x, ties to even, in the upper half of an int32; below it, what is
+    to be cut off."""
     b = bits_of(x)
     return b + np.int32(0x7FFF) + ((b >> 16) & np.int32(1))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def near(weight, out):
-    """``out`` int32 (K / 2, N): the bfloat16 nearest each of ``weight`` float32 (K, N), of which row k / 2 holds row k in
-    the lower and row k + 1 in the upper half."""
+    """``out`` int32 (K / 2, N): the bfloat16 nearest each of ``weight`` float32 (K, N), of which row k / 2
+    holds row k in the lower and row k + 1 in the upper half."""
     for k in range(0, weight.shape[0], 2):
         low, high, both = weight[k], weight[k + 1], out[k >> 1]
         for n in range(low.size):
@@ -41,8 +43,8 @@ def near(weight, out):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def forward(weight, x, out):
-    """out[n] = Σ_k x[k] weight[k, n], k rising; ``weight`` int32 (K / 2, N), as :func:`near` makes it, K a multiple of 4,
-    x (K,), out (N,) float32."""
+    """out[n] = Σ_k x[k] weight[k, n], k rising; ``weight`` int32 (K / 2, N), as :func:`near` makes it, K a
+    multiple of 4, x (K,), out (N,) float32."""
     n_all = weight.shape[1]
     for n in range(n_all):
         out[n] = f32(0)
@@ -84,7 +86,9 @@ def adam(weight, m, v, gradient, rate, first, second):
         mn = f32(f32(BETA1 * m[n]) + f32(f32(_ONE - BETA1) * g))
         vn = f32(f32(BETA2 * v[n]) + f32(f32(_ONE - BETA2) * f32(g * g)))
         m[n], v[n] = mn, vn
-        weight[n] = f32(weight[n] - f32(rate * f32(f32(mn * first) / f32(np.sqrt(f32(vn * second)) + EPSILON))))
+        weight[n] = f32(
+            weight[n] - f32(rate * f32(f32(mn * first) / f32(np.sqrt(f32(vn * second)) + EPSILON)))
+        )
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -100,9 +104,9 @@ def turn(a, out):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def learn(weight, rounded, m, v, x, dy, across, slope, rate, first, second):
-    """Adam on ``weight`` (K, N), and on ``rounded``, its :func:`near`, from its gradient Σ_t x[t, k] dy[t, n], t rising;
-    x (T, K), dy (T, N), K a multiple of 4, N
-    of 8, contiguous; scratch: ``across`` (K or more, T), ``slope`` (4 N or more,)."""
+    """Adam on ``weight`` (K, N), and on ``rounded``, its :func:`near`, from its gradient Σ_t x[t, k] dy[t,
+    n], t rising; x (T, K), dy (T, N), K a multiple of 4, N of 8, contiguous; scratch: ``across`` (K or more,
+    T), ``slope`` (4 N or more,)."""
     k_all, n_all = weight.shape
     count = x.shape[0]
     turn(x, across)
@@ -116,5 +120,13 @@ def learn(weight, rounded, m, v, x, dy, across, slope, rate, first, second):
             else:
                 backward8(arguments)
         for row in range(ROWS):
-            adam(weight[k + row], m[k + row], v[k + row], slope[row * n_all : (row + 1) * n_all], rate, first, second)
+            adam(
+                weight[k + row],
+                m[k + row],
+                v[k + row],
+                slope[row * n_all : (row + 1) * n_all],
+                rate,
+                first,
+                second,
+            )
         near(weight[k : k + ROWS], rounded[k >> 1 : (k + ROWS) >> 1])

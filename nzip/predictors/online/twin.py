@@ -3,8 +3,8 @@
 Read this to learn what :mod:`.kernel` computes. Every sum runs in rising order of its index (a NumPy row for
 every term), so the bits agree with the compiled loops.
 
-Concession: it works on a run's own arrays (:class:`.network.Online`) and shares their start and the hashing of contexts.
-"""
+Concession: it works on a run's own arrays (:class:`.network.Online`) and shares their start and the hashing
+of contexts."""
 
 from __future__ import annotations
 

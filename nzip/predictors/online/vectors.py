@@ -1,8 +1,8 @@
 """The inner loop of the online network's backward product, written as LLVM vectors of float32.
 
-LLVM does not keep the accumulators of a short inner loop in registers by itself. The code here is plain vector IR
-(multiply, then add, no fast-math flags, so nothing is fused or reordered), legal on every processor: there is no
-second path. Each element's sum runs over n in rising order, as in :mod:`.products`.
+LLVM does not keep the accumulators of a short inner loop in registers by itself. The code here is plain
+vector IR (multiply, then add, no fast-math flags, so nothing is fused or reordered), legal on every
+processor: there is no second path. Each element's sum runs over n in rising order, as in :mod:`.products`.
 
 Concession: raw addresses, no bounds checked; :func:`.products.backward` owns the shapes.
 """
@@ -19,8 +19,8 @@ ROWS = 4
 
 
 def _kernel(lanes: int):
-    """``ROWS`` rows of dx, ``lanes`` columns of it. A tuple of intp: weight, bytes of a weight row, n, dy, dx, bytes
-    of a row of dy and dx."""
+    """``ROWS`` rows of dx, ``lanes`` columns of it. A tuple of intp: weight, bytes of a weight row, n, dy,
+    dx, bytes of a row of dy and dx."""
 
     @intrinsic
     def kernel(typingctx, arguments):
@@ -65,7 +65,9 @@ def _emit(function: ir.Function, vector: ir.VectorType) -> None:
         w = b.load(b.inttoptr(b.add(at, b.shl(n, _I64(2))), _F32.as_pointer()), align=4)
         undefined = ir.Constant(vector, ir.Undefined)
         one = b.insert_element(undefined, w, ir.IntType(32)(0))
-        spread = b.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count))
+        spread = b.shuffle_vector(
+            one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
+        )
         after.append(b.fadd(total, b.fmul(spread, y)))
         total.add_incoming(after[-1], loop)
     following = b.add(n, _I64(1))

@@ -1,1 +1,2 @@
-"""The pretrained recurrent expert: contexts, weights file, exact kernel and its readable twin. See :mod:`.expert`."""
+"""The pretrained recurrent expert: contexts, weights file, exact kernel and its readable twin. See
+:mod:`.expert`."""

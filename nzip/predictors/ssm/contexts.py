@@ -1,9 +1,10 @@
 """The hashed contexts of the recurrent expert: which rows of its n-gram tables a position reads.
 
-Seven contexts look at the bytes before a position: the last 2, 3, 4 and 6 bytes; the word so far; the word so far
-and the one before; the column. Letters are A-Z (folded to a-z), a-z and every byte from 128 up. All arithmetic is
-on 64-bit unsigned integers that wrap; the multipliers below are part of the format (docs/FORMAT.md, "The recurrent
-expert"). The same function serves training and coding, so the two cannot drift apart.
+Seven contexts look at the bytes before a position: the last 2, 3, 4 and 6 bytes; the word so far; the word so
+far and the one before; the column. Letters are A-Z (folded to a-z), a-z and every byte from 128 up. All
+arithmetic is on 64-bit unsigned integers that wrap; the multipliers below are part of the format
+(docs/FORMAT.md, "The recurrent expert"). The same function serves training and coding, so the two cannot
+drift apart.
 
 Concession: rows are not checked for collisions; a table is a hash without tags, and training lives with it.
 """
@@ -17,7 +18,8 @@ from nzip.jit import njit
 TABLES = 7
 ORDER2, ORDER3, ORDER4, ORDER6, WORD, WORDS, COLUMN = range(TABLES)
 COLUMN_ROWS = 256
-# Running state: the last eight bytes (the newest lowest), hash of the word so far, of the word before, column.
+# Running state: the last eight bytes (the newest lowest), hash of the word so far, of the word before,
+# column.
 LAST, NOW, BEFORE, PLACE = range(4)
 STATE = 4
 
@@ -47,7 +49,8 @@ def take(state, byte):
 
 @njit(nogil=True, cache=True)
 def rows(state, bits, out):
-    """Fill ``out`` (int64 (7,)) with the row of every table; ``bits`` int64 (7,): log2 of the tables' rows."""
+    """Fill ``out`` (int64 (7,)) with the row of every table; ``bits`` int64 (7,): log2 of the tables'
+    rows."""
     w = state[LAST]
     newest = w & _u64(0xFF)
     out[ORDER2] = np.int64(((w & _u64(0xFFFF)) * _K) >> _u64(64 - bits[ORDER2]))
@@ -62,7 +65,8 @@ def rows(state, bits, out):
 
 @njit(nogil=True, cache=True)
 def rows_of_text(data, state, bits, out):
-    """The rows at every position of ``data`` (uint8 (n,)), each after its byte: ``out`` int64 (n, 7). Moves ``state``."""
+    """The rows at every position of ``data`` (uint8 (n,)), each after its byte: ``out`` int64 (n, 7). Moves
+    ``state``."""
     for t in range(data.size):
         take(state, data[t])
         rows(state, bits, out[t])

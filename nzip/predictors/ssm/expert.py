@@ -1,8 +1,8 @@
-"""``ssm``: a pretrained recurrent network (gated linear recurrence with hashed n-gram tables), exact in integers.
+"""``ssm``: a pretrained recurrent network (gated linear recurrence with hashed n-gram tables), exact in
+integers.
 
-``ssm`` alone is the network that ships; ``ssm:PATH`` one of the user's own, made by ``nzip train``. ``create`` is the
-registry's factory.
-"""
+``ssm`` alone is the network that ships; ``ssm:PATH`` one of the user's own, made by ``nzip train``.
+``create`` is the registry's factory."""
 
 from __future__ import annotations
 
@@ -24,10 +24,13 @@ def _load(path: str, mtime: int, size: int) -> weights.Weights:
 
 
 def path_of(argument: str | None) -> str:
-    """The file that an argument names: None the shipped one, else a path (or the name of a file in the model directory)."""
+    """The file that an argument names: None the shipped one, else a path (or the name of a file in the model
+    directory)."""
     from nzip import models
 
-    return os.path.join(os.path.dirname(__file__), SHIPPED) if argument is None else str(models.find(argument))
+    return (
+        os.path.join(os.path.dirname(__file__), SHIPPED) if argument is None else str(models.find(argument))
+    )
 
 
 def load(argument: str | None) -> weights.Weights:

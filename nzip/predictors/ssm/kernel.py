@@ -1,8 +1,8 @@
 """One step of the recurrent expert, exact: from a byte to the distribution of the next.
 
 Every sum is an integer sum (int8 weights, int16 activations, int32; squares in int64). What lies between is
-elementwise IEEE float32, + − × ÷ sqrt rint, one operation at a time, so that every machine, batch and thread gives
-equal bits. :mod:`.twin` says the same in NumPy; docs/FORMAT.md writes it down.
+elementwise IEEE float32, + − × ÷ sqrt rint, one operation at a time, so that every machine, batch and thread
+gives equal bits. :mod:`.twin` says the same in NumPy; docs/FORMAT.md writes it down.
 
 Concession: one stream at a time; a lane costs what a stream costs.
 """
@@ -25,14 +25,16 @@ f32 = np.float32
 UNIT_BITS = 12  # normalised activations: int16 in units of 2**-12, within ±8 as in training
 GATED_BITS = 9  # gated states, which training leaves unbounded: int16 in units of 2**-9, within ±64
 _UNIT, _GATED, _TOP = f32(1 << UNIT_BITS), f32(1 << GATED_BITS), f32(32767)
-# The residual stream is squared in units of 2**-10 and held inside ±2**12, so that no sum of squares passes 2**53.
+# The residual stream is squared in units of 2**-10 and held inside ±2**12, so that no sum of squares passes
+# 2**53.
 _FINE, _ROOM = f32(1 << 10), f32(1 << 12)
 _EPSILON = f32(1e-4)
 _HALF, _ONE = f32(0.5), f32(1)
 
 
 class Net(NamedTuple):
-    """Packed weights and scales, read only. The scales of activations' units are multiplied into the rows'."""
+    """Packed weights and scales, read only. The scales of activations' units are multiplied into the
+    rows'."""
 
     bits: np.ndarray  # int64 (7,)
     bytes: np.ndarray  # float32 (256, width)
@@ -66,7 +68,8 @@ class Stream(NamedTuple):
 
 
 def make_net(w: Weights, isa: int | None = None) -> Net:
-    """Weights as the kernel reads them; ``isa`` (None: the best there is) changes the speed, never the bits."""
+    """Weights as the kernel reads them; ``isa`` (None: the best there is) changes the speed, never the
+    bits."""
     sizes = np.array([t.shape[0] for t in w.tables], np.int64)
     return Net(
         bits=np.array(w.shape.bits, np.int64),
@@ -119,7 +122,8 @@ def normalise(x, u):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def distribution(logits, weights, out):
-    """Logits float32 (256,) → ``out`` uint32 (256,): at least 1 each, summing to 2**24. ``weights``: scratch, int32."""
+    """Logits float32 (256,) → ``out`` uint32 (256,): at least 1 each, summing to 2**24. ``weights``: scratch,
+    int32."""
     numerics.softmax_weights(logits, weights)
     total = np.int64(0)
     top = np.int32(0)
@@ -129,8 +133,8 @@ def distribution(logits, weights, out):
     whole, room = np.float64(total), np.float64((1 << EXPERT_BITS) - 256)
     left = np.int32(1 << EXPERT_BITS)
     for i in range(256):
-        # The integer quotient, by vectors: weights are at most 2**28 + 1, so products stay below 2**53 and are exact;
-        # the division may round up to the next integer, never further.
+        # The integer quotient, by vectors: weights are at most 2**28 + 1, so products stay below 2**53 and
+        # are exact; the division may round up to the next integer, never further.
         product = np.float64(weights[i]) * room
         share = np.int32(product / whole)
         if np.float64(share) * whole > product:
@@ -145,7 +149,8 @@ def distribution(logits, weights, out):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def recur(sums, scale, bias, h, u):
-    """The gated recurrence of one layer from the integer sums of its three products; u gets the gated state."""
+    """The gated recurrence of one layer from the integer sums of its three products; u gets the gated
+    state."""
     d = h.size
     for j in range(d):
         a = f32(f32(f32(sums[j]) * scale[j]) + bias[j])
@@ -161,7 +166,8 @@ def recur(sums, scale, bias, h, u):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def step(net, s, byte, out):
-    """The stream ``s`` has seen ``byte``: move it, and write the next byte's distribution to ``out`` uint32 (256,)."""
+    """The stream ``s`` has seen ``byte``: move it, and write the next byte's distribution to ``out`` uint32
+    (256,)."""
     width = s.x.size
     contexts.take(s.hashes, byte)
     contexts.rows(s.hashes, net.bits, s.rows)

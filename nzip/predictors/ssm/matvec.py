@@ -1,12 +1,12 @@
 """Packed int8 matrices times an int16 vector: x86 vector code, and plain loops with equal sums.
 
-A matrix (rows, columns), rows a multiple of 64, columns even, is packed as (rows / 16, columns / 2, 16, 2): one load
-holds two columns of 16 rows, which ``vpmaddwd`` multiplies by a pair of the vector held in every lane. Sums are
-int32 and cannot overflow (columns ≤ 512, |vector| ≤ 32767, |weight| ≤ 127), so their order is free.
+A matrix (rows, columns), rows a multiple of 64, columns even, is packed as (rows / 16, columns / 2, 16, 2):
+one load holds two columns of 16 rows, which ``vpmaddwd`` multiplies by a pair of the vector held in every
+lane. Sums are int32 and cannot overflow (columns ≤ 512, |vector| ≤ 32767, |weight| ≤ 127), so their order is
+free.
 
-Concession: vector code for x86-64 with AVX2 or AVX-512; elsewhere LLVM's own vectors of plain loops, ten times slower
-and more.
-"""
+Concession: vector code for x86-64 with AVX2 or AVX-512; elsewhere LLVM's own vectors of plain loops, ten
+times slower and more."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def pack(matrix: np.ndarray) -> np.ndarray:
 
 
 def _emit(e, vectors: int) -> None:
-    """``vectors`` × 16 rows. Arguments: matrix, pairs of columns, vector, out; all addresses but the second."""
+    """``vectors`` × 16 rows. Arguments: matrix, pairs of columns, vector, out; all addresses but the
+    second."""
     matrix, pairs, vector, out = e.args
     b = e.b
     halves = 1 if e.wide else 2
@@ -50,7 +51,8 @@ _narrow = x86.kernel_of("ssm", 4, x86.AVX2, _emit, GROUP)
 
 @njit(nogil=True, cache=True)
 def matvec(packed, vector, out, isa):
-    """out = matrix · vector: ``packed`` int8 as :func:`pack` makes it, ``vector`` int16 (columns,), ``out`` int32 (rows,)."""
+    """out = matrix · vector: ``packed`` int8 as :func:`pack` makes it, ``vector`` int16 (columns,), ``out``
+    int32 (rows,)."""
     blocks, pairs = packed.shape[0], packed.shape[1]
     if isa == x86.PORTABLE:
         for block in range(blocks):
@@ -62,7 +64,12 @@ def matvec(packed, vector, out, isa):
                     part[r] += np.int32(packed[block, k, r, 0]) * a + np.int32(packed[block, k, r, 1]) * c
         return
     for block in range(0, blocks, GROUP):
-        arguments = (packed.ctypes.data + block * pairs * 32, pairs, vector.ctypes.data, out.ctypes.data + block * 64)
+        arguments = (
+            packed.ctypes.data + block * pairs * 32,
+            pairs,
+            vector.ctypes.data,
+            out.ctypes.data + block * 64,
+        )
         if isa == x86.AVX512:
             _wide(arguments)
         else:

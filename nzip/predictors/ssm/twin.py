@@ -1,7 +1,7 @@
 """The recurrent expert in plain NumPy: the same integers and floats, one matrix at a time, slowly.
 
-Read this to learn what :mod:`.kernel` computes. Matrix products are int64, everything else elementwise float32,
-whose + − × ÷ sqrt and rint IEEE 754 defines to the last bit.
+Read this to learn what :mod:`.kernel` computes. Matrix products are int64, everything else elementwise
+float32, whose + − × ÷ sqrt and rint IEEE 754 defines to the last bit.
 
 Concession: two milliseconds a byte.
 """

@@ -1,9 +1,9 @@
 """The file of a recurrent expert's weights: integers and their scales, and what they were made from.
 
-Layout (docs/FORMAT.md, "The recurrent expert"): ``NZSSM\\0\\x02\\n``, the length of a JSON header as uint32, the header,
-then the tensors one after another, little-endian, C order, in the order of :func:`_layout`. The header holds the
-shape (width, layers, row, bits) and ``made``: free words about sources, seed and step. The expert's identity is the
-xxh3-128 of the whole file.
+Layout (docs/FORMAT.md, "The recurrent expert"): ``NZSSM\\0\\x02\\n``, the length of a JSON header as uint32,
+the header, then the tensors one after another, little-endian, C order, in the order of :func:`_layout`. The
+header holds the shape (width, layers, row, bits) and ``made``: free words about sources, seed and step. The
+expert's identity is the xxh3-128 of the whole file.
 
 Concession: the file is read whole; nothing in it is compressed.
 """
@@ -48,8 +48,8 @@ class Shape(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """What the file holds. A matrix is int8 (rows, columns) with one float32 scale a row, that of its input's unit
-    included, so that an integer sum times the scale is the product; biases are float32."""
+    """What the file holds. A matrix is int8 (rows, columns) with one float32 scale a row, that of its input's
+    unit included, so that an integer sum times the scale is the product; biases are float32."""
 
     shape: Shape
     made: dict
@@ -106,7 +106,9 @@ def read(data: bytes, name: str = "the expert") -> Weights:
             raise ValueError
         header = json.loads(data[len(MAGIC) + 4 : at])
         width, layers, row, bits = header["shape"]
-        if not all(type(n) is int for n in (width, layers, row, *bits)) or not isinstance(header["made"], dict):
+        if not all(type(n) is int for n in (width, layers, row, *bits)) or not isinstance(
+            header["made"], dict
+        ):
             raise ValueError
         shape = Shape(width, layers, row, tuple(bits)).check()
     except (ValueError, KeyError, TypeError) as error:
@@ -119,10 +121,14 @@ def read(data: bytes, name: str = "the expert") -> Weights:
         count = int(np.prod(dims))
         found[tensor] = np.frombuffer(data, np.dtype(dtype), count, at).reshape(dims)
         at += found[tensor].nbytes
-    if not all(np.isfinite(v).all() and np.abs(v).max() < 1e6 for v in found.values() if v.dtype == np.float32):
+    if not all(
+        np.isfinite(v).all() and np.abs(v).max() < 1e6 for v in found.values() if v.dtype == np.float32
+    ):
         raise NzipError(f"{name} holds numbers that no weights have")
     tables = tuple(found.pop(f"table{i}") for i in range(TABLES))
-    return Weights(shape=shape, made=header["made"], digest=xxhash.xxh3_128_hexdigest(data), tables=tables, **found)
+    return Weights(
+        shape=shape, made=header["made"], digest=xxhash.xxh3_128_hexdigest(data), tables=tables, **found
+    )
 
 
 def blank() -> Weights:

@@ -1,1 +1,2 @@
-"""Exact-integer inference of Llama-architecture models, bit-identical on every machine, batch size and thread count."""
+"""Exact-integer inference of Llama-architecture models, bit-identical on every machine, batch size and thread
+count."""

@@ -7,8 +7,9 @@ distance exceeds W-1. Nothing is recomputed when the window slides.
 
 The cache of one lane and layer: ``keys`` int8 (kv heads, slots/16, head/2, 16, 2), ``values`` int8 (kv heads,
 slots/2, head, 2), ``key_scale``, ``value_scale`` float32 (kv heads, slots). Slots 0 to 3 hold the sinks (4 to
-15 stay empty), position p >= 4 lies in slot 16 + (p-4) % ring. Which slot holds what never shows in the result:
-scores are integer sums of one slot, the maximum has no order, and all else is integer sums over slots.
+15 stay empty), position p >= 4 lies in slot 16 + (p-4) % ring. Which slot holds what never shows in the
+result: scores are integer sums of one slot, the maximum has no order, and all else is integer sums over
+slots.
 
 Softmax: e = exp2(score - max); denominator sum(rint(e * 2**15)) in int64; each slot's weight is
 rint(e * value_scale * peak / max(e * value_scale)) as int16, with peak such that W * peak * 127 < 2**31.
@@ -20,8 +21,8 @@ import numpy as np
 
 from nzip import numerics
 from nzip.jit import lean, njit
-from nzip.predictors.transformer.bits import bits_of, float_of
 from nzip.predictors.transformer import x86, x86_softmax
+from nzip.predictors.transformer.bits import bits_of, float_of
 from nzip.predictors.transformer.kernels import add_values, scores, tame
 
 exp2 = numerics.exp2
@@ -37,7 +38,10 @@ _QUERY_PEAK, _KEY_PEAK = np.float32(32000.0), np.float32(127.0)
 _MIN_SCALE = np.float32(1e-25)
 _2_15 = np.float32(32768.0)
 MAX_WINDOW = 1 << 15  # the softmax's denominator is below 2**15 times as much
-(_w0, _w5, _w6), (_n0, _n2, _n3) = x86_softmax.exponentials_512.values(), x86_softmax.exponentials_256.values()
+(_w0, _w5, _w6), (_n0, _n2, _n3) = (
+    x86_softmax.exponentials_512.values(),
+    x86_softmax.exponentials_256.values(),
+)
 
 
 def ring_size(window: int, chunk: int) -> int:
@@ -70,7 +74,8 @@ def slot_of(position, ring):
 
 @lean
 def quantise_row(x, peak_to, out):
-    """``out`` = x scaled to integers of at most ``peak_to``; returns the scale that undoes it. x float32 (n,)."""
+    """``out`` = x scaled to integers of at most ``peak_to``; returns the scale that undoes it. x float32
+    (n,)."""
     most = np.int32(0)
     for i in range(x.size):
         most = max(most, bits_of(abs(tame(x[i]))))
@@ -95,7 +100,8 @@ def rotate(x, cos, sin, out):
 
 @lean
 def store(keys, values, key_scale, value_scale, head, slot, k, v, row):
-    """Write one token's rotated key and its value (float32 (head size,)) into the cache; ``row`` is scratch int32."""
+    """Write one token's rotated key and its value (float32 (head size,)) into the cache; ``row`` is scratch
+    int32."""
     size = k.size
     key_scale[head, slot] = quantise_row(k, _KEY_PEAK, row)
     to_key, inside = keys[head, slot // BLOCK], slot % BLOCK
@@ -127,7 +133,8 @@ def _points_to_floats(points, query_scale, ks, place, start, length, ring, e):
 
 @lean
 def _exponentials(e, top, vs):
-    """e = exp2(e - top) * vs. Returns the sum of rint(exp2 * 2**15) and the largest e as bits (none is negative)."""
+    """e = exp2(e - top) * vs. Returns the sum of rint(exp2 * 2**15) and the largest e as bits (none is
+    negative)."""
     total = np.int32(0)  # of 32 bits, or LLVM works on half as many floats at a time
     heavy = np.int32(0)
     for i in range(e.size):
@@ -142,8 +149,9 @@ def _exponentials(e, top, vs):
 
 @lean
 def exponentials(isa, e, top, vs, query, after, found):
-    """:func:`_exponentials` by the instructions of ``isa``, its results in ``found`` int32 (2,); e.size is a multiple of 16.
-    Queries 0 to 2 ask memory for a third each of the e.size lines at the address ``after``, unless that is 0."""
+    """:func:`_exponentials` by the instructions of ``isa``, its results in ``found`` int32 (2,); e.size is a
+    multiple of 16. Queries 0 to 2 ask memory for a third each of the e.size lines at the address ``after``,
+    unless that is 0."""
     if isa == x86.PORTABLE:
         found[0], found[1] = _exponentials(e, top, vs)
         return
@@ -151,7 +159,14 @@ def exponentials(isa, e, top, vs, query, after, found):
     third = query if after else 3
     if isa == x86.AVX512:
         done = 0 if third == 0 else 6 if third == 1 else 11
-        args = (e.ctypes.data, vs.ctypes.data, rounds, np.int64(bits_of(top)), found.ctypes.data, after + rounds * 64 * done)
+        args = (
+            e.ctypes.data,
+            vs.ctypes.data,
+            rounds,
+            np.int64(bits_of(top)),
+            found.ctypes.data,
+            after + rounds * 64 * done,
+        )
         if third == 0:
             _w6(args)
         elif third <= 2:
@@ -159,7 +174,14 @@ def exponentials(isa, e, top, vs, query, after, found):
         else:
             _w0(args)
     else:
-        args = (e.ctypes.data, vs.ctypes.data, rounds, np.int64(bits_of(top)), found.ctypes.data, after + rounds * 192 * third)
+        args = (
+            e.ctypes.data,
+            vs.ctypes.data,
+            rounds,
+            np.int64(bits_of(top)),
+            found.ctypes.data,
+            after + rounds * 192 * third,
+        )
         if third <= 1:
             _n3(args)
         elif third == 2:
@@ -175,23 +197,56 @@ def _round_all(e, up, p):
 
 
 @lean
-def _weights(isa, points, query_scale, sink_scale, ks, vs, first, last, sinks, start, length, ring, peak, query, values, size, e,
-             found, p):
+def _weights(
+    isa,
+    points,
+    query_scale,
+    sink_scale,
+    ks,
+    vs,
+    first,
+    last,
+    sinks,
+    start,
+    length,
+    ring,
+    peak,
+    query,
+    values,
+    size,
+    e,
+    found,
+    p,
+):
     """Softmax of one query over the block ranges first[r]..last[r]-1, of which range 0 is the sink block.
 
-    ``points`` int32 are the integer scores, ``ks``, ``vs`` the key and value scales, ``e`` scratch, ``p`` int16
-    the result: all (slots,). ``sinks`` says how many sinks are seen, ``start`` and ``length`` which ring places. ``query``
-    counts the queries, ``values`` is where the values lie, of ``size`` bytes a slot: see :func:`exponentials`, as for ``found``.
-    Returns the factor that turns the integer sum of values into floats."""
+    ``points`` int32 are the integer scores, ``ks``, ``vs`` the key and value scales, ``e`` scratch, ``p``
+    int16 the result: all (slots,). ``sinks`` says how many sinks are seen, ``start`` and ``length`` which
+    ring places. ``query`` counts the queries, ``values`` is where the values lie, of ``size`` bytes a slot:
+    see :func:`exponentials`, as for ``found``. Returns the factor that turns the integer sum of values into
+    floats."""
     end = SINK_SLOTS
     zero = np.int32(0)
-    top = _points_to_floats(points[:end], sink_scale, ks[:end], zero, zero, np.int32(sinks), np.int32(end), e[:end])
+    top = _points_to_floats(
+        points[:end], sink_scale, ks[:end], zero, zero, np.int32(sinks), np.int32(end), e[:end]
+    )
     for r in range(1, 3):
         a, b = first[r] * BLOCK, last[r] * BLOCK
         if a == b:
             continue
-        top = max(top, _points_to_floats(points[a:b], query_scale, ks[a:b], np.int32(a - SINK_SLOTS), np.int32(start),
-                                         np.int32(length), np.int32(ring), e[a:b]))
+        top = max(
+            top,
+            _points_to_floats(
+                points[a:b],
+                query_scale,
+                ks[a:b],
+                np.int32(a - SINK_SLOTS),
+                np.int32(start),
+                np.int32(length),
+                np.int32(ring),
+                e[a:b],
+            ),
+        )
     peak_score = float_of(ordered_bits(top))
     total = np.int64(0)
     heavy = zero
@@ -215,13 +270,40 @@ def _weights(isa, points, query_scale, sink_scale, ks, vs, first, last, sinks, s
 
 
 @lean
-def attend(isa, first_head, last_head, keys, values, key_scale, value_scale, window, ring, peak, position, tokens, t0,
-           q, q_sink, q_scale, q_sink_scale, score, e, p, sums, factors, ranges, found, out, after=0):
-    """Attention of ``tokens`` <= TILE consecutive tokens of one lane, the first at ``position``, by the key-value heads
-    first_head..last_head-1; they lie at t0.. in ``q`` and ``q_sink`` int16 (kv heads, T, group, head), ``q_scale`` and
-    ``q_sink_scale`` float32 (kv heads, T, group) and ``out`` float32 (T, heads * head). ``after``: the address of the keys
-    that are read next, or 0. Scratch: ``score`` int32 and ``p`` int16 (TILE * group, slots), ``e`` float32 (slots,), ``sums``
-    int32 (TILE * group, head), ``factors`` float32 (TILE * group,), ``ranges`` int64 (2, 3), ``found`` int32 (2,)."""
+def attend(
+    isa,
+    first_head,
+    last_head,
+    keys,
+    values,
+    key_scale,
+    value_scale,
+    window,
+    ring,
+    peak,
+    position,
+    tokens,
+    t0,
+    q,
+    q_sink,
+    q_scale,
+    q_sink_scale,
+    score,
+    e,
+    p,
+    sums,
+    factors,
+    ranges,
+    found,
+    out,
+    after=0,
+):
+    """Attention of ``tokens`` <= TILE consecutive tokens of one lane, the first at ``position``, by the
+    key-value heads first_head..last_head-1; they lie at t0.. in ``q`` and ``q_sink`` int16 (kv heads, T,
+    group, head), ``q_scale`` and ``q_sink_scale`` float32 (kv heads, T, group) and ``out`` float32 (T, heads
+    * head). ``after``: the address of the keys that are read next, or 0. Scratch: ``score`` int32 and ``p``
+    int16 (TILE * group, slots), ``e`` float32 (slots,), ``sums`` int32 (TILE * group, head), ``factors``
+    float32 (TILE * group,), ``ranges`` int64 (2, 3), ``found`` int32 (2,)."""
     group, size = q.shape[2], q.shape[3]
     recent = window - SINKS
     first, last = ranges[0], ranges[1]
@@ -251,9 +333,27 @@ def attend(isa, first_head, last_head, keys, values, key_scale, value_scale, win
             low = max(SINKS, n - recent + 1)
             for g in range(group):
                 i = t * group + g
-                factors[i] = _weights(isa, score[i], q_scale[h, t0 + t, g], q_sink_scale[h, t0 + t, g], key_scale[h],
-                                      value_scale[h], first, last, min(n + 1, SINKS), (low - SINKS) % ring,
-                                      max(0, n - low + 1), ring, peak, i, values[h].ctypes.data, size, e, found, p[i])
+                factors[i] = _weights(
+                    isa,
+                    score[i],
+                    q_scale[h, t0 + t, g],
+                    q_sink_scale[h, t0 + t, g],
+                    key_scale[h],
+                    value_scale[h],
+                    first,
+                    last,
+                    min(n + 1, SINKS),
+                    (low - SINKS) % ring,
+                    max(0, n - low + 1),
+                    ring,
+                    peak,
+                    i,
+                    values[h].ctypes.data,
+                    size,
+                    e,
+                    found,
+                    p[i],
+                )
         sums[:count] = 0
         add_values(isa, values[h], 0, SINKS // 2, p, count, sums)
         following = keys[h + 1].ctypes.data if h + 1 < last_head else after

@@ -1,9 +1,11 @@
-"""The file of a byte-level transformer: one safetensors file, in Hugging Face's names, of small integers and their scales.
+"""The file of a byte-level transformer: one safetensors file, in Hugging Face's names, of small integers and
+their scales.
 
-A matrix NAME of R rows and K columns is three tensors: ``NAME.weight`` int8 (R, K), in -63 to 63; ``NAME.group`` uint8
-(R, K / 32), in 1 to 31; ``NAME.scale`` float16 (R). A weight is code · group · scale / 1953. The embedding is
-``.weight`` int8 and ``.scale`` float16 (256, width / 32), one a group of 32; norms are float16. The metadata entry
-``nzip`` holds ``shape`` and ``made`` in JSON. A matrix whose ``.weight`` is in floats is rounded when it is read.
+A matrix NAME of R rows and K columns is three tensors: ``NAME.weight`` int8 (R, K), in -63 to 63;
+``NAME.group`` uint8 (R, K / 32), in 1 to 31; ``NAME.scale`` float16 (R). A weight is code · group · scale /
+1953. The embedding is ``.weight`` int8 and ``.scale`` float16 (256, width / 32), one a group of 32; norms are
+float16. The metadata entry ``nzip`` holds ``shape`` and ``made`` in JSON. A matrix whose ``.weight`` is in
+floats is rounded when it is read.
 
 Concession: 7 bits of each byte are used, because the engine's products take 7.
 """
@@ -51,7 +53,13 @@ class ByteFile(_File):
         if codes.min() < -PEAK or codes.max() > PEAK or group.min() < 1 or group.max() > MAX_D[7]:
             raise NzipError(f"{self.path}: tensor {name} holds numbers that no weights have")
         scale = self._scale(name, (rows,)) / _UNIT
-        return QuantMatrix(7, (codes + np.int8(OFFSET7)).astype(np.uint8), group.copy(), group.astype(np.int16) * -OFFSET7, scale)
+        return QuantMatrix(
+            7,
+            (codes + np.int8(OFFSET7)).astype(np.uint8),
+            group.copy(),
+            group.astype(np.int16) * -OFFSET7,
+            scale,
+        )
 
     def embedding(self, name: str, rows: int, cols: int) -> tuple[np.ndarray, np.ndarray]:
         if not self._is_integers(name):
@@ -96,7 +104,9 @@ def quantised(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             groups = values.reshape(len(values), -1, GROUP)
             scale = found[name + ".scale"] = _half(np.abs(groups).max(2) / np.float32(127))
             safe = np.where(scale > 0, scale, np.float16(1)).astype(np.float32)[:, :, None]
-            found[name + ".weight"] = np.clip(np.rint(groups / safe), -127, 127).astype(np.int8).reshape(values.shape)
+            found[name + ".weight"] = (
+                np.clip(np.rint(groups / safe), -127, 127).astype(np.int8).reshape(values.shape)
+            )
         else:
             scale = found[name + ".scale"] = _half(np.abs(values).max(1))
             matrix = from_floats(values, name, scale.astype(np.float32) / _UNIT)

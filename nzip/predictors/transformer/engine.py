@@ -17,11 +17,11 @@ import numpy as np
 
 from nzip import numerics
 from nzip.jit import lean, njit
-from nzip.predictors.transformer import attention, kernels, rope, x86
+from nzip.predictors.transformer import attention, rope, x86
 from nzip.predictors.transformer.attention import TILE
 from nzip.predictors.transformer.kernels import Packed, aligned, matmul, padded_cols, quantise, tame
 from nzip.predictors.transformer.model import Shape, Weights
-from nzip.predictors.transformer.quantised import concatenate, pack
+from nzip.predictors.transformer.quantised import pack
 from nzip.predictors.transformer.team import ALONE, Team, meet, share
 
 exp2 = numerics.exp2
@@ -61,7 +61,9 @@ def _silu_product(gate_up, hidden, tokens, out):
         gate, up = gate_up[t, :hidden], gate_up[t, hidden : 2 * hidden]
         for i in range(hidden):
             g = tame(gate[i])
-            out[t, i] = np.float32(g * tame(up[i])) / np.float32(_ONE + exp2(np.float32(np.float32(-g) * _LOG2E)))
+            out[t, i] = np.float32(g * tame(up[i])) / np.float32(
+                _ONE + exp2(np.float32(np.float32(-g) * _LOG2E))
+            )
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -75,18 +77,56 @@ def _embed(codes, scale, tokens, x):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _product(isa, point, member, members, tokens, packed, layer, a, factors, sums, scale, out):
-    """The member's share of a layer's rows, when all have quantised theirs of the tokens; all meet after it."""
+    """The member's share of a layer's rows, when all have quantised theirs of the tokens; all meet after
+    it."""
     meet(point, members)
     low, high = share(packed.codes.shape[1], member, members)
-    matmul(isa, packed.bits, packed.codes[layer], packed.d[layer], packed.m[layer], packed.rs[layer], a, factors, sums, scale,
-           tokens, out, low, high)
+    matmul(
+        isa,
+        packed.bits,
+        packed.codes[layer],
+        packed.d[layer],
+        packed.m[layer],
+        packed.rs[layer],
+        a,
+        factors,
+        sums,
+        scale,
+        tokens,
+        out,
+        low,
+        high,
+    )
     meet(point, members)
 
 
 @lean
-def _keep(window, ring, heads, kv_heads, size, score_scale, lane, t, n, h, projected, angles, turned, row, keys, values, key_scale,
-          value_scale, q, q_sink, q_scale, q_sink_scale):
-    """Rotate the queries of token ``t``, at position ``n``, for key-value head ``h``, and store its key and value."""
+def _keep(
+    window,
+    ring,
+    heads,
+    kv_heads,
+    size,
+    score_scale,
+    lane,
+    t,
+    n,
+    h,
+    projected,
+    angles,
+    turned,
+    row,
+    keys,
+    values,
+    key_scale,
+    value_scale,
+    q,
+    q_sink,
+    q_scale,
+    q_sink_scale,
+):
+    """Rotate the queries of token ``t``, at position ``n``, for key-value head ``h``, and store its key and
+    value."""
     group = heads // kv_heads
     for g in range(group):
         at = (h * group + g) * size
@@ -95,7 +135,9 @@ def _keep(window, ring, heads, kv_heads, size, score_scale, lane, t, n, h, proje
         q_scale[h, t, g] = np.float32(attention.quantise_row(turned, np.float32(32000.0), own) * score_scale)
         if n >= window:
             attention.rotate(projected[at : at + size], angles[2], angles[3], turned)
-            q_sink_scale[h, t, g] = np.float32(attention.quantise_row(turned, np.float32(32000.0), sink) * score_scale)
+            q_sink_scale[h, t, g] = np.float32(
+                attention.quantise_row(turned, np.float32(32000.0), sink) * score_scale
+            )
         else:
             q_sink_scale[h, t, g] = q_scale[h, t, g]
             for j in range(size):
@@ -103,16 +145,70 @@ def _keep(window, ring, heads, kv_heads, size, score_scale, lane, t, n, h, proje
     at = (heads + h) * size
     attention.rotate(projected[at : at + size], angles[0], angles[1], turned)
     at += kv_heads * size
-    attention.store(keys, values, key_scale, value_scale, h, attention.slot_of(n, ring), turned, projected[at : at + size], row)
+    attention.store(
+        keys,
+        values,
+        key_scale,
+        value_scale,
+        h,
+        attention.slot_of(n, ring),
+        turned,
+        projected[at : at + size],
+        row,
+    )
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _run(point, member, members, isa, heads, kv_heads, size, hidden, eps, steps, score_scale, window, ring, peak,
-         qkv, attention_out, gate_up, down, norms, final_norm,
-         keys, values, key_scale, value_scale, lanes, positions, x,
-         normed, a, factors, sums, scale, wide, q, q_sink, q_scale, q_sink_scale, score, e, p, value_sums, value_factors, ranges, found,
-         angles, out):
-    """All layers for one batch, one member's part; x float32 (T, width) in, out float32 (T, width) after the final norm.
+def _run(
+    point,
+    member,
+    members,
+    isa,
+    heads,
+    kv_heads,
+    size,
+    hidden,
+    eps,
+    steps,
+    score_scale,
+    window,
+    ring,
+    peak,
+    qkv,
+    attention_out,
+    gate_up,
+    down,
+    norms,
+    final_norm,
+    keys,
+    values,
+    key_scale,
+    value_scale,
+    lanes,
+    positions,
+    x,
+    normed,
+    a,
+    factors,
+    sums,
+    scale,
+    wide,
+    q,
+    q_sink,
+    q_scale,
+    q_sink_scale,
+    score,
+    e,
+    p,
+    value_sums,
+    value_factors,
+    ranges,
+    found,
+    angles,
+    out,
+):
+    """All layers for one batch, one member's part; x float32 (T, width) in, out float32 (T, width) after the
+    final norm.
 
     Norms and quantising are shared out by tokens, products by rows, attention by lanes and heads."""
     tokens = lanes.size
@@ -132,14 +228,42 @@ def _run(point, member, members, isa, heads, kv_heads, size, hidden, eps, steps,
     for layer in range(norms.shape[0]):
         for t in range(low, high):
             rms_norm(x[t], norms[layer, 0], eps, normed[t])
-        quantise(normed[low:high], high - low, a[0][low:high], factors[0][low:high], sums[0][low:high], scale[low:high])
+        quantise(
+            normed[low:high],
+            high - low,
+            a[0][low:high],
+            factors[0][low:high],
+            sums[0][low:high],
+            scale[low:high],
+        )
         _product(isa, point, member, members, tokens, qkv, layer, a[0], factors[0], sums[0], scale, wide[0])
         for pair in range(pairs_low, pairs_high):
             t, h = pair // kv_heads, pair % kv_heads
             lane = lanes[t]
-            _keep(window, ring, heads, kv_heads, size, score_scale, lane, t, positions[t], h, wide[0][t], angles[t], turned, row,
-                  keys[lane, layer], values[lane, layer], key_scale[lane, layer], value_scale[lane, layer],
-                  q, q_sink, q_scale, q_sink_scale)
+            _keep(
+                window,
+                ring,
+                heads,
+                kv_heads,
+                size,
+                score_scale,
+                lane,
+                t,
+                positions[t],
+                h,
+                wide[0][t],
+                angles[t],
+                turned,
+                row,
+                keys[lane, layer],
+                values[lane, layer],
+                key_scale[lane, layer],
+                value_scale[lane, layer],
+                q,
+                q_sink,
+                q_scale,
+                q_sink_scale,
+            )
         meet(point, members)
         t, first = 0, 0
         while t < tokens:
@@ -149,22 +273,82 @@ def _run(point, member, members, isa, heads, kv_heads, size, hidden, eps, steps,
                 after = 0
                 if t + many < tokens and first + kv_heads < heads_high:
                     after = keys[lanes[t + many], layer, 0].ctypes.data
-                attention.attend(isa, max(0, heads_low - first), min(kv_heads, heads_high - first), keys[lane, layer],
-                                 values[lane, layer], key_scale[lane, layer], value_scale[lane, layer], window, ring, peak,
-                                 positions[t], many, t, q, q_sink, q_scale, q_sink_scale, score[member], e[member], p[member],
-                                 value_sums[member], value_factors[member], ranges[member], found[member], wide[1], after)
+                attention.attend(
+                    isa,
+                    max(0, heads_low - first),
+                    min(kv_heads, heads_high - first),
+                    keys[lane, layer],
+                    values[lane, layer],
+                    key_scale[lane, layer],
+                    value_scale[lane, layer],
+                    window,
+                    ring,
+                    peak,
+                    positions[t],
+                    many,
+                    t,
+                    q,
+                    q_sink,
+                    q_scale,
+                    q_sink_scale,
+                    score[member],
+                    e[member],
+                    p[member],
+                    value_sums[member],
+                    value_factors[member],
+                    ranges[member],
+                    found[member],
+                    wide[1],
+                    after,
+                )
             t += many
             first += kv_heads
         meet(point, members)
-        quantise(wide[1][low:high], high - low, a[1][low:high], factors[1][low:high], sums[1][low:high], scale[low:high])
-        _product(isa, point, member, members, tokens, attention_out, layer, a[1], factors[1], sums[1], scale, normed)
+        quantise(
+            wide[1][low:high],
+            high - low,
+            a[1][low:high],
+            factors[1][low:high],
+            sums[1][low:high],
+            scale[low:high],
+        )
+        _product(
+            isa,
+            point,
+            member,
+            members,
+            tokens,
+            attention_out,
+            layer,
+            a[1],
+            factors[1],
+            sums[1],
+            scale,
+            normed,
+        )
         _add(x[low:high], normed[low:high], high - low)
         for t in range(low, high):
             rms_norm(x[t], norms[layer, 1], eps, normed[t])
-        quantise(normed[low:high], high - low, a[0][low:high], factors[0][low:high], sums[0][low:high], scale[low:high])
-        _product(isa, point, member, members, tokens, gate_up, layer, a[0], factors[0], sums[0], scale, wide[2])
+        quantise(
+            normed[low:high],
+            high - low,
+            a[0][low:high],
+            factors[0][low:high],
+            sums[0][low:high],
+            scale[low:high],
+        )
+        _product(
+            isa, point, member, members, tokens, gate_up, layer, a[0], factors[0], sums[0], scale, wide[2]
+        )
         _silu_product(wide[2][low:high], hidden, high - low, wide[3][low:high])
-        quantise(wide[3][low:high], high - low, a[2][low:high], factors[2][low:high], sums[2][low:high], scale[low:high])
+        quantise(
+            wide[3][low:high],
+            high - low,
+            a[2][low:high],
+            factors[2][low:high],
+            sums[2][low:high],
+            scale[low:high],
+        )
         _product(isa, point, member, members, tokens, down, layer, a[2], factors[2], sums[2], scale, normed)
         _add(x[low:high], normed[low:high], high - low)
     for t in range(low, high):
@@ -189,15 +373,18 @@ def _head(point, member, members, isa, tokens, hidden, packed, a, factors, sums,
 
 
 class Cache:
-    """Attention memory of ``lanes`` lanes: int8 keys and values of the last ``window`` positions, sinks included.
+    """Attention memory of ``lanes`` lanes: int8 keys and values of the last ``window`` positions, sinks
+    included.
 
-    ``chunk`` is the most tokens of one lane that one :meth:`Engine.forward` may bring. ``length`` int64 (lanes,)
-    counts the tokens seen. Bytes: about ``2 * lanes * layers * kv_heads * head_size * (window + chunk)``.
-    """
+    ``chunk`` is the most tokens of one lane that one :meth:`Engine.forward` may bring. ``length`` int64
+    (lanes,) counts the tokens seen. Bytes: about ``2 * lanes * layers * kv_heads * head_size * (window +
+    chunk)``."""
 
     def __init__(self, shape: Shape, lanes: int, window: int, chunk: int = 1):
         if not 2 * attention.SINKS <= window <= attention.MAX_WINDOW:
-            raise ValueError(f"a window has {2 * attention.SINKS} to {attention.MAX_WINDOW} tokens, not {window}")
+            raise ValueError(
+                f"a window has {2 * attention.SINKS} to {attention.MAX_WINDOW} tokens, not {window}"
+            )
         self.window, self.chunk, self.lanes = window, chunk, lanes
         self.ring = attention.ring_size(window, chunk)
         slots = attention.SINK_SLOTS + self.ring
@@ -218,7 +405,7 @@ class Cache:
 class _Scratch:
     """Buffers of one team, for batches of at most ``tokens`` tokens."""
 
-    def __init__(self, engine: "Engine", tokens: int, slots: int, members: int = 1):
+    def __init__(self, engine: Engine, tokens: int, slots: int, members: int = 1):
         s = engine.shape
         self.tokens, self.slots, self.members = tokens, slots, members
         attention_width = s.heads * s.head_size
@@ -234,7 +421,12 @@ class _Scratch:
         self.sums = tuple(aligned((tokens, n // 32), np.int16) for n in padded)
         self.scale = np.zeros(tokens, np.float32)
         qkv_rows = -(-(attention_width + 2 * s.kv_heads * s.head_size) // 16) * 16
-        self.wide = (floats(qkv_rows), floats(attention_width), floats(-(-2 * s.hidden // 16) * 16), floats(s.hidden))
+        self.wide = (
+            floats(qkv_rows),
+            floats(attention_width),
+            floats(-(-2 * s.hidden // 16) * 16),
+            floats(s.hidden),
+        )
         group = s.heads // s.kv_heads
         self.q = aligned((s.kv_heads, tokens, group, s.head_size), np.int16)
         self.q_sink = aligned((s.kv_heads, tokens, group, s.head_size), np.int16)
@@ -261,7 +453,9 @@ class Engine:
         self.embedding, self.embedding_scale = weights.embedding, weights.embedding_scale
         self.norms = np.ascontiguousarray(weights.norms, np.float32)
         self.final_norm = np.ascontiguousarray(weights.final_norm, np.float32)
-        self._layers = tuple(pack(m) for m in (weights.qkv, weights.attention_out, weights.gate_up, weights.down))
+        self._layers = tuple(
+            pack(m) for m in (weights.qkv, weights.attention_out, weights.gate_up, weights.down)
+        )
         self.head: Packed = pack([weights.head])
         self.vocabulary = s.vocabulary
         self.logit_columns = self.head.rs.shape[1]
@@ -291,8 +485,8 @@ class Engine:
         """Feed ``tokens[i]`` to lane ``lanes[i]`` (integers (T,)); tokens of one lane are consecutive, oldest
         first, at most ``cache.chunk`` of them. Returns float32 (T, width): the head's inputs.
 
-        Lanes of one cache may run in several threads at once, each lane in one; or ``team`` runs them together.
-        """
+        Lanes of one cache may run in several threads at once, each lane in one; or ``team`` runs them
+        together."""
         if out is None:
             out = np.empty((len(lanes), self.shape.width), np.float32)
         if len(lanes):
@@ -300,11 +494,17 @@ class Engine:
         return out
 
     def forward_job(self, cache: Cache, lanes, tokens, out, members: int = 1):
-        """:meth:`forward` for at least one token, as a job that a team of ``members`` runs; ``cache`` counts the tokens at once."""
+        """:meth:`forward` for at least one token, as a job that a team of ``members`` runs; ``cache`` counts
+        the tokens at once."""
         lanes = np.ascontiguousarray(lanes, np.int64)
         tokens = np.ascontiguousarray(tokens, np.int64)
         count = lanes.size
-        if tokens.min() < 0 or tokens.max() >= self.vocabulary or lanes.min() < 0 or lanes.max() >= cache.lanes:
+        if (
+            tokens.min() < 0
+            or tokens.max() >= self.vocabulary
+            or lanes.min() < 0
+            or lanes.max() >= cache.lanes
+        ):
             raise ValueError("a token or a lane is out of range")
         starts = np.concatenate([[0], np.flatnonzero(np.diff(lanes)) + 1])
         runs = np.diff(np.append(starts, count))
@@ -322,8 +522,9 @@ class Engine:
                       k.score, k.e, k.p, k.value_sums, k.value_factors, k.ranges, k.found, k.angles, out)  # fmt: skip
 
     def logits(self, hidden, out=None, team: Team = ALONE) -> np.ndarray:
-        """Head: float32 (T, width) → (T, logit_columns); columns from ``vocabulary`` on are padding (zeros). Without ``out`` the
-        result stands until this thread's next call: fresh pages for each token cost some systems more than the product."""
+        """Head: float32 (T, width) → (T, logit_columns); columns from ``vocabulary`` on are padding (zeros).
+        Without ``out`` the result stands until this thread's next call: fresh pages for each token cost some
+        systems more than the product."""
         job, out = self.logits_job(hidden, out)
         team.run(job)
         return out
@@ -335,8 +536,12 @@ class Engine:
         if kept is None or len(kept[0]) < count or out is None and len(kept[4]) < count:
             cols = padded_cols(self.shape.width)
             kept = self._local.head = (
-                aligned((count, cols), np.int8), aligned((count, cols // 32), np.uint32), aligned((count, cols // 32), np.int16),
-                np.zeros(count, np.float32), aligned((count if out is None else 0, self.logit_columns), np.float32))
+                aligned((count, cols), np.int8),
+                aligned((count, cols // 32), np.uint32),
+                aligned((count, cols // 32), np.int16),
+                np.zeros(count, np.float32),
+                aligned((count if out is None else 0, self.logit_columns), np.float32),
+            )
         a, factors, sums, scale, own = kept
         if out is None:
             out = own[:count]

@@ -1,8 +1,8 @@
-"""``transformer``: a byte-level Llama as an expert of the mix; the one that ships, or with ``transformer:PATH`` one that
-``nzip train --kind transformer`` made.
+"""``transformer``: a byte-level Llama as an expert of the mix; the one that ships, or with
+``transformer:PATH`` one that ``nzip train --kind transformer`` made.
 
-A lane's model sees a window of the last WINDOW bytes, its first four among them for ever (attention sinks). When
-encoding, a lane's bytes are read ahead in chunks; when decoding, one by one. Both give equal integers.
+A lane's model sees a window of the last WINDOW bytes, its first four among them for ever (attention sinks).
+When encoding, a lane's bytes are read ahead in chunks; when decoding, one by one. Both give equal integers.
 
 Concession: a decoder is several times slower than an encoder.
 """
@@ -26,7 +26,8 @@ WINDOW = 1024
 
 
 class Model:
-    """A loaded file: ``engine``, ``made`` (what it was made from) and ``digest``, the SHA-256 of the file, 32 digits.
+    """A loaded file: ``engine``, ``made`` (what it was made from) and ``digest``, the SHA-256 of the file, 32
+    digits.
 
     ``data``: the file's bytes, where it lies in memory and ``path`` only names it."""
 
@@ -46,10 +47,13 @@ def _load(path: str, mtime: int, size: int) -> Model:
 
 
 def path_of(argument: str | None) -> str:
-    """The file that an argument names: None the shipped one, else a path, or the name of a file in the model directory."""
+    """The file that an argument names: None the shipped one, else a path, or the name of a file in the model
+    directory."""
     from nzip import models
 
-    return os.path.join(os.path.dirname(__file__), SHIPPED) if argument is None else str(models.find(argument))
+    return (
+        os.path.join(os.path.dirname(__file__), SHIPPED) if argument is None else str(models.find(argument))
+    )
 
 
 def load(argument: str | None) -> Model:
@@ -99,7 +103,9 @@ class TransformerExpert(SmallExpert):
         stream.steps(fresh, data, out)
 
     def memory(self, block_size: int, lanes: int) -> int:
-        return self.model.engine.bytes() + lanes * (stream.stream_bytes(self.model.engine, WINDOW) + (1 << 21))
+        return self.model.engine.bytes() + lanes * (
+            stream.stream_bytes(self.model.engine, WINDOW) + (1 << 21)
+        )
 
 
 def create(argument: str | None, data: bytes | None = None) -> TransformerExpert:

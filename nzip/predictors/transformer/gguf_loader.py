@@ -18,7 +18,17 @@ from nzip.predictors.transformer.model import Shape, Weights, embedding_of
 from nzip.predictors.transformer.quantised import GROUP, QuantMatrix, concatenate, from_codes4, from_floats
 
 SUPPORTED = ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1")
-_LAYER_TENSORS = ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down")
+_LAYER_TENSORS = (
+    "attn_norm",
+    "attn_q",
+    "attn_k",
+    "attn_v",
+    "attn_output",
+    "ffn_norm",
+    "ffn_gate",
+    "ffn_up",
+    "ffn_down",
+)
 
 
 def open_gguf(path):
@@ -35,8 +45,9 @@ def open_gguf(path):
 
 @functools.cache
 def _reader(gguf):
-    """``gguf.GGUFReader``, which reads a field that is an array element by element; a vocabulary's 150,000 take it four seconds.
-    Here they are cut from the file's bytes at once. Should the method it replaces get another name, all is as slow as there."""
+    """``gguf.GGUFReader``, which reads a field that is an array element by element; a vocabulary's 150,000
+    take it four seconds. Here they are cut from the file's bytes at once. Should the method it replaces get
+    another name, all is as slow as there."""
 
     class Reader(gguf.GGUFReader):
         def _get_field_parts(self, orig_offs, raw_type):
@@ -47,7 +58,12 @@ def _reader(gguf):
             kind, count, at = gguf.GGUFValueType(int(head[0][0])), int(head[1][0]), orig_offs + 12
             if kind == gguf.GGUFValueType.STRING:
                 parts, at = _strings(plain, at, count)
-                return at - orig_offs, head + parts, list(range(3, 3 + 2 * count, 2)), [gguf.GGUFValueType.ARRAY] + [kind] * (count > 0)
+                return (
+                    at - orig_offs,
+                    head + parts,
+                    list(range(3, 3 + 2 * count, 2)),
+                    [gguf.GGUFValueType.ARRAY] + [kind] * (count > 0),
+                )
             if kind not in self.gguf_scalar_to_np:
                 return super()._get_field_parts(orig_offs, raw_type)
             dtype = np.dtype(self.gguf_scalar_to_np[kind]).newbyteorder(self.byte_order)
@@ -55,13 +71,19 @@ def _reader(gguf):
                 raise ValueError("an array that ends behind the file")
             values = plain[at : at + count * dtype.itemsize].view(dtype)
             parts = [values[i : i + 1] for i in range(count)]
-            return 12 + values.nbytes, head + parts, list(range(2, 2 + count)), [gguf.GGUFValueType.ARRAY] + [kind] * (count > 0)
+            return (
+                12 + values.nbytes,
+                head + parts,
+                list(range(2, 2 + count)),
+                [gguf.GGUFValueType.ARRAY] + [kind] * (count > 0),
+            )
 
     return Reader
 
 
 def _strings(data: np.ndarray, at: int, count: int):
-    """``count`` strings of a GGUF array at ``at``, each as its length and its bytes, one after the other; and where they end."""
+    """``count`` strings of a GGUF array at ``at``, each as its length and its bytes, one after the other; and
+    where they end."""
     parts = []
     if count > (data.size - at) // 8:
         raise ValueError("an array that ends behind the file")
@@ -99,7 +121,8 @@ class _Rows(NamedTuple):
 
 
 def _parts(tensor):
-    """A matrix in parts of some megabytes, which then stay in the processor's cache while they are converted."""
+    """A matrix in parts of some megabytes, which then stay in the processor's cache while they are
+    converted."""
     columns, rows = (int(n) for n in tensor.shape)
     step = max(1, (1 << 20) // columns)
     for at in range(0, rows, step):
@@ -113,7 +136,9 @@ def floats_of(tensor) -> np.ndarray:
     shape = tuple(int(n) for n in reversed(tensor.shape))
     rows = int(np.prod(shape[:-1]))
     if kind == "F32":
-        return np.array(tensor.data, np.float32).reshape(shape)  # copied: a view would keep the whole file mapped
+        return np.array(tensor.data, np.float32).reshape(
+            shape
+        )  # copied: a view would keep the whole file mapped
     if kind == "F16":
         return np.asarray(tensor.data).view(np.float16).astype(np.float32).reshape(shape)
     raw = _blocks(tensor, rows)
@@ -121,10 +146,14 @@ def floats_of(tensor) -> np.ndarray:
         return (raw.view(np.uint16).astype(np.uint32) << 16).view(np.float32).reshape(shape)
     if kind == "Q8_0":
         blocks = raw.reshape(rows, -1, 34)
-        return (blocks[..., 2:].view(np.int8).astype(np.float32) * _half(blocks[..., :2])[..., None]).reshape(shape)
+        return (blocks[..., 2:].view(np.int8).astype(np.float32) * _half(blocks[..., :2])[..., None]).reshape(
+            shape
+        )
     if kind in ("Q4_0", "Q4_1"):
         codes, d, m = _codes4(tensor, rows)
-        return (codes.reshape(rows, -1, GROUP) * d[..., None] + m[..., None]).astype(np.float32).reshape(shape)
+        return (
+            (codes.reshape(rows, -1, GROUP) * d[..., None] + m[..., None]).astype(np.float32).reshape(shape)
+        )
     raise NzipError(f"tensor {tensor.name} is stored as {kind}; this engine reads {', '.join(SUPPORTED)}")
 
 
@@ -152,7 +181,9 @@ def matrix_of(tensor) -> QuantMatrix:
 def _shape(reader, path: str) -> Shape:
     architecture = metadata(reader, "general.architecture")
     if architecture != "llama":
-        raise NzipError(f"{path}: architecture {architecture!r} is not supported; this engine runs Llama-architecture models")
+        raise NzipError(
+            f"{path}: architecture {architecture!r} is not supported; this engine runs Llama-architecture models"
+        )
 
     def need(key):
         value = metadata(reader, f"llama.{key}")
@@ -174,11 +205,17 @@ def _shape(reader, path: str) -> Shape:
             raise NzipError(f"{path}: {key} differs from the head size {size}; not supported")
     tokens = reader.fields.get("tokenizer.ggml.tokens")
     vocabulary = metadata(reader, "llama.vocab_size", len(tokens.data) if tokens else 0)
-    return Shape(layers=need("block_count"), width=width, heads=heads,
-                 kv_heads=metadata(reader, "llama.attention.head_count_kv", heads), head_size=size,
-                 hidden=need("feed_forward_length"), vocabulary=vocabulary,
-                 theta=float(metadata(reader, "llama.rope.freq_base", 10000.0)),
-                 eps=float(need("attention.layer_norm_rms_epsilon"))).check(path)
+    return Shape(
+        layers=need("block_count"),
+        width=width,
+        heads=heads,
+        kv_heads=metadata(reader, "llama.attention.head_count_kv", heads),
+        head_size=size,
+        hidden=need("feed_forward_length"),
+        vocabulary=vocabulary,
+        theta=float(metadata(reader, "llama.rope.freq_base", 10000.0)),
+        eps=float(need("attention.layer_norm_rms_epsilon")),
+    ).check(path)
 
 
 def load_weights(reader, path: str) -> Weights:
@@ -191,11 +228,20 @@ def load_weights(reader, path: str) -> Weights:
     if extra:
         raise NzipError(f"{path}: tensor {extra[0]} belongs to no plain Llama model; not supported")
     q_rows, kv_rows = shape.heads * shape.head_size, shape.kv_heads * shape.head_size
-    expected = {"attn_norm": (shape.width,), "ffn_norm": (shape.width,), "attn_q": (q_rows, shape.width),
-                "attn_k": (kv_rows, shape.width), "attn_v": (kv_rows, shape.width), "attn_output": (shape.width, q_rows),
-                "ffn_gate": (shape.hidden, shape.width), "ffn_up": (shape.hidden, shape.width),
-                "ffn_down": (shape.width, shape.hidden), "token_embd": (shape.vocabulary, shape.width),
-                "output": (shape.vocabulary, shape.width), "output_norm": (shape.width,)}
+    expected = {
+        "attn_norm": (shape.width,),
+        "ffn_norm": (shape.width,),
+        "attn_q": (q_rows, shape.width),
+        "attn_k": (kv_rows, shape.width),
+        "attn_v": (kv_rows, shape.width),
+        "attn_output": (shape.width, q_rows),
+        "ffn_gate": (shape.hidden, shape.width),
+        "ffn_up": (shape.hidden, shape.width),
+        "ffn_down": (shape.width, shape.hidden),
+        "token_embd": (shape.vocabulary, shape.width),
+        "output": (shape.vocabulary, shape.width),
+        "output_norm": (shape.width,),
+    }
 
     def get(name):
         tensor = tensors.get(name + ".weight")
@@ -203,18 +249,27 @@ def load_weights(reader, path: str) -> Weights:
             raise NzipError(f"{path}: tensor {name}.weight is missing")
         got = tuple(int(n) for n in reversed(tensor.shape))
         if got != expected[name.split(".")[-1]]:
-            raise NzipError(f"{path}: tensor {name}.weight has shape {got}, expected {expected[name.split('.')[-1]]}")
+            raise NzipError(
+                f"{path}: tensor {name}.weight has shape {got}, expected {expected[name.split('.')[-1]]}"
+            )
         if tensor.tensor_type.name not in SUPPORTED:
-            raise NzipError(f"{path}: tensor {name}.weight is stored as {tensor.tensor_type.name}; "
-                            f"this engine reads {', '.join(SUPPORTED)}")
+            raise NzipError(
+                f"{path}: tensor {name}.weight is stored as {tensor.tensor_type.name}; "
+                f"this engine reads {', '.join(SUPPORTED)}"
+            )
         return tensor
 
     table = get("token_embd")
     made = [embedding_of(floats_of(part), "token_embd.weight") for part in _parts(table)]
     embedding, embedding_scale = (np.concatenate(parts) for parts in zip(*made))
-    weights = Weights(shape, embedding, embedding_scale,
-                      head=matrix_of(get("output") if "output.weight" in tensors else table),
-                      final_norm=floats_of(get("output_norm")), norms=np.empty((shape.layers, 2, shape.width), np.float32))
+    weights = Weights(
+        shape,
+        embedding,
+        embedding_scale,
+        head=matrix_of(get("output") if "output.weight" in tensors else table),
+        final_norm=floats_of(get("output_norm")),
+        norms=np.empty((shape.layers, 2, shape.width), np.float32),
+    )
     for i in range(shape.layers):
         b = f"blk.{i}."
         weights.norms[i] = floats_of(get(b + "attn_norm")), floats_of(get(b + "ffn_norm"))

@@ -6,16 +6,18 @@ written out one by one. :mod:`.twin` explains all of it in plain int64 NumPy.
 
 Packed weights (``Packed``; one leading axis for the layers), in blocks of 16 rows and groups of 32 columns:
 
-* ``codes`` uint8 (layers, blocks, groups, 256 or 512). 4 bits: byte ``64*c + 4*row + j`` holds column
-  ``8*c + j`` in its low and ``8*c + 4 + j`` in its high half; 7 bits: byte ``64*c + 4*row + j`` is column ``4*c + j``.
+* ``codes`` uint8 (layers, blocks, groups, 256 or 512). 4 bits: byte ``64*c + 4*row + j`` holds column ``8*c +
+  j`` in its low and ``8*c + 4 + j`` in its high half; 7 bits: byte ``64*c + 4*row + j`` is column ``4*c +
+  j``.
 * ``d`` uint8 (layers, blocks, groups, 16): the group's integer scale. ``m`` int16 (layers, blocks, groups/2,
   16, 2): its integer offset. ``rs`` float32 (layers, blocks*16): the row's scale. weight = (code*d + m) * rs.
 
-Quantised activations of T tokens: ``a`` int8 (T, K), ``factors`` uint32 (T, K/32), the group's integer scale f in 1..32,
-twice (f | f << 16), ``sums`` int16 (T, K/32) = f * sum of the group's a, ``scale`` float32 (T,). activation = a * f * scale.
+Quantised activations of T tokens: ``a`` int8 (T, K), ``factors`` uint32 (T, K/32), the group's integer scale
+f in 1..32, twice (f | f << 16), ``sums`` int16 (T, K/32) = f * sum of the group's a, ``scale`` float32 (T,).
+activation = a * f * scale.
 
-Bounds: a group's u4 x s8 sums are below 2**15 per 16 columns; d <= 255 (4 bits) or 31 (7 bits), so d*f fits int16.
-A row's total may pass 2**31 in theory and wraps then; in models it stays five times below and more.
+Bounds: a group's u4 x s8 sums are below 2**15 per 16 columns; d <= 255 (4 bits) or 31 (7 bits), so d*f fits
+int16. A row's total may pass 2**31 in theory and wraps then; in models it stays five times below and more.
 """
 
 from __future__ import annotations
@@ -33,16 +35,21 @@ ROWS = 16
 CODE_BYTES = {4: 256, 7: 512}
 OFFSET7 = 64
 MAX_D = {4: 255, 7: 31}
-# The largest factor of a token's groups: the first of these with which every group's sum fits int16. The last always does.
+# The largest factor of a token's groups: the first of these with which every group's sum fits int16. The last
+# always does.
 FACTORS = (32, 16, 8)
 
 (_m4_8, _m4_6, _m4_5, _m4_4, _m4_3, _m4_2, _m4_1) = (x86.matmul4_512[t] for t in (8, 6, 5, 4, 3, 2, 1))
 (_m7_8, _m7_6, _m7_5, _m7_4, _m7_3, _m7_2, _m7_1) = (x86.matmul7_512[t] for t in (8, 6, 5, 4, 3, 2, 1))
 (_n4_4, _n4_2, _n4_1) = (x86.matmul4_256[t] for t in (4, 2, 1))
 (_n7_4, _n7_2, _n7_1) = (x86.matmul7_256[t] for t in (4, 2, 1))
-_s82, _s81, _s34, _s31, _s14, _s11 = (x86.score_512[s] for s in ((8, 2), (8, 1), (3, 4), (3, 1), (1, 4), (1, 1)))
+_s82, _s81, _s34, _s31, _s14, _s11 = (
+    x86.score_512[s] for s in ((8, 2), (8, 1), (3, 4), (3, 1), (1, 4), (1, 1))
+)
 _t32, _t31, _t14, _t11 = (x86.score_256[s] for s in ((3, 2), (3, 1), (1, 4), (1, 1)))
-_v82, _v81, _v34, _v31, _v14, _v11 = (x86.value_512[s] for s in ((8, 2), (8, 1), (3, 4), (3, 1), (1, 4), (1, 1)))
+_v82, _v81, _v34, _v31, _v14, _v11 = (
+    x86.value_512[s] for s in ((8, 2), (8, 1), (3, 4), (3, 1), (1, 4), (1, 1))
+)
 _u34, _u31, _u14, _u11 = (x86.value_256[s] for s in ((3, 4), (3, 1), (1, 4), (1, 1)))
 
 # Activations are kept inside this, so that no float ever becomes infinite or NaN, whatever the weights.
@@ -87,7 +94,8 @@ def tame(x):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _quantise_groups(x, inv, limit, a, factors, sums):
-    """The groups of one token, float32 (columns,), in steps of 1/``inv`` times a factor of at most ``limit``; whether all sums fit."""
+    """The groups of one token, float32 (columns,), in steps of 1/``inv`` times a factor of at most ``limit``;
+    whether all sums fit."""
     fits = True
     for g in range(x.size // GROUP):
         most = np.int32(0)
@@ -117,7 +125,11 @@ def quantise(x, tokens, a, factors, sums, scale):
     beyond x's are zero. Each group takes the least factor that keeps it within int8."""
     cols = x.shape[1]
     for t in range(tokens):
-        most = np.int32(0)  # as bits, which sort as floats do where none is negative: LLVM vectorises the maximum of integers alone
+        most = np.int32(
+            0
+            # as bits, which sort as floats do where none is negative: LLVM vectorises the maximum of integers
+            # alone
+        )
         for i in range(cols):
             most = max(most, bits_of(abs(tame(x[t, i]))))
         peak = float_of(most)
@@ -160,7 +172,9 @@ def _matmul_portable(bits, codes, d, m, rs, a, factors, sums, scale, tokens, out
                     for c in range(8):
                         for r in range(ROWS):
                             for j in range(4):
-                                part[r] += np.int32(code[64 * c + 4 * r + j]) * np.int32(a[t, g * GROUP + 4 * c + j])
+                                part[r] += np.int32(code[64 * c + 4 * r + j]) * np.int32(
+                                    a[t, g * GROUP + 4 * c + j]
+                                )
                 f = np.int32(factors[t, g] & np.uint32(0xFFFF))
                 s = np.int32(sums[t, g])
                 for r in range(ROWS):
@@ -317,12 +331,11 @@ def scores(isa, keys, first, last, queries, count, out):
 
 @lean
 def add_values(isa, values, first, last, weights, count, out, after=0):
-    """``out[q] += sum of weights[q, slot] * value[slot]`` over the slot pairs first..last-1. ``after``: the address of
-    what is read next, in the same places, or 0.
+    """``out[q] += sum of weights[q, slot] * value[slot]`` over the slot pairs first..last-1. ``after``: the
+    address of what is read next, in the same places, or 0.
 
-    ``values`` int8 (pairs, head, 2); ``weights`` int16 (count, slots); ``out`` int32 (count, head). The caller
-    keeps the sum of |weights| * 127 below 2**31.
-    """
+    ``values`` int8 (pairs, head, 2); ``weights`` int16 (count, slots); ``out`` int32 (count, head). The
+    caller keeps the sum of |weights| * 127 below 2**31."""
     size = values.shape[1]
     if isa == x86.PORTABLE:
         for q in range(count):
@@ -342,9 +355,16 @@ def add_values(isa, values, first, last, weights, count, out, after=0):
         many = 2 if width == 8 else 4
         wide = size % (words * many) == 0
         base = values.ctypes.data if q or after == 0 else after
-        args = (values.ctypes.data + first * size * 2, last - first,
-                weights.ctypes.data + q * w_stride + first * 4, w_stride, size,
-                out.ctypes.data + q * out_stride, out_stride, base + first * size * 2)
+        args = (
+            values.ctypes.data + first * size * 2,
+            last - first,
+            weights.ctypes.data + q * w_stride + first * 4,
+            w_stride,
+            size,
+            out.ctypes.data + q * out_stride,
+            out_stride,
+            base + first * size * 2,
+        )
         if isa == x86.AVX512:
             if width == 8:
                 if wide:

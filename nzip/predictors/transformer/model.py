@@ -1,6 +1,7 @@
 """What a Llama-architecture model is, before anything is packed: its shape and its quantised weights.
 
-Loaders (:mod:`.gguf`, :mod:`.safetensors`, or a trainer of a small byte-level expert) make a :class:`Weights`;
+Loaders (:mod:`.gguf`, :mod:`.safetensors`, or a trainer of a small byte-level expert) make a
+:class:`Weights`;
 :class:`.engine.Engine` packs it for the kernels; :mod:`.twin` runs it as it stands.
 """
 
@@ -31,7 +32,7 @@ class Shape:
     theta: float
     eps: float
 
-    def check(self, where: str) -> "Shape":
+    def check(self, where: str) -> Shape:
         """Raise :class:`NzipError` with one line if the engine cannot run such a model."""
         wrong = None
         if self.width % GROUP or self.hidden % GROUP or self.heads * self.head_size % GROUP:
@@ -41,7 +42,9 @@ class Shape:
         elif self.kv_heads < 1 or self.heads % self.kv_heads or self.heads // self.kv_heads > 32:
             wrong = f"{self.heads} heads cannot share {self.kv_heads} key-value heads"
         elif not (0 < self.layers <= 256 and 0 < self.width <= 1 << 15 and 0 < self.hidden <= 1 << 17):
-            wrong = f"{self.layers} layers of width {self.width} and hidden size {self.hidden} are out of range"
+            wrong = (
+                f"{self.layers} layers of width {self.width} and hidden size {self.hidden} are out of range"
+            )
         elif not 1 < self.vocabulary <= MAX_VOCABULARY:
             wrong = f"a vocabulary of {self.vocabulary} is out of range"
         elif not (1.0 <= self.theta < 1e12 and 0 < self.eps < 1):
@@ -53,9 +56,10 @@ class Shape:
 
 @dataclass
 class Weights:
-    """Quantised weights. ``embedding`` int8 (V, width) times ``embedding_scale`` float32 (V, width/32); ``head``
-    (V, width); per layer ``qkv`` (heads*size + 2*kv*size, width) with the pairs that RoPE turns adjacent,
-    ``attention_out``, ``gate_up`` (2*hidden, width), ``down``; ``norms`` float32 (layers, 2, width)."""
+    """Quantised weights. ``embedding`` int8 (V, width) times ``embedding_scale`` float32 (V, width/32);
+    ``head`` (V, width); per layer ``qkv`` (heads*size + 2*kv*size, width) with the pairs that RoPE turns
+    adjacent, ``attention_out``, ``gate_up`` (2*hidden, width), ``down``; ``norms`` float32 (layers, 2,
+    width)."""
 
     shape: Shape
     embedding: np.ndarray
@@ -88,6 +92,6 @@ def embedding_of(table: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def pair_rope_rows(rows: int, heads: int) -> np.ndarray:
-    """Hugging Face keeps RoPE's pairs (i, i + half) apart; the order of rows, int64 (rows,), that brings each head's
-    to (2i, 2i + 1), as GGUF does."""
+    """Hugging Face keeps RoPE's pairs (i, i + half) apart; the order of rows, int64 (rows,), that brings each
+    head's to (2i, 2i + 1), as GGUF does."""
     return np.arange(rows).reshape(heads, 2, rows // heads // 2).swapaxes(1, 2).reshape(rows)

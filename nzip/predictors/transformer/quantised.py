@@ -1,8 +1,8 @@
 """Weights as small integers: from a file's numbers to codes, group scales and row scales, and to packed form.
 
-A :class:`QuantMatrix` says ``weight[r, c] = (code[r, c] * d[r, g] + m[r, g]) * rs[r]`` with g = c // 32. Files in
-Q4_0 and Q4_1 keep their 4-bit codes as they are; their group scales become integers up to 255 per row. All
-else (Q8_0, F16, BF16, F32) becomes 7-bit codes around 64 with integer group scales up to 31.
+A :class:`QuantMatrix` says ``weight[r, c] = (code[r, c] * d[r, g] + m[r, g]) * rs[r]`` with g = c // 32.
+Files in Q4_0 and Q4_1 keep their 4-bit codes as they are; their group scales become integers up to 255 per
+row. All else (Q8_0, F16, BF16, F32) becomes 7-bit codes around 64 with integer group scales up to 31.
 
 Concession: Q8_0 loses its last bit here, so that one kernel serves AVX2 without saturation. On SmolLM2 the
 whole of quantisation, activations included, costs 0.1-0.3% (bench/lm.py).
@@ -15,7 +15,16 @@ from typing import NamedTuple
 import numpy as np
 
 from nzip.errors import NzipError
-from nzip.predictors.transformer.kernels import CODE_BYTES, GROUP, MAX_D, OFFSET7, ROWS, Packed, aligned, padded_cols
+from nzip.predictors.transformer.kernels import (
+    CODE_BYTES,
+    GROUP,
+    MAX_D,
+    OFFSET7,
+    ROWS,
+    Packed,
+    aligned,
+    padded_cols,
+)
 
 MAX_WEIGHT = 1e4
 
@@ -32,21 +41,26 @@ class QuantMatrix(NamedTuple):
     def dequantise(self) -> np.ndarray:
         """The weights as float32 (R, K)."""
         rows, cols = self.codes.shape
-        values = self.codes.reshape(rows, -1, GROUP).astype(np.int32) * self.d[:, :, None] + self.m[:, :, None]
+        values = (
+            self.codes.reshape(rows, -1, GROUP).astype(np.int32) * self.d[:, :, None] + self.m[:, :, None]
+        )
         return values.reshape(rows, cols).astype(np.float32) * self.rs[:, None]
 
-    def take(self, rows) -> "QuantMatrix":
+    def take(self, rows) -> QuantMatrix:
         """The matrix with its rows reordered or selected."""
         return QuantMatrix(self.bits, self.codes[rows], self.d[rows], self.m[rows], self.rs[rows])
 
 
 def _check(values: np.ndarray, name: str) -> None:
     if not np.isfinite(values).all() or (values.size and float(np.abs(values).max()) > MAX_WEIGHT):
-        raise NzipError(f"tensor {name} holds values that are not finite or exceed {MAX_WEIGHT:g}; is the model file damaged?")
+        raise NzipError(
+            f"tensor {name} holds values that are not finite or exceed {MAX_WEIGHT:g}; is the model file damaged?"
+        )
 
 
 def from_codes4(codes, d, m, name: str = "?") -> QuantMatrix:
-    """4-bit codes uint8 (R, K) with float32 group scales d and offsets m, both (R, K/32): weight = code*d + m.
+    """4-bit codes uint8 (R, K) with float32 group scales d and offsets m, both (R, K/32): weight = code*d +
+    m.
 
     Negative scales (Q4_0 has them) are turned round: code' = 15 - code."""
     _check(d, name)
@@ -61,7 +75,8 @@ def from_codes4(codes, d, m, name: str = "?") -> QuantMatrix:
 
 
 def from_floats(w, name: str = "?", rs=None) -> QuantMatrix:
-    """Any float32 matrix (R, K), K a multiple of 32, to 7-bit codes; ``rs``: row scales to be used, not too small."""
+    """Any float32 matrix (R, K), K a multiple of 32, to 7-bit codes; ``rs``: row scales to be used, not too
+    small."""
     w = np.ascontiguousarray(w, np.float32)
     _check(w, name)
     groups = w.reshape(w.shape[0], -1, GROUP)
@@ -71,7 +86,9 @@ def from_floats(w, name: str = "?", rs=None) -> QuantMatrix:
     safe = np.where(rs > 0, rs, np.float32(1))[:, None]
     d = np.clip(np.ceil(peak / np.float32(63) / safe), 1, MAX_D[7]).astype(np.float32)
     codes = np.clip(np.rint(groups / (d * safe)[:, :, None]), -63, 63) + OFFSET7
-    return QuantMatrix(7, codes.astype(np.uint8).reshape(w.shape), d.astype(np.uint8), (-OFFSET7 * d).astype(np.int16), rs)
+    return QuantMatrix(
+        7, codes.astype(np.uint8).reshape(w.shape), d.astype(np.uint8), (-OFFSET7 * d).astype(np.int16), rs
+    )
 
 
 def concatenate(parts: list[QuantMatrix]) -> QuantMatrix:
@@ -104,7 +121,9 @@ def pack(layers: list[QuantMatrix]) -> Packed:
             parts = full.reshape(blocks, ROWS, groups, 4, 2, 4).transpose(0, 2, 3, 1, 5, 4)
             codes[i] = (parts[..., 0] | parts[..., 1] << 4).reshape(blocks, groups, -1)
         else:
-            codes[i] = full.reshape(blocks, ROWS, groups, 8, 4).transpose(0, 2, 3, 1, 4).reshape(blocks, groups, -1)
+            codes[i] = (
+                full.reshape(blocks, ROWS, groups, 8, 4).transpose(0, 2, 3, 1, 4).reshape(blocks, groups, -1)
+            )
         d[i] = full_d.reshape(blocks, ROWS, groups).transpose(0, 2, 1)
         m[i] = full_m.reshape(blocks, ROWS, groups // 2, 2).transpose(0, 2, 1, 3)
         rs[i, :rows] = q.rs

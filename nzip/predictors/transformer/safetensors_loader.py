@@ -1,8 +1,9 @@
-"""Hugging Face models of Llama architecture: ``model.safetensors`` with ``config.json`` and ``tokenizer.json`` beside it.
+"""Hugging Face models of Llama architecture: ``model.safetensors`` with ``config.json`` and
+``tokenizer.json`` beside it.
 
-The container is read directly (https://github.com/huggingface/safetensors#format): its NumPy front end knows no
-BF16. F32, F16 and BF16 are read; biases, RoPE scaling, shards and other architectures are refused in one line.
-"""
+The container is read directly (https://github.com/huggingface/safetensors#format): its NumPy front end knows
+no BF16. F32, F16 and BF16 are read; biases, RoPE scaling, shards and other architectures are refused in one
+line."""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ class _File:
             return file.read(count)
 
     def raw(self, name: str, shape: tuple[int, ...], types: dict[str, int]) -> tuple[str, bytes]:
-        """A tensor's type, among ``types`` (to bytes a number), and its bytes; its shape must be ``shape``."""
+        """A tensor's type, among ``types`` (to bytes a number), and its bytes; its shape must be
+        ``shape``."""
         entry = self.tensors.get(name)
         if entry is None:
             raise NzipError(f"{self.path}: tensor {name} is missing")
@@ -65,9 +67,17 @@ class _File:
         except (KeyError, TypeError, ValueError) as error:
             raise NzipError(f"{self.path}: the header's entry of tensor {name} is damaged") from error
         if kind not in types:
-            raise NzipError(f"{self.path}: tensor {name} is stored as {kind}; this engine reads {', '.join(types)}")
-        if tuple(found) != shape or end - begin != math.prod(shape) * types[kind] or not 0 <= begin <= end <= self._size:
-            raise NzipError(f"{self.path}: tensor {name} has shape {tuple(found)} or bytes that do not fit; expected {shape}")
+            raise NzipError(
+                f"{self.path}: tensor {name} is stored as {kind}; this engine reads {', '.join(types)}"
+            )
+        if (
+            tuple(found) != shape
+            or end - begin != math.prod(shape) * types[kind]
+            or not 0 <= begin <= end <= self._size
+        ):
+            raise NzipError(
+                f"{self.path}: tensor {name} has shape {tuple(found)} or bytes that do not fit; expected {shape}"
+            )
         return kind, self._bytes(self._start + begin, end - begin)
 
     def get(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -89,7 +99,9 @@ class _File:
 def _shape(config: dict, where: str) -> Shape:
     architecture = config.get("model_type")
     if architecture != "llama":
-        raise NzipError(f"{where}: architecture {architecture!r} is not supported; this engine runs Llama-architecture models")
+        raise NzipError(
+            f"{where}: architecture {architecture!r} is not supported; this engine runs Llama-architecture models"
+        )
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
     kind = rope.get("rope_type", rope.get("type", "default"))
     if kind != "default":
@@ -100,11 +112,17 @@ def _shape(config: dict, where: str) -> Shape:
         raise NzipError(f"{where}: activation {config['hidden_act']!r} is not supported")
     try:
         heads, width = config["num_attention_heads"], config["hidden_size"]
-        return Shape(layers=config["num_hidden_layers"], width=width, heads=heads,
-                     kv_heads=config.get("num_key_value_heads", heads), head_size=config.get("head_dim") or width // heads,
-                     hidden=config["intermediate_size"], vocabulary=config["vocab_size"],
-                     theta=float(config.get("rope_theta") or rope.get("rope_theta") or 10000.0),
-                     eps=float(config["rms_norm_eps"])).check(where)
+        return Shape(
+            layers=config["num_hidden_layers"],
+            width=width,
+            heads=heads,
+            kv_heads=config.get("num_key_value_heads", heads),
+            head_size=config.get("head_dim") or width // heads,
+            hidden=config["intermediate_size"],
+            vocabulary=config["vocab_size"],
+            theta=float(config.get("rope_theta") or rope.get("rope_theta") or 10000.0),
+            eps=float(config["rms_norm_eps"]),
+        ).check(where)
     except (KeyError, TypeError, ZeroDivisionError) as error:
         raise NzipError(f"{where}: config.json lacks {error}") from error
 
@@ -116,20 +134,37 @@ def weights_of(file: _File, s: Shape, tied: bool) -> Weights:
     tied = tied or "lm_head.weight" not in file.tensors
     head = file.matrix("model.embed_tokens" if tied else "lm_head", s.vocabulary, s.width)
     file.unused.discard("lm_head.weight")
-    weights = Weights(s, embedding, embedding_scale, head, file.get("model.norm.weight", (s.width,)),
-                      np.empty((s.layers, 2, s.width), np.float32))
+    weights = Weights(
+        s,
+        embedding,
+        embedding_scale,
+        head,
+        file.get("model.norm.weight", (s.width,)),
+        np.empty((s.layers, 2, s.width), np.float32),
+    )
     for i in range(s.layers):
         b = f"model.layers.{i}."
 
         def turned(name: str, heads: int, b=b):
-            return file.matrix(b + name, heads * s.head_size, s.width).take(pair_rope_rows(heads * s.head_size, heads))
+            return file.matrix(b + name, heads * s.head_size, s.width).take(
+                pair_rope_rows(heads * s.head_size, heads)
+            )
 
         weights.norms[i, 0] = file.get(b + "input_layernorm.weight", (s.width,))
         weights.norms[i, 1] = file.get(b + "post_attention_layernorm.weight", (s.width,))
-        weights.qkv.append(concatenate([turned("self_attn.q_proj", s.heads), turned("self_attn.k_proj", s.kv_heads),
-                                        file.matrix(b + "self_attn.v_proj", kv_rows, s.width)]))
+        weights.qkv.append(
+            concatenate(
+                [
+                    turned("self_attn.q_proj", s.heads),
+                    turned("self_attn.k_proj", s.kv_heads),
+                    file.matrix(b + "self_attn.v_proj", kv_rows, s.width),
+                ]
+            )
+        )
         weights.attention_out.append(file.matrix(b + "self_attn.o_proj", s.width, q_rows))
-        weights.gate_up.append(concatenate([file.matrix(b + f"mlp.{n}_proj", s.hidden, s.width) for n in ("gate", "up")]))
+        weights.gate_up.append(
+            concatenate([file.matrix(b + f"mlp.{n}_proj", s.hidden, s.width) for n in ("gate", "up")])
+        )
         weights.down.append(file.matrix(b + "mlp.down_proj", s.width, s.hidden))
     extra = sorted(name for name in file.unused if not name.endswith("rotary_emb.inv_freq"))
     if extra:
@@ -148,7 +183,9 @@ def load(path: str) -> tuple[Weights, tokenizer.Vocabulary]:
     s = _shape(config, path)
     file = _File(Path(path))
     weights = weights_of(file, s, config.get("tie_word_embeddings", False))
-    vocabulary = tokenizer.from_tokenizer_json(tokenizer_text, s.vocabulary, _token_id(config, "bos"), _token_id(config, "eos"), path)
+    vocabulary = tokenizer.from_tokenizer_json(
+        tokenizer_text, s.vocabulary, _token_id(config, "bos"), _token_id(config, "eos"), path
+    )
     return weights, vocabulary
 
 

@@ -1,8 +1,8 @@
 """One lane of a byte-level transformer in compiled code: from bytes to distributions, with no Python between.
 
-The engine's own functions in the engine's own order (:mod:`.engine`); here they are called from compiled code, so
-that :mod:`nzip.predictors.small` can ask once a byte. An encoder reads CHUNK bytes ahead, which the weights pass
-through the processor once for; a decoder reads one. Both give equal integers.
+The engine's own functions in the engine's own order (:mod:`.engine`); here they are called from compiled
+code, so that :mod:`nzip.predictors.small` can ask once a byte. An encoder reads CHUNK bytes ahead, which the
+weights pass through the processor once for; a decoder reads one. Both give equal integers.
 
 Concession: one lane, so a decoder moves all weights for every byte.
 """
@@ -25,7 +25,8 @@ SEEN, AT, AHEAD = range(3)
 
 
 class Stream(NamedTuple):
-    """A lane that has seen nothing yet: the model (read only), the lane's memory, and scratch for CHUNK bytes."""
+    """A lane that has seen nothing yet: the model (read only), the lane's memory, and scratch for CHUNK
+    bytes."""
 
     point: np.ndarray  # where a team would meet: this is one thread
     isa: int
@@ -102,25 +103,88 @@ def stream_bytes(engine: Engine, window: int) -> int:
     s = engine.shape
     slots = attention.SINK_SLOTS + attention.ring_size(window, CHUNK)
     floats = 8 * padded_cols(s.width) + 4 * s.heads * s.head_size + 4 * padded_cols(s.hidden) + 1024
-    return Cache.bytes(s, 1, window, CHUNK) + CHUNK * 6 * floats + 8 * attention.TILE * (s.heads // s.kv_heads) * slots + (1 << 20)
+    return (
+        Cache.bytes(s, 1, window, CHUNK)
+        + CHUNK * 6 * floats
+        + 8 * attention.TILE * (s.heads // s.kv_heads) * slots
+        + (1 << 20)
+    )
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def read(s, data, out):
-    """The lane has seen ``data`` uint8 (n,), n ≤ CHUNK; ``out`` uint32 (n, 256) gets the distribution after each byte."""
+    """The lane has seen ``data`` uint8 (n,), n ≤ CHUNK; ``out`` uint32 (n, 256) gets the distribution after
+    each byte."""
     count = data.size
     for t in range(count):
         s.tokens[t] = data[t]
         s.positions[t] = s.place[SEEN] + t
     _embed(s.embedding, s.embedding_scale, s.tokens[:count], s.x)
-    _run(s.point, 0, 1, s.isa, s.heads, s.kv_heads, s.size, s.hidden, s.eps, s.steps, s.score_scale, s.window, s.ring, s.peak,
-         s.qkv, s.attention_out, s.gate_up, s.down, s.norms, s.final_norm, s.keys, s.values, s.key_scale, s.value_scale,
-         s.lanes[:count], s.positions[:count], s.x, s.normed, s.a, s.factors, s.sums, s.scale, s.wide, s.q, s.q_sink,
-         s.q_scale, s.q_sink_scale, s.score, s.e, s.p, s.value_sums, s.value_factors, s.ranges,
-         s.found, s.angles, s.out)
+    _run(
+        s.point,
+        0,
+        1,
+        s.isa,
+        s.heads,
+        s.kv_heads,
+        s.size,
+        s.hidden,
+        s.eps,
+        s.steps,
+        s.score_scale,
+        s.window,
+        s.ring,
+        s.peak,
+        s.qkv,
+        s.attention_out,
+        s.gate_up,
+        s.down,
+        s.norms,
+        s.final_norm,
+        s.keys,
+        s.values,
+        s.key_scale,
+        s.value_scale,
+        s.lanes[:count],
+        s.positions[:count],
+        s.x,
+        s.normed,
+        s.a,
+        s.factors,
+        s.sums,
+        s.scale,
+        s.wide,
+        s.q,
+        s.q_sink,
+        s.q_scale,
+        s.q_sink_scale,
+        s.score,
+        s.e,
+        s.p,
+        s.value_sums,
+        s.value_factors,
+        s.ranges,
+        s.found,
+        s.angles,
+        s.out,
+    )
     quantise(s.out, count, s.a[0], s.factors[0], s.sums[0], s.scale)
-    matmul(s.isa, s.head.bits, s.head.codes[0], s.head.d[0], s.head.m[0], s.head.rs[0], s.a[0], s.factors[0], s.sums[0],
-           s.scale, count, s.logits, 0, s.head.codes.shape[1])
+    matmul(
+        s.isa,
+        s.head.bits,
+        s.head.codes[0],
+        s.head.d[0],
+        s.head.m[0],
+        s.head.rs[0],
+        s.a[0],
+        s.factors[0],
+        s.sums[0],
+        s.scale,
+        count,
+        s.logits,
+        0,
+        s.head.codes.shape[1],
+    )
     for t in range(count):
         distribution(s.logits[t, :256], s.weights, out[t])
     s.place[SEEN] += count
@@ -135,8 +199,8 @@ def steps(s, data, out):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def step(s, data, position, decoding, out):
-    """The lane has seen ``data[position]``, of which all before was told; ``out`` uint32 (256,). An encoder's is read
-    ahead, so all its ``data`` must be there."""
+    """The lane has seen ``data[position]``, of which all before was told; ``out`` uint32 (256,). An encoder's
+    is read ahead, so all its ``data`` must be there."""
     if decoding:
         read(s, data[position : position + 1], s.ahead)
         s.place[AT] = 0

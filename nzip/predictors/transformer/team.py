@@ -1,9 +1,9 @@
 """Threads that do one forward pass together: each takes its share of every step, and all meet between steps.
 
-A decoder has one token a lane, so that a product waits for its weights to come from memory; where two threads each
-read one half of the rows, the wait is half as long. Sharing out lanes instead would have each thread read all of
-them. Who does what never shows in the result: a step's shares write different places, and what one reads was
-written before the last meeting.
+A decoder has one token a lane, so that a product waits for its weights to come from memory; where two threads
+each read one half of the rows, the wait is half as long. Sharing out lanes instead would have each thread
+read all of them. Who does what never shows in the result: a step's shares write different places, and what
+one reads was written before the last meeting.
 
 Concession: who waits at a meeting, waits actively, which is the only way to meet 300 times in 10 ms. After
 a while it offers its processor to whoever wants it, so that a busy machine makes this slow, not stuck.
@@ -26,7 +26,8 @@ from numba.extending import intrinsic
 from nzip.jit import njit
 
 MOST = 16
-# Places in the meeting point, a cache line apart: who has come, how many meetings there were, whether one has failed.
+# Places in the meeting point, a cache line apart: who has come, how many meetings there were, whether one has
+# failed.
 _COME, _MEETINGS, _BROKEN = 0, 8, 16
 _PATIENCE = 2000  # looks before a processor is offered to others
 _YIELD = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
@@ -73,7 +74,8 @@ def _offer_processor(typingctx):
 
 @njit(nogil=True, cache=True)
 def meet(point, members):
-    """Return when all ``members`` have come to ``point`` (int64 (24,), :attr:`Team.point`), or one has failed."""
+    """Return when all ``members`` have come to ``point`` (int64 (24,), :attr:`Team.point`), or one has
+    failed."""
     if members == 1:
         return
     base = np.int64(point.ctypes.data)
@@ -97,8 +99,8 @@ def share(count, member, members):
 
 
 def default_threads() -> int:
-    """Processors this process may use, as far as a team has use for them: by its affinity, and by its container's quota, since
-    threads that wait actively would spend it."""
+    """Processors this process may use, as far as a team has use for them: by its affinity, and by its
+    container's quota, since threads that wait actively would spend it."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with contextlib.suppress(OSError, ValueError):  # no control group, or one without a limit: "max 100000"
         quota, period = _QUOTA.read_text().split()
@@ -115,8 +117,8 @@ class Team:
         self._pool = ThreadPoolExecutor(self.members - 1) if self.members > 1 else None
 
     def run(self, *jobs) -> None:
-        """Each job is ``(work, args)``: ``work(point, member, members, *args)`` in every member, who all meet between two jobs.
-        Returns when all have ended."""
+        """Each job is ``(work, args)``: ``work(point, member, members, *args)`` in every member, who all meet
+        between two jobs. Returns when all have ended."""
         if self._pool is None or not jobs:
             self._work(0, jobs)
             return
@@ -127,7 +129,10 @@ class Team:
                 others.append(self._pool.submit(self._work, member, jobs))
             self._work(0, jobs)
         except BaseException:
-            self.point[_BROKEN] = 1  # a thread that could not begin, or a signal between two lines, leaves nobody waiting either
+            self.point[_BROKEN] = (
+                # a thread that could not begin, or a signal between two lines, leaves nobody waiting either
+                1
+            )
             raise
         finally:
             for other in others:

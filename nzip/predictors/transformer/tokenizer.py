@@ -1,13 +1,13 @@
 """Byte-level BPE vocabularies (GPT-2's kind), as a coder wants them: sorted by bytes, any input encodable.
 
-A :class:`Vocabulary` renumbers the model's tokens by *rank*: ordinary tokens in the order of their bytes, so that
-all tokens with a common prefix are one range; then special tokens and duplicates, which text never becomes.
-``encode`` turns any bytes into symbols: ranks, and ``size + b`` for a byte b that no token begins with at that
-place (SmolLM2 lacks 21 byte values). Only the encoder needs it: a decoder reads the symbols from the file,
-so how they were chosen binds no one, and the package ``tokenizers`` may change its mind.
+A :class:`Vocabulary` renumbers the model's tokens by *rank*: ordinary tokens in the order of their bytes, so
+that all tokens with a common prefix are one range; then special tokens and duplicates, which text never
+becomes. ``encode`` turns any bytes into symbols: ranks, and ``size + b`` for a byte b that no token begins
+with at that place (SmolLM2 lacks 21 byte values). Only the encoder needs it: a decoder reads the symbols from
+the file, so how they were chosen binds no one, and the package ``tokenizers`` may change its mind.
 
-Concession: SentencePiece and Unigram vocabularies are refused, and WordPiece unless it is plain longest match over bytes.
-"""
+Concession: SentencePiece and Unigram vocabularies are refused, and WordPiece unless it is plain longest match
+over bytes."""
 
 from __future__ import annotations
 
@@ -25,11 +25,19 @@ _NORMAL = 1  # gguf's token type of ordinary tokens
 _SURROGATES = re.compile("([\udc80-\udcff]+)")
 
 _GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-_LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|"
-           r"\s+(?!\S)|\s+")
+_LLAMA3 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|"
+    r"\s+(?!\S)|\s+"
+)
 # tokenizer.ggml.pre → (digits split singly, pattern). A wrong guess costs size, never correctness.
-PRE_TOKENIZERS = {"gpt-2": (False, _GPT2), "default": (False, _GPT2), "smollm": (True, _GPT2), "starcoder": (True, _GPT2),
-                  "llama-bpe": (False, _LLAMA3), "llama3": (False, _LLAMA3)}
+PRE_TOKENIZERS = {
+    "gpt-2": (False, _GPT2),
+    "default": (False, _GPT2),
+    "smollm": (True, _GPT2),
+    "starcoder": (True, _GPT2),
+    "llama-bpe": (False, _LLAMA3),
+    "llama3": (False, _LLAMA3),
+}
 
 
 def _byte_of_character() -> dict[str, int]:
@@ -48,8 +56,8 @@ class Vocabulary:
     ``live``: number of ordinary tokens (ranks below it). ``start``: rank of the token a text begins with."""
 
     def __init__(self, strings: list[str], ordinary, start: int, encoder, where: str):
-        """``strings`` by model id, in GPT-2's characters; ``ordinary`` bool by id; ``encoder``: text → model ids, or
-        None for longest match."""
+        """``strings`` by model id, in GPT-2's characters; ``ordinary`` bool by id; ``encoder``: text → model
+        ids, or None for longest match."""
         table = _byte_of_character()
         by_bytes: dict[bytes, int] = {}
         for i, text in enumerate(strings):
@@ -57,7 +65,9 @@ class Vocabulary:
                 try:
                     by_bytes.setdefault(bytes([table[c] for c in text]), i)
                 except KeyError as error:
-                    raise NzipError(f"{where}: token {i} is not of a byte-level vocabulary; not supported") from error
+                    raise NzipError(
+                        f"{where}: token {i} is not of a byte-level vocabulary; not supported"
+                    ) from error
         if len({t[0] for t in by_bytes}) < 2:
             raise NzipError(f"{where}: the vocabulary holds no ordinary tokens")
         live = sorted(by_bytes)
@@ -147,10 +157,15 @@ def _build_encoder(vocabulary: dict[str, int], merges, digits: bool, pattern: st
             try:
                 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
             except ImportError as error:
-                raise NzipError("encoding with a language model needs the package tokenizers: pip install 'nzip[lm]'") from error
+                raise NzipError(
+                    "encoding with a language model needs the package tokenizers: pip install 'nzip[lm]'"
+                ) from error
             tokenizer = Tokenizer(models.BPE(vocabulary, [tuple(m.split(" ", 1)) for m in merges]))
             steps = [pre_tokenizers.Digits(individual_digits=True)] if digits else []
-            steps += [pre_tokenizers.Split(Regex(pattern), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
+            steps += [
+                pre_tokenizers.Split(Regex(pattern), "isolated"),
+                pre_tokenizers.ByteLevel(False, use_regex=False),
+            ]
             tokenizer.pre_tokenizer = pre_tokenizers.Sequence(steps)
             made.append(tokenizer)
         return made[0].encode(text, add_special_tokens=False).ids
@@ -175,13 +190,17 @@ def from_gguf(metadata, where: str) -> Vocabulary:
         raise NzipError(f"{where}: tokenizer {kind!r} is not supported; byte-level BPE (gpt2) is")
     pre = metadata("tokenizer.ggml.pre", "default")
     if pre not in PRE_TOKENIZERS:
-        raise NzipError(f"{where}: pre-tokenizer {pre!r} is not supported; these are: {', '.join(PRE_TOKENIZERS)}")
+        raise NzipError(
+            f"{where}: pre-tokenizer {pre!r} is not supported; these are: {', '.join(PRE_TOKENIZERS)}"
+        )
     strings, merges = metadata("tokenizer.ggml.tokens", None), metadata("tokenizer.ggml.merges", None)
     if not strings or merges is None:
         raise NzipError(f"{where}: the metadata lacks the tokenizer's tokens or merges")
     types = metadata("tokenizer.ggml.token_type", None) or [_NORMAL] * len(strings)
     encoder = _build_encoder({s: i for i, s in enumerate(strings)}, merges, *PRE_TOKENIZERS[pre])
-    start = _start_token(strings, metadata("tokenizer.ggml.bos_token_id", None), metadata("tokenizer.ggml.eos_token_id", None))
+    start = _start_token(
+        strings, metadata("tokenizer.ggml.bos_token_id", None), metadata("tokenizer.ggml.eos_token_id", None)
+    )
     return Vocabulary(strings, [t == _NORMAL for t in types], start, encoder, where)
 
 
@@ -194,10 +213,17 @@ def from_tokenizer_json(text: str, size: int, bos: int | None, eos: int | None, 
         byte_level = "ByteLevel" in json.dumps(config.get("pre_tokenizer"))
     except (ValueError, KeyError, TypeError) as error:
         raise NzipError(f"{where}: not a readable tokenizer.json ({error})") from error
-    # WordPiece without a prefix, over whole byte-level texts, is longest match: how tokenizers_lab writes codecs of fixed strings.
+    # WordPiece without a prefix, over whole byte-level texts, is longest match: how tokenizers_lab writes
+    # codecs of fixed strings.
     longest = model.get("type") == "WordPiece" and model.get("continuing_subword_prefix") == ""
-    if (model.get("type", "BPE") != "BPE" and not longest) or not byte_level or not isinstance(vocabulary, dict):
-        raise NzipError(f"{where}: tokenizer {model.get('type')!r} without byte-level pieces is not supported; byte-level BPE is")
+    if (
+        (model.get("type", "BPE") != "BPE" and not longest)
+        or not byte_level
+        or not isinstance(vocabulary, dict)
+    ):
+        raise NzipError(
+            f"{where}: tokenizer {model.get('type')!r} without byte-level pieces is not supported; byte-level BPE is"
+        )
     special = {t["content"]: t["id"] for t in config.get("added_tokens") or []}
     strings = [""] * size
     for s, i in {**vocabulary, **special}.items():

@@ -1,11 +1,12 @@
 """The engine once more, in plain NumPy and int64: its explanation and its oracle.
 
-No packing, no blocks, no ring buffer, no vector instructions: one token after the other, every key kept by its
-position. tests/nzip/predictors/transformer proves that :mod:`.engine` gives the same bits. Start reading at
+No packing, no blocks, no ring buffer, no vector instructions: one token after the other, every key kept by
+its position. tests/nzip/predictors/transformer proves that :mod:`.engine` gives the same bits. Start reading
+at
 :func:`forward`.
 
-Concession: hundreds of times slower. float32 here means NumPy's elementwise float32, one rounding an operation.
-"""
+Concession: hundreds of times slower. float32 here means NumPy's elementwise float32, one rounding an
+operation."""
 
 from __future__ import annotations
 
@@ -53,7 +54,9 @@ def quantise(x):
     for limit in (32, 16, 8):  # the finest steps with which every sum fits int16
         steps = F(127 * limit)
         inv = steps / peak
-        factors = np.clip(np.ceil(np.abs(x).max(1) * inv / F(127)), 1, limit).astype(np.int64)  # the least that keep the groups within 127
+        factors = np.clip(np.ceil(np.abs(x).max(1) * inv / F(127)), 1, limit).astype(
+            np.int64
+        )  # the least that keep the groups within 127
         codes = np.rint(x * inv * (F(1) / factors.astype(F))[:, None]).astype(np.int64)
         sums = codes.sum(1) * factors
         if (-32768 <= sums).all() and (sums <= 32767).all():
@@ -150,7 +153,9 @@ def forward(weights: Weights, tokens, window: int):
     values = [[[] for _ in range(s.kv_heads)] for _ in range(s.layers)]
     out = []
     for n, token in enumerate(tokens):
-        x = (weights.embedding[token].astype(F).reshape(-1, GROUP) * weights.embedding_scale[token][:, None]).reshape(-1)
+        x = (
+            weights.embedding[token].astype(F).reshape(-1, GROUP) * weights.embedding_scale[token][:, None]
+        ).reshape(-1)
         for layer in range(s.layers):
             qkv = matvec(weights.qkv[layer], rms_norm(x, weights.norms[layer, 0], F(s.eps)))
             q, k, v = np.split(qkv, [s.heads * size, (s.heads + s.kv_heads) * size])
@@ -164,7 +169,9 @@ def forward(weights: Weights, tokens, window: int):
                     far = quantise_row(rotate(head, steps, min(n, window - 1)), 32000)
                     heads.append(attend(near, far, keys[layer][h], values[layer][h], n, window, score_scale))
             x = tame(x + matvec(weights.attention_out[layer], np.concatenate(heads)))
-            gate, up = np.split(tame(matvec(weights.gate_up[layer], rms_norm(x, weights.norms[layer, 1], F(s.eps)))), 2)
+            gate, up = np.split(
+                tame(matvec(weights.gate_up[layer], rms_norm(x, weights.norms[layer, 1], F(s.eps)))), 2
+            )
             x = tame(x + matvec(weights.down[layer], gate * up / (F(1) + exp2(-gate * LOG2E))))
         out.append(rms_norm(x, weights.final_norm, F(s.eps)))
     return np.array(out, F)

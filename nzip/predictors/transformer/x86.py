@@ -3,7 +3,8 @@
 LLVM does not form ``vpmaddubsw``, ``vpmaddwd`` or ``vpdpbusd`` from plain loops, so the loops are written
 here as LLVM IR and called from numba as intrinsics over raw addresses. :mod:`.kernels` holds the portable
 twins over arrays, the choice between them and the memory layout that all of them read; a test proves the
-results equal, which they are by construction: every sum is an int32 sum that wraps, so its order cannot matter.
+results equal, which they are by construction: every sum is an int32 sum that wraps, so its order cannot
+matter.
 
 Three loops (and :mod:`.x86_softmax`), each for a fixed number of tokens or queries held in registers:
 
@@ -28,8 +29,8 @@ PORTABLE, AVX2, AVX512 = 0, 1, 2
 NAMES = ("portable", "avx2", "avx512")
 
 I8, I16, I32, I64, F32 = (ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType())
-# A decoder reads each lane's keys and values from memory once a token, in streams too short for the processor to
-# guess where they go: it is told, so many groups of key blocks and bytes of values ahead.
+# A decoder reads each lane's keys and values from memory once a token, in streams too short for the processor
+# to guess where they go: it is told, so many groups of key blocks and bytes of values ahead.
 _KEYS_AHEAD, _VALUES_AHEAD = 8, 4096
 # vpdpbusd's operands are typed as bytes from LLVM 22 on, as 32-bit words before.
 _DOT_BYTES = llvm.llvm_version_info[0] >= 22
@@ -87,10 +88,13 @@ class Emitter:
     def splat(self, scalar, vtype):
         undef = ir.Constant(vtype, ir.Undefined)
         one = self.b.insert_element(undef, scalar, I32(0))
-        return self.b.shuffle_vector(one, undef, ir.Constant(ir.VectorType(I32, vtype.count), [0] * vtype.count))
+        return self.b.shuffle_vector(
+            one, undef, ir.Constant(ir.VectorType(I32, vtype.count), [0] * vtype.count)
+        )
 
     def prefetch(self, address, nearness=3):
-        """Ask for the cache line at ``address``, which need not be ours: to be read once, soon (3), or a little later (2)."""
+        """Ask for the cache line at ``address``, which need not be ours: to be read once, soon (3), or a
+        little later (2)."""
         pointer = self.b.inttoptr(address, I8.as_pointer())
         fnty = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
         call = cgutils.get_or_insert_function(self.module, fnty, "llvm.prefetch.p0")
@@ -107,14 +111,20 @@ class Emitter:
 
     def madd_bytes(self, unsigned, signed):
         """vpmaddubsw (256 bits): pairs of u8 × s8 products summed to int16, saturating."""
-        return self.call("llvm.x86.avx2.pmadd.ub.sw", self.v16,
-                          [self.b.bitcast(unsigned, self.v8), self.b.bitcast(signed, self.v8)])
+        return self.call(
+            "llvm.x86.avx2.pmadd.ub.sw",
+            self.v16,
+            [self.b.bitcast(unsigned, self.v8), self.b.bitcast(signed, self.v8)],
+        )
 
     def dot_bytes(self, acc, unsigned, signed):
         """vpdpbusd (512 bits): four u8 × s8 products added to each int32."""
         vtype = self.v8 if _DOT_BYTES else self.v32
-        return self.call("llvm.x86.avx512.vpdpbusd.512", self.v32,
-                          [acc, self.b.bitcast(unsigned, vtype), self.b.bitcast(signed, vtype)])
+        return self.call(
+            "llvm.x86.avx512.vpdpbusd.512",
+            self.v32,
+            [acc, self.b.bitcast(unsigned, vtype), self.b.bitcast(signed, vtype)],
+        )
 
     def accumulators(self, count, initial=None):
         slots = []
@@ -132,8 +142,9 @@ class Emitter:
 
 
 def _emit_matmul(e: Emitter, bits: int, tt: int) -> None:
-    """16 rows × ``tt`` tokens. Arguments: codes, d, m, rs of the row block; a, factors, sums, scale of the first
-    token; out; bytes of a token in a (K); groups; bytes of a token in out; where lie half the codes that are read next. See
+    """16 rows × ``tt`` tokens. Arguments: codes, d, m, rs of the row block; a, factors, sums, scale of the
+    first token; out; bytes of a token in a (K); groups; bytes of a token in out; where lie half the codes
+    that are read next. See
     :mod:`.kernels` for layouts."""
     codes, d, m, rs, a, factors, sums, scale, out, k_stride, groups, out_stride, after = e.args
     b = e.b
@@ -176,7 +187,9 @@ def _emit_matmul(e: Emitter, bits: int, tt: int) -> None:
                             part = j // 4 if bits == 4 else 0
                             parts[part] = e.dot_bytes(parts[part], words[j], e.word(e.at(at_a, 4 * j)))
                         if bits == 4:  # two sums below 2**15 side by side, then one vpmaddwd
-                            both = b.or_(b.and_(parts[0], e.const(e.v32, 0xFFFF)), b.shl(parts[1], e.const(e.v32, 16)))
+                            both = b.or_(
+                                b.and_(parts[0], e.const(e.v32, 0xFFFF)), b.shl(parts[1], e.const(e.v32, 16))
+                            )
                             e.accumulate(accs[t], e.madd_words(both, df))
                         else:
                             e.accumulate(accs[t], b.mul(parts[0], df))
@@ -246,8 +259,8 @@ def _emit_score(e: Emitter, nq: int, nb: int) -> None:
 
 def _emit_value(e: Emitter, nq: int, nc: int) -> None:
     """Add the weighted values of ``pairs`` slot pairs to out. Arguments: values, pairs, weights, bytes of a
-    weight row, head size, out, bytes of a row in out, where lies what is read after this and is as long. ``nc`` vectors
-    of dimensions at a time."""
+    weight row, head size, out, bytes of a row in out, where lies what is read after this and is as long.
+    ``nc`` vectors of dimensions at a time."""
     values, pairs, weights, w_stride, size, out, out_stride, after = e.args
     b = e.b
     step = nc * e.words  # dimensions
@@ -315,7 +328,13 @@ matmul7_512 = {t: kernel_of("matmul", 13, AVX512, _emit_matmul, 7, t) for t in (
 matmul4_256 = {t: kernel_of("matmul", 13, AVX2, _emit_matmul, 4, t) for t in (4, 2, 1)}
 matmul7_256 = {t: kernel_of("matmul", 13, AVX2, _emit_matmul, 7, t) for t in (4, 2, 1)}
 # (queries, blocks at a time) and (queries, vectors of dimensions at a time)
-score_512 = {s: kernel_of("score", 7, AVX512, _emit_score, *s) for s in ((8, 2), (8, 1), (3, 4), (3, 1), (1, 4), (1, 1))}
+score_512 = {
+    s: kernel_of("score", 7, AVX512, _emit_score, *s)
+    for s in ((8, 2), (8, 1), (3, 4), (3, 1), (1, 4), (1, 1))
+}
 score_256 = {s: kernel_of("score", 7, AVX2, _emit_score, *s) for s in ((3, 2), (3, 1), (1, 4), (1, 1))}
-value_512 = {s: kernel_of("value", 8, AVX512, _emit_value, *s) for s in ((8, 2), (8, 1), (3, 4), (3, 1), (1, 4), (1, 1))}
+value_512 = {
+    s: kernel_of("value", 8, AVX512, _emit_value, *s)
+    for s in ((8, 2), (8, 1), (3, 4), (3, 1), (1, 4), (1, 1))
+}
 value_256 = {s: kernel_of("value", 8, AVX2, _emit_value, *s) for s in ((3, 4), (3, 1), (1, 4), (1, 1))}

@@ -1,11 +1,13 @@
-"""The exponentials of attention's softmax in x86 vector instructions, while memory brings the values that come next.
+"""The exponentials of attention's softmax in x86 vector instructions, while memory brings the values that
+come next.
 
-A decoder waits for its lanes' keys and values, which lie in memory; between scores and values it computes, from what
-is near. So that memory does not rest then, this loop asks for some lines of values in each of its rounds. Also,
-LLVM makes its vectors of a plain loop half as wide as the machine's.
+A decoder waits for its lanes' keys and values, which lie in memory; between scores and values it computes,
+from what is near. So that memory does not rest then, this loop asks for some lines of values in each of its
+rounds. Also, LLVM makes its vectors of a plain loop half as wide as the machine's.
 
-The arithmetic is that of :func:`nzip.numerics.exp2`, operation by operation, and :func:`.attention._exponentials` is
-the twin; a test proves them equal. Sums are of integers, and a maximum has no order.
+The arithmetic is that of :func:`nzip.numerics.exp2`, operation by operation, and
+:func:`.attention._exponentials` is the twin; a test proves them equal. Sums are of integers, and a maximum
+has no order.
 
 Concession: nothing here checks a bound; the callers own the shapes.
 """
@@ -13,7 +15,6 @@ Concession: nothing here checks a bound; the callers own the shapes.
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
 
 from nzip import numerics
 from nzip.predictors.transformer.x86 import AVX2, AVX512, F32, I32, I64, Emitter, kernel_of
@@ -22,9 +23,9 @@ HIDDEN = np.float32(-1e30)  # a score that is none
 
 
 def _emit_exponentials(e: Emitter, lines: int) -> None:
-    """``scores = exp2(scores - top) * scales`` over ``rounds`` vectors, hidden ones zero. Arguments: scores, scales, rounds, the bits
-    of top, out, and where lie the lines to ask for. out int32 (2,): the sum of rint(exp2 * 2**15), and the largest
-    result's bits."""
+    """``scores = exp2(scores - top) * scales`` over ``rounds`` vectors, hidden ones zero. Arguments: scores,
+    scales, rounds, the bits of top, out, and where lie the lines to ask for. out int32 (2,): the sum of
+    rint(exp2 * 2**15), and the largest result's bits."""
     scores, scales, rounds, top, out, after = e.args
     b = e.b
 
@@ -62,7 +63,7 @@ def _emit_exponentials(e: Emitter, lines: int) -> None:
         e.store(e.call(f"llvm.vector.reduce.{name}.v{e.words}i32", I32, [b.load(slot)]), e.at(out, 4 * i))
 
 
-# By lines of values asked for in a round: three queries that ask for 6, 5 and 5 in 16 slots, or 3, 3 and 2 in 8, have asked for
-# a line a slot, which is what values of 64 bytes take.
+# By lines of values asked for in a round: three queries that ask for 6, 5 and 5 in 16 slots, or 3, 3 and 2 in
+# 8, have asked for a line a slot, which is what values of 64 bytes take.
 exponentials_512 = {n: kernel_of("exponentials", 6, AVX512, _emit_exponentials, n) for n in (0, 5, 6)}
 exponentials_256 = {n: kernel_of("exponentials", 6, AVX2, _emit_exponentials, n) for n in (0, 2, 3)}

@@ -57,7 +57,8 @@ def ideal_bits(bits, ps):
 
 
 def interval_bits(decisions):
-    """What the interval really lost in bits, rounding included, and whether it was ever narrower than 2**52."""
+    """What the interval really lost in bits, rounding included, and whether it was ever narrower than
+    2**52."""
     low, high, bits, narrow = 0, (1 << 64) - 1, 0.0, False
     for bit, p in decisions:
         width = high - low + 1
@@ -92,8 +93,12 @@ def test_round_trip_and_twin(decisions):
         return
     bits, narrow = interval_bits(decisions)
     assert 8 * len(data) <= bits + 10
-    if not narrow:  # a straddled interval costs size, as the module says: a sequence made for it was drawn once
-        assert bits <= ideal_bits([b for b, _ in decisions], [p for _, p in decisions]) + 2**-7 * len(decisions)
+    if (
+        not narrow
+    ):  # a straddled interval costs size, as the module says: a sequence made for it was drawn once
+        assert bits <= ideal_bits([b for b, _ in decisions], [p for _, p in decisions]) + 2**-7 * len(
+            decisions
+        )
 
 
 def test_a_straddled_interval_costs_size_and_decodes():

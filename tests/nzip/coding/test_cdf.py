@@ -23,8 +23,8 @@ def excess_bits(probabilities, cdf):
 
 
 def best_shares(probabilities, total):
-    """The best whole-number shares, each at least 1: hand units out where they save most, p log2((f + 1) / f),
-    until none is left. Found by bisection of the price at which symbols stop buying."""
+    """The best whole-number shares, each at least 1: hand units out where they save most, p log2((f + 1) /
+    f), until none is left. Found by bisection of the price at which symbols stop buying."""
     low, high = 0.0, float(probabilities.max())
     for _ in range(200):
         price = (low + high) / 2
@@ -60,9 +60,21 @@ def test_probabilities_give_a_proper_cdf(probabilities, bits):
         assert np.array_equal(cdf, cdfs.from_probabilities(np.array(probabilities) * 4, bits))
 
 
-@pytest.mark.parametrize("symbols,bits", [
-    (2, 1), (256, 8), (256, 12), (256, 16), (256, 24), (5000, 16), (49152, 16), (49152, 24), (49152, 32), (200_000, 24),
-])
+@pytest.mark.parametrize(
+    "symbols,bits",
+    [
+        (2, 1),
+        (256, 8),
+        (256, 12),
+        (256, 16),
+        (256, 24),
+        (5000, 16),
+        (49152, 16),
+        (49152, 24),
+        (49152, 32),
+        (200_000, 24),
+    ],
+)
 def test_close_to_the_best(symbols, bits):
     rng = np.random.default_rng(symbols + bits)
     for exponent, peak in ((0, 0), (1.1, 0), (1.1, 0.9), (2, 0.999)):
@@ -131,23 +143,26 @@ def test_forbidden_logits_keep_a_share_of_one():
     assert shares_of(cdf).tolist() == [2**28 + 1, 1, 1]
 
 
-@pytest.mark.parametrize("call", [
-    lambda: cdfs.from_weights([0, 0], 24),
-    lambda: cdfs.from_weights([1, -1], 24),
-    lambda: cdfs.from_weights([0.5, 0.5], 24),
-    lambda: cdfs.from_weights([1] * 257, 8),
-    lambda: cdfs.from_weights([1, 2], 33),
-    lambda: cdfs.from_weights([1], 0),
-    lambda: cdfs.from_weights(np.ones((2, 2), int), 24),
-    lambda: cdfs.from_weights(np.array([], int), 24),
-    lambda: cdfs.from_probabilities([0.5, np.nan], 24),
-    lambda: cdfs.from_probabilities([0.5, np.inf], 24),
-    lambda: cdfs.from_probabilities([0.5, -0.1], 24),
-    lambda: cdfs.from_probabilities([0.0, 0.0], 24),
-    lambda: cdfs.from_logits([0.0, np.nan]),
-    lambda: cdfs.from_logits([0.0, np.inf]),
-    lambda: cdfs.from_logits([-np.inf, -np.inf]),
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: cdfs.from_weights([0, 0], 24),
+        lambda: cdfs.from_weights([1, -1], 24),
+        lambda: cdfs.from_weights([0.5, 0.5], 24),
+        lambda: cdfs.from_weights([1] * 257, 8),
+        lambda: cdfs.from_weights([1, 2], 33),
+        lambda: cdfs.from_weights([1], 0),
+        lambda: cdfs.from_weights(np.ones((2, 2), int), 24),
+        lambda: cdfs.from_weights(np.array([], int), 24),
+        lambda: cdfs.from_probabilities([0.5, np.nan], 24),
+        lambda: cdfs.from_probabilities([0.5, np.inf], 24),
+        lambda: cdfs.from_probabilities([0.5, -0.1], 24),
+        lambda: cdfs.from_probabilities([0.0, 0.0], 24),
+        lambda: cdfs.from_logits([0.0, np.nan]),
+        lambda: cdfs.from_logits([0.0, np.inf]),
+        lambda: cdfs.from_logits([-np.inf, -np.inf]),
+    ],
+)
 def test_bad_distributions_are_refused(call):
     with pytest.raises(ValueError):
         call()

@@ -1,4 +1,5 @@
-"""symbols.py against its whole-number twin, against constriction, on damage, and at the ends of its ranges."""
+"""symbols.py against its whole-number twin, against constriction, on damage, and at the ends of its
+ranges."""
 
 import constriction
 import numpy as np
@@ -27,7 +28,10 @@ weights = st.one_of(
 @st.composite
 def models_and_symbols(draw):
     """A sequence of (cdf, symbol), each step with an alphabet of its own."""
-    models = [np.concatenate([[0], np.cumsum(w)]).astype(np.uint64) for w in draw(st.lists(weights, min_size=1, max_size=6))]
+    models = [
+        np.concatenate([[0], np.cumsum(w)]).astype(np.uint64)
+        for w in draw(st.lists(weights, min_size=1, max_size=6))
+    ]
     picks = draw(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 59)), max_size=80))
     return [(models[m % len(models)], s % (len(models[m % len(models)]) - 1)) for m, s in picks]
 
@@ -81,10 +85,11 @@ def test_a_carry_is_really_met():
 
 @pytest.mark.parametrize("alphabet,bits", [(2, 1), (2, 16), (256, 16), (256, 24), (1000, 32), (49152, 24)])
 def test_lengths_and_symbols_equal_constriction(alphabet, bits):
-    """The same distribution through constriction's range coder: equal symbols, equal length within its 64-bit end.
+    """The same distribution through constriction's range coder: equal symbols, equal length within its 64-bit
+    end.
 
-    constriction quantises probabilities itself, to 24 bits; they differ from ours by its rounding alone, which
-    the bound allows for."""
+    constriction quantises probabilities itself, to 24 bits; they differ from ours by its rounding alone,
+    which the bound allows for."""
     rng = np.random.default_rng(alphabet + bits)
     probabilities = rng.dirichlet(np.full(alphabet, 0.3)) + 1e-9
     probabilities /= probabilities.sum()
@@ -182,8 +187,17 @@ def test_empty_and_certain_streams_take_no_bytes():
 
 def test_what_cannot_be_coded_is_refused():
     encoder = SymbolEncoder()
-    for cdf, symbol in (([0, 1, 1, 2], 1), ([0, 1, 2], 2), ([0, 1, 2], -1), ([1, 2], 0), ([0, 0], 0),
-                        ([0, MAX_TOTAL + 1], 0), ([0], 0), ([0, 5, 3], 0), ([[[0, 1]]], 0)):
+    for cdf, symbol in (
+        ([0, 1, 1, 2], 1),
+        ([0, 1, 2], 2),
+        ([0, 1, 2], -1),
+        ([1, 2], 0),
+        ([0, 0], 0),
+        ([0, MAX_TOTAL + 1], 0),
+        ([0], 0),
+        ([0, 5, 3], 0),
+        ([[[0, 1]]], 0),
+    ):
         with pytest.raises(ValueError):
             encoder.encode(cdf, symbol)
         with pytest.raises(ValueError):

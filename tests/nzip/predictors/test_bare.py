@@ -39,7 +39,8 @@ def test_the_payload_has_the_ideal_length():
 
 
 def test_side_decisions_are_coded():
-    """A run of one byte costs next to nothing once the decisions say so, and decisions cost what they must."""
+    """A run of one byte costs next to nothing once the decisions say so, and decisions cost what they
+    must."""
     _, payload = BarePredictor(toys.RunExpert()).encode(b"a" * 300)
     ideal = 299 * -math.log2(20000 / 65536) / 8 + 1
     assert ideal <= len(payload) <= ideal + 3

@@ -10,7 +10,6 @@ import toys
 from nzip import testing
 from nzip.predictors.mix import MixPredictor
 
-
 # Another process costs seconds of start-up, and the levels share their code.
 LEVELS = [
     pytest.param(level, check, id=f"{level}-{check.__name__}")

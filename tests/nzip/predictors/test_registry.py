@@ -56,7 +56,9 @@ def test_levels_of_the_mix():
 def test_predictors_are_kept_and_their_spellings_canonical(toys):
     assert registry.create("toy:3") is registry.create("toy:3")
     for spelling in ("mix:2", "toy:9", "count"):
-        assert registry.create(registry.create(spelling).spelling).spelling == registry.create(spelling).spelling
+        assert (
+            registry.create(registry.create(spelling).spelling).spelling == registry.create(spelling).spelling
+        )
 
 
 def test_experts_are_coded_bare_or_fed_to_the_mix(toys):
@@ -136,7 +138,8 @@ class Point:
 
 @pytest.fixture
 def installed(monkeypatch, toys):
-    """``installed({"nzip.experts": {name: factory}})``: pretend that packages with these entry points are there."""
+    """``installed({"nzip.experts": {name: factory}})``: pretend that packages with these entry points are
+    there."""
     import importlib.metadata
 
     def install(groups):
@@ -148,7 +151,12 @@ def installed(monkeypatch, toys):
 
 
 def test_other_packages_add_names(installed, toys, monkeypatch):
-    installed({"nzip.predictors": [("theirs", toys.toy_factory)], "nzip.experts": [("their-expert", toys.count_factory)]})
+    installed(
+        {
+            "nzip.predictors": [("theirs", toys.toy_factory)],
+            "nzip.experts": [("their-expert", toys.count_factory)],
+        }
+    )
     assert isinstance(registry.create("theirs"), toys.ToyPredictor)
     assert isinstance(registry.create("their-expert"), BarePredictor)
     assert registry.entries()["theirs"].origin == "elsewhere:toy_factory"

@@ -1,4 +1,5 @@
-"""Training on a few kilobytes: it learns, goes on after a stop, exports what it is; gradients; text's variations."""
+"""Training on a few kilobytes: it learns, goes on after a stop, exports what it is; gradients; text's
+variations."""
 
 from __future__ import annotations
 
@@ -12,18 +13,19 @@ from support import ROOT
 
 torch = pytest.importorskip("torch")
 
-from nzip import api  # noqa: E402
-from nzip.cli import run  # noqa: E402
-from nzip.errors import NzipError  # noqa: E402
-from nzip.predictors.ssm import kernel, weights  # noqa: E402
-from nzip.predictors.ssm.weights import Shape  # noqa: E402
-from nzip.predictors.transformer import byte_file  # noqa: E402
-from nzip.training import llama_cells, loop, transformer, text as training_text  # noqa: E402
-from nzip.training.attention import causal_attention  # noqa: E402
-from nzip.training.export import export  # noqa: E402
-from nzip.training.loop import Run, evaluate, rate_at, train  # noqa: E402
-from nzip.training.recurrent import Recurrent  # noqa: E402
-from nzip.training.transformer import Llama, shape_of  # noqa: E402
+from nzip import api
+from nzip.cli import run
+from nzip.errors import NzipError
+from nzip.predictors.ssm import kernel, weights
+from nzip.predictors.ssm.weights import Shape
+from nzip.predictors.transformer import byte_file
+from nzip.training import llama_cells, loop, transformer
+from nzip.training import text as training_text
+from nzip.training.attention import causal_attention
+from nzip.training.export import export
+from nzip.training.loop import Run, evaluate, rate_at, train
+from nzip.training.recurrent import Recurrent
+from nzip.training.transformer import Llama, shape_of
 
 torch.set_num_threads(1)
 SMALL = Shape(64, 2, 4, (6, 7, 7, 8, 6, 7, 8))
@@ -67,7 +69,11 @@ def test_it_goes_on_after_a_stop(tmp_path):
     assert 0 < stopped[-1]["seen"] < SHORT.total
     net = small()
     log = train(net, [source()], SHORT, tmp_path)
-    assert [e["seen"] for e in log] == sorted(e["seen"] for e in log) and len(log) == 2 and log[-1]["seen"] >= SHORT.total
+    assert (
+        [e["seen"] for e in log] == sorted(e["seen"] for e in log)
+        and len(log) == 2
+        and log[-1]["seen"] >= SHORT.total
+    )
     with pytest.raises(ValueError, match="another run"):
         train(small(), [source()], SHORT._replace(seed=2), tmp_path)
 
@@ -107,7 +113,8 @@ def test_fused_gradients_are_autograd_s():
 
 
 def test_the_transformer_s_fused_passes_are_the_plain_network():
-    """Loss and gradients of the bfloat16 path against float32 autograd over the formulas: what bfloat16's 8 bits leave."""
+    """Loss and gradients of the bfloat16 path against float32 autograd over the formulas: what bfloat16's 8
+    bits leave."""
     torch.manual_seed(3)
     net = Llama(shape_of(128, 2))
     symbols = torch.from_numpy(np.frombuffer(TEXT[:200], np.uint8).astype(np.int64).reshape(2, 100))
@@ -115,7 +122,9 @@ def test_the_transformer_s_fused_passes_are_the_plain_network():
     for half in (True, False):
         net.half = half
         net.zero_grad()
-        loss = torch.nn.functional.cross_entropy(net(symbols[:, :-1], None, None).reshape(-1, 256), symbols[:, 1:].reshape(-1))
+        loss = torch.nn.functional.cross_entropy(
+            net(symbols[:, :-1], None, None).reshape(-1, 256), symbols[:, 1:].reshape(-1)
+        )
         loss.backward()
         losses.append(loss.item())
         gradients.append({name: p.grad.clone() for name, p in net.named_parameters()})
@@ -140,7 +149,10 @@ def test_attention_by_blocks_is_torch_s(t, kind, near):
         assert (a.float() - b).norm() <= near * b.norm() + 1e-6
 
 
-@pytest.mark.parametrize("values", [[0.0, 1.0, -1.0, 1.00390625, 1.01171875, 3e38, 1e-30, -65504.0], list(np.linspace(-80, 80, 333))])
+@pytest.mark.parametrize(
+    "values",
+    [[0.0, 1.0, -1.0, 1.00390625, 1.01171875, 3e38, 1e-30, -65504.0], list(np.linspace(-80, 80, 333))],
+)
 def test_fused_cells_against_torch(values):
     x = torch.tensor(values, dtype=torch.float32)
     codes = np.empty(len(x), np.uint16)
@@ -188,7 +200,8 @@ def test_held_out_text_costs_the_same_in_whatever_parts(monkeypatch):
 
 
 def test_short_spans_are_read_from_nothing(tmp_path):
-    """In the run's short part the network gets four times the lanes, of a fourth of the span, and the same text."""
+    """In the run's short part the network gets four times the lanes, of a fourth of the span, and the same
+    text."""
     seen = []
 
     class Spy(Llama):
@@ -210,7 +223,15 @@ def test_compiled_training_is_training(tmp_path):
     for compiled in (False, True):
         torch.manual_seed(4)
         net = Llama(shape_of(64, 1), half=False)
-        held.append(train(net, [source()], SHORT._replace(rate=3e-3, total=10_000), tmp_path / str(compiled), compiled=compiled)[-1]["held"]["prose"])
+        held.append(
+            train(
+                net,
+                [source()],
+                SHORT._replace(rate=3e-3, total=10_000),
+                tmp_path / str(compiled),
+                compiled=compiled,
+            )[-1]["held"]["prose"]
+        )
     assert abs(held[0] - held[1]) < 0.02
 
 
@@ -231,7 +252,10 @@ class TestText:
         assert b"z" not in streams.next(200_000).tobytes()
 
     def test_streams_follow_the_shares(self):
-        sources = [source(name="x", data=b"x\n" * 20_000, share=3.0, prose=False), source(name="y", data=b"y\n" * 20_000, share=1.0, prose=False)]
+        sources = [
+            source(name="x", data=b"x\n" * 20_000, share=3.0, prose=False),
+            source(name="y", data=b"y\n" * 20_000, share=1.0, prose=False),
+        ]
         out = training_text.Streams(sources, 4, 2).next(400_000).tobytes()
         assert 0.6 < out.count(b"x") / (out.count(b"x") + out.count(b"y")) < 0.9
 
@@ -243,7 +267,11 @@ class TestCommand:
         command = ["train", str(log), "-o", str(own), "--total", "20000", "--width", "64", "--layers", "1"]
         assert run(command) == 0
         said = capfd.readouterr().err
-        assert "bits per byte" in said and said.count("\n") == 1 and not (tmp_path / "own.expert.training").exists()
+        assert (
+            "bits per byte" in said
+            and said.count("\n") == 1
+            and not (tmp_path / "own.expert.training").exists()
+        )
         made = weights.load(own).made
         assert made["files"] == 1 and made["bytes"] == len(PROSE) and made["seed"] == 1
         packed = api.compress(PROSE[:2000], predictor=f"mix:1+ssm:{own}")
@@ -289,19 +317,31 @@ def test_the_script_trains_exports_measures_and_plots(tmp_path, kind):
     common = ["--corpora", str(tmp_path), "--folder", str(tmp_path / "run")]
     shape = ["--kind", kind, "--set", "width=64", "--set", "layers=1", "--set", "lanes=4", "--set", "span=32"]
     shape += ["--set", "bits=[5,5,5,5,5,5,8]"] * (kind == "ssm")
-    result = CliRunner().invoke(script.main, ["run", *common, "--total", "3000", *shape], catch_exceptions=False)
+    result = CliRunner().invoke(
+        script.main, ["run", *common, "--total", "3000", *shape], catch_exceptions=False
+    )
     assert result.exit_code == 0
-    assert json.loads(result.output.splitlines()[-1])["held"].keys() == {k for _, k, _ in script.MIXTURE.values()}
+    assert json.loads(result.output.splitlines()[-1])["held"].keys() == {
+        k for _, k, _ in script.MIXTURE.values()
+    }
     expert = tmp_path / "x.expert"
-    result = CliRunner().invoke(script.main, ["export", "--folder", str(tmp_path / "run"), "-o", str(expert)], catch_exceptions=False)
+    result = CliRunner().invoke(
+        script.main, ["export", "--folder", str(tmp_path / "run"), "-o", str(expert)], catch_exceptions=False
+    )
     made = weights.load(expert).made if kind == "ssm" else byte_file.read(expert)[1]
     assert result.exit_code == 0 and made["seen"] >= 3000
     loss = CliRunner().invoke(script.main, ["loss", *common, "--bytes", "1500"], catch_exceptions=False)
     rows = [line.split() for line in loss.output.splitlines()[1:]]
     assert {row[0] for row in rows} == {k for _, k, _ in script.MIXTURE.values()} | {"mean"}
     # Rounded weights and activations cost little, and what they cost is measured, not made up.
-    assert all(abs(float(row[2]) - float(row[4])) < 0.02 for row in rows) and any(row[2] != row[4] for row in rows)
-    plot = CliRunner().invoke(script.main, ["plot", "--folder", str(tmp_path / "run"), "-o", str(tmp_path / "c.png")], catch_exceptions=False)
+    assert all(abs(float(row[2]) - float(row[4])) < 0.02 for row in rows) and any(
+        row[2] != row[4] for row in rows
+    )
+    plot = CliRunner().invoke(
+        script.main,
+        ["plot", "--folder", str(tmp_path / "run"), "-o", str(tmp_path / "c.png")],
+        catch_exceptions=False,
+    )
     assert plot.exit_code == 0 and (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
     (tmp_path / "train" / "austen.txt").write_bytes(b"another text")
     assert CliRunner().invoke(script.main, ["run", *common, "--total", "3000", *shape]).exit_code == 1

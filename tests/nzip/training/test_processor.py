@@ -1,4 +1,5 @@
-"""Denormal numbers are zero while training, in every thread of torch that began there, and themselves again afterwards."""
+"""Denormal numbers are zero while training, in every thread of torch that began there, and themselves again
+afterwards."""
 
 from __future__ import annotations
 
@@ -9,10 +10,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from nzip.training import loop  # noqa: E402
-from nzip.training.processor import denormals_are_zero, quick  # noqa: E402
-from nzip.training.text import Source  # noqa: E402
-from nzip.training.transformer import Llama, shape_of  # noqa: E402
+from nzip.training import loop
+from nzip.training.processor import denormals_are_zero, quick
+from nzip.training.text import Source
+from nzip.training.transformer import Llama, shape_of
 
 torch.set_num_threads(1)
 can = torch.set_flush_denormal(True)

@@ -1,4 +1,5 @@
-"""``lm:`` and ``mix+lm:`` over a tiny random model: any bytes round-trip, and the bytes depend on nothing but the data."""
+"""``lm:`` and ``mix+lm:`` over a tiny random model: any bytes round-trip, and the bytes depend on nothing but
+the data."""
 
 import copy
 import random
@@ -17,7 +18,7 @@ from nzip.coding.symbols import start_decoder, start_encoder
 from nzip.errors import CorruptError, NzipError
 from nzip.predictors import registry
 from nzip.predictors.bare import BarePredictor
-from nzip.predictors.lm import adapt, coder, spans, softmax
+from nzip.predictors.lm import adapt, coder, softmax, spans
 from nzip.predictors.lm.expert import LmExpert
 from nzip.predictors.lm.predictor import LmPredictor
 from nzip.predictors.lm.settings import Settings, parse
@@ -25,8 +26,12 @@ from nzip.predictors.lm.source import load
 from nzip.predictors.mix import MixPredictor
 from nzip.predictors.ssm.expert import SsmExpert
 
-TEXT = (b"The theory of the thing is that, and in the end, another thing is not. " * 6
-        + b"x = [1, 2, 300]\n\n  for i in range(100):\n" + "но это другое дело. ".encode() * 4 + b"\x00\xff\xc0\x04 the \xf5 end")
+TEXT = (
+    b"The theory of the thing is that, and in the end, another thing is not. " * 6
+    + b"x = [1, 2, 300]\n\n  for i in range(100):\n"
+    + "но это другое дело. ".encode() * 4
+    + b"\x00\xff\xc0\x04 the \xf5 end"
+)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +69,15 @@ def test_text_and_stray_bytes_round_trip_on_lanes(model, lanes):
 
 
 @settings(max_examples=25)
-@given(st.lists(st.one_of(st.binary(max_size=20), st.text(max_size=20).map(str.encode), st.sampled_from([b"<|endoftext|>", b" the", b"\r\n"]))))
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=20),
+            st.text(max_size=20).map(str.encode),
+            st.sampled_from([b"<|endoftext|>", b" the", b"\r\n"]),
+        )
+    )
+)
 def test_any_bytes_round_trip_through_the_vocabulary(parts):
     vocabulary = test_any_bytes_round_trip_through_the_vocabulary.model.vocabulary
     data = b"".join(parts)
@@ -147,7 +160,8 @@ def test_damage_never_hangs_or_crashes(data):
 
 
 def test_coded_size_is_what_the_shares_say(model):
-    """The encoder's bits are the sum of the candidates' and tokens' ideal lengths, and the decoder takes the same path."""
+    """The encoder's bits are the sum of the candidates' and tokens' ideal lengths, and the decoder takes the
+    same path."""
     rng = np.random.default_rng(1)
     V = model.vocabulary.size
     logits = rng.normal(size=(60, V)).astype(np.float32) * 3
@@ -168,7 +182,9 @@ def test_coded_size_is_what_the_shares_say(model):
             else:
                 B = copy.deepcopy(A)
                 count, shares, left = adapt.propose(B, 0, f, total)
-                share = [B.shares[0, i] for i in range(count) if B.candidates[0, i] == symbol] or [int(f[symbol])]
+                share = [B.shares[0, i] for i in range(count) if B.candidates[0, i] == symbol] or [
+                    int(f[symbol])
+                ]
                 ideal -= np.log2(share[0] / (shares + left + max(1, int((shares + left) * A.escape[0]))))
                 coder.encode_token(A, 0, f, total, symbol, state, out)
             softmax.settle_bias(A.bias, f[None], np.zeros(1, np.int64), symbols[t : t + 1], 0, V)
@@ -188,7 +204,8 @@ def test_adaptation_pays(model):
 
 
 def test_the_bias_follows_the_gradient_at_each_tokens_own_rate():
-    """Against float64 by the book, for several lanes, an escape among them; in parts as in one piece, to the bit."""
+    """Against float64 by the book, for several lanes, an escape among them; in parts as in one piece, to the
+    bit."""
     rng = np.random.default_rng(5)
     V, lanes = 3000, np.array([0, 2, 3])
     bias, parts = softmax.new_bias(V), softmax.new_bias(V)
@@ -209,11 +226,14 @@ def test_the_bias_follows_the_gradient_at_each_tokens_own_rate():
                 squares += g * g
         value += 0.6 * slope / np.sqrt(1 + squares)
     assert np.array_equal(bias.value, parts.value) and np.array_equal(bias.squares, parts.squares)
-    assert np.allclose(bias.value, value, rtol=1e-4, atol=1e-5) and np.allclose(bias.squares, squares, rtol=1e-4, atol=1e-5)
+    assert np.allclose(bias.value, value, rtol=1e-4, atol=1e-5) and np.allclose(
+        bias.squares, squares, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_a_match_is_found_across_lanes_and_followed():
-    """Tokens that one lane has seen are predicted in another from the fourth on, and the match ends where they differ."""
+    """Tokens that one lane has seen are predicted in another from the fourth on, and the match ends where
+    they differ."""
     A = adapt.new_state(50, 2, 64, 0)
     f = np.full(50, 1000, np.uint32)
 
@@ -289,16 +309,24 @@ def test_spellings(path, model, monkeypatch, tmp_path):
         registry.create("lm:smollm2-135m").probe()
 
 
-@pytest.mark.parametrize("argument", [None, "", "x,window=3", "x,lanes=0", "x,lanes=a", "x,speed=9", "x,window=²"])
+@pytest.mark.parametrize(
+    "argument", [None, "", "x,window=3", "x,lanes=0", "x,lanes=a", "x,speed=9", "x,window=²"]
+)
 def test_wrong_settings_are_refused_in_one_line(argument):
     with pytest.raises(NzipError) as error:
         parse(argument)
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(("change", "says"), [
-    ({"architecture": "qwen2"}, "architecture 'qwen2'"), ({"rope_scaling": "yarn"}, "RoPE scaling"),
-    ({"tokenizer": "llama"}, "tokenizer 'llama'"), ({"extra_tensor": "rope_freqs.weight"}, "rope_freqs")])
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"architecture": "qwen2"}, "architecture 'qwen2'"),
+        ({"rope_scaling": "yarn"}, "RoPE scaling"),
+        ({"tokenizer": "llama"}, "tokenizer 'llama'"),
+        ({"extra_tensor": "rope_freqs.weight"}, "rope_freqs"),
+    ],
+)
 def test_models_that_are_not_supported_are_refused_in_one_line(tmp_path, change, says):
     file = tiny_llama.write_gguf(tmp_path / "other.gguf", "F16", **change)
     with pytest.raises(NzipError, match=says) as error:
@@ -306,8 +334,17 @@ def test_models_that_are_not_supported_are_refused_in_one_line(tmp_path, change,
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("change", [{"model_type": "mistral"}, {"rope_scaling": {"rope_type": "llama3"}}, {"attention_bias": True},
-                                    {"hidden_act": "gelu"}, {"num_key_value_heads": 3}, {"intermediate_size": 128}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model_type": "mistral"},
+        {"rope_scaling": {"rope_type": "llama3"}},
+        {"attention_bias": True},
+        {"hidden_act": "gelu"},
+        {"num_key_value_heads": 3},
+        {"intermediate_size": 128},
+    ],
+)
 def test_folders_that_are_not_supported_are_refused_in_one_line(tmp_path, change):
     with pytest.raises(NzipError) as error:
         load(tiny_llama.write_folder(tmp_path / "other", **change))
@@ -343,4 +380,6 @@ def test_the_window_suits_the_lanes(model):
         params, payload = LmPredictor(Settings("tiny", 0, lanes), model).encode(text)
         assert (params, payload) == LmPredictor(Settings("tiny", window, lanes), model).encode(text)
         assert (params, payload) != LmPredictor(Settings("tiny", other, lanes), model).encode(text)
-        assert bytes(LmPredictor(Settings("tiny", 0, lanes), model).decode(params, payload, len(text))) == text
+        assert (
+            bytes(LmPredictor(Settings("tiny", 0, lanes), model).decode(params, payload, len(text))) == text
+        )

@@ -28,7 +28,9 @@ def by_position(model, tokens, starts, window):
     for i, token in enumerate(tokens):
         part = sequence[starts[i] : i + 1]
         cache = Cache(model.engine.shape, 1, window, len(part))
-        row = model.engine.logits(model.engine.forward(cache, np.zeros(len(part), int), part)[-1:])[0, : model.vocabulary.size]
+        row = model.engine.logits(model.engine.forward(cache, np.zeros(len(part), int), part)[-1:])[
+            0, : model.vocabulary.size
+        ]
         row = row.astype(np.float64)
         bits -= np.log2(np.exp(row[token]) / np.exp(row).sum())
     return bits
@@ -44,7 +46,9 @@ def test_both_protocols(model):
     got = measure(model, TEXT, block=block, stride=stride)
     assert got.bits == pytest.approx(by_position(model, tokens, starts, block) + 8 * escapes, rel=1e-6)
     slid = measure(model, TEXT, window=20)
-    assert slid.bits == pytest.approx(by_position(model, tokens, [0] * len(tokens), 20) + 8 * escapes, rel=1e-6)
+    assert slid.bits == pytest.approx(
+        by_position(model, tokens, [0] * len(tokens), 20) + 8 * escapes, rel=1e-6
+    )
     assert (got.bytes, got.characters, got.tokens) == (len(TEXT), len(TEXT) - 5, len(symbols))
     assert got.bits_per_byte == got.bits / len(TEXT)
 
@@ -74,7 +78,17 @@ def test_the_command_line(nzip_cli, tmp_path):
     files = [tmp_path / "a.txt", tmp_path / "b.txt"]
     files[0].write_bytes(TEXT)
     files[1].write_bytes(b"another thing")
-    command = ("measure", "--predictor", f"lm:{path}", "--protocol", "windows", "--window", "30", "--stride", "8")
+    command = (
+        "measure",
+        "--predictor",
+        f"lm:{path}",
+        "--protocol",
+        "windows",
+        "--window",
+        "30",
+        "--stride",
+        "8",
+    )
     found = json.loads(nzip_cli(*command, "--json", *map(str, files)).out)
     wanted = measure(load(path), TEXT, block=30, stride=8)
     assert found["exact"] is True and (found["block"], found["stride"]) == (30, 8)
@@ -82,10 +96,19 @@ def test_the_command_line(nzip_cli, tmp_path):
     assert found["total"]["tokens"] == wanted.tokens + measure(load(path), b"another thing").tokens
     table = nzip_cli(*command, str(files[0]))
     assert table.code == 0 and f"{wanted.bits_per_token:.4f}".encode() in table.out
-    sliding = json.loads(nzip_cli("measure", "--predictor", f"lm:{path},window=20", "--protocol", "sliding", "--json", str(files[0])).out)
-    assert sliding["total"]["bits_per_byte"] == pytest.approx(measure(load(path), TEXT, window=20).bits_per_byte)
-    for wrong in (("--predictor", "mix:1", "--protocol", "windows"), (*command[1:], "--window", "5"),
-                  ("--predictor", f"hf:{tmp_path}/nothing", "--protocol", "sliding")):
+    sliding = json.loads(
+        nzip_cli(
+            "measure", "--predictor", f"lm:{path},window=20", "--protocol", "sliding", "--json", str(files[0])
+        ).out
+    )
+    assert sliding["total"]["bits_per_byte"] == pytest.approx(
+        measure(load(path), TEXT, window=20).bits_per_byte
+    )
+    for wrong in (
+        ("--predictor", "mix:1", "--protocol", "windows"),
+        (*command[1:], "--window", "5"),
+        ("--predictor", f"hf:{tmp_path}/nothing", "--protocol", "sliding"),
+    ):
         refused = nzip_cli("measure", *wrong, str(files[0]))
         assert refused.code == 1 and refused.err.strip()
 
@@ -96,8 +119,9 @@ def test_float_models_of_transformers_measure_and_do_not_code(tmp_path):
     from nzip.predictors import registry
 
     folder = tiny_llama.write_folder(tmp_path / "tiny")
-    (folder / "tokenizer_config.json").write_text(json.dumps(
-        {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|im_start|>"}))
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<|im_start|>"})
+    )
     text = b"the thing is another thing, in the end.\n" * 2
     float_model, exact = registry.create(f"hf:{folder}"), registry.create(f"lm:{folder}")
     assert float_model.exact is False and exact.exact is True

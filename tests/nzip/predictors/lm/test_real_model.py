@@ -27,7 +27,19 @@ def model():
 def test_the_vocabulary(model):
     v = model.vocabulary
     assert v.size == 49152 and v.order[v.start] == 0
-    assert [b for b in range(256) if bytes([b]) not in v._index] == [4, 6, 19, 20, 22, 29, 192, 193, 241, 242, *range(245, 256)]
+    assert [b for b in range(256) if bytes([b]) not in v._index] == [
+        4,
+        6,
+        19,
+        20,
+        22,
+        29,
+        192,
+        193,
+        241,
+        242,
+        *range(245, 256),
+    ]
 
 
 def test_batches_steps_and_instruction_sets_agree(model):

@@ -9,10 +9,13 @@ from nzip.predictors.transformer import x86
 
 def plain_votes(states, tokens, state):
     """Every earlier state's cosine with ``state``; the nearest ones' tokens and their share of the votes."""
+
     def codes(x):
         return np.rint(x * (127 / np.abs(x).max()))
 
-    cosines = np.array([codes(s) @ codes(state) / np.linalg.norm(codes(s)) / np.linalg.norm(codes(state)) for s in states])
+    cosines = np.array(
+        [codes(s) @ codes(state) / np.linalg.norm(codes(s)) / np.linalg.norm(codes(state)) for s in states]
+    )
     order = np.argsort(-cosines)[: recall.NEAREST]
     weights = np.exp(50 * (cosines[order] - cosines[order[0]])) * (cosines[order[0]] - cosines[order] < 0.1)
     votes = {}
@@ -76,7 +79,12 @@ def test_edges():
     recall.remember(R, 0, 5)
     assert R.near.max() == R.count[0] == 0
     R = recall.new(1, 32, 16)
-    for state in (np.zeros(32), np.full(32, np.nan), np.full(32, np.inf), np.ones(32)):  # nothing becomes infinite
+    for state in (
+        np.zeros(32),
+        np.full(32, np.nan),
+        np.full(32, np.inf),
+        np.ones(32),
+    ):  # nothing becomes infinite
         recall.look_up(x86.detect(), R, np.zeros(1, np.int64), state[None].astype(np.float32))
         recall.remember(R, 0, 1)
     assert np.isfinite(R.near_mass).all() and np.isfinite(R.trust).all() and np.isfinite(R.norm).all()

@@ -54,7 +54,13 @@ def test_row_lengths(row):
     """Columns of a table that repeat, vary slowly, or are noise: the shortest true period is found."""
     chance = mix_samples.numbers(row)
     rows = 20_000 // row + 40
-    table = np.array([[next(chance) % 256 if x % 7 == 3 else (x * 37 + (y >> 4)) % 256 for x in range(row)] for y in range(rows)], np.uint8)
+    table = np.array(
+        [
+            [next(chance) % 256 if x % 7 == 3 else (x * 37 + (y >> 4)) % 256 for x in range(row)]
+            for y in range(rows)
+        ],
+        np.uint8,
+    )
     assert told(table.tobytes()) == Content(BINARY, row)
 
 
@@ -72,15 +78,33 @@ HEADERS = [
 
 
 @settings(max_examples=300)
-@given(st.sampled_from(HEADERS) | st.just(b""), st.binary(max_size=200) | st.integers(1, 2000).map(lambda n: bytes(range(256)) * (n // 200)))
+@given(
+    st.sampled_from(HEADERS) | st.just(b""),
+    st.binary(max_size=200) | st.integers(1, 2000).map(lambda n: bytes(range(256)) * (n // 200)),
+)
 def test_any_bytes_are_something(header, rest):
     """Lying headers included: what is found always fits a block's parameters."""
     found = told(header + rest)
-    assert found.kind in range(len(KIND_NAMES)) and 0 <= found.stride <= MAX_STRIDE and 1 <= found.pixel <= MAX_PIXEL
+    assert (
+        found.kind in range(len(KIND_NAMES))
+        and 0 <= found.stride <= MAX_STRIDE
+        and 1 <= found.pixel <= MAX_PIXEL
+    )
 
 
 calls = st.lists(
-    st.sampled_from([b"\xe8", b"\xe9", b"\x00", b"\xff", b"\xe8\x00\x00\x00\x00", b"\xe9\xff\xff\xff\xff", b"\xe8\xe8\xe8\xe8\xff"]) | st.binary(max_size=6),
+    st.sampled_from(
+        [
+            b"\xe8",
+            b"\xe9",
+            b"\x00",
+            b"\xff",
+            b"\xe8\x00\x00\x00\x00",
+            b"\xe9\xff\xff\xff\xff",
+            b"\xe8\xe8\xe8\xe8\xff",
+        ]
+    )
+    | st.binary(max_size=6),
     max_size=60,
 ).map(b"".join)
 
@@ -110,4 +134,9 @@ def test_calls_of_one_function_look_alike():
         code[at : at + 5] = b"\xe8" + struct.pack("<i", 123 - at)
     array = np.frombuffer(bytes(code), np.uint8).copy()
     call_filter(array, 1)
-    assert array[20:25].tobytes() == array[77:82].tobytes() == array[300:305].tobytes() == b"\xe8" + struct.pack("<i", 123)
+    assert (
+        array[20:25].tobytes()
+        == array[77:82].tobytes()
+        == array[300:305].tobytes()
+        == b"\xe8" + struct.pack("<i", 123)
+    )

@@ -39,9 +39,12 @@ def test_every_level(level, kind):
 
 @pytest.mark.parametrize("level", TEXTS)
 def test_a_plans_own_kernel_equals_the_general_one(level, monkeypatch):
-    """What one writes, the other reads, and both leave the same state: on text with matches, runs and rare bytes."""
+    """What one writes, the other reads, and both leave the same state: on text with matches, runs and rare
+    bytes."""
     text = mix_samples.text(4000, seed=17)
-    data = np.frombuffer(text + text[:900] + bytes(range(256)) * 2 + text[1000:2500] + b"a" * 700, np.uint8).copy()
+    data = np.frombuffer(
+        text + text[:900] + bytes(range(256)) * 2 + text[1000:2500] + b"a" * 700, np.uint8
+    ).copy()
     coder = MixPredictor(level, primed=False)
     content = Content(TEXT, 0, 1)
     payload, mix = coder._encode(data, content, 1)
@@ -57,8 +60,16 @@ def test_a_plans_own_kernel_equals_the_general_one(level, monkeypatch):
 
 def test_plans_of_other_content_and_experts_take_the_general_kernel():
     assert best(plan(3, BINARY)) is run and best(plan(1, TEXT), experts=1) is run
-    assert all(len(plan(level, kind, 1).recipes) <= MAX_CONTEXTS for level in LEVELS for kind in range(len(KIND_NAMES)))
-    assert all(input_width(plan(level, kind, 1), 6) <= MAX_WIDTH for level in LEVELS for kind in range(len(KIND_NAMES)))
+    assert all(
+        len(plan(level, kind, 1).recipes) <= MAX_CONTEXTS
+        for level in LEVELS
+        for kind in range(len(KIND_NAMES))
+    )
+    assert all(
+        input_width(plan(level, kind, 1), 6) <= MAX_WIDTH
+        for level in LEVELS
+        for kind in range(len(KIND_NAMES))
+    )
 
 
 def test_a_primer():
@@ -85,7 +96,12 @@ def test_the_container():
     """Blocks, several streams, notes, stored blocks; and damage is noticed."""
     text = mix_samples.text(200, seed=16)
     noise = random.Random(1).randbytes(200)
-    file = nzip.skippable_frame(b"note") + nzip.compress(text, 1, primer=False, block_size=80) + nzip.compress(b"", 3) + nzip.compress(noise, 1)
+    file = (
+        nzip.skippable_frame(b"note")
+        + nzip.compress(text, 1, primer=False, block_size=80)
+        + nzip.compress(b"", 3)
+        + nzip.compress(noise, 1)
+    )
     assert reference.decode(file) == text + noise
     chance = random.Random(2)
     for _ in range(25):
@@ -103,14 +119,21 @@ def test_it_needs_no_numba(tmp_path):
     file = tmp_path / "x.nz"
     file.write_bytes(nzip.compress(b"one of many, one of many", 1, primer=False))
     script = "import sys, nzip.reference as r; r.main(); assert not {'numba', 'llvmlite'} & set(sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script, str(file)], capture_output=True, cwd=nzip.__path__[0] + "/..")
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(file)], capture_output=True, cwd=nzip.__path__[0] + "/.."
+    )
     assert done.stdout == b"one of many, one of many", done.stderr
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "start", "size"),
-    [("dev/alice29.txt", 0, 30_000), ("dev/libsqlite3.so", 0, 25_000), ("dev/black_canyon.pgm", 0, 25_000), ("dev/front_center.wav", 0, 25_000)],
+    [
+        ("dev/alice29.txt", 0, 30_000),
+        ("dev/libsqlite3.so", 0, 25_000),
+        ("dev/black_canyon.pgm", 0, 25_000),
+        ("dev/front_center.wav", 0, 25_000),
+    ],
 )
 def test_a_whole_file(name, start, size, corpus):
     data = corpus(name).read_bytes()[start : start + size]

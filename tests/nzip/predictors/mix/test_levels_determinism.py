@@ -20,18 +20,22 @@ from nzip.container.framing import DRAFT
 
 ROOT = Path(__file__).parents[4]
 sys.path.insert(0, str(ROOT / "scripts"))
-import make_golden  # noqa: E402
+import make_golden
 
 KEPT = json.loads((ROOT / "tests/golden/hashes.json").read_text())
 LEVELS = make_golden.LEVELS
 
 
 def written(level: int, data: bytes, threads: int = 1) -> str:
-    return make_golden.digest(nzip.compress(data, level, primer=False, block_size=make_golden.BLOCK, threads=threads))
+    return make_golden.digest(
+        nzip.compress(data, level, primer=False, block_size=make_golden.BLOCK, threads=threads)
+    )
 
 
 def test_the_hashes_are_of_this_draft():
-    assert KEPT["draft"] == DRAFT and set(KEPT["hashes"]) == {f"{n}-{kind}" for n in LEVELS for kind in mix_samples.KINDS}
+    assert KEPT["draft"] == DRAFT and set(KEPT["hashes"]) == {
+        f"{n}-{kind}" for n in LEVELS for kind in mix_samples.KINDS
+    }
 
 
 @pytest.mark.parametrize("kind", mix_samples.KINDS)
@@ -65,7 +69,9 @@ def test_processes_do_not_matter():
     )
     for seed in ("77",):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True
+        )
         assert done.stdout.split() == ["3", KEPT["hashes"]["3-image"], "1", KEPT["hashes"]["1-image"]]
 
 

@@ -1,4 +1,5 @@
-"""Experts as further inputs of the mix: they help, decide, share lanes in a fixed order, run in batch or step by step."""
+"""Experts as further inputs of the mix: they help, decide, share lanes in a fixed order, run in batch or step
+by step."""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ class OracleExpert(Expert):
 
 
 class StrictExpert(toys.CountingExpert):
-    """Order 0 that looks ahead when it is given the data, and step by step otherwise: equal integers both ways."""
+    """Order 0 that looks ahead when it is given the data, and step by step otherwise: equal integers both
+    ways."""
 
     spelling = "strict"
 
@@ -115,8 +117,8 @@ def test_several_experts():
 
 @pytest.mark.parametrize("lanes", [1, 2, 3, 8])
 def test_side_decisions(lanes):
-    """Decisions of an expert's own go through the same coder: 1.7 bits for each byte that comes again (this toy's
-    probability never moves), and next to nothing for the byte itself."""
+    """Decisions of an expert's own go through the same coder: 1.7 bits for each byte that comes again (this
+    toy's probability never moves), and next to nothing for the byte itself."""
     data = b"".join(bytes([65 + i % 26]) * (3 + i * i % 40) for i in range(60))
     assert size(MixPredictor(1, (toys.RunExpert(),), lanes=lanes, primed=False), data) < 0.27 * len(data)
 
@@ -126,7 +128,9 @@ def test_side_decisions(lanes):
 def test_lanes_in_lock_step(lanes, level):
     """Matches reach over lanes but never into what the decoder does not know yet; uneven lanes end alone."""
     data = (mix_samples.text(130, seed=22) * 4 + b"abc" * 60)[: 600 + lanes]
-    assert size(MixPredictor(level, (toys.CountingExpert(), toys.RunExpert()), lanes=lanes, primed=False), data) < 0.7 * len(data)
+    assert size(
+        MixPredictor(level, (toys.CountingExpert(), toys.RunExpert()), lanes=lanes, primed=False), data
+    ) < 0.7 * len(data)
 
 
 @settings(max_examples=25)
@@ -142,13 +146,16 @@ def test_more_lanes_than_bytes():
 
 @pytest.mark.parametrize("lanes", [1, 3])
 def test_batch_equals_step(lanes):
-    """The encoder's expert computes ahead, the decoder's goes byte by byte; without looking ahead the bytes are the same."""
+    """The encoder's expert computes ahead, the decoder's goes byte by byte; without looking ahead the bytes
+    are the same."""
     expert = StrictExpert()
     predictor = MixPredictor(1, (expert,), lanes=lanes, primed=False)
     params, payload = predictor.encode(TEXT)
     assert predictor.decode(params, payload, len(TEXT)) == TEXT
     assert (expert.batches, expert.steps) == (1, 1)
-    assert (params, payload) == MixPredictor(1, (toys.CountingExpert(),), lanes=lanes, primed=False).encode(TEXT)
+    assert (params, payload) == MixPredictor(1, (toys.CountingExpert(),), lanes=lanes, primed=False).encode(
+        TEXT
+    )
 
 
 def test_experts_beside_a_primer():

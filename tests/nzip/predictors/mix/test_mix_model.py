@@ -43,7 +43,10 @@ def test_repeats_cost_next_to_nothing(level):
 
 
 @settings(max_examples=60)
-@given(st.sampled_from(LEVELS[:3]), st.binary(max_size=400) | st.text(max_size=200).map(lambda s: s.encode("utf-8", "surrogatepass")))
+@given(
+    st.sampled_from(LEVELS[:3]),
+    st.binary(max_size=400) | st.text(max_size=200).map(lambda s: s.encode("utf-8", "surrogatepass")),
+)
 def test_any_bytes(level, data):
     round_trip(level, data)
 
@@ -120,11 +123,21 @@ def test_plans_fit_the_kernel(level, kind):
     for stride in (0, 100):
         chosen = plan(level, kind, stride)
         assert 1 <= len(chosen.recipes) <= 128 and all(1 <= len(r) <= 3 for r in chosen.recipes)
-        assert 1 <= len(chosen.sets) <= 15 and len(chosen.matches) in (1, 2)  # an expert's set comes on top of 15
+        assert 1 <= len(chosen.sets) <= 15 and len(chosen.matches) in (
+            1,
+            2,
+        )  # an expert's set comes on top of 15
         assert all(1 <= minimum <= 24 for minimum in chosen.matches)
-        assert 0 <= chosen.hits[0] <= chosen.hits[1] <= len(chosen.recipes) and chosen.hits[1] - chosen.hits[0] < 256
+        assert (
+            0 <= chosen.hits[0] <= chosen.hits[1] <= len(chosen.recipes)
+            and chosen.hits[1] - chosen.hits[0] < 256
+        )
         assert chosen.rate_min <= chosen.rate and 1 <= chosen.state_limit <= 1023
         assert input_width(chosen, 3) % LANES == 0
         for size in (0, 1, 100, PRIMED_SIZE, 1 << 30):
             slots = slot_bytes(chosen, size)
-            assert slots % 64 == 0 and 1 << 16 <= slots <= chosen.slot_bytes <= 1 << 30 and 12 <= match_bits(size) <= 22
+            assert (
+                slots % 64 == 0
+                and 1 << 16 <= slots <= chosen.slot_bytes <= 1 << 30
+                and 12 <= match_bits(size) <= 22
+            )

@@ -1,4 +1,5 @@
-"""Warm starts: the right primer is chosen and pinned, and a snapshot of primed tables is as good as priming."""
+"""Warm starts: the right primer is chosen and pinned, and a snapshot of primed tables is as good as
+priming."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ from nzip.predictors.mix.sizes import PRIMED_SIZE
 from nzip.predictors.mix.state import build
 
 NUMBERS = range(1, len(primers.index()) + 1)
-SMALL = primers.Primer(1, "small", mix_samples.text(3000, seed=41), primers.text_hash(mix_samples.text(3000, seed=41))[:4])
+SMALL = primers.Primer(
+    1, "small", mix_samples.text(3000, seed=41), primers.text_hash(mix_samples.text(3000, seed=41))[:4]
+)
 
 
 def array(data: bytes) -> np.ndarray:
@@ -82,7 +85,9 @@ def test_priming_helps_and_is_pinned(primed_cache):
 def test_a_damaged_text_is_noticed(monkeypatch):
     real = primers._read
     primers.shipped.cache_clear()
-    monkeypatch.setattr(primers, "_read", lambda name: real("code.xz") if name.endswith(".xz") else real(name))
+    monkeypatch.setattr(
+        primers, "_read", lambda name: real("code.xz") if name.endswith(".xz") else real(name)
+    )
     try:
         with pytest.raises(ModelMismatchError, match="damaged: reinstall"):
             primers.shipped(1)
@@ -106,7 +111,9 @@ def cache(tmp_path, monkeypatch):
 def primings(monkeypatch):
     """Counts how often a primer was read."""
     found, real = [], warm._read_primer
-    monkeypatch.setattr(warm, "_read_primer", lambda mix, chosen, text: (found.append(len(text)), real(mix, chosen, text)))
+    monkeypatch.setattr(
+        warm, "_read_primer", lambda mix, chosen, text: (found.append(len(text)), real(mix, chosen, text))
+    )
     return found
 
 
@@ -137,7 +144,12 @@ def test_a_damaged_snapshot_is_replaced(cache, primings, damage):
     else:
         half = len(whole) // 2
         cache.write_bytes(
-            {"flip": whole[:half] + bytes([whole[half] ^ 1]) + whole[half + 1 :], "cut": whole[:half], "longer": whole + b"x", "empty": b""}[damage]
+            {
+                "flip": whole[:half] + bytes([whole[half] ^ 1]) + whole[half + 1 :],
+                "cut": whole[:half],
+                "longer": whole + b"x",
+                "empty": b"",
+            }[damage]
         )
     assert same(start(), first) and len(primings) == 2
     if damage != "directory":  # a stranger's directory stays, and is no harm
@@ -212,7 +224,9 @@ def test_shipped_hashes_are_true(level, number):
     assert warm.primed_hash(level, primers.shipped(number)) == known
 
 
-@pytest.mark.parametrize("name", ["three.core.js", "mdn_bcd_css_html_js.json", "lcet10.txt", "dpkg.log", "flights.csv"])
+@pytest.mark.parametrize(
+    "name", ["three.core.js", "mdn_bcd_css_html_js.json", "lcet10.txt", "dpkg.log", "flights.csv"]
+)
 def test_no_primer_that_is_tried_would_have_been_much_better(name, corpus, primed_cache, monkeypatch):
     """The choice by a sample at -1 against what the whole beginning of the file takes at -3."""
     from nzip.predictors.mix import model
@@ -229,7 +243,8 @@ def test_no_primer_that_is_tried_would_have_been_much_better(name, corpus, prime
 
 @pytest.mark.parametrize("level", [1, 3])
 def test_habits_alone(level, corpus, primed_cache, monkeypatch):
-    """Weights and maps of a primer, no words of it: round trip in another predictor, and a gain of its own."""
+    """Weights and maps of a primer, no words of it: round trip in another predictor, and a gain of its
+    own."""
     from nzip.predictors.mix import model
 
     data = corpus("dev/text_tr.txt").read_bytes()[:10_000]

@@ -1,4 +1,5 @@
-"""The mixer's vector operations against NumPy, with AVX2 and without: equal integers, whatever the processor."""
+"""The mixer's vector operations against NumPy, with AVX2 and without: equal integers, whatever the
+processor."""
 
 from __future__ import annotations
 
@@ -61,11 +62,17 @@ CASES = dict(seed=st.integers(0, 2**32), rounds=st.integers(1, 12), extreme=st.b
 @given(**CASES, offset=st.integers(0, 2 * sizes.LANES))
 def test_dot_is_numpys(seed, rounds, extreme, offset):
     weights, inputs, n = arrays(seed, rounds, extreme)
-    assert dots(weights, offset, inputs, n) == _wrapped(int((weights[offset : offset + n].astype(np.int64) * inputs).sum()))
+    assert dots(weights, offset, inputs, n) == _wrapped(
+        int((weights[offset : offset + n].astype(np.int64) * inputs).sum())
+    )
 
 
 @settings(max_examples=150)
-@given(**CASES, offset=st.integers(0, 2 * sizes.LANES), error=st.sampled_from([-32767, -32768, -1, 0, 1, 32767]) | st.integers(-32768, 32767))
+@given(
+    **CASES,
+    offset=st.integers(0, 2 * sizes.LANES),
+    error=st.sampled_from([-32767, -32768, -1, 0, 1, 32767]) | st.integers(-32768, 32767),
+)
 def test_train_is_numpys(seed, rounds, extreme, offset, error):
     weights, inputs, n = arrays(seed, rounds, extreme)
     wanted = weights.copy()
@@ -90,7 +97,8 @@ def answers() -> dict[str, str]:
 
 
 def test_another_processor_gives_the_same():
-    """Compiled for the oldest processor of this architecture (on x86: no AVX2), the mix writes the same bytes."""
+    """Compiled for the oldest processor of this architecture (on x86: no AVX2), the mix writes the same
+    bytes."""
     script = (
         f"import sys; sys.path[:0] = {[str(ROOT), str(ROOT / 'tests'), str(Path(__file__).parent)]!r}\n"
         "import json, test_vector\n"

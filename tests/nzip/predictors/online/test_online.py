@@ -68,13 +68,19 @@ def test_every_width_of_a_table_s_row_is_exact(row):
 
 
 def test_gradients_are_torch_s():
-    """One span with autograd on the same network: every parameter's first step of Adam and Adagrad follows."""
+    """One span with autograd on the same network: every parameter's first step of Adam and Adagrad
+    follows."""
     torch = pytest.importorskip("torch")
     from nzip.predictors.ssm import contexts
 
     span, text = 16, np.frombuffer(TEXT[40:57], np.uint8)
     run = network.new_run(random_weights(9), (1e-3, 1e-2), span=span)
-    for name in ("project", "mix", "out", "head"):  # numbers that bfloat16 holds, so that predicting does not round them
+    for name in (
+        "project",
+        "mix",
+        "out",
+        "head",
+    ):  # numbers that bfloat16 holds, so that predicting does not round them
         getattr(run, name)[...] = _near(getattr(run, name))
     names = ("bytes", "tables", "project", "mix", "bias", "out", "head", "head_bias")
     p = {n: torch.tensor(getattr(run, n).copy(), requires_grad=True) for n in names}
@@ -104,7 +110,10 @@ def test_gradients_are_torch_s():
         assert np.abs(own - theirs).max() <= 2e-4 * np.abs(theirs).max() + 1e-6, name
     touched = np.unique(rows + run.first)
     for name, rows_ in (("tables", touched), ("bytes", np.unique(text[:span]))):
-        counts = np.bincount((rows + run.first).reshape(-1) if name == "tables" else text[:span], minlength=len(getattr(run, name)))
+        counts = np.bincount(
+            (rows + run.first).reshape(-1) if name == "tables" else text[:span],
+            minlength=len(getattr(run, name)),
+        )
         once = [r for r in rows_ if counts[r] == 1]
         assert once
         own, theirs = np.sqrt(getattr(run, name + "_v")[once]), np.abs(p[name].grad.numpy()[once])
@@ -117,7 +126,13 @@ def test_predicting_reads_what_torch_calls_bfloat16():
     all_steps(run, TEXT[:50])
     for name in ("project", "mix", "out", "head"):
         weight, own = getattr(run, name), getattr(run, name + "_near")
-        theirs = torch.from_numpy(weight).to(torch.bfloat16).view(torch.int16).numpy().reshape(-1, weight.shape[-1])
+        theirs = (
+            torch.from_numpy(weight)
+            .to(torch.bfloat16)
+            .view(torch.int16)
+            .numpy()
+            .reshape(-1, weight.shape[-1])
+        )
         halves = own.reshape(-1, own.shape[-1])
         assert ((halves << 16 >> 16) == theirs[::2]).all() and (halves >> 16 == theirs[1::2]).all(), name
 
@@ -145,7 +160,9 @@ def test_another_process_and_threads_agree():
         "from test_online import TEXT, TinyOnline, adapted, all_steps\n"
         "for make in (TinyOnline, adapted): print(hashlib.sha256(all_steps(make().fresh(), TEXT).tobytes()).hexdigest())"
     )
-    assert child_output(code, NZIP_ISA="portable").split() == [hashlib.sha256(out.tobytes()).hexdigest() for out in alone]
+    assert child_output(code, NZIP_ISA="portable").split() == [
+        hashlib.sha256(out.tobytes()).hexdigest() for out in alone
+    ]
     with ThreadPoolExecutor(4) as pool:
         jobs = [pool.submit(all_steps, make().fresh(), TEXT) for make in (TinyOnline, adapted) * 2]
         assert all((job.result() == out).all() for job, out in zip(jobs, alone * 2, strict=True))

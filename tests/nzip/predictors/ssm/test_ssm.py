@@ -1,4 +1,5 @@
-"""The recurrent expert: exact over instruction sets, batches, threads and processes; twin; file; conformance."""
+"""The recurrent expert: exact over instruction sets, batches, threads and processes; twin; file;
+conformance."""
 
 from __future__ import annotations
 
@@ -38,7 +39,12 @@ def test_conformance(check):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(1, 6), st.integers(1, 40), st.integers(0, 2**32 - 1), st.sampled_from([x86.PORTABLE, x86.AVX2, x86.AVX512]))
+@given(
+    st.integers(1, 6),
+    st.integers(1, 40),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([x86.PORTABLE, x86.AVX2, x86.AVX512]),
+)
 def test_matvec_is_the_integer_product(blocks, pairs, seed, isa):
     if isa > x86.detect():
         isa = x86.PORTABLE

@@ -1,4 +1,5 @@
-"""``transformer``: exact over chunks, instruction sets, threads and processes; twin; the torch network it came from; its file."""
+"""``transformer``: exact over chunks, instruction sets, threads and processes; twin; the torch network it
+came from; its file."""
 
 from __future__ import annotations
 
@@ -25,17 +26,25 @@ from nzip.predictors.transformer.expert import WINDOW, Model, TransformerExpert
 from nzip.predictors.transformer.model import Shape
 from nzip.predictors.transformer.quantised import from_floats
 
-SHAPE = Shape(layers=2, width=64, heads=2, kv_heads=2, head_size=32, hidden=96, vocabulary=256, theta=10000.0, eps=1e-5)
+SHAPE = Shape(
+    layers=2, width=64, heads=2, kv_heads=2, head_size=32, hidden=96, vocabulary=256, theta=10000.0, eps=1e-5
+)
 
 
-TINY = Shape(layers=1, width=32, heads=2, kv_heads=1, head_size=16, hidden=32, vocabulary=256, theta=10000.0, eps=1e-5)
+TINY = Shape(
+    layers=1, width=32, heads=2, kv_heads=1, head_size=16, hidden=32, vocabulary=256, theta=10000.0, eps=1e-5
+)
 
 
 def tensors(shape: Shape = TINY, seed: int = 7) -> dict[str, np.ndarray]:
     """Random float32 ones by Hugging Face's names."""
     chance = np.random.default_rng(seed)
     own, kv = shape.heads * shape.head_size, shape.kv_heads * shape.head_size
-    dims = {"model.embed_tokens": (256, shape.width), "lm_head": (256, shape.width), "model.norm": (shape.width,)}
+    dims = {
+        "model.embed_tokens": (256, shape.width),
+        "lm_head": (256, shape.width),
+        "model.norm": (shape.width,),
+    }
     for i in range(shape.layers):
         dims |= {
             f"model.layers.{i}.{name}": dims
@@ -48,7 +57,9 @@ def tensors(shape: Shape = TINY, seed: int = 7) -> dict[str, np.ndarray]:
             }.items()
         }  # fmt: skip
     return {
-        name + ".weight": (chance.standard_normal(d) * (0.3 if len(d) > 1 else 0.05) + (len(d) == 1)).astype(np.float32)
+        name + ".weight": (chance.standard_normal(d) * (0.3 if len(d) > 1 else 0.05) + (len(d) == 1)).astype(
+            np.float32
+        )
         for name, d in dims.items()
     }
 
@@ -104,7 +115,11 @@ def test_conformance(check):
 
 
 @settings(max_examples=12)
-@given(st.integers(8, 300), st.lists(st.integers(1, stream.CHUNK), min_size=1, max_size=12), st.binary(min_size=1, max_size=400))
+@given(
+    st.integers(8, 300),
+    st.lists(st.integers(1, stream.CHUNK), min_size=1, max_size=12),
+    st.binary(min_size=1, max_size=400),
+)
 def test_chunks_never_matter(window, cuts, data):
     whole = all_steps(tiny().engine, data, window)
     lane, at, out = stream.new_stream(tiny().engine, window), 0, np.zeros((stream.CHUNK, 256), np.uint32)
@@ -151,14 +166,17 @@ def test_instruction_sets_threads_and_another_process_agree():
 
 
 def test_it_is_the_network_that_was_trained(model):
-    """Rotary positions, norms and gates as in torch; int8 activations and 7-bit weights move a share a little."""
+    """Rotary positions, norms and gates as in torch; int8 activations and 7-bit weights move a share a
+    little."""
     import torch
 
     data = np.frombuffer(TEXT[:200], np.uint8)
     with torch.no_grad():
         logits = network()(torch.from_numpy(data[None].astype(np.int64)), None, None)[0]
     cache = Cache(model.engine.shape, 1, WINDOW, len(data))
-    own = model.engine.logits(model.engine.forward(cache, np.zeros(len(data), np.int64), data.astype(np.int64)))[:, :256]
+    own = model.engine.logits(
+        model.engine.forward(cache, np.zeros(len(data), np.int64), data.astype(np.int64))
+    )[:, :256]
     error = np.abs(own - logits.numpy()).mean(1) / np.abs(logits.numpy()).mean(1)
     # A wrong rotation would show from the second byte on, and grow.
     assert error[0] < 0.05 and error.max() < 0.06
@@ -226,7 +244,9 @@ def test_bad_files_are_one_clear_line(tmp_path):
             registry.create(f"mix:1+transformer:{path}")
         assert "\n" not in str(caught.value)
         registry.create.cache_clear()
-    header = json.dumps({"__metadata__": {"nzip": json.dumps({"shape": vars(SHAPE) | {"vocabulary": 300}, "made": {}})}}).encode()
+    header = json.dumps(
+        {"__metadata__": {"nzip": json.dumps({"shape": vars(SHAPE) | {"vocabulary": 300}, "made": {}})}}
+    ).encode()
     path.write_bytes(len(header).to_bytes(8, "little") + header)
     with pytest.raises(NzipError, match="256 bytes"):
         registry.create(f"mix:1+transformer:{path}")

@@ -25,7 +25,10 @@ def weights_of(path):
 def weights(tmp_path_factory):
     """The tiny model in every quantisation."""
     folder = tmp_path_factory.mktemp("tiny")
-    return {kind: weights_of(tiny_llama.write_gguf(folder / f"{kind}.gguf", kind)) for kind in tiny_llama.GGUF_KINDS}
+    return {
+        kind: weights_of(tiny_llama.write_gguf(folder / f"{kind}.gguf", kind))
+        for kind in tiny_llama.GGUF_KINDS
+    }
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +38,12 @@ def tokens():
 
 def run(engine, tokens, window, chunk, lanes=1, lane=0):
     cache = Cache(engine.shape, lanes, window, chunk)
-    return np.concatenate([engine.forward(cache, np.full(len(tokens[i : i + chunk]), lane), tokens[i : i + chunk])
-                           for i in range(0, len(tokens), chunk)])
+    return np.concatenate(
+        [
+            engine.forward(cache, np.full(len(tokens[i : i + chunk]), lane), tokens[i : i + chunk])
+            for i in range(0, len(tokens), chunk)
+        ]
+    )
 
 
 @pytest.mark.parametrize("kind", tiny_llama.GGUF_KINDS)
@@ -87,7 +94,11 @@ def _lanes_example(weights):
     engine = Engine(weights["Q4_0"])
     texts = np.random.default_rng(5).integers(0, engine.vocabulary, (3, 24))
     alone = [run(engine, t, 16, 24) for t in texts]
-    test_any_mixture_of_lanes_in_a_batch_gives_each_lane_its_own_bits.hypothesis.inner_test.made = (engine, alone, texts)
+    test_any_mixture_of_lanes_in_a_batch_gives_each_lane_its_own_bits.hypothesis.inner_test.made = (
+        engine,
+        alone,
+        texts,
+    )
     test_any_mixture_of_lanes_in_a_batch_gives_each_lane_its_own_bits.made = (engine, alone, texts)
 
 
@@ -98,7 +109,9 @@ def test_threads_share_an_engine_and_a_cache(weights):
     cache = Cache(engine.shape, 8, 24, 10)
 
     def work(lane):
-        return np.concatenate([engine.forward(cache, np.full(10, lane), texts[lane][i : i + 10]) for i in range(0, 50, 10)])
+        return np.concatenate(
+            [engine.forward(cache, np.full(10, lane), texts[lane][i : i + 10]) for i in range(0, 50, 10)]
+        )
 
     with ThreadPoolExecutor(4) as pool:
         for got, expected in zip(pool.map(work, range(8)), alone):
@@ -121,8 +134,8 @@ def test_a_model_that_explodes_is_the_same_garbage_everywhere(weights, tokens):
 
 @pytest.mark.parametrize(("kind", "least"), [("F32", 0.99), ("Q8_0", 0.99), ("Q4_1", 0.75)])
 def test_close_to_an_independent_float_model(weights, tokens, kind, least):
-    """Against a float64 Llama written for the tests, past the point where the sinks detach. (Random weights leave
-    attention peaky, so that 4-bit weights tell.)"""
+    """Against a float64 Llama written for the tests, past the point where the sinks detach. (Random weights
+    leave attention peaky, so that 4-bit weights tell.)"""
     expected = tiny_llama.float_logits(0, tokens[:40], 16)
     engine = Engine(weights[kind])
     got = engine.logits(run(engine, tokens[:40], 16, 40))[:, : engine.vocabulary]

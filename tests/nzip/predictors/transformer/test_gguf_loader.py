@@ -42,7 +42,9 @@ def same(own, theirs):
         assert (found.offset, found.types, found.data) == (field.offset, field.types, field.data), name
         assert found.contents() == field.contents(), name
         assert len(found.parts) == len(field.parts)
-        assert all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in zip(found.parts, field.parts, strict=True)), name
+        assert all(
+            a.dtype == b.dtype and np.array_equal(a, b) for a, b in zip(found.parts, field.parts, strict=True)
+        ), name
     assert [(t.name, t.data_offset) for t in own.tensors] == [(t.name, t.data_offset) for t in theirs.tensors]
 
 
@@ -69,7 +71,10 @@ def test_damage_is_one_line_or_no_matter(cut, at, byte):
 @pytest.fixture(scope="module", autouse=True)
 def _whole(path, folder):
     made = (folder / "damaged.gguf", path.read_bytes())
-    for test in (test_damage_is_one_line_or_no_matter, test_damage_is_one_line_or_no_matter.hypothesis.inner_test):
+    for test in (
+        test_damage_is_one_line_or_no_matter,
+        test_damage_is_one_line_or_no_matter.hypothesis.inner_test,
+    ):
         test.path, test.whole = made
 
 

@@ -11,7 +11,9 @@ FAST = [isa for isa in range(1, x86.detect() + 1)]
 
 
 def activations(rng, tokens, cols, extreme=False):
-    x = (rng.choice([-1e9, 1e9, 0], (tokens, cols)) if extreme else rng.normal(size=(tokens, cols)) ** 3).astype(np.float32)
+    x = (
+        rng.choice([-1e9, 1e9, 0], (tokens, cols)) if extreme else rng.normal(size=(tokens, cols)) ** 3
+    ).astype(np.float32)
     wide = kernels.padded_cols(cols)
     a, factors = kernels.aligned((tokens, wide), np.int8), kernels.aligned((tokens, wide // 32), np.uint32)
     sums, scale = kernels.aligned((tokens, wide // 32), np.int16), np.zeros(tokens, np.float32)
@@ -21,16 +23,30 @@ def activations(rng, tokens, cols, extreme=False):
 
 def matrix(rng, bits, rows, cols, extreme=False):
     if bits == 7:
-        return quantised.from_floats(rng.choice([-1.0, 1.0], (rows, cols)) if extreme else rng.normal(size=(rows, cols)))
-    codes = rng.integers(0, 16, (rows, cols)).astype(np.uint8) if not extreme else np.full((rows, cols), 15, np.uint8)
+        return quantised.from_floats(
+            rng.choice([-1.0, 1.0], (rows, cols)) if extreme else rng.normal(size=(rows, cols))
+        )
+    codes = (
+        rng.integers(0, 16, (rows, cols)).astype(np.uint8)
+        if not extreme
+        else np.full((rows, cols), 15, np.uint8)
+    )
     d, m = rng.normal(size=(2, rows, cols // 32)).astype(np.float32)
     return quantised.from_codes4(codes, d, m)
 
 
 @settings(max_examples=20)
-@given(bits=st.sampled_from([4, 7]), tokens=st.integers(1, 19), rows=st.integers(1, 50), groups=st.integers(1, 7),
-       seed=st.integers(0, 2**32), extreme=st.booleans())
-def test_products_are_equal_on_every_instruction_set_and_in_the_twin(bits, tokens, rows, groups, seed, extreme):
+@given(
+    bits=st.sampled_from([4, 7]),
+    tokens=st.integers(1, 19),
+    rows=st.integers(1, 50),
+    groups=st.integers(1, 7),
+    seed=st.integers(0, 2**32),
+    extreme=st.booleans(),
+)
+def test_products_are_equal_on_every_instruction_set_and_in_the_twin(
+    bits, tokens, rows, groups, seed, extreme
+):
     rng = np.random.default_rng(seed)
     q = matrix(rng, bits, rows, groups * 32, extreme)
     x, *act = activations(rng, tokens, groups * 32, extreme)
@@ -38,15 +54,32 @@ def test_products_are_equal_on_every_instruction_set_and_in_the_twin(bits, token
     outs = []
     for isa in (x86.PORTABLE, *FAST):
         out = kernels.aligned((tokens, packed.rs.shape[1]), np.float32)
-        kernels.matmul(isa, bits, packed.codes[0], packed.d[0], packed.m[0], packed.rs[0], *act, tokens, out, 0, packed.codes.shape[1])
+        kernels.matmul(
+            isa,
+            bits,
+            packed.codes[0],
+            packed.d[0],
+            packed.m[0],
+            packed.rs[0],
+            *act,
+            tokens,
+            out,
+            0,
+            packed.codes.shape[1],
+        )
         outs.append(out[:, :rows].tobytes())
     expected = np.array([twin.matvec(q, row) for row in x], np.float32)
     assert set(outs) == {expected.tobytes()}
 
 
 @settings(max_examples=20)
-@given(count=st.integers(1, 27), head=st.sampled_from([16, 32, 48, 64, 128]), first=st.integers(0, 3), blocks=st.integers(0, 9),
-       seed=st.integers(0, 2**32))
+@given(
+    count=st.integers(1, 27),
+    head=st.sampled_from([16, 32, 48, 64, 128]),
+    first=st.integers(0, 3),
+    blocks=st.integers(0, 9),
+    seed=st.integers(0, 2**32),
+)
 def test_scores_and_values_are_equal_on_every_instruction_set(count, head, first, blocks, seed):
     rng = np.random.default_rng(seed)
     slots = (first + blocks) * 16
@@ -68,8 +101,13 @@ def test_scores_and_values_are_equal_on_every_instruction_set(count, head, first
 
 
 @settings(max_examples=20)
-@given(blocks=st.integers(1, 20), seed=st.integers(0, 2**32), spread=st.sampled_from([0.0, 1.0, 30.0, 1e6, 1e29]), query=st.integers(0, 4),
-       ahead=st.booleans())
+@given(
+    blocks=st.integers(1, 20),
+    seed=st.integers(0, 2**32),
+    spread=st.sampled_from([0.0, 1.0, 30.0, 1e6, 1e29]),
+    query=st.integers(0, 4),
+    ahead=st.booleans(),
+)
 def test_exponentials_are_equal_on_every_instruction_set(blocks, seed, spread, query, ahead):
     rng = np.random.default_rng(seed)
     scores = np.clip(rng.normal(size=16 * blocks) * spread, -1e29, 1e29).astype(np.float32)
@@ -90,13 +128,24 @@ def test_exponentials_are_equal_on_every_instruction_set(blocks, seed, spread, q
 @given(st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=64, max_size=64))
 def test_activations_are_the_twins_and_close(values):
     x = np.array([values], np.float32)
-    a, factors, sums, scale = (np.zeros((1, 64), np.int8), np.zeros((1, 2), np.uint32), np.zeros((1, 2), np.int16), np.zeros(1, np.float32))
+    a, factors, sums, scale = (
+        np.zeros((1, 64), np.int8),
+        np.zeros((1, 2), np.uint32),
+        np.zeros((1, 2), np.int16),
+        np.zeros(1, np.float32),
+    )
     kernels.quantise(x, 1, a, factors, sums, scale)
     codes, twin_factors, twin_sums, twin_scale = twin.quantise(x[0])
-    assert (a[0] == codes).all() and (factors[0] == twin_factors * 65537).all() and (sums[0] == twin_sums).all() and scale[0] == twin_scale
+    assert (
+        (a[0] == codes).all()
+        and (factors[0] == twin_factors * 65537).all()
+        and (sums[0] == twin_sums).all()
+        and scale[0] == twin_scale
+    )
     back = a[0].reshape(2, 32).astype(np.int64) * twin_factors[:, None] * np.float64(scale[0])
     tame = np.clip(x[0].astype(np.float64), -1e15, 1e15).reshape(2, 32)
-    # Half a step of the group's own grid, which is at most its own peak over 127 wide, or the token's over 127 * 8 at worst.
+    # Half a step of the group's own grid, which is at most its own peak over 127 wide, or the token's over
+    # 127 * 8 at worst.
     step = np.maximum(np.abs(tame).max(1) / 127 + np.abs(tame).max() / (127 * 8), 1e-24)
     assert (np.abs(back - tame) <= 0.51 * step[:, None] + 1e-24).all()
 
@@ -125,7 +174,11 @@ def test_quantised_matrices_are_close_to_their_floats(bits):
         w = rng.normal(size=(20, 64)).astype(np.float32)
         q = quantised.from_floats(w)
     else:
-        codes, d, m = rng.integers(0, 16, (20, 64)).astype(np.uint8), rng.normal(size=(20, 2)).astype(np.float32), rng.normal(size=(20, 2)).astype(np.float32)
+        codes, d, m = (
+            rng.integers(0, 16, (20, 64)).astype(np.uint8),
+            rng.normal(size=(20, 2)).astype(np.float32),
+            rng.normal(size=(20, 2)).astype(np.float32),
+        )
         w = (codes.reshape(20, 2, 32) * d[:, :, None] + m[:, :, None]).reshape(20, 64)
         q = quantised.from_codes4(codes, d, m)
     assert np.abs(q.dequantise() - w).max() < 0.05 * np.abs(w).max()

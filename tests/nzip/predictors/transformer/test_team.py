@@ -1,4 +1,5 @@
-"""A team's threads share every product and meet between steps: the bits are those of one thread, and nobody is left waiting."""
+"""A team's threads share every product and meet between steps: the bits are those of one thread, and nobody
+is left waiting."""
 
 import threading
 
@@ -49,7 +50,12 @@ def test_reading_ahead_and_mixed_batches_are_those_of_one_thread(engine, team):
         cache = Cache(engine.shape, 3, 16, 11)
         lanes = np.repeat([2, 0, 1], [11, 1, 9])
         rng = np.random.default_rng(2)
-        outs.append([engine.forward(cache, lanes, rng.integers(0, engine.vocabulary, 21), team=who).tobytes() for _ in range(4)])
+        outs.append(
+            [
+                engine.forward(cache, lanes, rng.integers(0, engine.vocabulary, 21), team=who).tobytes()
+                for _ in range(4)
+            ]
+        )
     assert outs[0] == outs[1]
 
 
@@ -130,7 +136,10 @@ def test_a_team_has_bounds_and_closes_twice():
     assert made.members == 1
 
 
-@pytest.mark.parametrize(("limit", "threads"), [("max 100000", 8), ("200000 100000", 2), ("150000 100000", 2), ("1000 100000", 1), ("", 8), (None, 8)])
+@pytest.mark.parametrize(
+    ("limit", "threads"),
+    [("max 100000", 8), ("200000 100000", 2), ("150000 100000", 2), ("1000 100000", 1), ("", 8), (None, 8)],
+)
 def test_a_container_s_quota_bounds_a_team(tmp_path, monkeypatch, limit, threads):
     monkeypatch.setattr(team_module.os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
     monkeypatch.setattr(team_module, "_QUOTA", tmp_path / "cpu.max")
