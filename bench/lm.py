@@ -18,17 +18,17 @@ import time
 import click
 import numpy as np
 
-from nzip import models
+from nzip import pretrained
 from nzip.predictors.base import Expert
+from nzip.predictors.llama.engine import Cache
+from nzip.predictors.llama.kernels import aligned, matmul, padded_cols, quantise
 from nzip.predictors.lm import adapt, softmax
+from nzip.predictors.lm.continuous_cache import look_up
 from nzip.predictors.lm.expert import LmExpert
-from nzip.predictors.lm.recall import look_up
 from nzip.predictors.lm.settings import WINDOW, Settings
 from nzip.predictors.lm.source import LanguageModel, load
 from nzip.predictors.mix import MixPredictor
 from nzip.predictors.ssm.expert import SsmExpert
-from nzip.predictors.transformer.engine import Cache
-from nzip.predictors.transformer.kernels import aligned, matmul, padded_cols, quantise
 
 CHUNK = 256
 PARTS = ("bare", "bias", "n-grams", "recall")
@@ -167,7 +167,7 @@ def main(files, name, limit, window, level, out):
     from rich.console import Console
     from rich.table import Table
 
-    model = load(models.find(name))
+    model = load(pretrained.find(name))
     table = Table("text", "bytes", "bare model", "lm:", "mix+lm:", "mix+lm:+ssm", "bits/byte", "", box=None)
     steps = Table(
         "text",

@@ -17,10 +17,10 @@ import os
 import click
 import numpy as np
 
-from nzip import models
+from nzip import pretrained
+from nzip.predictors.llama import gguf_loader
+from nzip.predictors.llama.engine import Cache
 from nzip.predictors.lm.source import load
-from nzip.predictors.transformer import gguf_loader
-from nzip.predictors.transformer.engine import Cache
 
 
 class FloatLlama:
@@ -131,7 +131,7 @@ def main(files, name, limit, context):
     whole = np.zeros(4)
     for file in files:
         with open(file, "rb") as source:
-            found = np.array(compare(str(models.find(name)), source.read(limit), context))
+            found = np.array(compare(str(pretrained.find(name)), source.read(limit), context))
         whole += found
         for label, row in ((os.path.basename(file), found), ("all", whole)):
             if label != "all" or file == files[-1] and len(files) > 1:

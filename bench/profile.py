@@ -41,7 +41,7 @@ NAMES = {
 def _runs(data: np.ndarray, level: int) -> tuple[dict[str, Callable[[], None]], dict]:
     """What to time, by name, each called after a ``fresh`` state was made for it; and the level's figures."""
     from nzip.coding.binary import STATE_SIZE, start_encoder
-    from nzip.predictors.mix.content import detect
+    from nzip.predictors.content import detect
     from nzip.predictors.mix.contexts import plan
     from nzip.predictors.mix.kernel import best
     from nzip.predictors.mix.registers import S_WIDTH

@@ -36,7 +36,7 @@ _LAZY = {
     "Compressor": "nzip.streaming",
     "Decompressor": "nzip.streaming",
     "skippable_frame": "nzip.api",
-    "train_primer": "nzip.primer_training",
+    "train_primer": "nzip.primer.training",
 }
 
 __all__ = [

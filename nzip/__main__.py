@@ -1,5 +1,5 @@
 """``python -m nzip``: the same as the ``nzip`` command."""
 
-from nzip.cli import main
+from nzip.cli.main import main
 
 main()

@@ -15,7 +15,7 @@ def choose_predictor(level=None, predictor=None, primer=None):
     from ``primer``: a path or the bytes of a primer file, False for a cold start, None for its own choice.
 
     Raises :class:`ValueError` where level and predictor are given, :class:`nzip.NzipError` for what does not
-    exist, and for a primer as :func:`nzip.primer.load`.
+    exist, and for a primer as :func:`nzip.primer.file.load`.
     """
     from nzip.levels import spelling_of
     from nzip.predictors import registry
@@ -33,7 +33,7 @@ def primer_text(primer) -> bytes | None:
     """The text of a primer that may be given as ``primer=``; None for None and False."""
     if primer is None or primer is False:
         return None
-    from nzip.primer import load
+    from nzip.primer.file import load
 
     return load(primer)
 

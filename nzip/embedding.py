@@ -6,12 +6,12 @@ or where the file must stand alone."""
 
 from __future__ import annotations
 
-from nzip.container import embedded
+from nzip.container import embedded_models
 from nzip.errors import NzipError
 from nzip.predictors.base import Predictor
 
 
-def embed(predictor: Predictor) -> tuple[Predictor, tuple[embedded.Model, ...]]:
+def embed(predictor: Predictor) -> tuple[Predictor, tuple[embedded_models.Model, ...]]:
     """``predictor`` with its experts under names without folders, and their models, packed; none where all of
     its experts ship with nzip. Raises :class:`NzipError` for a model that cannot be embedded."""
     files: dict[str, bytes] = {}
@@ -30,10 +30,10 @@ def embed(predictor: Predictor) -> tuple[Predictor, tuple[embedded.Model, ...]]:
             raise NzipError(f"{predictor.spelling} cannot be embedded: its model stays outside the file")
         return predictor, ()
     return predictor.with_experts(tuple(experts)), tuple(
-        embedded.pack(name, data) for name, data in files.items()
+        embedded_models.pack(name, data) for name, data in files.items()
     )
 
 
-def chosen(predictor: Predictor, embed_model: bool) -> tuple[Predictor, tuple[embedded.Model, ...]]:
+def chosen(predictor: Predictor, embed_model: bool) -> tuple[Predictor, tuple[embedded_models.Model, ...]]:
     """:func:`embed` if it is wanted."""
     return embed(predictor) if embed_model else (predictor, ())

@@ -1,4 +1,4 @@
-"""Write tokenizers_lab/data/m1_text.xz: the 256 KiB on which an M1 is trained where its spelling names no
+"""Write tokenizers_lab/m1/m1_text.xz: the 256 KiB on which an M1 is trained where its spelling names no
 text.
 
     python scripts/lab_m1_text.py TRAIN_FOLDER
@@ -20,6 +20,6 @@ if __name__ == "__main__":
         start = text.index(b"\n", len(text) // 2) + 1
         parts.append(text[start : start + SIZE // 3 + 1])
     joined = b"".join(parts)[:SIZE]
-    target = Path(__file__).parent.parent / "tokenizers_lab" / "data" / "m1_text.xz"
+    target = Path(__file__).parent.parent / "tokenizers_lab" / "m1" / "m1_text.xz"
     target.write_bytes(lzma.compress(joined, preset=9 | lzma.PRESET_EXTREME))
     print(f"{target.name}: {len(joined)} bytes in {target.stat().st_size}")

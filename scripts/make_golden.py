@@ -80,8 +80,8 @@ def sparse_transformer() -> bytes:
     """A byte-level Llama of one layer, its weights mostly zero."""
     import numpy as np
 
+    from nzip.predictors.llama.model import Shape
     from nzip.predictors.transformer import byte_file
-    from nzip.predictors.transformer.model import Shape
 
     chance, b = np.random.default_rng(5), "model.layers.0."
     square = ("self_attn.q_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")

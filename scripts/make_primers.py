@@ -1,4 +1,4 @@
-"""Make the primers that ship: nzip/predictors/mix/primers/ (texts, index, signatures) from train texts.
+"""Make the primers that ship: nzip/predictors/mix/primer_texts/ (texts, index, signatures) from train texts.
 
 Run: python scripts/make_primers.py TRAIN_DIR [--snapshots]
 
@@ -19,7 +19,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from nzip.predictors.mix import primers
 
-TARGET = Path(__file__).parents[1] / "nzip" / "predictors" / "mix" / "primers"
+TARGET = Path(__file__).parents[1] / "nzip" / "predictors" / "mix" / "primer_texts"
 K = 1000
 # name: (source, bytes, slices), ...
 RECIPES: dict[str, tuple[tuple[str, int, int], ...]] = {
@@ -96,7 +96,7 @@ def add_snapshots(entries: list[dict]) -> None:
     """Prime every level with every primer and write the hashes of what results into the index."""
     primers.index.cache_clear()
     from nzip.predictors.mix.contexts import LEVELS
-    from nzip.predictors.mix.warm import primed_hash
+    from nzip.predictors.mix.primer_snapshot import primed_hash
 
     for number, entry in enumerate(entries, 1):
         for level in LEVELS:

@@ -65,7 +65,7 @@ def nzip_cli():
 
     ``terminal`` names the standard streams (``stdin``, ``stdout``) that pretend to be terminals.
     """
-    from nzip import cli
+    from nzip.cli.main import main
 
     def run(*arguments, input: bytes = b"", terminal: str = "") -> Ran:
         streams = {}
@@ -75,7 +75,7 @@ def nzip_cli():
         before = sys.stdin, sys.stdout, sys.stderr
         sys.stdin, sys.stdout, sys.stderr = streams.values()
         try:
-            code = cli._guarded([str(argument) for argument in arguments])
+            code = main._guarded([str(argument) for argument in arguments])
             for stream in streams.values():
                 stream.flush()
         finally:

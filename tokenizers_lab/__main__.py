@@ -1,5 +1,5 @@
 """``python -m tokenizers_lab``: the command line without an installed script."""
 
-from tokenizers_lab.cli import main
+from tokenizers_lab.cli.main import main
 
 main()

@@ -136,7 +136,7 @@ def _from_arrays(path: Path, spelling: str) -> Codec:
     from tokenizers_lab.codecs import equal_info
     from tokenizers_lab.codecs.arithmetic import ArithmeticCodec
     from tokenizers_lab.codecs.strings import StringsCodec
-    from tokenizers_lab.order_n import OrderN, unpack_arrays
+    from tokenizers_lab.m1.order_n import OrderN, unpack_arrays
     from tokenizers_lab.windows.table_cache import table_from_arrays
 
     head, arrays = unpack_arrays(path)
@@ -155,8 +155,8 @@ def _from_arrays(path: Path, spelling: str) -> Codec:
 def load_model(spelling: str, train: str | None = None):
     """The byte model (M1) of a spelling: ``order-3`` (on ``train``, a file, or on the text that ships), a
     ``.m1`` file, or the spelling of an exact nzip expert (``transformer``)."""
-    from tokenizers_lab.byte_model import ExpertModel
-    from tokenizers_lab.order_n import OrderN, default_text, unpack_arrays
+    from tokenizers_lab.m1.byte_model import ExpertModel
+    from tokenizers_lab.m1.order_n import OrderN, default_text, unpack_arrays
     from tokenizers_lab.training.counts import read_blocks
 
     if spelling.startswith("order-") and spelling[6:].isdigit():

@@ -22,7 +22,7 @@ from tokenizers_lab.analysis.window_sweep import window_sweep
 from tokenizers_lab.codecs.arithmetic import ArithmeticCodec
 from tokenizers_lab.codecs.deflate import GzipCodec
 from tokenizers_lab.codecs.equal_info import CDF_BITS, Follower, WindowCodec, create
-from tokenizers_lab.order_n import OrderN
+from tokenizers_lab.m1.order_n import OrderN
 from tokenizers_lab.windows import twin
 
 RULES_ON = 100_000

@@ -27,7 +27,7 @@ def real_run(size: str, steps: int, batch: int, compiled: bool) -> dict:
     from tokenizers_lab.lm.model import Shape
     from tokenizers_lab.lm.runs import Plan
     from tokenizers_lab.lm.training import train
-    from tokenizers_lab.order_n import default_text
+    from tokenizers_lab.m1.order_n import default_text
 
     memory = []
     with tempfile.TemporaryDirectory() as folder:

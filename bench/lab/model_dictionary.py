@@ -15,7 +15,7 @@ from pathlib import Path
 
 import tokenizers_lab as lab
 from tokenizers_lab.codecs import equal_info, model_dictionary
-from tokenizers_lab.order_n import OrderN
+from tokenizers_lab.m1.order_n import OrderN
 from tokenizers_lab.registry import load_model
 
 SIZES = (4096, 16384, 65536)

@@ -18,7 +18,7 @@ wrap them for Python. Concession: no adaptation here, that is the predictors' wo
 
 import numpy as np
 
-from nzip.jit import njit
+from nzip.exact.jit import njit
 
 PROBABILITY_BITS = 22
 LOW, HIGH, CODE, POSITION, END = range(5)

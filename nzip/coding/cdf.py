@@ -10,7 +10,7 @@ Two ways in, for two kinds of model:
   the fast one for large vocabularies, and costs at most log2(1 + n / 2**28) bits a symbol.
 
 Everything is integer arithmetic, but for one IEEE multiplication a symbol (never fused: a floor follows) and
-:mod:`nzip.numerics`. :mod:`nzip.coding.slow` holds the readable twin. ``python -m bench coding`` prints what
+:mod:`nzip.exact.numerics`. :mod:`nzip.coding.slow` holds the readable twin. ``python -m bench coding`` prints what
 each total costs for 256 to 49,152 symbols.
 """
 
@@ -19,8 +19,8 @@ from __future__ import annotations
 import numpy as np
 from numba import int32, int64, uint64, void
 
-from nzip import numerics
-from nzip.jit import njit
+from nzip.exact import numerics
+from nzip.exact.jit import njit
 
 MAX_BITS = 32
 # Weights are scaled to sums below 2**52, so that float64 holds every running sum exactly.

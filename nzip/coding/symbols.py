@@ -36,7 +36,7 @@ import numpy as np
 from numba import int64, uint8, uint64, void
 
 from nzip.errors import CorruptError
-from nzip.jit import njit
+from nzip.exact.jit import njit
 
 MAX_TOTAL = 1 << 48
 # A symbol narrows R to no less than 2**56 // 2**48, so at most six bytes leave per symbol.

@@ -7,7 +7,7 @@ from __future__ import annotations
 import xxhash
 
 from nzip import codec
-from nzip.container import embedded, framing, parser, passport
+from nzip.container import embedded_models, framing, parser, passport
 from nzip.container.meter import Meter
 from nzip.errors import CorruptError, LimitError, ModelMismatchError
 
@@ -51,7 +51,7 @@ class StreamDecoder:
         if header.method != codec.STORED:
             if self._predictor is None:
                 if start.models:
-                    needed = sum(model.size for model in start.models) + embedded.XZ_MEMORY
+                    needed = sum(model.size for model in start.models) + embedded_models.XZ_MEMORY
                     check_memory(
                         needed, self._memory, "unpacking the embedded models", start.passport.spelling
                     )
@@ -83,7 +83,7 @@ def find_predictor(found: passport.Passport, given, meter: Meter, primer: bytes 
     if given is None or given.spelling != found.spelling:
         from nzip.predictors import registry
 
-        files = {model.name: embedded.unpack(model) for model in models}
+        files = {model.name: embedded_models.unpack(model) for model in models}
         given = registry.create_for_reading(found.spelling, files)
         if models:
             own, theirs = (

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import xxhash
 
-from nzip.container import config, embedded, framing, passport
+from nzip.container import config, embedded_models, framing, passport
 from nzip.errors import CorruptError, TruncatedError
 
 # No single request asks for more than this, so that a length claims no memory before its bytes have come.
@@ -34,7 +34,7 @@ class StreamStart(NamedTuple):
     offset: int
     header_size: int
     chain: int
-    models: tuple[embedded.Model, ...] = ()
+    models: tuple[embedded_models.Model, ...] = ()
 
 
 class Block(NamedTuple):
@@ -163,7 +163,7 @@ def read_header(start: bytes, offset: int):
     )
     size, models = len(reader.data), ()
     if flags & passport.FLAG_MODELS:
-        models, chain, taken = yield from embedded.read_frames(_Reader, chain, offset + size)
+        models, chain, taken = yield from embedded_models.read_frames(_Reader, chain, offset + size)
         size += taken
     return StreamStart(found, offset, size, chain, models)
 

@@ -115,7 +115,7 @@ def check(passport: Passport, predictor) -> None:
 def check_primer(config: dict, text: bytes) -> None:
     """Is ``text`` the primer that ``config`` names, if it names one? Raises :class:`ModelMismatchError` if
     not."""
-    from nzip.primer import text_hash
+    from nzip.primer.file import text_hash
 
     wanted, given = config.get("primer"), text_hash(text).hex()
     if wanted is not None and wanted != given:

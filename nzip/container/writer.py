@@ -11,7 +11,7 @@ from typing import NamedTuple
 import xxhash
 
 from nzip import codec
-from nzip.container import embedded, framing
+from nzip.container import embedded_models, framing
 from nzip.container.passport import Passport
 from nzip.errors import ModelMismatchError
 
@@ -46,9 +46,9 @@ def code_block(predictor, data, *, verify: bool, progress=None) -> HashedBlock:
 class StreamWriter:
     """Writes one stream: ``header()``, ``block()`` for each block in order, ``end()``."""
 
-    def __init__(self, passport: Passport, models: tuple[embedded.Model, ...] = ()):
+    def __init__(self, passport: Passport, models: tuple[embedded_models.Model, ...] = ()):
         header = passport.pack(bool(models))
-        frames, self._chain = embedded.pack_frames(models, int.from_bytes(header[-4:], "little"))
+        frames, self._chain = embedded_models.pack_frames(models, int.from_bytes(header[-4:], "little"))
         self._header = header + frames
         self._count = 0
         self._first_frame = 0

@@ -85,7 +85,7 @@ def make_tar(
     one, as with shutil's own formats."""
     from nzip.api import choose_predictor
     from nzip.container.pipeline import StreamEncoder
-    from nzip.files import Output
+    from nzip.safe_output import Output
 
     path = os.fspath(base_name) + ARCHIVE_SUFFIXES[0]
     if logger is not None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nzip.jit import njit
+from nzip.exact.jit import njit
 from nzip.predictors.base import EXPERT_BITS, Expert, ExpertState
 from nzip.predictors.mix import registers as at
 from nzip.predictors.mix.kernel import run

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from nzip.errors import NzipError
-from nzip.files import FileError, reason
+from nzip.safe_output import FileError, reason
 from nzip.training.checkpoint import pack
 from nzip.training.loop import Run
 from nzip.training.loop import train as run_training

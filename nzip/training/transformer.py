@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from nzip.predictors.llama.kernels import GROUP
+from nzip.predictors.llama.model import Shape
 from nzip.predictors.transformer.byte_file import ByteFile, read, write
-from nzip.predictors.transformer.kernels import GROUP
-from nzip.predictors.transformer.model import Shape
 from nzip.training.attention import causal_attention
 from nzip.training.llama_cells import Gate, Norm, Turn
 

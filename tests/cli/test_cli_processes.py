@@ -88,7 +88,7 @@ def test_tar_calls_nzip(run, tmp_path, plugin_environment):
 
 def test_nzcat(run, tmp_path):
     (tmp_path / "a.nz").write_bytes(run("--predictor", "toy", input=DATA).stdout)
-    nzcat = [sys.executable, "-c", "from nzip.cli import nzcat_main; nzcat_main()"]
+    nzcat = [sys.executable, "-c", "from nzip.cli.main import nzcat_main; nzcat_main()"]
     ran = run("a.nz", "a.nz", command=nzcat)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, DATA * 2, b"")
     assert run("missing", command=nzcat).returncode == 1
@@ -264,7 +264,7 @@ def test_two_packages_that_claim_one_name_are_an_error(run, tmp_path):
     command = [
         sys.executable,
         "-c",
-        "import sys; sys.path.append(sys.argv.pop(1)); from nzip.cli import main; main()",
+        "import sys; sys.path.append(sys.argv.pop(1)); from nzip.cli.main import main; main()",
         tmp_path,
     ]
     ran = run("--predictor", "toy", command=command, input=b"x")
@@ -300,10 +300,10 @@ HEAVY = {
     "code",
     [
         "import nzip",
-        "import nzip.cli; assert nzip.cli._guarded(['--version']) == 0",
-        "import nzip.cli; assert nzip.cli._guarded(['--help']) == 0",
-        "import nzip.cli; assert nzip.cli._guarded(['compress', '--help']) == 0",
-        "import nzip.cli; assert nzip.cli._guarded(['--nonsense']) == 1",
+        "import nzip.cli.main; assert nzip.cli.main._guarded(['--version']) == 0",
+        "import nzip.cli.main; assert nzip.cli.main._guarded(['--help']) == 0",
+        "import nzip.cli.main; assert nzip.cli.main._guarded(['compress', '--help']) == 0",
+        "import nzip.cli.main; assert nzip.cli.main._guarded(['--nonsense']) == 1",
         "import nzip.levels, nzip.errors",
     ],
 )
@@ -313,7 +313,7 @@ def test_start_up_imports_nothing_heavy(run, code):
 
 def test_compressing_imports_neither_torch_nor_the_lab(run, tmp_path):
     (tmp_path / "source").write_bytes(DATA)
-    code = "import nzip.cli; assert nzip.cli._guarded(['-q', '--predictor', 'toy', 'source']) == 0"
+    code = "import nzip.cli.main; assert nzip.cli.main._guarded(['-q', '--predictor', 'toy', 'source']) == 0"
     assert not _imported(run, code) & (HEAVY - {"numpy", "xxhash"})
 
 

@@ -14,8 +14,8 @@ import pytest
 
 pytest.importorskip("tokenizers")
 
-from tokenizers_lab import cli
-from tokenizers_lab.order_n import default_text
+from tokenizers_lab.cli.main import main
+from tokenizers_lab.m1.order_n import default_text
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -27,7 +27,7 @@ def run(capfd, monkeypatch):
 
     def call(*arguments):
         with pytest.raises(SystemExit) as end:
-            cli.main([str(a) for a in arguments])
+            main.main([str(a) for a in arguments])
         out, err = capfd.readouterr()
         return end.value.code, out, err
 
@@ -204,7 +204,7 @@ def test_interrupted_training_resumes(texts, tmp_path):
 
 def test_help_and_lazy_imports():
     code = (
-        "import sys; from tokenizers_lab.cli import cli; import tokenizers_lab; "
+        "import sys; from tokenizers_lab.cli.main import cli; import tokenizers_lab; "
         "heavy = {'torch', 'tokenizers', 'sentencepiece', 'matplotlib', 'numba'} & set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)

@@ -12,8 +12,8 @@ import pytest
 
 pytest.importorskip("tokenizers")
 
-from tokenizers_lab import cli
-from tokenizers_lab.order_n import default_text
+from tokenizers_lab.cli.main import main
+from tokenizers_lab.m1.order_n import default_text
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -29,7 +29,7 @@ def run(capfd, monkeypatch, tmp_path):
 
     def call(words):
         with pytest.raises(SystemExit) as end:
-            cli.main(words.split())
+            main.main(words.split())
         out, err = capfd.readouterr()
         return end.value.code, out, err
 

@@ -12,10 +12,10 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from tokenizers_lab import cli
+from tokenizers_lab.cli.main import main
 from tokenizers_lab.datasets import build
 from tokenizers_lab.lm.runs import Run
-from tokenizers_lab.order_n import default_text
+from tokenizers_lab.m1.order_n import default_text
 
 ROOT = Path(__file__).parent.parent.parent
 SMALL = ("--size", "tiny", "--context", "32", "--batch", "4", "--warm-up", "2", "--threads", "1")
@@ -27,7 +27,7 @@ def lab(capfd, monkeypatch):
 
     def call(*arguments):
         with pytest.raises(SystemExit) as end:
-            cli.main(["lm", *map(str, arguments)])
+            main.main(["lm", *map(str, arguments)])
         out, err = capfd.readouterr()
         return end.value.code, out, err
 

@@ -223,13 +223,13 @@ def _command(arguments, data):
 
     from support import Ran
 
-    from nzip import cli
+    from nzip.cli.main import main
 
     before = sys.stdin, sys.stdout, sys.stderr
     streams = [io.TextIOWrapper(io.BytesIO(given), encoding="utf-8") for given in (data, b"", b"")]
     sys.stdin, sys.stdout, sys.stderr = streams
     try:
-        code = cli._guarded(arguments)
+        code = main._guarded(arguments)
         streams[1].flush()
         streams[2].flush()
     finally:

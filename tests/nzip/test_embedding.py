@@ -16,7 +16,7 @@ from support import child_output
 
 import nzip
 from nzip import reference
-from nzip.container import embedded, index, parser, passport
+from nzip.container import embedded_models, index, parser, passport
 from nzip.errors import CorruptError, FormatError, LimitError, ModelMismatchError, NzipError
 from nzip.predictors import registry
 
@@ -61,8 +61,8 @@ def test_one_model_serves_all_experts_that_name_it(folder):
 
 def test_two_models_and_the_transformer(folder, tmp_path):
     pytest.importorskip("safetensors")
+    from nzip.predictors.llama.model import Shape
     from nzip.predictors.transformer import byte_file
-    from nzip.predictors.transformer.model import Shape
 
     torch_free = Shape(1, 32, 2, 1, 16, 32, 256, 10000.0, 1e-5)
     (tmp_path / "t.expert").write_bytes(byte_file.write(torch_free, {}, _tensors(torch_free)))
@@ -170,9 +170,9 @@ class TestRefusals:
             )
 
     def test_too_large(self, monkeypatch):
-        monkeypatch.setattr(embedded, "MAX_SIZE", 100)
+        monkeypatch.setattr(embedded_models, "MAX_SIZE", 100)
         with pytest.raises(LimitError, match="at most 100"):
-            embedded.pack("x", bytes(101))
+            embedded_models.pack("x", bytes(101))
 
     def test_what_does_not_know_the_flag_says_so(self, stream, monkeypatch):
         monkeypatch.setattr(passport, "KNOWN_FLAGS", passport.FLAG_INEXACT)
@@ -207,16 +207,16 @@ def _rebuilt(stream: bytes, models) -> bytes:
 def test_models_that_contradict_are_damage(stream):
     good = next(parser.pull(io.BytesIO(stream), parser.parse())).models[0]
     assert _rebuilt(stream, (good,)) == stream
-    bomb = embedded.pack("own.expert", bytes(1 << 20))
+    bomb = embedded_models.pack("own.expert", bytes(1 << 20))
     for models, said in [
-        ((embedded.pack("own.expert", random_file(2)),), "not those that the header names"),
-        ((good, embedded.pack("b", b"b")), "does not name: b"),
+        ((embedded_models.pack("own.expert", random_file(2)),), "not those that the header names"),
+        ((good, embedded_models.pack("b", b"b")), "does not name: b"),
         ((good, good), "the name of"),
         ((good._replace(size=good.size - 1),), "the size that its frame says"),
         ((good._replace(size=good.size + 1),), "the size that its frame says"),
         ((bomb._replace(size=10),), "the size that its frame says"),
         ((good._replace(payload=b"text" * 9),), "cannot be unpacked"),
-        ((embedded.pack("own.expert", b"text"),), "not a file of expert weights"),
+        ((embedded_models.pack("own.expert", b"text"),), "not a file of expert weights"),
         ((good._replace(name="\n"),), "the name of"),
     ]:
         with pytest.raises(CorruptError, match=said) as caught:

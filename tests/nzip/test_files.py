@@ -7,8 +7,8 @@ import stat
 
 import pytest
 
-from nzip import files
-from nzip.files import FileError, Output, open_source
+from nzip import safe_output
+from nzip.safe_output import FileError, Output, open_source
 
 
 def write(path, data: bytes, **options):
@@ -18,7 +18,7 @@ def write(path, data: bytes, **options):
 
 
 def leftovers(directory) -> list[str]:
-    return [name for name in os.listdir(directory) if name.endswith(files.TEMPORARY_SUFFIX)]
+    return [name for name in os.listdir(directory) if name.endswith(safe_output.TEMPORARY_SUFFIX)]
 
 
 class FailingOS:
@@ -70,7 +70,7 @@ def test_every_system_call_may_fail(tmp_path, monkeypatch, force, with_source):
         if force:
             target.write_bytes(b"old")
         system = FailingOS(at)
-        monkeypatch.setattr(files, "os", system)
+        monkeypatch.setattr(safe_output, "os", system)
         outcome = None
         try:
             write(target, b"new" * 1000, force=force, source=source)

@@ -122,9 +122,9 @@ def test_code_is_kept_and_found(package):
 
 STALE = {
     "numbers.py": "HERE = {n}\n",
-    "helper.py": "from nzip.jit import njit\nfrom pkg.numbers import HERE\n@njit(cache=True)\ndef add(x):\n    return x + HERE\n",
+    "helper.py": "from nzip.exact.jit import njit\nfrom pkg.numbers import HERE\n@njit(cache=True)\ndef add(x):\n    return x + HERE\n",
     "main.py": (
-        "from nzip.jit import njit\nfrom pkg.helper import add\n@njit(cache=True)\ndef run(x):\n    return add(x) * 2 + later(x)\n"
+        "from nzip.exact.jit import njit\nfrom pkg.helper import add\n@njit(cache=True)\ndef run(x):\n    return add(x) * 2 + later(x)\n"
         "@njit(cache=True)\ndef later(x):\n    return 0\n"
     ),
 }
@@ -147,11 +147,11 @@ def test_code_is_never_stale(tmp_path):
 MADE = {
     "numbers.py": "HERE = {n}\n",
     "maker.py": (
-        "from nzip.jit import njit\nfrom pkg.numbers import HERE\n"
+        "from nzip.exact.jit import njit\nfrom pkg.numbers import HERE\n"
         "def make(number):\n    @njit(cache=True)\n    def add(x):\n        return x + number\n    return add\n"
         "add = make(HERE)\n"
     ),
-    "main.py": "from nzip.jit import njit\nfrom pkg.maker import add\n@njit(cache=True)\ndef run(x):\n    return add(x) * 2\n",
+    "main.py": "from nzip.exact.jit import njit\nfrom pkg.maker import add\n@njit(cache=True)\ndef run(x):\n    return add(x) * 2\n",
 }
 
 
@@ -170,8 +170,8 @@ def test_code_that_calls_a_closure_is_never_stale(tmp_path):
 
 MODULES = {
     "numbers.py": "HERE = {n}\n",
-    "helper.py": "from nzip.jit import njit\nfrom pkg import numbers\n@njit(cache=True)\ndef add(x):\n    return x + numbers.HERE\n",
-    "main.py": "from nzip.jit import njit\nfrom pkg import helper\n@njit(cache=True)\ndef run(x):\n    return helper.add(x) * 2\n",
+    "helper.py": "from nzip.exact.jit import njit\nfrom pkg import numbers\n@njit(cache=True)\ndef add(x):\n    return x + numbers.HERE\n",
+    "main.py": "from nzip.exact.jit import njit\nfrom pkg import helper\n@njit(cache=True)\ndef run(x):\n    return helper.add(x) * 2\n",
 }
 
 
@@ -190,7 +190,7 @@ def test_code_that_reaches_through_modules_is_never_stale(tmp_path):
 def test_a_full_disk_is_no_error(monkeypatch):
     from numba.core.caching import IndexDataCacheFile
 
-    from nzip.jit import njit
+    from nzip.exact.jit import njit
 
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -207,7 +207,7 @@ def test_a_full_disk_is_no_error(monkeypatch):
 def test_signatures_are_compiled_at_once():
     from numba import int64
 
-    from nzip.jit import njit
+    from nzip.exact.jit import njit
 
     @njit(int64(int64), cache=True)
     def thrice(x):

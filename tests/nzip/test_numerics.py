@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from nzip import numerics
+from nzip.exact import numerics
 
 
 def exp2_twin(x):

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nzip
-from nzip import primer, primer_training
 from nzip.container import framing
 from nzip.errors import CorruptError, FormatError, ModelMismatchError, NzipError
 from nzip.predictors.mix import primers
+from nzip.primer.file import file, training
 
 WORDS = (
     "north river stone garden letter window copper signal harbour memory field silver engine branch".split()
@@ -41,32 +41,32 @@ TEXT = prose(1, 3000)
 @given(st.binary(min_size=1, max_size=3000))
 @settings(max_examples=30)
 def test_a_primer_file_gives_its_text_back(text):
-    assert primer.unpack(primer.pack(text)) == text
+    assert file.unpack(file.pack(text)) == text
 
 
 def test_the_format_is_as_documented():
     """docs/FORMAT.md, "Primer files", read by hand."""
-    packed = primer.pack(TEXT)
+    packed = file.pack(TEXT)
     assert packed[:9] == b"\x89NZP\r\n\x1a\n\x81"
     assert int.from_bytes(packed[9:13], "little") == len(TEXT)
-    assert packed[13:21] == primer.text_hash(TEXT) == primers.text_hash(TEXT)
+    assert packed[13:21] == file.text_hash(TEXT) == primers.text_hash(TEXT)
     assert lzma.decompress(packed[21:-4], format=lzma.FORMAT_XZ) == TEXT
     assert packed[-4:] == framing.u32(framing.hash32(packed[:-4]))
 
 
 def test_every_flipped_bit_and_every_cut_is_refused():
-    packed = primer.pack(TEXT[:200])
+    packed = file.pack(TEXT[:200])
     for at in range(8 * len(packed)):
         damaged = bytearray(packed)
         damaged[at >> 3] ^= 1 << (at & 7)
         with pytest.raises((FormatError, CorruptError)) as error:
-            primer.unpack(bytes(damaged))
+            file.unpack(bytes(damaged))
         assert "\n" not in str(error.value)
     for length in range(len(packed)):
         with pytest.raises((FormatError, CorruptError)):
-            primer.unpack(packed[:length])
+            file.unpack(packed[:length])
     with pytest.raises(CorruptError):
-        primer.unpack(packed + b"x")
+        file.unpack(packed + b"x")
 
 
 def sealed(body: bytes) -> bytes:
@@ -74,7 +74,7 @@ def sealed(body: bytes) -> bytes:
 
 
 def test_hostile_headers_with_right_hashes_are_refused():
-    packed = primer.pack(TEXT)
+    packed = file.pack(TEXT)
     head, payload = packed[:21], packed[21:-4]
     bomb = lzma.compress(bytes(5_000_000), preset=0)
     for body in (
@@ -90,35 +90,35 @@ def test_hostile_headers_with_right_hashes_are_refused():
         head[:9],
     ):
         with pytest.raises((FormatError, CorruptError)) as error:
-            primer.unpack(sealed(body))
+            file.unpack(sealed(body))
         assert "\n" not in str(error.value)
 
 
 def test_unpacking_is_bounded_in_memory(monkeypatch):
-    monkeypatch.setattr(primer, "_XZ_MEMORY", 1000)
+    monkeypatch.setattr(file, "_XZ_MEMORY", 1000)
     with pytest.raises(CorruptError, match="cannot be unpacked"):
-        primer.unpack(primer.pack(TEXT))
+        file.unpack(file.pack(TEXT))
 
 
 def test_load_names_the_file(tmp_path):
     path = tmp_path / "my.primer"
-    path.write_bytes(primer.pack(TEXT))
-    assert primer.load(path) == primer.load(str(path)) == primer.load(memoryview(path.read_bytes())) == TEXT
+    path.write_bytes(file.pack(TEXT))
+    assert file.load(path) == file.load(str(path)) == file.load(memoryview(path.read_bytes())) == TEXT
     path.write_bytes(TEXT)
     with pytest.raises(FormatError, match="my.primer: is no primer file"):
-        primer.load(path)
+        file.load(path)
     with pytest.raises(FormatError, match="the given primer is no primer file"):
-        primer.load(TEXT)
+        file.load(TEXT)
     with pytest.raises(FileNotFoundError):
-        primer.load(tmp_path / "none")
+        file.load(tmp_path / "none")
 
 
 def test_sizes_outside_the_limits_are_refused():
     with pytest.raises(NzipError):
-        primer.pack(b"")
-    for size in (0, 1023, primer.MAX_TEXT + 1):
+        file.pack(b"")
+    for size in (0, 1023, file.MAX_TEXT + 1):
         with pytest.raises(NzipError, match="1 KiB to 32 MiB"):
-            primer_training.train([TEXT], size)
+            training.train([TEXT], size)
 
 
 # --- training
@@ -126,7 +126,7 @@ def test_sizes_outside_the_limits_are_refused():
 
 def test_what_fits_is_taken_whole_and_copies_once():
     texts = [prose(seed, 700) for seed in range(5)]
-    found = primer_training.train([*texts, texts[2], b"", texts[0]], 8 << 10)
+    found = training.train([*texts, texts[2], b"", texts[0]], 8 << 10)
     assert (found.used, found.files, found.copies, found.others) == (5, 7, 2, 0)
     assert all(text in found.text for text in texts)
     assert len(found.text) <= sum(map(len, texts)) + 5
@@ -140,12 +140,12 @@ def test_what_fits_is_taken_whole_and_copies_once():
 @settings(max_examples=25)
 def test_never_too_large_always_the_same(shape, size, rng):
     samples = [prose(*one) for one in shape]
-    found = primer_training.train(samples, size)
+    found = training.train(samples, size)
     assert 0 < len(found.text) <= size
     whole = sum(map(len, set(samples)))
     assert len(found.text) >= min(size, whole) // 2
     rng.shuffle(samples)
-    assert primer_training.train(samples, size).text == found.text
+    assert training.train(samples, size).text == found.text
 
 
 def test_the_typical_is_taken_and_comes_last():
@@ -153,15 +153,15 @@ def test_the_typical_is_taken_and_comes_last():
     scarce."""
     texts = [prose(seed, 1500) for seed in range(40)]
     stranger = bytes(random.Random(7).choices(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789\n", k=1500))
-    found = primer_training.train([*texts, stranger], 128 << 10)
+    found = training.train([*texts, stranger], 128 << 10)
     assert found.used == 41 and found.text.index(stranger[:200]) < 3 * 1500
-    scarce = primer_training.train([*texts, stranger], 16 << 10)
+    scarce = training.train([*texts, stranger], 16 << 10)
     assert stranger[:200] not in scarce.text
 
 
 def test_a_large_file_is_taken_evenly_and_at_line_ends():
     text = b"".join(b"line %06d of a long log, status ok\n" % i for i in range(20_000))
-    found = primer_training.train([text], 32 << 10)
+    found = training.train([text], 32 << 10)
     lines = found.text.splitlines()
     assert set(lines) <= set(text.splitlines())
     numbers = np.array([int(line.split()[1]) for line in lines])
@@ -176,8 +176,8 @@ def test_small_and_large_files_share(tmp_path):
     for number, text in enumerate([*small, large]):
         paths.append(tmp_path / str(number))
         paths[-1].write_bytes(text)
-    found = primer_training.train(paths, 16 << 10)
-    assert found.text == primer_training.train([*small, large], 16 << 10).text
+    found = training.train(paths, 16 << 10)
+    assert found.text == training.train([*small, large], 16 << 10).text
     assert found.used == 7
 
 
@@ -188,7 +188,7 @@ def test_nothing_to_learn_from():
     noise = random.Random(1).randbytes(5000)
     with pytest.raises(NzipError, match="look like binary"):
         nzip.train_primer([noise])
-    found = primer_training.train([noise, TEXT])
+    found = training.train([noise, TEXT])
     assert (found.text.rstrip(), found.others) == (TEXT.rstrip(), 1)
 
 
@@ -210,10 +210,10 @@ def test_a_primer_pays_and_is_needed(own):
     both = warm + cold
     assert nzip.decompress(both, primer=own) == DATA + DATA
     other = nzip.train_primer([TEXT])
-    for given_, said in ((None, "--primer FILE"), (other, primer.text_hash(primer.unpack(other)).hex())):
+    for given_, said in ((None, "--primer FILE"), (other, file.text_hash(file.unpack(other)).hex())):
         with pytest.raises(ModelMismatchError) as error:
             nzip.decompress(warm, primer=given_)
-        assert primer.text_hash(primer.unpack(own)).hex() in str(error.value) and said in str(error.value)
+        assert file.text_hash(file.unpack(own)).hex() in str(error.value) and said in str(error.value)
         assert error.value.exit_code == 1 and "\n" not in str(error.value)
 
 
@@ -261,20 +261,18 @@ def test_predictors_without_primers_refuse_them(own, toys):
 def test_experts_and_primers_share_the_config(own, toys):
     from nzip.predictors import registry
 
-    text = primer.unpack(own)
+    text = file.unpack(own)
     predictor = registry.create("mix:1+count").with_primer(text)
-    assert (
-        predictor.spelling == "mix:1+count" and predictor.config()["primer"] == primer.text_hash(text).hex()
-    )
+    assert predictor.spelling == "mix:1+count" and predictor.config()["primer"] == file.text_hash(text).hex()
     assert predictor.memory(1000) > registry.create("mix:1+count").memory(1000)
 
 
 def test_a_block_that_no_expert_helps_starts_from_the_primer_too(own, toys, monkeypatch):
     from nzip.predictors import registry
 
-    alone = registry.create("mix:1").with_primer(primer.unpack(own)).encode(DATA)[1]
+    alone = registry.create("mix:1").with_primer(file.unpack(own)).encode(DATA)[1]
     monkeypatch.setattr(toys.CountingExpert, "helps", lambda self, data: False, raising=False)
-    predictor = registry.create("mix:1+count").with_primer(primer.unpack(own))
+    predictor = registry.create("mix:1+count").with_primer(file.unpack(own))
     params, payload = predictor.encode(DATA)
     assert payload == alone and predictor.decode(params, payload, len(DATA)) == DATA
 

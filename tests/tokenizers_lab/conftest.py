@@ -8,7 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # for `import nasty`
 
 import tokenizers_lab as lab
-from tokenizers_lab.order_n import default_text
+from tokenizers_lab.m1.order_n import default_text
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 import nzip
+from nzip.predictors.llama.engine import Cache
 from nzip.predictors.lm.source import load as load_model
-from nzip.predictors.transformer.engine import Cache
 from tokenizers_lab.codecs.huggingface import HuggingFaceCodec
 from tokenizers_lab.datasets import TokenReader, build
 from tokenizers_lab.errors import LabError

@@ -7,10 +7,10 @@ import random
 import numpy as np
 import pytest
 
-from tokenizers_lab.byte_model import ByteModel, quantise
 from tokenizers_lab.codecs.arithmetic import ArithmeticCodec, leb128, read_leb128
 from tokenizers_lab.errors import DataError, LabError
-from tokenizers_lab.order_n import OrderN, pack_arrays
+from tokenizers_lab.m1.byte_model import ByteModel, quantise
+from tokenizers_lab.m1.order_n import OrderN, pack_arrays
 from tokenizers_lab.registry import load, load_model
 
 
@@ -53,7 +53,7 @@ def test_equals_a_plain_reading_of_the_rule(english):
 
 def test_training_in_chunks_changes_nothing(english, monkeypatch):
     whole = OrderN.train(english[:30_000], 5)
-    monkeypatch.setattr("tokenizers_lab.order_n._CHUNK", 777)
+    monkeypatch.setattr("tokenizers_lab.m1.order_n._CHUNK", 777)
     assert OrderN.train(english[:30_000], 5).fingerprint() == whole.fingerprint()
 
 
@@ -118,7 +118,7 @@ def test_the_python_path_equals_the_compiled_one(english):
 def test_an_nzip_expert_serves(toys):
     import toys as module
 
-    from tokenizers_lab.byte_model import ExpertModel
+    from tokenizers_lab.m1.byte_model import ExpertModel
 
     expert = module.count_factory(None)
     codec = ArithmeticCodec(ExpertModel(expert))

@@ -3,7 +3,7 @@
 import pytest
 
 from tokenizers_lab.codecs.equal_info import CDF_BITS
-from tokenizers_lab.order_n import OrderN
+from tokenizers_lab.m1.order_n import OrderN
 from tokenizers_lab.windows import table_cache
 from tokenizers_lab.windows.table_cache import cached_table
 

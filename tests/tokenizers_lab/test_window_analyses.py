@@ -18,7 +18,7 @@ from tokenizers_lab.analysis.perturbation import levenshtein, perturbation
 from tokenizers_lab.analysis.stability import stability, token_texts
 from tokenizers_lab.analysis.window_sweep import window_sweep
 from tokenizers_lab.codecs.equal_info import WindowCodec, create
-from tokenizers_lab.order_n import OrderN
+from tokenizers_lab.m1.order_n import OrderN
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from nasty import NASTY, random_bytes
 
 import tokenizers_lab as lab
-from tokenizers_lab.byte_model import ByteModel, Walk, quantise
 from tokenizers_lab.codecs.equal_info import CDF_BITS, Follower, WindowCodec, create
 from tokenizers_lab.codecs.strings import StringsCodec
 from tokenizers_lab.errors import DataError, LabError
-from tokenizers_lab.order_n import OrderN
+from tokenizers_lab.m1.byte_model import ByteModel, Walk, quantise
+from tokenizers_lab.m1.order_n import OrderN
 from tokenizers_lab.registry import load_model
 from tokenizers_lab.windows import growth, strings, twin
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.jit import njit
+from nzip.exact.jit import njit
 from tokenizers_lab.codec import Codec
 
 PASSAGE = 1024

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tokenizers_lab.byte_model import ByteModel
 from tokenizers_lab.codecs.arithmetic import ArithmeticCodec
 from tokenizers_lab.codecs.equal_info import WindowCodec
+from tokenizers_lab.m1.byte_model import ByteModel
 from tokenizers_lab.windows import twin
 
 WIDTHS = (16, 24, 32, 48, 64, 96, 128)

@@ -12,11 +12,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from tokenizers_lab.byte_model import ByteModel
 from tokenizers_lab.codec import Codec, as_bytes_array, as_ids, write_atomic
 from tokenizers_lab.codecs.deflate import pack, unpack
 from tokenizers_lab.errors import DataError, LabError
-from tokenizers_lab.order_n import OrderN, cdf_into, pack_arrays
+from tokenizers_lab.m1.byte_model import ByteModel
+from tokenizers_lab.m1.order_n import OrderN, cdf_into, pack_arrays
 
 BITS = 16
 TOP, HALF, QUARTER = (1 << 32) - 1, 1 << 31, 1 << 30

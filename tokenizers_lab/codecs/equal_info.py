@@ -18,13 +18,13 @@ from bisect import bisect_left
 
 import numpy as np
 
-from nzip.jit import njit
-from tokenizers_lab.byte_model import ByteModel
+from nzip.exact.jit import njit
 from tokenizers_lab.codec import Codec, as_bytes_array, as_ids, write_atomic
 from tokenizers_lab.codecs import bpe_kernel
 from tokenizers_lab.codecs.strings import StringsCodec
 from tokenizers_lab.errors import DataError, LabError
-from tokenizers_lab.order_n import OrderN, pack_arrays
+from tokenizers_lab.m1.byte_model import ByteModel
+from tokenizers_lab.m1.order_n import OrderN, pack_arrays
 from tokenizers_lab.windows import kernel, twin
 from tokenizers_lab.windows.growth import WindowTable, fitting_strings
 from tokenizers_lab.windows.table_cache import cached_table, table_arrays

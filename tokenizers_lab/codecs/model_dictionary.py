@@ -6,8 +6,8 @@ to end at a stop cell, this has the likeliest strings, so N ids are N strings.""
 
 from __future__ import annotations
 
-from tokenizers_lab.byte_model import ByteModel
 from tokenizers_lab.codecs.strings import StringsCodec
+from tokenizers_lab.m1.byte_model import ByteModel
 from tokenizers_lab.windows.growth import likeliest_strings
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from tokenizers_lab.codec import Codec, as_bytes_array, as_ids, write_atomic
 from tokenizers_lab.codecs import bpe_kernel
 from tokenizers_lab.errors import DataError
-from tokenizers_lab.order_n import pack_arrays
+from tokenizers_lab.m1.order_n import pack_arrays
 from tokenizers_lab.windows import strings as trie
 
 

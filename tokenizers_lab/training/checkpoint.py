@@ -10,7 +10,7 @@ import numpy as np
 
 from tokenizers_lab.codec import write_atomic
 from tokenizers_lab.errors import DataError, LabError
-from tokenizers_lab.order_n import pack_arrays, unpack_arrays
+from tokenizers_lab.m1.order_n import pack_arrays, unpack_arrays
 from tokenizers_lab.training.counts import CorpusCounts, CountTable
 
 

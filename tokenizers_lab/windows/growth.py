@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nzip.jit import njit
-from tokenizers_lab.byte_model import ByteModel
+from nzip.exact.jit import njit
 from tokenizers_lab.errors import LabError
+from tokenizers_lab.m1.byte_model import ByteModel
 from tokenizers_lab.windows.kernel import expand
 
 _BATCH = 4096

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.jit import njit
-from tokenizers_lab.order_n import cdf_into
+from nzip.exact.jit import njit
+from tokenizers_lab.m1.order_n import cdf_into
 
 LIMBS = 8
 CELL_LIMBS = 4

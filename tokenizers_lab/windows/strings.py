@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.jit import njit
+from nzip.exact.jit import njit
 
 _NODE = 24  # bits of a node's number
 

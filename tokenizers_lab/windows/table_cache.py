@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tokenizers_lab.byte_model import ByteModel
 from tokenizers_lab.codec import write_atomic
 from tokenizers_lab.codecs.strings import pack_strings, unpack_strings
 from tokenizers_lab.errors import DataError, LabError
-from tokenizers_lab.order_n import pack_arrays, unpack_arrays
+from tokenizers_lab.m1.byte_model import ByteModel
+from tokenizers_lab.m1.order_n import pack_arrays, unpack_arrays
 from tokenizers_lab.windows.growth import WindowTable, window_strings
 
 

@@ -22,16 +22,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nzip import numerics
-from nzip.jit import njit
-from nzip.predictors.lm import recall, softmax
+from nzip.exact import numerics
+from nzip.exact.jit import njit
+from nzip.predictors.lm import continuous_cache, softmax
 
 exp2, log2 = numerics.exp2, numerics.log2
 
 ORDERS = 5
 WAYS = 6
 MAX_QUESTIONS = 10  # candidates that are asked for; what is recalled beside them is believed as it is
-MAX_CANDIDATES = MAX_QUESTIONS + recall.TOKENS
+MAX_CANDIDATES = MAX_QUESTIONS + continuous_cache.TOKENS
 # Inputs of the mixer: the model, one per order, the long match, what is recalled, a constant.
 INPUTS = ORDERS + 4
 MATCH_MIN = 4
@@ -88,7 +88,7 @@ class Adapt(NamedTuple):
     slots: np.ndarray
     count: np.ndarray
     escape: np.ndarray
-    recall: recall.Recall
+    continuous_cache: continuous_cache.Recall
 
 
 def new_state(vocabulary: int, lanes: int, longest: int, width: int, slot_bits: int = 17) -> Adapt:
@@ -129,7 +129,7 @@ def new_state(vocabulary: int, lanes: int, longest: int, width: int, slot_bits: 
         slots=np.zeros((lanes, ORDERS), np.int64),
         count=np.zeros(lanes, np.int64),
         escape=np.full(1, 2.0**-14, np.float64),
-        recall=recall.new(lanes, width),
+        recall=continuous_cache.new(lanes, width),
     )
 
 
@@ -289,7 +289,7 @@ def propose(A, lane, f, total):
 @njit(nogil=True, cache=True, error_model="numpy")
 def learn(A, lane, token):
     """The lane's token is known: train the questions that were asked, then the tables, match and history."""
-    recall.remember(A.recall, lane, token)
+    continuous_cache.remember(A.recall, lane, token)
     for i in range(A.count[lane]):
         hit = A.candidates[lane, i] == token
         if A.sets[lane, i] < 0:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.coding.symbols import decode_interval, decode_target, encode_interval
-from nzip.jit import njit
+from nzip.exact.jit import njit
 from nzip.predictors.lm import adapt
 
 _BLOCK = 256

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.jit import njit
+from nzip.exact.jit import njit
 from nzip.predictors.base import EXPERT_BITS, SIDE_BITS, Expert, ExpertState, Predictor
+from nzip.predictors.llama.team import share
 from nzip.predictors.lm import adapt, spans, trie
 from nzip.predictors.lm.runner import Runner
 from nzip.predictors.lm.settings import Settings
 from nzip.predictors.lm.source import LanguageModel
-from nzip.predictors.transformer.team import share
 
 REGION = 1 << 12
 NOTHING, SLEEP, END, ESCAPE = 0, 1, 2, 3

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nzip.predictors.llama.engine import Cache
 from nzip.predictors.lm.source import LanguageModel
-from nzip.predictors.transformer.engine import Cache
 
 BLOCK, STRIDE = 1900, 512
 PROTOCOLS = ("windows", "sliding")

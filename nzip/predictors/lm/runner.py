@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.jit import give_back, njit
+from nzip.exact.jit import give_back, njit
+from nzip.predictors.llama.attention import TILE
+from nzip.predictors.llama.engine import Cache, Engine
+from nzip.predictors.llama.kernels import aligned
+from nzip.predictors.llama.team import Team, default_threads, share
 from nzip.predictors.lm import softmax
-from nzip.predictors.lm.recall import Recall, look_up
-from nzip.predictors.transformer.attention import TILE
-from nzip.predictors.transformer.engine import Cache, Engine
-from nzip.predictors.transformer.kernels import aligned
-from nzip.predictors.transformer.team import Team, default_threads, share
+from nzip.predictors.lm.continuous_cache import Recall, look_up
 
 # Tokens of a lane read ahead at once, and rows of each lane's logits that an encoder keeps.
 CHUNK = 128

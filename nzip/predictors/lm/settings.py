@@ -47,10 +47,10 @@ class Settings(NamedTuple):
 
     def load(self):
         """The :class:`nzip.predictors.lm.source.LanguageModel` they name."""
-        from nzip import models
+        from nzip import pretrained
         from nzip.predictors.lm.source import load
 
-        return load(models.find(self.model))
+        return load(pretrained.find(self.model))
 
     def config(self, model) -> dict:
         """For the passport: what weights and which tokenizer, and the window, where the settings name one."""

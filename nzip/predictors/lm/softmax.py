@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nzip import numerics
-from nzip.jit import njit
+from nzip.exact import numerics
+from nzip.exact.jit import njit
 
 exp2 = numerics.exp2
 _LOG2E = np.float32(numerics.LOG2E)

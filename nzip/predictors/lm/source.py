@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nzip.errors import NzipError
-from nzip.predictors.transformer import tokenizer
-from nzip.predictors.transformer.engine import Engine
-from nzip.predictors.transformer.tokenizer import Vocabulary
+from nzip.predictors.llama import tokenizer
+from nzip.predictors.llama.engine import Engine
+from nzip.predictors.llama.tokenizer import Vocabulary
 
 
 class LanguageModel(NamedTuple):
@@ -51,12 +51,12 @@ def load(path: str | os.PathLike) -> LanguageModel:
 def _load(path: str, mtime: int, size: int) -> LanguageModel:
     digest = hashlib.sha256(file_hash(Path(path)).encode())
     if path.endswith(".safetensors"):
-        from nzip.predictors.transformer import safetensors_loader
+        from nzip.predictors.llama import safetensors_loader
 
         weights, vocabulary = safetensors_loader.load(path)
         digest.update((Path(path).parent / "config.json").read_bytes())
     else:
-        from nzip.predictors.transformer import gguf_loader
+        from nzip.predictors.llama import gguf_loader
 
         reader = gguf_loader.open_gguf(path)
         vocabulary = tokenizer.from_gguf(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.jit import njit
+from nzip.exact.jit import njit
 from nzip.predictors.base import EXPERT_BITS, SIDE_BITS
 
 _WHOLE = np.int64(1 << EXPERT_BITS)

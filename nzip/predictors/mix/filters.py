@@ -8,7 +8,7 @@ the two would change it, and the inverse would then take the first for a call.""
 
 import numpy as np
 
-from nzip.jit import njit
+from nzip.exact.jit import njit
 
 
 @njit(cache=True)

@@ -19,7 +19,7 @@ from collections import namedtuple
 import numpy as np
 
 from nzip.coding.binary import CODE, END, HIGH, LOW, POSITION
-from nzip.jit import njit
+from nzip.exact.jit import njit
 from nzip.predictors.mix.contexts import LEVELS, TEXT, Plan, plan
 from nzip.predictors.mix.lane import (
     K1,

@@ -7,7 +7,7 @@ same readably. Concession: they take the whole ``Mix`` of kernel.py and serve no
 
 import numpy as np
 
-from nzip.jit import njit
+from nzip.exact.jit import njit
 from nzip.predictors.mix.registers import *
 from nzip.predictors.mix.vector import prefetch
 

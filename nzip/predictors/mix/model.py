@@ -25,16 +25,16 @@ from nzip.coding.binary import (
 )
 from nzip.errors import CorruptError, ModelMismatchError
 from nzip.predictors.base import SIDE_BITS, Expert, Predictor
+from nzip.predictors.content import MAX_PIXEL, MAX_STRIDE, Content, detect
 from nzip.predictors.mix import registers as at
-from nzip.predictors.mix.choice import choose
-from nzip.predictors.mix.content import MAX_PIXEL, MAX_STRIDE, Content, detect
 from nzip.predictors.mix.contexts import EXECUTABLE, KIND_NAMES, LEVELS, TEXT, Plan, plan
 from nzip.predictors.mix.filters import call_filter
 from nzip.predictors.mix.kernel import best, run
+from nzip.predictors.mix.primer_choice import choose
+from nzip.predictors.mix.primer_snapshot import warm
 from nzip.predictors.mix.primers import HASH_BYTES, USER, Primer, named, portion, text_hash
 from nzip.predictors.mix.sizes import PRIMED_SIZE
 from nzip.predictors.mix.state import build, memory
-from nzip.predictors.mix.warm import warm
 
 MAX_LANES = 192
 # In place of lanes - 1: a block that not all experts help is coded as by a predictor with only those whose

@@ -89,7 +89,7 @@ def index() -> tuple[dict, ...]:
 
 
 def _read(name: str) -> bytes:
-    return files(__package__).joinpath("primers", name).read_bytes()
+    return files(__package__).joinpath("primer_texts", name).read_bytes()
 
 
 @functools.lru_cache(maxsize=2)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.predictors.mix.content import TEXT, detect
+from nzip.predictors.content import TEXT, detect
 from nzip.predictors.online import kernel, network
 from nzip.predictors.small import ADAPTED, ONLINE, SmallExpert
 from nzip.predictors.ssm.expert import load, model_file

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.jit import njit
+from nzip.exact.jit import njit
 from nzip.predictors.online.products import BETA1, BETA2, adam, backward, forward, learn, turn
 from nzip.predictors.ssm import contexts
 from nzip.predictors.ssm.kernel import distribution

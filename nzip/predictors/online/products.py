@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.jit import njit
+from nzip.exact.bits import bits_of, float_of
+from nzip.exact.jit import njit
 from nzip.predictors.online.vectors import ROWS, backward8, backward32, prefetch
-from nzip.predictors.transformer.bits import bits_of, float_of
 
 f32 = np.float32
 BETA1, BETA2, EPSILON = f32(0.9), f32(0.99), f32(1e-8)

@@ -85,7 +85,7 @@ class Twin:
         logits = _product(kept["u"], _near(n.head)) + n.head_bias
         shares = _shares(logits)
         weights = np.empty(256, np.int32)
-        from nzip.numerics import softmax_weights
+        from nzip.exact.numerics import softmax_weights
 
         softmax_weights(logits, weights)
         kept["error"] = weights.astype(F) / F(int(weights.sum(dtype=np.int64)))

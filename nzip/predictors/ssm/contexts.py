@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.jit import njit
+from nzip.exact.jit import njit
 
 TABLES = 7
 ORDER2, ORDER3, ORDER4, ORDER6, WORD, WORDS, COLUMN = range(TABLES)

@@ -11,7 +11,7 @@ import os
 
 import numpy as np
 
-from nzip.predictors.mix.content import TEXT, detect
+from nzip.predictors.content import TEXT, detect
 from nzip.predictors.small import STATIC, SmallExpert
 from nzip.predictors.ssm import kernel, weights
 
@@ -26,10 +26,12 @@ def _load(path: str, mtime: int, size: int) -> weights.Weights:
 def path_of(argument: str | None) -> str:
     """The file that an argument names: None the shipped one, else a path (or the name of a file in the model
     directory)."""
-    from nzip import models
+    from nzip import pretrained
 
     return (
-        os.path.join(os.path.dirname(__file__), SHIPPED) if argument is None else str(models.find(argument))
+        os.path.join(os.path.dirname(__file__), SHIPPED)
+        if argument is None
+        else str(pretrained.find(argument))
     )
 
 

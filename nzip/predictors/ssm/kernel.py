@@ -13,13 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nzip import numerics
-from nzip.jit import njit
+from nzip.exact import numerics, x86
+from nzip.exact.jit import njit
 from nzip.predictors.base import EXPERT_BITS
 from nzip.predictors.ssm import contexts
 from nzip.predictors.ssm.matvec import matvec, pack
 from nzip.predictors.ssm.weights import Weights
-from nzip.predictors.transformer import x86
 
 f32 = np.float32
 UNIT_BITS = 12  # normalised activations: int16 in units of 2**-12, within ±8 as in training

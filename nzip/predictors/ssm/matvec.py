@@ -13,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 from llvmlite import ir
 
-from nzip.jit import njit
-from nzip.predictors.transformer import x86
+from nzip.exact import x86
+from nzip.exact.jit import njit
 
 ROWS, GROUP = 16, 4  # rows a vector carries, vectors a loop carries
 

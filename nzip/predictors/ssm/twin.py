@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.numerics import softmax_weights
+from nzip.exact.numerics import softmax_weights
 from nzip.predictors.ssm.weights import Weights
 
 _MASK = (1 << 64) - 1

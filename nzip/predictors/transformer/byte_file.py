@@ -17,10 +17,10 @@ import json
 import numpy as np
 
 from nzip.errors import NzipError
-from nzip.predictors.transformer.kernels import GROUP, MAX_D, OFFSET7
-from nzip.predictors.transformer.model import Shape, Weights
-from nzip.predictors.transformer.quantised import QuantMatrix, from_floats
-from nzip.predictors.transformer.safetensors_loader import _File, weights_of
+from nzip.predictors.llama.kernels import GROUP, MAX_D, OFFSET7
+from nzip.predictors.llama.model import Shape, Weights
+from nzip.predictors.llama.quantised import QuantMatrix, from_floats
+from nzip.predictors.llama.safetensors_loader import _File, weights_of
 
 PEAK = OFFSET7 - 1  # the largest code
 _UNIT = np.float32(PEAK * MAX_D[7])  # a row's scale is that of its largest possible weight

@@ -16,10 +16,10 @@ import os
 import numpy as np
 
 from nzip.errors import NzipError
-from nzip.predictors.mix.content import TEXT, detect
+from nzip.predictors.content import TEXT, detect
+from nzip.predictors.llama.engine import Engine
 from nzip.predictors.small import TRANSFORMER, SmallExpert
 from nzip.predictors.transformer import byte_file, stream
-from nzip.predictors.transformer.engine import Engine
 
 SHIPPED = "english.safetensors"
 WINDOW = 1024
@@ -49,10 +49,12 @@ def _load(path: str, mtime: int, size: int) -> Model:
 def path_of(argument: str | None) -> str:
     """The file that an argument names: None the shipped one, else a path, or the name of a file in the model
     directory."""
-    from nzip import models
+    from nzip import pretrained
 
     return (
-        os.path.join(os.path.dirname(__file__), SHIPPED) if argument is None else str(models.find(argument))
+        os.path.join(os.path.dirname(__file__), SHIPPED)
+        if argument is None
+        else str(pretrained.find(argument))
     )
 
 

@@ -14,7 +14,7 @@ from support import ROOT
 torch = pytest.importorskip("torch")
 
 from nzip import api
-from nzip.cli import run
+from nzip.cli.main import run
 from nzip.errors import NzipError
 from nzip.predictors.ssm import kernel, weights
 from nzip.predictors.ssm.weights import Shape

@@ -9,9 +9,9 @@ import tiny_llama
 pytest.importorskip("gguf")
 pytest.importorskip("tokenizers")
 
+from nzip.predictors.llama.engine import Cache
 from nzip.predictors.lm.measure import by_windows, measure
 from nzip.predictors.lm.source import load
-from nzip.predictors.transformer.engine import Cache
 
 TEXT = b"the thing is another thing, \xf5 and \xc3\xa9 in the end.\n" * 5
 

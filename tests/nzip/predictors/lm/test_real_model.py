@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nzip import models
+from nzip import pretrained
+from nzip.exact import x86
+from nzip.predictors.llama.engine import Cache
 from nzip.predictors.lm.expert import LmExpert
 from nzip.predictors.lm.predictor import LmPredictor
 from nzip.predictors.lm.settings import Settings
 from nzip.predictors.lm.source import load
 from nzip.predictors.mix import MixPredictor
-from nzip.predictors.transformer import x86
-from nzip.predictors.transformer.engine import Cache
 
 ALICE = Path(__file__).parents[4] / "corpora/samples/alice29.txt"
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.real_model
 
 @pytest.fixture(scope="module")
 def model():
-    return load(models.fetch("smollm2-135m"))
+    return load(pretrained.fetch("smollm2-135m"))
 
 
 def test_the_vocabulary(model):

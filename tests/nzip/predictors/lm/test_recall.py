@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from nzip.predictors.lm import recall
-from nzip.predictors.transformer import x86
+from nzip.exact import x86
+from nzip.predictors.lm import continuous_cache
 
 
 def plain_votes(states, tokens, state):
@@ -16,7 +16,7 @@ def plain_votes(states, tokens, state):
     cosines = np.array(
         [codes(s) @ codes(state) / np.linalg.norm(codes(s)) / np.linalg.norm(codes(state)) for s in states]
     )
-    order = np.argsort(-cosines)[: recall.NEAREST]
+    order = np.argsort(-cosines)[: continuous_cache.NEAREST]
     weights = np.exp(50 * (cosines[order] - cosines[order[0]])) * (cosines[order[0]] - cosines[order] < 0.1)
     votes = {}
     for i, w in zip(order, weights / weights.sum()):
@@ -26,17 +26,17 @@ def plain_votes(states, tokens, state):
 
 def walk(isa, states, tokens, keys, lanes=1):
     """Feed the states in steps of ``lanes``; what each recalled."""
-    R = recall.new(lanes, states.shape[1], keys)
+    R = continuous_cache.new(lanes, states.shape[1], keys)
     seen = []
     for at in range(0, len(tokens), lanes):
         here = np.arange(min(lanes, len(tokens) - at))
-        recall.look_up(isa, R, here, states[at : at + lanes])
+        continuous_cache.look_up(isa, R, here, states[at : at + lanes])
         for lane in here:
             n = R.near[lane]
             seen.append((R.near_token[lane, :n].copy(), R.near_mass[lane, :n].copy(), R.bucket[lane]))
         for lane in here:
             R.near_plain[lane] = 0.1
-            recall.remember(R, lane, tokens[at + lane])
+            continuous_cache.remember(R, lane, tokens[at + lane])
     return seen, R
 
 
@@ -60,7 +60,7 @@ def test_the_nearest_vote(sequence):
         # Bins round where the last neighbours are cut off: a vote may differ by what those weigh.
         agree += all(abs(got.get(token, 0) - share) < 0.05 for token, share in votes.items())
     assert agree > 280
-    assert R.trust.max() > 4 * recall.TRUST  # what it recalls is right, so it is trusted
+    assert R.trust.max() > 4 * continuous_cache.TRUST  # what it recalls is right, so it is trusted
 
 
 @pytest.mark.parametrize("lanes", [1, 3, 16])
@@ -74,17 +74,17 @@ def test_every_instruction_set_agrees_and_old_keys_go(sequence, lanes):
 
 
 def test_edges():
-    R = recall.new(2, 0)
-    recall.look_up(x86.PORTABLE, R, np.arange(2), np.zeros((2, 0), np.float32))
-    recall.remember(R, 0, 5)
+    R = continuous_cache.new(2, 0)
+    continuous_cache.look_up(x86.PORTABLE, R, np.arange(2), np.zeros((2, 0), np.float32))
+    continuous_cache.remember(R, 0, 5)
     assert R.near.max() == R.count[0] == 0
-    R = recall.new(1, 32, 16)
+    R = continuous_cache.new(1, 32, 16)
     for state in (
         np.zeros(32),
         np.full(32, np.nan),
         np.full(32, np.inf),
         np.ones(32),
     ):  # nothing becomes infinite
-        recall.look_up(x86.detect(), R, np.zeros(1, np.int64), state[None].astype(np.float32))
-        recall.remember(R, 0, 1)
+        continuous_cache.look_up(x86.detect(), R, np.zeros(1, np.int64), state[None].astype(np.float32))
+        continuous_cache.remember(R, 0, 1)
     assert np.isfinite(R.near_mass).all() and np.isfinite(R.trust).all() and np.isfinite(R.norm).all()

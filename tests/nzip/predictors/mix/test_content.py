@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nzip.predictors.mix.content import MAX_PIXEL, MAX_STRIDE, Content, detect
+from nzip.predictors.content import MAX_PIXEL, MAX_STRIDE, Content, detect
 from nzip.predictors.mix.contexts import AUDIO, BINARY, DNA, EXECUTABLE, IMAGE, KIND_NAMES, TEXT
 from nzip.predictors.mix.filters import call_filter
 

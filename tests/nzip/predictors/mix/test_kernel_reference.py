@@ -13,7 +13,7 @@ import pytest
 import nzip
 from nzip import reference
 from nzip.errors import CorruptError, FormatError, NzipError
-from nzip.predictors.mix.content import Content
+from nzip.predictors.content import Content
 from nzip.predictors.mix.contexts import BINARY, KIND_NAMES, LEVELS, TEXT, plan
 from nzip.predictors.mix.filters import call_filter
 from nzip.predictors.mix.kernel import MAX_CONTEXTS, MAX_WIDTH, TEXTS, best, run

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from nzip.errors import CorruptError, ModelMismatchError
-from nzip.predictors.mix import primers, warm
-from nzip.predictors.mix.choice import TRIALS, choose
+from nzip.predictors.mix import primer_snapshot, primers
 from nzip.predictors.mix.contexts import TEXT, plan
 from nzip.predictors.mix.model import MixPredictor
+from nzip.predictors.mix.primer_choice import TRIALS, choose
 from nzip.predictors.mix.sizes import PRIMED_SIZE
 from nzip.predictors.mix.state import build
 
@@ -102,23 +102,25 @@ def test_a_damaged_text_is_noticed(monkeypatch):
 def cache(tmp_path, monkeypatch):
     """An empty cache, and a hash that the package would ship for SMALL."""
     monkeypatch.setenv("NZIP_CACHE", str(tmp_path))
-    known = warm.primed_hash(1, SMALL)
-    monkeypatch.setattr(warm, "_known_hash", lambda level, primer: known)
+    known = primer_snapshot.primed_hash(1, SMALL)
+    monkeypatch.setattr(primer_snapshot, "_known_hash", lambda level, primer: known)
     return tmp_path / "primed" / f"{known}.tables"
 
 
 @pytest.fixture
 def primings(monkeypatch):
     """Counts how often a primer was read."""
-    found, real = [], warm._read_primer
+    found, real = [], primer_snapshot._read_primer
     monkeypatch.setattr(
-        warm, "_read_primer", lambda mix, chosen, text: (found.append(len(text)), real(mix, chosen, text))
+        primer_snapshot,
+        "_read_primer",
+        lambda mix, chosen, text: (found.append(len(text)), real(mix, chosen, text)),
     )
     return found
 
 
-def start() -> warm.Mix:
-    return warm.warm(1, SMALL, [0], 0)
+def start() -> primer_snapshot.Mix:
+    return primer_snapshot.warm(1, SMALL, [0], 0)
 
 
 def same(one, two) -> bool:
@@ -130,8 +132,10 @@ def test_loading_equals_priming(cache, primings):
     assert cache.exists() and primings == [len(SMALL.text)]
     assert same(start(), first) and len(primings) == 1
     fresh = build(plan(1, TEXT), PRIMED_SIZE, 0, 1, [0])
-    warm._read_primer(fresh, plan(1, TEXT), SMALL.text)
-    assert all(np.array_equal(getattr(first, field), getattr(fresh, field)) for field in warm._FIELDS)
+    primer_snapshot._read_primer(fresh, plan(1, TEXT), SMALL.text)
+    assert all(
+        np.array_equal(getattr(first, field), getattr(fresh, field)) for field in primer_snapshot._FIELDS
+    )
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "longer", "empty", "directory"])
@@ -191,15 +195,15 @@ def test_the_least_recently_used_go_first(cache, primings, monkeypatch):
         os.utime(place, (age, age))
     other = cache.parent / "notes.txt"
     other.write_bytes(bytes(9))
-    monkeypatch.setattr(warm, "CACHE_LIMIT", 3 * size)
+    monkeypatch.setattr(primer_snapshot, "CACHE_LIMIT", 3 * size)
     cache.unlink()
     start()
     assert cache.exists() and old.exists() and older.exists()
-    monkeypatch.setattr(warm, "CACHE_LIMIT", 2 * size + size // 2)
+    monkeypatch.setattr(primer_snapshot, "CACHE_LIMIT", 2 * size + size // 2)
     cache.unlink()
     start()
     assert cache.exists() and old.exists() and not older.exists() and other.exists()
-    monkeypatch.setattr(warm, "CACHE_LIMIT", size - 1)
+    monkeypatch.setattr(primer_snapshot, "CACHE_LIMIT", size - 1)
     cache.unlink()
     start()
     assert not cache.exists()
@@ -207,10 +211,10 @@ def test_the_least_recently_used_go_first(cache, primings, monkeypatch):
 
 def test_the_snapshots_hash_is_named_by_the_package():
     """A user's own primer has none, a shipped one the index's or, before those are made, none."""
-    assert warm._known_hash(1, primers.Primer(primers.USER, "mine", b"x", b"y")) is None
+    assert primer_snapshot._known_hash(1, primers.Primer(primers.USER, "mine", b"x", b"y")) is None
     for number in NUMBERS:
         for level in (1, 5):
-            known = warm._known_hash(level, primers.shipped(number))
+            known = primer_snapshot._known_hash(level, primers.shipped(number))
             assert known is None or (len(known) == 32 and int(known, 16) >= 0)
 
 
@@ -221,7 +225,7 @@ def test_shipped_hashes_are_true(level, number):
     known = primers.index()[number - 1]["snapshots"].get(str(level))
     if known is None:
         pytest.fail("the index has no hashes of snapshots: run scripts/make_primers.py --snapshots")
-    assert warm.primed_hash(level, primers.shipped(number)) == known
+    assert primer_snapshot.primed_hash(level, primers.shipped(number)) == known
 
 
 @pytest.mark.parametrize(
@@ -268,7 +272,7 @@ def test_habits_by_the_twin(monkeypatch):
 
     small = SMALL._replace(text=SMALL.text[:600])
     monkeypatch.setattr(primers, "shipped", lambda number: small)
-    monkeypatch.setattr(warm, "_known_hash", lambda level, primer: None)
+    monkeypatch.setattr(primer_snapshot, "_known_hash", lambda level, primer: None)
     monkeypatch.setattr(model, "choose", lambda _: primers.HABITS | 1)
     data = mix_samples.text(300, seed=43)
     for level in (1, 5):

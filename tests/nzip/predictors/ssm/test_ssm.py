@@ -15,12 +15,12 @@ from support import ROOT, child_output
 
 from nzip import testing
 from nzip.errors import CorruptError, NzipError
+from nzip.exact import x86
 from nzip.predictors import registry
 from nzip.predictors.mix import MixPredictor
 from nzip.predictors.ssm import kernel, matvec, weights
 from nzip.predictors.ssm.expert import SsmExpert
 from nzip.predictors.ssm.twin import Twin
-from nzip.predictors.transformer import x86
 
 
 def expert() -> SsmExpert:

@@ -17,14 +17,16 @@ from support import ROOT, child_output
 
 from nzip import testing
 from nzip.errors import NzipError
+from nzip.exact import x86
 from nzip.predictors import registry, small
+from nzip.predictors.llama import twin
+from nzip.predictors.llama.engine import Cache, Engine
+from nzip.predictors.llama.model import Shape
+from nzip.predictors.llama.quantised import from_floats
 from nzip.predictors.mix import MixPredictor
 from nzip.predictors.ssm.expert import SsmExpert
-from nzip.predictors.transformer import byte_file, stream, twin, x86
-from nzip.predictors.transformer.engine import Cache, Engine
+from nzip.predictors.transformer import byte_file, stream
 from nzip.predictors.transformer.expert import WINDOW, Model, TransformerExpert
-from nzip.predictors.transformer.model import Shape
-from nzip.predictors.transformer.quantised import from_floats
 
 SHAPE = Shape(
     layers=2, width=64, heads=2, kv_heads=2, head_size=32, hidden=96, vocabulary=256, theta=10000.0, eps=1e-5

@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nzip.predictors.transformer import gguf_loader, twin, x86
-from nzip.predictors.transformer.engine import Cache, Engine
+from nzip.exact import x86
+from nzip.predictors.llama import gguf_loader, twin
+from nzip.predictors.llama.engine import Cache, Engine
 
 ISAS = range(x86.detect() + 1)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nzip.errors import NzipError
-from nzip.predictors.transformer import gguf_loader
+from nzip.predictors.llama import gguf_loader
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nzip.predictors.transformer import attention, kernels, quantised, rope, twin, x86
+from nzip.exact import x86
+from nzip.predictors.llama import attention, kernels, quantised, rope, twin
 
 FAST = [isa for isa in range(1, x86.detect() + 1)]
 

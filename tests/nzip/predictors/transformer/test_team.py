@@ -9,11 +9,11 @@ import tiny_llama
 
 pytest.importorskip("gguf")
 
-from nzip.jit import njit
-from nzip.predictors.transformer import gguf_loader
-from nzip.predictors.transformer import team as team_module
-from nzip.predictors.transformer.engine import Cache, Engine
-from nzip.predictors.transformer.team import MOST, Team, default_threads, meet, share
+from nzip.exact.jit import njit
+from nzip.predictors.llama import gguf_loader
+from nzip.predictors.llama import team as team_module
+from nzip.predictors.llama.engine import Cache, Engine
+from nzip.predictors.llama.team import MOST, Team, default_threads, meet, share
 
 
 @pytest.fixture(scope="module", params=["Q4_1", "Q8_0"])

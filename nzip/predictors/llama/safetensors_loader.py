@@ -1,0 +1,194 @@
+"""Hugging Face models of Llama architecture: ``model.safetensors`` with ``config.json`` and
+``tokenizer.json`` beside it.
+
+The container is read directly (https://github.com/huggingface/safetensors#format): its NumPy front end knows
+no BF16. F32, F16 and BF16 are read; biases, RoPE scaling, shards and other architectures are refused in one
+line."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+
+from nzip.errors import NzipError
+from nzip.predictors.llama import tokenizer
+from nzip.predictors.llama.model import Shape, Weights, embedding_of, pair_rope_rows
+from nzip.predictors.llama.quantised import QuantMatrix, concatenate, from_floats
+
+_TYPES = {"F32": 4, "F16": 2, "BF16": 2}
+_MAX_HEADER = 100 << 20
+
+
+class _File:
+    """Tensors of one safetensors file as float32, bounds checked before anything is read.
+
+    ``data``: the file's bytes, where it lies in memory and ``path`` only names it.
+    """
+
+    def __init__(self, path: Path, data: bytes | None = None):
+        self.path = path = Path(path)
+        self._data = data
+        whole = len(data) if data is not None else path.stat().st_size
+        try:
+            length = int.from_bytes(self._bytes(0, 8), "little")
+            if length > min(_MAX_HEADER, whole):
+                raise ValueError("its header is too long")
+            self.tensors = json.loads(self._bytes(8, length))
+        except (ValueError, RecursionError) as error:
+            raise NzipError(f"{path}: not a readable safetensors file ({error})") from error
+        if not isinstance(self.tensors, dict):
+            raise NzipError(f"{path}: not a readable safetensors file (no table of tensors)")
+        self.metadata = self.tensors.pop("__metadata__", None) or {}
+        self._start = 8 + length
+        self._size = whole - self._start
+        self.unused = set(self.tensors)
+
+    def _bytes(self, start: int, count: int) -> bytes:
+        if self._data is not None:
+            return self._data[start : start + count]
+        with open(self.path, "rb") as file:
+            file.seek(start)
+            return file.read(count)
+
+    def raw(self, name: str, shape: tuple[int, ...], types: dict[str, int]) -> tuple[str, bytes]:
+        """A tensor's type, among ``types`` (to bytes a number), and its bytes; its shape must be
+        ``shape``."""
+        entry = self.tensors.get(name)
+        if entry is None:
+            raise NzipError(f"{self.path}: tensor {name} is missing")
+        self.unused.discard(name)
+        try:
+            kind, (begin, end), found = entry["dtype"], entry["data_offsets"], entry["shape"]
+            if not all(type(n) is int for n in (begin, end, *found)) or not isinstance(kind, str):
+                raise ValueError
+        except (KeyError, TypeError, ValueError) as error:
+            raise NzipError(f"{self.path}: the header's entry of tensor {name} is damaged") from error
+        if kind not in types:
+            raise NzipError(
+                f"{self.path}: tensor {name} is stored as {kind}; this engine reads {', '.join(types)}"
+            )
+        if (
+            tuple(found) != shape
+            or end - begin != math.prod(shape) * types[kind]
+            or not 0 <= begin <= end <= self._size
+        ):
+            raise NzipError(
+                f"{self.path}: tensor {name} has shape {tuple(found)} or bytes that do not fit; expected {shape}"
+            )
+        return kind, self._bytes(self._start + begin, end - begin)
+
+    def get(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """A tensor of exactly that shape, float32."""
+        kind, raw = self.raw(name, shape, _TYPES)
+        if kind == "BF16":
+            return (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32).reshape(shape)
+        return np.frombuffer(raw, "<f4" if kind == "F32" else "<f2").astype(np.float32).reshape(shape)
+
+    def matrix(self, name: str, rows: int, cols: int) -> QuantMatrix:
+        """The matrix ``name``.weight, quantised."""
+        return from_floats(self.get(name + ".weight", (rows, cols)), name)
+
+    def embedding(self, name: str, rows: int, cols: int) -> tuple[np.ndarray, np.ndarray]:
+        """The embedding ``name``.weight, as :func:`.model.embedding_of` gives it."""
+        return embedding_of(self.get(name + ".weight", (rows, cols)), name + ".weight")
+
+
+def _shape(config: dict, where: str) -> Shape:
+    architecture = config.get("model_type")
+    if architecture != "llama":
+        raise NzipError(
+            f"{where}: architecture {architecture!r} is not supported; this engine runs Llama-architecture models"
+        )
+    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    kind = rope.get("rope_type", rope.get("type", "default"))
+    if kind != "default":
+        raise NzipError(f"{where}: RoPE scaling ({kind}) is not supported")
+    if config.get("attention_bias") or config.get("mlp_bias"):
+        raise NzipError(f"{where}: biases are not supported")
+    if config.get("hidden_act", "silu") != "silu":
+        raise NzipError(f"{where}: activation {config['hidden_act']!r} is not supported")
+    try:
+        heads, width = config["num_attention_heads"], config["hidden_size"]
+        return Shape(
+            layers=config["num_hidden_layers"],
+            width=width,
+            heads=heads,
+            kv_heads=config.get("num_key_value_heads", heads),
+            head_size=config.get("head_dim") or width // heads,
+            hidden=config["intermediate_size"],
+            vocabulary=config["vocab_size"],
+            theta=float(config.get("rope_theta") or rope.get("rope_theta") or 10000.0),
+            eps=float(config["rms_norm_eps"]),
+        ).check(where)
+    except (KeyError, TypeError, ZeroDivisionError) as error:
+        raise NzipError(f"{where}: config.json lacks {error}") from error
+
+
+def weights_of(file: _File, s: Shape, tied: bool) -> Weights:
+    """The quantised weights in a file of Hugging Face's tensor names; ``tied``: the head is the embedding."""
+    q_rows, kv_rows = s.heads * s.head_size, s.kv_heads * s.head_size
+    embedding, embedding_scale = file.embedding("model.embed_tokens", s.vocabulary, s.width)
+    tied = tied or "lm_head.weight" not in file.tensors
+    head = file.matrix("model.embed_tokens" if tied else "lm_head", s.vocabulary, s.width)
+    file.unused.discard("lm_head.weight")
+    weights = Weights(
+        s,
+        embedding,
+        embedding_scale,
+        head,
+        file.get("model.norm.weight", (s.width,)),
+        np.empty((s.layers, 2, s.width), np.float32),
+    )
+    for i in range(s.layers):
+        b = f"model.layers.{i}."
+
+        def turned(name: str, heads: int, b=b):
+            return file.matrix(b + name, heads * s.head_size, s.width).take(
+                pair_rope_rows(heads * s.head_size, heads)
+            )
+
+        weights.norms[i, 0] = file.get(b + "input_layernorm.weight", (s.width,))
+        weights.norms[i, 1] = file.get(b + "post_attention_layernorm.weight", (s.width,))
+        weights.qkv.append(
+            concatenate(
+                [
+                    turned("self_attn.q_proj", s.heads),
+                    turned("self_attn.k_proj", s.kv_heads),
+                    file.matrix(b + "self_attn.v_proj", kv_rows, s.width),
+                ]
+            )
+        )
+        weights.attention_out.append(file.matrix(b + "self_attn.o_proj", s.width, q_rows))
+        weights.gate_up.append(
+            concatenate([file.matrix(b + f"mlp.{n}_proj", s.hidden, s.width) for n in ("gate", "up")])
+        )
+        weights.down.append(file.matrix(b + "mlp.down_proj", s.width, s.hidden))
+    extra = sorted(name for name in file.unused if not name.endswith("rotary_emb.inv_freq"))
+    if extra:
+        raise NzipError(f"{file.path}: tensor {extra[0]} belongs to no plain Llama model; not supported")
+    return weights
+
+
+def load(path: str) -> tuple[Weights, tokenizer.Vocabulary]:
+    """The weights and the vocabulary of ``path`` (a .safetensors file)."""
+    folder = Path(path).parent
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        tokenizer_text = (folder / "tokenizer.json").read_text()
+    except (OSError, ValueError) as error:
+        raise NzipError(f"{path}: needs config.json and tokenizer.json beside it ({error})") from error
+    s = _shape(config, path)
+    file = _File(Path(path))
+    weights = weights_of(file, s, config.get("tie_word_embeddings", False))
+    vocabulary = tokenizer.from_tokenizer_json(
+        tokenizer_text, s.vocabulary, _token_id(config, "bos"), _token_id(config, "eos"), path
+    )
+    return weights, vocabulary
+
+
+def _token_id(config: dict, which: str) -> int | None:
+    value = config.get(f"{which}_token_id")
+    return value[0] if isinstance(value, list) and value else value if isinstance(value, int) else None

@@ -1,0 +1,101 @@
+"""Primer files: a text of the user's own that the mix reads before each block, so that it starts warm.
+
+``nzip primer train FILES -o my.primer`` makes one (:mod:`nzip.primer.training`), ``--primer my.primer`` or
+``primer=`` uses it, and the same one is needed to decompress: a stream's header names it by the hash of its
+text. The file holds that text, packed, between hashes (docs/FORMAT.md, "Primer files"). Concession: as with
+zstd's dictionaries a lost primer means lost files, so keep it beside them.
+"""
+
+from __future__ import annotations
+
+import lzma
+import os
+
+import xxhash
+
+from nzip.container import framing
+from nzip.errors import CorruptError, FormatError, LimitError, NzipError
+
+MAGIC = b"\x89NZP\r\n\x1a\n"
+VERSION = 0x81  # draft 1 of primer files
+# Reading a primer costs as long as coding it does; nothing larger is worth that.
+MAX_TEXT = 32 << 20
+_HEAD = len(MAGIC) + 1 + 4 + 8
+_TAIL = 4
+_MAX_FILE = MAX_TEXT + (MAX_TEXT >> 8) + 1024
+_XZ_MEMORY = 128 << 20
+
+
+def text_hash(text: bytes) -> bytes:
+    """The hash (8 bytes) by which a primer's text is known: XXH3."""
+    return xxhash.xxh3_64_digest(text)
+
+
+def pack(text: bytes) -> bytes:
+    """The primer file of ``text``. Raises :class:`NzipError` for an empty or too long one."""
+    if not 1 <= len(text) <= MAX_TEXT:
+        raise NzipError(f"a primer holds 1 byte to {MAX_TEXT >> 20} MiB of text, not {len(text)} bytes")
+    window = max(1 << 16, 1 << (len(text) - 1).bit_length())
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": window}]
+    body = (
+        MAGIC
+        + bytes([VERSION])
+        + framing.u32(len(text))
+        + text_hash(text)
+        + lzma.compress(text, filters=filters)
+    )
+    return body + framing.u32(framing.hash32(body))
+
+
+def unpack(data: bytes) -> bytes:
+    """The text of a primer file.
+
+    Raises :class:`FormatError` for what is none or of another version, :class:`CorruptError` for a damaged
+    one."""
+    if not data.startswith(MAGIC):
+        raise FormatError("is no primer file: make one with nzip primer train FILES -o NAME.primer")
+    if len(data) < _HEAD + _TAIL:
+        raise CorruptError("is a primer file that was cut short")
+    if framing.u32(framing.hash32(data[:-_TAIL])) != data[-_TAIL:]:
+        raise CorruptError("is a damaged primer file: its hash differs")
+    if data[len(MAGIC)] != VERSION:
+        raise FormatError(
+            f"is a primer file of a version (0x{data[len(MAGIC)]:02x}) that this nzip does not know"
+        )
+    size = int.from_bytes(data[_HEAD - 12 : _HEAD - 8], "little")
+    if not 1 <= size <= MAX_TEXT:
+        raise CorruptError(f"is a primer file that claims {size} bytes of text")
+    unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+    try:
+        text = unpacker.decompress(data[_HEAD:-_TAIL], max_length=size + 1)
+    except lzma.LZMAError as error:
+        raise CorruptError(f"is a primer file whose text cannot be unpacked: {error}") from error
+    if (
+        len(text) != size
+        or not unpacker.eof
+        or unpacker.unused_data
+        or text_hash(text) != data[_HEAD - 8 : _HEAD]
+    ):
+        raise CorruptError("is a primer file whose text is not what its header says")
+    return text
+
+
+def load(primer) -> bytes:
+    """The text of a primer file, given by its path or as its bytes.
+
+    Raises :class:`OSError` where it cannot be read, and as :func:`unpack`, with the path named.
+    """
+    if isinstance(primer, (bytes, bytearray, memoryview)):
+        try:
+            return unpack(bytes(primer))
+        except (FormatError, CorruptError) as error:
+            raise type(error)(f"the given primer {error}") from None
+    path = os.fspath(primer)
+    with open(path, "rb") as file:
+        data = file.read(_MAX_FILE + 1)
+    if len(data) > _MAX_FILE and data.startswith(MAGIC):
+        raise LimitError(f"{os.fsdecode(path)}: is larger than a primer can be")
+    try:
+        return unpack(data)
+    except (FormatError, CorruptError) as error:
+        raise type(error)(f"{os.fsdecode(path)}: {error}") from None
