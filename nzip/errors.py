@@ -6,10 +6,37 @@ cut short or not ours. Anything else that escapes is a bug of ours (exit code 3)
 """
 
 
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Remedy(NamedTuple):
+    """An option that would help, in no dialect: ``Remedy("allow it with", "memory", 5 << 20)``. The library shows
+    it as a keyword (``memory=5242880``), the command line as a flag (``--memory 5MiB``)."""
+
+    doing: str
+    option: str
+    value: object
+
+    def __str__(self) -> str:
+        shown = self.value if isinstance(self.value, str) else repr(self.value)
+        return f"{self.doing} {self.option}={shown}"
+
+
 class NzipError(Exception):
-    """Base of all errors that nzip raises on purpose. ``exit_code`` is what the command line returns."""
+    """Base of all errors that nzip raises on purpose. ``exit_code`` is what the command line returns;
+    ``message`` is the line without ``remedy``, the option that would help, if one would."""
 
     exit_code = 1
+
+    def __init__(self, message: str = "", remedy: Remedy | None = None):
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return self.message if self.remedy is None else f"{self.message}: {self.remedy}"
 
 
 class FormatError(NzipError):
