@@ -5,7 +5,6 @@ answers with: 1 for usage or environment (a missing model, a limit reached), 2 f
 cut short or not ours. Anything else that escapes is a bug of ours (exit code 3).
 """
 
-
 from __future__ import annotations
 
 from typing import NamedTuple

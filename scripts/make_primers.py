@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from nzip.hashes import text_hash
 from nzip.predictors.mix import primers
 
 TARGET = Path(__file__).parents[1] / "nzip" / "predictors" / "mix" / "primer_texts"
@@ -80,7 +81,7 @@ def main() -> None:
         (TARGET / f"{name}.xz").write_bytes(packed)
         signature = primers.sequences(np.frombuffer(text, np.uint8))
         signatures.append(signature.astype("<u4").tobytes())
-        digest = primers.text_hash(text).hex()
+        digest = text_hash(text).hex()
         entries.append(
             {"name": name, "bytes": len(text), "hash": digest, "signature": len(signature), "snapshots": {}}
         )

@@ -14,6 +14,8 @@ import xxhash
 
 from nzip.container import framing
 from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError
+from nzip.hashes import hash32, low32
+from nzip.varint import read_u32, u32, varint
 
 MAX_SIZE = 1 << 26  # bytes of a model, and of its packed form
 MAX_MODELS = 8
@@ -72,14 +74,10 @@ def pack_frames(models: tuple[Model, ...], chain: int) -> tuple[bytes, int]:
     out = bytearray()
     for left, model in zip(reversed(range(len(models))), models, strict=True):
         name = model.name.encode()
-        head = bytes([framing.KIND_MODEL]) + framing.varint(left) + framing.varint(len(name)) + name
-        head += (
-            framing.varint(model.size)
-            + framing.varint(len(model.payload))
-            + framing.u32(framing.hash32(model.payload))
-        )
-        chain = framing.hash32(head, chain)
-        out += head + framing.u32(chain) + model.payload
+        head = bytes([framing.KIND_MODEL]) + varint(left) + varint(len(name)) + name
+        head += varint(model.size) + varint(len(model.payload)) + u32(hash32(model.payload))
+        chain = hash32(head, chain)
+        out += head + u32(chain) + model.payload
     return bytes(out), chain
 
 
@@ -101,7 +99,7 @@ def read_frames(reader_of, chain: int, offset: int):
         name = yield from reader.blob(MAX_NAME, "name")
         size = yield from reader.varint(MAX_SIZE, "the size")
         length = yield from reader.varint(MAX_SIZE, "the payload's size")
-        stored = int.from_bytes((yield from reader.take(4)), "little")
+        stored = read_u32((yield from reader.take(4)))
         chain = yield from reader.check(chain)
         if left is not None and now != left - 1:
             raise CorruptError(f"{where} contradicts the one before it")
@@ -113,7 +111,7 @@ def read_frames(reader_of, chain: int, offset: int):
             digest.update(part)
             parts.append(part)
             missing -= len(part)
-        if digest.intdigest() & 0xFFFFFFFF != stored:
+        if low32(digest) != stored:
             raise CorruptError(f"{where} is damaged")
         try:
             text = bytes(name).decode()

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import xxhash
 
 from nzip.errors import CorruptError, FormatError
+from nzip.hashes import hash32, low32
+from nzip.varint import back_varint, u32, varint
 
 # As in PNG: a byte with the high bit set, a name, CR LF, ^Z, LF. A transfer that strips bit 7, rewrites
 # line ends or re-encodes as UTF-8 breaks it at once. The eighth byte says which kind of frame follows.
@@ -34,42 +36,6 @@ MAX_BLOCK = 1 << 30
 MAX_PARAMS = (1 << 16) - 1
 HASH_SIZE = 4
 FILE_HASH_SIZE = 8
-
-
-def hash32(data, seed: int = 0) -> int:
-    """The low 32 bits of XXH3-64 of ``data`` (bytes-like) under ``seed``."""
-    return xxhash.xxh3_64_intdigest(data, seed) & 0xFFFFFFFF
-
-
-def u32(value: int) -> bytes:
-    """Four bytes, little-endian."""
-    return value.to_bytes(4, "little")
-
-
-def varint(value: int) -> bytes:
-    """Base-128, least significant group first, shortest form: ``varint(300) == b'\\xac\\x02'``."""
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def back_varint(value: int) -> bytes:
-    """A varint written to be read backwards, from its last byte to its first."""
-    return varint(value)[::-1]
-
-
-def read_back_varint(tail: bytes) -> tuple[int, int]:
-    """The varint that ends where ``tail`` ends, as (value, bytes it took). Raises :class:`CorruptError`."""
-    value = 0
-    for length in range(1, min(len(tail), 9) + 1):
-        byte = tail[-length]
-        value |= (byte & 0x7F) << (7 * (length - 1))
-        if not byte & 0x80:
-            return value, length
-    raise CorruptError("the length at the end of the stream is damaged")
 
 
 class BlockHeader(NamedTuple):
@@ -152,7 +118,7 @@ def pack_skippable(payload) -> bytes:
     tail = back_varint(len(head) + 4 + len(payload))
     digest = xxhash.xxh3_64(payload, own)
     digest.update(tail)
-    return head + u32(own) + bytes(payload) + tail + u32(digest.intdigest() & 0xFFFFFFFF)
+    return head + u32(own) + bytes(payload) + tail + u32(low32(digest))
 
 
 def check_magic(start: bytes, *, first: bool, offset: int) -> int:

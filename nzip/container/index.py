@@ -16,6 +16,10 @@ import xxhash
 
 from nzip.container import framing, parser
 from nzip.errors import CorruptError, NzipError, TruncatedError
+from nzip.hashes import low32
+from nzip.varint import read_back_varint, read_u32, read_varint, u32
+
+_LAST_LENGTH = "the length at the end of the stream"
 
 
 class Entry(NamedTuple):
@@ -128,16 +132,16 @@ def _frame_before(source, end: int):
     """The stream or skippable frame that ends at byte ``end``: its start, and its blocks as (offset, frame
     size, decoded size, chain)."""
     tail = _read_at(source, max(0, end - 16), min(16, end))
-    length, taken = framing.read_back_varint(tail[:-4])
+    length, taken = read_back_varint(tail[:-4], _LAST_LENGTH)
     start = end - 4 - taken - length
     if length < 1 or start < 0:
-        raise CorruptError("the length at the end of the stream is damaged")
+        raise CorruptError(f"{_LAST_LENGTH} is damaged")
     first = _read_at(source, start, min(8, length))
     if first[:1] != bytes([framing.KIND_END]):
         if framing.check_magic(first, first=False, offset=start) != framing.SKIPPABLE_BYTE:
             raise CorruptError("a stream without its end frame")
         return start, []
-    if framing.u32(_hash_at(source, start, length + taken)) != tail[-4:]:
+    if u32(_hash_at(source, start, length + taken)) != tail[-4:]:
         raise CorruptError(f"the end frame at byte {start} is damaged")
     return _blocks(source, _read_at(source, start, length + taken), start)
 
@@ -147,15 +151,8 @@ def _blocks(source, body: bytes, end_start: int):
 
     def number() -> int:
         nonlocal position
-        value = shift = 0
-        while position < len(body) and shift < 70:
-            byte = body[position]
-            position += 1
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if not byte & 0x80:
-                return value
-        raise CorruptError("the index is damaged")
+        value, position = read_varint(body, position, "the index")
+        return value
 
     count, header_size = number(), number()
     sizes: list[tuple[int, int, int]] = []
@@ -166,7 +163,7 @@ def _blocks(source, body: bytes, end_start: int):
     else:
         for _ in range(count):
             frame, decoded = number(), number()
-            sizes.append((frame, decoded, int.from_bytes(body[position : position + 4], "little")))
+            sizes.append((frame, decoded, read_u32(body, position)))
             position += 4
     offset = end_start - sum(frame for frame, _, _ in sizes)
     if offset - header_size < 0:
@@ -208,7 +205,7 @@ def _hash_at(source, offset: int, size: int) -> int:
     while size > 0 and (data := source.read(min(parser.CHUNK, size))):
         digest.update(data)
         size -= len(data)
-    return digest.intdigest() & 0xFFFFFFFF
+    return low32(digest)
 
 
 def _read_at(source, offset: int, size: int) -> bytes:

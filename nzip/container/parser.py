@@ -14,6 +14,8 @@ import xxhash
 
 from nzip.container import config, embedded_models, framing, passport
 from nzip.errors import CorruptError, TruncatedError
+from nzip.hashes import hash32, low32
+from nzip.varint import Growing, back_varint, read_u32, u32
 
 # No single request asks for more than this, so that a length claims no memory before its bytes have come.
 CHUNK = 1 << 20
@@ -116,22 +118,21 @@ class _Reader:
         return (yield from self.take(1))[0]
 
     def varint(self, limit: int, what: str):
-        value = shift = 0
+        number = Growing()
         while True:
             byte = yield from self.byte()
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if value > limit or (byte == 0 and shift > 7):
+            ended = number.add(byte)
+            if number.value > limit or (byte == 0 and number.count > 1):  # there is a shorter form
                 raise CorruptError(f"{what} in {self.where} is damaged")
-            if not byte & 0x80:
-                return value
+            if ended:
+                return number.value
 
     def blob(self, limit: int, what: str):
         return (yield from self.take((yield from self.varint(limit, f"the length of the {what}"))))
 
     def check(self, seed: int):
-        own = framing.hash32(bytes(self.data), seed)
-        if framing.u32(own) != (yield from self.take(4)):
+        own = hash32(bytes(self.data), seed)
+        if u32(own) != (yield from self.take(4)):
             raise CorruptError(f"{self.where} is damaged")
         return own
 
@@ -178,9 +179,9 @@ def read_block_header(kind: int, chain: int, number: int, offset: int):
     if kind == framing.KIND_CODED:
         params = yield from reader.blob(framing.MAX_PARAMS, "parameters")
         payload_size = yield from reader.varint(framing.MAX_BLOCK, "the payload's size")
-    stored = decoded = int.from_bytes((yield from reader.take(4)), "little")
+    stored = decoded = read_u32((yield from reader.take(4)))
     if kind == framing.KIND_CODED:
-        decoded = int.from_bytes((yield from reader.take(4)), "little")
+        decoded = read_u32((yield from reader.take(4)))
     own = yield from reader.check(chain)
     if not size or payload_size > size:
         raise CorruptError(f"{reader.where} contradicts itself")
@@ -240,7 +241,7 @@ def read_payload(block: framing.BlockHeader, payloads: str, number: int, offset:
         left -= len(part)
         if payloads == "keep":
             parts.append(part)
-    intact = digest.intdigest() & 0xFFFFFFFF == block.stored_hash
+    intact = low32(digest) == block.stored_hash
     if not intact and not keep_damaged:
         raise CorruptError(f"block {number} at byte {offset} is damaged")
     return (b"".join(parts) if payloads == "keep" else None), intact
@@ -250,7 +251,7 @@ def _skippable(start: bytes, offset: int, payloads: str):
     reader = _Reader(start, f"the skippable frame at byte {offset}")
     size = yield from reader.varint(1 << 62, "the length")
     seed = yield from reader.check(0)
-    tail = framing.back_varint(len(reader.data) + size)
+    tail = back_varint(len(reader.data) + size)
     if payloads == "skip":
         if (yield Skip(size)) < size:
             raise TruncatedError(f"the stream is cut short in {reader.where}")
@@ -266,9 +267,7 @@ def _skippable(start: bytes, offset: int, payloads: str):
         digest.update(tail)
     end = len(reader.data) + size + len(tail) + 4
     found = yield from reader.take(len(tail) + 4)
-    right = found[:-4] == tail and (
-        digest is None or framing.u32(digest.intdigest() & 0xFFFFFFFF) == found[-4:]
-    )
+    right = found[:-4] == tail and (digest is None or u32(low32(digest)) == found[-4:])
     if not right:
         raise CorruptError(f"{reader.where} is damaged")
     end += offset

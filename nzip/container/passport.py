@@ -14,6 +14,9 @@ from typing import NamedTuple
 
 from nzip.container import config, framing
 from nzip.errors import FormatError, ModelMismatchError
+from nzip.exact.cpu import processor_name
+from nzip.hashes import hash32, text_hash
+from nzip.varint import u32, varint
 
 FLAG_INEXACT = 1
 FLAG_MODELS = 2  # embedded models follow the header
@@ -57,14 +60,14 @@ class Passport(NamedTuple):
         body = framing.MAGIC + bytes(
             [framing.VERSION_BYTE, FLAG_INEXACT * (not self.exact) | FLAG_MODELS * models]
         )
-        body += framing.varint(len(spelling)) + spelling
+        body += varint(len(spelling)) + spelling
         packed = config.pack(self.config, self.spelling)
-        body += framing.varint(len(packed)) + packed
+        body += varint(len(packed)) + packed
         if not self.exact:
             environment = json.dumps(self.environment, sort_keys=True, separators=(",", ":")).encode()
-            body += framing.varint(len(environment)) + environment
+            body += varint(len(environment)) + environment
         body += self.probe
-        return body + framing.u32(framing.hash32(body))
+        return body + u32(hash32(body))
 
 
 def acceptable_spelling(spelling: str) -> bool:
@@ -115,8 +118,6 @@ def check(passport: Passport, predictor) -> None:
 def check_primer(config: dict, text: bytes) -> None:
     """Is ``text`` the primer that ``config`` names, if it names one? Raises :class:`ModelMismatchError` if
     not."""
-    from nzip.primer.file import text_hash
-
     wanted, given = config.get("primer"), text_hash(text).hex()
     if wanted is not None and wanted != given:
         raise ModelMismatchError(_primer_difference(wanted, given))
@@ -155,7 +156,7 @@ def describe_environment() -> dict[str, str]:
 
     found = {
         "machine": platform.machine(),
-        "processor": _processor_name(),
+        "processor": processor_name(),
         "system": platform.system(),
         "python": platform.python_version(),
         "cores": str(os.cpu_count()),
@@ -168,19 +169,6 @@ def describe_environment() -> dict[str, str]:
     if torch is not None and hasattr(torch, "get_num_threads"):
         found["torch threads"] = str(torch.get_num_threads())
     return found
-
-
-def _processor_name() -> str:
-    import platform
-
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        return platform.processor()
-    return platform.processor()
 
 
 def _short(value) -> str:

@@ -10,14 +10,7 @@ import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 
-
-def default_budget() -> int | None:
-    """Where no limit is given: blocks under way may take half of the machine's memory together. One block
-    may always take what it needs."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (AttributeError, ValueError, OSError):
-        return None
+from nzip.memory import default_budget
 
 
 def thread_count(threads: int) -> int:

@@ -48,7 +48,7 @@ class Predictor(abc.ABC):
         """The same predictor, but every block starts from ``text``, of the user's own, or for None from
         nothing.
 
-        ``config`` must then hold the text's hash as ``primer`` (:func:`nzip.primer.file.text_hash`, hexadecimal),
+        ``config`` must then hold the text's hash as ``primer`` (:func:`nzip.hashes.text_hash`, hexadecimal),
         so that a reader knows what to ask for. Predictors that never start warm refuse a text:
         :class:`NzipError`."""
         if text is not None:

@@ -11,10 +11,9 @@ from __future__ import annotations
 import lzma
 import os
 
-import xxhash
-
-from nzip.container import framing
 from nzip.errors import CorruptError, FormatError, LimitError, NzipError
+from nzip.hashes import hash32, text_hash
+from nzip.varint import u32
 
 MAGIC = b"\x89NZP\r\n\x1a\n"
 VERSION = 0x81  # draft 1 of primer files
@@ -26,11 +25,6 @@ _MAX_FILE = MAX_TEXT + (MAX_TEXT >> 8) + 1024
 _XZ_MEMORY = 128 << 20
 
 
-def text_hash(text: bytes) -> bytes:
-    """The hash (8 bytes) by which a primer's text is known: XXH3."""
-    return xxhash.xxh3_64_digest(text)
-
-
 def pack(text: bytes) -> bytes:
     """The primer file of ``text``. Raises :class:`NzipError` for an empty or too long one."""
     if not 1 <= len(text) <= MAX_TEXT:
@@ -40,11 +34,11 @@ def pack(text: bytes) -> bytes:
     body = (
         MAGIC
         + bytes([VERSION])
-        + framing.u32(len(text))
+        + u32(len(text))
         + text_hash(text)
         + lzma.compress(text, filters=filters)
     )
-    return body + framing.u32(framing.hash32(body))
+    return body + u32(hash32(body))
 
 
 def unpack(data: bytes) -> bytes:
@@ -56,7 +50,7 @@ def unpack(data: bytes) -> bytes:
         raise FormatError("is no primer file: make one with nzip primer train FILES -o NAME.primer")
     if len(data) < _HEAD + _TAIL:
         raise CorruptError("is a primer file that was cut short")
-    if framing.u32(framing.hash32(data[:-_TAIL])) != data[-_TAIL:]:
+    if u32(hash32(data[:-_TAIL])) != data[-_TAIL:]:
         raise CorruptError("is a damaged primer file: its hash differs")
     if data[len(MAGIC)] != VERSION:
         raise FormatError(

@@ -24,6 +24,7 @@ from nzip.predictors.lm.runner import Runner
 from nzip.predictors.lm.settings import MAX_LANES, Settings
 from nzip.predictors.lm.source import LanguageModel
 from nzip.predictors.probe import kilobyte
+from nzip.varint import read_varint, varint
 
 REST = 3  # level of the mix that codes what the model cannot help
 
@@ -94,7 +95,7 @@ class LmPredictor(Predictor):
         lanes = self.settings.lanes_for(len(text))
         params = bytes([lanes - 1])
         if lengths != [len(data)]:
-            params += b"".join(map(spans.varint, lengths))
+            params += b"".join(map(varint, lengths))
         payload = b""
         if text:
             edges = [len(text) * lane // lanes for lane in range(lanes + 1)]
@@ -102,7 +103,7 @@ class LmPredictor(Predictor):
             payload = self._encode(symbols, progress)
         if other:
             rest_params, rest = _rest().encode(other)
-            payload = spans.varint(len(payload)) + payload + bytes([len(rest_params)]) + rest_params + rest
+            payload = varint(len(payload)) + payload + bytes([len(rest_params)]) + rest_params + rest
         if progress is not None:
             progress[0] = len(data)
         return params, payload
@@ -159,7 +160,7 @@ class LmPredictor(Predictor):
             raise CorruptError("a block of lm with another number of lanes than its predictor gives it")
         rest = b""
         if text_size < size:
-            length, at = spans.read_varint(payload, 0)
+            length, at = read_varint(payload, 0, "a number in a block of lm")
             if at + length >= len(payload):
                 raise CorruptError("a block of lm that ends inside its tokens")
             own, rest = payload[at : at + length], payload[at + length :]

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.exact.jit import give_back, njit
+from nzip.exact.jit import njit
+from nzip.memory import give_back
 from nzip.predictors.llama.attention import TILE
 from nzip.predictors.llama.engine import Cache, Engine
 from nzip.predictors.llama.kernels import aligned

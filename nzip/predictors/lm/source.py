@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
-import gc
 import hashlib
 import os
 from pathlib import Path
 from typing import NamedTuple
 
 from nzip.errors import NzipError
+from nzip.memory import give_back
 from nzip.predictors.llama import tokenizer
 from nzip.predictors.llama.engine import Engine
 from nzip.predictors.llama.tokenizer import Vocabulary
@@ -43,7 +42,7 @@ def load(path: str | os.PathLike) -> LanguageModel:
         raise NzipError(f"{path}: no such model file")
     stat = path.stat()
     model = _load(str(path), stat.st_mtime_ns, stat.st_size)
-    _give_back_memory()
+    give_back()  # the small objects that metadata is read into: a hundred thousand, 160 MB
     return model
 
 
@@ -69,13 +68,3 @@ def _load(path: str, mtime: int, size: int) -> LanguageModel:
     engine = Engine(weights)
     del weights
     return LanguageModel(path, engine, vocabulary, digest.hexdigest()[:32])
-
-
-def _give_back_memory() -> None:
-    """Reading metadata makes a hundred thousand small objects; glibc keeps their 160 MB unless it is
-    asked."""
-    gc.collect()
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError, TypeError):
-        return  # another C library: it has its own ways

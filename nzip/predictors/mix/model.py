@@ -24,6 +24,7 @@ from nzip.coding.binary import (
     start_encoder,
 )
 from nzip.errors import CorruptError, ModelMismatchError
+from nzip.hashes import text_hash
 from nzip.predictors.base import SIDE_BITS, Expert, Predictor
 from nzip.predictors.content import MAX_PIXEL, MAX_STRIDE, Content, detect
 from nzip.predictors.mix import registers as at
@@ -32,7 +33,7 @@ from nzip.predictors.mix.filters import call_filter
 from nzip.predictors.mix.kernel import best, run
 from nzip.predictors.mix.primer_choice import choose
 from nzip.predictors.mix.primer_snapshot import warm
-from nzip.predictors.mix.primers import HASH_BYTES, USER, Primer, named, portion, text_hash
+from nzip.predictors.mix.primers import HASH_BYTES, USER, Primer, named, portion
 from nzip.predictors.mix.sizes import PRIMED_SIZE
 from nzip.predictors.mix.state import build, memory
 

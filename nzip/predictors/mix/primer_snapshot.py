@@ -2,9 +2,9 @@
 
 Priming costs a second at -3 and ten at -5; a snapshot is read back in a fraction of that. A snapshot of a
 shipped primer is named by the hash that the package ships for it and is believed only if its bytes have
-that hash, so a damaged or foreign file costs time, never correctness. Snapshots lie in ``$NZIP_CACHE/primed``
-(default ``$XDG_CACHE_HOME/nzip`` or ``~/.cache/nzip``; ``NZIP_CACHE=off`` keeps none), the least recently
-used go once they exceed 1 GiB together. A user's own primer is read anew each time.
+that hash, so a damaged or foreign file costs time, never correctness. Snapshots lie in ``primed`` of
+the cache (:mod:`nzip.cache`), the least recently used go once they exceed 1 GiB together. A user's own primer
+is read anew each time.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import xxhash
 
+from nzip import cache
 from nzip.coding.binary import STATE_SIZE, start_encoder
 from nzip.predictors.mix import primers
 from nzip.predictors.mix import registers as at
@@ -144,18 +145,9 @@ def _known_hash(level: int, primer: primers.Primer) -> str | None:
     return primers.index()[primer.number - 1]["snapshots"].get(str(level))
 
 
-def _directory() -> Path | None:
-    named = os.environ.get("NZIP_CACHE")
-    if named == "off":
-        return None
-    if named:
-        return Path(named) / "primed"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nzip" / "primed"
-
-
 def _load(mix: Mix, known: str) -> bool:
     """Fill ``mix`` from the snapshot of that hash. False where that fails; ``mix`` is then spoilt."""
-    directory = _directory()
+    directory = cache.folder("primed")
     if directory is None:
         return False
     path = directory / f"{known}.tables"
@@ -186,7 +178,7 @@ def _read_into(file, array: np.ndarray) -> bool:
 
 def _save(mix: Mix, known: str) -> None:
     """Keep a snapshot, if there is a place for it; whole or not at all, and never more than the limit."""
-    directory = _directory()
+    directory = cache.folder("primed")
     size = sum(getattr(mix, field).nbytes for field in _FIELDS)
     if directory is None or size > CACHE_LIMIT:
         return

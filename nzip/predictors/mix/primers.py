@@ -18,9 +18,9 @@ from importlib.resources import files
 from typing import NamedTuple
 
 import numpy as np
-import xxhash
 
 from nzip.errors import CorruptError, ModelMismatchError
+from nzip.hashes import text_hash
 
 GRAM = 6
 KEEP = 32  # one in KEEP sequences stands in a signature
@@ -75,11 +75,6 @@ WHAT_FOR = {
     "cyrillic": "Russian and Ukrainian",
     "asian": "Chinese, Japanese, Vietnamese, Tamil",
 }
-
-
-def text_hash(text: bytes) -> bytes:
-    """The hash by which a primer is known (xxh3, 64 bits)."""
-    return xxhash.xxh3_64_digest(text)
 
 
 @functools.cache

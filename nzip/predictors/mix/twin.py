@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nzip.errors import CorruptError, FormatError, ModelMismatchError
+from nzip.hashes import text_hash
 from nzip.predictors.mix import contexts as sets
 from nzip.predictors.mix import primers, sizes
 from nzip.predictors.mix import registers as at
@@ -280,7 +281,7 @@ def decode_block(level: int, params: bytes, payload: bytes, size: int, primer: b
     mix = Mix(plan, sizes.PRIMED_SIZE if number else size, stride, pixel)
     if number:
         text = primer if number == primers.USER else primers.named(number).text
-        if text is None or primers.text_hash(text)[: primers.HASH_BYTES] != params[7:]:
+        if text is None or text_hash(text)[: primers.HASH_BYTES] != params[7:]:
             raise ModelMismatchError("the block wants another primer")
         mix.read_primer(text[-primers.READS[level] :])
         if number != primers.USER and number & primers.HABITS:

@@ -15,7 +15,7 @@ from support import ROOT, child_output
 
 from nzip import testing
 from nzip.errors import CorruptError, NzipError
-from nzip.exact import x86
+from nzip.exact import cpu
 from nzip.predictors import registry
 from nzip.predictors.mix import MixPredictor
 from nzip.predictors.ssm import kernel, matvec, weights
@@ -43,11 +43,11 @@ def test_conformance(check):
     st.integers(1, 6),
     st.integers(1, 40),
     st.integers(0, 2**32 - 1),
-    st.sampled_from([x86.PORTABLE, x86.AVX2, x86.AVX512]),
+    st.sampled_from([cpu.PORTABLE, cpu.AVX2, cpu.AVX512]),
 )
 def test_matvec_is_the_integer_product(blocks, pairs, seed, isa):
-    if isa > x86.detect():
-        isa = x86.PORTABLE
+    if isa > cpu.detect():
+        isa = cpu.PORTABLE
     chance = np.random.default_rng(seed)
     matrix = chance.integers(-127, 128, (64 * blocks, 2 * pairs)).astype(np.int8)
     vector = chance.integers(-32767, 32768, 2 * pairs).astype(np.int16)
@@ -80,7 +80,7 @@ def test_the_shares_are_integer_quotients_and_the_first_of_the_likeliest_takes_t
 
 def test_all_instruction_sets_agree():
     w = random_weights(3)
-    results = [all_steps(kernel.make_net(w, isa), TEXT) for isa in range(x86.detect() + 1)]
+    results = [all_steps(kernel.make_net(w, isa), TEXT) for isa in range(cpu.detect() + 1)]
     assert all((r == results[0]).all() for r in results)
 
 

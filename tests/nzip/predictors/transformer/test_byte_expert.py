@@ -17,7 +17,7 @@ from support import ROOT, child_output
 
 from nzip import testing
 from nzip.errors import NzipError
-from nzip.exact import x86
+from nzip.exact import cpu
 from nzip.predictors import registry, small
 from nzip.predictors.llama import twin
 from nzip.predictors.llama.engine import Cache, Engine
@@ -146,7 +146,7 @@ def test_twin_agrees():
 def test_instruction_sets_threads_and_another_process_agree():
     alone = all_steps(tiny().engine, TEXT)
     weights, _ = byte_file.read("tiny.expert", tiny_file())
-    for isa in range(x86.detect() + 1):
+    for isa in range(cpu.detect() + 1):
         assert (all_steps(Engine(weights, isa), TEXT) == alone).all()
     results = [None] * 3
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nzip.exact import x86
+from nzip.exact import cpu
 from nzip.predictors.llama import attention, kernels, quantised, rope, twin
 
-FAST = [isa for isa in range(1, x86.detect() + 1)]
+FAST = [isa for isa in range(1, cpu.detect() + 1)]
 
 
 def activations(rng, tokens, cols, extreme=False):
@@ -53,7 +53,7 @@ def test_products_are_equal_on_every_instruction_set_and_in_the_twin(
     x, *act = activations(rng, tokens, groups * 32, extreme)
     packed = quantised.pack([q])
     outs = []
-    for isa in (x86.PORTABLE, *FAST):
+    for isa in (cpu.PORTABLE, *FAST):
         out = kernels.aligned((tokens, packed.rs.shape[1]), np.float32)
         kernels.matmul(
             isa,
@@ -93,7 +93,7 @@ def test_scores_and_values_are_equal_on_every_instruction_set(count, head, first
     expected_scores = queries.astype(np.int64) @ by_slot[first * 16 :].T
     v = values.transpose(0, 2, 1).reshape(slots, head).astype(np.int64)
     expected_values = weights[:, first * 16 :].astype(np.int64) @ v[first * 16 :]
-    for isa in (x86.PORTABLE, *FAST):
+    for isa in (cpu.PORTABLE, *FAST):
         score, out = np.zeros((count, slots), np.int32), np.zeros((count, head), np.int32)
         kernels.scores(isa, keys, first, first + blocks, queries, count, score)
         kernels.add_values(isa, values, first * 8, (first + blocks) * 8, weights, count, out)
@@ -117,7 +117,7 @@ def test_exponentials_are_equal_on_every_instruction_set(blocks, seed, spread, q
     scales = rng.choice([0.0, 1e-25, 0.01, 1e13], scores.size).astype(np.float32)
     lines = np.zeros(64 * scores.size, np.uint8)
     found = []
-    for isa in (x86.PORTABLE, *FAST):
+    for isa in (cpu.PORTABLE, *FAST):
         e, sums = scores.copy(), np.zeros(2, np.int32)
         attention.exponentials(isa, e, top, scales, query, lines.ctypes.data if ahead else 0, sums)
         found.append((e.tobytes(), sums.tobytes()))

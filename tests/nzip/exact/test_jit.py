@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # Root may write anywhere by a capability, which the process gives up; then modes count for it, too.
 AS_ANYBODY = """
 import ctypes, os
@@ -32,6 +32,7 @@ def python(script: str, *, path=ROOT, **environment: str) -> str:
     }
     done = subprocess.run(
         [sys.executable, "-B", "-c", script],
+        check=False,
         capture_output=True,
         text=True,
         cwd="/",
@@ -122,9 +123,13 @@ def test_code_is_kept_and_found(package):
 
 STALE = {
     "numbers.py": "HERE = {n}\n",
-    "helper.py": "from nzip.exact.jit import njit\nfrom pkg.numbers import HERE\n@njit(cache=True)\ndef add(x):\n    return x + HERE\n",
+    "helper.py": (
+        "from nzip.exact.jit import njit\nfrom pkg.numbers import HERE\n"
+        "@njit(cache=True)\ndef add(x):\n    return x + HERE\n"
+    ),
     "main.py": (
-        "from nzip.exact.jit import njit\nfrom pkg.helper import add\n@njit(cache=True)\ndef run(x):\n    return add(x) * 2 + later(x)\n"
+        "from nzip.exact.jit import njit\nfrom pkg.helper import add\n"
+        "@njit(cache=True)\ndef run(x):\n    return add(x) * 2 + later(x)\n"
         "@njit(cache=True)\ndef later(x):\n    return 0\n"
     ),
 }
@@ -148,10 +153,14 @@ MADE = {
     "numbers.py": "HERE = {n}\n",
     "maker.py": (
         "from nzip.exact.jit import njit\nfrom pkg.numbers import HERE\n"
-        "def make(number):\n    @njit(cache=True)\n    def add(x):\n        return x + number\n    return add\n"
+        "def make(number):\n    @njit(cache=True)\n"
+        "    def add(x):\n        return x + number\n    return add\n"
         "add = make(HERE)\n"
     ),
-    "main.py": "from nzip.exact.jit import njit\nfrom pkg.maker import add\n@njit(cache=True)\ndef run(x):\n    return add(x) * 2\n",
+    "main.py": (
+        "from nzip.exact.jit import njit\nfrom pkg.maker import add\n"
+        "@njit(cache=True)\ndef run(x):\n    return add(x) * 2\n"
+    ),
 }
 
 
@@ -170,8 +179,14 @@ def test_code_that_calls_a_closure_is_never_stale(tmp_path):
 
 MODULES = {
     "numbers.py": "HERE = {n}\n",
-    "helper.py": "from nzip.exact.jit import njit\nfrom pkg import numbers\n@njit(cache=True)\ndef add(x):\n    return x + numbers.HERE\n",
-    "main.py": "from nzip.exact.jit import njit\nfrom pkg import helper\n@njit(cache=True)\ndef run(x):\n    return helper.add(x) * 2\n",
+    "helper.py": (
+        "from nzip.exact.jit import njit\nfrom pkg import numbers\n"
+        "@njit(cache=True)\ndef add(x):\n    return x + numbers.HERE\n"
+    ),
+    "main.py": (
+        "from nzip.exact.jit import njit\nfrom pkg import helper\n"
+        "@njit(cache=True)\ndef run(x):\n    return helper.add(x) * 2\n"
+    ),
 }
 
 
@@ -185,6 +200,44 @@ def test_code_that_reaches_through_modules_is_never_stale(tmp_path):
             (tmp_path / "pkg" / name).write_text(text.format(n=n))
         found.append(python(script, path=f"{tmp_path}{os.pathsep}{ROOT}").split())
     assert found == [["22", "0"], ["22", "1"], ["42", "0"]]
+
+
+# What a function calls in another package: the import, the call, and where the helper lies.
+ELSEWHERE = (
+    ("from other.direct import add as direct", "direct", "other/direct.py"),
+    ("from other import module", "module.add", "other/module.py"),
+    ("import other.dotted", "other.dotted.add", "other/dotted.py"),
+    ("import plain", "plain.add", "plain.py"),
+    ("from nzip.coding import extra", "extra.add", "nzip/coding/extra.py"),
+)
+
+
+def test_code_that_calls_other_packages_is_never_stale(package):
+    """``njit`` serves packages beside nzip (the lab), and plain modules: a helper changes in another file of
+    another package, nzip's included, and so does the result."""
+    callers = ("lab/main.py", "script.py")
+    for folder in ("lab", "other"):
+        (package / folder).mkdir()
+        (package / folder / "__init__.py").touch()
+    for caller in callers:
+        text = "from nzip.exact.jit import njit\n" + "".join(f"{line}\n" for line, _, _ in ELSEWHERE)
+        for i, (_, call, _) in enumerate(ELSEWHERE):
+            text += f"@njit(cache=True)\ndef run{i}(x):\n    return {call}(x) * 2\n"
+        (package / caller).write_text(text)
+    script = (
+        "import lab.main, script\n"
+        f"names = [f'run{{i}}' for i in range({len(ELSEWHERE)})]\n"
+        "for run in [getattr(module, name) for module in (lab.main, script) for name in names]:\n"
+        "    print(run(1), sum(run.stats.cache_hits.values()))\n"
+    )
+    found = []
+    for n in (5, 5, 7):
+        for _, _, place in ELSEWHERE:
+            (package / place).write_text(
+                f"from nzip.exact.jit import njit\n@njit(cache=True)\ndef add(x):\n    return x + {n}\n"
+            )
+        found.append(set(python(script, path=package).splitlines()))
+    assert found == [{"12 0"}, {"12 1"}, {"16 0"}]
 
 
 def test_a_full_disk_is_no_error(monkeypatch):
