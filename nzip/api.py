@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 from typing import NamedTuple
 
-from nzip import embedding
-from nzip.container import pipeline
+from nzip.container import embedded_models, pipeline
 from nzip.container.framing import pack_skippable
 
 
@@ -73,7 +72,7 @@ def compress(
     True
     """
     out = io.BytesIO()
-    chosen, models = embedding.chosen(choose_predictor(level, predictor, primer), embed_model)
+    chosen, models = embedded_models.chosen(choose_predictor(level, predictor, primer), embed_model)
     pipeline.encode_stream(
         _ViewReader(data),
         out.write,
@@ -157,7 +156,7 @@ def measure(
         nonlocal total
         total += len(part)
 
-    chosen, models = embedding.chosen(choose_predictor(level, predictor, primer), embed_model)
+    chosen, models = embedded_models.chosen(choose_predictor(level, predictor, primer), embed_model)
     pipeline.encode_stream(
         counted,
         count,

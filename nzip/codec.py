@@ -1,29 +1,34 @@
 """One block: a predictor walks, a coder writes, and the result is stored raw where coding does not pay.
 
-This is the seam of the house: above it files and users, below it bytes and probabilities.
+This is the seam of the house: above it files and users, below it bytes and probabilities. A 16 MiB block is
+not copied here: what is stored is a view of the data, what is decoded is what the predictor gave.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from nzip.errors import CorruptError
-from nzip.predictors.base import Predictor
 
-STORED = 0
-CODED = 1
+if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
+    from nzip.predictors.base import Predictor
+
+# How a block is kept, by the numbers that stand in files (docs/FORMAT.md, "Block").
+STORED, CODED = 1, 2
 
 
 class CodedBlock(NamedTuple):
-    """A block ready for the container: ``method`` (STORED or CODED), the predictor's params, the payload."""
+    """A block ready for the container: ``method`` (STORED or CODED), the predictor's params, the payload
+    (bytes-like; where it is stored, a view of the data itself)."""
 
     method: int
     params: bytes
-    payload: bytes
+    payload: bytes | memoryview
 
 
 def encode_block(predictor: Predictor, data, progress=None) -> CodedBlock:
-    """Code ``data`` (bytes-like). Stored where coding saves less than 0.1% of it.
+    """Code ``data`` (bytes-like; it must not change while the result is in use). Stored where coding saves
+    less than 0.1% of it.
 
     ``progress``: see :attr:`Predictor.reports_progress`; predictors that report none are not told of it."""
     data = memoryview(data).cast("B")
@@ -32,19 +37,20 @@ def encode_block(predictor: Predictor, data, progress=None) -> CodedBlock:
     told = {"progress": progress} if predictor.reports_progress and progress is not None else {}
     params, payload = predictor.encode(data, **told)
     if len(params) + len(payload) > len(data) - len(data) / 1000:
-        return CodedBlock(STORED, b"", bytes(data))
+        return CodedBlock(STORED, b"", data)
     return CodedBlock(CODED, params, payload)
 
 
 def decode_block(
-    predictor: Predictor, method: int, params: bytes, payload, size: int, progress=None
+    predictor: Predictor | None, method: int, params: bytes, payload, size: int, progress=None
 ) -> bytes:
-    """The inverse of :func:`encode_block`. Raises :class:`CorruptError` where the parts contradict."""
+    """The inverse of :func:`encode_block`; ``predictor`` may be None where the block is stored. Raises
+    :class:`CorruptError` where the parts contradict."""
     if method == STORED:
         if params or len(payload) != size:
             raise CorruptError("a stored block whose length differs from its header")
-        return bytes(payload)
-    if method != CODED:
+        return bytes(payload)  # the payload itself where it is bytes, as the container's are
+    if method != CODED or predictor is None:
         raise CorruptError(f"unknown block method {method}")
     told = {"progress": progress} if predictor.reports_progress and progress is not None else {}
     return predictor.decode(params, payload, size, **told)

@@ -13,9 +13,8 @@ import builtins
 import io
 import os
 
-from nzip import embedding
 from nzip.api import as_bytes, choose_predictor, primer_text
-from nzip.container import pipeline
+from nzip.container import embedded_models, pipeline
 from nzip.container.raw import RawReader
 
 _open = builtins.open
@@ -100,7 +99,7 @@ class NzipFile(io.BufferedIOBase):
                 raise ValueError("a level is for writing: a file's own header says how to read it")
         else:
             # Before the file is touched, so that a wrong level leaves it alone.
-            chosen, models = embedding.chosen(choose_predictor(level, predictor, primer), embed_model)
+            chosen, models = embedded_models.chosen(choose_predictor(level, predictor, primer), embed_model)
             options = {"predictor": chosen, "block_size": block_size, "threads": threads, "models": models}
             pipeline.check_block_size(block_size)
         if isinstance(file, str | bytes | os.PathLike):

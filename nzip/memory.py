@@ -5,7 +5,6 @@ Concession: other C libraries than glibc have their own ways with freed memory, 
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 
@@ -29,6 +28,8 @@ def give_back() -> None:
     """Return to the system what was freed. glibc keeps what compiling and reading a model's metadata have
     used (160 MB of small objects), and large arrays are mapped beside it, so that a process which then makes
     large arrays would hold both."""
+    import ctypes  # start-up: most runs give nothing back
+
     gc.collect()
     try:
         ctypes.CDLL(None).malloc_trim(0)

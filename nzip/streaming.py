@@ -7,9 +7,8 @@ full (16 MiB by default) or flushed, and a :class:`Decompressor` gives a block's
 
 from __future__ import annotations
 
-from nzip import embedding
 from nzip.api import as_bytes, choose_predictor, primer_text
-from nzip.container import decoding, parser, pipeline
+from nzip.container import decoding, embedded_models, parser, pipeline
 from nzip.errors import NzipError
 
 
@@ -38,7 +37,7 @@ class Compressor:
         embed_model: bool = False,
     ):
         self._out: list = []
-        chosen, models = embedding.chosen(choose_predictor(level, predictor, primer), embed_model)
+        chosen, models = embedded_models.chosen(choose_predictor(level, predictor, primer), embed_model)
         self._encoder = pipeline.StreamEncoder(
             self._out.append, chosen, block_size=block_size, verify=verify, models=models
         )

@@ -146,9 +146,9 @@ def predictor_of(given: dict):
 
 def coding_of(given: dict):
     """The predictor, and the models that ``--embed-model`` puts into the output."""
-    from nzip import embedding
+    from nzip.container import embedded_models
 
-    predictor, models = embedding.chosen(predictor_of(given), given["embed_model"])
+    predictor, models = embedded_models.chosen(predictor_of(given), given["embed_model"])
     if given["embed_model"] and not models and not given["quiet"]:
         say(f"{predictor.spelling} needs nothing but nzip itself, so no model is embedded")
     return predictor, models

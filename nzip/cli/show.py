@@ -7,6 +7,7 @@ import json
 import sys
 
 from nzip.cli.main import OK, files, one_line, worst
+from nzip import codec
 from nzip.container import parser, passport, pipeline
 
 
@@ -62,7 +63,7 @@ def _facts(path: str, source, *, check: bool) -> dict:
                     "offset": event.offset,
                     "compressed": header.frame_size,
                     "size": header.size,
-                    "method": "coded" if header.method else "stored",
+                    "method": "coded" if header.method == codec.CODED else "stored",
                 }
             )
             size += header.size

@@ -7,9 +7,10 @@ from __future__ import annotations
 import xxhash
 
 from nzip import codec
-from nzip.container import embedded_models, framing, parser, passport
+from nzip.container import embedded_models, parser, passport
 from nzip.container.meter import Meter
-from nzip.errors import CorruptError, LimitError, ModelMismatchError
+from nzip.errors import CorruptError, LimitError, ModelMismatchError, Remedy
+from nzip.hashes import hash32
 
 # What decoding may take unless the caller says otherwise, all threads together.
 DEFAULT_MEMORY = 4 << 30
@@ -81,7 +82,7 @@ def find_predictor(found: passport.Passport, given, meter: Meter, primer: bytes 
     """The predictor that a passport names, from ``models`` where it embeds some; its answers checked against
     the passport's."""
     if given is None or given.spelling != found.spelling:
-        from nzip.predictors import registry
+        from nzip.predictors import registry  # start-up: NumPy, which listing a file does without
 
         files = {model.name: embedded_models.unpack(model) for model in models}
         given = registry.create_for_reading(found.spelling, files)
@@ -112,11 +113,11 @@ def decode_block(block: parser.Block, predictor, start: parser.StreamStart, prog
         )
     except CorruptError as error:
         raise CorruptError(f"{where} does not decode: {error}") from error
-    if len(data) != header.size or framing.hash32(data) != header.decoded_hash:
+    if len(data) != header.size or hash32(data) != header.decoded_hash:
         if not start.passport.exact:
             raise ModelMismatchError(
-                f"{where} is intact but decodes to other bytes: predictor {start.passport.spelling} is not exact"
-                + passport.environment_difference(start.passport)
+                f"{where} is intact but decodes to other bytes: predictor {start.passport.spelling} is not "
+                f"exact{passport.environment_difference(start.passport)}"
             )
         raise CorruptError(f"{where} decodes to other bytes than were compressed")
     return data
@@ -131,7 +132,8 @@ def check_size(size: int, limit: int | None) -> None:
 def check_memory(needed: int, limit: int | None, doing: str, spelling: str) -> None:
     """Raises :class:`LimitError` that says which limit would do."""
     if limit is not None and needed > limit:
+        mebibytes = -(-needed >> 20)
         raise LimitError(
-            f"{doing} with {spelling} needs {-(-needed >> 20)} MiB of memory, and the limit is {limit >> 20} MiB: "
-            f"allow it with --memory {-(-needed >> 20)}MiB (memory={needed} in Python)"
+            f"{doing} with {spelling} needs {mebibytes} MiB of memory, and the limit is {limit >> 20} MiB",
+            Remedy("allow it with", "memory", mebibytes << 20),
         )

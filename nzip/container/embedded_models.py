@@ -1,14 +1,20 @@
-"""Models inside a stream: the frames between header and first block that ``--embed-model`` writes.
+"""Models inside a stream, so that reading it needs nothing else: which experts of a predictor to embed
+(``embed_model``), and the frames between header and first block that hold them.
 
-Each holds one file of an expert's weights, packed as .xz, under the name by which the predictor's spelling
-calls it (docs/FORMAT.md, "Embedded models"). Nothing is unpacked before a coded block needs it, nothing is
-allocated by what a frame claims, and what comes out must have the hash that the passport names. Concession:
-each stream of a file carries its own copy, and a reader keeps the packed bytes while it reads the stream."""
+Each frame holds one file of an expert's weights, packed as .xz, under the name by which the predictor's
+spelling calls it (docs/FORMAT.md, "Embedded models"). Nothing is unpacked before a coded block needs it,
+nothing is allocated by what a frame claims, and what comes out must have the hash that the passport names.
+
+Concession: each stream of a file carries its own copy, and a reader keeps the packed bytes while it reads the
+stream. So a model pays for itself only where the data is long, or where the file must stand alone.
+"""
 
 from __future__ import annotations
 
+import io
 import lzma
-from typing import NamedTuple
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import xxhash
 
@@ -16,6 +22,9 @@ from nzip.container import framing
 from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError
 from nzip.hashes import hash32, low32
 from nzip.varint import read_u32, u32, varint
+
+if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
+    from nzip.predictors.base import Predictor
 
 MAX_SIZE = 1 << 26  # bytes of a model, and of its packed form
 MAX_MODELS = 8
@@ -32,6 +41,32 @@ class Model(NamedTuple):
     payload: bytes
 
 
+def embed(predictor: Predictor) -> tuple[Predictor, tuple[Model, ...]]:
+    """``predictor`` with its experts under names without folders, and their models, packed; none where all of
+    its experts ship with nzip. Raises :class:`NzipError` for a model that cannot be embedded."""
+    files: dict[str, bytes] = {}
+    experts = []
+    for expert in predictor.experts:
+        found = expert.embedded()
+        if found is None:
+            experts.append(expert)
+            continue
+        renamed, name, data = found
+        if files.setdefault(name, data) != data:
+            raise NzipError(f"two different models are named {name}: rename one of them to embed both")
+        experts.append(renamed)
+    if not files:
+        if not predictor.experts and predictor.config().get("weights"):
+            raise NzipError(f"{predictor.spelling} cannot be embedded: its model stays outside the file")
+        return predictor, ()
+    return predictor.with_experts(tuple(experts)), tuple(pack(name, data) for name, data in files.items())
+
+
+def chosen(predictor: Predictor, embed_model: bool) -> tuple[Predictor, tuple[Model, ...]]:
+    """:func:`embed` if it is wanted."""
+    return embed(predictor) if embed_model else (predictor, ())
+
+
 def pack(name: str, data: bytes) -> Model:
     """Pack a model's file. Raises :class:`LimitError` where it is too large, :class:`NzipError` for a name
     that is none."""
@@ -41,7 +76,8 @@ def pack(name: str, data: bytes) -> Model:
         )
     if not acceptable_name(name):
         raise NzipError(
-            f"a model named {name!r} cannot be embedded: give its file a name of printable letters, {MAX_NAME} bytes at most"
+            f"a model named {name!r} cannot be embedded: give its file a name of printable letters, "
+            f"{MAX_NAME} bytes at most"
         )
     payload = lzma.compress(data, lzma.FORMAT_XZ, lzma.CHECK_NONE, preset=6)
     if len(payload) > MAX_SIZE:
@@ -81,12 +117,15 @@ def pack_frames(models: tuple[Model, ...], chain: int) -> tuple[bytes, int]:
     return bytes(out), chain
 
 
-def read_frames(reader_of, chain: int, offset: int):
+def read_frames(
+    reader_of: Callable[[bytes, str], Any], chain: int, offset: int
+) -> Generator[int, bytes, tuple[tuple[Model, ...], int, int]]:
     """A generator as :func:`nzip.container.parser.parse` is, over the frames behind a stream's header;
     returns the models, the last frame's hash and the bytes read. ``reader_of(start, where)``: the parser's
     collector."""
     models: list[Model] = []
-    taken, left = 0, None
+    taken = 0
+    left: int | None = None
     while left != 0:
         where = f"the embedded model at byte {offset + taken}"
         kind = yield 1
@@ -103,13 +142,13 @@ def read_frames(reader_of, chain: int, offset: int):
         chain = yield from reader.check(chain)
         if left is not None and now != left - 1:
             raise CorruptError(f"{where} contradicts the one before it")
-        parts, digest, missing = [], xxhash.xxh3_64(), length
+        payload, digest, missing = io.BytesIO(), xxhash.xxh3_64(), length
         while missing:
             part = yield min(_CHUNK, missing)
             if not part:
                 raise TruncatedError(f"the stream is cut short in {where}")
             digest.update(part)
-            parts.append(part)
+            payload.write(part)
             missing -= len(part)
         if low32(digest) != stored:
             raise CorruptError(f"{where} is damaged")
@@ -119,7 +158,7 @@ def read_frames(reader_of, chain: int, offset: int):
             raise CorruptError(f"the name of {where} is not UTF-8") from error
         if not acceptable_name(text) or any(text == model.name for model in models):
             raise CorruptError(f"the name of {where} is none")
-        models.append(Model(text, size, b"".join(parts)))
+        models.append(Model(text, size, payload.getvalue()))
         taken += len(reader.data) + length
         left = now
     return tuple(models), chain, taken

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import xxhash
 
+from nzip.codec import CODED
 from nzip.errors import CorruptError, FormatError
 from nzip.hashes import hash32, low32
 from nzip.varint import back_varint, u32, varint
@@ -27,10 +28,8 @@ DRAFT = 5
 VERSION_BYTE = 0x80 | DRAFT
 SKIPPABLE_BYTE = 0x7F
 
-KIND_STORED = 1
-KIND_CODED = 2
-KIND_END = 3
-KIND_MODEL = 4
+# The first byte of every other frame; a block's is its method, STORED or CODED.
+KIND_END, KIND_MODEL = 3, 4
 
 MAX_BLOCK = 1 << 30
 MAX_PARAMS = (1 << 16) - 1
@@ -39,7 +38,8 @@ FILE_HASH_SIZE = 8
 
 
 class BlockHeader(NamedTuple):
-    """A block's header. ``method`` as in :mod:`nzip.codec`; ``chain`` is this header's own hash."""
+    """A block's header. ``method`` as in :mod:`nzip.codec`; ``chain`` is this header's own hash, which is
+    known once it is packed."""
 
     method: int
     size: int  # decoded bytes
@@ -47,8 +47,8 @@ class BlockHeader(NamedTuple):
     payload_size: int  # stored bytes
     stored_hash: int
     decoded_hash: int
-    chain: int
-    header_size: int  # bytes of the header itself
+    chain: int = 0
+    header_size: int = 0  # bytes of the header itself
 
     @property
     def frame_size(self) -> int:
@@ -56,23 +56,20 @@ class BlockHeader(NamedTuple):
         return self.header_size + self.payload_size
 
 
-def pack_block(
-    method, size, params, payload_size, stored_hash, decoded_hash, chain
-) -> tuple[bytes, BlockHeader]:
-    """A block's header as bytes and as a record; ``chain`` is the hash of the frame before."""
-    coded = method + 1 == KIND_CODED
-    body = bytearray([method + 1])
-    body += varint(size)
+def pack_block(block: BlockHeader, before: int) -> tuple[bytes, BlockHeader]:
+    """A block's header as bytes, and ``block`` with what packing makes: ``chain`` and ``header_size``.
+    ``before`` is the hash of the frame before."""
+    coded = block.method == CODED
+    body = bytearray([block.method])
+    body += varint(block.size)
     if coded:
-        body += varint(len(params)) + params + varint(payload_size)
-    body += u32(stored_hash)
+        body += varint(len(block.params)) + block.params + varint(block.payload_size)
+    body += u32(block.stored_hash)
     if coded:
-        body += u32(decoded_hash)
-    own = hash32(bytes(body), chain)
+        body += u32(block.decoded_hash)
+    own = hash32(bytes(body), before)
     body += u32(own)
-    return bytes(body), BlockHeader(
-        method, size, params, payload_size, stored_hash, decoded_hash, own, len(body)
-    )
+    return bytes(body), block._replace(chain=own, header_size=len(body))
 
 
 def pack_index_entry(block: BlockHeader) -> bytes:

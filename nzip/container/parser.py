@@ -8,10 +8,13 @@ its hash was right, and no buffer grows beyond the bytes that are really there.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import io
+from collections.abc import Generator, Iterator
+from typing import BinaryIO, NamedTuple
 
 import xxhash
 
+from nzip.codec import CODED, STORED
 from nzip.container import config, embedded_models, framing, passport
 from nzip.errors import CorruptError, TruncatedError
 from nzip.hashes import hash32, low32
@@ -172,21 +175,21 @@ def read_header(start: bytes, offset: int):
 def read_block_header(kind: int, chain: int, number: int, offset: int):
     """The rest of a block's header after its ``kind`` byte; returns a :class:`framing.BlockHeader`."""
     reader = _Reader(bytes([kind]), f"the header of block {number} at byte {offset}")
-    if kind not in (framing.KIND_STORED, framing.KIND_CODED):
+    if kind not in (STORED, CODED):
         raise CorruptError(f"{reader.where} is damaged")
     size = payload_size = yield from reader.varint(framing.MAX_BLOCK, "the size")
     params = b""
-    if kind == framing.KIND_CODED:
+    if kind == CODED:
         params = yield from reader.blob(framing.MAX_PARAMS, "parameters")
         payload_size = yield from reader.varint(framing.MAX_BLOCK, "the payload's size")
     stored = decoded = read_u32((yield from reader.take(4)))
-    if kind == framing.KIND_CODED:
+    if kind == CODED:
         decoded = read_u32((yield from reader.take(4)))
     own = yield from reader.check(chain)
     if not size or payload_size > size:
         raise CorruptError(f"{reader.where} contradicts itself")
     return framing.BlockHeader(
-        kind - 1, size, bytes(params), payload_size, stored, decoded, own, len(reader.data)
+        kind, size, bytes(params), payload_size, stored, decoded, own, len(reader.data)
     )
 
 
@@ -232,7 +235,8 @@ def read_payload(block: framing.BlockHeader, payloads: str, number: int, offset:
         if (yield Skip(block.payload_size)) < block.payload_size:
             raise TruncatedError(f"the stream is cut short in block {number} at byte {offset}")
         return None, True
-    parts, digest, left = [], xxhash.xxh3_64(), block.payload_size
+    # The one copy of the payload: BytesIO grows in place, and hands out what it holds.
+    kept, digest, left = io.BytesIO(), xxhash.xxh3_64(), block.payload_size
     while left:
         part = yield min(CHUNK, left)
         if not part:
@@ -240,11 +244,11 @@ def read_payload(block: framing.BlockHeader, payloads: str, number: int, offset:
         digest.update(part)
         left -= len(part)
         if payloads == "keep":
-            parts.append(part)
+            kept.write(part)
     intact = low32(digest) == block.stored_hash
     if not intact and not keep_damaged:
         raise CorruptError(f"block {number} at byte {offset} is damaged")
-    return (b"".join(parts) if payloads == "keep" else None), intact
+    return (kept.getvalue() if payloads == "keep" else None), intact
 
 
 def _skippable(start: bytes, offset: int, payloads: str):

@@ -13,7 +13,7 @@ import json
 from typing import NamedTuple
 
 from nzip.container import config, framing
-from nzip.errors import FormatError, ModelMismatchError
+from nzip.errors import FormatError, ModelMismatchError, Remedy
 from nzip.exact.cpu import processor_name
 from nzip.hashes import hash32, text_hash
 from nzip.varint import u32, varint
@@ -92,11 +92,12 @@ def check(passport: Passport, predictor) -> None:
     differs."""
     if predictor.spelling != passport.spelling:
         raise ModelMismatchError(
-            f"the file was written with predictor {passport.spelling}, and {predictor.spelling} was given to read it"
+            f"the file was written with predictor {passport.spelling}, "
+            f"and {predictor.spelling} was given to read it"
         )
     own = predictor.config()
     if own.get("primer") != passport.config.get("primer"):
-        raise ModelMismatchError(_primer_difference(passport.config.get("primer"), own.get("primer")))
+        raise _primer_difference(passport.config.get("primer"), own.get("primer"))
     if own != passport.config:
         keys = sorted(k for k in own.keys() | passport.config.keys() if own.get(k) != passport.config.get(k))
         said = ", ".join(
@@ -120,17 +121,20 @@ def check_primer(config: dict, text: bytes) -> None:
     not."""
     wanted, given = config.get("primer"), text_hash(text).hex()
     if wanted is not None and wanted != given:
-        raise ModelMismatchError(_primer_difference(wanted, given))
+        raise _primer_difference(wanted, given)
 
 
-def _primer_difference(wanted, given) -> str:
+def _primer_difference(wanted, given) -> ModelMismatchError:
     if wanted is None:
-        return f"the file was made without a primer, and a predictor with one ({_short(given)}) was given to read it"
-    made = f"the file was made with a primer of the user's own (hash {_short(wanted)}"
+        return ModelMismatchError(
+            f"the file was made without a primer, and a predictor with one ({_short(given)}) was given to read it"
+        )
+    made = f"the file was made with a primer of the user's own (hash {_short(wanted)})"
     if given is None:
-        return f"{made}): give it with --primer FILE (primer= in Python)"
-    return (
-        f"{made}), and the given one is another (hash {_short(given)}): give the right one with --primer FILE"
+        return ModelMismatchError(made, Remedy("give it with", "primer", "FILE"))
+    return ModelMismatchError(
+        f"{made}, and the given one is another (hash {_short(given)})",
+        Remedy("give the right one with", "primer", "FILE"),
     )
 
 

@@ -23,7 +23,7 @@ class StreamEncoder:
 
     ``threads``, ``background``: see :class:`Workers`. ``memory``: a limit in bytes, or None. ``verify``
     decodes each block as soon as it is coded; by default where the predictor is not exact. ``models``: to be
-    embedded in every stream (:func:`nzip.embedding.embed`)."""
+    embedded in every stream (:func:`nzip.container.embedded_models.embed`)."""
 
     def __init__(
         self,
@@ -87,8 +87,9 @@ class StreamEncoder:
 
     def _cut(self) -> None:
         self._begin()
-        data = bytes(self._pending)
-        self._pending.clear()
+        # Not copied but given up: the block's job, its hash and a stored block's payload are views of this
+        # buffer, and the next block gets another.
+        data, self._pending = memoryview(self._pending).toreadonly(), bytearray()
         weight = self._predictor.memory(len(data))
         check_memory(weight, self._memory, "compressing", self._predictor.spelling)
         self._writer.saw(data)
@@ -98,7 +99,7 @@ class StreamEncoder:
             for block in self._workers.drain():
                 self._put(block)
 
-    def _job(self, data: bytes) -> HashedBlock:
+    def _job(self, data: memoryview) -> HashedBlock:
         with self._meter.block(len(data)) as progress:
             return code_block(self._predictor, data, verify=self._verify, progress=progress)
 
@@ -106,7 +107,7 @@ class StreamEncoder:
         head, payload = self._writer.block(block)
         self._emit(block.size, head, payload)
 
-    def _emit(self, consumed: int, *parts: bytes) -> None:
+    def _emit(self, consumed: int, *parts: bytes | memoryview) -> None:
         for part in parts:
             self._write(part)
         self._meter.finished(consumed, sum(map(len, parts)))

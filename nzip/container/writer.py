@@ -14,6 +14,7 @@ from nzip import codec
 from nzip.container import embedded_models, framing
 from nzip.container.passport import Passport
 from nzip.errors import ModelMismatchError
+from nzip.hashes import hash32
 
 
 class HashedBlock(NamedTuple):
@@ -38,9 +39,10 @@ def code_block(predictor, data, *, verify: bool, progress=None) -> HashedBlock:
             if predictor.exact:
                 raise RuntimeError(f"predictor {predictor.spelling} did not decode what it had coded")
             raise ModelMismatchError(
-                f"predictor {predictor.spelling} is not exact and did not decode what it had just coded: nothing was kept"
+                f"predictor {predictor.spelling} is not exact and did not decode what it had just coded: "
+                "nothing was kept"
             )
-    return HashedBlock(coded, len(data), framing.hash32(coded.payload), framing.hash32(data))
+    return HashedBlock(coded, len(data), hash32(coded.payload), hash32(data))
 
 
 class StreamWriter:
@@ -63,16 +65,18 @@ class StreamWriter:
         """Tell of the raw data of the next block, in order, for the whole-file hash."""
         self._file_hash.update(data)
 
-    def block(self, block: HashedBlock) -> tuple[bytes, bytes]:
+    def block(self, block: HashedBlock) -> tuple[bytes, bytes | memoryview]:
         """The next block's header and its payload."""
         coded = block.coded
         head, packed = framing.pack_block(
-            coded.method,
-            block.size,
-            coded.params,
-            len(coded.payload),
-            block.stored_hash,
-            block.decoded_hash,
+            framing.BlockHeader(
+                coded.method,
+                block.size,
+                coded.params,
+                len(coded.payload),
+                block.stored_hash,
+                block.decoded_hash,
+            ),
             self._chain,
         )
         self._chain = packed.chain

@@ -132,7 +132,7 @@ class Expert(abc.ABC):
         return {}
 
     def embedded(self) -> tuple[Expert, str, bytes] | None:
-        """For ``--embed-model``: this expert spelled by its model's name without folders, that name, and the
+        """For ``embed_model``: this expert spelled by its model's name without folders, that name, and the
         bytes of the model's file; None where it needs no file of the user's own. The registry's factory must
         then take ``data=``, these bytes. Raises :class:`NzipError` where there is a model that cannot be
         embedded."""

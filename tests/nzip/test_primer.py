@@ -210,7 +210,7 @@ def test_a_primer_pays_and_is_needed(own):
     both = warm + cold
     assert nzip.decompress(both, primer=own) == DATA + DATA
     other = nzip.train_primer([TEXT])
-    for given_, said in ((None, "--primer FILE"), (other, file.text_hash(file.unpack(other)).hex())):
+    for given_, said in ((None, "primer=FILE"), (other, file.text_hash(file.unpack(other)).hex())):
         with pytest.raises(ModelMismatchError) as error:
             nzip.decompress(warm, primer=given_)
         assert file.text_hash(file.unpack(own)).hex() in str(error.value) and said in str(error.value)

@@ -13,7 +13,7 @@ import functools
 
 import numpy as np
 
-from nzip.errors import NzipError
+from nzip.errors import NzipError, Remedy
 from nzip.predictors.base import Expert, ExpertState, Predictor
 from nzip.predictors.lm.measure import BLOCK, STRIDE, Measured, by_windows
 
@@ -73,7 +73,9 @@ class HuggingFacePredictor(Predictor):
     def measure_text(self, data: bytes, protocol: str, block: int = BLOCK, stride: int = STRIDE) -> Measured:
         """Bits of ``data`` under ``protocol`` "windows"."""
         if protocol != "windows":
-            raise NzipError(f"{self.spelling} has no sliding context with sinks: use --protocol windows")
+            raise NzipError(
+                f"{self.spelling} has no sliding context with sinks", Remedy("use", "protocol", "windows")
+            )
         import torch
 
         try:
@@ -114,6 +116,6 @@ class HuggingFacePredictor(Predictor):
 
 def _refused(spelling: str) -> NzipError:
     return NzipError(
-        f"{spelling} computes in floats that differ from machine to machine: it measures "
-        "(nzip measure --protocol windows), and files are made with lm:MODEL"
+        f"{spelling} computes in floats that differ from machine to machine: it measures, by windows, and files "
+        "are made with lm:MODEL"
     )

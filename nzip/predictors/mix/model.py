@@ -23,7 +23,7 @@ from nzip.coding.binary import (
     start_decoder,
     start_encoder,
 )
-from nzip.errors import CorruptError, ModelMismatchError
+from nzip.errors import CorruptError, ModelMismatchError, Remedy
 from nzip.hashes import text_hash
 from nzip.predictors.base import SIDE_BITS, Expert, Predictor
 from nzip.predictors.content import MAX_PIXEL, MAX_STRIDE, Content, detect
@@ -184,7 +184,7 @@ class MixPredictor(Predictor):
         """The primer that a block names, its hash checked. :class:`ModelMismatchError` if it is another."""
         if number == USER and self.primer is None:
             raise ModelMismatchError(
-                "this file was made with a primer of the user's own: give it with --primer FILE"
+                "this file was made with a primer of the user's own", Remedy("give it with", "primer", "FILE")
             )
         primer = self.primer if number == USER else named(number)
         if primer.hash != pinned:

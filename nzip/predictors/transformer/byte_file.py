@@ -25,7 +25,7 @@ from nzip.predictors.llama.safetensors_loader import _File, weights_of
 PEAK = OFFSET7 - 1  # the largest code
 _UNIT = np.float32(PEAK * MAX_D[7])  # a row's scale is that of its largest possible weight
 _MAX_SCALE = 1e4
-_WRONG = "is not a file of a byte-level transformer: make one with nzip train --kind transformer"
+_WRONG = "is not a file of a byte-level transformer: nzip train makes them"
 
 
 class ByteFile(_File):

@@ -73,7 +73,7 @@ def test_priming_helps_and_is_pinned(primed_cache):
     for number in (max(NUMBERS) + 1, 254):
         with pytest.raises(CorruptError, match=f"primer {number % 128}"):
             predictor.decode(params[:6] + bytes([number]) + params[7:], payload, len(data))
-    with pytest.raises(ModelMismatchError, match="--primer"):
+    with pytest.raises(ModelMismatchError, match="primer=FILE"):
         predictor.decode(params[:6] + bytes([primers.USER]) + params[7:], payload, len(data))
     with pytest.raises(CorruptError, match="not text"):
         predictor.decode(b"\x01" + params[1:], payload, len(data))
