@@ -229,11 +229,11 @@ class MixPredictor(Predictor):
 
     def _walk(self, kernel, mix, ends, data, first: int, bits, decoding: bool, progress) -> bool:
         if self.experts:
-            from nzip.predictors import small
+            from nzip.predictors.mix import fused  # start-up: the experts' kernels
 
-            runs = small.start(self.experts) if len(ends) == 1 else None
+            runs = fused.start(self.experts) if len(ends) == 1 else None
             if runs is not None:
-                return small.drive(runs, mix, data, first, ends, bits, decoding, progress)
+                return fused.drive(runs, mix, data, first, ends, bits, decoding, progress)
             return _lock_step(self.experts, mix, ends, data, bits, decoding, progress)
         for start in range(first, len(data), _CHUNK):
             steps = min(_CHUNK, len(data) - start)

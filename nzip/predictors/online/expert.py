@@ -11,7 +11,7 @@ import numpy as np
 
 from nzip.predictors.content import TEXT, detect
 from nzip.predictors.online import kernel, network
-from nzip.predictors.small import ADAPTED, ONLINE, SmallExpert
+from nzip.predictors.stepping import ADAPTED, ONLINE, SmallExpert
 from nzip.predictors.ssm.expert import load, model_file
 from nzip.predictors.ssm.weights import Weights, read
 

@@ -12,7 +12,7 @@ import os
 import numpy as np
 
 from nzip.predictors.content import TEXT, detect
-from nzip.predictors.small import STATIC, SmallExpert
+from nzip.predictors.stepping import STATIC, SmallExpert
 from nzip.predictors.ssm import kernel, weights
 
 SHIPPED = "english.expert"

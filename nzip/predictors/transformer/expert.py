@@ -18,7 +18,7 @@ import numpy as np
 from nzip.errors import NzipError
 from nzip.predictors.content import TEXT, detect
 from nzip.predictors.llama.engine import Engine
-from nzip.predictors.small import TRANSFORMER, SmallExpert
+from nzip.predictors.stepping import TRANSFORMER, SmallExpert
 from nzip.predictors.transformer import byte_file, stream
 
 SHIPPED = "english.safetensors"
