@@ -15,7 +15,7 @@ import numpy as np
 
 from nzip.exact.jit import njit
 from nzip.predictors.base import Expert
-from nzip.predictors.mix import registers as at
+from nzip.predictors.mix import constants as at
 from nzip.predictors.mix.kernel import run
 from nzip.predictors.online import kernel as online_kernel
 from nzip.predictors.online import network

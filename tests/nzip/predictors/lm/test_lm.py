@@ -23,6 +23,7 @@ from nzip.predictors.lm.expert import LmExpert
 from nzip.predictors.lm.predictor import LmPredictor
 from nzip.predictors.lm.settings import Settings, parse
 from nzip.predictors.lm.source import load
+from nzip.predictors.content import BINARY, Content
 from nzip.predictors.mix import MixPredictor
 from nzip.predictors.ssm.expert import SsmExpert
 
@@ -279,7 +280,7 @@ def test_the_expert_sleeps_where_the_model_cannot_help(model):
     assert payload == alone[1] and params[:5] == alone[0][:5] and params != alone[0]
     # One that is mostly text keeps the expert, which sleeps through the noise.
     both = TEXT * 20 + noise
-    assert expert.helps(both)
+    assert expert.helps(np.frombuffer(both, np.uint8), Content(BINARY))
     params, payload = round_trip(p, both)
     assert len(payload) - len(p.encode(TEXT * 20)[1]) < len(noise) * 1.02 + 100
 
