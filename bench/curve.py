@@ -29,16 +29,16 @@ SET_NAMES = (
 
 def name_of(recipe) -> str:
     """A recipe in words: its registers with their masks."""
-    from nzip.predictors.mix import registers
+    from nzip.predictors.mix import constants
 
     names = {
         value: name[2:].lower()
-        for name, value in vars(registers).items()
+        for name, value in vars(constants).items()
         if name.startswith("R_") and name != "R_NONE"
     }
 
     def part(register: int, mask: int) -> str:
-        if register == registers.R_HISTORY and mask & (mask + 1) == 0 and mask.bit_length() % 8 == 0:
+        if register == constants.R_HISTORY and mask & (mask + 1) == 0 and mask.bit_length() % 8 == 0:
             return f"order {mask.bit_length() // 8}"
         return names[register] if mask == (1 << 64) - 1 else f"{names[register]}&{mask:x}"
 
@@ -89,8 +89,8 @@ def measure(
     """Every variant of ``level``'s plan for text over every text; sizes, and the least CPU time of ``repeat``
     rounds."""
     from nzip.predictors.content import TEXT
-    from nzip.predictors.mix.plan import plan
     from nzip.predictors.mix.kernel import make
+    from nzip.predictors.mix.plan import plan
 
     plans = variants(plan(level, TEXT))
     arrays = [np.frombuffer(text, np.uint8).copy() for text in texts.values()]

@@ -143,7 +143,9 @@ def fill_registers(data, registers, lane, state):
                 third = ((i64(a) - beside + 128) >> 8) & 0xFF
                 registers[at.R_SAMPLE] = u64(1 << 48 | first | second << 8 | third << 16)
             else:
-                registers[at.R_SAMPLE] = u64((first & 0xFFFF) | (second & 0xFFFF) << 16 | (i64(a) & 0xFFFF) << 32)
+                registers[at.R_SAMPLE] = u64(
+                    (first & 0xFFFF) | (second & 0xFFFF) << 16 | (i64(a) & 0xFFFF) << 32
+                )
 
 
 @helper

@@ -90,7 +90,11 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
         else:
             contexts, width = i64(setting[at.S_CONTEXTS]), i64(setting[at.S_WIDTH])
             sets, matches = i64(setting[at.S_SETS]), i64(setting[at.S_MATCHES])
-            apms, use_direct, use_runs = i64(setting[at.S_APMS]), i64(setting[at.S_DIRECT]), i64(setting[at.S_RUNS])
+            apms, use_direct, use_runs = (
+                i64(setting[at.S_APMS]),
+                i64(setting[at.S_DIRECT]),
+                i64(setting[at.S_RUNS]),
+            )
             limit, final_rate = i64(setting[at.S_STATE_LIMIT]), i64(setting[at.S_FINAL_RATE])
             apm_rate = i64(setting[at.S_APM_RATE])
             hit_from, hit_to = i64(setting[at.S_HIT_FROM]), i64(setting[at.S_HIT_TO])

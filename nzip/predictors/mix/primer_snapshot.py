@@ -78,8 +78,7 @@ def save(mix: Mix, known: str) -> None:
         descriptor, name = tempfile.mkstemp(dir=directory, suffix=".part")
         try:
             with open(descriptor, "wb") as file:
-                for field in FIELDS:
-                    file.write(getattr(mix, field).data)
+                file.writelines(getattr(mix, field).data for field in FIELDS)
             os.replace(name, directory / f"{known}.tables")
         except BaseException:
             os.unlink(name)

@@ -11,9 +11,9 @@ import numpy as np
 
 from nzip.predictors.content import TEXT, Content
 from nzip.predictors.online import kernel, network
-from nzip.predictors.stepping import ADAPTED, ONLINE, SmallExpert
 from nzip.predictors.ssm.expert import load, model_file
 from nzip.predictors.ssm.weights import Weights, read
+from nzip.predictors.stepping import ADAPTED, ONLINE, SmallExpert
 
 # Blocks longer than this go without (bytes; 40 minutes of one core at 3.6 KB/s, or at 15).
 LIMITS = {True: 8 << 20, False: 1 << 24}

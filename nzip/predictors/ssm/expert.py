@@ -12,8 +12,8 @@ import os
 import numpy as np
 
 from nzip.predictors.content import TEXT, Content
-from nzip.predictors.stepping import STATIC, SmallExpert
 from nzip.predictors.ssm import kernel, weights
+from nzip.predictors.stepping import STATIC, SmallExpert
 
 SHIPPED = "english.expert"
 

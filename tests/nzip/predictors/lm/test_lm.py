@@ -18,12 +18,12 @@ from nzip.coding.symbols import start_decoder, start_encoder
 from nzip.errors import CorruptError, NzipError
 from nzip.predictors import registry
 from nzip.predictors.bare import BarePredictor
+from nzip.predictors.content import BINARY, Content
 from nzip.predictors.lm import adapt, coder, softmax, spans
 from nzip.predictors.lm.expert import LmExpert
 from nzip.predictors.lm.predictor import LmPredictor
 from nzip.predictors.lm.settings import Settings, parse
 from nzip.predictors.lm.source import load
-from nzip.predictors.content import BINARY, Content
 from nzip.predictors.mix import MixPredictor
 from nzip.predictors.ssm.expert import SsmExpert
 

@@ -10,8 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nzip.predictors.content import MAX_PIXEL, MAX_STRIDE, Content, detect
-from nzip.predictors.content import AUDIO, BINARY, DNA, EXECUTABLE, IMAGE, KIND_NAMES, TEXT
+from nzip.predictors.content import (
+    AUDIO,
+    BINARY,
+    DNA,
+    EXECUTABLE,
+    IMAGE,
+    KIND_NAMES,
+    MAX_PIXEL,
+    MAX_STRIDE,
+    TEXT,
+    Content,
+    detect,
+)
 from nzip.predictors.mix.call_filter import call_filter
 
 

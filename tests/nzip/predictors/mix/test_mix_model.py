@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from nzip import codec
 from nzip.errors import CorruptError, NzipError
 from nzip.predictors.content import KIND_NAMES
-from nzip.predictors.mix.plan import LEVELS, plan
+from nzip.predictors.mix.constants import PRIMED_SIZE, VECTOR
 from nzip.predictors.mix.model import MixPredictor
-from nzip.predictors.mix.constants import VECTOR, PRIMED_SIZE
+from nzip.predictors.mix.plan import LEVELS, plan
 from nzip.predictors.mix.sizes import input_width, match_bits, slot_bytes
 
 COLD = {level: MixPredictor(level, primed=False) for level in LEVELS}

@@ -11,12 +11,12 @@ import pytest
 
 from nzip.errors import CorruptError, ModelMismatchError
 from nzip.hashes import text_hash
-from nzip.predictors.mix import primer_snapshot, primers, warm_start
 from nzip.predictors.content import TEXT
-from nzip.predictors.mix.plan import plan
-from nzip.predictors.mix.model import MixPredictor
-from nzip.predictors.mix.primer_choice import TRIALS, choose
+from nzip.predictors.mix import primer_snapshot, primers, warm_start
 from nzip.predictors.mix.constants import PRIMED_SIZE
+from nzip.predictors.mix.model import MixPredictor
+from nzip.predictors.mix.plan import plan
+from nzip.predictors.mix.primer_choice import TRIALS, choose
 from nzip.predictors.mix.state import Mix, build
 
 NUMBERS = range(1, len(primers.index()) + 1)
