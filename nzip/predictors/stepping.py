@@ -1,9 +1,9 @@
 """What an expert in compiled code is: it steps a byte at a time, without Python between two bytes.
 
-A *small* expert (a pretrained network, an online one, a byte-level transformer) is cheap enough that asking it
-through Python once a byte would cost more than it does. It therefore says which *slot* it fills in the compiled
-loop that steps experts and mix together (:mod:`nzip.predictors.mix.fused`); whoever has no such loop (a bare
-expert, several lanes) asks it through :class:`SmallState`, as any other.
+A *small* expert (a pretrained network, an online one, a byte-level transformer) is cheap enough that asking
+it through Python once a byte would cost more than it does. It therefore says which *slot* it fills in the
+compiled loop that steps experts and mix together (:mod:`nzip.predictors.mix.fused`); whoever has no such loop
+(a bare expert, several lanes) asks it through :class:`SmallState`, as any other.
 
 Concession: one slot for each kind. Two pretrained networks at once go through the general lock step.
 """

@@ -20,7 +20,8 @@ __all__ = ["MixPredictor", "create"]
 
 
 def create(argument: str | None, experts: tuple[Expert, ...]) -> Predictor:
-    """``mix[:LEVEL]`` with ``experts`` as further inputs. :class:`NzipError` where LEVEL is none of 1 to 5."""
+    """``mix[:LEVEL]`` with ``experts`` as further inputs. :class:`NzipError` where LEVEL is none of 1 to
+    5."""
     if argument is None:
         level = DEFAULT_LEVEL
     elif argument in ("1", "2", "3", "4", "5"):

@@ -1,9 +1,9 @@
 """Adaptive probability maps (APM; also called SSE, secondary symbol estimation): what a prediction has really
 meant in a small context.
 
-A row is one context. It has 16 buckets along the prediction's stretch, 15 steps of a nat from -7.5 to 7.5, each
-a probability of 22 bits (int32). A prediction reads the two buckets beside it, interpolated, and the nearer one
-learns what the bit was. Two maps lie in one array, one behind the other:
+A row is one context. It has 16 buckets along the prediction's stretch, 15 steps of a nat from -7.5 to 7.5,
+each a probability of 22 bits (int32). A prediction reads the two buckets beside it, interpolated, and the
+nearer one learns what the bit was. Two maps lie in one array, one behind the other:
 
 * by the byte before: row ``(byte * 17 + nibble) * 16 + node``, APM1_ROWS of them;
 * by a hash (12 bits) of the two bytes before and the nibble: row ``hash * 16 + node``, APM2_ROWS of them.

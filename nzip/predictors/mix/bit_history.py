@@ -1,9 +1,10 @@
-"""Bit histories: for each context, what bits it was followed by, one byte a history (tables.bin has the states).
+"""Bit histories: for each context, what bits it was followed by, one byte a history (tables.bin has the
+states).
 
-The slot table (uint8) is cache lines of four slots of 16 bytes: a check byte, then the histories of the 15 ways
-in which a nibble can begin (node 1 is the root, 2n and 2n + 1 follow node n). What a history has meant is told
-by adaptive *state maps*: cells of 22 bits of probability and 10 of count, the count saying how slowly a cell
-moves. Helpers of kernel.py; the readable twin is twin/bit_history.py.
+The slot table (uint8) is cache lines of four slots of 16 bytes: a check byte, then the histories of the 15
+ways in which a nibble can begin (node 1 is the root, 2n and 2n + 1 follow node n). What a history has meant
+is told by adaptive *state maps*: cells of 22 bits of probability and 10 of count, the count saying how slowly
+a cell moves. Helpers of kernel.py; the readable twin is twin/bit_history.py.
 
 Concession: two contexts whose hashes share a slot and a check byte share their histories.
 """
@@ -85,8 +86,8 @@ def run_after(run, byte):
 
 @inlined
 def run_cell(i, run, c0, bit):
-    """The cell of context ``i``'s run map which says that the run's byte comes again; 0 where it cannot, after
-    the bits ``c0``."""
+    """The cell of context ``i``'s run map which says that the run's byte comes again; 0 where it cannot,
+    after the bits ``c0``."""
     if run and ((run & 255 | 256) >> (8 - bit)) == c0:
         return u64(i * RUN_CELLS | (min(run >> 8, _RUN_STEPS) << 1) | ((run >> (7 - bit)) & 1)) + u64(1)
     return u64(0)

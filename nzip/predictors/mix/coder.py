@@ -29,13 +29,13 @@ class Output:
         """Take what was written. False once it is more than storing would need."""
         count = int(self.coder[POSITION])
         if count > len(self.buffer) // 24:
-            self._done += memoryview(self.buffer)[:count]
+            self._done += self.buffer[:count].data
             self.coder[POSITION] = 0
         return len(self._done) <= self._limit
 
     def finish(self) -> bytes:
         """All that was written. Trailing zeros go, as in coding/binary.py: the decoder reads zeros there."""
-        self._done += memoryview(self.buffer)[: finish_encoder(self.coder, self.buffer)]
+        self._done += self.buffer[: finish_encoder(self.coder, self.buffer)].data
         while self._done and not self._done[-1]:
             del self._done[-1]
         return bytes(self._done)

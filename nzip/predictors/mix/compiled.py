@@ -1,4 +1,5 @@
-"""What the mix's compiled helpers share: how they are compiled, the integer types, and the hashes' multipliers.
+"""What the mix's compiled helpers share: how they are compiled, the integer types, and the hashes'
+multipliers.
 
 Concession: helpers serve the mix's kernel alone. They have no wrappers, so plain Python cannot call them.
 """

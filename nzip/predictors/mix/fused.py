@@ -2,7 +2,8 @@
 
 The general lock step (lockstep.py) asks experts through Python once a byte, which costs more than a small
 expert does. Where a block has one lane and its experts are small ones of at most one of each kind
-(:mod:`nzip.predictors.stepping`), this loop does the same in the same order, and a test proves the bytes equal.
+(:mod:`nzip.predictors.stepping`), this loop does the same in the same order, and a test proves the bytes
+equal.
 
 Concession: the loop names its kinds of experts one by one, because compiled code wants one type for each.
 """

@@ -1,10 +1,9 @@
 """What a lane of the mix knows of its bytes so far, between two of them: the context registers.
 
-``fill_registers`` says what the history looks like (last bytes, words, lines, the byte above, the neighbourhood
-in a table or picture), which is what recipes pick from (contexts.py); ``advance`` takes one more byte in. Helpers
-of kernel.py, called once a byte; the readable twin is twin/history.py. Concession: they take the whole ``Mix``
-of state.py and serve nothing else.
-"""
+``fill_registers`` says what the history looks like (last bytes, words, lines, the byte above, the
+neighbourhood in a table or picture), which is what recipes pick from (contexts.py); ``advance`` takes one
+more byte in. Helpers of kernel.py, called once a byte; the readable twin is twin/history.py. Concession: they
+take the whole ``Mix`` of state.py and serve nothing else."""
 
 import numpy as np
 

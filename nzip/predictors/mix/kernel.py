@@ -1,13 +1,13 @@
 """The mix, bit by bit: one numba function that both encodes and decodes, for every plan or for one.
 
 For every byte it fills the context registers (history.py), follows the match models (match.py), hashes one
-context per recipe, and walks eight binary decisions. For every bit each context's bit history (bit_history.py)
-gives a probability through an adaptive state map, which enters a gated logistic mixer: several weight sets
-(weight_sets.py), each chosen by its own small context, then a final mixer over their outputs, then two adaptive
-probability maps (apm.py), then the coder.
+context per recipe, and walks eight binary decisions. For every bit each context's bit history
+(bit_history.py) gives a probability through an adaptive state map, which enters a gated logistic mixer:
+several weight sets (weight_sets.py), each chosen by its own small context, then a final mixer over their
+outputs, then two adaptive probability maps (apm.py), then the coder.
 
-Everything is integer and every shift and clamp is written out, because the format is what this file
-computes; twin/ says the same in plain Python, slowly. Stretch units are nats × 256; probabilities have 22 bits.
+Everything is integer and every shift and clamp is written out, because the format is what this file computes;
+twin/ says the same in plain Python, slowly. Stretch units are nats × 256; probabilities have 22 bits.
 
 ``run`` serves any plan, with experts and lanes. ``TEXTS[level]`` is the same source compiled for one plan,
 all it says constant: loops over contexts unroll and the inputs stay in registers, which makes it 1.1 (-5) to

@@ -1,9 +1,8 @@
 """Lanes in lock step: experts and the mix, a byte of every ready lane a step, asked through Python.
 
-A step is side decisions first, lane by lane, then every ready lane's byte. All lanes share one adaptive state in
-(step, lane) order, which is what makes the result independent of batches and threads. fused.py does the same in
-one compiled loop where it can.
-"""
+A step is side decisions first, lane by lane, then every ready lane's byte. All lanes share one adaptive state
+in (step, lane) order, which is what makes the result independent of batches and threads. fused.py does the
+same in one compiled loop where it can."""
 
 from __future__ import annotations
 
@@ -27,7 +26,8 @@ def drive(
     progress: np.ndarray | None,
 ) -> bool:
     """Code every lane of ``data`` (uint8) up to its end (``ends`` int64); ``progress`` as in
-    :attr:`nzip.predictors.base.Predictor.reports_progress`. False once it is hopeless (see ``bits.drain``)."""
+    :attr:`nzip.predictors.base.Predictor.reports_progress`. False once it is hopeless (see
+    ``bits.drain``)."""
     starts = mix.lanes[:, at.L_START].astype(np.int64)
     lanes = len(starts)
     own = None if decoding else [data[s:e] for s, e in zip(starts, ends, strict=True)]

@@ -1,8 +1,9 @@
 """``MixPredictor``: the mix as a predictor of blocks, with or without experts.
 
 A block's params say all that the decoder cannot know: the kind of content, row length, filter and lanes
-(docs/FORMAT.md, "Parameters of mix"). Without experts a block is one lane and one call of the kernel after the
-other; with experts lanes advance in lock step (lockstep.py), or experts and mix in one compiled loop (fused.py).
+(docs/FORMAT.md, "Parameters of mix"). Without experts a block is one lane and one call of the kernel after
+the other; with experts lanes advance in lock step (lockstep.py), or experts and mix in one compiled loop
+(fused.py).
 
 A block is copied once, behind its primer's text where it has one, and filtered there; a decoded one is copied
 once more, into the bytes that are returned.
@@ -190,8 +191,8 @@ class MixPredictor(Predictor):
     def _start(
         self, content: Content, lanes: int, size: int, primer: Primer | None
     ) -> tuple[Mix, np.ndarray, np.ndarray, int]:
-        """For a block of ``size`` bytes: a mix ready for it, where each lane ends, an array (uint8) for primer
-        and block with the primer's text in place, and where the block begins in it."""
+        """For a block of ``size`` bytes: a mix ready for it, where each lane ends, an array (uint8) for
+        primer and block with the primer's text in place, and where the block begins in it."""
         edges = [size * lane // lanes for lane in range(lanes + 1)]
         prefix = primer.prefix if primer else b""
         first = len(prefix)

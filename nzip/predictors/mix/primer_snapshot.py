@@ -1,17 +1,16 @@
 """Snapshots of primed mixes, in the user's cache (``primed`` in :func:`nzip.cache.folder`).
 
-A snapshot is read back in a fraction of the time that priming costs. It is named by the hash of its bytes and is
-believed only if they have that hash, so a damaged or foreign file costs time, never correctness. The least
+A snapshot is read back in a fraction of the time that priming costs. It is named by the hash of its bytes and
+is believed only if they have that hash, so a damaged or foreign file costs time, never correctness. The least
 recently used go once they exceed 1 GiB together. Concession: several processes that start at once each prime,
-and the last one's file stays.
-"""
+and the last one's file stays."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import xxhash
@@ -55,8 +54,8 @@ def load(mix: Mix, known: str) -> bool:
     return True
 
 
-def _read_into(file: BinaryIO, array: np.ndarray) -> bool:
-    view = memoryview(array).cast("B")
+def _read_into(file: FileIO, array: np.ndarray) -> bool:
+    view = array.data.cast("B")
     done = 0
     while done < len(view):
         count = file.readinto(view[done:])

@@ -1,8 +1,8 @@
 """Primer texts: what the mix reads before a block, so that it starts warm.
 
 Each primer is a few hundred kilobytes of one kind of text (made by scripts/make_primers.py; sources and
-licences in NOTICE). The encoder picks one (primer_choice.py), or none; the block's params name it and pin its hash.
-The decoder reads the same text first.
+licences in NOTICE). The encoder picks one (primer_choice.py), or none; the block's params name it and pin its
+hash. The decoder reads the same text first.
 
 Which primers are worth trying tells the share of a block's distinct six-byte sequences that each knows. That
 must not cost: instead of whole texts it looks at *signatures*, the sorted hashes of one in 32 of a primer's
@@ -15,6 +15,7 @@ import functools
 import json
 import lzma
 from importlib.resources import files
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -122,7 +123,7 @@ def sequences(data: np.ndarray) -> np.ndarray:
 def _signatures() -> tuple[np.ndarray, ...]:
     raw = np.frombuffer(_read("signatures.bin"), "<u4")
     edges = np.cumsum([0] + [entry["signature"] for entry in index()])
-    return tuple(raw[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True))
+    return tuple(raw[a:b] for a, b in pairwise(edges))
 
 
 def scores(data: np.ndarray) -> list[float]:

@@ -14,7 +14,8 @@ MIN_SLOT_BYTES = 1 << 16
 
 
 def slot_bytes(plan: Plan, size: int) -> int:
-    """Bytes of the slot table for a block of ``size`` bytes: room for two slots a byte and context, at most what the plan allows."""
+    """Bytes of the slot table for a block of ``size`` bytes: room for two slots a byte and context, at most
+    what the plan allows."""
     wanted = 1 << (max(size, 1) * len(plan.recipes) * 32 - 1).bit_length()
     return min(plan.slot_bytes, max(MIN_SLOT_BYTES, wanted))
 

@@ -20,14 +20,15 @@ from nzip.predictors.mix.tables import tables
 class Mix(NamedTuple):
     """All arrays of a running mix; compiled code takes it whole.
 
-    ``setting`` int64 (SETTINGS,): the plan in numbers, by constants.S_...; ``recipes`` uint64 (contexts, 6), see
+    ``setting`` int64 (SETTINGS,): the plan in numbers, by constants.S_...; ``recipes`` uint64 (contexts, 6),
+    see
     :func:`recipe_table`; ``set_kinds`` int64 (sets,): selectors. ``slots`` uint8, ``direct`` uint16 (a
     probability for each node of a slot) and ``runs`` uint16 (times seen and last byte of each slot): see
-    bit_history.py. ``state_map``, ``match_map``, ``run_map`` uint32: cells of 22 bits of probability and 10 of
-    count. ``weights``, ``final_weights`` int16: vectors one behind the other. ``apm`` int32: see apm.py.
+    bit_history.py. ``state_map``, ``match_map``, ``run_map`` uint32: cells of 22 bits of probability and 10
+    of count. ``weights``, ``final_weights`` int16: vectors one behind the other. ``apm`` int32: see apm.py.
     ``match_table`` uint32 (2, entries): see match.py. ``history1``, ``history2`` uint32: the three bytes that
-    last followed one byte, two bytes. ``next_state`` to ``reciprocal``: see tables.py. ``lanes`` uint64 (lanes,
-    LANE_STATE): what survives from byte to byte, by constants.L_...."""
+    last followed one byte, two bytes. ``next_state`` to ``reciprocal``: see tables.py. ``lanes`` uint64
+    (lanes, LANE_STATE): what survives from byte to byte, by constants.L_...."""
 
     setting: np.ndarray
     recipes: np.ndarray

@@ -1,9 +1,8 @@
 """Warm starts: a mix that has read a primer before the block's first byte.
 
-What reading gives is kept as a snapshot (primer_snapshot.py), because priming costs a second at -3 and ten at -5.
-A snapshot of a shipped primer is named by the hash that the package ships for it; a user's own primer is read
-anew each time.
-"""
+What reading gives is kept as a snapshot (primer_snapshot.py), because priming costs a second at -3 and ten at
+-5. A snapshot of a shipped primer is named by the hash that the package ships for it; a user's own primer is
+read anew each time."""
 
 from __future__ import annotations
 

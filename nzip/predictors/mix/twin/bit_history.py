@@ -33,8 +33,8 @@ class BitHistories:
     def __init__(self, size: int, direct: bool, runs: bool):
         self.groups = size // 64
         self.state = bytearray(size)
-        self.direct = array("H", [NO_DIRECT]) * size if direct else None
-        self.runs = array("H", [0]) * (size // 16) if runs else None  # times seen, last byte
+        self.direct = array("H", [NO_DIRECT]) * (size if direct else 0)
+        self.runs = array("H", [0]) * (size // 16 if runs else 0)  # times seen, last byte
 
     def find(self, h: int) -> tuple[int, bool]:
         """Where the slot of context hash ``h`` begins, and whether it was there already."""

@@ -1,9 +1,9 @@
 """The mix in plain Python: twin of kernel.py, with whole numbers, lists and one class for each part.
 
-It equals the compiled mix bit for bit (tests/nzip/predictors/mix/twin/test_twin.py). Read it from
-``Mix.code_byte`` on: everything else serves that. Plans, constants, sizes, tables and primers are data that both
-share; everything that is *done* with them is written twice, each part in the file named like the one that it is
-the twin of.
+It equals the compiled mix bit for bit (tests/nzip/predictors/mix/test_twin.py). Read it from
+``Mix.code_byte`` on: everything else serves that. Plans, constants, sizes, tables and primers are data that
+both share; everything that is *done* with them is written twice, each part in the file named like the one
+that it is the twin of.
 
 Concession: one lane and no experts, two or three milliseconds a byte at -3.
 """
@@ -63,8 +63,7 @@ class Mix:
     def read_primer(self, text: bytes) -> None:
         """Learn ``text``, then let the maps' counts forget how sure they are."""
         for known in text:
-            bits = iter([known >> 7 - i & 1 for i in range(8)])
-            self.code_byte(lambda p, bits=bits: next(bits))
+            self.code_byte(_bits_of(known))
         for learnt in (*self.state_maps, *self.run_maps, *(m.map for m in self.matches)):
             learnt.count = [min(count, at.COUNT_AFTER) for count in learnt.count]
         self.begin(len(text))
@@ -99,7 +98,8 @@ class Mix:
             match.find(data, position, registers.start)
         self.match_level = min(15, self.matches[0].length.bit_length())
         self.last_byte = registers.history & 0xFF
-        c0, nibble, self.run_slots = 1, 0, None
+        c0, nibble = 1, 0
+        self.run_slots: list[int] = []
         for bit in range(8):
             if bit in (0, 4):
                 if bit == 4:
@@ -232,6 +232,12 @@ class Mix:
         p, count = self.slots.direct[k] >> 4, self.slots.direct[k] & 15
         p += ((y << 12) - y - p) * RECIPROCAL[count] >> 16
         self.slots.direct[k] = p << 4 | min(15, count + 1)
+
+
+def _bits_of(byte: int) -> NextBit:
+    """What is asked for the bits of a byte that is known."""
+    bits = iter([byte >> 7 - i & 1 for i in range(8)])
+    return lambda p: next(bits)
 
 
 def two_inputs(p: int) -> tuple[int, int]:

@@ -19,7 +19,8 @@ from nzip.predictors.mix.twin.kernel import Mix
 def decode_block(level: int, params: bytes, payload: bytes, size: int, primer: bytes | None = None) -> bytes:
     """A block of ``mix:LEVEL``, ``size`` bytes. ``primer``: the user's own, where the block names one.
 
-    Raises :class:`CorruptError`, :class:`FormatError` for what it does not know, :class:`ModelMismatchError`."""
+    Raises :class:`CorruptError`, :class:`FormatError` for what it does not know,
+    :class:`ModelMismatchError`."""
     if (
         len(params) < 7
         or len(params) != 7 + primers.HASH_BYTES * (params[6] > 0)

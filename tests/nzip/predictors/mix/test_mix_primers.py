@@ -54,9 +54,16 @@ def test_what_no_primer_knows_starts_cold_or_with_habits():
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("alice29.txt", "prose"), ("moby_dick.txt", "prose"), ("wiki_en_head.xml", "wiki"), ("cpython_stdlib.py.txt", "code"),
-     ("text_ru.txt", "cyrillic"), ("text_ja.txt", "asian"), ("text_zh-cn.txt", "asian")],
-)  # fmt: skip
+    [
+        ("alice29.txt", "prose"),
+        ("moby_dick.txt", "prose"),
+        ("wiki_en_head.xml", "wiki"),
+        ("cpython_stdlib.py.txt", "code"),
+        ("text_ru.txt", "cyrillic"),
+        ("text_ja.txt", "asian"),
+        ("text_zh-cn.txt", "asian"),
+    ],
+)
 def test_real_files(name, expected, corpus):
     number = choose(array(corpus(f"dev/{name}").read_bytes()))
     assert number and primers.index()[number - 1]["name"] == expected
