@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
@@ -20,32 +21,35 @@ from rich.table import Table
 from bench import results as results_format
 from bench.run import system_line
 
+if TYPE_CHECKING:
+    from nzip.predictors.mix.plan import Plan
+
 FORMAT = "curve-1"
-SET_NAMES = (
-    "bits so far", "byte before", "match", "second byte", "known contexts", "shape", "column", "word position", "byte above", "third byte",
-    "field", "expert", "edge",
+SET_NAMES = (  # by selector (SET_...)
+    "bits so far", "byte before", "match", "second byte", "known contexts", "shape", "column",
+    "word position", "byte above", "third byte", "field", "expert", "edge",
 )  # fmt: skip
 
 
 def name_of(recipe) -> str:
     """A recipe in words: its registers with their masks."""
-    from nzip.predictors.mix import registers
+    from nzip.predictors.mix import constants
 
     names = {
         value: name[2:].lower()
-        for name, value in vars(registers).items()
+        for name, value in vars(constants).items()
         if name.startswith("R_") and name != "R_NONE"
     }
 
     def part(register: int, mask: int) -> str:
-        if register == registers.R_HISTORY and mask & (mask + 1) == 0 and mask.bit_length() % 8 == 0:
+        if register == constants.R_HISTORY and mask & (mask + 1) == 0 and mask.bit_length() % 8 == 0:
             return f"order {mask.bit_length() // 8}"
         return names[register] if mask == (1 << 64) - 1 else f"{names[register]}&{mask:x}"
 
     return " + ".join(part(register, mask) for register, mask in recipe)
 
 
-def variants(plan) -> dict[str, object]:
+def variants(plan: Plan) -> dict[str, Plan]:
     """By name: the plan, and the plan without each of its parts."""
     found = {"whole plan": plan}
     for i, recipe in enumerate(plan.recipes):
@@ -60,7 +64,7 @@ def variants(plan) -> dict[str, object]:
     return found
 
 
-def coded(kernel, plan, data: np.ndarray) -> tuple[int, float]:
+def coded(kernel, plan: Plan, data: np.ndarray) -> tuple[int, float]:
     """(bytes, CPU seconds) of ``data`` (uint8) under ``plan``, whose own kernel that is, cold."""
     from nzip.coding.binary import STATE_SIZE, finish_encoder, start_encoder
     from nzip.predictors.mix.state import build
@@ -88,8 +92,9 @@ def measure(
 ) -> dict:
     """Every variant of ``level``'s plan for text over every text; sizes, and the least CPU time of ``repeat``
     rounds."""
-    from nzip.predictors.mix.contexts import TEXT, plan
+    from nzip.predictors.content import TEXT
     from nzip.predictors.mix.kernel import make
+    from nzip.predictors.mix.plan import plan
 
     plans = variants(plan(level, TEXT))
     arrays = [np.frombuffer(text, np.uint8).copy() for text in texts.values()]
@@ -110,15 +115,28 @@ def measure(
             spent = sum(seconds for _, seconds in results)
             cpu[name] = min(cpu.get(name, spent), spent)
     whole = sizes["whole plan"]
-    rows = [
-        {"name": name, "sizes": sizes[name], "cpu": cpu[name],
-         "size_ratio": math.exp(sum(math.log(a / b) for a, b in zip(sizes[name], whole, strict=True)) / len(whole)),
-         "cpu_ratio": cpu[name] / cpu["whole plan"]}
-        for name in plans
-    ]  # fmt: skip
-    total = sum(map(len, texts.values()))
-    return {"format": FORMAT, "date": results_format.now(), "machine": results_format.machine(), "level": level,
-            "files": {name: len(text) for name, text in texts.items()}, "bytes": total, "repeat": repeat, "rows": rows}  # fmt: skip
+    rows = []
+    for name in plans:
+        logarithms = [math.log(a / b) for a, b in zip(sizes[name], whole, strict=True)]
+        rows.append(
+            {
+                "name": name,
+                "sizes": sizes[name],
+                "cpu": cpu[name],
+                "size_ratio": math.exp(sum(logarithms) / len(whole)),
+                "cpu_ratio": cpu[name] / cpu["whole plan"],
+            }
+        )
+    return {
+        "format": FORMAT,
+        "date": results_format.now(),
+        "machine": results_format.machine(),
+        "level": level,
+        "files": {name: len(text) for name, text in texts.items()},
+        "bytes": sum(map(len, texts.values())),
+        "repeat": repeat,
+        "rows": rows,
+    }
 
 
 def show(found: dict, console: Console) -> None:

@@ -55,7 +55,7 @@ def measure(
     tell: Callable[[str], None] = lambda line: None,
 ) -> dict:
     """Every contender at every size, small sizes first. Returns what the JSON holds."""
-    found = {
+    found: dict = {
         "format": FORMAT,
         "date": results_format.now(),
         "command": command,
@@ -112,8 +112,8 @@ def conclusions(found: dict) -> list[str]:
         verdict = "linear" if min(ratios) >= LINEAR else "NOT linear"
         more = last["compress"]["peak"] - first["compress"]["peak"]
         lines.append(
-            f"{label}: {verdict}: from {first['size']:,} to {last['size']:,} bytes KB/s change by {ratios[0]:.2f} compressing "
-            f"and {ratios[1]:.2f} decompressing, the peak by {more / 1e6:+.0f} MB"
+            f"{label}: {verdict}: from {first['size']:,} to {last['size']:,} bytes KB/s change by "
+            f"{ratios[0]:.2f} compressing and {ratios[1]:.2f} decompressing, the peak by {more / 1e6:+.0f} MB"
         )
     return lines
 

@@ -38,13 +38,13 @@ NAMES = {
 }
 
 
-def _runs(data: np.ndarray, level: int) -> tuple[dict[str, Callable[[], None]], dict]:
+def _runs(data: np.ndarray, level: int) -> tuple[dict[str, Callable[[], Callable[[], object]]], dict]:
     """What to time, by name, each called after a ``fresh`` state was made for it; and the level's figures."""
     from nzip.coding.binary import STATE_SIZE, start_encoder
     from nzip.predictors.content import detect
-    from nzip.predictors.mix.contexts import plan
+    from nzip.predictors.mix.constants import S_WIDTH
     from nzip.predictors.mix.kernel import best
-    from nzip.predictors.mix.registers import S_WIDTH
+    from nzip.predictors.mix.plan import plan
     from nzip.predictors.mix.state import build
 
     content = detect(data)
@@ -164,17 +164,21 @@ def show(found: dict, console: Console) -> None:
             ]
         table.add_row(*line, **style)
 
+    def part(number: int) -> Callable[[dict], tuple[float, float | None]]:
+        return lambda level: (level["parts"][number]["ns_per_bit"], level["parts"][number]["limit"])
+
     for number, label in enumerate(NAMES.values()):
-        row(label, lambda level, n=number: (level["parts"][n]["ns_per_bit"], level["parts"][n]["limit"]))
+        row(label, part(number))
     row("other", lambda level: (level["other"], None), end_section=True)
     row("whole", lambda level: (level["ns_per_bit"], level["limit"]), style="bold")
     console.print(table)
     for level in found["levels"]:
         accesses, each = level["accesses_per_bit"], level["random_access_ns"] / level["accesses_per_bit"]
         console.print(
-            f"-{level['level']}: {level['kb_per_second']:.0f} KB/s. {level['contexts']} contexts make {accesses:g} slot accesses a "
-            f"bit over {level['slot_bytes'] >> 20} MiB; so many random ones, prefetched, take {level['random_access_ns']:.1f} ns here "
-            f"({each:.1f} ns each). {level['sets']} sets of {level['width']} weights. The level takes "
+            f"-{level['level']}: {level['kb_per_second']:.0f} KB/s. {level['contexts']} contexts make "
+            f"{accesses:g} slot accesses a bit over {level['slot_bytes'] >> 20} MiB; so many random ones, "
+            f"prefetched, take {level['random_access_ns']:.1f} ns here ({each:.1f} ns each). "
+            f"{level['sets']} sets of {level['width']} weights. The level takes "
             f"{level['ns_per_bit'] / level['limit']:.2f} times the sum of the limits.",
             highlight=False,
         )

@@ -12,73 +12,61 @@ import numpy as np
 from numba import njit
 
 from nzip.coding.binary import STATE_SIZE, encode_bit, finish_encoder, start_encoder
-from nzip.predictors.mix.kernel import MAX_SETS, _adapt, _clamp, _find_slot, _slot
-from nzip.predictors.mix.lane import K1, K2, K3, advance, fill_registers, find_matches, hash_matches
-from nzip.predictors.mix.registers import (
-    L_RATE,
-    R_NONE,
-    REGISTERS,
-    S_APM_RATE,
-    S_APMS,
-    S_CONTEXTS,
-    S_DIRECT,
-    S_FINAL_RATE,
-    S_RUNS,
-    S_SETS,
-    S_STATE_LIMIT,
-    S_WIDTH,
-)  # fmt: skip
-from nzip.predictors.mix.sizes import APM1_ROWS, FINAL_WIDTH, SET_SIZE
+from nzip.predictors.mix import apm as apm_maps
+from nzip.predictors.mix import constants as at
+from nzip.predictors.mix.bit_history import adapt, adapt_direct, find_slot, run_cell, slot_of
+from nzip.predictors.mix.compiled import K1, K2, K3, clamp, i64, u32, u64
+from nzip.predictors.mix.history import advance, fill_registers
+from nzip.predictors.mix.match import find_matches, hash_matches
 from nzip.predictors.mix.vector import dot, prefetch, train
 
-u64, u32, i64 = np.uint64, np.uint32, np.int64
 _MASK = u64(4095)  # made-up bit histories lie in 4096 slots, which the second cache holds
 
 
 @njit
-def contexts(M, data, hashes, with_matches):
+def contexts(state, data, hashes, with_matches):
     """Context registers and the hashes of both nibbles, kept in ``hashes`` (bytes, 2, contexts), and the
     match models with ``with_matches``."""
-    count = i64(M.setting[S_CONTEXTS])
-    R = np.zeros(REGISTERS, np.uint64)
+    count = i64(state.setting[at.S_CONTEXTS])
+    registers = np.zeros(at.REGISTERS, np.uint64)
     match_slot = np.zeros(2, np.uint64)
     predicted = np.zeros(2, np.int64)
-    lane = M.lanes[0]
+    lane = state.lanes[0]
     for n in range(data.size):
         if with_matches:
-            hash_matches(data, lane, M, match_slot)
-        fill_registers(data, R, lane, M)
+            hash_matches(data, lane, state, match_slot)
+        fill_registers(data, registers, lane, state)
         half = u64(16 | data[n] >> 4) * K3
         for i in range(count):
             h = u64(i + 1) * K3
             for k in range(0, 6, 2):
-                r = M.recipes[i, k]
-                if r == u64(R_NONE):
+                r = state.recipes[i, k]
+                if r == u64(at.R_NONE):
                     break
-                h = (h + (R[r] & M.recipes[i, k + 1])) * K1
+                h = (h + (registers[r] & state.recipes[i, k + 1])) * K1
                 h ^= h >> u64(31)
             h *= K2
             hashes[n, 0, i] = h
             h = (h + half) * K1
             hashes[n, 1, i] = h ^ (h >> u64(32))
         if with_matches:
-            find_matches(data, lane, M, match_slot, predicted)
-        advance(lane, i64(data[n]), M)
+            find_matches(data, lane, state, match_slot, predicted)
+        advance(lane, i64(data[n]), state)
 
 
 @njit
-def lookups(M, hashes):
+def lookups(state, hashes):
     """Find or make the slot of every context of every nibble, asked for in groups as the kernel does. Returns
     how many were known."""
-    slots = M.slots
+    slots = state.slots
     groups = u64(slots.size // 64)
     all_known = 0
     for n in range(hashes.shape[0]):
         for half in range(2):
             for i in range(hashes.shape[2]):
-                prefetch(slots, _slot(hashes[n, half, i], groups))
+                prefetch(slots, slot_of(hashes[n, half, i], groups))
             for i in range(hashes.shape[2]):
-                found, known = _find_slot(slots, hashes[n, half, i], groups)
+                found, known = find_slot(slots, hashes[n, half, i], groups)
                 place = found + u64(1)
                 slots[place] = min(255, slots[place] + 1)
                 all_known += known
@@ -86,34 +74,39 @@ def lookups(M, hashes):
 
 
 @njit
-def random_accesses(M, size, count):
+def random_accesses(state, size, count):
     """As many random slots, read and written, prefetched in the same groups: nothing but memory."""
-    slots = M.slots
+    slots = state.slots
     groups = u64(slots.size // 64)
     places = np.zeros(count, np.uint64)
-    state = u64(1)
+    number = u64(1)
     for n in range(2 * size):
         for i in range(count):
-            state = state * u64(6364136223846793005) + u64(1442695040888963407)
-            places[i] = _slot(state >> u64(20), groups)
+            number = number * u64(6364136223846793005) + u64(1442695040888963407)
+            places[i] = slot_of(number >> u64(20), groups)
             prefetch(slots, places[i])
         for i in range(count):
             slots[places[i]] += 1
 
 
 @njit
-def inputs(M, data):
+def inputs(state, data):
     """For every bit and context: bit history, state map, stretch, and the updates of all once the bit is
     known; direct probabilities and runs where the level has them."""
-    count = i64(M.setting[S_CONTEXTS])
-    limit = i64(M.setting[S_STATE_LIMIT])
-    use_direct, use_runs = M.setting[S_DIRECT], M.setting[S_RUNS]
-    run_map = M.run_map
+    count = i64(state.setting[at.S_CONTEXTS])
+    limit = i64(state.setting[at.S_STATE_LIMIT])
+    use_direct, use_runs = state.setting[at.S_DIRECT], state.setting[at.S_RUNS]
+    run_map = state.run_map
     slots = np.zeros(1 << 16, np.uint8)
-    direct = np.full(1 << 16, 1 << 15, np.uint16)
+    direct = np.full(1 << 16, at.NO_DIRECT, np.uint16)
     runs = np.zeros(1 << 12, np.uint16)
-    state_map, next_state, stretch, reciprocal = M.state_map, M.next_state, M.stretch, M.reciprocal
-    x = np.zeros(i64(M.setting[S_WIDTH]), np.int16)
+    state_map, next_state, stretch, reciprocal = (
+        state.state_map,
+        state.next_state,
+        state.stretch,
+        state.reciprocal,
+    )
+    x = np.zeros(i64(state.setting[at.S_WIDTH]), np.int16)
     cell = np.zeros(count, np.uint64)
     slot = np.zeros(count, np.uint64)
     run_at = np.zeros(count, np.uint64)
@@ -131,7 +124,7 @@ def inputs(M, data):
                 s = slots[slot[i] + node]
                 k = (u64(i) << u64(8)) | u64(s)
                 cell[i] = k
-                both = M.two_inputs[state_map[k] >> u32(20)]
+                both = state.two_inputs[state_map[k] >> u32(20)]
                 x[j] = np.int16(both & u32(0xFFFF))
                 x[j + u64(1)] = np.int16(both >> u32(16))
                 j += u64(2)
@@ -141,34 +134,25 @@ def inputs(M, data):
                     j += u64(1)
             if use_runs:
                 for i in range(count):
-                    v = i64(runs[slot[i] >> u64(4)])
-                    run_at[i] = u64(0)
-                    x[j] = 0
-                    if v and ((v & 255 | 256) >> (8 - bit)) == c0:
-                        k = u64((i << 7) | (min(v >> 8, 31) << 1) | ((v >> (7 - bit)) & 1)) + u64(1)
-                        run_at[i] = k
-                        x[j] = stretch[run_map[k] >> u32(20)]
+                    k = run_cell(i, i64(runs[slot[i] >> u64(4)]), c0, bit)
+                    run_at[i] = k
+                    x[j] = stretch[run_map[k] >> u32(20)] if k > u64(0) else 0
                     j += u64(1)
             y = (byte >> (7 - bit)) & 1
-            target = y << 22
+            target = y << at.PROBABILITY_BITS
             for i in range(count):
                 k = cell[i]
                 s = k & u64(0xFF)
                 slots[slot[i] + node] = next_state[s * u64(2) + u64(y)]
-                _adapt(state_map, k, target, limit, reciprocal)
-                state_map[u64(i) << u64(8)] = u32(1 << 31)
+                adapt(state_map, k, target, limit, reciprocal)
+                state_map[u64(i) << u64(8)] = u32(at.HALF_CELL)
             if use_direct:
                 for i in range(count):
-                    k = slot[i] + node
-                    v = i64(direct[k])
-                    seen = v & 15
-                    v >>= 4
-                    v += ((y << 12) - y - v) * i64(reciprocal[u64(seen)]) >> 16
-                    direct[k] = np.uint16((v << 4) | (seen + (seen < 15)))
+                    adapt_direct(direct, slot[i] + node, y, reciprocal)
             if use_runs:
                 for i in range(count):
                     if run_at[i] > u64(0):
-                        _adapt(run_map, run_at[i], target, 1023, reciprocal)
+                        adapt(run_map, run_at[i], target, 1023, reciprocal)
             c0 = (c0 << 1) | y
             node = (node << u64(1)) | u64(y)
         if use_runs:
@@ -178,23 +162,23 @@ def inputs(M, data):
 
 
 @njit
-def mixing(M, data, resident):
+def mixing(state, data, resident):
     """Dot products and training of every weight set and of the final mixer. Weights are chosen by the bytes
     before, a different one for each set; with ``resident`` each set always takes the same ones."""
-    width, sets = i64(M.setting[S_WIDTH]), i64(M.setting[S_SETS])
-    final_rate = i64(M.setting[S_FINAL_RATE])
-    rate = i64(M.lanes[0, L_RATE])
+    width, sets = i64(state.setting[at.S_WIDTH]), i64(state.setting[at.S_SETS])
+    final_rate = i64(state.setting[at.S_FINAL_RATE])
+    rate = i64(state.lanes[0, at.L_RATE])
     weights, final_weights, squash, x, y2 = (
-        M.weights,
-        M.final_weights,
-        M.squash,
+        state.weights,
+        state.final_weights,
+        state.squash,
         np.zeros(width, np.int16),
-        np.zeros(FINAL_WIDTH, np.int16),
+        np.zeros(at.FINAL_WIDTH, np.int16),
     )
     for j in range(width):
         x[j] = (j * 7919) % 512 - 256
-    set_at = np.zeros(MAX_SETS, np.int64)
-    set_p = np.zeros(MAX_SETS, np.int64)
+    set_at = np.zeros(at.MAX_SETS, np.int64)
+    set_p = np.zeros(at.MAX_SETS, np.int64)
     history = u64(0)
     for n in range(data.size):
         byte = i64(data[n])
@@ -202,45 +186,45 @@ def mixing(M, data, resident):
         for bit in range(8):
             for k in range(sets):
                 if resident:
-                    at = 0
+                    first = 0
                 elif k == 0:
-                    at = c0
+                    first = c0
                 else:
-                    at = i64((history >> u64(8 * ((k - 1) & 3))) & u64(255)) * 8 + bit
-                at = (k * SET_SIZE + at) * width
-                set_at[k] = at
-                d = _clamp(i64(dot(weights, at, x, width)) >> 14, 2047)
+                    first = i64((history >> u64(8 * ((k - 1) & 3))) & u64(255)) * 8 + bit
+                first = (k * at.SET_SIZE + first) * width
+                set_at[k] = first
+                d = clamp(i64(dot(weights, first, x, width)) >> 14, 2047)
                 y2[u64(k)] = np.int16(d)
-                set_p[k] = i64(squash[u64(d + 4096)])
-            final0 = (0 if resident else c0) * FINAL_WIDTH
-            final1 = (256 + (0 if resident else i64(history & u64(255)))) * FINAL_WIDTH
+                set_p[k] = i64(squash[u64(d + at.SQUASH_ZERO)])
+            final0 = (0 if resident else c0) * at.FINAL_WIDTH
+            final1 = (at.FINAL_BYTES + (0 if resident else i64(history & u64(255)))) * at.FINAL_WIDTH
             mixed = set_p[0]
             if sets > 1:
                 d = (
-                    i64(dot(final_weights, final0, y2, FINAL_WIDTH))
-                    + i64(dot(final_weights, final1, y2, FINAL_WIDTH))
+                    i64(dot(final_weights, final0, y2, at.FINAL_WIDTH))
+                    + i64(dot(final_weights, final1, y2, at.FINAL_WIDTH))
                 ) >> 15
-                mixed = i64(squash[u64(_clamp(d, 4095) + 4096)])
+                mixed = i64(squash[u64(clamp(d, 4095) + at.SQUASH_ZERO)])
             y = (byte >> (7 - bit)) & 1
-            target = y << 22
+            target = y << at.PROBABILITY_BITS
             if sets > 1:
-                error = _clamp(((target - mixed) * final_rate) >> 14, 32767)
-                train(final_weights, final0, y2, FINAL_WIDTH, error)
-                train(final_weights, final1, y2, FINAL_WIDTH, error)
+                error = clamp(((target - mixed) * final_rate) >> 14, 32767)
+                train(final_weights, final0, y2, at.FINAL_WIDTH, error)
+                train(final_weights, final1, y2, at.FINAL_WIDTH, error)
             for k in range(sets):
-                error = _clamp(((target - set_p[k]) * rate) >> 14, 32767)
+                error = clamp(((target - set_p[k]) * rate) >> 14, 32767)
                 train(weights, set_at[k], x, width, error)
             c0 = (c0 << 1) | y
         history = (history << u64(8)) | u64(byte)
 
 
 @njit
-def apms(M, data):
+def apms(state, data):
     """Both adaptive probability maps, rows chosen and prefetched as in the kernel, buckets by the byte
     before; nothing where the level has none."""
-    if not M.setting[S_APMS]:
+    if not state.setting[at.S_APMS]:
         return
-    apm, rate = M.apm, i64(M.setting[S_APM_RATE])
+    apm, rate = state.apm, i64(state.setting[at.S_APM_RATE])
     c1 = u64(0)
     c12 = u64(0)
     for n in range(data.size):
@@ -249,29 +233,26 @@ def apms(M, data):
         d = (i64(c1) - 128) * 14
         for bit in range(8):
             if bit == 0 or bit == 4:
-                prefix = u64(0) if bit == 0 else u64(c0 & 15) + u64(1)
-                base1 = (c1 * u64(17) + prefix) << u64(4)
-                base2 = (((c12 << u64(8) | prefix) * K1) >> u64(52) << u64(4)) + u64(APM1_ROWS)
-                prefetch(apm, (base1 + u64(1)) << u64(4))
-                prefetch(apm, (base2 + u64(1)) << u64(4))
+                nibble = u64(0) if bit == 0 else u64(c0 & 15) + u64(1)
+                base1 = apm_maps.base_by_byte(c1, nibble)
+                base2 = apm_maps.base_by_two_bytes(c12 << u64(8), nibble)
+                apm_maps.ask_for(apm, base1, u64(1))
+                apm_maps.ask_for(apm, base2, u64(1))
                 node = u64(1)
-            prefetch(apm, (base1 + node * u64(2)) << u64(4))
-            prefetch(apm, ((base1 + node * u64(2)) << u64(4)) + u64(16))
-            prefetch(apm, (base2 + node * u64(2)) << u64(4))
-            prefetch(apm, ((base2 + node * u64(2)) << u64(4)) + u64(16))
-            part = _clamp(d, 1919) + 1920
-            a1 = ((base1 + node) << u64(4)) + u64(part >> 8)
-            a2 = ((base2 + node) << u64(4)) + u64(part >> 8)
-            part &= 255
-            p1 = (i64(apm[a1]) * (256 - part) + i64(apm[a1 + u64(1)]) * part) >> 8
-            p2 = (i64(apm[a2]) * (256 - part) + i64(apm[a2 + u64(1)]) * part) >> 8
+            apm_maps.ask_for_next(apm, base1, node)
+            apm_maps.ask_for_next(apm, base2, node)
+            place = apm_maps.place_of(d)
+            a1 = apm_maps.cell_of(base1, node, place)
+            a2 = apm_maps.cell_of(base2, node, place)
+            p1 = apm_maps.refined(apm, a1, place)
+            p2 = apm_maps.refined(apm, a2, place)
             d = ((p1 + 2 * p2) >> 12) - 1536  # so that neither is left out by the compiler
-            a1 += u64(part >> 7)
-            a2 += u64(part >> 7)
+            a1 = apm_maps.nearer(a1, place)
+            a2 = apm_maps.nearer(a2, place)
             y = (byte >> (7 - bit)) & 1
-            target = y << 22
-            apm[a1] += np.int32((target - i64(apm[a1])) >> rate)
-            apm[a2] += np.int32((target - i64(apm[a2])) >> rate)
+            target = y << at.PROBABILITY_BITS
+            apm_maps.learn(apm, a1, target, rate)
+            apm_maps.learn(apm, a2, target, rate)
             c0 = (c0 << 1) | y
             node = (node << u64(1)) | u64(y)
         c12 = (c12 << u64(8) | u64(byte)) & u64(0xFFFF)
@@ -281,12 +262,12 @@ def apms(M, data):
 @njit
 def coder(data, out):
     """Every bit at a probability that is right more often than not."""
-    state = np.zeros(STATE_SIZE, np.uint64)
-    start_encoder(state, out.size)
+    own = np.zeros(STATE_SIZE, np.uint64)
+    start_encoder(own, out.size)
     for n in range(data.size):
         byte = i64(data[n])
         for bit in range(8):
             y = (byte >> (7 - bit)) & 1
             p = (1 << 21) + (y * 2 - 1) * (((n * 37 + bit * 11) & 63) << 14)
-            encode_bit(state, out, y, p)
-    return finish_encoder(state, out)
+            encode_bit(own, out, y, p)
+    return finish_encoder(own, out)

@@ -38,11 +38,11 @@ def _following(state, bit: int):
             return state + str(bit)
         counts = [state.count("0"), state.count("1")]
     else:
-        counts = list(state[:2])
+        counts = [state[0], state[1]]
     opposite = counts[1 - bit]
     counts[1 - bit] = opposite if opposite <= 2 else opposite.bit_length()
     counts[bit] += 1
-    zeros, ones, last = _merged(*counts, bit)
+    zeros, ones, last = _merged(counts[0], counts[1], bit)
     if not zeros:
         last = 1
     if not ones:

@@ -32,18 +32,25 @@ RECIPES: dict[str, tuple[tuple[str, int, int], ...]] = {
         ("postgresql_doc.txt", 100 * K, 3), ("python_doc.txt", 120 * K, 3), ("gnome_help_en.txt", 80 * K, 1),
         ("debian_handbook_en.txt", 100 * K, 2),
     ),
-    "wiki": (("wiki_en_tables.xml", 150 * K, 1), ("jargon.txt", 30 * K, 1), ("wiki_markup_pages.xml", 1500 * K, 1)),
+    "wiki": (
+        ("wiki_en_tables.xml", 150 * K, 1), ("jargon.txt", 30 * K, 1), ("wiki_markup_pages.xml", 1500 * K, 1),
+    ),
     "code": (
-        ("cpp_leveldb.cc.txt", 90 * K, 3), ("typescript_node.d.ts.txt", 60 * K, 2), ("css_bootstrap.css.txt", 30 * K, 1),
-        ("js_lodash_preact.js.txt", 80 * K, 3), ("js_bundles.js.txt", 80 * K, 3), ("python_sympy.py.txt", 60 * K, 2),
+        ("cpp_leveldb.cc.txt", 90 * K, 3), ("typescript_node.d.ts.txt", 60 * K, 2),
+        ("css_bootstrap.css.txt", 30 * K, 1), ("js_lodash_preact.js.txt", 80 * K, 3),
+        ("js_bundles.js.txt", 80 * K, 3), ("python_sympy.py.txt", 60 * K, 2),
         ("python_django.py.txt", 130 * K, 4),
     ),
-    "data": (("svg_icons.svg.txt", 60 * K, 2), ("css_bootstrap.css.txt", 60 * K, 2), ("json_mixed.json.txt", 280 * K, 6)),
+    "data": (
+        ("svg_icons.svg.txt", 60 * K, 2), ("css_bootstrap.css.txt", 60 * K, 2),
+        ("json_mixed.json.txt", 280 * K, 6),
+    ),
     "european": (
         ("ml_gnome_fi.txt", 25 * K, 1), ("ml_gnome_hu.txt", 35 * K, 1), ("ml_gnome_sv.txt", 35 * K, 1),
         ("ml_gnome_nl.txt", 35 * K, 1), ("ml_gnome_cs.txt", 35 * K, 1), ("ml_handbook_pl-PL.txt", 35 * K, 1),
-        ("ml_handbook_pt-BR.txt", 60 * K, 1), ("ml_handbook_it-IT.txt", 60 * K, 1), ("ml_handbook_es-ES.txt", 50 * K, 1),
-        ("ml_sparv_es.txt", 50 * K, 1), ("ml_handbook_fr-FR.txt", 70 * K, 1), ("ml_handbook_de-DE.txt", 70 * K, 1),
+        ("ml_handbook_pt-BR.txt", 60 * K, 1), ("ml_handbook_it-IT.txt", 60 * K, 1),
+        ("ml_handbook_es-ES.txt", 50 * K, 1), ("ml_sparv_es.txt", 50 * K, 1),
+        ("ml_handbook_fr-FR.txt", 70 * K, 1), ("ml_handbook_de-DE.txt", 70 * K, 1),
     ),
     "cyrillic": (("ml_gnome_uk.txt", 100 * K, 2), ("ml_gnome_ru.txt", 300 * K, 2)),
     "asian": (
@@ -96,8 +103,8 @@ def main() -> None:
 def add_snapshots(entries: list[dict]) -> None:
     """Prime every level with every primer and write the hashes of what results into the index."""
     primers.index.cache_clear()
-    from nzip.predictors.mix.contexts import LEVELS
-    from nzip.predictors.mix.primer_snapshot import primed_hash
+    from nzip.predictors.mix.plan import LEVELS
+    from nzip.predictors.mix.warm_start import primed_hash
 
     for number, entry in enumerate(entries, 1):
         for level in LEVELS:

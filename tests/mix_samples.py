@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import struct
 
-WORDS = (
-    "the of and to in that was his he it with is for as had you not be her on at by which have or from this him but "
-    "all she they were my are me one their so an said them we who would been will no when there if more out up into "
-    "do any your what has man could other than our some very time upon about may its only now like little then can "
-    "should made did us such great before must two these see know over much down after first good men Whale sea ship "
-    "captain night water hand head old long eyes world morning Ahab boat white again round Starbuck house through"
-).split()
+WORDS = [
+    "the", "of", "and", "to", "in", "that", "was", "his", "he", "it", "with", "is", "for", "as", "had",
+    "you", "not", "be", "her", "on", "at", "by", "which", "have", "or", "from", "this", "him", "but",
+    "all", "she", "they", "were", "my", "are", "me", "one", "their", "so", "an", "said", "them", "we",
+    "who", "would", "been", "will", "no", "when", "there", "if", "more", "out", "up", "into", "do", "any",
+    "your", "what", "has", "man", "could", "other", "than", "our", "some", "very", "time", "upon",
+    "about", "may", "its", "only", "now", "like", "little", "then", "can", "should", "made", "did", "us",
+    "such", "great", "before", "must", "two", "these", "see", "know", "over", "much", "down", "after",
+    "first", "good", "men", "Whale", "sea", "ship", "captain", "night", "water", "hand", "head", "old",
+    "long", "eyes", "world", "morning", "Ahab", "boat", "white", "again", "round", "Starbuck", "house",
+    "through",
+]  # fmt: skip
 KINDS = ("text", "binary", "executable", "image", "audio", "dna")
 
 

@@ -16,6 +16,7 @@ import abc
 import numpy as np
 
 from nzip.errors import NzipError
+from nzip.predictors.content import Content
 
 # An expert's 256 integers sum to 2**EXPERT_BITS, and none is below 1.
 EXPERT_BITS = 24
@@ -132,17 +133,19 @@ class Expert(abc.ABC):
         return {}
 
     def embedded(self) -> tuple[Expert, str, bytes] | None:
-        """For ``embed_model``: this expert spelled by its model's name without folders, that name, and the
-        bytes of the model's file; None where it needs no file of the user's own. The registry's factory must
-        then take ``data=``, these bytes. Raises :class:`NzipError` where there is a model that cannot be
-        embedded."""
+        """For files that embed their model: this expert spelled by its model's name without folders, that
+        name, and the bytes of the model's file; None where it needs no file of the user's own. The registry's
+        factory must then take ``data=``, these bytes. Raises :class:`NzipError` where there is a model that
+        cannot be embedded."""
         if self.config():
             raise NzipError(f"{self.spelling} cannot be embedded: its model stays outside the file")
         return None
 
-    def helps(self, data) -> bool:
+    def helps(self, data: np.ndarray, content: Content) -> bool:
         """Whether this expert is worth asking about most of a block; a cheap guess, made by the encoder only.
-        Where no expert helps, the mix codes the block alone."""
+        ``data`` (uint8, not to be written to) is the block, ``content`` what it was found to hold: its kind,
+        and bytes per row and pixel where there are such. Where no expert helps, the mix codes the block
+        alone."""
         return True
 
     def lanes_for(self, size: int) -> int:

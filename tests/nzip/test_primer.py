@@ -15,7 +15,7 @@ import nzip
 from nzip.container import framing
 from nzip.errors import CorruptError, FormatError, ModelMismatchError, NzipError
 from nzip.predictors.mix import primers
-from nzip.primer.file import file, training
+from nzip.primer import file, training
 
 WORDS = (
     "north river stone garden letter window copper signal harbour memory field silver engine branch".split()

@@ -17,6 +17,7 @@ import numpy as np
 
 from nzip.exact.jit import njit
 from nzip.predictors.base import EXPERT_BITS, SIDE_BITS, Expert, ExpertState, Predictor
+from nzip.predictors.content import Content
 from nzip.predictors.llama.team import share
 from nzip.predictors.lm import adapt, spans, trie
 from nzip.predictors.lm.runner import Runner
@@ -323,10 +324,9 @@ class LmExpert(Expert):
         """Hashes of weights and tokenizer, and the window."""
         return self.settings.config(self.model)
 
-    def helps(self, data) -> bool:
-        """Whether the model can help at least half of the block."""
-        data = bytes(data)
-        return 2 * sum(spans.find(data, self.model)[::2]) >= len(data)
+    def helps(self, data: np.ndarray, content: Content) -> bool:
+        """Whether the model can help at least half of the block, whatever its content."""
+        return 2 * sum(spans.find(bytes(data), self.model)[::2]) >= len(data)
 
     def lanes_for(self, size: int) -> int:
         """Lanes that suit a block of ``size`` bytes."""

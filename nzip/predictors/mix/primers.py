@@ -1,8 +1,8 @@
 """Primer texts: what the mix reads before a block, so that it starts warm.
 
 Each primer is a few hundred kilobytes of one kind of text (made by scripts/make_primers.py; sources and
-licences in NOTICE). The encoder picks one (choice.py), or none; the block's params name it and pin its hash.
-The decoder reads the same text first.
+licences in NOTICE). The encoder picks one (primer_choice.py), or none; the block's params name it and pin its
+hash. The decoder reads the same text first.
 
 Which primers are worth trying tells the share of a block's distinct six-byte sequences that each knows. That
 must not cost: instead of whole texts it looks at *signatures*, the sorted hashes of one in 32 of a primer's
@@ -15,18 +15,20 @@ import functools
 import json
 import lzma
 from importlib.resources import files
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from nzip.errors import CorruptError, ModelMismatchError
 from nzip.hashes import text_hash
+from nzip.predictors.mix.constants import K1, K2
 
 GRAM = 6
 KEEP = 32  # one in KEEP sequences stands in a signature
 HASH_BYTES = 4
 _SAMPLE = 1 << 14
-_K1, _K2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
+_K1, _K2 = np.uint64(K1), np.uint64(K2)
 
 
 # Bytes of a primer that each level reads, from its end: slow levels gain from more, small tables overflow.
@@ -121,7 +123,7 @@ def sequences(data: np.ndarray) -> np.ndarray:
 def _signatures() -> tuple[np.ndarray, ...]:
     raw = np.frombuffer(_read("signatures.bin"), "<u4")
     edges = np.cumsum([0] + [entry["signature"] for entry in index()])
-    return tuple(raw[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True))
+    return tuple(raw[a:b] for a, b in pairwise(edges))
 
 
 def scores(data: np.ndarray) -> list[float]:

@@ -24,8 +24,8 @@ class Tables(NamedTuple):
 
 
 _LAYOUT = (
-    (np.uint8, 512), (np.int16, 4096), (np.int32, 8192), (np.uint32, 1024), (np.uint32, 256), (np.uint32, 128),
-    (np.uint32, 128), (np.int32, 16),
+    (np.uint8, 512), (np.int16, 4096), (np.int32, 8192), (np.uint32, 1024), (np.uint32, 256),
+    (np.uint32, 128), (np.uint32, 128), (np.int32, 16),
 )  # fmt: skip
 
 
@@ -33,13 +33,15 @@ _LAYOUT = (
 def tables() -> Tables:
     """The tables, read once per process."""
     raw = files(__package__).joinpath("tables.bin").read_bytes()
-    arrays, at = [], 0
+    arrays: list[np.ndarray] = []
+    place = 0
     for dtype, count in _LAYOUT:
         little = np.dtype(dtype).newbyteorder("<")
         # copied, because numba tells read-only arrays from others and would compile twice
-        arrays.append(np.frombuffer(raw, little, count, at).astype(dtype))
-        at += count * little.itemsize
-    assert at == len(raw)
+        arrays.append(np.frombuffer(raw, little, count, place).astype(dtype))
+        place += count * little.itemsize
+    assert place == len(raw)
     stretch = arrays[1].view(np.uint16).astype(np.uint32)
     distance = (np.arange(4096) // 4 - 512).astype(np.int16).view(np.uint16).astype(np.uint32)
-    return Tables(*arrays, stretch | distance << np.uint32(16))
+    arrays.append(stretch | distance << np.uint32(16))
+    return Tables(*arrays)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.predictors.content import TEXT, detect
+from nzip.predictors.content import TEXT, Content
 from nzip.predictors.online import kernel, network
-from nzip.predictors.small import ADAPTED, ONLINE, SmallExpert
 from nzip.predictors.ssm.expert import load, model_file
 from nzip.predictors.ssm.weights import Weights, read
+from nzip.predictors.stepping import ADAPTED, ONLINE, SmallExpert
 
 # Blocks longer than this go without (bytes; 40 minutes of one core at 3.6 KB/s, or at 15).
 LIMITS = {True: 8 << 20, False: 1 << 24}
@@ -47,13 +47,10 @@ class OnlineExpert(SmallExpert):
         name, data = model_file(self._argument)
         return OnlineExpert(name, read(data, self._argument)), name, data
 
-    def helps(self, data) -> bool:
+    def helps(self, data: np.ndarray, content: Content) -> bool:
         """Text only, because the contexts of its tables are those of text; and only where it ends within the
         hour."""
-        return (
-            len(data) <= LIMITS[self.weights is not None]
-            and detect(np.frombuffer(data, np.uint8)).kind == TEXT
-        )
+        return content.kind == TEXT and len(data) <= LIMITS[self.weights is not None]
 
     def fresh(self) -> network.Online:
         return network.new_run(self.weights, self.rates)

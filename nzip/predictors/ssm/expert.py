@@ -11,9 +11,9 @@ import os
 
 import numpy as np
 
-from nzip.predictors.content import TEXT, detect
-from nzip.predictors.small import STATIC, SmallExpert
+from nzip.predictors.content import TEXT, Content
 from nzip.predictors.ssm import kernel, weights
+from nzip.predictors.stepping import STATIC, SmallExpert
 
 SHIPPED = "english.expert"
 
@@ -73,9 +73,9 @@ class SsmExpert(SmallExpert):
         name, data = model_file(self._argument)
         return SsmExpert(name, weights.read(data, self._argument)), name, data
 
-    def helps(self, data) -> bool:
+    def helps(self, data: np.ndarray, content: Content) -> bool:
         """Text only: what an ``ssm`` has learnt is text."""
-        return detect(np.frombuffer(data, np.uint8)).kind == TEXT
+        return content.kind == TEXT
 
     def fresh(self):
         return self._net, kernel.new_stream(self._net)

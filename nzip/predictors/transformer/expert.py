@@ -16,9 +16,9 @@ import os
 import numpy as np
 
 from nzip.errors import NzipError
-from nzip.predictors.content import TEXT, detect
+from nzip.predictors.content import TEXT, Content
 from nzip.predictors.llama.engine import Engine
-from nzip.predictors.small import TRANSFORMER, SmallExpert
+from nzip.predictors.stepping import TRANSFORMER, SmallExpert
 from nzip.predictors.transformer import byte_file, stream
 
 SHIPPED = "english.safetensors"
@@ -94,9 +94,9 @@ class TransformerExpert(SmallExpert):
         name = os.path.basename(path)
         return TransformerExpert(name, Model(path, data)), name, data
 
-    def helps(self, data) -> bool:
+    def helps(self, data: np.ndarray, content: Content) -> bool:
         """Text only."""
-        return detect(np.frombuffer(data, np.uint8)).kind == TEXT
+        return content.kind == TEXT
 
     def fresh(self) -> stream.Stream:
         return stream.new_stream(self.model.engine, WINDOW)

@@ -64,7 +64,8 @@ def test_processes_do_not_matter():
         f"import sys; sys.path[:0] = {[str(ROOT), str(ROOT / 'tests'), str(ROOT / 'scripts')]!r}\n"
         "import make_golden, nzip\n"
         "for level in (3, 1):\n"
-        "    data = nzip.compress(make_golden.large('image'), level, primer=False, block_size=make_golden.BLOCK, threads=2)\n"
+        "    image = make_golden.large('image')\n"
+        "    data = nzip.compress(image, level, primer=False, block_size=make_golden.BLOCK, threads=2)\n"
         "    print(level, make_golden.digest(data))\n"
     )
     for seed in ("77",):

@@ -3,6 +3,8 @@ by step."""
 
 from __future__ import annotations
 
+import itertools
+
 import mix_samples
 import numpy as np
 import pytest
@@ -45,7 +47,7 @@ class OracleExpert(Expert):
 
     def start(self, lanes, data=None):
         edges = [len(self.text) * lane // lanes for lane in range(lanes + 1)]
-        return OracleState([self.text[a:b] for a, b in zip(edges, edges[1:])])
+        return OracleState([self.text[a:b] for a, b in itertools.pairwise(edges)])
 
     def memory(self, block_size, lanes):
         return 2 * block_size + lanes * 2048

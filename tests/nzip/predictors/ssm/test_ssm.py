@@ -17,6 +17,7 @@ from nzip import testing
 from nzip.errors import CorruptError, NzipError
 from nzip.exact import cpu
 from nzip.predictors import registry
+from nzip.predictors.content import detect
 from nzip.predictors.mix import MixPredictor
 from nzip.predictors.ssm import kernel, matvec, weights
 from nzip.predictors.ssm.expert import SsmExpert
@@ -119,7 +120,9 @@ def test_mix_with_it_round_trips(lanes):
 
 def test_it_sits_out_what_is_no_text():
     noise = np.random.default_rng(1).integers(0, 256, 4096).astype(np.uint8).tobytes()
-    assert expert().helps(TEXT) and not expert().helps(noise)
+    for data, helped in ((TEXT, True), (noise, False)):
+        block = np.frombuffer(data, np.uint8)
+        assert expert().helps(block, detect(block)) == helped
     with_it, without = MixPredictor(1, (expert(),)), MixPredictor(1)
     assert with_it.encode(noise)[1] == without.encode(noise)[1]
     params, payload = with_it.encode(noise)
@@ -201,7 +204,7 @@ def test_what_ships_is_small_and_reads_text():
 
 def test_a_block_names_those_of_its_experts_that_it_used():
     class Never(SsmExpert):
-        def helps(self, data):
+        def helps(self, data, content):
             return False
 
     own, never = expert(), Never("never.expert", random_weights(4))

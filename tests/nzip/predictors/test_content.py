@@ -1,4 +1,4 @@
-"""What a block holds is told from its bytes; the call filter is undone exactly on any bytes."""
+"""What a block holds is told from its bytes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nzip.predictors.content import MAX_PIXEL, MAX_STRIDE, Content, detect
-from nzip.predictors.mix.contexts import AUDIO, BINARY, DNA, EXECUTABLE, IMAGE, KIND_NAMES, TEXT
-from nzip.predictors.mix.filters import call_filter
+from nzip.predictors.content import (
+    AUDIO,
+    BINARY,
+    DNA,
+    EXECUTABLE,
+    IMAGE,
+    KIND_NAMES,
+    MAX_PIXEL,
+    MAX_STRIDE,
+    TEXT,
+    Content,
+    detect,
+)
 
 
 def told(data: bytes) -> Content:
@@ -28,9 +38,10 @@ def test_kinds(kind, size):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("alice29.txt", Content(TEXT)), ("text_ja.txt", Content(TEXT)), ("text_ru.txt", Content(TEXT)), ("ui_ar.txt", Content(TEXT)),
-        ("three.core.js", Content(TEXT)), ("wiki_en_head.xml", Content(TEXT)), ("flights.csv", Content(TEXT)), ("dpkg.log", Content(TEXT)),
-        ("libsqlite3.so", Content(EXECUTABLE)), ("regex_win.pyd", Content(EXECUTABLE)), ("ecoli_536.fna", Content(DNA)),
+        ("alice29.txt", Content(TEXT)), ("text_ja.txt", Content(TEXT)), ("text_ru.txt", Content(TEXT)),
+        ("ui_ar.txt", Content(TEXT)), ("three.core.js", Content(TEXT)), ("wiki_en_head.xml", Content(TEXT)),
+        ("flights.csv", Content(TEXT)), ("dpkg.log", Content(TEXT)), ("libsqlite3.so", Content(EXECUTABLE)),
+        ("regex_win.pyd", Content(EXECUTABLE)), ("ecoli_536.fna", Content(DNA)),
         ("allium.bmp", None), ("black_canyon.pgm", None), ("front_center.wav", None),
     ],
 )  # fmt: skip
@@ -70,7 +81,8 @@ def test_noise_has_no_rows():
 
 
 HEADERS = [
-    b"BM" + struct.pack("<IIIIiiHH", 0, 0, 54, 40, 1 << 30, 1 << 30, 1, 24), b"BM" + struct.pack("<IIIIiiHH", 0, 0, 54, 40, -7, 5, 1, 32),
+    b"BM" + struct.pack("<IIIIiiHH", 0, 0, 54, 40, 1 << 30, 1 << 30, 1, 24),
+    b"BM" + struct.pack("<IIIIiiHH", 0, 0, 54, 40, -7, 5, 1, 32),
     b"P6\n", b"P5 0 0 255\n", b"P6\n99999999 3 255\n", b"P5\n#\n", b"P6\n12 12 65535\n",
     b"RIFF____WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 9, 8000, 0, 65535, 16),
     b"RIFF____WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 0, 8000, 0, 0, 8), b"\x7fELF", b"MZ",
@@ -89,54 +101,4 @@ def test_any_bytes_are_something(header, rest):
         found.kind in range(len(KIND_NAMES))
         and 0 <= found.stride <= MAX_STRIDE
         and 1 <= found.pixel <= MAX_PIXEL
-    )
-
-
-calls = st.lists(
-    st.sampled_from(
-        [
-            b"\xe8",
-            b"\xe9",
-            b"\x00",
-            b"\xff",
-            b"\xe8\x00\x00\x00\x00",
-            b"\xe9\xff\xff\xff\xff",
-            b"\xe8\xe8\xe8\xe8\xff",
-        ]
-    )
-    | st.binary(max_size=6),
-    max_size=60,
-).map(b"".join)
-
-
-@settings(max_examples=1000)
-@given(calls)
-def test_the_call_filter_is_undone(data):
-    array = np.frombuffer(data, np.uint8).copy()
-    call_filter(array, 1)
-    assert len(array) == len(data)
-    call_filter(array, -1)
-    assert array.tobytes() == data
-
-
-@settings(max_examples=200)
-@given(calls)
-def test_and_the_other_way_round(data):
-    array = np.frombuffer(data, np.uint8).copy()
-    call_filter(array, -1)
-    call_filter(array, 1)
-    assert array.tobytes() == data
-
-
-def test_calls_of_one_function_look_alike():
-    code = bytearray(b"\x90" * 400)
-    for at in (20, 77, 300):
-        code[at : at + 5] = b"\xe8" + struct.pack("<i", 123 - at)
-    array = np.frombuffer(bytes(code), np.uint8).copy()
-    call_filter(array, 1)
-    assert (
-        array[20:25].tobytes()
-        == array[77:82].tobytes()
-        == array[300:305].tobytes()
-        == b"\xe8" + struct.pack("<i", 123)
     )
