@@ -179,14 +179,7 @@ def export_command(folder, output) -> None:
     kind = checkpoint.kind_of(net)
     output = output or SHIPPED[kind]
     output.write_bytes(checkpoint.pack(net, made))
-    if kind == checkpoint.SSM:
-        from nzip.predictors.ssm import weights
-
-        digest = weights.load(output).digest
-    else:
-        from nzip.predictors.transformer.expert import Model
-
-        digest = Model(str(output)).digest
+    digest = checkpoint.expert_of(net, made).config()["weights"]
     print(f"{output}: {output.stat().st_size:,} bytes, hash {digest}")
 
 

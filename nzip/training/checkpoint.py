@@ -13,6 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from nzip.predictors.ssm import weights
+from nzip.predictors.ssm.expert import SsmExpert
+from nzip.predictors.transformer.expert import Model, TransformerExpert
 from nzip.training import export as recurrent_export
 from nzip.training import transformer
 from nzip.training.loop import evaluate
@@ -61,19 +64,16 @@ def rounding(net, slices: dict[str, bytes], size: int) -> dict[str, tuple[float,
         floats = evaluate(net, slices)
     finally:
         net.half = half
-    exact = _expert(net)
+    exact = expert_of(net, {})
     return {kind: (floats[kind], _cost(exact, data, net)) for kind, data in slices.items()}
 
 
-def _expert(net):
-    if kind_of(net) == TRANSFORMER:
-        from nzip.predictors.transformer.expert import Model, TransformerExpert
-
-        return TransformerExpert("rounded", Model("rounded", pack(net, {})))
-    from nzip.predictors.ssm import weights
-    from nzip.predictors.ssm.expert import SsmExpert
-
-    return SsmExpert("rounded", weights.read(pack(net, {})))
+def expert_of(net: Network, made: dict) -> SsmExpert | TransformerExpert:
+    """The exact expert that the network's file would hold."""
+    data = pack(net, made)
+    if isinstance(net, transformer.Llama):
+        return TransformerExpert("rounded", Model(data, "rounded"))
+    return SsmExpert("rounded", weights.read(data, "rounded"))
 
 
 def _cost(expert, data: bytes, net) -> float:

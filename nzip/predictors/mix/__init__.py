@@ -3,12 +3,31 @@
 It is imported when it is first asked for, so that plans, tables and primers can be read without numba.
 """
 
-__all__ = ["MixPredictor"]
+from __future__ import annotations
+
+from nzip.errors import NzipError
+from nzip.levels import DEFAULT_LEVEL
+from nzip.predictors.base import Expert, Predictor
+
+__all__ = ["MixPredictor", "create"]
+
+
+def create(argument: str | None, experts: tuple[Expert, ...]) -> Predictor:
+    """The registry's factory: the mix of a level, 1 to 5, with these experts."""
+    if argument is None:
+        level = DEFAULT_LEVEL
+    elif argument in ("1", "2", "3", "4", "5"):
+        level = int(argument)
+    else:
+        raise NzipError(f"mix has the levels 1 to 5, and {argument!r} is none: write mix:3")
+    from nzip.predictors.mix.model import MixPredictor  # start-up: numba
+
+    return MixPredictor(level, experts)
 
 
 def __getattr__(name: str):
     if name != "MixPredictor":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from nzip.predictors.mix.model import MixPredictor
+    from nzip.predictors.mix.model import MixPredictor  # start-up: numba
 
     return MixPredictor

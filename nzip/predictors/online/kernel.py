@@ -14,9 +14,9 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.exact.jit import njit
+from nzip.predictors.distribution import distribution
 from nzip.predictors.online.products import BETA1, BETA2, adam, backward, forward, learn, turn
 from nzip.predictors.ssm import contexts
-from nzip.predictors.ssm.kernel import distribution
 
 f32 = np.float32
 _HALF, _ONE, _TINY = f32(0.5), f32(1), f32(1e-4)

@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 from nzip.exact.jit import njit
+from nzip.predictors.distribution import distribution
 from nzip.predictors.llama import attention
 from nzip.predictors.llama.engine import Cache, Engine, _embed, _run, _Scratch
 from nzip.predictors.llama.kernels import Packed, aligned, matmul, padded_cols, quantise
 from nzip.predictors.llama.team import ALONE
-from nzip.predictors.ssm.kernel import distribution
 
 CHUNK = 128
 SEEN, AT, AHEAD = range(3)

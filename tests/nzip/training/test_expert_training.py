@@ -272,7 +272,7 @@ class TestCommand:
             and said.count("\n") == 1
             and not (tmp_path / "own.expert.training").exists()
         )
-        made = weights.load(own).made
+        made = weights.read(own.read_bytes()).made
         assert made["files"] == 1 and made["bytes"] == len(PROSE) and made["seed"] == 1
         packed = api.compress(PROSE[:2000], predictor=f"mix:1+ssm:{own}")
         assert api.decompress(packed) == PROSE[:2000]
@@ -328,7 +328,7 @@ def test_the_script_trains_exports_measures_and_plots(tmp_path, kind):
     result = CliRunner().invoke(
         script.main, ["export", "--folder", str(tmp_path / "run"), "-o", str(expert)], catch_exceptions=False
     )
-    made = weights.load(expert).made if kind == "ssm" else byte_file.read(expert)[1]
+    made = weights.read(expert.read_bytes()).made if kind == "ssm" else byte_file.read(expert)[1]
     assert result.exit_code == 0 and made["seen"] >= 3000
     loss = CliRunner().invoke(script.main, ["loss", *common, "--bytes", "1500"], catch_exceptions=False)
     rows = [line.split() for line in loss.output.splitlines()[1:]]

@@ -16,7 +16,7 @@ from support import ROOT, child_output
 from nzip import testing
 from nzip.errors import CorruptError, NzipError
 from nzip.exact import x86
-from nzip.predictors import registry
+from nzip.predictors import distribution, registry
 from nzip.predictors.mix import MixPredictor
 from nzip.predictors.ssm import kernel, matvec, weights
 from nzip.predictors.ssm.expert import SsmExpert
@@ -71,11 +71,11 @@ def test_the_shares_are_integer_quotients_and_the_first_of_the_likeliest_takes_t
     logits = (np.random.default_rng(seed).normal(size=256) * spread).astype(np.float32)
     logits = np.rint(logits) if ties else logits
     got, weights_ = np.zeros(256, np.uint32), np.zeros(256, np.int32)
-    kernel.distribution(logits, weights_, got)
+    distribution.distribution(logits, weights_, got)
     w = weights_.tolist()
     expected = [1 + x * ((1 << 24) - 256) // sum(w) for x in w]
     expected[w.index(max(w))] += (1 << 24) - sum(expected)
-    assert got.tolist() == expected
+    assert got.tolist() == expected and (distribution.twin(logits) == got).all()
 
 
 def test_all_instruction_sets_agree():
@@ -131,7 +131,7 @@ class TestFile:
         data = random_file(made={"seed": 7})
         w = weights.read(data)
         assert w.shape == SHAPE and w.made == {"seed": 7}
-        tensors = {n: getattr(w, n) for n, _, _ in weights._layout(SHAPE) if not n.startswith("table")}
+        tensors = {n: getattr(w, n) for n, _, _ in weights.layout(SHAPE) if not n.startswith("table")}
         tensors.update({f"table{i}": t for i, t in enumerate(w.tables)})
         assert weights.write(w.shape, w.made, tensors) == data
 
@@ -161,7 +161,7 @@ class TestFile:
 
     def test_no_numbers_that_are_none(self):
         w = random_weights()
-        tensors = {n: getattr(w, n) for n, _, _ in weights._layout(SHAPE) if not n.startswith("table")}
+        tensors = {n: getattr(w, n) for n, _, _ in weights.layout(SHAPE) if not n.startswith("table")}
         tensors.update({f"table{i}": t for i, t in enumerate(w.tables)})
         tensors["mix_bias"] = tensors["mix_bias"] * np.float32("nan")
         with pytest.raises(NzipError, match="no weights have"):
