@@ -19,7 +19,7 @@ import numpy as np
 
 from nzip import pretrained
 from nzip.predictors.llama import gguf_loader
-from nzip.predictors.llama.engine import Cache
+from nzip.predictors.llama.kv_cache import Cache
 from nzip.predictors.lm.source import load
 
 
@@ -30,7 +30,7 @@ class FloatLlama:
         import torch
 
         reader = gguf_loader.open_gguf(path)
-        self.shape = gguf_loader._shape(reader, path)
+        self.shape = gguf_loader.shape_of(reader, path)
         found = {t.name.removesuffix(".weight"): t for t in reader.tensors}
 
         def get(name):
@@ -67,9 +67,9 @@ class FloatLlama:
         def norm(x, weight):
             return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + s.eps) * weight
 
-        def heads(x, turned=True):
+        def heads(x, rotated=True):
             x = x.reshape(count, -1, s.head_size)
-            if turned:
+            if rotated:
                 a, b = x[..., 0::2], x[..., 1::2]
                 x = torch.stack([a * cos - b * sin, a * sin + b * cos], -1).reshape(x.shape)
             return x.transpose(0, 1)

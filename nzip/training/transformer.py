@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from nzip.predictors.llama.kernels import GROUP
 from nzip.predictors.llama.model import Shape
+from nzip.predictors.llama.packed import GROUP
 from nzip.predictors.transformer.byte_file import ByteFile, read, write
 from nzip.training.attention import causal_attention
-from nzip.training.llama_cells import Gate, Norm, Turn
+from nzip.training.llama_cells import Gate, Norm, Rotate
 
 REACH = 1024
 
@@ -100,7 +100,7 @@ class Llama(nn.Module):
             qkv = product(Norm.apply(x, layer["before"], eps), layer["qkv"]).view(
                 b, t, 3, s.heads, s.head_size
             )
-            seen = causal_attention(*Turn.apply(qkv, cos, sin))
+            seen = causal_attention(*Rotate.apply(qkv, cos, sin))
             x = x + product(seen.transpose(1, 2).reshape(b, t, -1), layer["out"])
             x = x + product(
                 Gate.apply(product(Norm.apply(x, layer["between"], eps), layer["gate_up"])), layer["down"]

@@ -178,7 +178,8 @@ def matrix_of(tensor) -> QuantMatrix:
     return concatenate(made) if len(made) > 1 else made[0]
 
 
-def _shape(reader, path: str) -> Shape:
+def shape_of(reader, path: str) -> Shape:
+    """The shape that an open file's metadata says. Raises :class:`NzipError` for what is no plain Llama."""
     architecture = metadata(reader, "general.architecture")
     if architecture != "llama":
         raise NzipError(
@@ -220,7 +221,7 @@ def _shape(reader, path: str) -> Shape:
 
 def load_weights(reader, path: str) -> Weights:
     """The quantised weights of an open GGUF file."""
-    shape = _shape(reader, path)
+    shape = shape_of(reader, path)
     tensors = {t.name: t for t in reader.tensors}
     known = {f"blk.{i}.{name}.weight" for i in range(shape.layers) for name in _LAYER_TENSORS}
     known |= {"token_embd.weight", "output_norm.weight", "output.weight"}

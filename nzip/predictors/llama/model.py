@@ -1,8 +1,9 @@
 """What a Llama-architecture model is, before anything is packed: its shape and its quantised weights.
 
-Loaders (:mod:`.gguf`, :mod:`.safetensors`, or a trainer of a small byte-level expert) make a
-:class:`Weights`;
-:class:`.engine.Engine` packs it for the kernels; :mod:`.twin` runs it as it stands.
+Loaders (:mod:`.gguf_loader`, :mod:`.safetensors_loader`, :mod:`nzip.predictors.transformer.byte_file`) make a
+:class:`Weights`; :class:`.engine.Engine` packs it for the kernels; :mod:`.twin` runs it as it stands.
+
+Concession: one shape for all layers.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nzip.errors import NzipError
-from nzip.predictors.llama.kernels import GROUP
+from nzip.predictors.llama.packed import GROUP
 from nzip.predictors.llama.quantised import QuantMatrix
 
 MAX_VOCABULARY = 1 << 20
@@ -57,8 +58,8 @@ class Shape:
 @dataclass
 class Weights:
     """Quantised weights. ``embedding`` int8 (V, width) times ``embedding_scale`` float32 (V, width/32);
-    ``head`` (V, width); per layer ``qkv`` (heads*size + 2*kv*size, width) with the pairs that RoPE turns
-    adjacent, ``attention_out``, ``gate_up`` (2*hidden, width), ``down``; ``norms`` float32 (layers, 2,
+    ``head`` (V, width); per layer ``qkv`` (heads*size + 2*kv*size, width) with the pairs that RoPE
+    rotates adjacent, ``attention_out``, ``gate_up`` (2*hidden, width), ``down``; ``norms`` float32 (layers, 2,
     width)."""
 
     shape: Shape

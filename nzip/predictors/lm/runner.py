@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.exact.jit import give_back, njit
+from nzip.exact.jit import njit
+from nzip.memory import give_back
 from nzip.predictors.llama.attention import TILE
-from nzip.predictors.llama.engine import Cache, Engine
-from nzip.predictors.llama.kernels import aligned
+from nzip.predictors.llama.engine import Engine
+from nzip.predictors.llama.kv_cache import Cache
+from nzip.predictors.llama.packed import aligned
 from nzip.predictors.llama.team import Team, default_threads, share
 from nzip.predictors.lm import softmax
-from nzip.predictors.lm.continuous_cache import Recall, look_up
+from nzip.predictors.lm.continuous_cache import ContinuousCache, look_up
 
 # Tokens of a lane read ahead at once, and rows of each lane's logits that an encoder keeps.
 CHUNK = 128
@@ -45,7 +47,7 @@ def _weigh(
     isa,
     lanes,
     rows,
-    recall,
+    continuous_cache,
     all_hidden,
     hidden_rows,
     logits,
@@ -61,7 +63,7 @@ def _weigh(
         hidden = np.empty((high - low, all_hidden.shape[2]), np.float32)
         for i in range(low, high):
             hidden[i - low] = all_hidden[lanes[i], hidden_rows[i]]
-        look_up(isa, recall, lanes[low:high], hidden)
+        look_up(isa, continuous_cache, lanes[low:high], hidden)
     for i in range(low, high):
         lane = lanes[i]
         totals[lane] = softmax.frequencies(logits[lane, rows[i]], bias, e[lane], frequencies[lane])
@@ -77,7 +79,7 @@ class Runner:
     """``tokens``: int64 arrays per lane when encoding (model tokens only, no escapes), None when decoding.
 
     Use: ``prepare(lanes)`` fills ``frequencies[lane]`` and ``totals[lane]`` for those lanes under ``bias``,
-    and looks up what they recall; after coding, ``advance(lane, token)`` notes the token; the next
+    and looks up what they continuous_cache; after coding, ``advance(lane, token)`` notes the token; the next
     ``prepare`` feeds what was noted."""
 
     def __init__(
@@ -87,12 +89,12 @@ class Runner:
         window: int,
         lanes: int,
         bias: softmax.Bias,
-        recall: Recall,
+        continuous_cache: ContinuousCache,
         tokens: list[np.ndarray] | None = None,
         threads: int | None = None,
     ):
         give_back()  # what the probe has compiled, before the cache is made
-        self.engine, self.bias, self.recall, self.lanes = engine, bias, recall, lanes
+        self.engine, self.bias, self.continuous_cache, self.lanes = engine, bias, continuous_cache, lanes
         self._tokens = None
         if tokens is not None:  # what the model reads before it predicts each of them, and after the last
             self._tokens = [np.concatenate([[start], t]).astype(np.int64) for t in tokens]
@@ -140,7 +142,7 @@ class Runner:
                     self.engine.isa,
                     lanes,
                     rows,
-                    self.recall,
+                    self.continuous_cache,
                     self._hidden,
                     hidden_rows,
                     self._logits,

@@ -12,12 +12,14 @@ given to it if its tokens are long enough.
 from __future__ import annotations
 
 from nzip.errors import CorruptError
+from nzip.varint import read_varint
 
 REGION = 1 << 14
 SAMPLE = 1 << 11
 LEAST = 1.65
 # A span shorter than this is not worth a switch.
 SHORTEST = 2 * REGION
+NUMBER = "a number in a block of lm"
 
 
 def helps(sample: bytes, vocabulary) -> bool:
@@ -82,33 +84,11 @@ def join(text: bytes, other: bytes, lengths: list[int]) -> bytes:
     return b"".join(parts)
 
 
-def varint(n: int) -> bytes:
-    """LEB128."""
-    out = bytearray()
-    while n >= 128:
-        out.append(n & 127 | 128)
-        n >>= 7
-    return bytes(out) + bytes([n])
-
-
-def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number at ``at`` and the place behind it."""
-    value = 0
-    for shift in range(0, 63, 7):
-        if at >= len(data):
-            break
-        value |= (data[at] & 127) << shift
-        at += 1
-        if data[at - 1] < 128:
-            return value, at
-    raise CorruptError("a number in a block of lm is cut short")
-
-
 def parse(params: bytes, size: int) -> list[int]:
     """The lengths that a block's parameters hold; :class:`CorruptError` unless they fit the block."""
     lengths, at = [], 0
     while at < len(params):
-        length, at = read_varint(params, at)
+        length, at = read_varint(params, at, NUMBER)
         lengths.append(length)
     if sum(lengths) != size or any(n == 0 for n in lengths[1:]):
         raise CorruptError("a block of lm whose spans do not make up the block")

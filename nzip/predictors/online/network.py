@@ -75,7 +75,7 @@ class Online(NamedTuple):
     error: np.ndarray  # (t, 256): dloss/dlogits
     dx: np.ndarray  # (t, width)
     wide: np.ndarray  # (t, 3 width)
-    turned: np.ndarray  # (t, width), scratch
+    transposed: np.ndarray  # (t, width), scratch
     across: np.ndarray  # (3 width or 256, t), transposed scratch
     back: np.ndarray  # (width or 7 row to a multiple of 4, t)
     row: np.ndarray  # (3 width, 256 or 7 row,)
@@ -169,6 +169,6 @@ def new_run(
         symbols=np.zeros(span, np.int64), rows=np.zeros((span, contexts.TABLES), np.int64), grams=room(span, grams),
         u=room(layers + 1, span, width), r=room(layers + 1, span), pre=room(layers, span, 3 * width),
         h=room(layers, span + 1, width), y=room(layers, span, width), x=room(width), logits=room(256),
-        weights=np.zeros(256, np.int32), error=room(span, 256), dx=room(span, width), wide=room(span, 3 * width), turned=room(span, width),
+        weights=np.zeros(256, np.int32), error=room(span, 256), dx=room(span, width), wide=room(span, 3 * width), transposed=room(span, width),
         across=room(most, span), back=room(max(width, grams), span), row=room(most), slope=room(4 * most), **state,
     )  # fmt: skip

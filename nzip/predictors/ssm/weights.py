@@ -115,11 +115,11 @@ def read(data: bytes, name: str = "the expert") -> Weights:
         shape = Shape(width, layers, row, tuple(bits)).check()
     except (ValueError, KeyError, TypeError) as error:
         raise NzipError(f"{name} has a damaged header") from error
-    layout = layout(shape)
-    if len(data) - at != sum(np.dtype(d).itemsize * int(np.prod(s)) for _, d, s in layout):
+    tensors = layout(shape)
+    if len(data) - at != sum(np.dtype(d).itemsize * int(np.prod(s)) for _, d, s in tensors):
         raise NzipError(f"{name} is cut short or longer than its header says")
     found = {}
-    for tensor, dtype, dims in layout:
+    for tensor, dtype, dims in tensors:
         count = int(np.prod(dims))
         found[tensor] = np.frombuffer(data, np.dtype(dtype), count, at).reshape(dims)
         at += found[tensor].nbytes

@@ -17,10 +17,10 @@ import json
 import numpy as np
 
 from nzip.errors import NzipError
-from nzip.predictors.llama.kernels import GROUP, MAX_D, OFFSET7
 from nzip.predictors.llama.model import Shape, Weights
+from nzip.predictors.llama.packed import GROUP, MAX_D, OFFSET7
 from nzip.predictors.llama.quantised import QuantMatrix, from_floats
-from nzip.predictors.llama.safetensors_loader import _File, weights_of
+from nzip.predictors.llama.safetensors_loader import TensorFile, weights_of
 
 PEAK = OFFSET7 - 1  # the largest code
 _UNIT = np.float32(PEAK * MAX_D[7])  # a row's scale is that of its largest possible weight
@@ -28,7 +28,7 @@ _MAX_SCALE = 1e4
 _WRONG = "is not a file of a byte-level transformer: make one with nzip train --kind transformer"
 
 
-class ByteFile(_File):
+class ByteFile(TensorFile):
     """The tensors, quantised as they lie in the file."""
 
     def _codes(self, name: str, rows: int, cols: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import tiny_llama
 pytest.importorskip("gguf")
 pytest.importorskip("tokenizers")
 
-from nzip.predictors.llama.engine import Cache
+from nzip.predictors.llama.kv_cache import Cache
 from nzip.predictors.lm.measure import by_windows, measure
 from nzip.predictors.lm.source import load
 

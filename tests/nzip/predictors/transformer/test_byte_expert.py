@@ -21,7 +21,8 @@ from nzip.errors import NzipError
 from nzip.exact import x86
 from nzip.predictors import distribution, registry, small
 from nzip.predictors.llama import twin
-from nzip.predictors.llama.engine import Cache, Engine
+from nzip.predictors.llama.engine import Engine
+from nzip.predictors.llama.kv_cache import Cache
 from nzip.predictors.llama.model import Shape
 from nzip.predictors.llama.quantised import from_floats
 from nzip.predictors.mix import MixPredictor
