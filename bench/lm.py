@@ -94,7 +94,9 @@ def ablation(model: LanguageModel, data: bytes, window: int) -> tuple[dict[str, 
                 look_up(engine.isa, state.continuous_cache, lane, seen[None])
                 count, shares, left = adapt.propose(state, 0, f[0], total)
                 hit = np.flatnonzero(state.candidates[0, :count] == token)
-                bits[name] -= np.log2((state.shares[0, hit[0]] if len(hit) else f[0, token]) / (shares + left))
+                bits[name] -= np.log2(
+                    (state.shares[0, hit[0]] if len(hit) else f[0, token]) / (shares + left)
+                )
                 adapt.learn(state, 0, token)
             softmax.settle_bias(bias, f, lane, np.array([token]), 0, v.size)
     sizes = {name: b / 8 for name, b in bits.items()} | {
@@ -108,7 +110,7 @@ def mixed(
     model: LanguageModel, data: bytes, level: int, settings: Settings, hidden: np.ndarray, *others: Expert
 ) -> int:
     """Bytes that the mix with ``model`` and ``others`` codes to; ``hidden`` as :func:`ablation` gives it."""
-    replay = model._replace(engine=_Replay(model.engine, hidden))
+    replay = model._replace(engine=_Replay(model.engine, hidden))  # type: ignore[arg-type]  # it answers as one
     return len(MixPredictor(level, (LmExpert(settings, replay, 1), *others)).encode(data)[1])
 
 
@@ -169,8 +171,8 @@ def engine_speed(model: LanguageModel, tokens: int = 256, repeats: int = 4) -> t
 @click.option("--json", "out", type=click.Path(dir_okay=False), help="Also keep the figures here.")
 def main(files, name, limit, window, level, out):
     """The README's table of lm:, mix+lm: and mix+lm:+ssm, the steps between, and the engine's speed."""
-    from rich.console import Console
-    from rich.table import Table
+    from rich.console import Console  # start-up: rich
+    from rich.table import Table  # start-up: rich
 
     model = load(pretrained.find(name))
     table = Table("text", "bytes", "bare model", "lm:", "mix+lm:", "mix+lm:+ssm", "bits/byte", "", box=None)

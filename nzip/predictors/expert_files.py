@@ -34,7 +34,9 @@ class ExpertFiles(Generic[T]):
         model directory. Raises :class:`nzip.errors.ModelMismatchError` where there is none."""
         if argument is None:
             return self.shipped
-        from nzip import pretrained  # start-up: zipfile, subprocess and tempfile, which what ships never needs
+        from nzip import (
+            pretrained,
+        )  # start-up: zipfile, subprocess and tempfile, which what ships never needs
 
         return pretrained.find(argument)
 

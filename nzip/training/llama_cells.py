@@ -9,12 +9,14 @@ weights, it never codes."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 import torch
 
-_fast = {"fastmath": True, "nogil": True, "cache": True, "error_model": "numpy"}
-_inline = {**_fast, "inline": "always"}
+_fast: dict[str, Any] = {"fastmath": True, "nogil": True, "cache": True, "error_model": "numpy"}
+_inline: dict[str, Any] = {**_fast, "inline": "always"}
 
 
 @numba.njit(**_inline)

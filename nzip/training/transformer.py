@@ -2,7 +2,7 @@
 Neurally Compressed Text" (Lester et al. 2024) in size, Llama blocks so that the exact engine runs it.
 
 RMSNorm, rotary positions, SiLU-gated feed-forward, no biases; float32 master weights, bfloat16 products
-(float32 ones where ``half`` is off). The file is one safetensors file with Hugging Face's tensor names and
+(float32 ones where ``mixed`` is off). The file is one safetensors file with Hugging Face's tensor names and
 the shape in its metadata.
 
 Concession: each span is read from an empty context, so a span must be as long as the context that is wanted.
@@ -47,9 +47,9 @@ class Llama(nn.Module):
 
     reach = REACH
 
-    def __init__(self, shape: Shape, half: bool = True):
+    def __init__(self, shape: Shape, mixed: bool = True):
         super().__init__()
-        self.shape, self.half = shape, half
+        self.shape, self.mixed = shape, mixed
         s, std = shape, 1 / math.sqrt(shape.width)
         self.embed = nn.Parameter(torch.randn(s.vocabulary, s.width) * 0.5)
         self.head = nn.Parameter(torch.randn(s.vocabulary, s.width) * 0.3 * std)
@@ -65,6 +65,11 @@ class Llama(nn.Module):
                 "before": nn.Parameter(torch.ones(s.width)), "between": nn.Parameter(torch.ones(s.width)),
             }) for _ in range(s.layers)
         )  # fmt: skip
+
+    def blocks(self) -> list[nn.ParameterDict]:
+        """The layers' parameters: ``qkv``, ``out``, ``gate_up``, ``down``, and the norms ``before`` and
+        ``between``."""
+        return [layer for layer in self.layers if isinstance(layer, nn.ParameterDict)]
 
     def start(self, lanes: int) -> None:
         """No state: see the concession."""
@@ -86,8 +91,8 @@ class Llama(nn.Module):
         return angles.cos(), angles.sin()
 
     def forward(self, symbols, rows, states):
-        """See the class; without ``half`` by :meth:`plain`."""
-        if not self.half:
+        """See the class; without ``mixed`` by :meth:`plain`."""
+        if not self.mixed:
             return self.plain(symbols)
         s, (b, t), eps = self.shape, symbols.shape, self.shape.eps
         cos, sin = self._angles(t)
@@ -96,7 +101,7 @@ class Llama(nn.Module):
             return nn.functional.linear(x, weight.bfloat16())
 
         x = self.embed[symbols]
-        for layer in self.layers:
+        for layer in self.blocks():
             qkv = product(Norm.apply(x, layer["before"], eps), layer["qkv"]).view(
                 b, t, 3, s.heads, s.head_size
             )
@@ -122,7 +127,7 @@ class Llama(nn.Module):
             return torch.cat([a * cos - c * sin, c * cos + a * sin], dim=-1)
 
         x = self.embed[symbols]
-        for layer in self.layers:
+        for layer in self.blocks():
             q, k, v = (
                 (norm(x, layer["before"]) @ layer["qkv"].T).view(b, t, 3, s.heads, s.head_size).unbind(2)
             )
@@ -143,7 +148,7 @@ def tensors_of(net: Llama) -> dict[str, torch.Tensor]:
         "lm_head.weight": net.head,
         "model.norm.weight": net.norm,
     }
-    for i, layer in enumerate(net.layers):
+    for i, layer in enumerate(net.blocks()):
         b = f"model.layers.{i}."
         q, k, v = layer["qkv"].split(own)
         gate, up = layer["gate_up"].chunk(2)

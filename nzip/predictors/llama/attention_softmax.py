@@ -55,8 +55,8 @@ def _points_to_floats(points, query_scale, ks, place, start, length, ring, e):
         off = np.int32(np.int32(i) + np.int32(place - start))
         off = np.int32(off + ring) if off < 0 else off
         v = np.float32(np.float32(np.float32(points[i]) * query_scale) * ks[i])
-        v = v if v < _SCORE_LIMIT else _SCORE_LIMIT
-        v = v if v > -_SCORE_LIMIT else -_SCORE_LIMIT
+        v = v if v < _SCORE_LIMIT else _SCORE_LIMIT  # noqa: FURB136  # what NaN becomes is written here
+        v = v if v > -_SCORE_LIMIT else -_SCORE_LIMIT  # noqa: FURB136  # as above
         v = v if off < length else _HIDDEN
         e[i] = v
         top = max(top, ordered(v))

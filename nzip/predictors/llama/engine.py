@@ -41,8 +41,12 @@ class Engine:
         self.embedding, self.embedding_scale = weights.embedding, weights.embedding_scale
         self.norms = np.ascontiguousarray(weights.norms, np.float32)
         self.final_norm = np.ascontiguousarray(weights.final_norm, np.float32)
-        self.layers = tuple(
-            pack(m) for m in (weights.qkv, weights.attention_out, weights.gate_up, weights.down)
+        # Of every layer: queries, keys and values; attention's output; gate and up; down.
+        self.layers: tuple[Packed, Packed, Packed, Packed] = (
+            pack(weights.qkv),
+            pack(weights.attention_out),
+            pack(weights.gate_up),
+            pack(weights.down),
         )
         self.head: Packed = pack([weights.head])
         self.vocabulary = s.vocabulary

@@ -36,13 +36,11 @@ _MIN_SCALE = np.float32(1e-25)
 _1, _127 = np.float32(1.0), np.float32(127.0)
 
 
-
-
 @njit(inline="always")
 def tame(x):
     """x within ±1e15; NaN becomes 1e15, the same on every machine."""
-    x = x if x < _LIMIT else _LIMIT
-    return x if x > -_LIMIT else -_LIMIT
+    x = x if x < _LIMIT else _LIMIT  # noqa: FURB136  # what NaN becomes is written here
+    return x if x > -_LIMIT else -_LIMIT  # noqa: FURB136  # as above
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -78,11 +76,8 @@ def quantise(x, tokens, a, factors, sums, scale):
     beyond x's are zero. Each group takes the least factor that keeps it within int8."""
     cols = x.shape[1]
     for t in range(tokens):
-        most = np.int32(
-            0
-            # as bits, which sort as floats do where none is negative: LLVM vectorises the maximum of integers
-            # alone
-        )
+        # As bits, which sort as floats do where none is negative: LLVM vectorises the maximum of integers alone.
+        most = np.int32(0)
         for i in range(cols):
             most = max(most, bits_of(abs(tame(x[t, i]))))
         peak = float_of(most)

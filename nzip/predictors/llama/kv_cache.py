@@ -80,9 +80,7 @@ class Cache:
 
     def __init__(self, shape: Shape, lanes: int, window: int, chunk: int = 1):
         if not 2 * SINKS <= window <= MAX_WINDOW:
-            raise ValueError(
-                f"a window has {2 * SINKS} to {MAX_WINDOW} tokens, not {window}"
-            )
+            raise ValueError(f"a window has {2 * SINKS} to {MAX_WINDOW} tokens, not {window}")
         self.window, self.chunk, self.lanes = window, chunk, lanes
         self.ring = ring_size(window, chunk)
         slots = SINK_SLOTS + self.ring

@@ -82,9 +82,7 @@ def keep(
         q_scale[h, t, g] = np.float32(quantise_row(rotated, _QUERY_PEAK, own) * score_scale)
         if n >= window:
             rope.rotate(projected[at : at + size], angles[2], angles[3], rotated)
-            q_sink_scale[h, t, g] = np.float32(
-                quantise_row(rotated, _QUERY_PEAK, sink) * score_scale
-            )
+            q_sink_scale[h, t, g] = np.float32(quantise_row(rotated, _QUERY_PEAK, sink) * score_scale)
         else:
             q_sink_scale[h, t, g] = q_scale[h, t, g]
             for j in range(size):

@@ -130,8 +130,8 @@ def attend(query, query_sink, keys, values, n, window, score_scale):
         codes, scale = query_sink if position < SINKS else query
         k, k_scale = keys[position]
         scores.append(F(codes @ k) * (scale * score_scale) * k_scale)
-    scores = np.clip(np.array(scores, F), F(-1e29), F(1e29))
-    e = exp2(scores - scores.max())
+    clipped = np.clip(np.array(scores, F), F(-1e29), F(1e29))
+    e = exp2(clipped - clipped.max())
     total = np.rint(e * F(32768)).astype(np.int64).sum()
     e = e * np.array([values[position][1] for position in seen], F)
     most = e.max()
@@ -149,8 +149,8 @@ def forward(weights: Weights, tokens, window: int):
     steps = phase_steps(s.theta, s.head_size)
     score_scale = F(LOG2E / np.sqrt(F(s.head_size)))
     group, size = s.heads // s.kv_heads, s.head_size
-    keys = [[[] for _ in range(s.kv_heads)] for _ in range(s.layers)]
-    values = [[[] for _ in range(s.kv_heads)] for _ in range(s.layers)]
+    keys: list[list[list]] = [[[] for _ in range(s.kv_heads)] for _ in range(s.layers)]
+    values: list[list[list]] = [[[] for _ in range(s.kv_heads)] for _ in range(s.layers)]
     out = []
     for n, token in enumerate(tokens):
         x = (

@@ -88,7 +88,7 @@ def _ask(state, lane, i, token, predicted, p, mass):
     highest = 0
     for order in range(ORDERS):
         slot = state.slots[lane, order]
-        n, others, recent = 0, 0, 0
+        n, others, recent = np.int64(0), np.int64(0), 0
         for way in range(WAYS):
             if state.table_token[order, slot, way] == token:
                 n = np.int64(state.table_count[order, slot, way])

@@ -91,7 +91,7 @@ def _take_query(cache, lane, hidden):
     peak = _ZERO
     for i in range(hidden.size):
         v = abs(tame(hidden[i]))
-        peak = v if v > peak else peak
+        peak = v if v > peak else peak  # noqa: FURB136  # NaN is passed over, on every machine
     query = cache.query[lane]
     if peak < _TINY:
         query[:] = 0
@@ -117,7 +117,7 @@ def _vote(cache, lane, score, filled):
     for s in range(filled):
         v = np.float32(np.float32(np.float32(score[s]) * cache.norm[s]) * norm)
         near[s] = v
-        top = v if v > top else top
+        top = v if v > top else top  # noqa: FURB136  # as above
     nearness = np.float32(
         np.float32(top - np.float32(0.6)) * np.float32(2.5 * BUCKETS)
     )  # cosines from 0.6 to 1

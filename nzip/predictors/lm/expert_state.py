@@ -133,7 +133,7 @@ class LmExpertState(ExpertState):
     def __init__(self, model: LanguageModel, settings: Settings, lanes: int, data, threads: int | None):
         self._model, self._vocabulary, self._lanes = model, model.vocabulary, lanes
         vocabulary = model.vocabulary
-        self._plan = None
+        self._plan: list = []  # an encoder alone has one
         tokens = None
         if data is not None:
             self._plan = [self._plan_lane(bytes(d)) for d in data]
@@ -233,7 +233,9 @@ class LmExpertState(ExpertState):
         """Learn what the waiting lanes saw, run the model, and stand at the trie's root again."""
         state = self._state
         if int(state.length.max()) + 1 >= state.history.shape[1]:
-            self._state = state = state._replace(history=np.concatenate([state.history, np.zeros_like(state.history)], axis=1))
+            self._state = state = state._replace(
+                history=np.concatenate([state.history, np.zeros_like(state.history)], axis=1)
+            )
         spoken = lanes[self._ended[lanes] >= 0]
         _learn(state, spoken, self._ended)
         for lane in spoken:

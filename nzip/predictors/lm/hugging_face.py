@@ -58,7 +58,8 @@ class HuggingFacePredictor(Predictor):
     @functools.cached_property
     def _loaded(self):
         try:
-            import torch
+            # optional: neither is needed by what codes
+            import torch  # noqa: F401  # transformers names it late, and in more than one line
             from transformers import AutoModelForCausalLM, AutoTokenizer
         except ImportError as error:
             raise NzipError(f"{self.spelling} needs the package transformers: {_INSTALL}") from error
@@ -74,7 +75,7 @@ class HuggingFacePredictor(Predictor):
         """Bits of ``data`` under ``protocol`` "windows"."""
         if protocol != "windows":
             raise NzipError(f"{self.spelling} has no sliding context with sinks: use --protocol windows")
-        import torch
+        import torch  # optional: see _loaded
 
         try:
             text = bytes(data).decode()

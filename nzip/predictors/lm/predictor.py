@@ -12,6 +12,7 @@ header)."""
 from __future__ import annotations
 
 import functools
+import itertools
 
 import numpy as np
 import xxhash
@@ -101,7 +102,7 @@ class LmPredictor(Predictor):
         payload = b""
         if text:
             edges = [len(text) * lane // lanes for lane in range(lanes + 1)]
-            symbols = [self.model.vocabulary.encode(text[a:b]) for a, b in zip(edges, edges[1:])]
+            symbols = [self.model.vocabulary.encode(text[a:b]) for a, b in itertools.pairwise(edges)]
             payload = self._encode(symbols, progress)
         if other:
             rest_params, rest = _rest().encode(other)

@@ -134,7 +134,9 @@ class Runner:
     def prepare(self, lanes: np.ndarray) -> None:
         """Compute the frequencies of ``lanes`` (ascending integers)."""
         lanes = np.asarray(lanes, np.int64)
-        rows, hidden_rows = self._read_ahead(lanes) if self._tokens is not None else self._step(lanes)
+        rows, hidden_rows = (
+            self._step(lanes) if self._tokens is None else self._read_ahead(lanes, self._tokens)
+        )
         self._jobs.append(
             (
                 _weigh,
@@ -163,7 +165,7 @@ class Runner:
         jobs, self._jobs = self._jobs, []
         self._team.run(*jobs)
 
-    def advance(self, lane: int, token: int) -> None:
+    def advance(self, lane: int | np.integer, token: int | np.integer) -> None:
         """The lane's token became known."""
         self._pending[lane] = token
         self._place[lane] += 1
@@ -192,13 +194,13 @@ class Runner:
         none = np.zeros(len(lanes), np.int64)
         return none, none
 
-    def _read_ahead(self, lanes: np.ndarray):
+    def _read_ahead(self, lanes: np.ndarray, tokens: list[np.ndarray]):
         """Encoder: chunks of each lane's known tokens when its place passes them."""
         stale = []
         for lane in lanes:
             place, first = self._place[lane], self._hidden_from[lane]
             if first < 0 or place >= first + self._chunk:
-                part = self._tokens[lane][place : place + self._chunk]
+                part = tokens[lane][place : place + self._chunk]
                 self._jobs.append(
                     self.engine.forward_job(
                         self._cache, np.full(len(part), lane), part, self._hidden[lane], self._team.members
@@ -213,7 +215,7 @@ class Runner:
             counts = [
                 min(
                     self._ahead,
-                    len(self._tokens[lane]) - self._place[lane],
+                    len(tokens[lane]) - self._place[lane],
                     self._hidden_from[lane] + self._chunk - self._place[lane],
                 )
                 for lane in stale

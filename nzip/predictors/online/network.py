@@ -19,6 +19,7 @@ from nzip.predictors.ssm import contexts
 from nzip.predictors.ssm.kernel import GATED_BITS, UNIT_BITS
 from nzip.predictors.ssm.weights import Shape, Weights
 
+_ONE = np.float32(1)
 SPAN = 32  # bytes between two updates
 SCRATCH = Shape(128, 2, 16, (14, 16, 18, 18, 16, 18, 8))
 _MULTIPLIER, _INCREMENT = 6364136223846793005, 1442695040888963407  # Knuth's MMIX generator
@@ -101,7 +102,7 @@ def _parameters(shape: Shape, weights: Weights | None) -> dict[str, np.ndarray]:
     if weights is not None:
         unit = np.float32(1 << UNIT_BITS)
 
-        def product(codes, scale, by=np.float32(1)):
+        def product(codes, scale, by=_ONE):
             return np.ascontiguousarray((codes.astype(np.float32) * (scale * by)[..., None]).swapaxes(-1, -2))
 
         # The table's unit stays in the projection, whose input is the row's integers; both are balanced here

@@ -112,7 +112,9 @@ def learn(weight, rounded, m, v, x, dy, across, slope, rate, first, second):
     transpose(x, across)
     wide = 4 * n_all
     columns, y, out = across.ctypes.data, dy.ctypes.data, slope.ctypes.data
-    for k in range(0, k_all, ROWS):  # the same inner loop as in backward: x transposed in place of the weights
+    for k in range(
+        0, k_all, ROWS
+    ):  # the same inner loop as in backward: x transposed in place of the weights
         for n in range(0, wide, 128 if wide % 128 == 0 else 32):
             arguments = (columns + 4 * k * count, 4 * count, count, y + n, out + n, wide)
             if wide % 128 == 0:

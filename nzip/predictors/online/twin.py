@@ -8,6 +8,8 @@ of contexts."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from nzip.exact.numerics import softmax_weights
@@ -71,7 +73,7 @@ class Twin:
         grams = np.zeros(n.grams.shape[1], F)
         grams[: n.tables.shape[1] * contexts.TABLES] = n.tables[at].reshape(-1)
         x = _product(grams, _near(n.project)) + n.bytes[byte]
-        kept = {"byte": byte, "at": at, "grams": grams, "layers": []}
+        kept: dict[str, Any] = {"byte": byte, "at": at, "grams": grams, "layers": []}
         for l in range(self.layers):
             x, u, r = self.normalise(x)
             pre = _product(u, _near(n.mix[l])) + n.bias[l]

@@ -95,7 +95,7 @@ def _half(scale: np.ndarray) -> np.ndarray:
 
 def quantised(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The file's tensors from float32 ones by Hugging Face's names."""
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for name, values in tensors.items():
         name = name.removesuffix(".weight")
         if values.ndim == 1:
@@ -117,7 +117,7 @@ def quantised(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def write(shape: Shape, made: dict, tensors: dict[str, np.ndarray]) -> bytes:
     """The file's bytes; ``tensors`` float32 by Hugging Face's names. Needs the package safetensors."""
-    from safetensors.numpy import save
+    from safetensors.numpy import save  # optional: the extra `neural`
 
     metadata = {"nzip": json.dumps({"shape": vars(shape), "made": made}, sort_keys=True)}
     return save({name: np.ascontiguousarray(t) for name, t in quantised(tensors).items()}, metadata)

@@ -85,7 +85,7 @@ def test_the_rate_falls_to_zero():
 
 def test_fused_gradients_are_autograd_s():
     """The hand-written backward passes against the same formula in plain torch."""
-    net = Recurrent(SMALL, half=False)
+    net = Recurrent(SMALL, mixed=False)
     symbols = torch.from_numpy(np.frombuffer(TEXT[:48], np.uint8).astype(np.int64)[None])
     rows = net.rows(np.frombuffer(TEXT[:48], np.uint8)[None], np.zeros((1, 4), np.uint64))
     net(symbols, rows, net.start(1)).square().mean().backward()
@@ -119,8 +119,8 @@ def test_the_transformer_s_fused_passes_are_the_plain_network():
     net = Llama(shape_of(128, 2))
     symbols = torch.from_numpy(np.frombuffer(TEXT[:200], np.uint8).astype(np.int64).reshape(2, 100))
     losses, gradients = [], []
-    for half in (True, False):
-        net.half = half
+    for mixed in (True, False):
+        net.mixed = mixed
         net.zero_grad()
         loss = torch.nn.functional.cross_entropy(
             net(symbols[:, :-1], None, None).reshape(-1, 256), symbols[:, 1:].reshape(-1)
@@ -190,7 +190,7 @@ def test_an_expert_s_file_is_trained_on(tmp_path):
 
 def test_held_out_text_costs_the_same_in_whatever_parts(monkeypatch):
     torch.manual_seed(6)
-    net = Llama(shape_of(64, 1), half=False)
+    net = Llama(shape_of(64, 1), mixed=False)
     net.reach = 100
     slices = {str(n): PROSE[:n] for n in (0, 1, 2, 99, 100, 101, 250, 1001, 2111)}
     together = evaluate(net, slices)
@@ -222,7 +222,7 @@ def test_compiled_training_is_training(tmp_path):
     held = []
     for compiled in (False, True):
         torch.manual_seed(4)
-        net = Llama(shape_of(64, 1), half=False)
+        net = Llama(shape_of(64, 1), mixed=False)
         held.append(
             train(
                 net,

@@ -33,7 +33,9 @@ def walk(isa, states, tokens, keys, lanes=1):
         continuous_cache.look_up(isa, cache, here, states[at : at + lanes])
         for lane in here:
             n = cache.near[lane]
-            seen.append((cache.near_token[lane, :n].copy(), cache.near_mass[lane, :n].copy(), cache.bucket[lane]))
+            seen.append(
+                (cache.near_token[lane, :n].copy(), cache.near_mass[lane, :n].copy(), cache.bucket[lane])
+            )
         for lane in here:
             cache.near_plain[lane] = 0.1
             continuous_cache.remember(cache, lane, tokens[at + lane])
@@ -87,4 +89,8 @@ def test_edges():
     ):  # nothing becomes infinite
         continuous_cache.look_up(x86.detect(), cache, np.zeros(1, np.int64), state[None].astype(np.float32))
         continuous_cache.remember(cache, 0, 1)
-    assert np.isfinite(cache.near_mass).all() and np.isfinite(cache.trust).all() and np.isfinite(cache.norm).all()
+    assert (
+        np.isfinite(cache.near_mass).all()
+        and np.isfinite(cache.trust).all()
+        and np.isfinite(cache.norm).all()
+    )

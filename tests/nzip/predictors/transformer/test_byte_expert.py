@@ -93,7 +93,7 @@ def network(seed: int = 3):
     from nzip.training.transformer import Llama
 
     torch.manual_seed(seed)
-    net = Llama(SHAPE, half=False)
+    net = Llama(SHAPE, mixed=False)
     with torch.no_grad():
         net.head *= 5
     return net
@@ -141,7 +141,9 @@ def test_twin_agrees():
     data, window = TEXT[:60], 24
     weights, _ = byte_file.read("tiny.expert", tiny_file())
     logits = twin.logits(weights, twin.forward(weights, list(data), window))
-    assert (np.array([distribution.twin(row[:256]) for row in logits]) == all_steps(tiny().engine, data, window)).all()
+    assert (
+        np.array([distribution.twin(row[:256]) for row in logits]) == all_steps(tiny().engine, data, window)
+    ).all()
 
 
 def test_instruction_sets_threads_and_another_process_agree():
