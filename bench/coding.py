@@ -259,8 +259,8 @@ def show(found: dict, console: Console) -> None:
         above = [line["excess"][str(bits)] for line in large]
         shares = [cost / line["entropy"] for cost, line in zip(above, large, strict=True)]
         console.print(
-            f"49,152 symbols at 2^{bits}: {49152 / 2**bits:.3%} of the total goes to shares of 1; up to {max(above):.2g} bits a "
-            f"symbol, up to {max(shares):.2g} times the entropy",
+            f"49,152 symbols at 2^{bits}: {49152 / 2**bits:.3%} of the total goes to shares of 1; "
+            f"up to {max(above):.2g} bits a symbol, up to {max(shares):.2g} times the entropy",
             highlight=False,
         )
     for line in found["quantisers"]:

@@ -3,8 +3,8 @@
 ``python -m bench.lm FILE... [--model NAME] [--bytes N] [--mix LEVEL] [--json RESULTS]`` prints, for one lane,
 the table that stands in the README: bytes of the bare model, of ``lm:``, of ``mix+lm:`` and of
 ``mix+lm:+ssm`` (what the mixes write); then the steps between, as bits per byte: the logit bias, n-gram
-candidates, the continuous cache, the mix, the network beside it; then GMAC/s of the layers at prefill beside the same
-products done by the kernel alone in the same run. Weights are not counted in any size.
+candidates, the continuous cache, the mix, the network beside it; then GMAC/s of the layers at prefill beside
+the same products done by the kernel alone in the same run. Weights are not counted in any size.
 
 Concession: all but the mixes are ideal code lengths, some bytes less than ``lm:`` writes; a block's
 parameters (7 to 15 bytes) are counted with the container, in no figure here."""
@@ -215,7 +215,8 @@ def main(files, name, limit, window, level, out):
     console.print(table)
     console.print(steps)
     console.print(
-        f"prefill {engine:.1f} GMAC/s, kernel alone {kernel:.1f} GMAC/s, ratio {engine / kernel:.2f}; one thread, CPU time"
+        f"prefill {engine:.1f} GMAC/s, kernel alone {kernel:.1f} GMAC/s, ratio {engine / kernel:.2f}; "
+        "one thread, CPU time"
     )
     if out:
         found = {

@@ -1,8 +1,8 @@
 """Train the networks that ship as the experts ``ssm`` and ``transformer`` (``run --kind``), from the
 manifest's texts.
 
-    python scripts/train_expert.py run --corpora DIR --folder DIR      # hours on one core; go on after a stop with the same line
-    python scripts/train_expert.py loss --corpora DIR --folder DIR     # what rounding to integers costs
+    python scripts/train_expert.py run --corpora DIR --folder DIR    # hours; again to go on
+    python scripts/train_expert.py loss --corpora DIR --folder DIR   # what rounding to integers costs
     python scripts/train_expert.py export --folder DIR
     python scripts/train_expert.py plot --folder DIR -o curve.png
 
@@ -164,7 +164,8 @@ def run_command(corpora, folder, total, seed, threads, kind, begin, floats, dead
             )
         net.mixed = not floats
         print(
-            f"{net.matrix_parameters():,} matrix parameters, {sum(p.numel() for p in net.parameters()):,} in all",
+            f"{net.matrix_parameters():,} matrix parameters, "
+            f"{sum(p.numel() for p in net.parameters()):,} in all",
             flush=True,
         )
         log = train(net, sources(corpora), run, folder, _Meter(), deadline, floats)

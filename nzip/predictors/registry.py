@@ -32,8 +32,8 @@ NO_PLUGINS = "NZIP_NO_PLUGINS"
 GROUPS = {"predictor": "nzip.predictors", "expert": "nzip.experts"}
 
 __all__ = [
-    "Entry", "Part", "create", "create_for_reading", "entries", "parse", "register_expert", "register_predictor",
-    "unregister",
+    "Entry", "Part", "create", "create_for_reading", "entries", "parse", "register_expert",
+    "register_predictor", "unregister",
 ]  # fmt: skip
 
 

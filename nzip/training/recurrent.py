@@ -83,7 +83,8 @@ DEFAULT = Shape()
 class Recurrent(nn.Module):
     """Next-byte logits. ``forward(bytes (b, t) int64, rows (b, t, 7) int64, states)``; see :meth:`start`.
 
-    ``mixed``: products in bfloat16, else all in float32. ``reach``: bytes read at a time when it is measured."""
+    ``mixed``: products in bfloat16, else all in float32. ``reach``: bytes read at a time when it is
+    measured."""
 
     reach = 4096
 

@@ -1,8 +1,8 @@
 """When a training run keeps a checkpoint, and when it ends: one rule for every loop, nzip's and the lab's.
 
 A run keeps a checkpoint every so many seconds, less often where keeping takes long; it ends when its work is
-done, or its time is up (wall clock over all sittings, so that a schedule can be bent to it), or its trial is over
-(CPU seconds), or somebody asked (:class:`Interrupt`). Nothing here needs torch.
+done, or its time is up (wall clock over all sittings, so that a schedule can be bent to it), or its trial is
+over (CPU seconds), or somebody asked (:class:`Interrupt`). Nothing here needs torch.
 
 Concession: seconds that a process was suspended count as time sat, as a user who waits would count them.
 """
@@ -19,9 +19,9 @@ TIMES = 10  # a checkpoint waits for so many times as long as the last one took
 
 
 class Clock:
-    """The clocks of one sitting of a run. ``every``: seconds between checkpoints at least. ``budget``: seconds
-    of wall clock, all sittings together, in which the run ends at the latest; ``deadline``: CPU seconds
-    likewise. ``spent`` and ``sat``: CPU and wall seconds of the sittings before."""
+    """The clocks of one sitting of a run. ``every``: seconds between checkpoints at least. ``budget``:
+    seconds of wall clock, all sittings together, in which the run ends at the latest; ``deadline``: CPU
+    seconds likewise. ``spent`` and ``sat``: CPU and wall seconds of the sittings before."""
 
     def __init__(
         self,

@@ -56,14 +56,22 @@ class Llama(nn.Module):
         self.norm = nn.Parameter(torch.ones(s.width))
         own = s.heads * s.head_size
         rows = {
-            "qkv": (3 * own, s.width), "out": (s.width, own), "gate_up": (2 * s.hidden, s.width), "down": (s.width, s.hidden),
-        }  # fmt: skip
+            "qkv": (3 * own, s.width),
+            "out": (s.width, own),
+            "gate_up": (2 * s.hidden, s.width),
+            "down": (s.width, s.hidden),
+        }
         shrink = {"out": 1 / math.sqrt(2 * s.layers), "down": 1 / math.sqrt(2 * s.layers)}
         self.layers = nn.ModuleList(
             nn.ParameterDict({
-                **{n: nn.Parameter(torch.randn(r) / math.sqrt(r[1]) * shrink.get(n, 1)) for n, r in rows.items()},
-                "before": nn.Parameter(torch.ones(s.width)), "between": nn.Parameter(torch.ones(s.width)),
-            }) for _ in range(s.layers)
+                **{
+                    name: nn.Parameter(torch.randn(size) / math.sqrt(size[1]) * shrink.get(name, 1))
+                    for name, size in rows.items()
+                },
+                "before": nn.Parameter(torch.ones(s.width)),
+                "between": nn.Parameter(torch.ones(s.width)),
+            })
+            for _ in range(s.layers)
         )  # fmt: skip
 
     def blocks(self) -> list[nn.ParameterDict]:
@@ -153,11 +161,16 @@ def tensors_of(net: Llama) -> dict[str, torch.Tensor]:
         q, k, v = layer["qkv"].split(own)
         gate, up = layer["gate_up"].chunk(2)
         found |= {
-            b + "self_attn.q_proj.weight": q, b + "self_attn.k_proj.weight": k, b + "self_attn.v_proj.weight": v,
-            b + "self_attn.o_proj.weight": layer["out"], b + "mlp.gate_proj.weight": gate, b + "mlp.up_proj.weight": up,
-            b + "mlp.down_proj.weight": layer["down"], b + "input_layernorm.weight": layer["before"],
+            b + "self_attn.q_proj.weight": q,
+            b + "self_attn.k_proj.weight": k,
+            b + "self_attn.v_proj.weight": v,
+            b + "self_attn.o_proj.weight": layer["out"],
+            b + "mlp.gate_proj.weight": gate,
+            b + "mlp.up_proj.weight": up,
+            b + "mlp.down_proj.weight": layer["down"],
+            b + "input_layernorm.weight": layer["before"],
             b + "post_attention_layernorm.weight": layer["between"],
-        }  # fmt: skip
+        }
     return {name: tensor.detach().float().contiguous() for name, tensor in found.items()}
 
 

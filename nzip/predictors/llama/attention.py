@@ -6,8 +6,8 @@ once the sinks have left the recent window, they are seen by a query rotated for
 distance exceeds W-1. Nothing is recomputed when the window slides.
 
 Keys and values lie in a cache (:mod:`.kv_cache`). Which slot holds what never shows in the result: scores are
-integer sums of one slot (:mod:`.attention_kernels`), the maximum has no order, and all else is integer sums over
-slots (:mod:`.attention_softmax`).
+integer sums of one slot (:mod:`.attention_kernels`), the maximum has no order, and all else is integer sums
+over slots (:mod:`.attention_softmax`).
 
 Concession: nothing here checks a bound; :mod:`.engine` owns the shapes.
 """

@@ -1,7 +1,7 @@
 """The integer halves of attention: keys times queries, and values times weights.
 
-Every function takes ``isa`` and gives the same bits whatever it is: results are int32 sums, whose order is free.
-What lies between the two, the softmax, is :mod:`.attention_softmax`.
+Every function takes ``isa`` and gives the same bits whatever it is: results are int32 sums, whose order is
+free. What lies between the two, the softmax, is :mod:`.attention_softmax`.
 
 Concession: nothing here checks a bound; :mod:`.attention` owns the shapes.
 """

@@ -6,7 +6,7 @@ peak / max(e * value_scale)) as int16, with peak such that W * peak * 127 < 2**3
 :func:`softmax_weights` works on one query; :func:`exponentials` is its inner loop, by plain code or by the
 vectors of :mod:`nzip.exact.x86_softmax`, with equal results.
 
-Concession: the denominator has 15 bits below one, so a key whose share is below 2**-16 counts for nothing in it.
+Concession: the denominator has 15 bits below one, so a key whose e is below 2**-16 counts for nothing in it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A Llama-architecture model on the CPU, exact to the bit: any batch, any order of lanes, any thread count.
 
 An :class:`Engine` holds packed weights and is immutable; a :class:`.kv_cache.Cache` holds the attention
-memory of some lanes. :meth:`Engine.forward` takes any batch of (lane, token): a long run of one lane (an encoder that knows
-its text) or one token of each of many lanes (a decoder) – each token's result is a function of its lane's
-history alone, in the same integers. :mod:`.twin` is the readable equal.
+memory of some lanes. :meth:`Engine.forward` takes any batch of (lane, token): a long run of one lane (an
+encoder that knows its text) or one token of each of many lanes (a decoder) – each token's result is a
+function of its lane's history alone, in the same integers. :mod:`.twin` is the readable equal.
 
 Concession: Llama only, RoPE without scaling, and every activation is rounded to 8 bits per group of 32 before
 each product: about 0.36% more bits than float32.
@@ -107,11 +107,14 @@ class Engine:
         k = self._scratch(count, SINK_SLOTS + cache.ring, members)
         embed(self.embedding, self.embedding_scale, tokens, k.x)
         cache.length[lanes[starts]] += runs
-        return layers.run, (self.isa, s.heads, s.kv_heads, s.head_size, s.hidden, np.float32(s.eps), self.phase_steps, self.score_scale,
-                      cache.window, cache.ring, weight_peak(cache.window), *self.layers, self.norms, self.final_norm,
-                      cache.keys, cache.values, cache.key_scale, cache.value_scale, lanes, positions, k.x,
-                      k.normed, k.a, k.factors, k.sums, k.scale, k.wide, k.q, k.q_sink, k.q_scale, k.q_sink_scale,
-                      k.score, k.e, k.p, k.value_sums, k.value_factors, k.ranges, k.found, k.angles, out)  # fmt: skip
+        args = (
+            self.isa, s.heads, s.kv_heads, s.head_size, s.hidden, np.float32(s.eps), self.phase_steps,
+            self.score_scale, cache.window, cache.ring, weight_peak(cache.window), *self.layers, self.norms,
+            self.final_norm, cache.keys, cache.values, cache.key_scale, cache.value_scale, lanes, positions, k.x,
+            k.normed, k.a, k.factors, k.sums, k.scale, k.wide, k.q, k.q_sink, k.q_scale, k.q_sink_scale, k.score,
+            k.e, k.p, k.value_sums, k.value_factors, k.ranges, k.found, k.angles, out,
+        )  # fmt: skip
+        return layers.run, args
 
     def logits(self, hidden, out=None, team: Team = ALONE) -> np.ndarray:
         """Head: float32 (T, width) → (T, logit_columns); columns from ``vocabulary`` on are padding (zeros).

@@ -186,7 +186,8 @@ def shape_of(reader, path: str) -> Shape:
     architecture = metadata(reader, "general.architecture")
     if architecture != "llama":
         raise NzipError(
-            f"{path}: architecture {architecture!r} is not supported; this engine runs Llama-architecture models"
+            f"{path}: architecture {architecture!r} is not supported; "
+            "this engine runs Llama-architecture models"
         )
 
     def need(key):

@@ -76,7 +76,8 @@ def quantise(x, tokens, a, factors, sums, scale):
     beyond x's are zero. Each group takes the least factor that keeps it within int8."""
     cols = x.shape[1]
     for t in range(tokens):
-        # As bits, which sort as floats do where none is negative: LLVM vectorises the maximum of integers alone.
+        # As bits, which sort as floats do where none is negative: LLVM vectorises the maximum of integers
+        # alone.
         most = np.int32(0)
         for i in range(cols):
             most = max(most, bits_of(abs(tame(x[t, i]))))

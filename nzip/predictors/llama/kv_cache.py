@@ -1,5 +1,5 @@
-"""The attention cache: int8 keys and values of some lanes, the first four tokens for ever and the last ones in a
-ring.
+"""The attention cache: int8 keys and values of some lanes, the first four tokens for ever and the last ones
+in a ring.
 
 For one lane and layer: ``keys`` int8 (kv heads, slots/16, head/2, 16, 2), ``values`` int8 (kv heads, slots/2,
 head, 2), ``key_scale``, ``value_scale`` float32 (kv heads, slots). Slots 0 to 3 hold the sinks (4 to 15 stay

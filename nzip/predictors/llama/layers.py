@@ -1,7 +1,7 @@
 """A Llama's layers over one batch, and its head, in compiled code: what each member of a team does.
 
-Norms and quantising are shared out by tokens, products by rows, attention by lanes and heads; all meet between
-(:mod:`.team`). Who does what never shows in the result.
+Norms and quantising are shared out by tokens, products by rows, attention by lanes and heads; all meet
+between (:mod:`.team`). Who does what never shows in the result.
 
 Concession: arguments by the dozen, because compiled code takes arrays faster than objects that hold them;
 :class:`.engine.Engine` spells them out once, :mod:`nzip.predictors.transformer.stream` again.

@@ -37,7 +37,10 @@ class Shape:
         """Raise :class:`NzipError` with one line if the engine cannot run such a model."""
         wrong = None
         if self.width % GROUP or self.hidden % GROUP or self.heads * self.head_size % GROUP:
-            wrong = f"width {self.width}, hidden {self.hidden} and heads*size {self.heads * self.head_size} must be multiples of {GROUP}"
+            wrong = (
+                f"width {self.width}, hidden {self.hidden} and heads*size {self.heads * self.head_size} "
+                f"must be multiples of {GROUP}"
+            )
         elif self.head_size % 16 or not 16 <= self.head_size <= 256:
             wrong = f"head size {self.head_size} is not a multiple of 16 up to 256"
         elif self.kv_heads < 1 or self.heads % self.kv_heads or self.heads // self.kv_heads > 32:
@@ -58,8 +61,8 @@ class Shape:
 @dataclass
 class Weights:
     """Quantised weights. ``embedding`` int8 (V, width) times ``embedding_scale`` float32 (V, width/32);
-    ``head`` (V, width); per layer ``qkv`` (heads*size + 2*kv*size, width) with the pairs that RoPE
-    rotates adjacent, ``attention_out``, ``gate_up`` (2*hidden, width), ``down``; ``norms`` float32 (layers, 2,
+    ``head`` (V, width); per layer ``qkv`` (heads*size + 2*kv*size, width) with the pairs that RoPE rotates
+    adjacent, ``attention_out``, ``gate_up`` (2*hidden, width), ``down``; ``norms`` float32 (layers, 2,
     width)."""
 
     shape: Shape

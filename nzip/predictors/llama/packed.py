@@ -9,8 +9,8 @@ One leading axis for the layers:
 * ``d`` uint8 (layers, blocks, groups, 16): the group's integer scale. ``m`` int16 (layers, blocks, groups/2,
   16, 2): its integer offset. ``rs`` float32 (layers, blocks*16): the row's scale. weight = (code*d + m) * rs.
 
-:func:`nzip.predictors.llama.quantised.pack` makes it. What follows is padded: blocks to 16 rows, columns to two
-groups; padding weighs nothing.
+:func:`nzip.predictors.llama.quantised.pack` makes it. What follows is padded: blocks to 16 rows, columns to
+two groups; padding weighs nothing.
 
 Concession: one layout serves AVX2, AVX-512 and plain loops; none of them would have chosen all of it.
 """

@@ -54,7 +54,8 @@ class QuantMatrix(NamedTuple):
 def _check(values: np.ndarray, name: str) -> None:
     if not np.isfinite(values).all() or (values.size and float(np.abs(values).max()) > MAX_WEIGHT):
         raise NzipError(
-            f"tensor {name} holds values that are not finite or exceed {MAX_WEIGHT:g}; is the model file damaged?"
+            f"tensor {name} holds values that are not finite or exceed {MAX_WEIGHT:g}; "
+            "is the model file damaged?"
         )
 
 

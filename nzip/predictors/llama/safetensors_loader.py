@@ -76,7 +76,8 @@ class TensorFile:
             or not 0 <= begin <= end <= self._size
         ):
             raise NzipError(
-                f"{self.path}: tensor {name} has shape {tuple(found)} or bytes that do not fit; expected {shape}"
+                f"{self.path}: tensor {name} has shape {tuple(found)} or bytes that do not fit; "
+                f"expected {shape}"
             )
         return kind, self._bytes(self._start + begin, end - begin)
 
@@ -100,7 +101,8 @@ def _shape(config: dict, where: str) -> Shape:
     architecture = config.get("model_type")
     if architecture != "llama":
         raise NzipError(
-            f"{where}: architecture {architecture!r} is not supported; this engine runs Llama-architecture models"
+            f"{where}: architecture {architecture!r} is not supported; "
+            "this engine runs Llama-architecture models"
         )
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
     kind = rope.get("rope_type", rope.get("type", "default"))

@@ -222,7 +222,8 @@ def from_tokenizer_json(text: str, size: int, bos: int | None, eos: int | None, 
         or not isinstance(vocabulary, dict)
     ):
         raise NzipError(
-            f"{where}: tokenizer {model.get('type')!r} without byte-level pieces is not supported; byte-level BPE is"
+            f"{where}: tokenizer {model.get('type')!r} without byte-level pieces is not supported; "
+            "byte-level BPE is"
         )
     special = {t["content"]: t["id"] for t in config.get("added_tokens") or []}
     strings = [""] * size

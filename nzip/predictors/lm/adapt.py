@@ -1,12 +1,12 @@
 """What a language model learns from the file at hand: a logit bias, and candidates from its own past.
 
 To the model's logits an online *bias* per token is added (:mod:`.softmax`). Then a few *candidates* – tokens
-that the continuous cache finds after like states, that followed the same 1 to 5 tokens before, or that continue a
-long match – have their frequencies changed. The cache's votes are interpolated with the model. The candidates that
-n-grams or a match propose each pass a binary question, "is it this one?", whose answer mixes the stretched
-probability with what adaptive maps say of the n-gram's counts, in a small gated logistic mixer that learns.
-The rest of the vocabulary shares what remains in the model's proportions, so there is one CDF and one coder
-call.
+that the continuous cache finds after like states, that followed the same 1 to 5 tokens before, or that
+continue a long match – have their frequencies changed. The cache's votes are interpolated with the model. The
+candidates that n-grams or a match propose each pass a binary question, "is it this one?", whose answer mixes
+the stretched probability with what adaptive maps say of the n-gram's counts, in a small gated logistic mixer
+that learns. The rest of the vocabulary shares what remains in the model's proportions, so there is one CDF
+and one coder call.
 
 All lanes share this state. The bias changes once a step, when all lanes have coded theirs (so their
 frequencies can be computed in parallel); tables, maps and mixers change at once, in lane order. Arithmetic:
@@ -88,7 +88,7 @@ def _ask(state, lane, i, token, predicted, p, mass):
     highest = 0
     for order in range(ORDERS):
         slot = state.slots[lane, order]
-        n, others, recent = np.int64(0), np.int64(0), 0
+        n, others, recent = 0, 0, 0
         for way in range(WAYS):
             if state.table_token[order, slot, way] == token:
                 n = np.int64(state.table_count[order, slot, way])

@@ -1,7 +1,7 @@
 """All that a language model learns from the file at hand, in one place: :class:`AdaptiveState`.
 
-What the numbers mean and how they move is :mod:`.adapt`'s business; this file says what there is, how large, and
-with what it begins.
+What the numbers mean and how they move is :mod:`.adapt`'s business; this file says what there is, how large,
+and with what it begins.
 
 Concession: tables are of a fixed size, and older contexts give way to newer ones without being asked.
 """
@@ -44,8 +44,8 @@ class AdaptiveState(NamedTuple):
     ``weights`` (SETS, INPUTS). ``history`` int32 (lanes, longest), ``length`` int64 (lanes,). ``match`` int64
     (lanes, 3): lane and place that the match predicts from, and its length. ``heads`` int64 (slots,): where a
     context of MATCH_MIN tokens last ended, as lane << 40 | place, + 1. ``candidates`` to ``slots``, (lanes,
-    ·): the questions asked of each lane's next token, kept until it is known; ``questions`` how many. ``escape``
-    float64 (1,): chance of an escaped byte. ``continuous_cache``: see :mod:`.continuous_cache`."""
+    ·): the questions asked of each lane's next token, kept until it is known; ``questions`` how many.
+    ``escape`` float64 (1,): chance of an escaped byte. ``continuous_cache``: see :mod:`.continuous_cache`."""
 
     bias: softmax.Bias
     table_check: np.ndarray

@@ -164,8 +164,8 @@ def _vote(cache, lane, score, filled):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def look_up(isa, cache, lanes, hidden):
-    """Before a step: find which neighbours each of ``lanes`` (int64 (n,)) has. hidden float32 (n, width), their
-    states."""
+    """Before a step: find which neighbours each of ``lanes`` (int64 (n,)) has. hidden float32 (n, width),
+    their states."""
     slots, width = cache.norm.size, cache.query.shape[1]
     if width == 0:
         return

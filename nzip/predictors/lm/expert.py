@@ -1,9 +1,9 @@
 """``mix+lm:NAME``: the adapted language model as an expert of the mix, one byte at a time.
 
-Immutable; what a run does is :mod:`.expert_state`. Coded alone, ``lm:NAME`` is :class:`.predictor.LmPredictor`,
-which goes token by token.
+Immutable; what a run does is :mod:`.expert_state`. Coded alone, ``lm:NAME`` is
+:class:`.predictor.LmPredictor`, which goes token by token.
 
-Concession: as an expert it asks one side decision a token or more, about 0.3% of the size.
+Concession: a side decision a token, or more, is coded beside the bytes.
 """
 
 from __future__ import annotations

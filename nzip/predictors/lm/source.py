@@ -1,6 +1,6 @@
 """A pretrained model as the coders use it: engine, vocabulary, hashes. Loading is remembered per file.
 
-Concession: a model's file is hashed whole each time a process loads it, half a second for a gigabyte.
+Concession: a model's file is hashed whole each time a process loads it.
 """
 
 from __future__ import annotations

@@ -165,11 +165,13 @@ def new_run(
         return np.zeros(dims, np.float32)
 
     return Online(
-        bits=np.array(shape.bits, np.int64), first=np.cumsum(sizes) - sizes, rates=np.array(rates, np.float32),
-        powers=np.ones(2, np.float32), place=np.zeros(2, np.int64), hashes=np.zeros(contexts.STATE, np.uint64),
-        symbols=np.zeros(span, np.int64), rows=np.zeros((span, contexts.TABLES), np.int64), grams=room(span, grams),
+        bits=np.array(shape.bits, np.int64), first=np.cumsum(sizes) - sizes,
+        rates=np.array(rates, np.float32), powers=np.ones(2, np.float32), place=np.zeros(2, np.int64),
+        hashes=np.zeros(contexts.STATE, np.uint64), symbols=np.zeros(span, np.int64),
+        rows=np.zeros((span, contexts.TABLES), np.int64), grams=room(span, grams),
         u=room(layers + 1, span, width), r=room(layers + 1, span), pre=room(layers, span, 3 * width),
         h=room(layers, span + 1, width), y=room(layers, span, width), x=room(width), logits=room(256),
-        weights=np.zeros(256, np.int32), error=room(span, 256), dx=room(span, width), wide=room(span, 3 * width), transposed=room(span, width),
-        across=room(most, span), back=room(max(width, grams), span), row=room(most), slope=room(4 * most), **state,
+        weights=np.zeros(256, np.int32), error=room(span, 256), dx=room(span, width),
+        wide=room(span, 3 * width), transposed=room(span, width), across=room(most, span),
+        back=room(max(width, grams), span), row=room(most), slope=room(4 * most), **state,
     )  # fmt: skip

@@ -42,10 +42,14 @@ class Twin:
         word = self.word * 0x9E3779B97F4A7C15 + byte & _MASK
         pair = word ^ (self.before * 0xE7037ED1A0B428DB & _MASK)
         return [
-            top(self.last & 0xFFFF, 0x9E3779B97F4A7C15, 0), top(self.last & 0xFFFFFF, 0xC2B2AE3D27D4EB4F, 1),
-            top(self.last & 0xFFFFFFFF, 0x165667B19E3779F9, 2), top(self.last & 0xFFFFFFFFFFFF, 0xD6E8FEB86659FD93, 3),
-            top(word, 0xC2B2AE3D27D4EB4F, 4), top(pair, 0x165667B19E3779F9, 5), min(self.column, 255),
-        ]  # fmt: skip
+            top(self.last & 0xFFFF, 0x9E3779B97F4A7C15, 0),
+            top(self.last & 0xFFFFFF, 0xC2B2AE3D27D4EB4F, 1),
+            top(self.last & 0xFFFFFFFF, 0x165667B19E3779F9, 2),
+            top(self.last & 0xFFFFFFFFFFFF, 0xD6E8FEB86659FD93, 3),
+            top(word, 0xC2B2AE3D27D4EB4F, 4),
+            top(pair, 0x165667B19E3779F9, 5),
+            min(self.column, 255),
+        ]
 
     def step(self, byte: int) -> np.ndarray:
         """The stream has seen ``byte``; the distribution of the next."""

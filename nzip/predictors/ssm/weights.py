@@ -77,7 +77,8 @@ def layout(shape: Shape) -> list[tuple[str, str, tuple[int, ...]]]:
         ("bytes", "<i2", (256, w)), ("bytes_scale", "<f4", (1,)),
         *((f"table{i}", "i1", (1 << bits, shape.row)) for i, bits in enumerate(shape.bits)),
         ("project", "i1", (w, TABLES * shape.row)), ("project_scale", "<f4", (w,)),
-        ("mix", "i1", (layers, 3 * w, w)), ("mix_scale", "<f4", (layers, 3 * w)), ("mix_bias", "<f4", (layers, 3 * w)),
+        ("mix", "i1", (layers, 3 * w, w)), ("mix_scale", "<f4", (layers, 3 * w)),
+        ("mix_bias", "<f4", (layers, 3 * w)),
         ("out", "i1", (layers, w, w)), ("out_scale", "<f4", (layers, w)),
         ("head", "i1", (256, w)), ("head_scale", "<f4", (256,)), ("head_bias", "<f4", (256,)),
     ]  # fmt: skip

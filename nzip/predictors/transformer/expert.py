@@ -26,8 +26,8 @@ WINDOW = 1024
 
 
 class Model:
-    """The bytes of a file, called ``name`` in errors, ready to run: ``engine``, ``made`` (what the weights were
-    made from) and ``digest``, the first 32 hexadecimal digits of the bytes' SHA-256.
+    """The bytes of a file, called ``name`` in errors, ready to run: ``engine``, ``made`` (what the weights
+    were made from) and ``digest``, the first 32 hexadecimal digits of the bytes' SHA-256.
 
     Raises :class:`NzipError` where they are no such file."""
 

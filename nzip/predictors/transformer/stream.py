@@ -94,13 +94,15 @@ def new_stream(engine: Engine, window: int) -> Stream:
     cache = Cache(s, 1, window, CHUNK)
     k = Scratch(s, CHUNK, SINK_SLOTS + cache.ring)
     return Stream(
-        ALONE.point, engine.isa, s.heads, s.kv_heads, s.head_size, s.hidden, np.float32(s.eps), engine.score_scale, window, cache.ring,
-        weight_peak(window), engine.phase_steps, *engine.layers, engine.head, engine.norms, engine.final_norm,
-        engine.embedding, engine.embedding_scale, cache.keys, cache.values, cache.key_scale, cache.value_scale,
-        np.zeros(3, np.int64), np.zeros(CHUNK, np.int64), np.zeros(CHUNK, np.int64), np.zeros(CHUNK, np.int64),
-        k.x, k.normed, k.a, k.factors, k.sums, k.scale, k.wide, k.q, k.q_sink, k.q_scale, k.q_sink_scale, k.score, k.e, k.p,
-        k.value_sums, k.value_factors, k.ranges, k.found, k.angles, np.zeros((CHUNK, s.width), np.float32),
-        aligned((CHUNK, engine.logit_columns), np.float32), np.zeros(256, np.int32), np.zeros((CHUNK, 256), np.uint32),
+        ALONE.point, engine.isa, s.heads, s.kv_heads, s.head_size, s.hidden, np.float32(s.eps),
+        engine.score_scale, window, cache.ring, weight_peak(window), engine.phase_steps, *engine.layers,
+        engine.head, engine.norms, engine.final_norm, engine.embedding, engine.embedding_scale, cache.keys,
+        cache.values, cache.key_scale, cache.value_scale, np.zeros(3, np.int64), np.zeros(CHUNK, np.int64),
+        np.zeros(CHUNK, np.int64), np.zeros(CHUNK, np.int64), k.x, k.normed, k.a, k.factors, k.sums, k.scale,
+        k.wide, k.q, k.q_sink, k.q_scale, k.q_sink_scale, k.score, k.e, k.p, k.value_sums, k.value_factors,
+        k.ranges, k.found, k.angles, np.zeros((CHUNK, s.width), np.float32),
+        aligned((CHUNK, engine.logit_columns), np.float32), np.zeros(256, np.int32),
+        np.zeros((CHUNK, 256), np.uint32),
     )  # fmt: skip
 
 

@@ -279,7 +279,8 @@ class TestCommand:
         assert run(command) == 1 and "-f" in capfd.readouterr().err
 
     @pytest.mark.parametrize(("arguments", "said"), [
-        ([], "name the files"), (["nowhere.txt"], "No such file"), (["FILE"], "too few"), (["FILE", "--width", "100"], "multiple of 64"),
+        ([], "name the files"), (["nowhere.txt"], "No such file"), (["FILE"], "too few"),
+        (["FILE", "--width", "100"], "multiple of 64"),
     ])  # fmt: skip
     def test_bad_input_is_one_line(self, tmp_path, capfd, arguments, said):
         (tmp_path / "f").write_bytes(b"few")
