@@ -110,9 +110,9 @@ class Engine:
         args = (
             self.isa, s.heads, s.kv_heads, s.head_size, s.hidden, np.float32(s.eps), self.phase_steps,
             self.score_scale, cache.window, cache.ring, weight_peak(cache.window), *self.layers, self.norms,
-            self.final_norm, cache.keys, cache.values, cache.key_scale, cache.value_scale, lanes, positions, k.x,
-            k.normed, k.a, k.factors, k.sums, k.scale, k.wide, k.q, k.q_sink, k.q_scale, k.q_sink_scale, k.score,
-            k.e, k.p, k.value_sums, k.value_factors, k.ranges, k.found, k.angles, out,
+            self.final_norm, cache.keys, cache.values, cache.key_scale, cache.value_scale, lanes, positions,
+            k.x, k.normed, k.a, k.factors, k.sums, k.scale, k.wide, k.q, k.q_sink, k.q_scale, k.q_sink_scale,
+            k.score, k.e, k.p, k.value_sums, k.value_factors, k.ranges, k.found, k.angles, out,
         )  # fmt: skip
         return layers.run, args
 
