@@ -249,7 +249,7 @@ def _sizes(_context, _parameter, value: str) -> list[int]:
 def profile_command(file, levels, size, repeat, out):
     """Where each level's time goes, part by part, and how far it is from the machine's limits."""
     from bench import profile
-    from nzip.predictors.mix.contexts import LEVELS
+    from nzip.predictors.mix.plan import LEVELS
 
     wrong = [level for level in levels if level not in LEVELS]
     if wrong or not levels:

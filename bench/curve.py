@@ -88,7 +88,8 @@ def measure(
 ) -> dict:
     """Every variant of ``level``'s plan for text over every text; sizes, and the least CPU time of ``repeat``
     rounds."""
-    from nzip.predictors.mix.contexts import TEXT, plan
+    from nzip.predictors.content import TEXT
+    from nzip.predictors.mix.plan import plan
     from nzip.predictors.mix.kernel import make
 
     plans = variants(plan(level, TEXT))

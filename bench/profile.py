@@ -42,9 +42,9 @@ def _runs(data: np.ndarray, level: int) -> tuple[dict[str, Callable[[], None]], 
     """What to time, by name, each called after a ``fresh`` state was made for it; and the level's figures."""
     from nzip.coding.binary import STATE_SIZE, start_encoder
     from nzip.predictors.content import detect
-    from nzip.predictors.mix.contexts import plan
+    from nzip.predictors.mix.plan import plan
     from nzip.predictors.mix.kernel import best
-    from nzip.predictors.mix.registers import S_WIDTH
+    from nzip.predictors.mix.constants import S_WIDTH
     from nzip.predictors.mix.state import build
 
     content = detect(data)

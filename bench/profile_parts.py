@@ -14,21 +14,8 @@ from numba import njit
 from nzip.coding.binary import STATE_SIZE, encode_bit, finish_encoder, start_encoder
 from nzip.predictors.mix.kernel import MAX_SETS, _adapt, _clamp, _find_slot, _slot
 from nzip.predictors.mix.lane import K1, K2, K3, advance, fill_registers, find_matches, hash_matches
-from nzip.predictors.mix.registers import (
-    L_RATE,
-    R_NONE,
-    REGISTERS,
-    S_APM_RATE,
-    S_APMS,
-    S_CONTEXTS,
-    S_DIRECT,
-    S_FINAL_RATE,
-    S_RUNS,
-    S_SETS,
-    S_STATE_LIMIT,
-    S_WIDTH,
-)  # fmt: skip
-from nzip.predictors.mix.sizes import APM1_ROWS, FINAL_WIDTH, SET_SIZE
+from nzip.predictors.mix.constants import L_RATE, R_NONE, REGISTERS, S_APM_RATE, S_APMS, S_CONTEXTS, S_DIRECT, S_FINAL_RATE, S_RUNS, S_SETS, S_STATE_LIMIT, S_WIDTH, )  # fmt: skip
+from nzip.predictors.mix.constants import APM1_ROWS, FINAL_WIDTH, SET_SIZE
 from nzip.predictors.mix.vector import dot, prefetch, train
 
 u64, u32, i64 = np.uint64, np.uint32, np.int64

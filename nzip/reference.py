@@ -2,7 +2,7 @@
 
     python -m nzip.reference FILE.nz > out
 
-Here is the container; what happens inside a block's payload is in nzip/predictors/mix/twin.py, as one small
+Here is the container; what happens inside a block's payload is in nzip/predictors/mix/twin/, as one small
 class for each part of the model. Nothing is shared with the container and kernel that nzip itself runs, so
 that each is a check of the other.
 
@@ -18,8 +18,8 @@ import sys
 import xxhash
 
 from nzip.errors import CorruptError, FormatError, ModelMismatchError
-from nzip.predictors.mix.contexts import LEVELS
-from nzip.predictors.mix.twin import decode_block
+from nzip.predictors.mix.plan import LEVELS
+from nzip.predictors.mix.twin.model import decode_block
 
 MAGIC, DRAFT = b"\x89NZ\r\n\x1a\n", 5
 

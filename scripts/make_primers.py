@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from nzip.hashes import text_hash
 from nzip.predictors.mix import primers
 
 TARGET = Path(__file__).parents[1] / "nzip" / "predictors" / "mix" / "primer_texts"
@@ -80,7 +81,7 @@ def main() -> None:
         (TARGET / f"{name}.xz").write_bytes(packed)
         signature = primers.sequences(np.frombuffer(text, np.uint8))
         signatures.append(signature.astype("<u4").tobytes())
-        digest = primers.text_hash(text).hex()
+        digest = text_hash(text).hex()
         entries.append(
             {"name": name, "bytes": len(text), "hash": digest, "signature": len(signature), "snapshots": {}}
         )
@@ -95,8 +96,8 @@ def main() -> None:
 def add_snapshots(entries: list[dict]) -> None:
     """Prime every level with every primer and write the hashes of what results into the index."""
     primers.index.cache_clear()
-    from nzip.predictors.mix.contexts import LEVELS
-    from nzip.predictors.mix.primer_snapshot import primed_hash
+    from nzip.predictors.mix.plan import LEVELS
+    from nzip.predictors.mix.warm_start import primed_hash
 
     for number, entry in enumerate(entries, 1):
         for level in LEVELS:

@@ -1,21 +1,20 @@
-"""``njit`` for nzip: numba's, with a cache of machine code that fails never and is never stale.
+"""``njit`` for nzip and the lab: numba's, with a cache of machine code that fails never and is never stale.
 
 Numba's own ``cache=True`` raises at import where neither the package's directory nor the user's cache can be
 written, and where the disk is full; here such an installation compiles anew each time. And numba looks only
 at the file that a function stands in: a constant or a helper that it takes from another file may change, and
 the old machine code goes on being used, which in a compressor means wrong bytes. Here the stamp of a cache
-entry covers everything a function refers to, through all files.
+entry covers everything a function refers to, through all files and packages, numba and NumPy excepted.
 
 Concession: this touches private names of numba (``Dispatcher._cache``, ``IndexDataCacheFile._source_stamp``,
 the option ``_nrt``). Where a future numba lacks them, functions are compiled in every process, and
-tests/nzip/test_jit.py says so."""
+tests/nzip/exact/test_jit.py says so."""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import functools
 import pickle
+import sys
 import types
 from pathlib import Path
 
@@ -25,15 +24,9 @@ import xxhash
 from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
 
+# What compiled code names there is numba's own, whose version its index holds.
+_NOT_FOLLOWED = frozenset({"numpy", "numba", "llvmlite"} | sys.stdlib_module_names)
 _VALUES = (int, float, str, bytes, tuple, np.generic, np.ndarray)
-
-
-def give_back() -> None:
-    """Return to the system what compiling has freed. glibc keeps it, and large arrays are mapped beside it,
-    so that a process which compiles and then makes large arrays would hold both. On other systems nothing
-    happens."""
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def njit(*signatures, cache: bool = False, **options):
@@ -107,20 +100,20 @@ def _gather(function, digest, seen: set) -> None:
     names = _names(function.__code__)
     for name in sorted({*names, *values}):
         value = values[name] if name in values else function.__globals__.get(name)
-        _add(name, value, names, function.__module__.partition(".")[0], digest, seen)
+        _add(name, value, names - {name}, digest, seen)
 
 
-def _add(name: str, value, names: set[str], package: str, digest, seen: set) -> None:
+def _add(name: str, value, names: set[str], digest, seen: set) -> None:
+    """``names``: those that the code may look up in ``value`` where it is a module."""
     inner = _python(value)
     if inner is not None:
         _gather(inner, digest, seen)
     elif isinstance(value, _VALUES):
         digest.update(f"{name}={_text(value)}".encode())
-    elif isinstance(value, types.ModuleType) and value.__name__.partition(".")[0] == package and package:
-        # A function that stands in a module of ours which the code names, as in ``kernel.step(...)``.
-        for part in sorted(names & vars(value).keys() - {name}):
-            if not isinstance(vars(value)[part], types.ModuleType):
-                _add(f"{name}.{part}", vars(value)[part], names, package, digest, seen)
+    elif isinstance(value, types.ModuleType) and value.__name__.partition(".")[0] not in _NOT_FOLLOWED:
+        # What stands in a module that the code names, as in ``kernel.step(...)``, whosever module it is.
+        for part in sorted(names & vars(value).keys()):
+            _add(f"{name}.{part}", vars(value)[part], names - {part}, digest, seen)
 
 
 def _names(code) -> set[str]:

@@ -3,8 +3,8 @@
 libm, NumPy and torch round these functions differently from one version, processor or thread count to the
 next, and one differing bit turns the rest of a file into noise. Here each is a written sequence of IEEE-754
 operations (+ − × and rint, all correctly rounded by the standard), never fused, with coefficients kept as
-stored bits. Sums are integer sums, whose order cannot matter. tests/nzip/test_numerics.py pins the outputs
-by hash and compares them with a NumPy twin.
+stored bits. Sums are integer sums, whose order cannot matter. tests/nzip/exact/test_numerics.py pins the
+outputs by hash and compares them with a NumPy twin.
 
 Concession: this is accurate to about 2⁻²³, not correctly rounded.
 """

@@ -1,10 +1,9 @@
-"""The integer inner loops in x86 vector instructions: AVX2, and AVX-512 with VNNI.
+"""The integer inner loops of matrices and attention in x86 vector instructions: AVX2, and AVX-512 with VNNI.
 
-LLVM does not form ``vpmaddubsw``, ``vpmaddwd`` or ``vpdpbusd`` from plain loops, so the loops are written
-here as LLVM IR and called from numba as intrinsics over raw addresses. :mod:`.kernels` holds the portable
-twins over arrays, the choice between them and the memory layout that all of them read; a test proves the
-results equal, which they are by construction: every sum is an int32 sum that wraps, so its order cannot
-matter.
+The loops are written as LLVM IR (:mod:`.x86_emitter`) and called from numba as intrinsics over raw addresses.
+:mod:`nzip.predictors.llama.kernels` holds the portable twins over arrays, the choice between them and the
+memory layout that all of them read; a test proves the results equal, which they are by construction: every
+sum is an int32 sum that wraps, so its order cannot matter.
 
 Three loops (and :mod:`.x86_softmax`), each for a fixed number of tokens or queries held in registers:
 
@@ -17,135 +16,21 @@ Concession: nothing here checks a bound; the callers own the shapes.
 
 from __future__ import annotations
 
-import os
-
-import llvmlite.binding as llvm
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
-PORTABLE, AVX2, AVX512 = 0, 1, 2
-NAMES = ("portable", "avx2", "avx512")
+from nzip.exact.cpu import AVX2, AVX512
+from nzip.exact.x86_emitter import F32, I8, I64, Emitter, kernel_of
 
-I8, I16, I32, I64, F32 = (ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType())
 # A decoder reads each lane's keys and values from memory once a token, in streams too short for the processor
 # to guess where they go: it is told, so many groups of key blocks and bytes of values ahead.
 _KEYS_AHEAD, _VALUES_AHEAD = 8, 4096
-# vpdpbusd's operands are typed as bytes from LLVM 22 on, as 32-bit words before.
-_DOT_BYTES = llvm.llvm_version_info[0] >= 22
-
-
-def detect() -> int:
-    """The best instruction set that this machine has and ``NZIP_ISA`` (portable, avx2, avx512) allows."""
-    allowed = os.environ.get("NZIP_ISA", "avx512")
-    features = llvm.get_host_cpu_features() if llvm.get_default_triple().startswith("x86_64") else {}
-    best = PORTABLE
-    if features.get("avx2"):
-        best = AVX2
-        if all(features.get(f) for f in ("avx512f", "avx512bw", "avx512vl", "avx512vnni")):
-            best = AVX512
-    return min(best, NAMES.index(allowed)) if allowed in NAMES else best
-
-
-def _available(isa: int) -> bool:
-    features = llvm.get_host_cpu_features() if llvm.get_default_triple().startswith("x86_64") else {}
-    needed = ("avx2",) if isa == AVX2 else ("avx512f", "avx512bw", "avx512vl", "avx512vnni")
-    return all(features.get(f) for f in needed)
-
-
-class Emitter:
-    """Writes one kernel: vectors of ``words`` 32-bit lanes, addresses as 64-bit integers."""
-
-    def __init__(self, fn: ir.Function, isa: int):
-        self.b = ir.IRBuilder(fn.append_basic_block("entry"))
-        self.args = fn.args
-        self.module = fn.module
-        self.wide = isa == AVX512
-        self.words = 16 if self.wide else 8
-        self.v32 = ir.VectorType(I32, self.words)
-        self.v16 = ir.VectorType(I16, 2 * self.words)
-        self.v8 = ir.VectorType(I8, 4 * self.words)
-        self.vf = ir.VectorType(F32, self.words)
-
-    def const(self, vtype, value):
-        return ir.Constant(vtype, [value] * vtype.count)
-
-    def call(self, name, restype, args):
-        fnty = ir.FunctionType(restype, [a.type for a in args])
-        return self.b.call(cgutils.get_or_insert_function(self.module, fnty, name), args)
-
-    def at(self, base, offset):
-        """Address ``base + offset``; offset an int or an IR value."""
-        return self.b.add(base, I64(offset) if isinstance(offset, int) else offset)
-
-    def load(self, vtype, address):
-        return self.b.load(self.b.inttoptr(address, vtype.as_pointer()), align=1)
-
-    def store(self, value, address):
-        self.b.store(value, self.b.inttoptr(address, value.type.as_pointer()), align=1)
-
-    def splat(self, scalar, vtype):
-        undef = ir.Constant(vtype, ir.Undefined)
-        one = self.b.insert_element(undef, scalar, I32(0))
-        return self.b.shuffle_vector(
-            one, undef, ir.Constant(ir.VectorType(I32, vtype.count), [0] * vtype.count)
-        )
-
-    def prefetch(self, address, nearness=3):
-        """Ask for the cache line at ``address``, which need not be ours: to be read once, soon (3), or a
-        little later (2)."""
-        pointer = self.b.inttoptr(address, I8.as_pointer())
-        fnty = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
-        call = cgutils.get_or_insert_function(self.module, fnty, "llvm.prefetch.p0")
-        self.b.call(call, [pointer, I32(0), I32(nearness), I32(1)])
-
-    def word(self, address):
-        """The 32 bits at ``address`` in every lane."""
-        return self.splat(self.load(I32, address), self.v32)
-
-    def madd_words(self, a, b):
-        """vpmaddwd: pairs of int16 products summed to int32."""
-        name = "llvm.x86.avx512.pmaddw.d.512" if self.wide else "llvm.x86.avx2.pmadd.wd"
-        return self.call(name, self.v32, [self.b.bitcast(a, self.v16), self.b.bitcast(b, self.v16)])
-
-    def madd_bytes(self, unsigned, signed):
-        """vpmaddubsw (256 bits): pairs of u8 × s8 products summed to int16, saturating."""
-        return self.call(
-            "llvm.x86.avx2.pmadd.ub.sw",
-            self.v16,
-            [self.b.bitcast(unsigned, self.v8), self.b.bitcast(signed, self.v8)],
-        )
-
-    def dot_bytes(self, acc, unsigned, signed):
-        """vpdpbusd (512 bits): four u8 × s8 products added to each int32."""
-        vtype = self.v8 if _DOT_BYTES else self.v32
-        return self.call(
-            "llvm.x86.avx512.vpdpbusd.512",
-            self.v32,
-            [acc, self.b.bitcast(unsigned, vtype), self.b.bitcast(signed, vtype)],
-        )
-
-    def accumulators(self, count, initial=None):
-        slots = []
-        for i in range(count):
-            slot = cgutils.alloca_once(self.b, self.v32)
-            self.b.store(self.const(self.v32, 0) if initial is None else initial[i], slot)
-            slots.append(slot)
-        return slots
-
-    def accumulate(self, slot, value):
-        self.b.store(self.b.add(self.b.load(slot), value), slot)
-
-    def loop(self, count):
-        return cgutils.for_range(self.b, count, intp=I64)
 
 
 def _emit_matmul(e: Emitter, bits: int, tt: int) -> None:
     """16 rows × ``tt`` tokens. Arguments: codes, d, m, rs of the row block; a, factors, sums, scale of the
     first token; out; bytes of a token in a (K); groups; bytes of a token in out; where lie half the codes
     that are read next. See
-    :mod:`.kernels` for layouts."""
+    :mod:`nzip.predictors.llama.kernels` for layouts."""
     codes, d, m, rs, a, factors, sums, scale, out, k_stride, groups, out_stride, after = e.args
     b = e.b
     per_group = 256 if bits == 4 else 512
@@ -291,36 +176,6 @@ def _emit_value(e: Emitter, nq: int, nc: int) -> None:
                     e.accumulate(accs[q * nc + c], e.madd_words(v16, ws[q]))
         for place, acc in zip(places, accs):
             e.store(b.load(acc), place)
-
-
-def kernel_of(name: str, nargs: int, isa: int, emit, *shape):
-    """A numba intrinsic taking one tuple of ``nargs`` intp. On machines without ``isa`` it does nothing, and
-    the dispatcher in :mod:`.kernels` never calls it."""
-    symbol = f"nzip.{name}.{NAMES[isa]}." + ".".join(map(str, shape))
-
-    @intrinsic
-    def kernel(typingctx, args):
-        sig = types.void(types.UniTuple(types.intp, nargs))
-
-        def codegen(context, builder, signature, arguments):
-            if not _available(isa):
-                return context.get_dummy_value()
-            module = builder.module
-            if symbol in module.globals:
-                fn = module.globals[symbol]
-            else:
-                fn = ir.Function(module, ir.FunctionType(ir.VoidType(), [I64] * nargs), symbol)
-                fn.linkage = "internal"
-                fn.attributes.add("noinline")
-                emitter = Emitter(fn, isa)
-                emit(emitter, *shape)
-                emitter.b.ret_void()
-            builder.call(fn, cgutils.unpack_tuple(builder, arguments[0], nargs))
-            return context.get_dummy_value()
-
-        return sig, codegen
-
-    return kernel
 
 
 matmul4_512 = {t: kernel_of("matmul", 13, AVX512, _emit_matmul, 4, t) for t in (8, 6, 5, 4, 3, 2, 1)}

@@ -6,8 +6,8 @@ from what is near. So that memory does not rest then, this loop asks for some li
 rounds. Also, LLVM makes its vectors of a plain loop half as wide as the machine's.
 
 The arithmetic is that of :func:`nzip.exact.numerics.exp2`, operation by operation, and
-:func:`nzip.predictors.llama.attention_softmax.exponentials` holds the twin; a test proves them equal. Sums are of integers, and a maximum
-has no order.
+:func:`nzip.predictors.llama.attention._exponentials` is the twin; a test proves them equal. Sums are of
+integers, and a maximum has no order.
 
 Concession: nothing here checks a bound; the callers own the shapes.
 """
@@ -17,7 +17,8 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.exact import numerics
-from nzip.exact.x86 import AVX2, AVX512, F32, I32, I64, Emitter, kernel_of
+from nzip.exact.cpu import AVX2, AVX512
+from nzip.exact.x86_emitter import F32, I32, I64, Emitter, kernel_of
 
 HIDDEN = np.float32(-1e30)  # a score that is none
 

@@ -16,6 +16,7 @@ import abc
 import numpy as np
 
 from nzip.errors import NzipError
+from nzip.predictors.content import Content
 
 # An expert's 256 integers sum to 2**EXPERT_BITS, and none is below 1.
 EXPERT_BITS = 24
@@ -48,7 +49,7 @@ class Predictor(abc.ABC):
         """The same predictor, but every block starts from ``text``, of the user's own, or for None from
         nothing.
 
-        ``config`` must then hold the text's hash as ``primer`` (:func:`nzip.primer.file.text_hash`, hexadecimal),
+        ``config`` must then hold the text's hash as ``primer`` (:func:`nzip.hashes.text_hash`, hexadecimal),
         so that a reader knows what to ask for. Predictors that never start warm refuse a text:
         :class:`NzipError`."""
         if text is not None:
@@ -132,7 +133,7 @@ class Expert(abc.ABC):
         return {}
 
     def embedded(self) -> tuple[Expert, str, bytes] | None:
-        """For ``--embed-model``: this expert spelled by its model's name without folders, that name, and the
+        """For files that embed their model: this expert spelled by its model's name without folders, that name, and the
         bytes of the model's file; None where it needs no file of the user's own. The registry's factory must
         then take ``data=``, these bytes. Raises :class:`NzipError` where there is a model that cannot be
         embedded."""
@@ -140,9 +141,10 @@ class Expert(abc.ABC):
             raise NzipError(f"{self.spelling} cannot be embedded: its model stays outside the file")
         return None
 
-    def helps(self, data) -> bool:
+    def helps(self, data: np.ndarray, content: Content) -> bool:
         """Whether this expert is worth asking about most of a block; a cheap guess, made by the encoder only.
-        Where no expert helps, the mix codes the block alone."""
+        ``data`` (uint8, not to be written to) is the block, ``content`` what it was found to hold: its kind, and
+        bytes per row and pixel where there are such. Where no expert helps, the mix codes the block alone."""
         return True
 
     def lanes_for(self, size: int) -> int:

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nzip.predictors.mix.contexts import AUDIO, BINARY, DNA, EXECUTABLE, IMAGE, TEXT
-
+TEXT, BINARY, EXECUTABLE, IMAGE, AUDIO, DNA = range(6)
+KIND_NAMES = ("text", "binary", "executable", "image", "audio", "dna")
 MAX_STRIDE = 1 << 16
 MAX_PIXEL = 16
 _SAMPLE = 1 << 16
+_HARMLESS = list(b"\t\n\f\r\x1b")  # controls that texts have
 
 
 @dataclass(frozen=True)
 class Content:
-    """``kind`` (contexts.py), ``stride``: bytes per row or 0, ``pixel``: bytes per pixel, sample or field."""
+    """``kind`` (TEXT to DNA), ``stride``: bytes per row or 0, ``pixel``: bytes per pixel, sample or field."""
 
     kind: int
     stride: int = 0
@@ -29,7 +30,7 @@ class Content:
 
 
 def detect(data: np.ndarray) -> Content:
-    """The content of ``data`` (uint8)."""
+    """The content of ``data`` (uint8, of any length)."""
     if len(data) < 64:
         return Content(TEXT)
     named = _by_header(data)
@@ -38,8 +39,8 @@ def detect(data: np.ndarray) -> Content:
     samples = _samples(data)
     counts = np.bincount(np.concatenate(samples), minlength=256)
     total = counts.sum()
-    dna = counts[[65, 67, 71, 84]].sum()
-    if dna > 0.9 * total and counts[10] + counts[13] + dna > 0.97 * total:
+    dna = counts[list(b"ACGT")].sum()
+    if dna > 0.9 * total and counts[ord("\n")] + counts[ord("\r")] + dna > 0.97 * total:
         return Content(DNA)
     texts = sum(_looks_like_text(s) for s in samples)
     if 2 * texts >= len(samples):
@@ -85,11 +86,7 @@ def _by_header(data: np.ndarray) -> Content | None:
 def _looks_like_text(sample: np.ndarray) -> bool:
     """Mostly printable ASCII, or bytes above 127 that stand as UTF-8 sequences do; hardly any controls."""
     n = len(sample)
-    controls = int(
-        (
-            (sample < 32) & (sample != 9) & (sample != 10) & (sample != 13) & (sample != 12) & (sample != 27)
-        ).sum()
-    )
+    controls = int(((sample < 32) & ~np.isin(sample, _HARMLESS)).sum())
     if controls > n / 50:
         return False
     high = sample >= 128
@@ -101,7 +98,7 @@ def _looks_like_text(sample: np.ndarray) -> bool:
     if leads and proper > 0.9 * leads and int(follow.sum()) <= 3 * leads:
         return True
     # an 8-bit code page: letters in words, with spaces or line ends among them
-    spaces = int(((sample == 32) | (sample == 10)).sum())
+    spaces = int(((sample == ord(" ")) | (sample == ord("\n"))).sum())
     return spaces > n / 20 and int((sample < 128).sum()) > n / 2 and controls == 0
 
 

@@ -110,7 +110,7 @@ def _sample(given) -> _Sample:
 
 def _kind(data: bytes) -> str:
     from nzip.predictors.content import detect
-    from nzip.predictors.mix.contexts import KIND_NAMES
+    from nzip.predictors.content import KIND_NAMES
 
     return KIND_NAMES[detect(np.frombuffer(data, np.uint8)).kind]
 

@@ -6,7 +6,10 @@ import json
 from click.testing import CliRunner
 
 from bench import cli, curve
-from nzip.predictors.mix.contexts import SET_HITS, TEXT, order, plan
+from nzip.predictors.content import TEXT
+from nzip.predictors.mix.constants import SET_HITS
+from nzip.predictors.mix.contexts import order
+from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.model import MixPredictor
 
 LINES = b"".join(b"%d bottles of beer on the wall, %d bottles of beer.\n" % (n, n) for n in range(99, 39, -1))

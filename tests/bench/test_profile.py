@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from bench import cli, profile, profile_parts
-from nzip.predictors.mix.contexts import TEXT, plan
+from nzip.predictors.content import TEXT
+from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.state import build
 
 TEXT_BYTES = b"The quick brown fox jumps over the lazy dog, and the dog sleeps on.\n" * 40

@@ -1,19 +1,26 @@
-"""The mix: context mixing over bits, with experts as further inputs. ``MixPredictor`` is all a user needs.
+"""The mix: context mixing over bits, with experts as further inputs. ``MixPredictor`` is all a user needs;
+``create`` is the registry's factory.
 
-It is imported when it is first asked for, so that plans, tables and primers can be read without numba.
+``MixPredictor`` is imported when it is first asked for, so that plans, tables and primers can be read without
+numba.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nzip.errors import NzipError
 from nzip.levels import DEFAULT_LEVEL
-from nzip.predictors.base import Expert, Predictor
+
+if TYPE_CHECKING:
+    from nzip.predictors.base import Expert, Predictor
+    from nzip.predictors.mix.model import MixPredictor
 
 __all__ = ["MixPredictor", "create"]
 
 
 def create(argument: str | None, experts: tuple[Expert, ...]) -> Predictor:
-    """The registry's factory: the mix of a level, 1 to 5, with these experts."""
+    """``mix[:LEVEL]`` with ``experts`` as further inputs. :class:`NzipError` where LEVEL is none of 1 to 5."""
     if argument is None:
         level = DEFAULT_LEVEL
     elif argument in ("1", "2", "3", "4", "5"):

@@ -1,17 +1,14 @@
 """Which contexts each level mixes for each kind of content, as data.
 
-A recipe names up to three of the kernel's context registers, each with a 64-bit mask; the kernel hashes
-what is left. A *plan* is what the kernel needs to know for one level and one kind: recipes, the weight
-sets' selectors, match models, table sizes, rates. ``content.py`` tells kinds apart. Names of registers and
-selectors are kernel.py's; order matters (each context has its own state map), so a change of any line
-here changes the bytes and raises the format's draft number.
+A recipe names up to three context registers (constants.py, R_...), each with a 64-bit mask; the kernel hashes
+what is left. plan.py adds what else the kernel needs to know. Order matters (each context has its own state
+map), so a change of any line here changes the bytes and raises the format's draft number.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from nzip.predictors.mix.registers import (
+from nzip.predictors.content import BINARY, DNA, EXECUTABLE, IMAGE, TEXT
+from nzip.predictors.mix.constants import (
     R_ABOVE,
     R_AFTER1,
     R_AFTER2,
@@ -32,14 +29,6 @@ from nzip.predictors.mix.registers import (
     R_WORD1,
     R_WORD2,
 )  # fmt: skip
-
-TEXT, BINARY, EXECUTABLE, IMAGE, AUDIO, DNA = range(6)
-LEVELS = (1, 2, 3, 4, 5)
-KIND_NAMES = ("text", "binary", "executable", "image", "audio", "dna")
-
-# Selectors of weight sets (kernel.py, "first layer").
-(SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_COLUMN, SET_WORD_POSITION, SET_ABOVE, SET_C3,
- SET_FIELD, SET_EXPERT, SET_EDGE) = range(13)  # fmt: skip
 
 _ALL = (1 << 64) - 1
 Recipe = tuple[tuple[int, int], ...]
@@ -75,34 +64,38 @@ HIGH_BITS = _r((R_HISTORY, 0xF8F8F8F8F8))
 
 _TEXT_1 = [order(1), order(2), order(4), _r(R_WORD, _C1)]
 _TEXT_3 = [  # thirteen: with two match models and the bias their inputs fill two vectors of sixteen
-    order(0), order(1), order(2), order(3), order(4), order(6), order(8), WORD, BIGRAM, SKIP_WORD, ABOVE, AFTER1, HIGH_BITS,
+    order(0), order(1), order(2), order(3), order(4), order(6), order(8), WORD, BIGRAM, SKIP_WORD, ABOVE,
+    AFTER1, HIGH_BITS,
 ]  # fmt: skip
 _TEXT_2 = [order(1), order(2), order(3), order(4), order(5), order(6), WORD, BIGRAM, ABOVE, bytes_at(2, 3)]
 _TEXT_4 = [
-    *_TEXT_3, bytes_at(2, 3), bytes_at(1, 3), order(5), _r(R_WORD, _C1), _r((R_NUMBERLESS, 0xFFFFFFFFFF)), _r((R_SHAPE, 0xFFFFFFFF), _C1), _r((R_TAG, 0xFFFF), _C12),
-    _r(_C12, (R_ABOVE, 0xFF)), TRIGRAM, order(12), _r(R_WORD1, _C1),
+    *_TEXT_3, bytes_at(2, 3), bytes_at(1, 3), order(5), _r(R_WORD, _C1), _r((R_NUMBERLESS, 0xFFFFFFFFFF)),
+    _r((R_SHAPE, 0xFFFFFFFF), _C1), _r((R_TAG, 0xFFFF), _C12), _r(_C12, (R_ABOVE, 0xFF)), TRIGRAM,
+    order(12), _r(R_WORD1, _C1),
 ]  # fmt: skip
 # what -4 has less what only cost time here: order 3, the byte above, bytes of high bits and those that
 # followed
 _TEXT_5 = [
-    order(0), order(1), order(2), order(4), order(6), order(8), WORD, BIGRAM, SKIP_WORD,
-    bytes_at(1, 3), order(5), _r(R_WORD, _C1), _r((R_NUMBERLESS, 0xFFFFFFFFFF)), _r((R_SHAPE, 0xFFFFFFFF), _C1),
-    _r((R_TAG, 0xFFFF), _C12), _r(_C12, (R_ABOVE, 0xFF)), TRIGRAM, order(12), _r(R_WORD1, _C1), order(7), order(16), bytes_at(2, 3, 4),
-    _r((R_SHAPE, _ALL)), _r(R_WORD, (R_ABOVE, 0xFF)), _r((R_AFTER2, 0xFFFF), _C1), _r((R_AFTER1, 0xFFFFFF)),
-    _r(R_LINE, (R_COLUMN, 0xFF)), _r((R_ABOVE, 0xFFFFFF)), _r((R_TAG, 0xFF), R_WORD), _r(R_WORD2, _C1),
-    _r(R_WORD, (R_SHAPE, 0xFFFF0)), _r((R_NUMBERLESS, 0xFFFFFF)),
+    order(0), order(1), order(2), order(4), order(6), order(8), WORD, BIGRAM, SKIP_WORD, bytes_at(1, 3),
+    order(5), _r(R_WORD, _C1), _r((R_NUMBERLESS, 0xFFFFFFFFFF)), _r((R_SHAPE, 0xFFFFFFFF), _C1),
+    _r((R_TAG, 0xFFFF), _C12), _r(_C12, (R_ABOVE, 0xFF)), TRIGRAM, order(12), _r(R_WORD1, _C1), order(7),
+    order(16), bytes_at(2, 3, 4), _r((R_SHAPE, _ALL)), _r(R_WORD, (R_ABOVE, 0xFF)),
+    _r((R_AFTER2, 0xFFFF), _C1), _r((R_AFTER1, 0xFFFFFF)), _r(R_LINE, (R_COLUMN, 0xFF)),
+    _r((R_ABOVE, 0xFFFFFF)), _r((R_TAG, 0xFF), R_WORD), _r(R_WORD2, _C1), _r(R_WORD, (R_SHAPE, 0xFFFF0)),
+    _r((R_NUMBERLESS, 0xFFFFFF)),
 ]  # fmt: skip
 
 _BINARY_1 = [order(1), order(2), order(3), order(4), order(6), bytes_at(2, 3)]
 _BINARY_3 = [
-    order(0), order(1), order(2), order(3), order(4), order(6), bytes_at(2, 3), bytes_at(1, 3), bytes_at(2, 4),
-    bytes_at(1, 4), bytes_at(3, 4), AFTER1, HIGH_BITS, WORD, ABOVE, bytes_at(1, 2, 4),
+    order(0), order(1), order(2), order(3), order(4), order(6), bytes_at(2, 3), bytes_at(1, 3),
+    bytes_at(2, 4), bytes_at(1, 4), bytes_at(3, 4), AFTER1, HIGH_BITS, WORD, ABOVE, bytes_at(1, 2, 4),
 ]  # fmt: skip
 _BINARY_5 = [
-    *_BINARY_3, order(5), order(8), bytes_at(2), bytes_at(3), bytes_at(4), bytes_at(2, 3, 4), bytes_at(1, 3, 4), bytes_at(1, 5),
-    bytes_at(4, 8), bytes_at(1, 4, 8), _r((R_HISTORY, 0xF0F0F0F0F0F0)), _r((R_HISTORY, 0xFFF8FF)), _r((R_HISTORY, 0xE0E0E0E0E0E0E0E0)),
-    _r((R_AFTER2, 0xFFFF)), _r((R_AFTER2, 0xFFFF), _C1), _r((R_AFTER1, 0xFFFFFF)), BIGRAM, order(12),
-    _r((R_SHAPE, 0xFFFFFFFF)), bytes_at(5, 6), bytes_at(6, 7), bytes_at(1, 2, 3, 5),
+    *_BINARY_3, order(5), order(8), bytes_at(2), bytes_at(3), bytes_at(4), bytes_at(2, 3, 4),
+    bytes_at(1, 3, 4), bytes_at(1, 5), bytes_at(4, 8), bytes_at(1, 4, 8), _r((R_HISTORY, 0xF0F0F0F0F0F0)),
+    _r((R_HISTORY, 0xFFF8FF)), _r((R_HISTORY, 0xE0E0E0E0E0E0E0E0)), _r((R_AFTER2, 0xFFFF)),
+    _r((R_AFTER2, 0xFFFF), _C1), _r((R_AFTER1, 0xFFFFFF)), BIGRAM, order(12), _r((R_SHAPE, 0xFFFFFFFF)),
+    bytes_at(5, 6), bytes_at(6, 7), bytes_at(1, 2, 3, 5),
 ]  # fmt: skip
 
 # Tables with a known row length: neighbours west, north, northwest, northeast, west², north².
@@ -117,7 +110,8 @@ def near(mask: int) -> tuple[int, int]:
 _PLANE = (R_PLANE, 0xFF)
 _FIELD = (R_PREDICTED, 0xFF << 56)  # the column of a table, modulo 256
 _TABLE = [
-    _r(near(N), _FIELD), _r(near(W | N)), _r(near(N | NN)), _r(near(W | N | NW)), _r(near(N), _C12), _r(_FIELD, _C1),
+    _r(near(N), _FIELD), _r(near(W | N)), _r(near(N | NN)), _r(near(W | N | NW)), _r(near(N), _C12),
+    _r(_FIELD, _C1),
 ]  # fmt: skip
 _GRADIENT, _SLOPE, _AHEAD, _DOWN, _ACROSS_W, _ACROSS_N, _MEAN = (0xFF << 8 * i for i in range(7))
 
@@ -128,17 +122,21 @@ def guess(mask: int) -> tuple[int, int]:
 
 
 _IMAGE_3 = [
-    _r(near(W), _PLANE), _r(near(N), _PLANE), _r(near(W | N), _PLANE), _r(guess(_GRADIENT), _PLANE), _r(guess(_SLOPE), _PLANE),
-    _r(guess(_GRADIENT), near(N), _PLANE), _r(guess(_ACROSS_W), _PLANE),
-    _r(guess(_ACROSS_N), near(P1), _PLANE), _r(guess(_ACROSS_W | _ACROSS_N), _PLANE), _r(guess(_AHEAD), near(N), _PLANE),
-    _r(guess(_MEAN), _PLANE), _r(guess(_MEAN | _ACROSS_W), _PLANE), _r(near(W & ~0x3 | N & ~0x300 | NE & ~0x3000000), _PLANE),
-    _r(near(P1 | P2), _PLANE), order(0), _r(near((W | N | WW | NN) & 0xF0F0F0F0F0F0F0F0), _PLANE),
+    _r(near(W), _PLANE), _r(near(N), _PLANE), _r(near(W | N), _PLANE), _r(guess(_GRADIENT), _PLANE),
+    _r(guess(_SLOPE), _PLANE), _r(guess(_GRADIENT), near(N), _PLANE), _r(guess(_ACROSS_W), _PLANE),
+    _r(guess(_ACROSS_N), near(P1), _PLANE), _r(guess(_ACROSS_W | _ACROSS_N), _PLANE),
+    _r(guess(_AHEAD), near(N), _PLANE), _r(guess(_MEAN), _PLANE), _r(guess(_MEAN | _ACROSS_W), _PLANE),
+    _r(near(W & ~0x3 | N & ~0x300 | NE & ~0x3000000), _PLANE), _r(near(P1 | P2), _PLANE), order(0),
+    _r(near((W | N | WW | NN) & 0xF0F0F0F0F0F0F0F0), _PLANE),
 ]  # fmt: skip
 _IMAGE_5 = [
-    *_IMAGE_3, _r(near(N | NE), _PLANE), _r(near(NW | NE), _PLANE), _r(guess(_GRADIENT), near(P1), _PLANE), _r(near(W | N | NW | NE), _PLANE),
-    _r(guess(_DOWN), near(W), _PLANE), _r(guess(_GRADIENT | _SLOPE), _PLANE), _r(guess(_ACROSS_W), near(P1), _PLANE),
-    _r(guess(_ACROSS_W & ~0x700000000 | _GRADIENT & ~0x7), _PLANE), _r(near(W | N | P1 & ~(0x7 << 48)), _PLANE), order(1), order(3),
-    _r(guess(_MEAN), near(P1 & ~(0x3 << 48)), _PLANE), _r(near(N | NN), _PLANE), _r(guess(_AHEAD), near(P1), _PLANE),
+    *_IMAGE_3, _r(near(N | NE), _PLANE), _r(near(NW | NE), _PLANE), _r(guess(_GRADIENT), near(P1), _PLANE),
+    _r(near(W | N | NW | NE), _PLANE), _r(guess(_DOWN), near(W), _PLANE),
+    _r(guess(_GRADIENT | _SLOPE), _PLANE), _r(guess(_ACROSS_W), near(P1), _PLANE),
+    _r(guess(_ACROSS_W & ~0x700000000 | _GRADIENT & ~0x7), _PLANE),
+    _r(near(W | N | P1 & ~(0x7 << 48)), _PLANE), order(1), order(3),
+    _r(guess(_MEAN), near(P1 & ~(0x3 << 48)), _PLANE), _r(near(N | NN), _PLANE),
+    _r(guess(_AHEAD), near(P1), _PLANE),
 ]  # fmt: skip
 
 
@@ -148,12 +146,14 @@ def sample(mask: int) -> tuple[int, int]:
 
 
 _AUDIO_3 = [
-    order(1), order(2), _r(sample(0xFF)), _r(sample(0xFF00)), _r(sample(0xFFFF)), _r(sample(0xFF0000)), _r(sample(0xFF00FF)),
-    _r(sample(0xFF), _C1), _r(near(W), sample(0)), _r(near(W | WW), sample(0)), _r(near(W), _C1, sample(0)), _r(sample(0xFFF0), _C1),
-    _r(sample(0xFF00FF00)), _r(sample(0xFF00), _C1), order(3), _r(sample(0xFFFFFF)),
+    order(1), order(2), _r(sample(0xFF)), _r(sample(0xFF00)), _r(sample(0xFFFF)), _r(sample(0xFF0000)),
+    _r(sample(0xFF00FF)), _r(sample(0xFF), _C1), _r(near(W), sample(0)), _r(near(W | WW), sample(0)),
+    _r(near(W), _C1, sample(0)), _r(sample(0xFFF0), _C1), _r(sample(0xFF00FF00)), _r(sample(0xFF00), _C1),
+    order(3), _r(sample(0xFFFFFF)),
 ]  # fmt: skip
 
 _DNA_ORDERS_1 = (2, 4, 8, 11, 12, 16)
+_DNA_ORDERS_2 = (1, 2, 4, 6, 8, 11, 12, 14, 16, 20)
 _DNA_ORDERS_3 = (1, 2, 3, 4, 6, 8, 9, 10, 11, 12, 13, 14, 16, 18, 20, 24)
 
 
@@ -162,90 +162,19 @@ def nucleotides(n: int) -> Recipe:
     return _r((R_DNA, (1 << 2 * n) - 1 if n < 32 else _ALL), (R_ABOVE, 0xFF))
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Everything the kernel is told about one level and kind; see kernel.py's settings."""
-
-    recipes: tuple[Recipe, ...]
-    sets: tuple[int, ...]
-    matches: tuple[int, ...]
-    slot_bytes: int
-    hits: tuple[int, int] = (0, 0)
-    apms: bool = True
-    direct: bool = False
-    runs: bool = False
-    rate: int = 300
-    rate_min: int = 38
-    final_rate: int = 16
-    state_limit: int = 1023
-    apm_rate: int = 6
-
-
-# Under an expert that leads there is little to learn in each weight vector, so few and small sets learn best.
-_LEADING_SETS = (SET_MATCH, SET_COLUMN)
-
-
-def sets_with(plan: Plan, experts: int, leading: int) -> tuple[int, ...]:
-    """The weight sets of a mix with experts, the experts' own last."""
-    if not experts:
-        return plan.sets
-    return (*(_LEADING_SETS if leading else plan.sets), SET_EXPERT)
-
-
-_SETS = {
-    1: (SET_PARTIAL,),
-    2: (SET_PARTIAL, SET_MATCH, SET_HITS, SET_SHAPE),
-    3: (SET_PARTIAL, SET_HITS, SET_SHAPE, SET_COLUMN, SET_WORD_POSITION),
-    4: (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_COLUMN, SET_WORD_POSITION),
-    5: (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_COLUMN, SET_WORD_POSITION),
-}
-_BINARY_SETS = {
-    **_SETS,
-    **dict.fromkeys((3, 4), (*_SETS[4][:6], SET_COLUMN, SET_C3)),
-    5: (*_SETS[5], SET_ABOVE, SET_C3),
-}
-_PLANE_SETS = {
-    1: (SET_PARTIAL,),
-    2: (SET_PARTIAL, SET_MATCH, SET_HITS, SET_EDGE),
-    **dict.fromkeys((3, 4, 5), (SET_PARTIAL, SET_C1, SET_MATCH, SET_ABOVE, SET_HITS, SET_EDGE, SET_C3)),
-}
-_SLOT_BYTES = {1: 16 << 20, 2: 32 << 20, 3: 64 << 20, 4: 96 << 20, 5: 104 << 20}
-_MATCHES = {1: (6,), 2: (6,), 3: (5, 12), 4: (5, 12), 5: (5, 12)}
-
-
-def plan(level: int, kind: int, stride: int = 0) -> Plan:
-    """The plan of ``level`` (1..5) for ``kind``; ``stride`` > 0 adds the neighbourhood of a table's rows."""
-    recipes: list[Recipe]
-    sets = _BINARY_SETS[level]
-    hits = (2, 6)
+def recipes(level: int, kind: int, stride: int = 0) -> list[Recipe]:
+    """The contexts of ``level`` (1..5) for ``kind`` (content.py); ``stride`` > 0 adds the neighbourhood of a
+    table's rows to binary content."""
     if kind == TEXT:
-        recipes = {1: _TEXT_1, 2: _TEXT_2, 3: _TEXT_3, 4: _TEXT_4, 5: _TEXT_5}[level]
-        sets = _SETS[level]
-        hits = {1: (0, 0), 2: (1, 6)}.get(level, (3, 8))
-    elif kind in (BINARY, EXECUTABLE):
-        recipes = {1: _BINARY_1, 2: _BINARY_3[:10], 3: _BINARY_3, 4: _BINARY_5[:24], 5: _BINARY_5}[level]
-        if stride:
-            room = {1: 2, 2: 3, 3: 5}.get(level, 0)
-            recipes = [*(recipes[:-room] if room else recipes), *(_TABLE[: room or len(_TABLE)])]
-            sets = (*sets[:-1], SET_FIELD) if level > 1 else sets
-    elif kind == IMAGE:
-        recipes = {1: _IMAGE_3[:6], 2: _IMAGE_3[:10], 3: _IMAGE_3, 4: _IMAGE_5[:24], 5: _IMAGE_5}[level]
-        sets = _PLANE_SETS[level]
-    elif kind == AUDIO:
-        recipes = {1: _AUDIO_3[:6], 2: _AUDIO_3[:10]}.get(level, _AUDIO_3)
-        sets = _PLANE_SETS[level]
-    else:
-        orders = {1: _DNA_ORDERS_1, 2: (1, 2, 4, 6, 8, 11, 12, 14, 16, 20)}.get(level, _DNA_ORDERS_3)
-        recipes = [nucleotides(n) for n in orders]
-        hits = (len(orders) // 2, len(orders))
-    return Plan(
-        recipes=tuple(recipes),
-        sets=sets,
-        matches=(12, 20)[: len(_MATCHES[level])] if kind == DNA else _MATCHES[level],
-        slot_bytes=_SLOT_BYTES[level],
-        hits=hits,
-        apms=level > 1 or kind != TEXT,
-        direct=level == 5,
-        runs=level >= 4,
-        rate_min={1: 45, 2: 38, 3: 30, 4: 22, 5: 15}[level],
-    )
+        return {1: _TEXT_1, 2: _TEXT_2, 3: _TEXT_3, 4: _TEXT_4, 5: _TEXT_5}[level]
+    if kind in (BINARY, EXECUTABLE):
+        found = {1: _BINARY_1, 2: _BINARY_3[:10], 3: _BINARY_3, 4: _BINARY_5[:24], 5: _BINARY_5}[level]
+        if not stride:
+            return found
+        room = {1: 2, 2: 3, 3: 5}.get(level, 0)  # that a table's contexts take from the others
+        return [*(found[:-room] if room else found), *_TABLE[: room or len(_TABLE)]]
+    if kind == IMAGE:
+        return {1: _IMAGE_3[:6], 2: _IMAGE_3[:10], 3: _IMAGE_3, 4: _IMAGE_5[:24], 5: _IMAGE_5}[level]
+    if kind == DNA:
+        return [nucleotides(n) for n in {1: _DNA_ORDERS_1, 2: _DNA_ORDERS_2}.get(level, _DNA_ORDERS_3)]
+    return {1: _AUDIO_3[:6], 2: _AUDIO_3[:10]}.get(level, _AUDIO_3)

@@ -12,11 +12,12 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.coding.binary import POSITION, STATE_SIZE, start_encoder
+from nzip.predictors.content import TEXT
 from nzip.predictors.mix import primers
-from nzip.predictors.mix.contexts import TEXT, plan
 from nzip.predictors.mix.kernel import TEXTS
-from nzip.predictors.mix.primer_snapshot import warm
+from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.state import build
+from nzip.predictors.mix.warm_start import warm
 
 LEVEL = 1  # the level that tries
 KNOWN = 0.015  # the share of a block's sequences that a primer must know to be tried
@@ -48,6 +49,7 @@ def choose(data: np.ndarray) -> int:
 
 
 def _sample(data: np.ndarray) -> np.ndarray:
+    """What the trials code, an array of its own."""
     if len(data) <= PIECES * PIECE:
         return data.copy()
     starts = np.linspace(0, len(data) - PIECE, PIECES).astype(np.int64)
@@ -59,16 +61,16 @@ def _coded(sample: np.ndarray, code: int) -> int:
     if code:
         primer = primers.portion(primers.named(code), LEVEL)
         mix = warm(LEVEL, primer, [0], 0)
-        sample = np.concatenate([np.frombuffer(primer.prefix, np.uint8), sample])
         first = len(primer.prefix)
+        data = np.empty(first + len(sample), np.uint8)
+        data[:first] = np.frombuffer(primer.prefix, np.uint8)
+        data[first:] = sample
     else:
         mix = build(plan(LEVEL, TEXT), len(sample), 0, 1, [0])
-        first = 0
+        first, data = 0, sample
     coder = np.zeros(STATE_SIZE, np.uint64)
-    bits = np.zeros((len(sample) - first) * 22 + 4096, np.uint8)
+    bits = np.zeros(len(sample) * 22 + 4096, np.uint8)
     start_encoder(coder, len(bits))
-    nothing = np.zeros((0, 1, 0, 0), np.uint32)
-    TEXTS[LEVEL](
-        mix, sample, np.array([len(sample)], np.int64), len(sample) - first, False, coder, bits, nothing
-    )
+    ends = np.array([len(data)], np.int64)
+    TEXTS[LEVEL](mix, data, ends, len(sample), False, coder, bits, np.zeros((0, 1, 0, 0), np.uint32))
     return int(coder[POSITION])

@@ -1,7 +1,7 @@
 """Primer texts: what the mix reads before a block, so that it starts warm.
 
 Each primer is a few hundred kilobytes of one kind of text (made by scripts/make_primers.py; sources and
-licences in NOTICE). The encoder picks one (choice.py), or none; the block's params name it and pin its hash.
+licences in NOTICE). The encoder picks one (primer_choice.py), or none; the block's params name it and pin its hash.
 The decoder reads the same text first.
 
 Which primers are worth trying tells the share of a block's distinct six-byte sequences that each knows. That
@@ -18,15 +18,16 @@ from importlib.resources import files
 from typing import NamedTuple
 
 import numpy as np
-import xxhash
 
 from nzip.errors import CorruptError, ModelMismatchError
+from nzip.hashes import text_hash
+from nzip.predictors.mix.constants import K1, K2
 
 GRAM = 6
 KEEP = 32  # one in KEEP sequences stands in a signature
 HASH_BYTES = 4
 _SAMPLE = 1 << 14
-_K1, _K2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
+_K1, _K2 = np.uint64(K1), np.uint64(K2)
 
 
 # Bytes of a primer that each level reads, from its end: slow levels gain from more, small tables overflow.
@@ -75,11 +76,6 @@ WHAT_FOR = {
     "cyrillic": "Russian and Ukrainian",
     "asian": "Chinese, Japanese, Vietnamese, Tamil",
 }
-
-
-def text_hash(text: bytes) -> bytes:
-    """The hash by which a primer is known (xxh3, 64 bits)."""
-    return xxhash.xxh3_64_digest(text)
 
 
 @functools.cache

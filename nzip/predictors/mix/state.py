@@ -1,4 +1,4 @@
-"""A running mix's memory: allocated for a plan and a block's size, in the layout that kernel.py reads.
+"""A running mix's memory: one array for each of its parts, allocated for a plan and a block's size.
 
 Sizes follow from the plan and the block's length alone, so that encoder and decoder allocate alike; small
 blocks get small tables and start fast.
@@ -6,29 +6,59 @@ blocks get small tables and start fast.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from nzip.predictors.mix import registers as at
-from nzip.predictors.mix.contexts import Plan, sets_with
-from nzip.predictors.mix.kernel import Mix, recipe_table
-from nzip.predictors.mix.sizes import (
-    APM1_ROWS,
-    APM2_ROWS,
-    APM_BUCKETS,
-    FINAL_EXPERT_ROWS,
-    FINAL_ROWS,
-    FINAL_WIDTH,
-    LEADING_RATE,
-    LEADING_RATE_MIN,
-    ONE,
-    RATE_DECAY,
-    SET_SIZE,
-    first_weights,
-    input_width,
-    match_bits,
-    slot_bytes,
-)  # fmt: skip
+from nzip.predictors.mix import constants as at
+from nzip.predictors.mix.contexts import Recipe
+from nzip.predictors.mix.plan import Plan, sets_with
+from nzip.predictors.mix.sizes import first_weights, input_width, match_bits, slot_bytes
 from nzip.predictors.mix.tables import tables
+
+
+class Mix(NamedTuple):
+    """All arrays of a running mix; compiled code takes it whole.
+
+    ``setting`` int64 (SETTINGS,): the plan in numbers, by constants.S_...; ``recipes`` uint64 (contexts, 6), see
+    :func:`recipe_table`; ``set_kinds`` int64 (sets,): selectors. ``slots`` uint8, ``direct`` uint16 (a
+    probability for each node of a slot) and ``runs`` uint16 (times seen and last byte of each slot): see
+    bit_history.py. ``state_map``, ``match_map``, ``run_map`` uint32: cells of 22 bits of probability and 10 of
+    count. ``weights``, ``final_weights`` int16: vectors one behind the other. ``apm`` int32: see apm.py.
+    ``match_table`` uint32 (2, entries): see match.py. ``history1``, ``history2`` uint32: the three bytes that
+    last followed one byte, two bytes. ``next_state`` to ``reciprocal``: see tables.py. ``lanes`` uint64 (lanes,
+    LANE_STATE): what survives from byte to byte, by constants.L_...."""
+
+    setting: np.ndarray
+    recipes: np.ndarray
+    set_kinds: np.ndarray
+    slots: np.ndarray
+    direct: np.ndarray
+    runs: np.ndarray
+    state_map: np.ndarray
+    match_map: np.ndarray
+    run_map: np.ndarray
+    weights: np.ndarray
+    final_weights: np.ndarray
+    apm: np.ndarray
+    match_table: np.ndarray
+    history1: np.ndarray
+    history2: np.ndarray
+    next_state: np.ndarray
+    stretch: np.ndarray
+    two_inputs: np.ndarray
+    squash: np.ndarray
+    reciprocal: np.ndarray
+    lanes: np.ndarray
+
+
+def recipe_table(recipes: tuple[Recipe, ...]) -> np.ndarray:
+    """uint64 (contexts, 6): registers and masks in turn, ``R_NONE`` where there is none."""
+    table = np.full((len(recipes), 6), at.R_NONE, np.uint64)
+    for i, recipe in enumerate(recipes):
+        for k, pair in enumerate(recipe):
+            table[i, 2 * k : 2 * k + 2] = pair
+    return table
 
 
 def memory(plan: Plan, size: int, experts: int = 0) -> int:
@@ -39,8 +69,8 @@ def memory(plan: Plan, size: int, experts: int = 0) -> int:
         slots * (1 + 2 * plan.direct)
         + (slots // 8 if plan.runs else 0)
         + (8 << match_bits(size))
-        + sets * SET_SIZE * input_width(plan, experts) * 2
-        + (APM1_ROWS + APM2_ROWS) * APM_BUCKETS * 4 * plan.apms
+        + sets * at.SET_SIZE * input_width(plan, experts) * 2
+        + (at.APM1_ROWS + at.APM2_ROWS) * at.APM_BUCKETS * 4 * plan.apms
         + (1 << 20)
     )
 
@@ -62,9 +92,9 @@ def build(
     setting[at.S_MATCHES] = len(plan.matches)
     setting[at.S_EXPERTS] = experts
     setting[at.S_STATE_LIMIT] = plan.state_limit
-    setting[at.S_RATE] = LEADING_RATE if leading else plan.rate
-    setting[at.S_RATE_MIN] = LEADING_RATE_MIN if leading else plan.rate_min
-    setting[at.S_RATE_DECAY] = RATE_DECAY
+    setting[at.S_RATE] = at.LEADING_RATE if leading else plan.rate
+    setting[at.S_RATE_MIN] = at.LEADING_RATE_MIN if leading else plan.rate_min
+    setting[at.S_RATE_DECAY] = at.RATE_DECAY
     setting[at.S_FINAL_RATE] = plan.final_rate
     setting[at.S_APM_RATE] = plan.apm_rate
     setting[at.S_HIT_FROM], setting[at.S_HIT_TO] = plan.hits
@@ -85,21 +115,21 @@ def build(
         lanes[:, place] = lane_starts
     return Mix(
         setting=setting,
-        recipes=recipe_table(plan),
+        recipes=recipe_table(plan.recipes),
         set_kinds=np.array(sets, np.int64),
         slots=np.zeros(slots, np.uint8),
-        direct=np.full(slots if plan.direct else 16, 1 << 15, np.uint16),
-        runs=np.zeros(slots // 16 if plan.runs else 1, np.uint16),
+        direct=np.full(slots if plan.direct else 16, at.NO_DIRECT, np.uint16),
+        runs=np.zeros(slots // at.SLOT if plan.runs else 1, np.uint16),
         state_map=np.tile(shared.state_start, contexts),
         match_map=np.tile(shared.match_start, 2),
         run_map=np.concatenate([np.zeros(1, np.uint32), np.tile(shared.run_start, contexts)]),
-        weights=np.tile(np.array(first_weights(plan, experts, leading), np.int16), len(sets) * SET_SIZE),
+        weights=np.tile(np.array(first_weights(plan, experts, leading), np.int16), len(sets) * at.SET_SIZE),
         final_weights=np.full(
-            (FINAL_ROWS + FINAL_EXPERT_ROWS * (experts > 0 and not leading)) * FINAL_WIDTH,
-            ONE // len(sets),
+            (at.FINAL_ROWS + at.FINAL_EXPERT_ROWS * (experts > 0 and not leading)) * at.FINAL_WIDTH,
+            at.ONE // len(sets),
             np.int16,
         ),
-        apm=np.tile(shared.apm_row, APM1_ROWS + APM2_ROWS if plan.apms else 16),
+        apm=np.tile(shared.apm_row, at.APM1_ROWS + at.APM2_ROWS if plan.apms else 16),
         match_table=np.zeros((2, 1 << match_bits(size)), np.uint32),
         history1=np.zeros(256, np.uint32),
         history2=np.zeros(65536, np.uint32),

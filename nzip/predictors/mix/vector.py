@@ -4,7 +4,7 @@ Where AVX2 is there, two x86 instructions are named (vpmaddwd, vpmulhrsw), since
 patterns by itself; elsewhere portable vector IR says the same. All are exact integer operations, so both
 paths give the same bits (``tests/nzip/predictors/mix/test_vector.py`` holds them against plain NumPy).
 
-Concession: lengths must be multiples of ``LANES``. 32-bit sums of saturated weights could overflow in theory;
+Concession: lengths must be multiples of ``VECTOR``. 32-bit sums of saturated weights could overflow in theory;
 they then wrap around, alike on both paths."""
 
 from llvmlite import ir
@@ -12,7 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nzip.predictors.mix.sizes import LANES
+from nzip.predictors.mix.constants import VECTOR
 
 _I8, _I16, _I32, _I64 = (ir.IntType(b) for b in (8, 16, 32, 64))
 _HALF = ir.VectorType(_I16, 16)
@@ -24,7 +24,7 @@ def _splat(ty, value):
     return ir.Constant(ty, [ir.Constant(ty.element, value)] * ty.count)
 
 
-def _lanes(indices):
+def _places(indices):
     return ir.Constant(ir.VectorType(_I32, len(indices)), [ir.Constant(_I32, k) for k in indices])
 
 
@@ -52,7 +52,7 @@ def _has_avx2(context):
 
 @intrinsic
 def dot(typing, weights, offset, inputs, n):
-    """sum(weights[offset + i] * inputs[i] for i < n) as int32; int16 arrays, n a multiple of LANES."""
+    """sum(weights[offset + i] * inputs[i] for i < n) as int32; int16 arrays, n a multiple of VECTOR."""
     sig = types.int32(weights, types.int64, inputs, types.int64)
 
     def codegen(context, builder, sig, args):
@@ -67,7 +67,7 @@ def dot(typing, weights, offset, inputs, n):
         acc.add_incoming(_splat(_ACC, 0), before)
         undef = ir.Constant(_HALF, ir.Undefined)
         total = acc
-        for half in range(0, LANES, 16):  # 16 lanes at a time: one 256-bit register on x86
+        for half in range(0, VECTOR, 16):  # 16 at a time: one 256-bit register on x86
             at = builder.add(i, ir.Constant(_I64, half))
             wv = _load(builder, builder.gep(w, [at]))
             xv = _load(builder, builder.gep(x, [at]))
@@ -76,13 +76,13 @@ def dot(typing, weights, offset, inputs, n):
                 pairs = builder.call(_function(builder, "llvm.x86.avx2.pmadd.wd", ty), [wv, xv])
             else:
                 products = []
-                for lanes in (_lanes(range(0, 16, 2)), _lanes(range(1, 16, 2))):
-                    a = builder.sext(builder.shuffle_vector(wv, undef, lanes), _ACC)
-                    b = builder.sext(builder.shuffle_vector(xv, undef, lanes), _ACC)
+                for pairs_half in (_places(range(0, 16, 2)), _places(range(1, 16, 2))):
+                    a = builder.sext(builder.shuffle_vector(wv, undef, pairs_half), _ACC)
+                    b = builder.sext(builder.shuffle_vector(xv, undef, pairs_half), _ACC)
                     products.append(builder.mul(a, b))
                 pairs = builder.add(*products)
             total = builder.add(total, pairs)
-        following = builder.add(i, ir.Constant(_I64, LANES))
+        following = builder.add(i, ir.Constant(_I64, VECTOR))
         i.add_incoming(following, loop)
         acc.add_incoming(total, loop)
         builder.cbranch(builder.icmp_signed("<", following, args[3]), loop, end)
@@ -97,7 +97,7 @@ def dot(typing, weights, offset, inputs, n):
 def train(typing, weights, offset, inputs, n, error):
     """weights[offset + i] += (inputs[i] * error + 2**14) >> 15, saturating at int16, for i < n.
 
-    int16 arrays, n a multiple of LANES, error in -32768 .. 32767."""
+    int16 arrays, n a multiple of VECTOR, error in -32768 .. 32767."""
     sig = types.void(weights, types.int64, inputs, types.int64, types.int64)
 
     def codegen(context, builder, sig, args):
@@ -112,7 +112,7 @@ def train(typing, weights, offset, inputs, n, error):
         builder.position_at_end(loop)
         i = builder.phi(_I64)
         i.add_incoming(ir.Constant(_I64, 0), before)
-        for half in range(0, LANES, 16):
+        for half in range(0, VECTOR, 16):
             at = builder.add(i, ir.Constant(_I64, half))
             place = builder.gep(w, [at])
             wv = _load(builder, place)
@@ -129,7 +129,7 @@ def train(typing, weights, offset, inputs, n, error):
             add = _function(builder, "llvm.sadd.sat.v16i16", ir.FunctionType(_HALF, [_HALF, _HALF]))
             stored = builder.store(builder.call(add, [wv, delta]), builder.bitcast(place, _HALF.as_pointer()))
             stored.align = 2
-        following = builder.add(i, ir.Constant(_I64, LANES))
+        following = builder.add(i, ir.Constant(_I64, VECTOR))
         i.add_incoming(following, loop)
         builder.cbranch(builder.icmp_signed("<", following, args[3]), loop, end)
         builder.position_at_end(end)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nzip.predictors.content import MAX_PIXEL, MAX_STRIDE, Content, detect
-from nzip.predictors.mix.contexts import AUDIO, BINARY, DNA, EXECUTABLE, IMAGE, KIND_NAMES, TEXT
-from nzip.predictors.mix.filters import call_filter
+from nzip.predictors.content import AUDIO, BINARY, DNA, EXECUTABLE, IMAGE, KIND_NAMES, TEXT
+from nzip.predictors.mix.call_filter import call_filter
 
 
 def told(data: bytes) -> Content:

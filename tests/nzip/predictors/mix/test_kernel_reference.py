@@ -14,12 +14,15 @@ import nzip
 from nzip import reference
 from nzip.errors import CorruptError, FormatError, NzipError
 from nzip.predictors.content import Content
-from nzip.predictors.mix.contexts import BINARY, KIND_NAMES, LEVELS, TEXT, plan
-from nzip.predictors.mix.filters import call_filter
-from nzip.predictors.mix.kernel import MAX_CONTEXTS, MAX_WIDTH, TEXTS, best, run
+from nzip.predictors.content import BINARY, KIND_NAMES, TEXT
+from nzip.predictors.mix.plan import LEVELS, plan
+from nzip.predictors.mix.call_filter import call_filter
+from nzip.predictors.mix.constants import MAX_CONTEXTS, MAX_WIDTH
+from nzip.predictors.mix.kernel import TEXTS, best, run
 from nzip.predictors.mix.model import MixPredictor
 from nzip.predictors.mix.sizes import input_width
-from nzip.predictors.mix.twin import decode_block, undo_call_filter
+from nzip.predictors.mix.twin.call_filter import undo_call_filter
+from nzip.predictors.mix.twin.model import decode_block
 
 
 @pytest.mark.parametrize("kind", mix_samples.KINDS)

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from nzip import codec
 from nzip.errors import CorruptError, NzipError
-from nzip.predictors.mix.contexts import KIND_NAMES, LEVELS, plan
+from nzip.predictors.content import KIND_NAMES
+from nzip.predictors.mix.plan import LEVELS, plan
 from nzip.predictors.mix.model import MixPredictor
-from nzip.predictors.mix.sizes import LANES, PRIMED_SIZE, input_width, match_bits, slot_bytes
+from nzip.predictors.mix.constants import VECTOR, PRIMED_SIZE
+from nzip.predictors.mix.sizes import input_width, match_bits, slot_bytes
 
 COLD = {level: MixPredictor(level, primed=False) for level in LEVELS}
 
@@ -133,7 +135,7 @@ def test_plans_fit_the_kernel(level, kind):
             and chosen.hits[1] - chosen.hits[0] < 256
         )
         assert chosen.rate_min <= chosen.rate and 1 <= chosen.state_limit <= 1023
-        assert input_width(chosen, 3) % LANES == 0
+        assert input_width(chosen, 3) % VECTOR == 0
         for size in (0, 1, 100, PRIMED_SIZE, 1 << 30):
             slots = slot_bytes(chosen, size)
             assert (

@@ -10,16 +10,18 @@ import numpy as np
 import pytest
 
 from nzip.errors import CorruptError, ModelMismatchError
-from nzip.predictors.mix import primer_snapshot, primers
-from nzip.predictors.mix.contexts import TEXT, plan
+from nzip.hashes import text_hash
+from nzip.predictors.mix import primer_snapshot, primers, warm_start
+from nzip.predictors.content import TEXT
+from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.model import MixPredictor
 from nzip.predictors.mix.primer_choice import TRIALS, choose
-from nzip.predictors.mix.sizes import PRIMED_SIZE
-from nzip.predictors.mix.state import build
+from nzip.predictors.mix.constants import PRIMED_SIZE
+from nzip.predictors.mix.state import Mix, build
 
 NUMBERS = range(1, len(primers.index()) + 1)
 SMALL = primers.Primer(
-    1, "small", mix_samples.text(3000, seed=41), primers.text_hash(mix_samples.text(3000, seed=41))[:4]
+    1, "small", mix_samples.text(3000, seed=41), text_hash(mix_samples.text(3000, seed=41))[:4]
 )
 
 
@@ -30,7 +32,7 @@ def array(data: bytes) -> np.ndarray:
 @pytest.mark.parametrize("number", NUMBERS)
 def test_texts_are_what_the_index_says(number):
     primer, entry = primers.shipped(number), primers.index()[number - 1]
-    assert (len(primer.text), primers.text_hash(primer.text).hex()) == (entry["bytes"], entry["hash"])
+    assert (len(primer.text), text_hash(primer.text).hex()) == (entry["bytes"], entry["hash"])
     assert primer.hash == bytes.fromhex(entry["hash"])[: primers.HASH_BYTES]
     assert len(primers.sequences(array(primer.text))) == entry["signature"]
 
@@ -73,7 +75,7 @@ def test_priming_helps_and_is_pinned(primed_cache):
     for number in (max(NUMBERS) + 1, 254):
         with pytest.raises(CorruptError, match=f"primer {number % 128}"):
             predictor.decode(params[:6] + bytes([number]) + params[7:], payload, len(data))
-    with pytest.raises(ModelMismatchError, match="--primer"):
+    with pytest.raises(ModelMismatchError, match="primer=FILE"):
         predictor.decode(params[:6] + bytes([primers.USER]) + params[7:], payload, len(data))
     with pytest.raises(CorruptError, match="not text"):
         predictor.decode(b"\x01" + params[1:], payload, len(data))
@@ -102,25 +104,25 @@ def test_a_damaged_text_is_noticed(monkeypatch):
 def cache(tmp_path, monkeypatch):
     """An empty cache, and a hash that the package would ship for SMALL."""
     monkeypatch.setenv("NZIP_CACHE", str(tmp_path))
-    known = primer_snapshot.primed_hash(1, SMALL)
-    monkeypatch.setattr(primer_snapshot, "_known_hash", lambda level, primer: known)
+    known = warm_start.primed_hash(1, SMALL)
+    monkeypatch.setattr(warm_start, "_known_hash", lambda level, primer: known)
     return tmp_path / "primed" / f"{known}.tables"
 
 
 @pytest.fixture
 def primings(monkeypatch):
     """Counts how often a primer was read."""
-    found, real = [], primer_snapshot._read_primer
+    found, real = [], warm_start._read_primer
     monkeypatch.setattr(
-        primer_snapshot,
+        warm_start,
         "_read_primer",
         lambda mix, chosen, text: (found.append(len(text)), real(mix, chosen, text)),
     )
     return found
 
 
-def start() -> primer_snapshot.Mix:
-    return primer_snapshot.warm(1, SMALL, [0], 0)
+def start() -> Mix:
+    return warm_start.warm(1, SMALL, [0], 0)
 
 
 def same(one, two) -> bool:
@@ -132,9 +134,9 @@ def test_loading_equals_priming(cache, primings):
     assert cache.exists() and primings == [len(SMALL.text)]
     assert same(start(), first) and len(primings) == 1
     fresh = build(plan(1, TEXT), PRIMED_SIZE, 0, 1, [0])
-    primer_snapshot._read_primer(fresh, plan(1, TEXT), SMALL.text)
+    warm_start._read_primer(fresh, plan(1, TEXT), SMALL.text)
     assert all(
-        np.array_equal(getattr(first, field), getattr(fresh, field)) for field in primer_snapshot._FIELDS
+        np.array_equal(getattr(first, field), getattr(fresh, field)) for field in primer_snapshot.FIELDS
     )
 
 
@@ -211,10 +213,10 @@ def test_the_least_recently_used_go_first(cache, primings, monkeypatch):
 
 def test_the_snapshots_hash_is_named_by_the_package():
     """A user's own primer has none, a shipped one the index's or, before those are made, none."""
-    assert primer_snapshot._known_hash(1, primers.Primer(primers.USER, "mine", b"x", b"y")) is None
+    assert warm_start._known_hash(1, primers.Primer(primers.USER, "mine", b"x", b"y")) is None
     for number in NUMBERS:
         for level in (1, 5):
-            known = primer_snapshot._known_hash(level, primers.shipped(number))
+            known = warm_start._known_hash(level, primers.shipped(number))
             assert known is None or (len(known) == 32 and int(known, 16) >= 0)
 
 
@@ -225,7 +227,7 @@ def test_shipped_hashes_are_true(level, number):
     known = primers.index()[number - 1]["snapshots"].get(str(level))
     if known is None:
         pytest.fail("the index has no hashes of snapshots: run scripts/make_primers.py --snapshots")
-    assert primer_snapshot.primed_hash(level, primers.shipped(number)) == known
+    assert warm_start.primed_hash(level, primers.shipped(number)) == known
 
 
 @pytest.mark.parametrize(
@@ -268,14 +270,15 @@ def test_habits_of_no_primer_are_refused():
 
 def test_habits_by_the_twin(monkeypatch):
     """What the compiled mix keeps of a primer is what plain Python keeps."""
-    from nzip.predictors.mix import model, twin
+    from nzip.predictors.mix import model
+    from nzip.predictors.mix.twin import model as twin
 
     small = SMALL._replace(text=SMALL.text[:600])
     monkeypatch.setattr(primers, "shipped", lambda number: small)
-    monkeypatch.setattr(primer_snapshot, "_known_hash", lambda level, primer: None)
+    monkeypatch.setattr(warm_start, "_known_hash", lambda level, primer: None)
     monkeypatch.setattr(model, "choose", lambda _: primers.HABITS | 1)
     data = mix_samples.text(300, seed=43)
     for level in (1, 5):
         params, payload = MixPredictor(level).encode(data)
-        monkeypatch.setattr(primers, "text_hash", lambda text: small.hash)
+        monkeypatch.setattr(twin, "text_hash", lambda text: small.hash)
         assert twin.decode_block(level, params, payload, len(data)) == data

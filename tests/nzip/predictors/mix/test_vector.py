@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from nzip.predictors.mix import sizes
+from nzip.predictors.mix.constants import VECTOR
 from nzip.predictors.mix.model import MixPredictor
 from nzip.predictors.mix.vector import dot, train
 
@@ -45,21 +45,21 @@ def numpy_train(weights, inputs, error):
 
 def arrays(draw_seed: int, rounds: int, extreme: bool):
     rng = np.random.default_rng(draw_seed)
-    n = rounds * sizes.LANES
+    n = rounds * VECTOR
     if extreme:
-        weights = rng.choice(np.array([-32768, -32767, -1, 0, 1, 32767], np.int16), n + 2 * sizes.LANES)
+        weights = rng.choice(np.array([-32768, -32767, -1, 0, 1, 32767], np.int16), n + 2 * VECTOR)
         inputs = rng.choice(np.array([-2047, -1, 0, 1, 2047], np.int16), n)
     else:
-        weights = rng.integers(-32768, 32768, n + 2 * sizes.LANES).astype(np.int16)
+        weights = rng.integers(-32768, 32768, n + 2 * VECTOR).astype(np.int16)
         inputs = rng.integers(-2047, 2048, n).astype(np.int16)
     return weights, inputs, n
 
 
-CASES = dict(seed=st.integers(0, 2**32), rounds=st.integers(1, 12), extreme=st.booleans())
+CASES = {"seed": st.integers(0, 2**32), "rounds": st.integers(1, 12), "extreme": st.booleans()}
 
 
 @settings(max_examples=150)
-@given(**CASES, offset=st.integers(0, 2 * sizes.LANES))
+@given(**CASES, offset=st.integers(0, 2 * VECTOR))
 def test_dot_is_numpys(seed, rounds, extreme, offset):
     weights, inputs, n = arrays(seed, rounds, extreme)
     assert dots(weights, offset, inputs, n) == _wrapped(
@@ -70,7 +70,7 @@ def test_dot_is_numpys(seed, rounds, extreme, offset):
 @settings(max_examples=150)
 @given(
     **CASES,
-    offset=st.integers(0, 2 * sizes.LANES),
+    offset=st.integers(0, 2 * VECTOR),
     error=st.sampled_from([-32767, -32768, -1, 0, 1, 32767]) | st.integers(-32768, 32767),
 )
 def test_train_is_numpys(seed, rounds, extreme, offset, error):

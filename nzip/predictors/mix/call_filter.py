@@ -10,6 +10,8 @@ import numpy as np
 
 from nzip.exact.jit import njit
 
+CALL, JUMP = 0xE8, 0xE9
+
 
 @njit(cache=True)
 def call_filter(data, sign):
@@ -17,7 +19,7 @@ def call_filter(data, sign):
     i = 0
     end = len(data) - 4
     while i < end:
-        if data[i] != 0xE8 and data[i] != 0xE9:
+        if data[i] != CALL and data[i] != JUMP:
             i += 1
         elif data[i + 4] == 0 or data[i + 4] == 255:
             distance = np.int64(data[i + 1]) | np.int64(data[i + 2]) << 8 | np.int64(data[i + 3]) << 16

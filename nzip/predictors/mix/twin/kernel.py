@@ -1,38 +1,32 @@
-"""The mix in plain Python: what kernel.py computes, with whole numbers, lists and one class for each part.
+"""The mix in plain Python: twin of kernel.py, with whole numbers, lists and one class for each part.
 
-It equals the compiled mix bit for bit (tests/nzip/predictors/mix/test_kernel_reference.py). Read it from
-``Mix.code_byte`` on: everything else serves that. Plans (contexts.py), sizes, tables and primers are data
-that both share; everything that is *done* with them is written twice.
+It equals the compiled mix bit for bit (tests/nzip/predictors/mix/twin/test_twin.py). Read it from
+``Mix.code_byte`` on: everything else serves that. Plans, constants, sizes, tables and primers are data that both
+share; everything that is *done* with them is written twice, each part in the file named like the one that it is
+the twin of.
 
-Concessions: one lane and no experts, two or three milliseconds a byte at -3; a primed block reads its primer
-first, which takes an hour.
+Concession: one lane and no experts, two or three milliseconds a byte at -3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from nzip.errors import CorruptError, FormatError, ModelMismatchError
-from nzip.predictors.mix import contexts as sets
-from nzip.predictors.mix import primers, sizes
-from nzip.predictors.mix import registers as at
-from nzip.predictors.mix.twin_parts import (
-    K1,
-    K2,
-    K3,
+from nzip.predictors.mix import constants as at
+from nzip.predictors.mix import sizes
+from nzip.predictors.mix.plan import Plan
+from nzip.predictors.mix.twin.apm import Apm
+from nzip.predictors.mix.twin.bit_history import BitHistories, StateMap
+from nzip.predictors.mix.twin.history import Registers
+from nzip.predictors.mix.twin.match import MatchModel
+from nzip.predictors.mix.twin.mixer import WeightVectors
+from nzip.predictors.mix.twin.numbers import (
     MASK,
     NEXT_STATE,
     RECIPROCAL,
     RUN_START,
     STATE_START,
     STRETCH,
-    Apm,
-    BinaryDecoder,
-    BitHistories,
-    MatchModel,
-    Registers,
-    StateMap,
-    WeightVectors,
     clamp,
     squash,
 )  # fmt: skip
@@ -43,7 +37,7 @@ NextBit = Callable[[int], int]  # given P(1), the bit that comes: decoded, or kn
 class Mix:
     """One block's model. ``data`` holds the primer, if any, and then what has been decoded of the block."""
 
-    def __init__(self, plan: sets.Plan, size: int, stride: int = 0, pixel: int = 1):
+    def __init__(self, plan: Plan, size: int, stride: int = 0, pixel: int = 1):
         self.plan, self.stride, self.pixel = plan, stride, pixel
         contexts = len(plan.recipes)
         self.data = bytearray()
@@ -53,12 +47,10 @@ class Mix:
         self.matches = [MatchModel(minimum, sizes.match_bits(size)) for minimum in plan.matches]
         inputs = (2 + plan.direct + plan.runs) * contexts + 2 * len(plan.matches) + 1
         self.layer = [WeightVectors(sizes.first_weights(plan)[:inputs]) for _ in plan.sets]
-        self.final = WeightVectors([sizes.ONE // len(plan.sets)] * len(plan.sets))
+        self.final = WeightVectors([at.ONE // len(plan.sets)] * len(plan.sets))
         self.apm1, self.apm2 = Apm(plan.apm_rate), Apm(plan.apm_rate)
-        self.after1, self.after2 = (
-            [0] * 256,
-            [0] * 65536,
-        )  # the three bytes that last followed one byte, two bytes
+        # The three bytes that last followed one byte, two bytes.
+        self.after1, self.after2 = [0] * 256, [0] * 65536
         self.begin(0)
 
     def begin(self, start: int) -> None:
@@ -74,7 +66,7 @@ class Mix:
             bits = iter([known >> 7 - i & 1 for i in range(8)])
             self.code_byte(lambda p, bits=bits: next(bits))
         for learnt in (*self.state_maps, *self.run_maps, *(m.map for m in self.matches)):
-            learnt.count = [min(count, sizes.COUNT_AFTER) for count in learnt.count]
+            learnt.count = [min(count, at.COUNT_AFTER) for count in learnt.count]
         self.begin(len(text))
 
     def forget_words(self) -> None:
@@ -86,23 +78,23 @@ class Mix:
             match.last.clear()
         self.begin(0)
 
-    def hashes(self, R: list[int]) -> list[int]:
+    def hashes(self, values: list[int]) -> list[int]:
         """One hash a context."""
         found = []
         for i, recipe in enumerate(self.plan.recipes):
-            h = (i + 1) * K3
+            h = (i + 1) * at.K3
             for register, mask in recipe:
-                h = (h + (R[register] & mask)) * K1 & MASK
+                h = (h + (values[register] & mask)) * at.K1 & MASK
                 h ^= h >> 31
-            found.append(h * K2 & MASK)
+            found.append(h * at.K2 & MASK)
         return found
 
     def code_byte(self, next_bit: NextBit) -> None:
         """Eight times predict a bit, ask for it, learn it; then append the byte to ``data``."""
         registers, data, plan = self.registers, self.data, self.plan
         position = registers.position
-        self.R = registers.values(data, self.after1, self.after2)
-        contexts = self.hashes(self.R)
+        self.values = registers.values(data, self.after1, self.after2)
+        contexts = self.hashes(self.values)
         for match in self.matches:
             match.find(data, position, registers.start)
         self.match_level = min(15, self.matches[0].length.bit_length())
@@ -112,7 +104,7 @@ class Mix:
             if bit in (0, 4):
                 if bit == 4:
                     nibble = (c0 & 15) + 1
-                    contexts = [(h + c0 * K3) * K1 & MASK for h in contexts]
+                    contexts = [(h + c0 * at.K3) * at.K1 & MASK for h in contexts]
                     contexts = [h ^ h >> 32 for h in contexts]
                 found = [self.slots.find(h) for h in contexts]
                 self.places = [place for place, _ in found]
@@ -133,7 +125,7 @@ class Mix:
             table[key] = (table[key] << 8 | new) & 0xFFFFFF
         registers.advance(new)
         if self.rate > plan.rate_min and position % 16 == 0:
-            self.rate -= max(1, (self.rate - plan.rate_min) >> sizes.RATE_DECAY)
+            self.rate -= max(1, (self.rate - plan.rate_min) >> at.RATE_DECAY)
 
     def code_bit(self, next_bit: NextBit, c0: int, bit: int, node: int, nibble: int) -> int:
         """``c0``: a one and the byte's bits so far. ``node``: the same within its half. ``nibble``: 0 in the
@@ -161,7 +153,7 @@ class Mix:
         chosen = [self.select(kind, c0, bit, expected) for kind in plan.sets]
         outputs = [clamp(w.dot(n, inputs) >> 14, 2047) for w, n in zip(self.layer, chosen, strict=True)]
         # Final mixer: the sum of two, one that knows the bits so far and one that knows the byte before.
-        final = c0, 256 + self.last_byte
+        final = c0, at.FINAL_BYTES + self.last_byte
         x = outputs[0]
         if len(outputs) > 1:
             x = clamp(sum(self.final.dot(n, outputs) for n in final) >> 15, 4095)
@@ -169,11 +161,11 @@ class Mix:
         if plan.apms:
             two_bytes = (self.registers.history & 0xFFFF) << 8 | nibble
             p1 = self.apm1.refine(x, (self.last_byte * 17 + nibble) * 16 + node)
-            p2 = self.apm2.refine(x, ((two_bytes * K1 & MASK) >> 52) * 16 + node)
+            p2 = self.apm2.refine(x, ((two_bytes * at.K1 & MASK) >> 52) * 16 + node)
             p = (mixed + p1 + 2 * p2 + 2) >> 2
-        y = next_bit(min((1 << 22) - 1, max(1, p)))
+        y = next_bit(min((1 << at.PROBABILITY_BITS) - 1, max(1, p)))
         # Learn.
-        target = y << 22
+        target = y << at.PROBABILITY_BITS
         if plan.apms:
             self.apm1.update(y)
             self.apm2.update(y)
@@ -200,23 +192,24 @@ class Mix:
 
     def select(self, kind: int, c0: int, bit: int, expected: int) -> int:
         """The number of the weight vector that a set of this ``kind`` uses."""
-        history, R = self.registers.history, self.R
-        if kind == sets.SET_PARTIAL:
+        history, values = self.registers.history, self.values
+        if kind == at.SET_PARTIAL:
             return c0
-        if kind == sets.SET_MATCH:
+        if kind == at.SET_MATCH:
             return self.match_level * 2 + expected - 1 if expected else 0
-        near = R[at.R_NEIGHBOURS]
+        near = values[at.R_NEIGHBOURS]
+        edge = abs((near & 0xFF) - (near >> 8 & 0xFF))  # west against north
         base = {
-            sets.SET_C1: history & 0xFF,
-            sets.SET_C2: history >> 8 & 0xFF,
-            sets.SET_C3: history >> 16 & 0xFF,
-            sets.SET_HITS: self.hits,
-            sets.SET_SHAPE: self.registers.shape & 0xFF,
-            sets.SET_COLUMN: min(R[at.R_COLUMN], 63) + (64 if R[at.R_ABOVE] == 10 else 0),
-            sets.SET_WORD_POSITION: self.registers.word_position,
-            sets.SET_ABOVE: R[at.R_ABOVE] & 0xFF,
-            sets.SET_FIELD: R[at.R_PREDICTED] >> 56,
-            sets.SET_EDGE: min(abs((near & 0xFF) - (near >> 8 & 0xFF)) >> 1, 31) * 4 + R[at.R_PLANE] % 4,
+            at.SET_C1: history & 0xFF,
+            at.SET_C2: history >> 8 & 0xFF,
+            at.SET_C3: history >> 16 & 0xFF,
+            at.SET_HITS: self.hits,
+            at.SET_SHAPE: self.registers.shape & 0xFF,
+            at.SET_COLUMN: min(values[at.R_COLUMN], 63) + 64 * (values[at.R_ABOVE] == at.NEWLINE),
+            at.SET_WORD_POSITION: self.registers.word_position,
+            at.SET_ABOVE: values[at.R_ABOVE] & 0xFF,
+            at.SET_FIELD: values[at.R_PREDICTED] >> 56,
+            at.SET_EDGE: min(edge >> 1, 31) * 4 + values[at.R_PLANE] % 4,
         }[kind]
         return base * 8 + bit
 
@@ -244,52 +237,3 @@ class Mix:
 def two_inputs(p: int) -> tuple[int, int]:
     """What a probability says to the mixer: its stretch, and how far it is from one half."""
     return STRETCH[p >> 10], (p >> 12) - 512
-
-
-def undo_call_filter(data: bytearray) -> None:
-    """x86 calls and jumps back from absolute to relative targets."""
-    i = 0
-    while i < len(data) - 4:
-        if data[i] not in (0xE8, 0xE9):
-            i += 1
-        elif data[i + 4] in (0, 255):
-            distance = int.from_bytes(data[i + 1 : i + 4], "little") | (data[i + 4] & 1) << 24
-            distance = distance - i & 0x1FFFFFF
-            data[i + 1 : i + 5] = (distance & 0xFFFFFF).to_bytes(3, "little") + (
-                b"\xff" if distance >> 24 else b"\0"
-            )
-            i += 5
-        else:
-            i += 4
-
-
-def decode_block(level: int, params: bytes, payload: bytes, size: int, primer: bytes | None = None) -> bytes:
-    """A block of ``mix:LEVEL``. ``primer``: the user's own, where the block names one."""
-    if (
-        len(params) < 7
-        or len(params) != 7 + primers.HASH_BYTES * (params[6] > 0)
-        or params[0] >= len(sets.KIND_NAMES)
-    ):
-        raise CorruptError("a mix block with impossible parameters")
-    kind, stride, pixel, number = params[0], int.from_bytes(params[1:4], "little"), params[4], params[6]
-    if params[5]:
-        raise FormatError(
-            "several lanes: this block was made with experts, which the reference does not know"
-        )
-    plan = sets.plan(level, kind, stride)
-    mix = Mix(plan, sizes.PRIMED_SIZE if number else size, stride, pixel)
-    if number:
-        text = primer if number == primers.USER else primers.named(number).text
-        if text is None or primers.text_hash(text)[: primers.HASH_BYTES] != params[7:]:
-            raise ModelMismatchError("the block wants another primer")
-        mix.read_primer(text[-primers.READS[level] :])
-        if number != primers.USER and number & primers.HABITS:
-            mix.forget_words()
-    start = len(mix.data)
-    decoder = BinaryDecoder(payload)
-    for _ in range(size):
-        mix.code_byte(decoder.decode)
-    data = mix.data[start:]
-    if kind == sets.EXECUTABLE:
-        undo_call_filter(data)
-    return bytes(data)

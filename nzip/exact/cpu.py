@@ -1,0 +1,51 @@
+"""The processor that this runs on: its name, and the instruction sets that compiled code may use.
+
+Results never depend on it: each kernel that asks has a portable twin which gives the same bits. ``NZIP_ISA``
+(portable, avx2, avx512) forbids better sets, which is how tests and a user with a doubt compare them.
+
+Concession: x86-64 alone has sets of its own here; on other processors LLVM's vectors of plain loops serve.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+
+PORTABLE, AVX2, AVX512 = 0, 1, 2
+NAMES = ("portable", "avx2", "avx512")
+_NEEDED = {AVX2: ("avx2",), AVX512: ("avx512f", "avx512bw", "avx512vl", "avx512vnni")}
+
+
+def has(isa: int) -> bool:
+    """Whether this machine has the set, whatever ``NZIP_ISA`` says."""
+    import llvmlite.binding as llvm  # start-up: the processor's name alone needs no LLVM
+
+    if isa == PORTABLE:
+        return True
+    features = llvm.get_host_cpu_features() if llvm.get_default_triple().startswith("x86_64") else {}
+    return all(features.get(f) for f in _NEEDED[isa])
+
+
+def detect() -> int:
+    """The best instruction set that this machine has and ``NZIP_ISA`` (portable, avx2, avx512) allows."""
+    allowed = os.environ.get("NZIP_ISA", "avx512")
+    best = PORTABLE
+    if has(AVX2):
+        best = AVX512 if has(AVX512) else AVX2
+    return min(best, NAMES.index(allowed)) if allowed in NAMES else best
+
+
+def processor_facts() -> dict[str, str]:
+    """What Linux says of one core in ``/proc/cpuinfo`` ("model name", "cpu family", "model" ...); empty where
+    there is no such file."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            core = lines.read().split("\n\n")[0].splitlines()
+    except OSError:
+        return {}
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in core)}
+
+
+def processor_name() -> str:
+    """The processor's name as its maker spells it; the empty string where nobody knows."""
+    return processor_facts().get("model name") or platform.processor()

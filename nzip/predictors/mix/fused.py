@@ -1,0 +1,95 @@
+"""Small experts and the mix in one compiled loop: no Python between two bytes.
+
+The general lock step (lockstep.py) asks experts through Python once a byte, which costs more than a small
+expert does. Where a block has one lane and its experts are small ones of at most one of each kind
+(:mod:`nzip.predictors.stepping`), this loop does the same in the same order, and a test proves the bytes equal.
+
+Concession: the loop names its kinds of experts one by one, because compiled code wants one type for each.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nzip.exact.jit import njit
+from nzip.predictors.base import Expert
+from nzip.predictors.mix import constants as at
+from nzip.predictors.mix.kernel import run
+from nzip.predictors.online import kernel as online_kernel
+from nzip.predictors.online import network
+from nzip.predictors.ssm import kernel as ssm_kernel
+from nzip.predictors.ssm.weights import blank
+from nzip.predictors.stepping import ADAPTED, FLAT, ONLINE, SLOTS, STATIC, TRANSFORMER, SmallExpert
+from nzip.predictors.transformer import stream as transformer_stream
+
+_STEPS = 1 << 12  # bytes a call of the compiled loop
+
+
+class Runs(NamedTuple):
+    """Fresh runs of a block's experts. ``places`` int64 (4,): which input of the mix each kind feeds, -1 for
+    none; a kind that is absent has a tiny stand-in, because compiled code wants one type; but for the
+    transformer, which is None then, so that only its users wait for it to be compiled."""
+
+    places: np.ndarray
+    net: ssm_kernel.Net
+    stream: ssm_kernel.Stream
+    adapted: network.Online
+    online: network.Online
+    transformer: transformer_stream.Stream | None
+
+
+def start(experts: tuple[Expert, ...]) -> Runs | None:
+    """Runs for :func:`drive`, or None where the experts are not of its kinds."""
+    small = [e for e in experts if isinstance(e, SmallExpert)]
+    slots = [e.slot for e in small]
+    if len(small) < len(experts) or len(set(slots)) != len(slots):
+        return None
+    places = np.full(SLOTS, -1, np.int64)
+    places[slots] = np.arange(len(slots))
+    if places[STATIC] >= 0:
+        net, stream = small[places[STATIC]].fresh()
+    else:
+        net = ssm_kernel.make_net(blank())
+        stream = ssm_kernel.new_stream(net)
+    adapted, online = (
+        small[places[kind]].fresh() if places[kind] >= 0 else network.new_run(blank(), (0.0, 0.0), span=8)
+        for kind in (ADAPTED, ONLINE)
+    )
+    transformer = small[places[TRANSFORMER]].fresh() if places[TRANSFORMER] >= 0 else None
+    return Runs(places, net, stream, adapted, online, transformer)
+
+
+@njit(nogil=True, cache=True)
+def _drive(
+    mix, data, ends, steps, decoding, coder, buffer, given, places, net, stream, adapted, online, transformer
+):
+    """``steps`` bytes of the only lane; ``given`` uint32 (1, 1, experts, 256) holds the distributions before
+    the first of them, and after."""
+    for _ in range(steps):
+        position = np.int64(mix.lanes[0, at.L_POSITION])
+        run(mix, data, ends, 1, decoding, coder, buffer, given)
+        byte = np.int64(data[position])
+        if places[STATIC] >= 0:
+            ssm_kernel.step(net, stream, byte, given[0, 0, places[STATIC]])
+        if places[ADAPTED] >= 0:
+            online_kernel.step(adapted, byte, given[0, 0, places[ADAPTED]])
+        if places[ONLINE] >= 0:
+            online_kernel.step(online, byte, given[0, 0, places[ONLINE]])
+        if transformer is not None:
+            transformer_stream.step(transformer, data, position, decoding, given[0, 0, places[TRANSFORMER]])
+
+
+def drive(runs: Runs, mix, data, first: int, ends, bits, decoding: bool, progress) -> bool:
+    """Code ``data[first:]``; False once it is hopeless (see ``bits.drain``)."""
+    count = int((runs.places >= 0).sum())
+    given = np.full((1, 1, count, 256), FLAT, np.uint32)
+    for begin in range(first, len(data), _STEPS):
+        steps = min(_STEPS, len(data) - begin)
+        _drive(mix, data, ends, steps, decoding, bits.coder, bits.buffer, given, *runs)
+        if not bits.drain():
+            return False
+        if progress is not None:
+            progress[0] = begin + steps - first
+    return True

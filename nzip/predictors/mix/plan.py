@@ -1,0 +1,109 @@
+"""The plan of a level for a kind of content: all that the kernel is told, as data.
+
+A plan is contexts (contexts.py), the weight sets' selectors, match models, table sizes and rates. A change of
+any line here changes the bytes and raises the format's draft number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nzip.predictors.content import AUDIO, DNA, IMAGE, TEXT
+from nzip.predictors.mix.constants import (
+    SET_ABOVE,
+    SET_C1,
+    SET_C2,
+    SET_C3,
+    SET_COLUMN,
+    SET_EDGE,
+    SET_EXPERT,
+    SET_FIELD,
+    SET_HITS,
+    SET_MATCH,
+    SET_PARTIAL,
+    SET_SHAPE,
+    SET_WORD_POSITION,
+)  # fmt: skip
+from nzip.predictors.mix.contexts import Recipe, recipes
+
+LEVELS = (1, 2, 3, 4, 5)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything the kernel is told about one level and kind; see constants.py's settings (S_...).
+
+    ``recipes``: contexts; ``sets``: selectors (SET_...); ``matches``: the least lengths of match models;
+    ``hits``: of which contexts (from, to) the known ones are counted; the rest are settings by name."""
+
+    recipes: tuple[Recipe, ...]
+    sets: tuple[int, ...]
+    matches: tuple[int, ...]
+    slot_bytes: int
+    hits: tuple[int, int] = (0, 0)
+    apms: bool = True
+    direct: bool = False
+    runs: bool = False
+    rate: int = 300
+    rate_min: int = 38
+    final_rate: int = 16
+    state_limit: int = 1023
+    apm_rate: int = 6
+
+
+# Under an expert that leads there is little to learn in each weight vector, so few and small sets learn best.
+_LEADING_SETS = (SET_MATCH, SET_COLUMN)
+
+
+def sets_with(plan: Plan, experts: int, leading: int) -> tuple[int, ...]:
+    """The weight sets of a mix with experts, the experts' own last."""
+    if not experts:
+        return plan.sets
+    return (*(_LEADING_SETS if leading else plan.sets), SET_EXPERT)
+
+
+_SETS = {
+    1: (SET_PARTIAL,),
+    2: (SET_PARTIAL, SET_MATCH, SET_HITS, SET_SHAPE),
+    3: (SET_PARTIAL, SET_HITS, SET_SHAPE, SET_COLUMN, SET_WORD_POSITION),
+    4: (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_COLUMN, SET_WORD_POSITION),
+    5: (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_COLUMN, SET_WORD_POSITION),
+}
+_BINARY_SETS = {
+    **_SETS,
+    **dict.fromkeys((3, 4), (*_SETS[4][:6], SET_COLUMN, SET_C3)),
+    5: (*_SETS[5], SET_ABOVE, SET_C3),
+}
+_PLANE_SETS = {
+    1: (SET_PARTIAL,),
+    2: (SET_PARTIAL, SET_MATCH, SET_HITS, SET_EDGE),
+    **dict.fromkeys((3, 4, 5), (SET_PARTIAL, SET_C1, SET_MATCH, SET_ABOVE, SET_HITS, SET_EDGE, SET_C3)),
+}
+_SLOT_BYTES = {1: 16 << 20, 2: 32 << 20, 3: 64 << 20, 4: 96 << 20, 5: 104 << 20}
+_MATCHES = {1: (6,), 2: (6,), 3: (5, 12), 4: (5, 12), 5: (5, 12)}
+
+
+def plan(level: int, kind: int, stride: int = 0) -> Plan:
+    """The plan of ``level`` (1..5) for ``kind`` (content.py); ``stride`` > 0: rows of a table have so many
+    bytes."""
+    contexts = recipes(level, kind, stride)
+    sets, hits = _BINARY_SETS[level], (2, 6)
+    if kind == TEXT:
+        sets, hits = _SETS[level], {1: (0, 0), 2: (1, 6)}.get(level, (3, 8))
+    elif kind in (IMAGE, AUDIO):
+        sets = _PLANE_SETS[level]
+    elif kind == DNA:
+        hits = (len(contexts) // 2, len(contexts))
+    elif stride and level > 1:
+        sets = (*sets[:-1], SET_FIELD)
+    return Plan(
+        recipes=tuple(contexts),
+        sets=sets,
+        matches=(12, 20)[: len(_MATCHES[level])] if kind == DNA else _MATCHES[level],
+        slot_bytes=_SLOT_BYTES[level],
+        hits=hits,
+        apms=level > 1 or kind != TEXT,
+        direct=level == 5,
+        runs=level >= 4,
+        rate_min={1: 45, 2: 38, 3: 30, 4: 22, 5: 15}[level],
+    )

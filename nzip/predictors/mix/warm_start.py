@@ -1,0 +1,114 @@
+"""Warm starts: a mix that has read a primer before the block's first byte.
+
+What reading gives is kept as a snapshot (primer_snapshot.py), because priming costs a second at -3 and ten at -5.
+A snapshot of a shipped primer is named by the hash that the package ships for it; a user's own primer is read
+anew each time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nzip.coding.binary import STATE_SIZE, start_encoder
+from nzip.predictors.content import TEXT
+from nzip.predictors.mix import constants as at
+from nzip.predictors.mix import primer_snapshot, primers
+from nzip.predictors.mix.kernel import best
+from nzip.predictors.mix.plan import Plan, plan, sets_with
+from nzip.predictors.mix.sizes import input_width
+from nzip.predictors.mix.state import Mix, build
+
+_CHUNK = 1 << 14
+_COUNTS = np.uint32((1 << at.COUNT_BITS) - 1)
+
+
+def warm(level: int, primer: primers.Primer, lane_starts: list[int], experts: int, leading: int = 0) -> Mix:
+    """A mix of ``level`` that has read ``primer``. The block's data must stand behind the primer's text in
+    the kernel's ``data`` (``primer.prefix``), and ``lane_starts`` are counted from the block's start."""
+    chosen = plan(level, TEXT)
+    known = _known_hash(level, primer)
+    primed = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
+    loaded = known is not None and primer_snapshot.load(primed, known)
+    if not loaded:
+        if known is not None:
+            del primed  # perhaps half filled; not two at a time
+            primed = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
+        _read_primer(primed, chosen, primer.text)
+        if known:
+            primer_snapshot.save(primed, known)
+    if primer.habits:
+        _forget_words(primed)
+    start = len(primer.prefix)
+    mix = _with_experts(primed, chosen, experts, leading) if experts else primed
+    lanes = np.zeros((len(lane_starts), at.LANE_STATE), np.uint64)
+    lanes[:, at.L_RATE] = mix.setting[at.S_RATE]
+    for place in (at.L_START, at.L_POSITION, at.L_LINE_START, at.L_LINE_BEFORE):
+        lanes[:, place] = np.array(lane_starts) + start
+    mix.setting[at.S_PRIMED] = start
+    return mix._replace(lanes=lanes)
+
+
+def _read_primer(mix: Mix, chosen: Plan, text: bytes) -> None:
+    """Let a fresh mix code ``text`` and throw the bits away."""
+    kernel = best(chosen)
+    data = np.frombuffer(text, np.uint8).copy()
+    coder = np.zeros(STATE_SIZE, np.uint64)
+    bits = np.zeros(_CHUNK * 23 + 4096, np.uint8)
+    ends = np.array([len(data)], np.int64)
+    nothing = np.zeros((0, 1, 0, 0), np.uint32)
+    for at_byte in range(0, len(data), _CHUNK):
+        start_encoder(coder, len(bits))
+        kernel(mix, data, ends, min(_CHUNK, len(data) - at_byte), False, coder, bits, nothing)
+    for table in (mix.state_map, mix.match_map, mix.run_map):
+        counts = np.minimum(table & _COUNTS, np.uint32(at.COUNT_AFTER))
+        table &= ~_COUNTS
+        table |= counts
+
+
+def _forget_words(mix: Mix) -> None:
+    """Keep what reading taught the weights and maps, and forget every context seen."""
+    for table in (mix.slots, mix.runs, mix.match_table, mix.history1, mix.history2):
+        table.fill(0)
+    mix.direct.fill(at.NO_DIRECT)
+
+
+def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: int) -> Mix:
+    """The same mix with room for experts: their columns and their weight sets start as in a cold mix; all
+    else makes room."""
+    mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0], experts, leading)
+    narrow, wide = input_width(chosen, 0), input_width(chosen, experts)
+    own = (2 + chosen.direct + chosen.runs) * len(chosen.recipes) + 2 * len(chosen.matches)
+    old, new = primed.weights.reshape(-1, at.SET_SIZE, narrow), mix.weights.reshape(-1, at.SET_SIZE, wide)
+    if not leading:
+        mix.setting[at.S_RATE] = at.WARM_RATE
+    times, over = (1, at.LEADING_SHARE) if leading else at.WARM_SHARE
+    for k, kind in enumerate(sets_with(chosen, experts, leading)[:-1]):
+        if kind not in chosen.sets:
+            continue  # a set that only leading experts have
+        was = chosen.sets.index(kind)
+        new[k, :, :own] = old[was, :, :own].astype(np.int32) * times // over
+        new[k, :, own + 2 * experts] = old[was, :, own]  # the bias comes last
+    if not leading:
+        sets = len(chosen.sets)
+        final, learnt = (
+            mix.final_weights.reshape(-1, at.FINAL_WIDTH),
+            primed.final_weights.reshape(-1, at.FINAL_WIDTH)[:, :sets],
+        )
+        final[:at.FINAL_ROWS, :sets] = learnt
+        final[at.FINAL_ROWS:, :sets] = learnt.sum(axis=0, dtype=np.int64) // at.FINAL_ROWS
+    kept = {field: getattr(primed, field) for field in primer_snapshot.FIELDS if field not in ("weights", "final_weights")}
+    return mix._replace(**kept)
+
+
+def primed_hash(level: int, primer: primers.Primer) -> str:
+    """The hash of what priming gives; scripts/make_primers.py ships it."""
+    chosen = plan(level, TEXT)
+    mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
+    _read_primer(mix, chosen, primers.portion(primer, level).text)
+    return primer_snapshot.hash_of(mix)
+
+
+def _known_hash(level: int, primer: primers.Primer) -> str | None:
+    if primer.number == primers.USER:
+        return None
+    return primers.index()[primer.number - 1]["snapshots"].get(str(level))
