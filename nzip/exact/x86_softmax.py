@@ -6,8 +6,8 @@ from what is near. So that memory does not rest then, this loop asks for some li
 rounds. Also, LLVM makes its vectors of a plain loop half as wide as the machine's.
 
 The arithmetic is that of :func:`nzip.exact.numerics.exp2`, operation by operation, and
-:func:`nzip.predictors.llama.attention._exponentials` is the twin; a test proves them equal. Sums are of
-integers, and a maximum has no order.
+:func:`nzip.predictors.llama.attention_softmax.exponentials` holds the twin; a test proves them equal. Sums are
+of integers, and a maximum has no order.
 
 Concession: nothing here checks a bound; the callers own the shapes.
 """

@@ -2,8 +2,9 @@
 
 From the contracts upwards; each may import what stands above it in this list, never the reverse:
 
+* ``content``         what a stretch of bytes is: text, binary, image ...
 * ``base``            the two contracts
-* ``spelling``        ``mix:3+lm:PATH`` as text; ``content``: what a stretch of bytes is
+* ``spelling``        ``mix:3+lm:PATH`` as text
 * ``distribution``    logits to the 256 integers of an answer; ``expert_files``: an argument to its weights
 * ``stepping``        experts in compiled code; ``bare``: one coded alone; ``probe``: what tells models apart
 * ``llama``           the exact engine for Llama-architecture models

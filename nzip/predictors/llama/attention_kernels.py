@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.exact import x86
+from nzip.exact import cpu, x86
 from nzip.exact.jit import lean
 
 _s82, _s81, _s34, _s31, _s14, _s11 = (
@@ -31,7 +31,7 @@ def scores(isa, keys, first, last, queries, count, out):
     which the blocks' slots are written. |q| <= 32,767, so a score stays below 2**15 * 127 * head size.
     """
     pairs = keys.shape[1]
-    if isa == x86.PORTABLE:
+    if isa == cpu.PORTABLE:
         for block in range(first, last):
             for q in range(count):
                 for s in range(16):
@@ -48,8 +48,8 @@ def scores(isa, keys, first, last, queries, count, out):
     q = 0
     while q < count:
         left = count - q
-        width = (8 if left >= 8 else 3 if left >= 3 else 1) if isa == x86.AVX512 else (3 if left >= 3 else 1)
-        many = (2 if width == 8 else 4) if isa == x86.AVX512 else (2 if width == 3 else 4)
+        width = (8 if left >= 8 else 3 if left >= 3 else 1) if isa == cpu.AVX512 else (3 if left >= 3 else 1)
+        many = (2 if width == 8 else 4) if isa == cpu.AVX512 else (2 if width == 3 else 4)
         groups = blocks // many
         pq = queries.ctypes.data + q * q_stride
         pk = keys.ctypes.data + first * block_bytes
@@ -57,7 +57,7 @@ def scores(isa, keys, first, last, queries, count, out):
         a = (pk, groups, pq, q_stride, pairs, po, out_stride)
         done = groups * many
         b = (pk + done * block_bytes, blocks - done, pq, q_stride, pairs, po + done * 64, out_stride)
-        if isa == x86.AVX512:
+        if isa == cpu.AVX512:
             if width == 8:
                 _s82(a)
                 _s81(b)
@@ -84,7 +84,7 @@ def add_values(isa, values, first, last, weights, count, out, after=0):
     ``values`` int8 (pairs, head, 2); ``weights`` int16 (count, slots); ``out`` int32 (count, head). The
     caller keeps the sum of |weights| * 127 below 2**31."""
     size = values.shape[1]
-    if isa == x86.PORTABLE:
+    if isa == cpu.PORTABLE:
         for q in range(count):
             for pair in range(first, last):
                 w0, w1 = np.int32(weights[q, 2 * pair]), np.int32(weights[q, 2 * pair + 1])
@@ -94,11 +94,11 @@ def add_values(isa, values, first, last, weights, count, out, after=0):
     if last <= first:
         return
     w_stride, out_stride = weights.shape[1] * 2, size * 4
-    words = 16 if isa == x86.AVX512 else 8
+    words = 16 if isa == cpu.AVX512 else 8
     q = 0
     while q < count:
         left = count - q
-        width = (8 if left >= 8 else 3 if left >= 3 else 1) if isa == x86.AVX512 else (3 if left >= 3 else 1)
+        width = (8 if left >= 8 else 3 if left >= 3 else 1) if isa == cpu.AVX512 else (3 if left >= 3 else 1)
         many = 2 if width == 8 else 4
         wide = size % (words * many) == 0
         base = values.ctypes.data if q or after == 0 else after
@@ -112,7 +112,7 @@ def add_values(isa, values, first, last, weights, count, out, after=0):
             out_stride,
             base + first * size * 2,
         )
-        if isa == x86.AVX512:
+        if isa == cpu.AVX512:
             if width == 8:
                 if wide:
                     _v82(args)

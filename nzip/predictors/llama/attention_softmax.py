@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.exact import numerics, x86, x86_softmax
+from nzip.exact import cpu, numerics, x86_softmax
 from nzip.exact.bits import bits_of, float_of
 from nzip.exact.jit import lean, njit
 from nzip.predictors.llama.kv_cache import BLOCK, SINK_SLOTS
@@ -84,12 +84,12 @@ def exponentials(isa, e, top, vs, query, after, found):
     """:func:`_exponentials` by the instructions of ``isa``, its results in ``found`` int32 (2,); e.size is a
     multiple of 16. Queries 0 to 2 ask memory for a third each of the e.size lines at the address ``after``,
     unless that is 0."""
-    if isa == x86.PORTABLE:
+    if isa == cpu.PORTABLE:
         found[0], found[1] = _exponentials(e, top, vs)
         return
-    rounds = e.size // 16 if isa == x86.AVX512 else e.size // 8
+    rounds = e.size // 16 if isa == cpu.AVX512 else e.size // 8
     third = query if after else 3
-    if isa == x86.AVX512:
+    if isa == cpu.AVX512:
         done = 0 if third == 0 else 6 if third == 1 else 11
         args = (
             e.ctypes.data,

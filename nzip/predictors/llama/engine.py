@@ -15,7 +15,7 @@ import threading
 
 import numpy as np
 
-from nzip.exact import numerics, x86
+from nzip.exact import cpu, numerics
 from nzip.predictors.llama import layers, rope
 from nzip.predictors.llama.attention_softmax import weight_peak
 from nzip.predictors.llama.elementwise import embed
@@ -32,12 +32,12 @@ _LOG2E = np.float32(numerics.LOG2E)
 class Engine:
     """Runs a model. Immutable after construction and safe to share between threads.
 
-    ``isa``: :data:`.x86.PORTABLE`, ``AVX2`` or ``AVX512``; by default the best this machine has. Same bits.
+    ``isa``: :data:`.cpu.PORTABLE`, ``AVX2`` or ``AVX512``; by default the best this machine has. Same bits.
     """
 
     def __init__(self, weights: Weights, isa: int | None = None):
         s = self.shape = weights.shape
-        self.isa = x86.detect() if isa is None else isa
+        self.isa = cpu.detect() if isa is None else isa
         self.embedding, self.embedding_scale = weights.embedding, weights.embedding_scale
         self.norms = np.ascontiguousarray(weights.norms, np.float32)
         self.final_norm = np.ascontiguousarray(weights.final_norm, np.float32)

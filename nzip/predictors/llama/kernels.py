@@ -1,6 +1,6 @@
 """Exact matrix products of quantised weights (:mod:`.packed`) and activations, and how those are quantised.
 
-Every function takes ``isa`` (:func:`.x86.detect`) and gives the same bits whatever it is: results are int32
+Every function takes ``isa`` (:func:`.cpu.detect`) and gives the same bits whatever it is: results are int32
 sums that wrap at 2**32, an order-free and machine-free definition, followed by float32 operations that are
 written out one by one. :mod:`.twin` explains all of it in plain int64 NumPy.
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.exact import x86
+from nzip.exact import cpu, x86
 from nzip.exact.bits import bits_of, float_of
 from nzip.exact.jit import njit
 from nzip.predictors.llama.packed import GROUP, ROWS
@@ -140,7 +140,7 @@ def matmul(isa, bits, codes, d, m, rs, a, factors, sums, scale, tokens, out, fir
 
     ``codes`` … ``rs`` are one layer of a :class:`Packed`; ``a`` … ``scale`` come from :func:`quantise`.
     """
-    if isa == x86.PORTABLE:
+    if isa == cpu.PORTABLE:
         _matmul_portable(bits, codes, d, m, rs, a, factors, sums, scale, tokens, out, first, last)
         return
     cols, groups = a.shape[1], factors.shape[1]
@@ -161,7 +161,7 @@ def matmul(isa, bits, codes, d, m, rs, a, factors, sums, scale, tokens, out, fir
             args = (pc, pd, pm, pr, pa, ph, ps, px, po + t * stride, cols, groups, stride, after)
             after = after + half if after > pc and t == 0 else pc
             left = tokens - t
-            if isa == x86.AVX512:
+            if isa == cpu.AVX512:
                 if left >= 8:
                     if bits == 4:
                         _m4_8(args)

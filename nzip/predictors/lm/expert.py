@@ -8,7 +8,10 @@ Concession: a side decision a token, or more, is coded beside the bytes.
 
 from __future__ import annotations
 
+import numpy as np
+
 from nzip.predictors.base import Expert, Predictor
+from nzip.predictors.content import Content
 from nzip.predictors.lm import spans
 from nzip.predictors.lm.expert_state import LmExpertState
 from nzip.predictors.lm.predictor import LmPredictor
@@ -40,10 +43,9 @@ class LmExpert(Expert):
         """Hashes of weights and tokenizer, and the window."""
         return self.settings.config(self.model)
 
-    def helps(self, data) -> bool:
-        """Whether the model can help at least half of the block."""
-        data = bytes(data)
-        return 2 * sum(spans.find(data, self.model)[::2]) >= len(data)
+    def helps(self, data: np.ndarray, content: Content) -> bool:
+        """Whether the model can help at least half of the block, whatever its content."""
+        return 2 * sum(spans.find(bytes(data), self.model)[::2]) >= len(data)
 
     def lanes_for(self, size: int) -> int:
         """Lanes that suit a block of ``size`` bytes."""

@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.predictors.base import Expert
-from nzip.predictors.content import TEXT, detect
+from nzip.predictors.content import TEXT, Content
 from nzip.predictors.online import kernel, network
-from nzip.predictors.small import ADAPTED, ONLINE, SmallExpert
 from nzip.predictors.spelling import Part
 from nzip.predictors.ssm.weights import FILES, Weights
+from nzip.predictors.stepping import ADAPTED, ONLINE, SmallExpert
 
 # Blocks longer than this go without (bytes; 40 minutes of one core at 3.6 KB/s, or at 15).
 LIMITS = {True: 8 << 20, False: 1 << 24}
@@ -43,13 +43,10 @@ class OnlineExpert(SmallExpert):
         """The file of the weights that it starts from, unless it is the one that ships, or none."""
         return FILES.embedded(None if self._argument == "ssm" else self._argument, OnlineExpert)
 
-    def helps(self, data) -> bool:
+    def helps(self, data: np.ndarray, content: Content) -> bool:
         """Text only, because the contexts of its tables are those of text; and only where it ends within the
         hour."""
-        return (
-            len(data) <= LIMITS[self.weights is not None]
-            and detect(np.frombuffer(data, np.uint8)).kind == TEXT
-        )
+        return content.kind == TEXT and len(data) <= LIMITS[self.weights is not None]
 
     def fresh(self) -> network.Online:
         return network.new_run(self.weights, self.rates)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.predictors.base import Expert
-from nzip.predictors.content import TEXT, detect
-from nzip.predictors.small import STATIC, SmallExpert
+from nzip.predictors.content import TEXT, Content
 from nzip.predictors.spelling import Part
 from nzip.predictors.ssm import kernel
 from nzip.predictors.ssm.weights import FILES, Weights
+from nzip.predictors.stepping import STATIC, SmallExpert
 
 
 class SsmExpert(SmallExpert):
@@ -35,9 +35,9 @@ class SsmExpert(SmallExpert):
         """The weights' file, unless it is the one that ships."""
         return FILES.embedded(self._argument, SsmExpert)
 
-    def helps(self, data) -> bool:
+    def helps(self, data: np.ndarray, content: Content) -> bool:
         """Text only: what an ``ssm`` has learnt is text."""
-        return detect(np.frombuffer(data, np.uint8)).kind == TEXT
+        return content.kind == TEXT
 
     def fresh(self):
         return self._net, kernel.new_stream(self._net)

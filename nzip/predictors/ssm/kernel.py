@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nzip.exact import x86
+from nzip.exact import cpu
 from nzip.exact.jit import njit
 from nzip.predictors.distribution import distribution
 from nzip.predictors.ssm import contexts
@@ -85,7 +85,7 @@ def make_net(w: Weights, isa: int | None = None) -> Net:
         head=pack(w.head),
         head_scale=w.head_scale.copy(),
         head_bias=w.head_bias.copy(),
-        isa=x86.detect() if isa is None else isa,
+        isa=cpu.detect() if isa is None else isa,
     )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from llvmlite import ir
 
-from nzip.exact import x86
+from nzip.exact import cpu, x86_emitter
 from nzip.exact.jit import njit
 
 ROWS, GROUP = 16, 4  # rows a vector carries, vectors a loop carries
@@ -31,22 +31,22 @@ def _emit(e, vectors: int) -> None:
     matrix, pairs, vector, out = e.args
     b = e.b
     halves = 1 if e.wide else 2
-    stride = b.shl(pairs, x86.I64(5))
+    stride = b.shl(pairs, x86_emitter.I64(5))
     accs = e.accumulators(vectors * halves)
     with e.loop(pairs) as pair:
-        word = e.word(e.at(vector, b.shl(pair.index, x86.I64(2))))
-        at = e.at(matrix, b.shl(pair.index, x86.I64(5)))
+        word = e.word(e.at(vector, b.shl(pair.index, x86_emitter.I64(2))))
+        at = e.at(matrix, b.shl(pair.index, x86_emitter.I64(5)))
         for i in range(vectors):
             for half in range(halves):
-                eight = e.load(ir.VectorType(x86.I8, 2 * e.words), e.at(at, 16 * half))
+                eight = e.load(ir.VectorType(x86_emitter.I8, 2 * e.words), e.at(at, 16 * half))
                 e.accumulate(accs[i * halves + half], e.madd_words(b.sext(eight, e.v16), word))
             at = e.at(at, stride)
     for i, acc in enumerate(accs):
         e.store(b.load(acc), e.at(out, 4 * e.words * i))
 
 
-_wide = x86.kernel_of("ssm", 4, x86.AVX512, _emit, GROUP)
-_narrow = x86.kernel_of("ssm", 4, x86.AVX2, _emit, GROUP)
+_wide = x86_emitter.kernel_of("ssm", 4, cpu.AVX512, _emit, GROUP)
+_narrow = x86_emitter.kernel_of("ssm", 4, cpu.AVX2, _emit, GROUP)
 
 
 @njit(nogil=True, cache=True)
@@ -54,7 +54,7 @@ def matvec(packed, vector, out, isa):
     """out = matrix · vector: ``packed`` int8 as :func:`pack` makes it, ``vector`` int16 (columns,), ``out``
     int32 (rows,)."""
     blocks, pairs = packed.shape[0], packed.shape[1]
-    if isa == x86.PORTABLE:
+    if isa == cpu.PORTABLE:
         for block in range(blocks):
             part = out[block * ROWS : (block + 1) * ROWS]
             part[:] = 0
@@ -70,7 +70,7 @@ def matvec(packed, vector, out, isa):
             vector.ctypes.data,
             out.ctypes.data + block * 64,
         )
-        if isa == x86.AVX512:
+        if isa == cpu.AVX512:
             _wide(arguments)
         else:
             _narrow(arguments)

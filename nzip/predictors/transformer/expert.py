@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from nzip.predictors.base import Expert
-from nzip.predictors.content import TEXT, detect
+from nzip.predictors.content import TEXT, Content
 from nzip.predictors.expert_files import ExpertFiles
 from nzip.predictors.llama.engine import Engine
-from nzip.predictors.small import TRANSFORMER, SmallExpert
 from nzip.predictors.spelling import Part
+from nzip.predictors.stepping import TRANSFORMER, SmallExpert
 from nzip.predictors.transformer import byte_file, stream
 
 WINDOW = 1024
@@ -59,9 +59,9 @@ class TransformerExpert(SmallExpert):
         """The weights' file, unless it is the one that ships."""
         return FILES.embedded(self._argument, TransformerExpert)
 
-    def helps(self, data) -> bool:
+    def helps(self, data: np.ndarray, content: Content) -> bool:
         """Text only."""
-        return detect(np.frombuffer(data, np.uint8)).kind == TEXT
+        return content.kind == TEXT
 
     def fresh(self) -> stream.Stream:
         return stream.new_stream(self.model.engine, WINDOW)

@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nzip.exact import x86
+from nzip.exact import cpu
 from nzip.predictors.llama import gguf_loader, twin
 from nzip.predictors.llama.engine import Engine
 from nzip.predictors.llama.kv_cache import Cache
 
-ISAS = range(x86.detect() + 1)
+ISAS = range(cpu.detect() + 1)
 
 
 def weights_of(path):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nzip.exact import x86
+from nzip.exact import cpu
 from nzip.exact.x86_softmax import HIDDEN
 from nzip.predictors.llama import (
     attention_kernels,
@@ -17,7 +17,7 @@ from nzip.predictors.llama import (
 )
 from nzip.predictors.llama.packed import aligned, padded_cols
 
-FAST = [isa for isa in range(1, x86.detect() + 1)]
+FAST = [isa for isa in range(1, cpu.detect() + 1)]
 
 
 def activations(rng, tokens, cols, extreme=False):
@@ -62,7 +62,7 @@ def test_products_are_equal_on_every_instruction_set_and_in_the_twin(
     x, *act = activations(rng, tokens, groups * 32, extreme)
     packed = quantised.pack([q])
     outs = []
-    for isa in (x86.PORTABLE, *FAST):
+    for isa in (cpu.PORTABLE, *FAST):
         out = aligned((tokens, packed.rs.shape[1]), np.float32)
         kernels.matmul(
             isa,
@@ -102,7 +102,7 @@ def test_scores_and_values_are_equal_on_every_instruction_set(count, head, first
     expected_scores = queries.astype(np.int64) @ by_slot[first * 16 :].T
     v = values.transpose(0, 2, 1).reshape(slots, head).astype(np.int64)
     expected_values = weights[:, first * 16 :].astype(np.int64) @ v[first * 16 :]
-    for isa in (x86.PORTABLE, *FAST):
+    for isa in (cpu.PORTABLE, *FAST):
         score, out = np.zeros((count, slots), np.int32), np.zeros((count, head), np.int32)
         attention_kernels.scores(isa, keys, first, first + blocks, queries, count, score)
         attention_kernels.add_values(isa, values, first * 8, (first + blocks) * 8, weights, count, out)
@@ -126,7 +126,7 @@ def test_exponentials_are_equal_on_every_instruction_set(blocks, seed, spread, q
     scales = rng.choice([0.0, 1e-25, 0.01, 1e13], scores.size).astype(np.float32)
     lines = np.zeros(64 * scores.size, np.uint8)
     found = []
-    for isa in (x86.PORTABLE, *FAST):
+    for isa in (cpu.PORTABLE, *FAST):
         e, sums = scores.copy(), np.zeros(2, np.int32)
         attention_softmax.exponentials(isa, e, top, scales, query, lines.ctypes.data if ahead else 0, sums)
         found.append((e.tobytes(), sums.tobytes()))

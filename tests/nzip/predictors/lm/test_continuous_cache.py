@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nzip.exact import x86
+from nzip.exact import cpu
 from nzip.predictors.lm import continuous_cache
 
 
@@ -53,7 +53,7 @@ def sequence():
 
 def test_the_nearest_vote(sequence):
     states, tokens = sequence
-    seen, cache = walk(x86.PORTABLE, states, tokens, 512)
+    seen, cache = walk(cpu.PORTABLE, states, tokens, 512)
     agree = 0
     for i in range(1, 300):
         votes, _ = twin_votes(states[:i], tokens, states[i])
@@ -68,7 +68,7 @@ def test_the_nearest_vote(sequence):
 @pytest.mark.parametrize("lanes", [1, 3, 16])
 def test_every_instruction_set_agrees_and_old_keys_go(sequence, lanes):
     states, tokens = sequence
-    runs = [walk(isa, states, tokens, 64, lanes) for isa in range(x86.detect() + 1)]
+    runs = [walk(isa, states, tokens, 64, lanes) for isa in range(cpu.detect() + 1)]
     for seen, cache in runs[1:]:
         assert all(np.array_equal(x, y) for a, b in zip(seen, runs[0][0]) for x, y in zip(a, b))
         assert all(np.array_equal(x, y) for x, y in zip(cache, runs[0][1]))
@@ -77,7 +77,7 @@ def test_every_instruction_set_agrees_and_old_keys_go(sequence, lanes):
 
 def test_edges():
     cache = continuous_cache.new(2, 0)
-    continuous_cache.look_up(x86.PORTABLE, cache, np.arange(2), np.zeros((2, 0), np.float32))
+    continuous_cache.look_up(cpu.PORTABLE, cache, np.arange(2), np.zeros((2, 0), np.float32))
     continuous_cache.remember(cache, 0, 5)
     assert cache.near.max() == cache.seen[0] == 0
     cache = continuous_cache.new(1, 32, 16)
@@ -87,7 +87,7 @@ def test_edges():
         np.full(32, np.inf),
         np.ones(32),
     ):  # nothing becomes infinite
-        continuous_cache.look_up(x86.detect(), cache, np.zeros(1, np.int64), state[None].astype(np.float32))
+        continuous_cache.look_up(cpu.detect(), cache, np.zeros(1, np.int64), state[None].astype(np.float32))
         continuous_cache.remember(cache, 0, 1)
     assert (
         np.isfinite(cache.near_mass).all()

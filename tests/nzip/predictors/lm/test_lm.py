@@ -18,6 +18,7 @@ from nzip.coding.symbols import start_decoder, start_encoder
 from nzip.errors import CorruptError, NzipError
 from nzip.predictors import registry
 from nzip.predictors.bare import BarePredictor
+from nzip.predictors.content import BINARY, Content
 from nzip.predictors.lm import adapt, coder, softmax, spans
 from nzip.predictors.lm.adaptive_state import new_state
 from nzip.predictors.lm.expert import LmExpert
@@ -280,7 +281,7 @@ def test_the_expert_sleeps_where_the_model_cannot_help(model):
     assert payload == alone[1] and params[:5] == alone[0][:5] and params != alone[0]
     # One that is mostly text keeps the expert, which sleeps through the noise.
     both = TEXT * 20 + noise
-    assert expert.helps(both)
+    assert expert.helps(np.frombuffer(both, np.uint8), Content(BINARY))
     params, payload = round_trip(p, both)
     assert len(payload) - len(p.encode(TEXT * 20)[1]) < len(noise) * 1.02 + 100
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nzip import pretrained
-from nzip.exact import x86
+from nzip.exact import cpu
 from nzip.predictors.llama.kv_cache import Cache
 from nzip.predictors.lm.expert import LmExpert
 from nzip.predictors.lm.predictor import LmPredictor
@@ -47,7 +47,7 @@ def test_batches_steps_and_instruction_sets_agree(model):
     tokens = np.concatenate([[model.vocabulary.start], model.vocabulary.encode(text)])
     engine = model.engine
     whole = engine.forward(Cache(engine.shape, 1, 64, len(tokens)), np.zeros(len(tokens), int), tokens)
-    for isa in range(1, x86.detect() + 1):
+    for isa in range(1, cpu.detect() + 1):
         engine.isa, before = isa, engine.isa
         try:
             cache = Cache(engine.shape, 1, 64, 1)

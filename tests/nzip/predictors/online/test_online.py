@@ -11,8 +11,7 @@ from small_experts import TEXT, random_weights
 from support import child_output
 
 from nzip import testing
-from nzip.predictors import small
-from nzip.predictors.mix import MixPredictor
+from nzip.predictors.mix import MixPredictor, fused
 from nzip.predictors.online import kernel, network
 from nzip.predictors.online.expert import OnlineExpert
 from nzip.predictors.online.twin import Twin, _near
@@ -173,14 +172,14 @@ def test_the_compiled_loop_codes_as_the_general_one(monkeypatch):
     experts = (SsmExpert("tests.expert", random_weights()), adapted(), TinyOnline())
     for chosen in (experts, experts[1::-1], experts[2:]):
         predictor = MixPredictor(1, chosen, primed=False)
-        assert small.start(chosen) is not None
+        assert fused.start(chosen) is not None
         fast = predictor.encode(TEXT)
         assert predictor.decode(*fast, len(TEXT)) == TEXT
         with monkeypatch.context() as patch:
-            patch.setattr(small, "start", lambda experts: None)
+            patch.setattr(fused, "start", lambda experts: None)
             assert predictor.encode(TEXT) == fast
             assert predictor.decode(*fast, len(TEXT)) == TEXT
-    assert small.start(experts[:1] * 2) is None
+    assert fused.start(experts[:1] * 2) is None
 
 
 def everything():

@@ -15,8 +15,9 @@ from support import ROOT, child_output
 
 from nzip import testing
 from nzip.errors import CorruptError, NzipError
-from nzip.exact import x86
+from nzip.exact import cpu
 from nzip.predictors import registry
+from nzip.predictors.content import detect
 from nzip.predictors.mix import MixPredictor
 from nzip.predictors.ssm import kernel, matvec, weights
 from nzip.predictors.ssm.expert import SsmExpert
@@ -43,11 +44,11 @@ def test_conformance(check):
     st.integers(1, 6),
     st.integers(1, 40),
     st.integers(0, 2**32 - 1),
-    st.sampled_from([x86.PORTABLE, x86.AVX2, x86.AVX512]),
+    st.sampled_from([cpu.PORTABLE, cpu.AVX2, cpu.AVX512]),
 )
 def test_matvec_is_the_integer_product(blocks, pairs, seed, isa):
-    if isa > x86.detect():
-        isa = x86.PORTABLE
+    if isa > cpu.detect():
+        isa = cpu.PORTABLE
     chance = np.random.default_rng(seed)
     matrix = chance.integers(-127, 128, (64 * blocks, 2 * pairs)).astype(np.int8)
     vector = chance.integers(-32767, 32768, 2 * pairs).astype(np.int16)
@@ -66,7 +67,7 @@ def test_twin_agrees():
 
 def test_all_instruction_sets_agree():
     w = random_weights(3)
-    results = [all_steps(kernel.make_net(w, isa), TEXT) for isa in range(x86.detect() + 1)]
+    results = [all_steps(kernel.make_net(w, isa), TEXT) for isa in range(cpu.detect() + 1)]
     assert all((r == results[0]).all() for r in results)
 
 
@@ -107,7 +108,9 @@ def test_mix_with_it_round_trips(lanes):
 
 def test_it_sits_out_what_is_no_text():
     noise = np.random.default_rng(1).integers(0, 256, 4096).astype(np.uint8).tobytes()
-    assert expert().helps(TEXT) and not expert().helps(noise)
+    for data, helped in ((TEXT, True), (noise, False)):
+        block = np.frombuffer(data, np.uint8)
+        assert expert().helps(block, detect(block)) == helped
     with_it, without = MixPredictor(1, (expert(),)), MixPredictor(1)
     assert with_it.encode(noise)[1] == without.encode(noise)[1]
     params, payload = with_it.encode(noise)
@@ -189,7 +192,7 @@ def test_what_ships_is_small_and_reads_text():
 
 def test_a_block_names_those_of_its_experts_that_it_used():
     class Never(SsmExpert):
-        def helps(self, data):
+        def helps(self, data, content):
             return False
 
     own, never = expert(), Never("never.expert", random_weights(4))

@@ -18,14 +18,14 @@ from support import ROOT, child_output
 
 from nzip import testing
 from nzip.errors import NzipError
-from nzip.exact import x86
-from nzip.predictors import distribution, registry, small
+from nzip.exact import cpu
+from nzip.predictors import distribution, registry
 from nzip.predictors.llama import twin
 from nzip.predictors.llama.engine import Engine
 from nzip.predictors.llama.kv_cache import Cache
 from nzip.predictors.llama.model import Shape
 from nzip.predictors.llama.quantised import from_floats
-from nzip.predictors.mix import MixPredictor
+from nzip.predictors.mix import MixPredictor, fused
 from nzip.predictors.ssm.expert import SsmExpert
 from nzip.predictors.ssm.weights import FILES as SSM_FILES
 from nzip.predictors.transformer import byte_file, stream
@@ -149,7 +149,7 @@ def test_twin_agrees():
 def test_instruction_sets_threads_and_another_process_agree():
     alone = all_steps(tiny().engine, TEXT)
     weights, _ = byte_file.read("tiny.expert", tiny_file())
-    for isa in range(x86.detect() + 1):
+    for isa in range(cpu.detect() + 1):
         assert (all_steps(Engine(weights, isa), TEXT) == alone).all()
     results = [None] * 3
 
@@ -197,11 +197,11 @@ def test_mix_with_it_round_trips(lanes):
 def test_the_compiled_loop_codes_as_the_general_one(monkeypatch):
     for experts in ((expert(),), (SsmExpert("tests.expert", random_weights()), expert())):
         predictor = MixPredictor(1, experts, primed=False)
-        assert small.start(experts) is not None
+        assert fused.start(experts) is not None
         fast = predictor.encode(TEXT)
         assert predictor.decode(*fast, len(TEXT)) == TEXT
         with monkeypatch.context() as patch:
-            patch.setattr(small, "start", lambda experts: None)
+            patch.setattr(fused, "start", lambda experts: None)
             assert predictor.encode(TEXT) == fast
             assert predictor.decode(*fast, len(TEXT)) == TEXT
 
