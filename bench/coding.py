@@ -10,6 +10,8 @@ quantises itself."""
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -39,7 +41,7 @@ def _decode_bits(data, size, ps, bits):
         bits[i] = binary.decode_bit(state, data, ps[i])
 
 
-def _seconds(call, *arguments) -> tuple[float, object]:
+def _seconds(call: Callable, *arguments) -> tuple[float, Any]:
     begin = time.process_time()
     result = call(*arguments)
     return time.process_time() - begin, result
@@ -108,7 +110,7 @@ def constriction_coder(size: int, rng, alphabet: int) -> dict | None:
     """The same through constriction's range coder, against the ideal of the float probabilities it was
     given."""
     try:
-        import constriction
+        import constriction  # optional: measured where it is installed
     except ImportError:
         return None
     p = zipf(alphabet, 1.1)
@@ -181,7 +183,7 @@ def quantiser_speed(alphabet: int) -> dict:
     p = zipf(alphabet, 1.1)
     logits = np.log(p).astype(np.float32)
     rounds = max(20, 2_000_000 // alphabet)
-    found = {"alphabet": alphabet}
+    found: dict[str, float] = {"alphabet": alphabet}
     for name, call in (
         ("probabilities", lambda: cdf.from_probabilities(p, 24)),
         ("logits", lambda: cdf.from_logits(logits)),
@@ -254,11 +256,11 @@ def show(found: dict, console: Console) -> None:
     console.print(table)
     large = [line for line in found["totals"] if line["alphabet"] == 49152]
     for bits in (16, 24, 28):
-        costs = [line["excess"][str(bits)] for line in large]
-        shares = [cost / line["entropy"] for cost, line in zip(costs, large, strict=True)]
+        above = [line["excess"][str(bits)] for line in large]
+        shares = [cost / line["entropy"] for cost, line in zip(above, large, strict=True)]
         console.print(
-            f"49,152 symbols at 2^{bits}: {49152 / 2**bits:.3%} of the total goes to shares of 1; up to {max(costs):.2g} bits a "
-            f"symbol, up to {max(shares):.2g} times the entropy",
+            f"49,152 symbols at 2^{bits}: {49152 / 2**bits:.3%} of the total goes to shares of 1; "
+            f"up to {max(above):.2g} bits a symbol, up to {max(shares):.2g} times the entropy",
             highlight=False,
         )
     for line in found["quantisers"]:

@@ -18,8 +18,8 @@ import hashlib
 import json
 import os
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -45,7 +45,8 @@ PARTS = {
 BASE = "+primer (-5)"
 
 
-class Cell(NamedTuple):
+@dataclass(frozen=True)
+class Cell:
     """One coded beginning of a file: ``count`` bytes of params and payload, CPU ``seconds``."""
 
     file: str
@@ -66,14 +67,15 @@ def predictor_of(part: str):
 @contextlib.contextmanager
 def _without_priors():
     """Maps that start from one half with no count, and APMs that change nothing."""
-    from nzip.predictors.mix import state
-    from nzip.predictors.mix.tables import tables
+    from nzip.predictors.mix import state  # start-up: numba
+    from nzip.predictors.mix.tables import tables  # start-up: numba
 
     half = {
         name: np.full_like(getattr(tables(), name), 1 << 31)
         for name in ("state_start", "match_start", "run_start")
     }
-    before, state.tables = state.tables, lambda: tables()._replace(**half)
+    before = state.tables
+    state.tables = lambda: tables()._replace(**half)  # type: ignore[assignment]  # it is called, and no more
     try:
         yield
     finally:
@@ -119,9 +121,7 @@ class Kept:
     def _save(self) -> None:
         if self._path is None:
             return
-        text = json.dumps(
-            {"machine": machine(), "cells": [c._asdict() for c in self.cells.values()]}, indent=1
-        )
+        text = json.dumps({"machine": machine(), "cells": [asdict(c) for c in self.cells.values()]}, indent=1)
         new = self._path.with_suffix(".new")
         new.write_text(text + "\n")
         os.replace(new, self._path)
@@ -130,9 +130,9 @@ class Kept:
 def engine_speed(bytes_: int = 20_000, repeats: int = 3) -> tuple[float, float, float]:
     """GMAC/s of whole steps of the shipped expert, of its matrix products alone, and KB/s; one thread, CPU
     time."""
-    from nzip.predictors.ssm.expert import SsmExpert
-    from nzip.predictors.ssm.kernel import steps
-    from nzip.predictors.ssm.matvec import matvec
+    from nzip.predictors.ssm.expert import SsmExpert  # start-up: numba
+    from nzip.predictors.ssm.kernel import steps  # start-up: numba
+    from nzip.predictors.ssm.matvec import matvec  # start-up: numba
 
     expert = SsmExpert()
     net, _ = expert.fresh()
@@ -158,7 +158,7 @@ def engine_speed(bytes_: int = 20_000, repeats: int = 3) -> tuple[float, float, 
 
 
 def _products():
-    from numba import njit
+    from numba import njit  # start-up: numba
 
     @njit
     def products(matrices, vectors, sums, isa, rounds, matvec):
@@ -174,8 +174,8 @@ def show(
 ) -> None:
     """A table: a row a part, a column a beginning of a file; bytes, and per cent of the primed mix where that
     is known."""
-    from rich import box
-    from rich.table import Table
+    from rich import box  # start-up: rich
+    from rich.table import Table  # start-up: rich
 
     heads = [f"{name}, {size:,}" for name, size in columns]
     rows = []

@@ -3,8 +3,8 @@
 ``python -m bench.lm FILE... [--model NAME] [--bytes N] [--mix LEVEL] [--json RESULTS]`` prints, for one lane,
 the table that stands in the README: bytes of the bare model, of ``lm:``, of ``mix+lm:`` and of
 ``mix+lm:+ssm`` (what the mixes write); then the steps between, as bits per byte: the logit bias, n-gram
-candidates, recall, the mix, the network beside it; then GMAC/s of the layers at prefill beside the same
-products done by the kernel alone in the same run. Weights are not counted in any size.
+candidates, the continuous cache, the mix, the network beside it; then GMAC/s of the layers at prefill beside
+the same products done by the kernel alone in the same run. Weights are not counted in any size.
 
 Concession: all but the mixes are ideal code lengths, some bytes less than ``lm:`` writes; a block's
 parameters (7 to 15 bytes) are counted with the container, in no figure here."""
@@ -19,10 +19,13 @@ import click
 import numpy as np
 
 from nzip import pretrained
+from nzip.bits_per_byte import bits_per_byte
 from nzip.predictors.base import Expert
-from nzip.predictors.llama.engine import Cache
-from nzip.predictors.llama.kernels import aligned, matmul, padded_cols, quantise
+from nzip.predictors.llama.kernels import matmul, quantise
+from nzip.predictors.llama.kv_cache import Cache
+from nzip.predictors.llama.packed import aligned, padded_cols
 from nzip.predictors.lm import adapt, softmax
+from nzip.predictors.lm.adaptive_state import new_state
 from nzip.predictors.lm.continuous_cache import look_up
 from nzip.predictors.lm.expert import LmExpert
 from nzip.predictors.lm.settings import WINDOW, Settings
@@ -31,7 +34,9 @@ from nzip.predictors.mix import MixPredictor
 from nzip.predictors.ssm.expert import SsmExpert
 
 CHUNK = 256
+# As keys of the kept results; the last is the continuous cache, which was called so.
 PARTS = ("bare", "bias", "n-grams", "recall")
+HEADS = {"bare": "bare", "bias": "+bias", "n-grams": "+n-grams", "recall": "+cache"}
 
 
 class _Replay:
@@ -62,8 +67,8 @@ def ablation(model: LanguageModel, data: bytes, window: int) -> tuple[dict[str, 
     sequence = np.concatenate([[v.start], tokens])
     cache = Cache(engine.shape, 1, window, CHUNK)
     states = {
-        "n-grams": adapt.new_state(v.size, 1, len(tokens) + 1, 0),
-        "recall": adapt.new_state(v.size, 1, len(tokens) + 1, engine.shape.width),
+        "n-grams": new_state(v.size, 1, len(tokens) + 1, 0),
+        "recall": new_state(v.size, 1, len(tokens) + 1, engine.shape.width),
     }
     bias = softmax.new_bias(v.size)
     none = np.zeros(v.size, np.float32)
@@ -80,17 +85,19 @@ def ablation(model: LanguageModel, data: bytes, window: int) -> tuple[dict[str, 
         )
         logits = engine.logits(hidden)
         spent += time.process_time() - before
-        for state, row, token in zip(hidden, logits, tokens[at : at + CHUNK]):
+        for seen, row, token in zip(hidden, logits, tokens[at : at + CHUNK]):
             total = softmax.frequencies(row, none, e, f[0])
             bits["bare"] -= np.log2(f[0, token] / total)
             total = softmax.frequencies(row, bias.value, e, f[0])
             bits["bias"] -= np.log2(f[0, token] / total)
-            for name, A in states.items():
-                look_up(engine.isa, A.recall, lane, state[None])
-                count, shares, left = adapt.propose(A, 0, f[0], total)
-                hit = np.flatnonzero(A.candidates[0, :count] == token)
-                bits[name] -= np.log2((A.shares[0, hit[0]] if len(hit) else f[0, token]) / (shares + left))
-                adapt.learn(A, 0, token)
+            for name, state in states.items():
+                look_up(engine.isa, state.continuous_cache, lane, seen[None])
+                count, shares, left = adapt.propose(state, 0, f[0], total)
+                hit = np.flatnonzero(state.candidates[0, :count] == token)
+                bits[name] -= np.log2(
+                    (state.shares[0, hit[0]] if len(hit) else f[0, token]) / (shares + left)
+                )
+                adapt.learn(state, 0, token)
             softmax.settle_bias(bias, f, lane, np.array([token]), 0, v.size)
     sizes = {name: b / 8 for name, b in bits.items()} | {
         "tokens": len(symbols),
@@ -103,7 +110,7 @@ def mixed(
     model: LanguageModel, data: bytes, level: int, settings: Settings, hidden: np.ndarray, *others: Expert
 ) -> int:
     """Bytes that the mix with ``model`` and ``others`` codes to; ``hidden`` as :func:`ablation` gives it."""
-    replay = model._replace(engine=_Replay(model.engine, hidden))
+    replay = model._replace(engine=_Replay(model.engine, hidden))  # type: ignore[arg-type]  # it answers as one
     return len(MixPredictor(level, (LmExpert(settings, replay, 1), *others)).encode(data)[1])
 
 
@@ -114,7 +121,7 @@ def engine_speed(model: LanguageModel, tokens: int = 256, repeats: int = 4) -> t
     spent = {"engine": 0.0, "kernel": 0.0}
     sequence = np.arange(tokens) * 37 % engine.vocabulary
     jobs = []
-    for packed in engine._layers:
+    for packed in engine.layers:
         cols = padded_cols(packed.cols)
         x = np.random.default_rng(0).normal(size=(tokens, packed.cols)).astype(np.float32)
         act = (
@@ -164,14 +171,14 @@ def engine_speed(model: LanguageModel, tokens: int = 256, repeats: int = 4) -> t
 @click.option("--json", "out", type=click.Path(dir_okay=False), help="Also keep the figures here.")
 def main(files, name, limit, window, level, out):
     """The README's table of lm:, mix+lm: and mix+lm:+ssm, the steps between, and the engine's speed."""
-    from rich.console import Console
-    from rich.table import Table
+    from rich.console import Console  # start-up: rich
+    from rich.table import Table  # start-up: rich
 
     model = load(pretrained.find(name))
     table = Table("text", "bytes", "bare model", "lm:", "mix+lm:", "mix+lm:+ssm", "bits/byte", "", box=None)
     steps = Table(
         "text",
-        *(part if part == "bare" else f"+{part}" for part in PARTS),
+        *(HEADS[part] for part in PARTS),
         "+mix",
         "+ssm",
         "ms/token",
@@ -193,12 +200,12 @@ def main(files, name, limit, window, level, out):
             f"{row['recall']:,.0f}",
             f"{row['mix']:,}",
             f"{row['ssm']:,}",
-            f"{8 * row['ssm'] / len(data):.3f}",
+            f"{bits_per_byte(row['ssm'], len(data)):.3f}",
             f"{change:+.1%}",
         )
         steps.add_row(
             text,
-            *(f"{8 * row[part] / len(data):.4f}" for part in (*PARTS, "mix", "ssm")),
+            *(f"{bits_per_byte(row[part], len(data)):.4f}" for part in (*PARTS, "mix", "ssm")),
             f"{row['ms/token']:.2f}",
         )
         rows.append({"text": text, "bytes": len(data)} | row)
@@ -208,7 +215,8 @@ def main(files, name, limit, window, level, out):
     console.print(table)
     console.print(steps)
     console.print(
-        f"prefill {engine:.1f} GMAC/s, kernel alone {kernel:.1f} GMAC/s, ratio {engine / kernel:.2f}; one thread, CPU time"
+        f"prefill {engine:.1f} GMAC/s, kernel alone {kernel:.1f} GMAC/s, ratio {engine / kernel:.2f}; "
+        "one thread, CPU time"
     )
     if out:
         found = {

@@ -19,7 +19,7 @@ import numpy as np
 
 from nzip import pretrained
 from nzip.predictors.llama import gguf_loader
-from nzip.predictors.llama.engine import Cache
+from nzip.predictors.llama.kv_cache import Cache
 from nzip.predictors.lm.source import load
 
 
@@ -27,10 +27,10 @@ class FloatLlama:
     """A GGUF's Llama in float32, its vocabulary in the order that ``order`` (int64 (V,)) gives."""
 
     def __init__(self, path: str, order: np.ndarray):
-        import torch
+        import torch  # optional: the extra `neural`
 
         reader = gguf_loader.open_gguf(path)
-        self.shape = gguf_loader._shape(reader, path)
+        self.shape = gguf_loader.shape_of(reader, path)
         found = {t.name.removesuffix(".weight"): t for t in reader.tensors}
 
         def get(name):
@@ -55,8 +55,8 @@ class FloatLlama:
     def __call__(self, tokens: np.ndarray):
         """Natural logarithms of the next token's chances, float32 (T, V), after each of ``tokens`` int64
         (T,)."""
-        import torch
-        from torch.nn.functional import scaled_dot_product_attention, silu
+        import torch  # optional: the extra `neural`
+        from torch.nn.functional import scaled_dot_product_attention, silu  # optional: as above
 
         s, count = self.shape, len(tokens)
         x = self.embedding[torch.from_numpy(tokens)]
@@ -67,9 +67,9 @@ class FloatLlama:
         def norm(x, weight):
             return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + s.eps) * weight
 
-        def heads(x, turned=True):
+        def heads(x, rotated=True):
             x = x.reshape(count, -1, s.head_size)
-            if turned:
+            if rotated:
                 a, b = x[..., 0::2], x[..., 1::2]
                 x = torch.stack([a * cos - b * sin, a * sin + b * cos], -1).reshape(x.shape)
             return x.transpose(0, 1)
@@ -92,7 +92,7 @@ class FloatLlama:
 
 def compare(path: str, data: bytes, context: int) -> tuple[int, float, float, float]:
     """Tokens, bytes by the float model, bytes by the engine, and the divergence in bytes."""
-    import torch
+    import torch  # optional: the extra `neural`
 
     model = load(path)
     vocabulary, engine = model.vocabulary, model.engine
@@ -124,8 +124,8 @@ def compare(path: str, data: bytes, context: int) -> tuple[int, float, float, fl
 @click.option("--context", default=1024, show_default=True, help="Tokens.")
 def main(files, name, limit, context):
     """The loss of the exact engine against float32."""
-    from rich.console import Console
-    from rich.table import Table
+    from rich.console import Console  # start-up: rich
+    from rich.table import Table  # start-up: rich
 
     table = Table("text", "tokens", "float32", "engine", "", "divergence", box=None)
     whole = np.zeros(4)

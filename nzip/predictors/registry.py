@@ -1,9 +1,8 @@
 """Spellings to predictors: ``mix:3``, ``mix:3+EXPERT:ARG``, ``EXPERT:ARG``.
 
-A spelling is a head and any number of experts, joined by ``+``; each is a name, or a name, a colon and an
-argument that its factory understands. An argument that contains ``+``, ``%`` or white space writes it as in
-a URL (``%2B``). A head that is a predictor takes the experts as further inputs; a head that is an expert is
-coded bare, through the many-symbol coder, and takes none.
+A spelling (:mod:`nzip.predictors.spelling`) is a head and any number of experts, each a name and perhaps an
+argument that the name's factory understands. A head that is a predictor takes the experts as further inputs;
+a head that is an expert is coded bare, through the many-symbol coder, and takes none.
 
 Other packages add names through two entry-point groups:
 
@@ -22,29 +21,20 @@ import functools
 import importlib
 import inspect
 import os
-import re
 from collections.abc import Callable
 from typing import NamedTuple
-from urllib.parse import quote, unquote
 
 from nzip.errors import CorruptError, ModelMismatchError, NzipError
 from nzip.predictors.base import Expert, Predictor
+from nzip.predictors.spelling import Part, is_name, parse
 
 NO_PLUGINS = "NZIP_NO_PLUGINS"
 GROUPS = {"predictor": "nzip.predictors", "expert": "nzip.experts"}
-_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 
-
-class Part(NamedTuple):
-    """One term of a spelling: a name and its argument (None without a colon)."""
-
-    name: str
-    argument: str | None
-
-    def __str__(self) -> str:
-        if self.argument is None:
-            return self.name
-        return f"{self.name}:{quote(self.argument, safe='/:@,=~.-_')}"
+__all__ = [
+    "Entry", "Part", "create", "create_for_reading", "entries", "parse", "register_expert",
+    "register_predictor", "unregister",
+]  # fmt: skip
 
 
 class Entry(NamedTuple):
@@ -61,7 +51,7 @@ def _lazy(target: str) -> Callable[[], Callable]:
 
 
 _BUILT_IN: dict[str, Entry] = {
-    "mix": Entry("predictor", lambda: _mix, "nzip"),
+    "mix": Entry("predictor", _lazy("nzip.predictors.mix:create"), "nzip"),
     "lm": Entry("expert", _lazy("nzip.predictors.lm:create"), "nzip"),
     "ssm": Entry("expert", _lazy("nzip.predictors.ssm.expert:create"), "nzip"),
     "transformer": Entry("expert", _lazy("nzip.predictors.transformer.expert:create"), "nzip"),
@@ -69,33 +59,6 @@ _BUILT_IN: dict[str, Entry] = {
     "hf": Entry("expert", _lazy("nzip.predictors.lm.hugging_face:create"), "nzip"),
 }
 _registered: dict[str, Entry] = {}
-
-
-def _mix(argument: str | None, experts: tuple[Expert, ...]) -> Predictor:
-    from nzip.levels import DEFAULT_LEVEL
-
-    if argument is None:
-        level = DEFAULT_LEVEL
-    elif argument in ("1", "2", "3", "4", "5"):
-        level = int(argument)
-    else:
-        raise NzipError(f"mix has the levels 1 to 5, and {argument!r} is none: write mix:3")
-    from nzip.predictors.mix import MixPredictor
-
-    return MixPredictor(level, experts)
-
-
-def parse(spelling: str) -> tuple[Part, ...]:
-    """The terms of a spelling: ``parse("mix:3+lm:a%2Bb") == (Part("mix", "3"), Part("lm", "a+b"))``."""
-    parts = []
-    for term in spelling.split("+"):
-        name, colon, argument = term.partition(":")
-        if not _NAME.fullmatch(name):
-            raise NzipError(
-                f"{spelling!r} is no predictor: write NAME, NAME:ARGUMENT or NAME+EXPERT, as in mix:3"
-            )
-        parts.append(Part(name, unquote(argument) if colon else None))
-    return tuple(parts)
 
 
 def register_predictor(name: str, factory: Callable) -> None:
@@ -115,7 +78,7 @@ def register_expert(name: str, factory: Callable) -> None:
 
 
 def _register(name: str, kind: str, factory: Callable) -> None:
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise ValueError(
             f"{name!r} cannot be a name: lower-case letters, digits, '_', '.', '-', a letter first"
         )
@@ -139,7 +102,7 @@ def entries() -> dict[str, Entry]:
     found = {**_BUILT_IN, **_registered}
     if os.environ.get(NO_PLUGINS, "") not in ("", "0"):
         return found
-    from importlib.metadata import entry_points
+    from importlib.metadata import entry_points  # start-up: email, zipfile and what else metadata reads
 
     for kind, group in GROUPS.items():
         for point in entry_points(group=group):
@@ -181,7 +144,7 @@ def _create(spelling: str, models: dict[str, bytes]) -> Predictor:
         raise NzipError(
             f"{head.name} is an expert, coded bare it takes no further experts: write mix+{spelling}"
         )
-    from nzip.predictors.bare import BarePredictor
+    from nzip.predictors.bare import BarePredictor  # start-up: numba
 
     expert = _expert(head, models)
     return expert.alone() or BarePredictor(expert)

@@ -10,13 +10,15 @@ Concession: float32 with ``fastmath``, so sums may be reordered: this trains wei
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 
 CLIP = 8.0  # bound of a normalised activation
 EPSILON = 1e-4
 
-_fast = {"fastmath": True, "nogil": True, "cache": True, "error_model": "numpy"}
+_fast: dict[str, Any] = {"fastmath": True, "nogil": True, "cache": True, "error_model": "numpy"}
 
 
 @numba.njit(**_fast)

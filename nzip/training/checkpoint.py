@@ -13,31 +13,37 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from nzip.predictors.ssm import weights
+from nzip.predictors.ssm.expert import SsmExpert
+from nzip.predictors.transformer.expert import Model, TransformerExpert
 from nzip.training import export as recurrent_export
 from nzip.training import transformer
 from nzip.training.loop import evaluate
 from nzip.training.recurrent import Recurrent, Shape
 
 SSM, TRANSFORMER = "ssm", "transformer"
+Network = Recurrent | transformer.Llama
 
 
-def kind_of(net) -> str:
+def kind_of(net: Network) -> str:
     """``ssm`` or ``transformer``."""
     return TRANSFORMER if isinstance(net, transformer.Llama) else SSM
 
 
-def pack(net, made: dict) -> bytes:
+def pack(net: Network, made: dict) -> bytes:
     """The expert's file; ``made`` goes into its header."""
-    return (transformer.export if kind_of(net) == TRANSFORMER else recurrent_export.export)(net, made)
+    if isinstance(net, transformer.Llama):
+        return transformer.export(net, made)
+    return recurrent_export.export(net, made)
 
 
-def load(folder: Path) -> tuple[object, dict]:
+def load(folder: Path) -> tuple[Network, dict]:
     """The network in ``folder/checkpoint.pt``, and what its expert's header says of the run."""
     kept = torch.load(folder / "checkpoint.pt", weights_only=True)
     words = kept["shape"]
     if "embed" in kept["net"]:
-        numbers = [*map(int, words[:7]), *map(float, words[7:])]
-        net = transformer.Llama(transformer.Shape(*numbers))
+        sizes: list = [*map(int, words[:7]), *map(float, words[7:])]
+        net: Network = transformer.Llama(transformer.Shape(*sizes))
     else:
         width, layers, row, bits = (json.loads(word.replace("(", "[").replace(")", "]")) for word in words)
         net = Recurrent(Shape(width, layers, row, tuple(bits)))
@@ -53,30 +59,27 @@ def load(folder: Path) -> tuple[object, dict]:
     return net, made
 
 
-def rounding(net, slices: dict[str, bytes], size: int) -> dict[str, tuple[float, float]]:
+def rounding(net: Network, slices: dict[str, bytes], size: int) -> dict[str, tuple[float, float]]:
     """Bits per byte of the first ``size`` bytes of each slice: in float32, and by the exact expert."""
-    half, net.half = net.half, False
+    mixed, net.mixed = net.mixed, False
     try:
         slices = {kind: data[:size] for kind, data in slices.items()}
         floats = evaluate(net, slices)
     finally:
-        net.half = half
-    exact = _expert(net)
+        net.mixed = mixed
+    exact = expert_of(net, {})
     return {kind: (floats[kind], _cost(exact, data, net)) for kind, data in slices.items()}
 
 
-def _expert(net):
-    if kind_of(net) == TRANSFORMER:
-        from nzip.predictors.transformer.expert import Model, TransformerExpert
-
-        return TransformerExpert("rounded", Model("rounded", pack(net, {})))
-    from nzip.predictors.ssm import weights
-    from nzip.predictors.ssm.expert import SsmExpert
-
-    return SsmExpert("rounded", weights.read(pack(net, {})))
+def expert_of(net: Network, made: dict) -> SsmExpert | TransformerExpert:
+    """The exact expert that the network's file would hold."""
+    data = pack(net, made)
+    if isinstance(net, transformer.Llama):
+        return TransformerExpert("rounded", Model(data, "rounded"))
+    return SsmExpert("rounded", weights.read(data, "rounded"))
 
 
-def _cost(expert, data: bytes, net) -> float:
+def _cost(expert: SsmExpert | TransformerExpert, data: bytes, net: Network) -> float:
     """As :func:`evaluate` counts: a transformer forgets all every ``reach`` bytes, a recurrent network
     nothing."""
     text, bits = np.frombuffer(data, np.uint8), 0.0

@@ -9,12 +9,14 @@ weights, it never codes."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 import torch
 
-_fast = {"fastmath": True, "nogil": True, "cache": True, "error_model": "numpy"}
-_inline = {**_fast, "inline": "always"}
+_fast: dict[str, Any] = {"fastmath": True, "nogil": True, "cache": True, "error_model": "numpy"}
+_inline: dict[str, Any] = {**_fast, "inline": "always"}
 
 
 @numba.njit(**_inline)
@@ -134,41 +136,41 @@ def gate_backward(dy, gate_up, dgate_up):
 
 
 @numba.njit(**_fast)
-def turn_forward(qkv, cos, sin, out):
+def rotate_forward(qkv, cos, sin, out):
     """Split and rotate: bfloat16 codes qkv (b, t, 3, heads, size) → out (3, b, heads, t, size); cos, sin (t,
     size / 2)."""
     b, t, _, heads, size = qkv.shape
     half = size // 2
-    row, turned = np.empty(size, np.float32), np.empty(size, np.float32)
+    row, rotated = np.empty(size, np.float32), np.empty(size, np.float32)
     for i in range(b):
         for k in range(t):
             for h in range(heads):
                 for part in range(2):
                     _widen(qkv[i, k, part, h], row)
                     for j in range(half):
-                        turned[j] = row[j] * cos[k, j] - row[j + half] * sin[k, j]
-                        turned[j + half] = row[j + half] * cos[k, j] + row[j] * sin[k, j]
-                    _round(turned, out[part, i, h, k])
+                        rotated[j] = row[j] * cos[k, j] - row[j + half] * sin[k, j]
+                        rotated[j + half] = row[j + half] * cos[k, j] + row[j] * sin[k, j]
+                    _round(rotated, out[part, i, h, k])
                 for j in range(size):
                     out[2, i, h, k, j] = qkv[i, k, 2, h, j]
 
 
 @numba.njit(**_fast)
-def turn_backward(dq, dk, dv, cos, sin, dqkv):
-    """The gradient of :func:`turn_forward`: three (b, heads, t, size) → (b, t, 3, heads, size), turned
-    back."""
+def rotate_backward(dq, dk, dv, cos, sin, dqkv):
+    """The gradient of :func:`rotate_forward`: three (b, heads, t, size) → (b, t, 3, heads, size),
+    rotated back."""
     b, t, _, heads, size = dqkv.shape
     half = size // 2
-    row, turned = np.empty(size, np.float32), np.empty(size, np.float32)
+    row, rotated = np.empty(size, np.float32), np.empty(size, np.float32)
     for i in range(b):
         for k in range(t):
             for h in range(heads):
                 for part in range(2):
                     _widen(dq[i, h, k] if part == 0 else dk[i, h, k], row)
                     for j in range(half):
-                        turned[j] = row[j] * cos[k, j] + row[j + half] * sin[k, j]
-                        turned[j + half] = row[j + half] * cos[k, j] - row[j] * sin[k, j]
-                    _round(turned, dqkv[i, k, part, h])
+                        rotated[j] = row[j] * cos[k, j] + row[j + half] * sin[k, j]
+                        rotated[j + half] = row[j + half] * cos[k, j] - row[j] * sin[k, j]
+                    _round(rotated, dqkv[i, k, part, h])
                 for j in range(size):
                     dqkv[i, k, 2, h, j] = dv[i, h, k, j]
 
@@ -226,7 +228,7 @@ class Gate(torch.autograd.Function):
         return out.view(*dy.shape[:-1], gate_up.shape[1])
 
 
-class Turn(torch.autograd.Function):
+class Rotate(torch.autograd.Function):
     """``apply(qkv bfloat16 (b, t, 3, heads, size), cos, sin float32 (t, size / 2))`` → q, k, v, each (b,
     heads, t, size)."""
 
@@ -234,7 +236,7 @@ class Turn(torch.autograd.Function):
     def forward(ctx, qkv, cos, sin):
         b, t, _, heads, size = qkv.shape
         out = _like(3, b, heads, t, size)
-        turn_forward(_codes(qkv), cos.numpy(), sin.numpy(), _codes(out))
+        rotate_forward(_codes(qkv), cos.numpy(), sin.numpy(), _codes(out))
         ctx.save_for_backward(cos, sin)
         return out[0], out[1], out[2]
 
@@ -243,5 +245,5 @@ class Turn(torch.autograd.Function):
         cos, sin = ctx.saved_tensors
         b, heads, t, size = dq.shape
         out = _like(b, t, 3, heads, size)
-        turn_backward(_codes(dq), _codes(dk), _codes(dv), cos.numpy(), sin.numpy(), _codes(out))
+        rotate_backward(_codes(dq), _codes(dk), _codes(dv), cos.numpy(), sin.numpy(), _codes(out))
         return out, None, None

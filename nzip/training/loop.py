@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -19,11 +18,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from nzip.bits_per_byte import from_nats
 from nzip.predictors.ssm.contexts import STATE
 from nzip.training.processor import quick
+from nzip.training.stopping import Clock
 from nzip.training.text import Source, Streams, held_out
 
-LOG2 = math.log(2.0)
 _TOGETHER = 8
 
 
@@ -78,7 +78,7 @@ def evaluate(net, slices: dict[str, bytes]) -> dict[str, float]:
                 logits = net(torch.from_numpy(x.astype(np.int64)), net.rows(x, hashes), states)
                 total += float(torch.nn.functional.cross_entropy(logits.view(-1, 256), y, reduction="sum"))
                 at = end
-            result[kind] = total / LOG2 / max(1, count)
+            result[kind] = from_nats(total, max(1, count))
     return result
 
 
@@ -123,13 +123,13 @@ def train(
     streams = Streams(sources, run.lanes, run.seed + seen)
     states, hashes = net.start(run.lanes), np.zeros((run.lanes, STATE), np.uint64)
     last = np.zeros((run.lanes, 1), np.uint8)
-    began, sat_down = time.process_time(), time.monotonic()
+    clock = Clock(run.every, budget=run.budget, deadline=deadline, spent=spent, sat=sat)
     forward = torch.compile(net, dynamic=False) if compiled else net
 
-    def behind(sat: float) -> float:
-        return max((seen - run.before) / (run.total - run.before), sat / run.budget)
+    def behind() -> float:
+        return clock.behind((seen - run.before) / (run.total - run.before))
 
-    due, losses, done = sat_down + run.every, [], behind(sat)
+    losses, done = [], behind()
     while done < 1:
         fresh = streams.next(run.span)
         x = np.concatenate([last, fresh[:, :-1]], axis=1)
@@ -149,29 +149,25 @@ def train(
         adam.step()
         adam.zero_grad(set_to_none=True)
         seen += fresh.size
-        now = time.monotonic()
-        done = behind(sat + now - sat_down)
-        losses.append(loss.item() / LOG2)
+        done = behind()
+        losses.append(from_nats(loss.item(), 1))
         if progress:
             progress(seen, losses[-1])
-        elapsed = spent + time.process_time() - began
-        over = deadline is not None and elapsed > deadline
-        if now > due or done >= 1 or over:
-            log.append(
-                {
-                    "seen": seen,
-                    "cpu": round(elapsed, 1),
-                    "train": round(float(np.mean(losses)), 4),
-                    "held": {k: round(v, 4) for k, v in evaluate(net, slices).items()},
-                }
-            )
-            losses = []
-            _save(checkpoint, net, adam, run, seen, elapsed, sat + now - sat_down)
-            _write(folder / "log.jsonl", "".join(json.dumps(entry) + "\n" for entry in log).encode())
-            took = (
-                spent + time.process_time() - began - elapsed
-            )  # of the processor's time: a process may be stopped meanwhile
-            due = time.monotonic() + max(run.every, 10 * took)
+        over = clock.over
+        if clock.due or done >= 1 or over:
+            with clock.keeping():
+                spent, sat = clock.spent, clock.sat
+                log.append(
+                    {
+                        "seen": seen,
+                        "cpu": round(spent, 1),
+                        "train": round(float(np.mean(losses)), 4),
+                        "held": {k: round(v, 4) for k, v in evaluate(net, slices).items()},
+                    }
+                )
+                losses = []
+                _save(checkpoint, net, adam, run, seen, spent, sat)
+                _write(folder / "log.jsonl", "".join(json.dumps(entry) + "\n" for entry in log).encode())
         if over:
             break
     return log

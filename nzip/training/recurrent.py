@@ -77,21 +77,28 @@ class _Layer(nn.Module):
         return x + product(y, self.out)
 
 
+DEFAULT = Shape()
+
+
 class Recurrent(nn.Module):
-    """Next-byte logits. ``forward(bytes (b, t) int64, rows (b, t, 7) int64, states)``; see :meth:`start`."""
+    """Next-byte logits. ``forward(bytes (b, t) int64, rows (b, t, 7) int64, states)``; see :meth:`start`.
+
+    ``mixed``: products in bfloat16, else all in float32. ``reach``: bytes read at a time when it is
+    measured."""
 
     reach = 4096
 
-    def __init__(self, shape: Shape = Shape(), half: bool = True):
+    def __init__(self, shape: Shape = DEFAULT, mixed: bool = True):
         super().__init__()
-        self.shape, self.half = shape, half
+        self.shape, self.mixed = shape, mixed
         self.bytes = nn.Embedding(256, shape.width)
-        self.tables = nn.ModuleList(nn.Embedding(1 << bits, shape.row) for bits in shape.bits)
+        tables = [nn.Embedding(1 << bits, shape.row) for bits in shape.bits]
+        self.tables = nn.ModuleList(tables)
         self.project = nn.Linear(TABLES * shape.row, shape.width, bias=False)
         self.layers = nn.ModuleList(_Layer(shape.width, shape.layers) for _ in range(shape.layers))
         self.head = nn.Linear(shape.width, 256)
         nn.init.normal_(self.bytes.weight, std=0.5)
-        for table in self.tables:
+        for table in tables:
             nn.init.normal_(table.weight, std=0.02)
         nn.init.normal_(self.project.weight, std=1.0 / math.sqrt(shape.row))
         nn.init.normal_(self.head.weight, std=0.3 / math.sqrt(shape.width))
@@ -110,7 +117,7 @@ class Recurrent(nn.Module):
         return torch.from_numpy(out)
 
     def _product(self, x, linear):
-        if not self.half:
+        if not self.mixed:
             return nn.functional.linear(x, linear.weight, linear.bias)
         bias = None if linear.bias is None else linear.bias.bfloat16()
         return nn.functional.linear(x.bfloat16(), linear.weight.bfloat16(), bias).float()
@@ -132,4 +139,4 @@ class Recurrent(nn.Module):
 
     def table_parameters(self) -> list[nn.Parameter]:
         """The n-gram tables: sparse gradients, a learning rate of their own."""
-        return [table.weight for table in self.tables]
+        return [table.weight for table in self.tables if isinstance(table.weight, nn.Parameter)]

@@ -60,10 +60,15 @@ def _rewrap(piece: bytes, chance: np.random.Generator) -> bytes:
     apart = b"\n" if indent and chance.random() < 0.6 else b"\n\n"
     paragraphs = _BLANK.split(piece)
     wrapped = [
-        textwrap.fill(" ".join(p.decode("latin-1").split()), width, initial_indent=indent, break_long_words=False,
-                      break_on_hyphens=False).encode("latin-1")
+        textwrap.fill(
+            " ".join(p.decode("latin-1").split()),
+            width,
+            initial_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ).encode("latin-1")
         for p in paragraphs
-    ]  # fmt: skip
+    ]
     return apart.join(wrapped) + b"\n"
 
 

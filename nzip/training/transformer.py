@@ -2,7 +2,7 @@
 Neurally Compressed Text" (Lester et al. 2024) in size, Llama blocks so that the exact engine runs it.
 
 RMSNorm, rotary positions, SiLU-gated feed-forward, no biases; float32 master weights, bfloat16 products
-(float32 ones where ``half`` is off). The file is one safetensors file with Hugging Face's tensor names and
+(float32 ones where ``mixed`` is off). The file is one safetensors file with Hugging Face's tensor names and
 the shape in its metadata.
 
 Concession: each span is read from an empty context, so a span must be as long as the context that is wanted.
@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from nzip.predictors.llama.kernels import GROUP
 from nzip.predictors.llama.model import Shape
+from nzip.predictors.llama.packed import GROUP
 from nzip.predictors.transformer.byte_file import ByteFile, read, write
 from nzip.training.attention import causal_attention
-from nzip.training.llama_cells import Gate, Norm, Turn
+from nzip.training.llama_cells import Gate, Norm, Rotate
 
 REACH = 1024
 
@@ -47,24 +47,37 @@ class Llama(nn.Module):
 
     reach = REACH
 
-    def __init__(self, shape: Shape, half: bool = True):
+    def __init__(self, shape: Shape, mixed: bool = True):
         super().__init__()
-        self.shape, self.half = shape, half
+        self.shape, self.mixed = shape, mixed
         s, std = shape, 1 / math.sqrt(shape.width)
         self.embed = nn.Parameter(torch.randn(s.vocabulary, s.width) * 0.5)
         self.head = nn.Parameter(torch.randn(s.vocabulary, s.width) * 0.3 * std)
         self.norm = nn.Parameter(torch.ones(s.width))
         own = s.heads * s.head_size
         rows = {
-            "qkv": (3 * own, s.width), "out": (s.width, own), "gate_up": (2 * s.hidden, s.width), "down": (s.width, s.hidden),
-        }  # fmt: skip
+            "qkv": (3 * own, s.width),
+            "out": (s.width, own),
+            "gate_up": (2 * s.hidden, s.width),
+            "down": (s.width, s.hidden),
+        }
         shrink = {"out": 1 / math.sqrt(2 * s.layers), "down": 1 / math.sqrt(2 * s.layers)}
         self.layers = nn.ModuleList(
             nn.ParameterDict({
-                **{n: nn.Parameter(torch.randn(r) / math.sqrt(r[1]) * shrink.get(n, 1)) for n, r in rows.items()},
-                "before": nn.Parameter(torch.ones(s.width)), "between": nn.Parameter(torch.ones(s.width)),
-            }) for _ in range(s.layers)
+                **{
+                    name: nn.Parameter(torch.randn(size) / math.sqrt(size[1]) * shrink.get(name, 1))
+                    for name, size in rows.items()
+                },
+                "before": nn.Parameter(torch.ones(s.width)),
+                "between": nn.Parameter(torch.ones(s.width)),
+            })
+            for _ in range(s.layers)
         )  # fmt: skip
+
+    def blocks(self) -> list[nn.ParameterDict]:
+        """The layers' parameters: ``qkv``, ``out``, ``gate_up``, ``down``, and the norms ``before`` and
+        ``between``."""
+        return [layer for layer in self.layers if isinstance(layer, nn.ParameterDict)]
 
     def start(self, lanes: int) -> None:
         """No state: see the concession."""
@@ -86,8 +99,8 @@ class Llama(nn.Module):
         return angles.cos(), angles.sin()
 
     def forward(self, symbols, rows, states):
-        """See the class; without ``half`` by :meth:`plain`."""
-        if not self.half:
+        """See the class; without ``mixed`` by :meth:`plain`."""
+        if not self.mixed:
             return self.plain(symbols)
         s, (b, t), eps = self.shape, symbols.shape, self.shape.eps
         cos, sin = self._angles(t)
@@ -96,11 +109,11 @@ class Llama(nn.Module):
             return nn.functional.linear(x, weight.bfloat16())
 
         x = self.embed[symbols]
-        for layer in self.layers:
+        for layer in self.blocks():
             qkv = product(Norm.apply(x, layer["before"], eps), layer["qkv"]).view(
                 b, t, 3, s.heads, s.head_size
             )
-            seen = causal_attention(*Turn.apply(qkv, cos, sin))
+            seen = causal_attention(*Rotate.apply(qkv, cos, sin))
             x = x + product(seen.transpose(1, 2).reshape(b, t, -1), layer["out"])
             x = x + product(
                 Gate.apply(product(Norm.apply(x, layer["between"], eps), layer["gate_up"])), layer["down"]
@@ -122,7 +135,7 @@ class Llama(nn.Module):
             return torch.cat([a * cos - c * sin, c * cos + a * sin], dim=-1)
 
         x = self.embed[symbols]
-        for layer in self.layers:
+        for layer in self.blocks():
             q, k, v = (
                 (norm(x, layer["before"]) @ layer["qkv"].T).view(b, t, 3, s.heads, s.head_size).unbind(2)
             )
@@ -143,16 +156,21 @@ def tensors_of(net: Llama) -> dict[str, torch.Tensor]:
         "lm_head.weight": net.head,
         "model.norm.weight": net.norm,
     }
-    for i, layer in enumerate(net.layers):
+    for i, layer in enumerate(net.blocks()):
         b = f"model.layers.{i}."
         q, k, v = layer["qkv"].split(own)
         gate, up = layer["gate_up"].chunk(2)
         found |= {
-            b + "self_attn.q_proj.weight": q, b + "self_attn.k_proj.weight": k, b + "self_attn.v_proj.weight": v,
-            b + "self_attn.o_proj.weight": layer["out"], b + "mlp.gate_proj.weight": gate, b + "mlp.up_proj.weight": up,
-            b + "mlp.down_proj.weight": layer["down"], b + "input_layernorm.weight": layer["before"],
+            b + "self_attn.q_proj.weight": q,
+            b + "self_attn.k_proj.weight": k,
+            b + "self_attn.v_proj.weight": v,
+            b + "self_attn.o_proj.weight": layer["out"],
+            b + "mlp.gate_proj.weight": gate,
+            b + "mlp.up_proj.weight": up,
+            b + "mlp.down_proj.weight": layer["down"],
+            b + "input_layernorm.weight": layer["before"],
             b + "post_attention_layernorm.weight": layer["between"],
-        }  # fmt: skip
+        }
     return {name: tensor.detach().float().contiguous() for name, tensor in found.items()}
 
 

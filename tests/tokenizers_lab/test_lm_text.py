@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 import nzip
-from nzip.predictors.llama.engine import Cache
+from nzip.predictors.llama.kv_cache import Cache
 from nzip.predictors.lm.source import load as load_model
 from tokenizers_lab.codecs.huggingface import HuggingFaceCodec
 from tokenizers_lab.datasets import TokenReader, build

@@ -3,6 +3,8 @@
 Q4_0 and Q4_1 tensors keep their codes; Q8_0, F16, BF16 and F32 become 7-bit codes (see :mod:`.quantised`).
 Whatever would silently change the model – another architecture, RoPE scaling, biases, experts, other
 quantisations – is refused in one line.
+
+Concession: a model must lie in one file.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ _LAYER_TENSORS = (
 def open_gguf(path):
     """A ``gguf.GGUFReader``, or one line that says why not."""
     try:
-        import gguf
+        import gguf  # optional: the extra `lm`
     except ImportError as error:
         raise NzipError("reading GGUF models needs the package gguf: pip install 'nzip[lm]'") from error
     try:
@@ -49,7 +51,7 @@ def _reader(gguf):
     take it four seconds. Here they are cut from the file's bytes at once. Should the method it replaces get
     another name, all is as slow as there."""
 
-    class Reader(gguf.GGUFReader):
+    class Reader(gguf.GGUFReader):  # type: ignore[name-defined]  # known where the package is, alone
         def _get_field_parts(self, orig_offs, raw_type):
             if raw_type != gguf.GGUFValueType.ARRAY or self.byte_order == "S":
                 return super()._get_field_parts(orig_offs, raw_type)
@@ -84,7 +86,7 @@ def _reader(gguf):
 def _strings(data: np.ndarray, at: int, count: int):
     """``count`` strings of a GGUF array at ``at``, each as its length and its bytes, one after the other; and
     where they end."""
-    parts = []
+    parts: list[np.ndarray] = []
     if count > (data.size - at) // 8:
         raise ValueError("an array that ends behind the file")
     for _ in range(count):
@@ -173,16 +175,19 @@ def _codes4(tensor, rows: int):
 def matrix_of(tensor) -> QuantMatrix:
     """A two-dimensional tensor, quantised for the engine."""
     if tensor.tensor_type.name in ("Q4_0", "Q4_1"):
-        return from_codes4(*_codes4(tensor, int(tensor.shape[1])), name=tensor.name)
+        codes, d, m = _codes4(tensor, int(tensor.shape[1]))
+        return from_codes4(codes, d, m, tensor.name)
     made = [from_floats(floats_of(part), tensor.name) for part in _parts(tensor)]
     return concatenate(made) if len(made) > 1 else made[0]
 
 
-def _shape(reader, path: str) -> Shape:
+def shape_of(reader, path: str) -> Shape:
+    """The shape that an open file's metadata says. Raises :class:`NzipError` for what is no plain Llama."""
     architecture = metadata(reader, "general.architecture")
     if architecture != "llama":
         raise NzipError(
-            f"{path}: architecture {architecture!r} is not supported; this engine runs Llama-architecture models"
+            f"{path}: architecture {architecture!r} is not supported; "
+            "this engine runs Llama-architecture models"
         )
 
     def need(key):
@@ -220,7 +225,7 @@ def _shape(reader, path: str) -> Shape:
 
 def load_weights(reader, path: str) -> Weights:
     """The quantised weights of an open GGUF file."""
-    shape = _shape(reader, path)
+    shape = shape_of(reader, path)
     tensors = {t.name: t for t in reader.tensors}
     known = {f"blk.{i}.{name}.weight" for i in range(shape.layers) for name in _LAYER_TENSORS}
     known |= {"token_embd.weight", "output_norm.weight", "output.weight"}

@@ -1,16 +1,8 @@
-"""Exact matrix products of quantised weights and activations, and the integer halves of attention.
+"""Exact matrix products of quantised weights (:mod:`.packed`) and activations, and how those are quantised.
 
 Every function takes ``isa`` (:func:`.cpu.detect`) and gives the same bits whatever it is: results are int32
 sums that wrap at 2**32, an order-free and machine-free definition, followed by float32 operations that are
 written out one by one. :mod:`.twin` explains all of it in plain int64 NumPy.
-
-Packed weights (``Packed``; one leading axis for the layers), in blocks of 16 rows and groups of 32 columns:
-
-* ``codes`` uint8 (layers, blocks, groups, 256 or 512). 4 bits: byte ``64*c + 4*row + j`` holds column ``8*c +
-  j`` in its low and ``8*c + 4 + j`` in its high half; 7 bits: byte ``64*c + 4*row + j`` is column ``4*c +
-  j``.
-* ``d`` uint8 (layers, blocks, groups, 16): the group's integer scale. ``m`` int16 (layers, blocks, groups/2,
-  16, 2): its integer offset. ``rs`` float32 (layers, blocks*16): the row's scale. weight = (code*d + m) * rs.
 
 Quantised activations of T tokens: ``a`` int8 (T, K), ``factors`` uint32 (T, K/32), the group's integer scale
 f in 1..32, twice (f | f << 16), ``sums`` int16 (T, K/32) = f * sum of the group's a, ``scale`` float32 (T,).
@@ -22,19 +14,13 @@ int16. A row's total may pass 2**31 in theory and wraps then; in models it stays
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from nzip.exact import cpu, x86
 from nzip.exact.bits import bits_of, float_of
-from nzip.exact.jit import lean, njit
+from nzip.exact.jit import njit
+from nzip.predictors.llama.packed import GROUP, ROWS
 
-GROUP = 32
-ROWS = 16
-CODE_BYTES = {4: 256, 7: 512}
-OFFSET7 = 64
-MAX_D = {4: 255, 7: 31}
 # The largest factor of a token's groups: the first of these with which every group's sum fits int16. The last
 # always does.
 FACTORS = (32, 16, 8)
@@ -43,14 +29,6 @@ FACTORS = (32, 16, 8)
 (_m7_8, _m7_6, _m7_5, _m7_4, _m7_3, _m7_2, _m7_1) = (x86.matmul7_512[t] for t in (8, 6, 5, 4, 3, 2, 1))
 (_n4_4, _n4_2, _n4_1) = (x86.matmul4_256[t] for t in (4, 2, 1))
 (_n7_4, _n7_2, _n7_1) = (x86.matmul7_256[t] for t in (4, 2, 1))
-_s82, _s81, _s34, _s31, _s14, _s11 = (
-    x86.score_512[s] for s in ((8, 2), (8, 1), (3, 4), (3, 1), (1, 4), (1, 1))
-)
-_t32, _t31, _t14, _t11 = (x86.score_256[s] for s in ((3, 2), (3, 1), (1, 4), (1, 1)))
-_v82, _v81, _v34, _v31, _v14, _v11 = (
-    x86.value_512[s] for s in ((8, 2), (8, 1), (3, 4), (3, 1), (1, 4), (1, 1))
-)
-_u34, _u31, _u14, _u11 = (x86.value_256[s] for s in ((3, 4), (3, 1), (1, 4), (1, 1)))
 
 # Activations are kept inside this, so that no float ever becomes infinite or NaN, whatever the weights.
 _LIMIT = np.float32(1e15)
@@ -58,38 +36,11 @@ _MIN_SCALE = np.float32(1e-25)
 _1, _127 = np.float32(1.0), np.float32(127.0)
 
 
-class Packed(NamedTuple):
-    """A matrix of every layer, packed; see the module's docstring. ``rows`` and ``cols`` are the true shape
-    without padding."""
-
-    bits: int
-    codes: np.ndarray
-    d: np.ndarray
-    m: np.ndarray
-    rs: np.ndarray
-    rows: int
-    cols: int
-
-
-def aligned(shape, dtype) -> np.ndarray:
-    """An empty array whose data starts on a cache line."""
-    dtype = np.dtype(dtype)
-    size = int(np.prod(shape)) * dtype.itemsize
-    raw = np.empty(size + 64, np.uint8)
-    start = -raw.ctypes.data % 64
-    return raw[start : start + size].view(dtype).reshape(shape)
-
-
-def padded_cols(cols: int) -> int:
-    """Columns as the kernels read them: a multiple of two groups."""
-    return -(-cols // 64) * 64
-
-
 @njit(inline="always")
 def tame(x):
     """x within ±1e15; NaN becomes 1e15, the same on every machine."""
-    x = x if x < _LIMIT else _LIMIT
-    return x if x > -_LIMIT else -_LIMIT
+    x = x if x < _LIMIT else _LIMIT  # noqa: FURB136  # what NaN becomes is written here
+    return x if x > -_LIMIT else -_LIMIT  # noqa: FURB136  # as above
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -125,11 +76,9 @@ def quantise(x, tokens, a, factors, sums, scale):
     beyond x's are zero. Each group takes the least factor that keeps it within int8."""
     cols = x.shape[1]
     for t in range(tokens):
-        most = np.int32(
-            0
-            # as bits, which sort as floats do where none is negative: LLVM vectorises the maximum of integers
-            # alone
-        )
+        # As bits, which sort as floats do where none is negative: LLVM vectorises the maximum of integers
+        # alone.
+        most = np.int32(0)
         for i in range(cols):
             most = max(most, bits_of(abs(tame(x[t, i]))))
         peak = float_of(most)
@@ -274,119 +223,3 @@ def matmul(isa, bits, codes, d, m, rs, a, factors, sums, scale, tokens, out, fir
                     else:
                         _n7_1(args)
                     t += 1
-
-
-@lean
-def scores(isa, keys, first, last, queries, count, out):
-    """Integer scores of ``count`` queries against the keys of slot blocks first..last-1.
-
-    ``keys`` int8 (blocks, head/2, 16, 2); ``queries`` int16 (count, head); ``out`` int32 (count, slots), of
-    which the blocks' slots are written. |q| <= 32,767, so a score stays below 2**15 * 127 * head size.
-    """
-    pairs = keys.shape[1]
-    if isa == cpu.PORTABLE:
-        for block in range(first, last):
-            for q in range(count):
-                for s in range(16):
-                    acc = np.int32(0)
-                    for p in range(pairs):
-                        acc += np.int32(queries[q, 2 * p]) * np.int32(keys[block, p, s, 0])
-                        acc += np.int32(queries[q, 2 * p + 1]) * np.int32(keys[block, p, s, 1])
-                    out[q, block * 16 + s] = acc
-        return
-    blocks = last - first
-    if blocks <= 0:
-        return
-    q_stride, out_stride, block_bytes = queries.shape[1] * 2, out.shape[1] * 4, pairs * 32
-    q = 0
-    while q < count:
-        left = count - q
-        width = (8 if left >= 8 else 3 if left >= 3 else 1) if isa == cpu.AVX512 else (3 if left >= 3 else 1)
-        many = (2 if width == 8 else 4) if isa == cpu.AVX512 else (2 if width == 3 else 4)
-        groups = blocks // many
-        pq = queries.ctypes.data + q * q_stride
-        pk = keys.ctypes.data + first * block_bytes
-        po = out.ctypes.data + q * out_stride + first * 64
-        a = (pk, groups, pq, q_stride, pairs, po, out_stride)
-        done = groups * many
-        b = (pk + done * block_bytes, blocks - done, pq, q_stride, pairs, po + done * 64, out_stride)
-        if isa == cpu.AVX512:
-            if width == 8:
-                _s82(a)
-                _s81(b)
-            elif width == 3:
-                _s34(a)
-                _s31(b)
-            else:
-                _s14(a)
-                _s11(b)
-        elif width == 3:
-            _t32(a)
-            _t31(b)
-        else:
-            _t14(a)
-            _t11(b)
-        q += width
-
-
-@lean
-def add_values(isa, values, first, last, weights, count, out, after=0):
-    """``out[q] += sum of weights[q, slot] * value[slot]`` over the slot pairs first..last-1. ``after``: the
-    address of what is read next, in the same places, or 0.
-
-    ``values`` int8 (pairs, head, 2); ``weights`` int16 (count, slots); ``out`` int32 (count, head). The
-    caller keeps the sum of |weights| * 127 below 2**31."""
-    size = values.shape[1]
-    if isa == cpu.PORTABLE:
-        for q in range(count):
-            for pair in range(first, last):
-                w0, w1 = np.int32(weights[q, 2 * pair]), np.int32(weights[q, 2 * pair + 1])
-                for i in range(size):
-                    out[q, i] += w0 * np.int32(values[pair, i, 0]) + w1 * np.int32(values[pair, i, 1])
-        return
-    if last <= first:
-        return
-    w_stride, out_stride = weights.shape[1] * 2, size * 4
-    words = 16 if isa == cpu.AVX512 else 8
-    q = 0
-    while q < count:
-        left = count - q
-        width = (8 if left >= 8 else 3 if left >= 3 else 1) if isa == cpu.AVX512 else (3 if left >= 3 else 1)
-        many = 2 if width == 8 else 4
-        wide = size % (words * many) == 0
-        base = values.ctypes.data if q or after == 0 else after
-        args = (
-            values.ctypes.data + first * size * 2,
-            last - first,
-            weights.ctypes.data + q * w_stride + first * 4,
-            w_stride,
-            size,
-            out.ctypes.data + q * out_stride,
-            out_stride,
-            base + first * size * 2,
-        )
-        if isa == cpu.AVX512:
-            if width == 8:
-                if wide:
-                    _v82(args)
-                else:
-                    _v81(args)
-            elif width == 3:
-                if wide:
-                    _v34(args)
-                else:
-                    _v31(args)
-            elif wide:
-                _v14(args)
-            else:
-                _v11(args)
-        elif width == 3:
-            if wide:
-                _u34(args)
-            else:
-                _u31(args)
-        elif wide:
-            _u14(args)
-        else:
-            _u11(args)
-        q += width

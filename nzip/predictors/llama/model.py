@@ -1,8 +1,9 @@
 """What a Llama-architecture model is, before anything is packed: its shape and its quantised weights.
 
-Loaders (:mod:`.gguf`, :mod:`.safetensors`, or a trainer of a small byte-level expert) make a
-:class:`Weights`;
-:class:`.engine.Engine` packs it for the kernels; :mod:`.twin` runs it as it stands.
+Loaders (:mod:`.gguf_loader`, :mod:`.safetensors_loader`, :mod:`nzip.predictors.transformer.byte_file`) make a
+:class:`Weights`; :class:`.engine.Engine` packs it for the kernels; :mod:`.twin` runs it as it stands.
+
+Concession: one shape for all layers.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nzip.errors import NzipError
-from nzip.predictors.llama.kernels import GROUP
+from nzip.predictors.llama.packed import GROUP
 from nzip.predictors.llama.quantised import QuantMatrix
 
 MAX_VOCABULARY = 1 << 20
@@ -36,7 +37,10 @@ class Shape:
         """Raise :class:`NzipError` with one line if the engine cannot run such a model."""
         wrong = None
         if self.width % GROUP or self.hidden % GROUP or self.heads * self.head_size % GROUP:
-            wrong = f"width {self.width}, hidden {self.hidden} and heads*size {self.heads * self.head_size} must be multiples of {GROUP}"
+            wrong = (
+                f"width {self.width}, hidden {self.hidden} and heads*size {self.heads * self.head_size} "
+                f"must be multiples of {GROUP}"
+            )
         elif self.head_size % 16 or not 16 <= self.head_size <= 256:
             wrong = f"head size {self.head_size} is not a multiple of 16 up to 256"
         elif self.kv_heads < 1 or self.heads % self.kv_heads or self.heads // self.kv_heads > 32:
@@ -57,7 +61,7 @@ class Shape:
 @dataclass
 class Weights:
     """Quantised weights. ``embedding`` int8 (V, width) times ``embedding_scale`` float32 (V, width/32);
-    ``head`` (V, width); per layer ``qkv`` (heads*size + 2*kv*size, width) with the pairs that RoPE turns
+    ``head`` (V, width); per layer ``qkv`` (heads*size + 2*kv*size, width) with the pairs that RoPE rotates
     adjacent, ``attention_out``, ``gate_up`` (2*hidden, width), ``down``; ``norms`` float32 (layers, 2,
     width)."""
 

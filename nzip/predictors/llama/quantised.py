@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nzip.errors import NzipError
-from nzip.predictors.llama.kernels import (
+from nzip.predictors.llama.packed import (
     CODE_BYTES,
     GROUP,
     MAX_D,
@@ -54,7 +54,8 @@ class QuantMatrix(NamedTuple):
 def _check(values: np.ndarray, name: str) -> None:
     if not np.isfinite(values).all() or (values.size and float(np.abs(values).max()) > MAX_WEIGHT):
         raise NzipError(
-            f"tensor {name} holds values that are not finite or exceed {MAX_WEIGHT:g}; is the model file damaged?"
+            f"tensor {name} holds values that are not finite or exceed {MAX_WEIGHT:g}; "
+            "is the model file damaged?"
         )
 
 
@@ -62,7 +63,7 @@ def from_codes4(codes, d, m, name: str = "?") -> QuantMatrix:
     """4-bit codes uint8 (R, K) with float32 group scales d and offsets m, both (R, K/32): weight = code*d +
     m.
 
-    Negative scales (Q4_0 has them) are turned round: code' = 15 - code."""
+    Negative scales (Q4_0 has them) are flipped: code' = 15 - code."""
     _check(d, name)
     _check(m, name)
     negative = d < 0

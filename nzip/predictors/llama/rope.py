@@ -5,6 +5,8 @@ angles do. The steps come from :mod:`decimal`, whose results are correctly round
 cosine are integer polynomials. So no table grows with the text, and no libm is asked.
 
 Rotation itself is elementwise float32 with sine and cosine at 2**-22 (exact in float32).
+
+Concession: no scaling of positions (YaRN and its like); the loaders refuse models that want it.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from decimal import Decimal, localcontext
 
 import numpy as np
 
-from nzip.exact.jit import njit
+from nzip.exact.jit import lean, njit
 
 SCALE_BITS = 22
 _UNIT = np.float32(2.0**-SCALE_BITS)
@@ -74,3 +76,12 @@ def angles(steps, position, cos, sin):
         s, c = sine_cosine(steps[i] * np.uint64(position))
         cos[i] = np.float32(c) * _UNIT
         sin[i] = np.float32(s) * _UNIT
+
+
+@lean
+def rotate(x, cos, sin, out):
+    """Rotate the pairs (x[2i], x[2i+1]) of one head by the i-th angle."""
+    for i in range(cos.size):
+        x0, x1 = x[2 * i], x[2 * i + 1]
+        out[2 * i] = np.float32(x0 * cos[i]) - np.float32(x1 * sin[i])
+        out[2 * i + 1] = np.float32(x0 * sin[i]) + np.float32(x1 * cos[i])

@@ -22,7 +22,7 @@ _TYPES = {"F32": 4, "F16": 2, "BF16": 2}
 _MAX_HEADER = 100 << 20
 
 
-class _File:
+class TensorFile:
     """Tensors of one safetensors file as float32, bounds checked before anything is read.
 
     ``data``: the file's bytes, where it lies in memory and ``path`` only names it.
@@ -76,7 +76,8 @@ class _File:
             or not 0 <= begin <= end <= self._size
         ):
             raise NzipError(
-                f"{self.path}: tensor {name} has shape {tuple(found)} or bytes that do not fit; expected {shape}"
+                f"{self.path}: tensor {name} has shape {tuple(found)} or bytes that do not fit; "
+                f"expected {shape}"
             )
         return kind, self._bytes(self._start + begin, end - begin)
 
@@ -100,7 +101,8 @@ def _shape(config: dict, where: str) -> Shape:
     architecture = config.get("model_type")
     if architecture != "llama":
         raise NzipError(
-            f"{where}: architecture {architecture!r} is not supported; this engine runs Llama-architecture models"
+            f"{where}: architecture {architecture!r} is not supported; "
+            "this engine runs Llama-architecture models"
         )
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
     kind = rope.get("rope_type", rope.get("type", "default"))
@@ -127,7 +129,7 @@ def _shape(config: dict, where: str) -> Shape:
         raise NzipError(f"{where}: config.json lacks {error}") from error
 
 
-def weights_of(file: _File, s: Shape, tied: bool) -> Weights:
+def weights_of(file: TensorFile, s: Shape, tied: bool) -> Weights:
     """The quantised weights in a file of Hugging Face's tensor names; ``tied``: the head is the embedding."""
     q_rows, kv_rows = s.heads * s.head_size, s.kv_heads * s.head_size
     embedding, embedding_scale = file.embedding("model.embed_tokens", s.vocabulary, s.width)
@@ -145,7 +147,7 @@ def weights_of(file: _File, s: Shape, tied: bool) -> Weights:
     for i in range(s.layers):
         b = f"model.layers.{i}."
 
-        def turned(name: str, heads: int, b=b):
+        def paired(name: str, heads: int, b=b):
             return file.matrix(b + name, heads * s.head_size, s.width).take(
                 pair_rope_rows(heads * s.head_size, heads)
             )
@@ -155,8 +157,8 @@ def weights_of(file: _File, s: Shape, tied: bool) -> Weights:
         weights.qkv.append(
             concatenate(
                 [
-                    turned("self_attn.q_proj", s.heads),
-                    turned("self_attn.k_proj", s.kv_heads),
+                    paired("self_attn.q_proj", s.heads),
+                    paired("self_attn.k_proj", s.kv_heads),
                     file.matrix(b + "self_attn.v_proj", kv_rows, s.width),
                 ]
             )
@@ -181,7 +183,7 @@ def load(path: str) -> tuple[Weights, tokenizer.Vocabulary]:
     except (OSError, ValueError) as error:
         raise NzipError(f"{path}: needs config.json and tokenizer.json beside it ({error})") from error
     s = _shape(config, path)
-    file = _File(Path(path))
+    file = TensorFile(Path(path))
     weights = weights_of(file, s, config.get("tie_word_embeddings", False))
     vocabulary = tokenizer.from_tokenizer_json(
         tokenizer_text, s.vocabulary, _token_id(config, "bos"), _token_id(config, "eos"), path

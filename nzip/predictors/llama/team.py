@@ -129,10 +129,8 @@ class Team:
                 others.append(self._pool.submit(self._work, member, jobs))
             self._work(0, jobs)
         except BaseException:
-            self.point[_BROKEN] = (
-                # a thread that could not begin, or a signal between two lines, leaves nobody waiting either
-                1
-            )
+            # A thread that could not begin, or a signal between two lines, leaves nobody waiting either.
+            self.point[_BROKEN] = 1
             raise
         finally:
             for other in others:

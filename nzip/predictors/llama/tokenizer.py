@@ -150,18 +150,18 @@ class Vocabulary:
 
 def _build_encoder(vocabulary: dict[str, int], merges, digits: bool, pattern: str):
     """text → ids by the package ``tokenizers``, made on first use (decoding never makes it)."""
-    made = []
+    made: list = []
 
     def encode(text: str):
         if not made:
             try:
-                from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+                from tokenizers import Regex, Tokenizer, models, pre_tokenizers  # optional: the extra `lm`
             except ImportError as error:
                 raise NzipError(
                     "encoding with a language model needs the package tokenizers: pip install 'nzip[lm]'"
                 ) from error
             tokenizer = Tokenizer(models.BPE(vocabulary, [tuple(m.split(" ", 1)) for m in merges]))
-            steps = [pre_tokenizers.Digits(individual_digits=True)] if digits else []
+            steps: list = [pre_tokenizers.Digits(individual_digits=True)] if digits else []
             steps += [
                 pre_tokenizers.Split(Regex(pattern), "isolated"),
                 pre_tokenizers.ByteLevel(False, use_regex=False),
@@ -222,7 +222,8 @@ def from_tokenizer_json(text: str, size: int, bos: int | None, eos: int | None, 
         or not isinstance(vocabulary, dict)
     ):
         raise NzipError(
-            f"{where}: tokenizer {model.get('type')!r} without byte-level pieces is not supported; byte-level BPE is"
+            f"{where}: tokenizer {model.get('type')!r} without byte-level pieces is not supported; "
+            "byte-level BPE is"
         )
     special = {t["content"]: t["id"] for t in config.get("added_tokens") or []}
     strings = [""] * size
@@ -235,11 +236,11 @@ def from_tokenizer_json(text: str, size: int, bos: int | None, eos: int | None, 
     if longest:
         return Vocabulary(strings, ordinary, start, None, where)
     config["added_tokens"], config["post_processor"] = [], None
-    made = []
+    made: list = []
 
     def encode(piece: str):
         if not made:
-            from tokenizers import Tokenizer
+            from tokenizers import Tokenizer  # optional: the extra `lm`
 
             made.append(Tokenizer.from_str(json.dumps(config)))
         return made[0].encode(piece, add_special_tokens=False).ids

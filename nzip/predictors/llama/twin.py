@@ -1,8 +1,7 @@
 """The engine once more, in plain NumPy and int64: its explanation and its oracle.
 
 No packing, no blocks, no ring buffer, no vector instructions: one token after the other, every key kept by
-its position. tests/nzip/predictors/transformer proves that :mod:`.engine` gives the same bits. Start reading
-at
+its position. tests/nzip/predictors/llama proves that :mod:`.engine` gives the same bits. Start reading at
 :func:`forward`.
 
 Concession: hundreds of times slower. float32 here means NumPy's elementwise float32, one rounding an
@@ -13,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.exact import numerics
-from nzip.predictors.llama.attention import SINKS, weight_peak
+from nzip.predictors.llama.attention_softmax import weight_peak
+from nzip.predictors.llama.kv_cache import SINKS
 from nzip.predictors.llama.model import Weights
 from nzip.predictors.llama.quantised import GROUP, QuantMatrix
 from nzip.predictors.llama.rope import SCALE_BITS, SINE, phase_steps
@@ -73,14 +73,14 @@ def matvec(w: QuantMatrix, x):
 
 
 def rms_norm(x, weight, eps):
-    """Squares summed in 16 lanes, the lanes in order."""
+    """Squares in 16 sums, which are added in order."""
     x = tame(x)
-    lanes = np.zeros(16, F)
+    sums = np.zeros(16, F)
     for row in x.reshape(-1, 16):
-        lanes = lanes + row * row
+        sums = sums + row * row
     total = F(0)
-    for lane in lanes:
-        total = total + lane
+    for part in sums:
+        total = total + part
     return x * (F(1) / np.sqrt(total / F(x.size) + eps)) * weight
 
 
@@ -104,7 +104,7 @@ def angle(step: int, position: int):
 
 
 def rotate(x, steps, position):
-    """The pairs of one head, turned."""
+    """The pairs of one head, each by its angle."""
     cos, sin = np.array([angle(int(step), position) for step in steps], F).T
     out = np.empty_like(x)
     out[0::2] = x[0::2] * cos - x[1::2] * sin
@@ -130,8 +130,8 @@ def attend(query, query_sink, keys, values, n, window, score_scale):
         codes, scale = query_sink if position < SINKS else query
         k, k_scale = keys[position]
         scores.append(F(codes @ k) * (scale * score_scale) * k_scale)
-    scores = np.clip(np.array(scores, F), F(-1e29), F(1e29))
-    e = exp2(scores - scores.max())
+    clipped = np.clip(np.array(scores, F), F(-1e29), F(1e29))
+    e = exp2(clipped - clipped.max())
     total = np.rint(e * F(32768)).astype(np.int64).sum()
     e = e * np.array([values[position][1] for position in seen], F)
     most = e.max()
@@ -149,8 +149,8 @@ def forward(weights: Weights, tokens, window: int):
     steps = phase_steps(s.theta, s.head_size)
     score_scale = F(LOG2E / np.sqrt(F(s.head_size)))
     group, size = s.heads // s.kv_heads, s.head_size
-    keys = [[[] for _ in range(s.kv_heads)] for _ in range(s.layers)]
-    values = [[[] for _ in range(s.kv_heads)] for _ in range(s.layers)]
+    keys: list[list[list]] = [[[] for _ in range(s.kv_heads)] for _ in range(s.layers)]
+    values: list[list[list]] = [[[] for _ in range(s.kv_heads)] for _ in range(s.layers)]
     out = []
     for n, token in enumerate(tokens):
         x = (

@@ -18,78 +18,78 @@ ROOM = 16
 
 
 @njit(nogil=True, cache=True)
-def _escape_share(A, mass):
-    return max(np.int64(1), np.int64(mass * A.escape[0]))
+def _escape_share(state, mass):
+    return max(np.int64(1), np.int64(mass * state.escape[0]))
 
 
 @njit(nogil=True, cache=True)
-def learn_escape(A, escaped):
+def learn_escape(state, escaped):
     """The escape's chance follows what is seen: quickly up, slowly down."""
     if escaped:
-        A.escape[0] += (1.0 - A.escape[0]) * 0.0625
+        state.escape[0] += (1.0 - state.escape[0]) * 0.0625
     else:
-        A.escape[0] = max(A.escape[0] - A.escape[0] * 0.015625, 2.0**-20)
+        state.escape[0] = max(state.escape[0] - state.escape[0] * 0.015625, 2.0**-20)
 
 
 @njit(nogil=True, cache=True)
-def encode_token(A, lane, f, total, symbol, state, out):
+def encode_token(state, lane, f, total, symbol, coder, out):
     """Code one symbol (a rank, or the vocabulary's size + an escaped byte) and learn from it. ``f``,
-    ``total``: the lane's frequencies; ``state``, ``out``: see :mod:`nzip.coding.symbols`, with ``ROOM`` bytes
+    ``total``: the lane's frequencies; ``coder``, ``out``: see :mod:`nzip.coding.symbols`, with ``ROOM`` bytes
     free."""
-    count, shares, left = adapt.propose(A, lane, f, total)
-    escape = _escape_share(A, shares + left)
+    count, shares, left = adapt.propose(state, lane, f, total)
+    escape = _escape_share(state, shares + left)
     whole = np.uint64(shares + left + escape)
     if symbol >= f.size:
-        encode_interval(state, out, np.uint64(shares + left), np.uint64(escape), whole)
-        encode_interval(state, out, np.uint64(symbol - f.size), np.uint64(1), np.uint64(256))
-        learn_escape(A, True)
+        encode_interval(coder, out, np.uint64(shares + left), np.uint64(escape), whole)
+        encode_interval(coder, out, np.uint64(symbol - f.size), np.uint64(1), np.uint64(256))
+        learn_escape(state, True)
         return
     start, freq, before = np.int64(0), np.int64(0), np.int64(0)
     for i in range(count):
-        token = A.candidates[lane, i]
+        token = state.candidates[lane, i]
         if token == symbol:
-            start, freq = before, A.shares[lane, i]
-        before += A.shares[lane, i]
+            start, freq = before, state.shares[lane, i]
+        before += state.shares[lane, i]
     if freq == 0:
         freq = np.int64(f[symbol])
         start = shares
         for i in range(symbol):
             start += np.int64(f[i])
         for i in range(count):
-            if A.candidates[lane, i] < symbol:
-                start -= np.int64(f[A.candidates[lane, i]])
-    encode_interval(state, out, np.uint64(start), np.uint64(freq), whole)
-    learn_escape(A, False)
-    adapt.learn(A, lane, symbol)
+            if state.candidates[lane, i] < symbol:
+                start -= np.int64(f[state.candidates[lane, i]])
+    encode_interval(coder, out, np.uint64(start), np.uint64(freq), whole)
+    learn_escape(state, False)
+    adapt.learn(state, lane, symbol)
 
 
 @njit(nogil=True, cache=True)
-def decode_token(A, lane, f, total, state, data):
+def decode_token(state, lane, f, total, coder, data):
     """The inverse of :func:`encode_token`. Always a valid symbol."""
-    count, shares, left = adapt.propose(A, lane, f, total)
-    escape = _escape_share(A, shares + left)
+    count, shares, left = adapt.propose(state, lane, f, total)
+    escape = _escape_share(state, shares + left)
     whole = np.uint64(shares + left + escape)
-    target = np.int64(decode_target(state, whole))
+    target = np.int64(decode_target(coder, whole))
     if target >= shares + left:
-        decode_interval(state, data, np.uint64(shares + left), np.uint64(escape), whole)
-        byte = decode_target(state, np.uint64(256))
-        decode_interval(state, data, byte, np.uint64(1), np.uint64(256))
-        learn_escape(A, True)
+        decode_interval(coder, data, np.uint64(shares + left), np.uint64(escape), whole)
+        byte = decode_target(coder, np.uint64(256))
+        decode_interval(coder, data, byte, np.uint64(1), np.uint64(256))
+        learn_escape(state, True)
         return np.int64(f.size) + np.int64(byte)
     start = np.int64(0)
     symbol = np.int64(-1)
     freq = np.int64(0)
     if target < shares:
         for i in range(count):
-            if target < start + A.shares[lane, i]:
-                symbol, freq = A.candidates[lane, i], A.shares[lane, i]
+            if target < start + state.shares[lane, i]:
+                symbol, freq = state.candidates[lane, i], state.shares[lane, i]
                 break
-            start += A.shares[lane, i]
+            start += state.shares[lane, i]
     else:
         kept = np.empty(count, np.uint32)
         for i in range(count):
-            kept[i] = f[A.candidates[lane, i]]
-            f[A.candidates[lane, i]] = 0
+            kept[i] = f[state.candidates[lane, i]]
+            f[state.candidates[lane, i]] = 0
         start = shares
         block = np.int64(0)
         while True:
@@ -106,8 +106,8 @@ def decode_token(A, lane, f, total, state, data):
             symbol += 1
         freq = np.int64(f[symbol])
         for i in range(count):
-            f[A.candidates[lane, i]] = kept[i]
-    decode_interval(state, data, np.uint64(start), np.uint64(freq), whole)
-    learn_escape(A, False)
-    adapt.learn(A, lane, symbol)
+            f[state.candidates[lane, i]] = kept[i]
+    decode_interval(coder, data, np.uint64(start), np.uint64(freq), whole)
+    learn_escape(state, False)
+    adapt.learn(state, lane, symbol)
     return symbol

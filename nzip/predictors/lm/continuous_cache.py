@@ -22,7 +22,9 @@ import numpy as np
 
 from nzip.exact import numerics
 from nzip.exact.jit import njit
-from nzip.predictors.llama.kernels import aligned, scores, tame
+from nzip.predictors.llama.attention_kernels import scores
+from nzip.predictors.llama.kernels import tame
+from nzip.predictors.llama.packed import aligned
 
 exp2 = numerics.exp2
 KEYS = 8192
@@ -39,9 +41,9 @@ TRUST, TRUST_RATE = np.float32(0.05), np.float32(0.02)
 LEAST_TRUST, MOST_TRUST = np.float32(0.002), np.float32(0.7)
 
 
-class Recall(NamedTuple):
+class ContinuousCache(NamedTuple):
     """``keys`` int8 (slots/16, width/2, 16, 2) as :func:`.kernels.scores` reads them, ``norm`` float32
-    (slots,) 1/|key|, ``token`` int64 (slots,), ``count`` int64 (1,): keys ever seen. Per lane: ``query``
+    (slots,) 1/|key|, ``token`` int64 (slots,), ``seen`` int64 (1,): keys ever stored. Per lane: ``query``
     int16 (lanes, width) and ``query_norm``, the present state; ``near_*`` (lanes, TOKENS), what the
     neighbours vote for, with which mass (of all votes, so they sum to at most 1), and the model's own chance
     of it; ``near`` how many; ``bucket`` how near. ``trust`` float32 (BUCKETS,)."""
@@ -49,7 +51,7 @@ class Recall(NamedTuple):
     keys: np.ndarray
     norm: np.ndarray
     token: np.ndarray
-    count: np.ndarray
+    seen: np.ndarray
     query: np.ndarray
     query_norm: np.ndarray
     near_token: np.ndarray
@@ -60,18 +62,18 @@ class Recall(NamedTuple):
     trust: np.ndarray
 
 
-def new(lanes: int, width: int, keys: int = KEYS) -> Recall:
+def new(lanes: int, width: int, keys: int = KEYS) -> ContinuousCache:
     """An empty cache; of ``width`` 0, one that never votes."""
     slots = keys if width else 16
     queries = aligned((lanes, width), np.int16)
     stored = aligned((slots // 16, width // 2, 16, 2), np.int8)
     queries[:] = 0
     stored[:] = 0
-    return Recall(
+    return ContinuousCache(
         keys=stored,
         norm=np.zeros(slots, np.float32),
         token=np.zeros(slots, np.int64),
-        count=np.zeros(1, np.int64),
+        seen=np.zeros(1, np.int64),
         query=queries,
         query_norm=np.zeros(lanes, np.float32),
         near_token=np.zeros((lanes, TOKENS), np.int64),
@@ -84,16 +86,16 @@ def new(lanes: int, width: int, keys: int = KEYS) -> Recall:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _take_query(R, lane, hidden):
+def _take_query(cache, lane, hidden):
     """The lane's state as int8 numbers."""
     peak = _ZERO
     for i in range(hidden.size):
         v = abs(tame(hidden[i]))
-        peak = v if v > peak else peak
-    query = R.query[lane]
+        peak = v if v > peak else peak  # noqa: FURB136  # NaN is passed over, on every machine
+    query = cache.query[lane]
     if peak < _TINY:
         query[:] = 0
-        R.query_norm[lane] = _ZERO
+        cache.query_norm[lane] = _ZERO
         return
     inv = _127 / peak
     squares = np.int64(0)
@@ -101,25 +103,25 @@ def _take_query(R, lane, hidden):
         q = np.int64(np.rint(np.float32(tame(hidden[i]) * inv)))
         query[i] = q
         squares += q * q
-    R.query_norm[lane] = _ONE / np.sqrt(np.float32(squares))
+    cache.query_norm[lane] = _ONE / np.sqrt(np.float32(squares))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _vote(R, lane, score, filled):
+def _vote(cache, lane, score, filled):
     """Choose the lane's neighbours among the ``filled`` slots, newest first, and add up their votes."""
-    R.near[lane] = 0
-    slots = R.norm.size
-    norm = R.query_norm[lane]
+    cache.near[lane] = 0
+    slots = cache.norm.size
+    norm = cache.query_norm[lane]
     near = np.empty(filled, np.float32)
     top = np.float32(-2.0)
     for s in range(filled):
-        v = np.float32(np.float32(np.float32(score[s]) * R.norm[s]) * norm)
+        v = np.float32(np.float32(np.float32(score[s]) * cache.norm[s]) * norm)
         near[s] = v
-        top = v if v > top else top
+        top = v if v > top else top  # noqa: FURB136  # as above
     nearness = np.float32(
         np.float32(top - np.float32(0.6)) * np.float32(2.5 * BUCKETS)
     )  # cosines from 0.6 to 1
-    R.bucket[lane] = min(BUCKETS - 1, max(0, np.int64(nearness)))
+    cache.bucket[lane] = min(BUCKETS - 1, max(0, np.int64(nearness)))
     # How far from the nearest the NEAREST next ones lie, to a bin's width.
     bins = np.zeros(BINS, np.int64)
     for s in range(filled):
@@ -133,16 +135,16 @@ def _vote(R, lane, score, filled):
     tokens, mass = np.empty(2 * NEAREST, np.int64), np.empty(2 * NEAREST, np.float32)
     count, voted = 0, 0
     total = _ZERO
-    slot = (R.count[0] - 1) % slots
+    slot = (cache.seen[0] - 1) % slots
     for _ in range(filled):
         away = np.float32(top - near[slot])
         if np.float32(away * _BINS_PER_UNIT) < np.float32(last + 1):
             weight = exp2(np.float32(-away * _SHARPNESS))
             i = 0
-            while i < count and tokens[i] != R.token[slot]:
+            while i < count and tokens[i] != cache.token[slot]:
                 i += 1
             if i == count:
-                tokens[i], mass[i] = R.token[slot], _ZERO
+                tokens[i], mass[i] = cache.token[slot], _ZERO
                 count += 1
             mass[i] = np.float32(mass[i] + weight)
             total = np.float32(total + weight)
@@ -155,52 +157,52 @@ def _vote(R, lane, score, filled):
         best = k
         for i in range(k + 1, count):
             best = i if mass[i] > mass[best] else best
-        R.near_token[lane, k], R.near_mass[lane, k] = tokens[best], np.float32(mass[best] / total)
+        cache.near_token[lane, k], cache.near_mass[lane, k] = tokens[best], np.float32(mass[best] / total)
         tokens[best], mass[best] = tokens[k], mass[k]
-    R.near[lane] = kept
+    cache.near[lane] = kept
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def look_up(isa, R, lanes, hidden):
-    """Before a step: find what each of ``lanes`` (int64 (n,)) recalls. hidden float32 (n, width), their
-    states."""
-    slots, width = R.norm.size, R.query.shape[1]
+def look_up(isa, cache, lanes, hidden):
+    """Before a step: find which neighbours each of ``lanes`` (int64 (n,)) has. hidden float32 (n, width),
+    their states."""
+    slots, width = cache.norm.size, cache.query.shape[1]
     if width == 0:
         return
-    filled = min(R.count[0], slots)
+    filled = min(cache.seen[0], slots)
     queries = np.empty((lanes.size, width), np.int16)
     for i in range(lanes.size):
-        _take_query(R, lanes[i], hidden[i])
-        queries[i] = R.query[lanes[i]]
+        _take_query(cache, lanes[i], hidden[i])
+        queries[i] = cache.query[lanes[i]]
     score = np.empty((lanes.size, slots), np.int32)
-    scores(isa, R.keys, 0, (filled + 15) // 16, queries, lanes.size, score)
+    scores(isa, cache.keys, 0, (filled + 15) // 16, queries, lanes.size, score)
     for i in range(lanes.size):
-        _vote(R, lanes[i], score[i], filled)
+        _vote(cache, lanes[i], score[i], filled)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def remember(R, lane, token):
+def remember(cache, lane, token):
     """After a step, in lane order: learn how far to trust, and keep the lane's state with its token."""
-    if R.query.shape[1] == 0:
+    if cache.query.shape[1] == 0:
         return
-    if R.near[lane] > 0:
-        bucket = R.bucket[lane]
-        trust = R.trust[bucket]
+    if cache.near[lane] > 0:
+        bucket = cache.bucket[lane]
+        trust = cache.trust[bucket]
         due = _ZERO
-        for i in range(R.near[lane]):
-            if R.near_token[lane, i] == token:
-                own = np.float32(trust * R.near_mass[lane, i])
-                due = own / np.float32(own + np.float32(np.float32(_ONE - trust) * R.near_plain[lane, i]))
+        for i in range(cache.near[lane]):
+            if cache.near_token[lane, i] == token:
+                own = np.float32(trust * cache.near_mass[lane, i])
+                due = own / np.float32(own + np.float32(np.float32(_ONE - trust) * cache.near_plain[lane, i]))
         trust = np.float32(trust + np.float32(TRUST_RATE * np.float32(due - trust)))
-        R.trust[bucket] = min(max(trust, LEAST_TRUST), MOST_TRUST)
-    slot = R.count[0] % R.norm.size
+        cache.trust[bucket] = min(max(trust, LEAST_TRUST), MOST_TRUST)
+    slot = cache.seen[0] % cache.norm.size
     block, inside = slot // 16, slot % 16
-    for i in range(R.query.shape[1] // 2):
-        R.keys[block, i, inside, 0] = R.query[lane, 2 * i]
-        R.keys[block, i, inside, 1] = R.query[lane, 2 * i + 1]
-    R.norm[slot] = R.query_norm[lane]
-    R.token[slot] = token
-    R.count[0] += 1
+    for i in range(cache.query.shape[1] // 2):
+        cache.keys[block, i, inside, 0] = cache.query[lane, 2 * i]
+        cache.keys[block, i, inside, 1] = cache.query[lane, 2 * i + 1]
+    cache.norm[slot] = cache.query_norm[lane]
+    cache.token[slot] = token
+    cache.seen[0] += 1
 
 
 def size(lanes: int, width: int) -> int:

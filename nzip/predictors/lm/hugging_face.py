@@ -58,7 +58,8 @@ class HuggingFacePredictor(Predictor):
     @functools.cached_property
     def _loaded(self):
         try:
-            import torch
+            # optional: neither is needed by what codes
+            import torch  # noqa: F401  # transformers names it late, and in more than one line
             from transformers import AutoModelForCausalLM, AutoTokenizer
         except ImportError as error:
             raise NzipError(f"{self.spelling} needs the package transformers: {_INSTALL}") from error
@@ -73,10 +74,15 @@ class HuggingFacePredictor(Predictor):
     def measure_text(self, data: bytes, protocol: str, block: int = BLOCK, stride: int = STRIDE) -> Measured:
         """Bits of ``data`` under ``protocol`` "windows"."""
         if protocol != "windows":
+<<<<<<< ours
+            raise NzipError(f"{self.spelling} has no sliding context with sinks: use --protocol windows")
+        import torch  # optional: see _loaded
+=======
             raise NzipError(
                 f"{self.spelling} has no sliding context with sinks", Remedy("use", "protocol", "windows")
             )
         import torch
+>>>>>>> theirs
 
         try:
             text = bytes(data).decode()

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nzip.predictors.llama.engine import Cache
+from nzip.bits_per_byte import from_bits
+from nzip.predictors.llama.kv_cache import Cache
 from nzip.predictors.lm.source import LanguageModel
 
 BLOCK, STRIDE = 1900, 512
@@ -34,7 +35,7 @@ class Measured(NamedTuple):
     @property
     def bits_per_byte(self) -> float:
         """0 for an empty text."""
-        return self.bits / self.bytes if self.bytes else 0.0
+        return from_bits(self.bits, self.bytes) if self.bytes else 0.0
 
     @property
     def bits_per_character(self) -> float:
@@ -46,9 +47,14 @@ class Measured(NamedTuple):
         """Escaped bytes count as tokens."""
         return self.bits / self.tokens if self.tokens else 0.0
 
-    def __add__(self, other: Measured) -> Measured:  # type: ignore[override]
+    def __add__(self, other: Measured) -> Measured:  # type: ignore[override]  # a tuple adds by appending
         """Both texts together."""
-        return Measured(*(a + b for a, b in zip(self, other, strict=True)))
+        return Measured(
+            self.bits + other.bits,
+            self.bytes + other.bytes,
+            self.characters + other.characters,
+            self.tokens + other.tokens,
+        )
 
 
 def by_windows(tokens: int, block: int, stride: int, costs: Callable[[int, int, int], float]) -> float:

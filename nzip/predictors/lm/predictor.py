@@ -12,6 +12,7 @@ header)."""
 from __future__ import annotations
 
 import functools
+import itertools
 
 import numpy as np
 import xxhash
@@ -19,10 +20,12 @@ import xxhash
 from nzip.coding.symbols import DAMAGED, POSITION, finish_encoder, start_decoder, start_encoder
 from nzip.errors import CorruptError
 from nzip.predictors.base import Predictor
-from nzip.predictors.lm import adapt, coder, measure, spans
+from nzip.predictors.lm import coder, measure, spans
+from nzip.predictors.lm.adaptive_state import new_state
 from nzip.predictors.lm.runner import Runner
 from nzip.predictors.lm.settings import MAX_LANES, Settings
 from nzip.predictors.lm.source import LanguageModel
+from nzip.predictors.mix import MixPredictor
 from nzip.predictors.probe import kilobyte
 from nzip.varint import read_varint, varint
 
@@ -99,7 +102,7 @@ class LmPredictor(Predictor):
         payload = b""
         if text:
             edges = [len(text) * lane // lanes for lane in range(lanes + 1)]
-            symbols = [self.model.vocabulary.encode(text[a:b]) for a, b in zip(edges, edges[1:])]
+            symbols = [self.model.vocabulary.encode(text[a:b]) for a, b in itertools.pairwise(edges)]
             payload = self._encode(symbols, progress)
         if other:
             rest_params, rest = _rest().encode(other)
@@ -112,30 +115,30 @@ class LmPredictor(Predictor):
         size = self.model.vocabulary.size
         lengths = np.array([len(s) for s in symbols])
         engine = self.model.engine
-        A = adapt.new_state(size, len(symbols), int(lengths.max(initial=0)) + 1, engine.shape.width)
+        state = new_state(size, len(symbols), int(lengths.max(initial=0)) + 1, engine.shape.width)
         runner = Runner(
             engine,
             self.model.vocabulary.start,
             self.settings.window_for(len(symbols)),
             len(symbols),
-            A.bias,
-            A.recall,
+            state.bias,
+            state.continuous_cache,
             [s[s < size] for s in symbols],
             self._threads,
         )
-        state = np.zeros(3, np.uint64)
+        range_coder = np.zeros(3, np.uint64)
         out = np.zeros(1 << 16, np.uint8)
-        start_encoder(state)
+        start_encoder(range_coder)
         try:
             for step in range(int(lengths.max(initial=0))):
                 active = np.flatnonzero(step < lengths)
                 runner.prepare(active)
-                if len(out) < int(state[POSITION]) + coder.ROOM * (len(active) + 1):
+                if len(out) < int(range_coder[POSITION]) + coder.ROOM * (len(active) + 1):
                     out = np.concatenate([out, np.zeros(len(out), np.uint8)])
                 for lane in active:
                     symbol = symbols[lane][step]
                     coder.encode_token(
-                        A, lane, runner.frequencies[lane], runner.totals[lane], symbol, state, out
+                        state, lane, runner.frequencies[lane], runner.totals[lane], symbol, range_coder, out
                     )
                     if symbol < size:
                         runner.advance(lane, symbol)
@@ -146,7 +149,7 @@ class LmPredictor(Predictor):
                     )
         finally:
             runner.close()
-        return out[: finish_encoder(state, out)].tobytes()
+        return out[: finish_encoder(range_coder, out)].tobytes()
 
     # Decoding.
 
@@ -160,7 +163,7 @@ class LmPredictor(Predictor):
             raise CorruptError("a block of lm with another number of lanes than its predictor gives it")
         rest = b""
         if text_size < size:
-            length, at = read_varint(payload, 0, "a number in a block of lm")
+            length, at = read_varint(payload, 0, spans.NUMBER)
             if at + length >= len(payload):
                 raise CorruptError("a block of lm that ends inside its tokens")
             own, rest = payload[at : at + length], payload[at + length :]
@@ -180,20 +183,20 @@ class LmPredictor(Predictor):
         edges = [size * lane // lanes for lane in range(lanes + 1)]
         wanted = np.diff(edges)
         engine = self.model.engine
-        A = adapt.new_state(vocabulary.size, lanes, int(wanted.max()) + 1, engine.shape.width)
+        state = new_state(vocabulary.size, lanes, int(wanted.max()) + 1, engine.shape.width)
         runner = Runner(
             engine,
             vocabulary.start,
             self.settings.window_for(lanes),
             lanes,
-            A.bias,
-            A.recall,
+            state.bias,
+            state.continuous_cache,
             None,
             self._threads,
         )
-        state = np.zeros(4, np.uint64)
+        range_coder = np.zeros(4, np.uint64)
         data = np.frombuffer(payload or b"\0", np.uint8).copy()
-        start_decoder(state, data)
+        start_decoder(range_coder, data)
         parts: list[list[bytes]] = [[] for _ in range(lanes)]
         done = np.zeros(lanes, np.int64)
         try:
@@ -205,11 +208,11 @@ class LmPredictor(Predictor):
                 seen = []
                 for lane in active:
                     symbol = coder.decode_token(
-                        A, lane, runner.frequencies[lane], runner.totals[lane], state, data
+                        state, lane, runner.frequencies[lane], runner.totals[lane], range_coder, data
                     )
                     seen.append(symbol)
                     piece = vocabulary.symbol_bytes(symbol)
-                    if not piece or state[DAMAGED]:
+                    if not piece or range_coder[DAMAGED]:
                         raise CorruptError("the coded tokens are damaged")
                     parts[lane].append(piece)
                     done[lane] += len(piece)
@@ -225,6 +228,4 @@ class LmPredictor(Predictor):
 
 @functools.lru_cache(maxsize=1)
 def _rest() -> Predictor:
-    from nzip.predictors.mix import MixPredictor
-
     return MixPredictor(REST)

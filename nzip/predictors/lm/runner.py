@@ -16,11 +16,12 @@ import numpy as np
 from nzip.exact.jit import njit
 from nzip.memory import give_back
 from nzip.predictors.llama.attention import TILE
-from nzip.predictors.llama.engine import Cache, Engine
-from nzip.predictors.llama.kernels import aligned
+from nzip.predictors.llama.engine import Engine
+from nzip.predictors.llama.kv_cache import Cache
+from nzip.predictors.llama.packed import aligned
 from nzip.predictors.llama.team import Team, default_threads, share
 from nzip.predictors.lm import softmax
-from nzip.predictors.lm.continuous_cache import Recall, look_up
+from nzip.predictors.lm.continuous_cache import ContinuousCache, look_up
 
 # Tokens of a lane read ahead at once, and rows of each lane's logits that an encoder keeps.
 CHUNK = 128
@@ -46,7 +47,7 @@ def _weigh(
     isa,
     lanes,
     rows,
-    recall,
+    continuous_cache,
     all_hidden,
     hidden_rows,
     logits,
@@ -62,7 +63,7 @@ def _weigh(
         hidden = np.empty((high - low, all_hidden.shape[2]), np.float32)
         for i in range(low, high):
             hidden[i - low] = all_hidden[lanes[i], hidden_rows[i]]
-        look_up(isa, recall, lanes[low:high], hidden)
+        look_up(isa, continuous_cache, lanes[low:high], hidden)
     for i in range(low, high):
         lane = lanes[i]
         totals[lane] = softmax.frequencies(logits[lane, rows[i]], bias, e[lane], frequencies[lane])
@@ -78,7 +79,7 @@ class Runner:
     """``tokens``: int64 arrays per lane when encoding (model tokens only, no escapes), None when decoding.
 
     Use: ``prepare(lanes)`` fills ``frequencies[lane]`` and ``totals[lane]`` for those lanes under ``bias``,
-    and looks up what they recall; after coding, ``advance(lane, token)`` notes the token; the next
+    and looks up what they continuous_cache; after coding, ``advance(lane, token)`` notes the token; the next
     ``prepare`` feeds what was noted."""
 
     def __init__(
@@ -88,12 +89,12 @@ class Runner:
         window: int,
         lanes: int,
         bias: softmax.Bias,
-        recall: Recall,
+        continuous_cache: ContinuousCache,
         tokens: list[np.ndarray] | None = None,
         threads: int | None = None,
     ):
         give_back()  # what the probe has compiled, before the cache is made
-        self.engine, self.bias, self.recall, self.lanes = engine, bias, recall, lanes
+        self.engine, self.bias, self.continuous_cache, self.lanes = engine, bias, continuous_cache, lanes
         self._tokens = None
         if tokens is not None:  # what the model reads before it predicts each of them, and after the last
             self._tokens = [np.concatenate([[start], t]).astype(np.int64) for t in tokens]
@@ -133,7 +134,9 @@ class Runner:
     def prepare(self, lanes: np.ndarray) -> None:
         """Compute the frequencies of ``lanes`` (ascending integers)."""
         lanes = np.asarray(lanes, np.int64)
-        rows, hidden_rows = self._read_ahead(lanes) if self._tokens is not None else self._step(lanes)
+        rows, hidden_rows = (
+            self._step(lanes) if self._tokens is None else self._read_ahead(lanes, self._tokens)
+        )
         self._jobs.append(
             (
                 _weigh,
@@ -141,7 +144,7 @@ class Runner:
                     self.engine.isa,
                     lanes,
                     rows,
-                    self.recall,
+                    self.continuous_cache,
                     self._hidden,
                     hidden_rows,
                     self._logits,
@@ -162,7 +165,7 @@ class Runner:
         jobs, self._jobs = self._jobs, []
         self._team.run(*jobs)
 
-    def advance(self, lane: int, token: int) -> None:
+    def advance(self, lane: int | np.integer, token: int | np.integer) -> None:
         """The lane's token became known."""
         self._pending[lane] = token
         self._place[lane] += 1
@@ -191,13 +194,13 @@ class Runner:
         none = np.zeros(len(lanes), np.int64)
         return none, none
 
-    def _read_ahead(self, lanes: np.ndarray):
+    def _read_ahead(self, lanes: np.ndarray, tokens: list[np.ndarray]):
         """Encoder: chunks of each lane's known tokens when its place passes them."""
         stale = []
         for lane in lanes:
             place, first = self._place[lane], self._hidden_from[lane]
             if first < 0 or place >= first + self._chunk:
-                part = self._tokens[lane][place : place + self._chunk]
+                part = tokens[lane][place : place + self._chunk]
                 self._jobs.append(
                     self.engine.forward_job(
                         self._cache, np.full(len(part), lane), part, self._hidden[lane], self._team.members
@@ -212,7 +215,7 @@ class Runner:
             counts = [
                 min(
                     self._ahead,
-                    len(self._tokens[lane]) - self._place[lane],
+                    len(tokens[lane]) - self._place[lane],
                     self._hidden_from[lane] + self._chunk - self._place[lane],
                 )
                 for lane in stale

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from nzip import pretrained
 from nzip.errors import NzipError
+from nzip.predictors.lm.source import LanguageModel, load
+from nzip.predictors.spelling import Part
 
 # Tokens of context: what a decoder of many lanes waits for is their keys and values, so they see less far.
 WINDOW, WINDOW_OF_MANY, MANY = 1024, 640, 16
@@ -28,8 +31,6 @@ class Settings(NamedTuple):
 
     def spelling(self) -> str:
         """The canonical argument, behind ``lm:``."""
-        from nzip.predictors.registry import Part
-
         argument = self.model
         if self.window:
             argument += f",window={self.window}"
@@ -45,14 +46,11 @@ class Settings(NamedTuple):
         """Tokens of context in a block of ``lanes`` lanes."""
         return self.window or (WINDOW if lanes < MANY else WINDOW_OF_MANY)
 
-    def load(self):
-        """The :class:`nzip.predictors.lm.source.LanguageModel` they name."""
-        from nzip import pretrained
-        from nzip.predictors.lm.source import load
-
+    def load(self) -> LanguageModel:
+        """The model they name. Raises :class:`NzipError` where it is not here or not supported."""
         return load(pretrained.find(self.model))
 
-    def config(self, model) -> dict:
+    def config(self, model: LanguageModel) -> dict:
         """For the passport: what weights and which tokenizer, and the window, where the settings name one."""
         hashes = {"weights": model.weights_hash, "tokenizer": model.vocabulary.hash()}
         return hashes | ({"window": self.window} if self.window else {})

@@ -60,10 +60,8 @@ def frequencies(logits, bias, e, f):
     peak = np.int32(top ^ ((top >> np.int32(31)) & np.int32(0x7FFFFFFF))).view(np.float32)
     total = np.int64(0)
     for a in range(0, n, _SUMMED):
-        low, high = (
-            np.int32(0),
-            np.int32(0),
-        )  # sums of 32 bits, or LLVM works on half as many floats at a time
+        # Sums of 32 bits, or LLVM works on half as many floats at a time.
+        low, high = np.int32(0), np.int32(0)
         part = e[a : min(a + _SUMMED, n)]
         for i in range(part.size):
             v = exp2(np.float32(part[i] - peak))
@@ -78,10 +76,10 @@ def frequencies(logits, bias, e, f):
         low, high = np.int32(0), np.int32(0)
         part, own = e[a : min(a + _SUMMED, n)], f[a : min(a + _SUMMED, n)]
         for i in range(part.size):
-            v = np.int32(np.float32(part[i] * scale)) + np.int32(1)
-            own[i] = v
-            low += v & np.int32(0x3FFF)
-            high += v >> np.int32(14)
+            share = np.int32(np.float32(part[i] * scale)) + np.int32(1)
+            own[i] = share
+            low += share & np.int32(0x3FFF)
+            high += share >> np.int32(14)
         total += (np.int64(high) << 14) + low
     return total
 

@@ -1,4 +1,7 @@
-"""A pretrained model as the coders use it: engine, vocabulary, hashes. Loading is remembered per file."""
+"""A pretrained model as the coders use it: engine, vocabulary, hashes. Loading is remembered per file.
+
+Concession: a model's file is hashed whole each time a process loads it.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nzip.errors import NzipError
+from nzip.hashes import file_sha256
 from nzip.memory import give_back
-from nzip.predictors.llama import tokenizer
+from nzip.predictors.llama import gguf_loader, safetensors_loader, tokenizer
 from nzip.predictors.llama.engine import Engine
 from nzip.predictors.llama.tokenizer import Vocabulary
 
@@ -22,12 +26,6 @@ class LanguageModel(NamedTuple):
     engine: Engine
     vocabulary: Vocabulary
     weights_hash: str
-
-
-def file_hash(path: Path) -> str:
-    """Hex SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load(path: str | os.PathLike) -> LanguageModel:
@@ -42,21 +40,17 @@ def load(path: str | os.PathLike) -> LanguageModel:
         raise NzipError(f"{path}: no such model file")
     stat = path.stat()
     model = _load(str(path), stat.st_mtime_ns, stat.st_size)
-    give_back()  # the small objects that metadata is read into: a hundred thousand, 160 MB
+    give_back()  # reading metadata makes a hundred thousand small objects: glibc keeps their 160 MB
     return model
 
 
 @functools.lru_cache(maxsize=2)
 def _load(path: str, mtime: int, size: int) -> LanguageModel:
-    digest = hashlib.sha256(file_hash(Path(path)).encode())
+    digest = hashlib.sha256(file_sha256(Path(path)).encode())
     if path.endswith(".safetensors"):
-        from nzip.predictors.llama import safetensors_loader
-
         weights, vocabulary = safetensors_loader.load(path)
         digest.update((Path(path).parent / "config.json").read_bytes())
     else:
-        from nzip.predictors.llama import gguf_loader
-
         reader = gguf_loader.open_gguf(path)
         vocabulary = tokenizer.from_gguf(
             lambda key, default: gguf_loader.metadata(reader, key, default), path

@@ -19,6 +19,7 @@ SAMPLE = 1 << 11
 LEAST = 1.65
 # A span shorter than this is not worth a switch.
 SHORTEST = 2 * REGION
+NUMBER = "a number in a block of lm"
 
 
 def helps(sample: bytes, vocabulary) -> bool:
@@ -87,7 +88,7 @@ def parse(params: bytes, size: int) -> list[int]:
     """The lengths that a block's parameters hold; :class:`CorruptError` unless they fit the block."""
     lengths, at = [], 0
     while at < len(params):
-        length, at = read_varint(params, at, "a number in a block of lm")
+        length, at = read_varint(params, at, NUMBER)
         lengths.append(length)
     if sum(lengths) != size or any(n == 0 for n in lengths[1:]):
         raise CorruptError("a block of lm whose spans do not make up the block")

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from nzip.predictors.base import Expert
 from nzip.predictors.content import TEXT, Content
 from nzip.predictors.online import kernel, network
-from nzip.predictors.ssm.expert import load, model_file
-from nzip.predictors.ssm.weights import Weights, read
+from nzip.predictors.spelling import Part
+from nzip.predictors.ssm.weights import FILES, Weights
 from nzip.predictors.stepping import ADAPTED, ONLINE, SmallExpert
 
 # Blocks longer than this go without (bytes; 40 minutes of one core at 3.6 KB/s, or at 15).
@@ -26,13 +27,11 @@ class OnlineExpert(SmallExpert):
     """``online[:ssm|:PATH]``: see :mod:`nzip.predictors.online.kernel`."""
 
     def __init__(self, argument: str | None = None, given: Weights | None = None):
-        from nzip.predictors.registry import Part
-
         self.spelling = str(Part("online", argument))
         self._argument = argument
         self.weights = given
         if given is None and argument is not None:
-            self.weights = load(None if argument == "ssm" else argument)
+            self.weights = FILES.load(None if argument == "ssm" else argument)
         self.slot = ONLINE if self.weights is None else ADAPTED
         self.rates = FROM_NOTHING if self.weights is None else FROM_WEIGHTS
 
@@ -40,12 +39,9 @@ class OnlineExpert(SmallExpert):
         """The hash of the weights that it starts from."""
         return {} if self.weights is None else {"weights": self.weights.digest}
 
-    def embedded(self) -> tuple[OnlineExpert, str, bytes] | None:
+    def embedded(self) -> tuple[Expert, str, bytes] | None:
         """The file of the weights that it starts from, unless it is the one that ships, or none."""
-        if self._argument in (None, "ssm"):
-            return None
-        name, data = model_file(self._argument)
-        return OnlineExpert(name, read(data, self._argument)), name, data
+        return FILES.embedded(None if self._argument == "ssm" else self._argument, OnlineExpert)
 
     def helps(self, data: np.ndarray, content: Content) -> bool:
         """Text only, because the contexts of its tables are those of text; and only where it ends within the
@@ -69,4 +65,4 @@ class OnlineExpert(SmallExpert):
 
 def create(argument: str | None, data: bytes | None = None) -> OnlineExpert:
     """The registry's factory."""
-    return OnlineExpert(argument, None if data is None else read(data, argument))
+    return OnlineExpert(argument, FILES.given(argument, data))

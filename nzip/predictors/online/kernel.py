@@ -14,9 +14,9 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.exact.jit import njit
-from nzip.predictors.online.products import BETA1, BETA2, adam, backward, forward, learn, turn
+from nzip.predictors.distribution import distribution
+from nzip.predictors.online.products import BETA1, BETA2, adam, backward, forward, learn, transpose
 from nzip.predictors.ssm import contexts
-from nzip.predictors.ssm.kernel import distribution
 
 f32 = np.float32
 _HALF, _ONE, _TINY = f32(0.5), f32(1), f32(1e-4)
@@ -89,8 +89,8 @@ def _predict(n, t, out):
 def _norm_back(n, layer, du, into):
     """Add the gradient of :func:`_normalise` to ``into`` (t, width); du transposed (width, t)."""
     span, width = into.shape
-    rows = n.turned
-    turn(du, rows)
+    rows = n.transposed
+    transpose(du, rows)
     for t in range(span):
         u, d, to = n.u[layer, t], rows[t], into[t]
         s = f32(0)
@@ -107,8 +107,8 @@ def _scan_back(n, l, dy, carry, dpre):
     """Gradients of the layer's pre-activations, dpre (t, 3 width), from those of y, dy transposed (width,
     t)."""
     span, width = dpre.shape[0], n.x.size
-    rows = n.turned
-    turn(dy, rows)
+    rows = n.transposed
+    transpose(dy, rows)
     for j in range(width):
         carry[j] = f32(0)
     for t in range(span - 1, -1, -1):
@@ -153,7 +153,7 @@ def learn_span(n):
     second = f32(_ONE / f32(_ONE - n.powers[1]))
     rate = n.rates[0]
     across, back, dx = n.across, n.back, n.dx
-    turn(n.error, across[:256])
+    transpose(n.error, across[:256])
     backward(n.head, across[:256], back[:width])
     learn(n.head, n.head_near, n.head_m, n.head_v, n.u[layers], n.error, across, n.slope, rate, first, second)
     _sum_rows(n.error, n.row[:256])
@@ -161,13 +161,13 @@ def learn_span(n):
     dx[:] = f32(0)
     _norm_back(n, layers, back[:width], dx)
     for l in range(layers - 1, -1, -1):
-        turn(dx, across[:width])
+        transpose(dx, across[:width])
         backward(n.out[l], across[:width], back[:width])
         learn(
             n.out[l], n.out_near[l], n.out_m[l], n.out_v[l], n.y[l], dx, across, n.slope, rate, first, second
         )
         _scan_back(n, l, back[:width], n.row[:width], n.wide)
-        turn(n.wide, across[: 3 * width])
+        transpose(n.wide, across[: 3 * width])
         backward(n.mix[l], across[: 3 * width], back[:width])
         learn(
             n.mix[l],
@@ -186,7 +186,7 @@ def learn_span(n):
         adam(n.bias[l], n.bias_m[l], n.bias_v[l], n.row[: 3 * width], rate, first, second)
         _norm_back(n, l, back[:width], dx)
         n.h[l, 0] = n.h[l, span]
-    turn(dx, across[:width])
+    transpose(dx, across[:width])
     grams = n.grams.shape[1]
     backward(n.project, across[:width], back[:grams])
     learn(

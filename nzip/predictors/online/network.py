@@ -19,6 +19,7 @@ from nzip.predictors.ssm import contexts
 from nzip.predictors.ssm.kernel import GATED_BITS, UNIT_BITS
 from nzip.predictors.ssm.weights import Shape, Weights
 
+_ONE = np.float32(1)
 SPAN = 32  # bytes between two updates
 SCRATCH = Shape(128, 2, 16, (14, 16, 18, 18, 16, 18, 8))
 _MULTIPLIER, _INCREMENT = 6364136223846793005, 1442695040888963407  # Knuth's MMIX generator
@@ -75,7 +76,7 @@ class Online(NamedTuple):
     error: np.ndarray  # (t, 256): dloss/dlogits
     dx: np.ndarray  # (t, width)
     wide: np.ndarray  # (t, 3 width)
-    turned: np.ndarray  # (t, width), scratch
+    transposed: np.ndarray  # (t, width), scratch
     across: np.ndarray  # (3 width or 256, t), transposed scratch
     back: np.ndarray  # (width or 7 row to a multiple of 4, t)
     row: np.ndarray  # (3 width, 256 or 7 row,)
@@ -101,7 +102,7 @@ def _parameters(shape: Shape, weights: Weights | None) -> dict[str, np.ndarray]:
     if weights is not None:
         unit = np.float32(1 << UNIT_BITS)
 
-        def product(codes, scale, by=np.float32(1)):
+        def product(codes, scale, by=_ONE):
             return np.ascontiguousarray((codes.astype(np.float32) * (scale * by)[..., None]).swapaxes(-1, -2))
 
         # The table's unit stays in the projection, whose input is the row's integers; both are balanced here
@@ -164,11 +165,13 @@ def new_run(
         return np.zeros(dims, np.float32)
 
     return Online(
-        bits=np.array(shape.bits, np.int64), first=np.cumsum(sizes) - sizes, rates=np.array(rates, np.float32),
-        powers=np.ones(2, np.float32), place=np.zeros(2, np.int64), hashes=np.zeros(contexts.STATE, np.uint64),
-        symbols=np.zeros(span, np.int64), rows=np.zeros((span, contexts.TABLES), np.int64), grams=room(span, grams),
+        bits=np.array(shape.bits, np.int64), first=np.cumsum(sizes) - sizes,
+        rates=np.array(rates, np.float32), powers=np.ones(2, np.float32), place=np.zeros(2, np.int64),
+        hashes=np.zeros(contexts.STATE, np.uint64), symbols=np.zeros(span, np.int64),
+        rows=np.zeros((span, contexts.TABLES), np.int64), grams=room(span, grams),
         u=room(layers + 1, span, width), r=room(layers + 1, span), pre=room(layers, span, 3 * width),
         h=room(layers, span + 1, width), y=room(layers, span, width), x=room(width), logits=room(256),
-        weights=np.zeros(256, np.int32), error=room(span, 256), dx=room(span, width), wide=room(span, 3 * width), turned=room(span, width),
-        across=room(most, span), back=room(max(width, grams), span), row=room(most), slope=room(4 * most), **state,
+        weights=np.zeros(256, np.int32), error=room(span, 256), dx=room(span, width),
+        wide=room(span, 3 * width), transposed=room(span, width), across=room(most, span),
+        back=room(max(width, grams), span), row=room(most), slope=room(4 * most), **state,
     )  # fmt: skip

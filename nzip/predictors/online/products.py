@@ -92,7 +92,7 @@ def adam(weight, m, v, gradient, rate, first, second):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def turn(a, out):
+def transpose(a, out):
     """out = a transposed, in tiles of 16 by 16, so that neither side goes through memory in long jumps."""
     rows, columns = a.shape
     for i0 in range(0, rows, 16):
@@ -109,12 +109,14 @@ def learn(weight, rounded, m, v, x, dy, across, slope, rate, first, second):
     T), ``slope`` (4 N or more,)."""
     k_all, n_all = weight.shape
     count = x.shape[0]
-    turn(x, across)
+    transpose(x, across)
     wide = 4 * n_all
-    turned, y, out = across.ctypes.data, dy.ctypes.data, slope.ctypes.data
-    for k in range(0, k_all, ROWS):  # the same inner loop as in backward: x turned in place of the weights
+    columns, y, out = across.ctypes.data, dy.ctypes.data, slope.ctypes.data
+    for k in range(
+        0, k_all, ROWS
+    ):  # the same inner loop as in backward: x transposed in place of the weights
         for n in range(0, wide, 128 if wide % 128 == 0 else 32):
-            arguments = (turned + 4 * k * count, 4 * count, count, y + n, out + n, wide)
+            arguments = (columns + 4 * k * count, 4 * count, count, y + n, out + n, wide)
             if wide % 128 == 0:
                 backward32(arguments)
             else:

@@ -8,12 +8,15 @@ of contexts."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from nzip.exact.numerics import softmax_weights
+from nzip.predictors import distribution
 from nzip.predictors.online.network import Online
 from nzip.predictors.online.products import BETA1, BETA2, EPSILON
 from nzip.predictors.ssm import contexts
-from nzip.predictors.ssm.twin import _shares
 
 F = np.float32
 HALF, ONE = F(0.5), F(1)
@@ -70,7 +73,7 @@ class Twin:
         grams = np.zeros(n.grams.shape[1], F)
         grams[: n.tables.shape[1] * contexts.TABLES] = n.tables[at].reshape(-1)
         x = _product(grams, _near(n.project)) + n.bytes[byte]
-        kept = {"byte": byte, "at": at, "grams": grams, "layers": []}
+        kept: dict[str, Any] = {"byte": byte, "at": at, "grams": grams, "layers": []}
         for l in range(self.layers):
             x, u, r = self.normalise(x)
             pre = _product(u, _near(n.mix[l])) + n.bias[l]
@@ -83,10 +86,8 @@ class Twin:
             kept["layers"].append({"u": u, "r": r, "a": a, "c": c, "o": o, "before": before, "h": h, "y": y})
         _, kept["u"], kept["r"] = self.normalise(x)
         logits = _product(kept["u"], _near(n.head)) + n.head_bias
-        shares = _shares(logits)
+        shares = distribution.twin(logits)
         weights = np.empty(256, np.int32)
-        from nzip.exact.numerics import softmax_weights
-
         softmax_weights(logits, weights)
         kept["error"] = weights.astype(F) / F(int(weights.sum(dtype=np.int64)))
         self.kept.append(kept)

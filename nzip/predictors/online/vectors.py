@@ -18,17 +18,17 @@ _I64, _F32 = ir.IntType(64), ir.FloatType()
 ROWS = 4
 
 
-def _kernel(lanes: int):
-    """``ROWS`` rows of dx, ``lanes`` columns of it. A tuple of intp: weight, bytes of a weight row, n, dy,
+def _kernel(columns: int):
+    """``ROWS`` rows of dx, ``columns`` columns of it. A tuple of intp: weight, bytes of a weight row, n, dy,
     dx, bytes of a row of dy and dx."""
 
     @intrinsic
     def kernel(typingctx, arguments):
-        vector = ir.VectorType(_F32, lanes)
+        vector = ir.VectorType(_F32, columns)
 
         def codegen(context, builder, signature, values):
             weight, weight_row, count, dy, dx, row = cgutils.unpack_tuple(builder, values[0], 6)
-            name = f"nzip.online.backward.{lanes}"
+            name = f"nzip.online.backward.{columns}"
             module = builder.module
             if name in module.globals:
                 function = module.globals[name]

@@ -6,47 +6,14 @@ integers.
 
 from __future__ import annotations
 
-import functools
-import os
-
 import numpy as np
 
+from nzip.predictors.base import Expert
 from nzip.predictors.content import TEXT, Content
-from nzip.predictors.ssm import kernel, weights
+from nzip.predictors.spelling import Part
+from nzip.predictors.ssm import kernel
+from nzip.predictors.ssm.weights import FILES, Weights
 from nzip.predictors.stepping import STATIC, SmallExpert
-
-SHIPPED = "english.expert"
-
-
-@functools.lru_cache(maxsize=4)
-def _load(path: str, mtime: int, size: int) -> weights.Weights:
-    return weights.load(path)
-
-
-def path_of(argument: str | None) -> str:
-    """The file that an argument names: None the shipped one, else a path (or the name of a file in the model
-    directory)."""
-    from nzip import pretrained
-
-    return (
-        os.path.join(os.path.dirname(__file__), SHIPPED)
-        if argument is None
-        else str(pretrained.find(argument))
-    )
-
-
-def load(argument: str | None) -> weights.Weights:
-    """The weights that an argument names."""
-    path = path_of(argument)
-    stat = os.stat(path)
-    return _load(path, stat.st_mtime_ns, stat.st_size)
-
-
-def model_file(argument: str) -> tuple[str, bytes]:
-    """The name without folders and the bytes of the file that an argument names."""
-    path = path_of(argument)
-    with open(path, "rb") as file:
-        return os.path.basename(path), file.read()
 
 
 class SsmExpert(SmallExpert):
@@ -54,24 +21,19 @@ class SsmExpert(SmallExpert):
 
     slot = STATIC
 
-    def __init__(self, argument: str | None = None, given: weights.Weights | None = None):
-        from nzip.predictors.registry import Part
-
+    def __init__(self, argument: str | None = None, given: Weights | None = None):
         self.spelling = str(Part("ssm", argument))
         self._argument = argument
-        self.weights = given if given is not None else load(argument)
+        self.weights = given if given is not None else FILES.load(argument)
         self._net = kernel.make_net(self.weights)
 
     def config(self) -> dict:
         """The weights' hash."""
         return {"weights": self.weights.digest}
 
-    def embedded(self) -> tuple[SsmExpert, str, bytes] | None:
+    def embedded(self) -> tuple[Expert, str, bytes] | None:
         """The weights' file, unless it is the one that ships."""
-        if self._argument is None:
-            return None
-        name, data = model_file(self._argument)
-        return SsmExpert(name, weights.read(data, self._argument)), name, data
+        return FILES.embedded(self._argument, SsmExpert)
 
     def helps(self, data: np.ndarray, content: Content) -> bool:
         """Text only: what an ``ssm`` has learnt is text."""
@@ -91,4 +53,4 @@ class SsmExpert(SmallExpert):
 
 def create(argument: str | None, data: bytes | None = None) -> SsmExpert:
     """The registry's factory."""
-    return SsmExpert(argument, None if data is None else weights.read(data, argument))
+    return SsmExpert(argument, FILES.given(argument, data))

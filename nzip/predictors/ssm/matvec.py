@@ -1,8 +1,8 @@
 """Packed int8 matrices times an int16 vector: x86 vector code, and plain loops with equal sums.
 
 A matrix (rows, columns), rows a multiple of 64, columns even, is packed as (rows / 16, columns / 2, 16, 2):
-one load holds two columns of 16 rows, which ``vpmaddwd`` multiplies by a pair of the vector held in every
-lane. Sums are int32 and cannot overflow (columns ≤ 512, |vector| ≤ 32767, |weight| ≤ 127), so their order is
+one load holds two columns of 16 rows, which ``vpmaddwd`` multiplies by a pair of the vector, repeated 16
+times. Sums are int32 and cannot overflow (columns ≤ 512, |vector| ≤ 32767, |weight| ≤ 127), so their order is
 free.
 
 Concession: vector code for x86-64 with AVX2 or AVX-512; elsewhere LLVM's own vectors of plain loops, ten

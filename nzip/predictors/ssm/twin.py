@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.exact.numerics import softmax_weights
+from nzip.predictors import distribution
 from nzip.predictors.ssm.weights import Weights
 
 _MASK = (1 << 64) - 1
@@ -42,10 +42,14 @@ class Twin:
         word = self.word * 0x9E3779B97F4A7C15 + byte & _MASK
         pair = word ^ (self.before * 0xE7037ED1A0B428DB & _MASK)
         return [
-            top(self.last & 0xFFFF, 0x9E3779B97F4A7C15, 0), top(self.last & 0xFFFFFF, 0xC2B2AE3D27D4EB4F, 1),
-            top(self.last & 0xFFFFFFFF, 0x165667B19E3779F9, 2), top(self.last & 0xFFFFFFFFFFFF, 0xD6E8FEB86659FD93, 3),
-            top(word, 0xC2B2AE3D27D4EB4F, 4), top(pair, 0x165667B19E3779F9, 5), min(self.column, 255),
-        ]  # fmt: skip
+            top(self.last & 0xFFFF, 0x9E3779B97F4A7C15, 0),
+            top(self.last & 0xFFFFFF, 0xC2B2AE3D27D4EB4F, 1),
+            top(self.last & 0xFFFFFFFF, 0x165667B19E3779F9, 2),
+            top(self.last & 0xFFFFFFFFFFFF, 0xD6E8FEB86659FD93, 3),
+            top(word, 0xC2B2AE3D27D4EB4F, 4),
+            top(pair, 0x165667B19E3779F9, 5),
+            min(self.column, 255),
+        ]
 
     def step(self, byte: int) -> np.ndarray:
         """The stream has seen ``byte``; the distribution of the next."""
@@ -60,7 +64,7 @@ class Twin:
             y = h * o * _sigma(o)
             x = x + _product(w.out[layer], _rounded(y * GATED)) * w.out_scale[layer]
         _, u = _normalised(x)
-        return _shares(_product(w.head, u) * w.head_scale + w.head_bias)
+        return distribution.twin(_product(w.head, u) * w.head_scale + w.head_bias)
 
 
 def _product(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
@@ -84,12 +88,3 @@ def _normalised(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     fine = np.rint(x * np.float32(1024)).astype(np.int64)
     mean = np.float32(int((fine * fine).sum())) / np.float32(x.size << 20)
     return x, _rounded(x * (UNIT / np.sqrt(mean + np.float32(1e-4))))
-
-
-def _shares(logits: np.ndarray) -> np.ndarray:
-    weights = np.empty(256, np.int32)
-    softmax_weights(logits, weights)
-    total = int(weights.sum(dtype=np.int64))
-    shares = [1 + int(v) * ((1 << 24) - 256) // total for v in weights]
-    shares[int(weights.argmax())] += (1 << 24) - sum(shares)
-    return np.array(shares, np.uint32)

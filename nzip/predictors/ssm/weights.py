@@ -1,7 +1,7 @@
 """The file of a recurrent expert's weights: integers and their scales, and what they were made from.
 
 Layout (docs/FORMAT.md, "The recurrent expert"): ``NZSSM\\0\\x02\\n``, the length of a JSON header as uint32,
-the header, then the tensors one after another, little-endian, C order, in the order of :func:`_layout`. The
+the header, then the tensors one after another, little-endian, C order, in the order of :func:`layout`. The
 header holds the shape (width, layers, row, bits) and ``made``: free words about sources, seed and step. The
 expert's identity is the xxh3-128 of the whole file.
 
@@ -19,6 +19,7 @@ import numpy as np
 import xxhash
 
 from nzip.errors import NzipError
+from nzip.predictors.expert_files import ExpertFiles
 from nzip.predictors.ssm.contexts import COLUMN, COLUMN_ROWS, TABLES
 
 MAGIC = b"NZSSM\0\x02\n"
@@ -69,13 +70,15 @@ class Weights(NamedTuple):
     head_bias: np.ndarray
 
 
-def _layout(shape: Shape) -> list[tuple[str, str, tuple[int, ...]]]:
+def layout(shape: Shape) -> list[tuple[str, str, tuple[int, ...]]]:
+    """Name, dtype and shape of every tensor, in the file's order."""
     w, layers = shape.width, shape.layers
     return [
         ("bytes", "<i2", (256, w)), ("bytes_scale", "<f4", (1,)),
         *((f"table{i}", "i1", (1 << bits, shape.row)) for i, bits in enumerate(shape.bits)),
         ("project", "i1", (w, TABLES * shape.row)), ("project_scale", "<f4", (w,)),
-        ("mix", "i1", (layers, 3 * w, w)), ("mix_scale", "<f4", (layers, 3 * w)), ("mix_bias", "<f4", (layers, 3 * w)),
+        ("mix", "i1", (layers, 3 * w, w)), ("mix_scale", "<f4", (layers, 3 * w)),
+        ("mix_bias", "<f4", (layers, 3 * w)),
         ("out", "i1", (layers, w, w)), ("out_scale", "<f4", (layers, w)),
         ("head", "i1", (256, w)), ("head_scale", "<f4", (256,)), ("head_bias", "<f4", (256,)),
     ]  # fmt: skip
@@ -85,7 +88,7 @@ def write(shape: Shape, made: dict, tensors: dict[str, np.ndarray]) -> bytes:
     """The file's bytes. ``tensors`` by the names of :class:`Weights`, tables as ``table0`` … ``table6``."""
     header = json.dumps({"shape": [*shape[:3], list(shape.bits)], "made": made}, sort_keys=True).encode()
     parts = [MAGIC, struct.pack("<I", len(header)), header]
-    for name, dtype, dims in _layout(shape.check()):
+    for name, dtype, dims in layout(shape.check()):
         tensor = np.ascontiguousarray(tensors[name], np.dtype(dtype))
         if tensor.shape != dims:
             raise ValueError(f"{name} has the shape {tensor.shape}, not {dims}")
@@ -113,11 +116,11 @@ def read(data: bytes, name: str = "the expert") -> Weights:
         shape = Shape(width, layers, row, tuple(bits)).check()
     except (ValueError, KeyError, TypeError) as error:
         raise NzipError(f"{name} has a damaged header") from error
-    layout = _layout(shape)
-    if len(data) - at != sum(np.dtype(d).itemsize * int(np.prod(s)) for _, d, s in layout):
+    tensors = layout(shape)
+    if len(data) - at != sum(np.dtype(d).itemsize * int(np.prod(s)) for _, d, s in tensors):
         raise NzipError(f"{name} is cut short or longer than its header says")
     found = {}
-    for tensor, dtype, dims in layout:
+    for tensor, dtype, dims in tensors:
         count = int(np.prod(dims))
         found[tensor] = np.frombuffer(data, np.dtype(dtype), count, at).reshape(dims)
         at += found[tensor].nbytes
@@ -134,12 +137,8 @@ def read(data: bytes, name: str = "the expert") -> Weights:
 def blank() -> Weights:
     """The smallest weights there can be, all zero: a stand-in where a compiled loop wants some."""
     shape = Shape(BLOCK, 1, 2, (4,) * (TABLES - 1) + (COLUMN_ROWS.bit_length() - 1,))
-    return read(write(shape, {}, {name: np.zeros(dims, dtype) for name, dtype, dims in _layout(shape)}))
+    return read(write(shape, {}, {name: np.zeros(dims, dtype) for name, dtype, dims in layout(shape)}))
 
 
-def load(path: str | Path) -> Weights:
-    """The weights in the file ``path``. :class:`NzipError` where it cannot be read."""
-    try:
-        return read(Path(path).read_bytes(), str(path))
-    except OSError as error:
-        raise NzipError(f"the expert {path} cannot be read: {error.strerror}") from error
+# The file that ships, and those of the user's own.
+FILES = ExpertFiles("expert", Path(__file__).with_name("english.expert"), read)

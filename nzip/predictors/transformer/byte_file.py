@@ -17,10 +17,10 @@ import json
 import numpy as np
 
 from nzip.errors import NzipError
-from nzip.predictors.llama.kernels import GROUP, MAX_D, OFFSET7
 from nzip.predictors.llama.model import Shape, Weights
+from nzip.predictors.llama.packed import GROUP, MAX_D, OFFSET7
 from nzip.predictors.llama.quantised import QuantMatrix, from_floats
-from nzip.predictors.llama.safetensors_loader import _File, weights_of
+from nzip.predictors.llama.safetensors_loader import TensorFile, weights_of
 
 PEAK = OFFSET7 - 1  # the largest code
 _UNIT = np.float32(PEAK * MAX_D[7])  # a row's scale is that of its largest possible weight
@@ -28,7 +28,7 @@ _MAX_SCALE = 1e4
 _WRONG = "is not a file of a byte-level transformer: nzip train makes them"
 
 
-class ByteFile(_File):
+class ByteFile(TensorFile):
     """The tensors, quantised as they lie in the file."""
 
     def _codes(self, name: str, rows: int, cols: int) -> np.ndarray:
@@ -95,7 +95,7 @@ def _half(scale: np.ndarray) -> np.ndarray:
 
 def quantised(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The file's tensors from float32 ones by Hugging Face's names."""
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for name, values in tensors.items():
         name = name.removesuffix(".weight")
         if values.ndim == 1:
@@ -117,7 +117,7 @@ def quantised(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def write(shape: Shape, made: dict, tensors: dict[str, np.ndarray]) -> bytes:
     """The file's bytes; ``tensors`` float32 by Hugging Face's names. Needs the package safetensors."""
-    from safetensors.numpy import save
+    from safetensors.numpy import save  # optional: the extra `neural`
 
     metadata = {"nzip": json.dumps({"shape": vars(shape), "made": made}, sort_keys=True)}
     return save({name: np.ascontiguousarray(t) for name, t in quantised(tensors).items()}, metadata)

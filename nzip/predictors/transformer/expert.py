@@ -9,63 +9,36 @@ Concession: a decoder is several times slower than an encoder.
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import os
+from pathlib import Path
 
 import numpy as np
 
-from nzip.errors import NzipError
+from nzip.predictors.base import Expert
 from nzip.predictors.content import TEXT, Content
+from nzip.predictors.expert_files import ExpertFiles
 from nzip.predictors.llama.engine import Engine
+from nzip.predictors.spelling import Part
 from nzip.predictors.stepping import TRANSFORMER, SmallExpert
 from nzip.predictors.transformer import byte_file, stream
 
-SHIPPED = "english.safetensors"
 WINDOW = 1024
 
 
 class Model:
-    """A loaded file: ``engine``, ``made`` (what it was made from) and ``digest``, the SHA-256 of the file, 32
-    digits.
+    """The bytes of a file, called ``name`` in errors, ready to run: ``engine``, ``made`` (what the weights
+    were made from) and ``digest``, the first 32 hexadecimal digits of the bytes' SHA-256.
 
-    ``data``: the file's bytes, where it lies in memory and ``path`` only names it."""
+    Raises :class:`NzipError` where they are no such file."""
 
-    def __init__(self, path: str, data: bytes | None = None):
-        weights, self.made = byte_file.read(path, data)
+    def __init__(self, data: bytes, name: str):
+        weights, self.made = byte_file.read(name, data)
         self.engine = Engine(weights)
-        if data is not None:
-            self.digest = hashlib.sha256(data).hexdigest()[:32]
-            return
-        with open(path, "rb") as whole:
-            self.digest = hashlib.file_digest(whole, "sha256").hexdigest()[:32]
+        self.digest = hashlib.sha256(data).hexdigest()[:32]
 
 
-@functools.lru_cache(maxsize=2)
-def _load(path: str, mtime: int, size: int) -> Model:
-    return Model(path)
-
-
-def path_of(argument: str | None) -> str:
-    """The file that an argument names: None the shipped one, else a path, or the name of a file in the model
-    directory."""
-    from nzip import pretrained
-
-    return (
-        os.path.join(os.path.dirname(__file__), SHIPPED)
-        if argument is None
-        else str(pretrained.find(argument))
-    )
-
-
-def load(argument: str | None) -> Model:
-    """The model that an argument names."""
-    path = path_of(argument)
-    try:
-        stat = os.stat(path)
-    except OSError as error:
-        raise NzipError(f"the transformer {path} cannot be read: {error.strerror}") from error
-    return _load(path, stat.st_mtime_ns, stat.st_size)
+# The file that ships, and those of the user's own.
+FILES = ExpertFiles("transformer", Path(__file__).with_name("english.safetensors"), Model, keep=2)
 
 
 class TransformerExpert(SmallExpert):
@@ -74,9 +47,7 @@ class TransformerExpert(SmallExpert):
     slot = TRANSFORMER
 
     def __init__(self, argument: str | None = None, given: Model | None = None):
-        from nzip.predictors.registry import Part
-
-        self.model = given if given is not None else load(argument)
+        self.model = given if given is not None else FILES.load(argument)
         self.spelling = str(Part("transformer", argument))
         self._argument = argument
 
@@ -84,15 +55,9 @@ class TransformerExpert(SmallExpert):
         """The weights' hash."""
         return {"weights": self.model.digest}
 
-    def embedded(self) -> tuple[TransformerExpert, str, bytes] | None:
+    def embedded(self) -> tuple[Expert, str, bytes] | None:
         """The weights' file, unless it is the one that ships."""
-        if self._argument is None:
-            return None
-        path = path_of(self._argument)
-        with open(path, "rb") as file:
-            data = file.read()
-        name = os.path.basename(path)
-        return TransformerExpert(name, Model(path, data)), name, data
+        return FILES.embedded(self._argument, TransformerExpert)
 
     def helps(self, data: np.ndarray, content: Content) -> bool:
         """Text only."""
@@ -112,4 +77,4 @@ class TransformerExpert(SmallExpert):
 
 def create(argument: str | None, data: bytes | None = None) -> TransformerExpert:
     """The registry's factory."""
-    return TransformerExpert(argument, None if data is None else Model(argument, data))
+    return TransformerExpert(argument, FILES.given(argument, data))

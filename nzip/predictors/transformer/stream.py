@@ -1,8 +1,8 @@
 """One lane of a byte-level transformer in compiled code: from bytes to distributions, with no Python between.
 
 The engine's own functions in the engine's own order (:mod:`.engine`); here they are called from compiled
-code, so that :mod:`nzip.predictors.mix.fused` can ask once a byte. An encoder reads CHUNK bytes ahead, which the
-weights pass through the processor once for; a decoder reads one. Both give equal integers.
+code, so that :mod:`nzip.predictors.mix.fused` can ask once a byte. An encoder reads CHUNK bytes ahead, which
+the weights pass through the processor once for; a decoder reads one. Both give equal integers.
 
 Concession: one lane, so a decoder moves all weights for every byte.
 """
@@ -14,11 +14,17 @@ from typing import NamedTuple
 import numpy as np
 
 from nzip.exact.jit import njit
-from nzip.predictors.llama import attention
-from nzip.predictors.llama.engine import Cache, Engine, _embed, _run, _Scratch
-from nzip.predictors.llama.kernels import Packed, aligned, matmul, padded_cols, quantise
+from nzip.predictors.distribution import distribution
+from nzip.predictors.llama import layers
+from nzip.predictors.llama.attention import TILE
+from nzip.predictors.llama.attention_softmax import weight_peak
+from nzip.predictors.llama.elementwise import embed
+from nzip.predictors.llama.engine import Engine
+from nzip.predictors.llama.kernels import matmul, quantise
+from nzip.predictors.llama.kv_cache import SINK_SLOTS, Cache, ring_size
+from nzip.predictors.llama.packed import Packed, aligned, padded_cols
+from nzip.predictors.llama.scratch import Scratch
 from nzip.predictors.llama.team import ALONE
-from nzip.predictors.ssm.kernel import distribution
 
 CHUNK = 128
 SEEN, AT, AHEAD = range(3)
@@ -86,27 +92,29 @@ def new_stream(engine: Engine, window: int) -> Stream:
     """A lane with a context of ``window`` bytes."""
     s = engine.shape
     cache = Cache(s, 1, window, CHUNK)
-    k = _Scratch(engine, CHUNK, attention.SINK_SLOTS + cache.ring)
+    k = Scratch(s, CHUNK, SINK_SLOTS + cache.ring)
     return Stream(
-        ALONE.point, engine.isa, s.heads, s.kv_heads, s.head_size, s.hidden, np.float32(s.eps), engine._score_scale, window, cache.ring,
-        attention.weight_peak(window), engine._steps, *engine._layers, engine.head, engine.norms, engine.final_norm,
-        engine.embedding, engine.embedding_scale, cache.keys, cache.values, cache.key_scale, cache.value_scale,
-        np.zeros(3, np.int64), np.zeros(CHUNK, np.int64), np.zeros(CHUNK, np.int64), np.zeros(CHUNK, np.int64),
-        k.x, k.normed, k.a, k.factors, k.sums, k.scale, k.wide, k.q, k.q_sink, k.q_scale, k.q_sink_scale, k.score, k.e, k.p,
-        k.value_sums, k.value_factors, k.ranges, k.found, k.angles, np.zeros((CHUNK, s.width), np.float32),
-        aligned((CHUNK, engine.logit_columns), np.float32), np.zeros(256, np.int32), np.zeros((CHUNK, 256), np.uint32),
+        ALONE.point, engine.isa, s.heads, s.kv_heads, s.head_size, s.hidden, np.float32(s.eps),
+        engine.score_scale, window, cache.ring, weight_peak(window), engine.phase_steps, *engine.layers,
+        engine.head, engine.norms, engine.final_norm, engine.embedding, engine.embedding_scale, cache.keys,
+        cache.values, cache.key_scale, cache.value_scale, np.zeros(3, np.int64), np.zeros(CHUNK, np.int64),
+        np.zeros(CHUNK, np.int64), np.zeros(CHUNK, np.int64), k.x, k.normed, k.a, k.factors, k.sums, k.scale,
+        k.wide, k.q, k.q_sink, k.q_scale, k.q_sink_scale, k.score, k.e, k.p, k.value_sums, k.value_factors,
+        k.ranges, k.found, k.angles, np.zeros((CHUNK, s.width), np.float32),
+        aligned((CHUNK, engine.logit_columns), np.float32), np.zeros(256, np.int32),
+        np.zeros((CHUNK, 256), np.uint32),
     )  # fmt: skip
 
 
 def stream_bytes(engine: Engine, window: int) -> int:
     """Memory of a lane, scratch included; an upper bound."""
     s = engine.shape
-    slots = attention.SINK_SLOTS + attention.ring_size(window, CHUNK)
+    slots = SINK_SLOTS + ring_size(window, CHUNK)
     floats = 8 * padded_cols(s.width) + 4 * s.heads * s.head_size + 4 * padded_cols(s.hidden) + 1024
     return (
         Cache.bytes(s, 1, window, CHUNK)
         + CHUNK * 6 * floats
-        + 8 * attention.TILE * (s.heads // s.kv_heads) * slots
+        + 8 * TILE * (s.heads // s.kv_heads) * slots
         + (1 << 20)
     )
 
@@ -119,8 +127,8 @@ def read(s, data, out):
     for t in range(count):
         s.tokens[t] = data[t]
         s.positions[t] = s.place[SEEN] + t
-    _embed(s.embedding, s.embedding_scale, s.tokens[:count], s.x)
-    _run(
+    embed(s.embedding, s.embedding_scale, s.tokens[:count], s.x)
+    layers.run(
         s.point,
         0,
         1,

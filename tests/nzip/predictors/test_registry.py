@@ -1,48 +1,12 @@
-"""Spellings, names, and who may give them a meaning."""
+"""Names, and who may give them a meaning."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nzip.errors import ModelMismatchError, NzipError
 from nzip.predictors import registry
 from nzip.predictors.bare import BarePredictor
-
-
-def test_spellings_are_parsed():
-    assert registry.parse("mix") == (registry.Part("mix", None),)
-    assert registry.parse("mix:3+lm:a%2Bb+ssm") == (
-        registry.Part("mix", "3"),
-        registry.Part("lm", "a+b"),
-        registry.Part("ssm", None),
-    )
-    assert registry.parse("lm:/models/x.gguf:q4") == (registry.Part("lm", "/models/x.gguf:q4"),)
-    assert registry.parse("x:") == (registry.Part("x", ""),)
-
-
-@given(st.text(max_size=30))
-def test_any_argument_survives_a_spelling(argument):
-    part = registry.Part("name", argument)
-    assert registry.parse(f"mix+{part}") == (registry.Part("mix", None), part)
-    assert str(part).isascii() and str(part).isprintable() and " " not in str(part)
-
-
-@given(st.text(max_size=12))
-def test_any_text_is_parsed_or_refused_in_one_line(text):
-    try:
-        parts = registry.parse(text)
-    except NzipError as error:
-        assert "\n" not in str(error).replace(repr(text), "")
-    else:
-        assert all(part.name for part in parts)
-
-
-@pytest.mark.parametrize("wrong", ["", "+", "mix+", "Mix", "3", ":3", "mix 3", "mix:3++x", "-mix", "mix/3"])
-def test_what_is_no_spelling(wrong):
-    with pytest.raises(NzipError):
-        registry.parse(wrong)
 
 
 def test_levels_of_the_mix():

@@ -85,7 +85,7 @@ def test_the_rate_falls_to_zero():
 
 def test_fused_gradients_are_autograd_s():
     """The hand-written backward passes against the same formula in plain torch."""
-    net = Recurrent(SMALL, half=False)
+    net = Recurrent(SMALL, mixed=False)
     symbols = torch.from_numpy(np.frombuffer(TEXT[:48], np.uint8).astype(np.int64)[None])
     rows = net.rows(np.frombuffer(TEXT[:48], np.uint8)[None], np.zeros((1, 4), np.uint64))
     net(symbols, rows, net.start(1)).square().mean().backward()
@@ -119,8 +119,8 @@ def test_the_transformer_s_fused_passes_are_the_plain_network():
     net = Llama(shape_of(128, 2))
     symbols = torch.from_numpy(np.frombuffer(TEXT[:200], np.uint8).astype(np.int64).reshape(2, 100))
     losses, gradients = [], []
-    for half in (True, False):
-        net.half = half
+    for mixed in (True, False):
+        net.mixed = mixed
         net.zero_grad()
         loss = torch.nn.functional.cross_entropy(
             net(symbols[:, :-1], None, None).reshape(-1, 256), symbols[:, 1:].reshape(-1)
@@ -190,7 +190,7 @@ def test_an_expert_s_file_is_trained_on(tmp_path):
 
 def test_held_out_text_costs_the_same_in_whatever_parts(monkeypatch):
     torch.manual_seed(6)
-    net = Llama(shape_of(64, 1), half=False)
+    net = Llama(shape_of(64, 1), mixed=False)
     net.reach = 100
     slices = {str(n): PROSE[:n] for n in (0, 1, 2, 99, 100, 101, 250, 1001, 2111)}
     together = evaluate(net, slices)
@@ -222,7 +222,7 @@ def test_compiled_training_is_training(tmp_path):
     held = []
     for compiled in (False, True):
         torch.manual_seed(4)
-        net = Llama(shape_of(64, 1), half=False)
+        net = Llama(shape_of(64, 1), mixed=False)
         held.append(
             train(
                 net,
@@ -272,14 +272,15 @@ class TestCommand:
             and said.count("\n") == 1
             and not (tmp_path / "own.expert.training").exists()
         )
-        made = weights.load(own).made
+        made = weights.read(own.read_bytes()).made
         assert made["files"] == 1 and made["bytes"] == len(PROSE) and made["seed"] == 1
         packed = api.compress(PROSE[:2000], predictor=f"mix:1+ssm:{own}")
         assert api.decompress(packed) == PROSE[:2000]
         assert run(command) == 1 and "-f" in capfd.readouterr().err
 
     @pytest.mark.parametrize(("arguments", "said"), [
-        ([], "name the files"), (["nowhere.txt"], "No such file"), (["FILE"], "too few"), (["FILE", "--width", "100"], "multiple of 64"),
+        ([], "name the files"), (["nowhere.txt"], "No such file"), (["FILE"], "too few"),
+        (["FILE", "--width", "100"], "multiple of 64"),
     ])  # fmt: skip
     def test_bad_input_is_one_line(self, tmp_path, capfd, arguments, said):
         (tmp_path / "f").write_bytes(b"few")
@@ -328,7 +329,7 @@ def test_the_script_trains_exports_measures_and_plots(tmp_path, kind):
     result = CliRunner().invoke(
         script.main, ["export", "--folder", str(tmp_path / "run"), "-o", str(expert)], catch_exceptions=False
     )
-    made = weights.load(expert).made if kind == "ssm" else byte_file.read(expert)[1]
+    made = weights.read(expert.read_bytes()).made if kind == "ssm" else byte_file.read(expert)[1]
     assert result.exit_code == 0 and made["seen"] >= 3000
     loss = CliRunner().invoke(script.main, ["loss", *common, "--bytes", "1500"], catch_exceptions=False)
     rows = [line.split() for line in loss.output.splitlines()[1:]]

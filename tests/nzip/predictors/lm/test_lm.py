@@ -20,6 +20,7 @@ from nzip.predictors import registry
 from nzip.predictors.bare import BarePredictor
 from nzip.predictors.content import BINARY, Content
 from nzip.predictors.lm import adapt, coder, softmax, spans
+from nzip.predictors.lm.adaptive_state import new_state
 from nzip.predictors.lm.expert import LmExpert
 from nzip.predictors.lm.predictor import LmPredictor
 from nzip.predictors.lm.settings import Settings, parse
@@ -169,30 +170,30 @@ def test_coded_size_is_what_the_shares_say(model):
     symbols = rng.integers(2, 8, 60)
     streams = []
     for decoding in (False, True):
-        A = adapt.new_state(V, 1, 64, 0)
+        state = new_state(V, 1, 64, 0)
         e, f = np.zeros(V, np.float32), np.zeros(V, np.uint32)
-        state = np.zeros(4 if decoding else 3, np.uint64)
+        range_coder = np.zeros(4 if decoding else 3, np.uint64)
         out = np.zeros(4096, np.uint8) if not decoding else streams[0]
-        (start_decoder(state, out) if decoding else start_encoder(state))
+        (start_decoder(range_coder, out) if decoding else start_encoder(range_coder))
         ideal = 0.0
         for t, symbol in enumerate(symbols):
-            total = softmax.frequencies(logits[t], A.bias.value, e, f)
+            total = softmax.frequencies(logits[t], state.bias.value, e, f)
             assert abs(total / 2**30 - 1) < 1e-3 and f.min() >= 1
             if decoding:
-                assert coder.decode_token(A, 0, f, total, state, out) == symbol
+                assert coder.decode_token(state, 0, f, total, range_coder, out) == symbol
             else:
-                B = copy.deepcopy(A)
-                count, shares, left = adapt.propose(B, 0, f, total)
-                share = [B.shares[0, i] for i in range(count) if B.candidates[0, i] == symbol] or [
+                before = copy.deepcopy(state)
+                count, shares, left = adapt.propose(before, 0, f, total)
+                share = [before.shares[0, i] for i in range(count) if before.candidates[0, i] == symbol] or [
                     int(f[symbol])
                 ]
-                ideal -= np.log2(share[0] / (shares + left + max(1, int((shares + left) * A.escape[0]))))
-                coder.encode_token(A, 0, f, total, symbol, state, out)
-            softmax.settle_bias(A.bias, f[None], np.zeros(1, np.int64), symbols[t : t + 1], 0, V)
+                ideal -= np.log2(share[0] / (shares + left + max(1, int((shares + left) * state.escape[0]))))
+                coder.encode_token(state, 0, f, total, symbol, range_coder, out)
+            softmax.settle_bias(state.bias, f[None], np.zeros(1, np.int64), symbols[t : t + 1], 0, V)
         if not decoding:
             from nzip.coding.symbols import finish_encoder
 
-            size = finish_encoder(state, out)
+            size = finish_encoder(range_coder, out)
             assert abs(size * 8 - ideal) < 16
             streams.append(out[: size + 8].copy())
 
@@ -235,13 +236,13 @@ def test_the_bias_follows_the_gradient_at_each_tokens_own_rate():
 def test_a_match_is_found_across_lanes_and_followed():
     """Tokens that one lane has seen are predicted in another from the fourth on, and the match ends where
     they differ."""
-    A = adapt.new_state(50, 2, 64, 0)
+    state = new_state(50, 2, 64, 0)
     f = np.full(50, 1000, np.uint32)
 
     def say(lane, token):
-        adapt.propose(A, lane, f, 50_000)
-        predicted = int(adapt._predicted(A, lane))
-        adapt.learn(A, lane, token)
+        adapt.propose(state, lane, f, 50_000)
+        predicted = int(adapt.predicted_token(state, lane))
+        adapt.learn(state, lane, token)
         return predicted
 
     seen = [7, 3, 9, 4, 11, 2, 13, 5, 17]

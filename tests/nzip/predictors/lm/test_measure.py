@@ -9,7 +9,7 @@ import tiny_llama
 pytest.importorskip("gguf")
 pytest.importorskip("tokenizers")
 
-from nzip.predictors.llama.engine import Cache
+from nzip.predictors.llama.kv_cache import Cache
 from nzip.predictors.lm.measure import by_windows, measure
 from nzip.predictors.lm.source import load
 
@@ -63,7 +63,7 @@ def test_the_protocol_counts_every_token_once():
     for tokens, block, stride in ((0, 5, 5), (1, 5, 2), (5, 5, 2), (17, 5, 2), (40, 10, 10), (41, 10, 1)):
         seen = []
 
-        def costs(start, end, skip):
+        def costs(start, end, skip, block=block, stride=stride, tokens=tokens, seen=seen):
             assert end - start <= block and start % stride == 0 and 0 <= skip < end - start
             assert start == 0 or end - start == block or end == tokens
             seen.extend(range(start + skip, end))

@@ -7,7 +7,7 @@ import pytest
 
 from nzip import pretrained
 from nzip.exact import cpu
-from nzip.predictors.llama.engine import Cache
+from nzip.predictors.llama.kv_cache import Cache
 from nzip.predictors.lm.expert import LmExpert
 from nzip.predictors.lm.predictor import LmPredictor
 from nzip.predictors.lm.settings import Settings

@@ -157,7 +157,8 @@ def test_another_process_and_threads_agree():
     code = (
         "import sys, hashlib; sys.path[:0] = ['tests', 'tests/nzip/predictors/online']\n"
         "from test_online import TEXT, TinyOnline, adapted, all_steps\n"
-        "for make in (TinyOnline, adapted): print(hashlib.sha256(all_steps(make().fresh(), TEXT).tobytes()).hexdigest())"
+        "for make in (TinyOnline, adapted):\n"
+        "    print(hashlib.sha256(all_steps(make().fresh(), TEXT).tobytes()).hexdigest())"
     )
     assert child_output(code, NZIP_ISA="portable").split() == [
         hashlib.sha256(out.tobytes()).hexdigest() for out in alone
@@ -186,7 +187,8 @@ def everything():
 
 
 @pytest.mark.parametrize("check", [
-    testing.predictor_passport, testing.predictor_round_trips, testing.predictor_reports_progress, testing.predictor_is_process_safe,
+    testing.predictor_passport, testing.predictor_round_trips, testing.predictor_reports_progress,
+    testing.predictor_is_process_safe,
 ], ids=lambda check: check.__name__)  # fmt: skip
 def test_the_mix_with_all_of_them_passes_the_kit(check):
     check(everything)

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,15 +19,17 @@ from support import ROOT, child_output
 from nzip import testing
 from nzip.errors import NzipError
 from nzip.exact import cpu
-from nzip.predictors import registry, small
+from nzip.predictors import distribution, registry
 from nzip.predictors.llama import twin
-from nzip.predictors.llama.engine import Cache, Engine
+from nzip.predictors.llama.engine import Engine
+from nzip.predictors.llama.kv_cache import Cache
 from nzip.predictors.llama.model import Shape
 from nzip.predictors.llama.quantised import from_floats
-from nzip.predictors.mix import MixPredictor
+from nzip.predictors.mix import MixPredictor, fused
 from nzip.predictors.ssm.expert import SsmExpert
+from nzip.predictors.ssm.weights import FILES as SSM_FILES
 from nzip.predictors.transformer import byte_file, stream
-from nzip.predictors.transformer.expert import WINDOW, Model, TransformerExpert
+from nzip.predictors.transformer.expert import FILES, WINDOW, Model, TransformerExpert
 
 SHAPE = Shape(
     layers=2, width=64, heads=2, kv_heads=2, head_size=32, hidden=96, vocabulary=256, theta=10000.0, eps=1e-5
@@ -72,7 +75,7 @@ def tiny_file(seed: int = 7) -> bytes:
 
 @functools.lru_cache
 def tiny() -> Model:
-    return Model("tiny.expert", tiny_file())
+    return Model(tiny_file(), "tiny.expert")
 
 
 def expert() -> TransformerExpert:
@@ -90,7 +93,7 @@ def network(seed: int = 3):
     from nzip.training.transformer import Llama
 
     torch.manual_seed(seed)
-    net = Llama(SHAPE, half=False)
+    net = Llama(SHAPE, mixed=False)
     with torch.no_grad():
         net.head *= 5
     return net
@@ -108,7 +111,7 @@ def path(tmp_path_factory) -> str:
 
 @pytest.fixture(scope="module")
 def model(path) -> Model:
-    return Model(path)
+    return Model(Path(path).read_bytes(), path)
 
 
 @pytest.mark.parametrize("check", testing.EXPERT_CHECKS, ids=lambda check: check.__name__)
@@ -138,9 +141,9 @@ def test_twin_agrees():
     data, window = TEXT[:60], 24
     weights, _ = byte_file.read("tiny.expert", tiny_file())
     logits = twin.logits(weights, twin.forward(weights, list(data), window))
-    from nzip.predictors.ssm.twin import _shares
-
-    assert (np.array([_shares(row[:256]) for row in logits]) == all_steps(tiny().engine, data, window)).all()
+    assert (
+        np.array([distribution.twin(row[:256]) for row in logits]) == all_steps(tiny().engine, data, window)
+    ).all()
 
 
 def test_instruction_sets_threads_and_another_process_agree():
@@ -194,11 +197,11 @@ def test_mix_with_it_round_trips(lanes):
 def test_the_compiled_loop_codes_as_the_general_one(monkeypatch):
     for experts in ((expert(),), (SsmExpert("tests.expert", random_weights()), expert())):
         predictor = MixPredictor(1, experts, primed=False)
-        assert small.start(experts) is not None
+        assert fused.start(experts) is not None
         fast = predictor.encode(TEXT)
         assert predictor.decode(*fast, len(TEXT)) == TEXT
         with monkeypatch.context() as patch:
-            patch.setattr(small, "start", lambda experts: None)
+            patch.setattr(fused, "start", lambda experts: None)
             assert predictor.encode(TEXT) == fast
             assert predictor.decode(*fast, len(TEXT)) == TEXT
 
@@ -223,12 +226,7 @@ def test_floats_are_read_too():
 
 
 def test_what_ships_is_small_and_reads_text():
-    from pathlib import Path
-
-    from nzip.predictors.ssm import expert as recurrent
-    from nzip.predictors.transformer.expert import path_of
-
-    whole = sum(Path(path).stat().st_size for path in (path_of(None), recurrent.path_of(None)))
+    whole = sum(files.path_of(None).stat().st_size for files in (FILES, SSM_FILES))
     assert whole <= 8_000_000
     shipped = registry.create("mix:1+transformer").experts[0]
     assert shipped.model.made["seen"] > 1_000_000 and shipped.embedded() is None
@@ -266,7 +264,7 @@ def test_damage_is_one_clear_error_or_other_weights(data):
         at = data.draw(st.integers(0, (header if how == "header" else len(whole)) - 1))
         bad = whole[:at] + bytes([whole[at] ^ data.draw(st.integers(1, 255))]) + whole[at + 1 :]
     try:
-        Model("tiny.expert", bad)
+        Model(bad, "tiny.expert")
     except NzipError as error:
         assert "\n" not in str(error)
     else:

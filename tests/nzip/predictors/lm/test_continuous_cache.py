@@ -7,7 +7,7 @@ from nzip.exact import cpu
 from nzip.predictors.lm import continuous_cache
 
 
-def plain_votes(states, tokens, state):
+def twin_votes(states, tokens, state):
     """Every earlier state's cosine with ``state``; the nearest ones' tokens and their share of the votes."""
 
     def codes(x):
@@ -25,19 +25,21 @@ def plain_votes(states, tokens, state):
 
 
 def walk(isa, states, tokens, keys, lanes=1):
-    """Feed the states in steps of ``lanes``; what each recalled."""
-    R = continuous_cache.new(lanes, states.shape[1], keys)
+    """Feed the states in steps of ``lanes``; what each found there."""
+    cache = continuous_cache.new(lanes, states.shape[1], keys)
     seen = []
     for at in range(0, len(tokens), lanes):
         here = np.arange(min(lanes, len(tokens) - at))
-        continuous_cache.look_up(isa, R, here, states[at : at + lanes])
+        continuous_cache.look_up(isa, cache, here, states[at : at + lanes])
         for lane in here:
-            n = R.near[lane]
-            seen.append((R.near_token[lane, :n].copy(), R.near_mass[lane, :n].copy(), R.bucket[lane]))
+            n = cache.near[lane]
+            seen.append(
+                (cache.near_token[lane, :n].copy(), cache.near_mass[lane, :n].copy(), cache.bucket[lane])
+            )
         for lane in here:
-            R.near_plain[lane] = 0.1
-            continuous_cache.remember(R, lane, tokens[at + lane])
-    return seen, R
+            cache.near_plain[lane] = 0.1
+            continuous_cache.remember(cache, lane, tokens[at + lane])
+    return seen, cache
 
 
 @pytest.fixture(scope="module")
@@ -51,40 +53,44 @@ def sequence():
 
 def test_the_nearest_vote(sequence):
     states, tokens = sequence
-    seen, R = walk(cpu.PORTABLE, states, tokens, 512)
+    seen, cache = walk(cpu.PORTABLE, states, tokens, 512)
     agree = 0
     for i in range(1, 300):
-        votes, _ = plain_votes(states[:i], tokens, states[i])
+        votes, _ = twin_votes(states[:i], tokens, states[i])
         got = dict(zip(*seen[i][:2]))
         assert abs(sum(got.values()) - 1) < 1e-5 and list(seen[i][1]) == sorted(seen[i][1], reverse=True)
         # Bins round where the last neighbours are cut off: a vote may differ by what those weigh.
         agree += all(abs(got.get(token, 0) - share) < 0.05 for token, share in votes.items())
     assert agree > 280
-    assert R.trust.max() > 4 * continuous_cache.TRUST  # what it recalls is right, so it is trusted
+    assert cache.trust.max() > 4 * continuous_cache.TRUST  # what it finds is right, so it is trusted
 
 
 @pytest.mark.parametrize("lanes", [1, 3, 16])
 def test_every_instruction_set_agrees_and_old_keys_go(sequence, lanes):
     states, tokens = sequence
     runs = [walk(isa, states, tokens, 64, lanes) for isa in range(cpu.detect() + 1)]
-    for seen, R in runs[1:]:
+    for seen, cache in runs[1:]:
         assert all(np.array_equal(x, y) for a, b in zip(seen, runs[0][0]) for x, y in zip(a, b))
-        assert all(np.array_equal(x, y) for x, y in zip(R, runs[0][1]))
-    assert runs[0][1].count[0] == 300 and sorted(runs[0][1].token) == sorted(tokens[-64:])
+        assert all(np.array_equal(x, y) for x, y in zip(cache, runs[0][1]))
+    assert runs[0][1].seen[0] == 300 and sorted(runs[0][1].token) == sorted(tokens[-64:])
 
 
 def test_edges():
-    R = continuous_cache.new(2, 0)
-    continuous_cache.look_up(cpu.PORTABLE, R, np.arange(2), np.zeros((2, 0), np.float32))
-    continuous_cache.remember(R, 0, 5)
-    assert R.near.max() == R.count[0] == 0
-    R = continuous_cache.new(1, 32, 16)
+    cache = continuous_cache.new(2, 0)
+    continuous_cache.look_up(cpu.PORTABLE, cache, np.arange(2), np.zeros((2, 0), np.float32))
+    continuous_cache.remember(cache, 0, 5)
+    assert cache.near.max() == cache.seen[0] == 0
+    cache = continuous_cache.new(1, 32, 16)
     for state in (
         np.zeros(32),
         np.full(32, np.nan),
         np.full(32, np.inf),
         np.ones(32),
     ):  # nothing becomes infinite
-        continuous_cache.look_up(cpu.detect(), R, np.zeros(1, np.int64), state[None].astype(np.float32))
-        continuous_cache.remember(R, 0, 1)
-    assert np.isfinite(R.near_mass).all() and np.isfinite(R.trust).all() and np.isfinite(R.norm).all()
+        continuous_cache.look_up(cpu.detect(), cache, np.zeros(1, np.int64), state[None].astype(np.float32))
+        continuous_cache.remember(cache, 0, 1)
+    assert (
+        np.isfinite(cache.near_mass).all()
+        and np.isfinite(cache.trust).all()
+        and np.isfinite(cache.norm).all()
+    )

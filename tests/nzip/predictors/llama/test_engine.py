@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from nzip.exact import cpu
 from nzip.predictors.llama import gguf_loader, twin
-from nzip.predictors.llama.engine import Cache, Engine
+from nzip.predictors.llama.engine import Engine
+from nzip.predictors.llama.kv_cache import Cache
 
 ISAS = range(cpu.detect() + 1)
 

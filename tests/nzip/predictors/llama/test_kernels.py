@@ -6,7 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nzip.exact import cpu
-from nzip.predictors.llama import attention, kernels, quantised, rope, twin
+from nzip.exact.x86_softmax import HIDDEN
+from nzip.predictors.llama import (
+    attention_kernels,
+    attention_softmax,
+    kernels,
+    quantised,
+    rope,
+    twin,
+)
+from nzip.predictors.llama.packed import aligned, padded_cols
 
 FAST = [isa for isa in range(1, cpu.detect() + 1)]
 
@@ -15,9 +24,9 @@ def activations(rng, tokens, cols, extreme=False):
     x = (
         rng.choice([-1e9, 1e9, 0], (tokens, cols)) if extreme else rng.normal(size=(tokens, cols)) ** 3
     ).astype(np.float32)
-    wide = kernels.padded_cols(cols)
-    a, factors = kernels.aligned((tokens, wide), np.int8), kernels.aligned((tokens, wide // 32), np.uint32)
-    sums, scale = kernels.aligned((tokens, wide // 32), np.int16), np.zeros(tokens, np.float32)
+    wide = padded_cols(cols)
+    a, factors = aligned((tokens, wide), np.int8), aligned((tokens, wide // 32), np.uint32)
+    sums, scale = aligned((tokens, wide // 32), np.int16), np.zeros(tokens, np.float32)
     kernels.quantise(x, tokens, a, factors, sums, scale)
     return x, a, factors, sums, scale
 
@@ -54,7 +63,7 @@ def test_products_are_equal_on_every_instruction_set_and_in_the_twin(
     packed = quantised.pack([q])
     outs = []
     for isa in (cpu.PORTABLE, *FAST):
-        out = kernels.aligned((tokens, packed.rs.shape[1]), np.float32)
+        out = aligned((tokens, packed.rs.shape[1]), np.float32)
         kernels.matmul(
             isa,
             bits,
@@ -95,8 +104,8 @@ def test_scores_and_values_are_equal_on_every_instruction_set(count, head, first
     expected_values = weights[:, first * 16 :].astype(np.int64) @ v[first * 16 :]
     for isa in (cpu.PORTABLE, *FAST):
         score, out = np.zeros((count, slots), np.int32), np.zeros((count, head), np.int32)
-        kernels.scores(isa, keys, first, first + blocks, queries, count, score)
-        kernels.add_values(isa, values, first * 8, (first + blocks) * 8, weights, count, out)
+        attention_kernels.scores(isa, keys, first, first + blocks, queries, count, score)
+        attention_kernels.add_values(isa, values, first * 8, (first + blocks) * 8, weights, count, out)
         assert (score[:, first * 16 :] == expected_scores).all() and not score[:, : first * 16].any()
         assert (out == expected_values).all()
 
@@ -113,16 +122,16 @@ def test_exponentials_are_equal_on_every_instruction_set(blocks, seed, spread, q
     rng = np.random.default_rng(seed)
     scores = np.clip(rng.normal(size=16 * blocks) * spread, -1e29, 1e29).astype(np.float32)
     top = scores.max()
-    scores[rng.random(scores.size) < 0.2] = attention._HIDDEN
+    scores[rng.random(scores.size) < 0.2] = HIDDEN
     scales = rng.choice([0.0, 1e-25, 0.01, 1e13], scores.size).astype(np.float32)
     lines = np.zeros(64 * scores.size, np.uint8)
     found = []
     for isa in (cpu.PORTABLE, *FAST):
         e, sums = scores.copy(), np.zeros(2, np.int32)
-        attention.exponentials(isa, e, top, scales, query, lines.ctypes.data if ahead else 0, sums)
+        attention_softmax.exponentials(isa, e, top, scales, query, lines.ctypes.data if ahead else 0, sums)
         found.append((e.tobytes(), sums.tobytes()))
     assert len(set(found)) == 1
-    exact = np.exp2(np.float64(scores) - np.float64(top)) * (scores > attention._HIDDEN)
+    exact = np.exp2(np.float64(scores) - np.float64(top)) * (scores > HIDDEN)
     assert abs(sums[0] - (exact * 2**15).sum()) <= 0.51 * scores.size and sums[1] == e.view(np.int32).max()
 
 

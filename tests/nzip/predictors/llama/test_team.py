@@ -12,7 +12,8 @@ pytest.importorskip("gguf")
 from nzip.exact.jit import njit
 from nzip.predictors.llama import gguf_loader
 from nzip.predictors.llama import team as team_module
-from nzip.predictors.llama.engine import Cache, Engine
+from nzip.predictors.llama.engine import Engine
+from nzip.predictors.llama.kv_cache import Cache
 from nzip.predictors.llama.team import MOST, Team, default_threads, meet, share
 
 
