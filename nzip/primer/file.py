@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import lzma
 import os
+from typing import TypeAlias
 
-import xxhash
-
-from nzip.container import framing
 from nzip.errors import CorruptError, FormatError, LimitError, NzipError
+from nzip.hashes import hash32, text_hash
+from nzip.varint import read_u32, u32
 
 MAGIC = b"\x89NZP\r\n\x1a\n"
 VERSION = 0x81  # draft 1 of primer files
@@ -26,9 +26,8 @@ _MAX_FILE = MAX_TEXT + (MAX_TEXT >> 8) + 1024
 _XZ_MEMORY = 128 << 20
 
 
-def text_hash(text: bytes) -> bytes:
-    """The hash (8 bytes) by which a primer's text is known: XXH3."""
-    return xxhash.xxh3_64_digest(text)
+Given: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview"
+"""A file, by its path or as what it holds."""
 
 
 def pack(text: bytes) -> bytes:
@@ -37,14 +36,8 @@ def pack(text: bytes) -> bytes:
         raise NzipError(f"a primer holds 1 byte to {MAX_TEXT >> 20} MiB of text, not {len(text)} bytes")
     window = max(1 << 16, 1 << (len(text) - 1).bit_length())
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": window}]
-    body = (
-        MAGIC
-        + bytes([VERSION])
-        + framing.u32(len(text))
-        + text_hash(text)
-        + lzma.compress(text, filters=filters)
-    )
-    return body + framing.u32(framing.hash32(body))
+    body = MAGIC + bytes([VERSION]) + u32(len(text)) + text_hash(text) + lzma.compress(text, filters=filters)
+    return body + u32(hash32(body))
 
 
 def unpack(data: bytes) -> bytes:
@@ -56,13 +49,13 @@ def unpack(data: bytes) -> bytes:
         raise FormatError("is no primer file: make one with nzip primer train FILES -o NAME.primer")
     if len(data) < _HEAD + _TAIL:
         raise CorruptError("is a primer file that was cut short")
-    if framing.u32(framing.hash32(data[:-_TAIL])) != data[-_TAIL:]:
+    if u32(hash32(data[:-_TAIL])) != data[-_TAIL:]:
         raise CorruptError("is a damaged primer file: its hash differs")
     if data[len(MAGIC)] != VERSION:
         raise FormatError(
             f"is a primer file of a version (0x{data[len(MAGIC)]:02x}) that this nzip does not know"
         )
-    size = int.from_bytes(data[_HEAD - 12 : _HEAD - 8], "little")
+    size = read_u32(data, _HEAD - 12)
     if not 1 <= size <= MAX_TEXT:
         raise CorruptError(f"is a primer file that claims {size} bytes of text")
     unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
@@ -80,7 +73,7 @@ def unpack(data: bytes) -> bytes:
     return text
 
 
-def load(primer) -> bytes:
+def load(primer: Given) -> bytes:
     """The text of a primer file, given by its path or as its bytes.
 
     Raises :class:`OSError` where it cannot be read, and as :func:`unpack`, with the path named.

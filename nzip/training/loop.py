@@ -8,9 +8,9 @@ in the checkpoint), so only an unbroken run is reproducible from its seed."""
 
 from __future__ import annotations
 
+import io
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from nzip.predictors.ssm.contexts import STATE
+from nzip.safe_output import write_whole
 from nzip.training.processor import quick
 from nzip.training.text import Source, Streams, held_out
 
@@ -167,7 +168,7 @@ def train(
             )
             losses = []
             _save(checkpoint, net, adam, run, seen, elapsed, sat + now - sat_down)
-            _write(folder / "log.jsonl", "".join(json.dumps(entry) + "\n" for entry in log).encode())
+            write_whole(folder / "log.jsonl", "".join(json.dumps(entry) + "\n" for entry in log).encode())
             took = (
                 spent + time.process_time() - began - elapsed
             )  # of the processor's time: a process may be stopped meanwhile
@@ -190,7 +191,7 @@ def slices_of(sources: list[Source]) -> dict[str, bytes]:
 
 
 def _save(path: Path, net, adam, run: Run, seen: int, spent: float, sat: float) -> None:
-    new = path.with_suffix(".new")
+    packed = io.BytesIO()
     torch.save(
         {
             "net": net.state_dict(),
@@ -201,12 +202,6 @@ def _save(path: Path, net, adam, run: Run, seen: int, spent: float, sat: float) 
             "spent": spent,
             "sat": sat,
         },
-        new,
+        packed,
     )
-    os.replace(new, path)
-
-
-def _write(path: Path, data: bytes) -> None:
-    new = path.with_suffix(".new")
-    new.write_bytes(data)
-    os.replace(new, path)
+    write_whole(path, packed.getbuffer())
