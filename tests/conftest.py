@@ -65,7 +65,7 @@ def nzip_cli():
 
     ``terminal`` names the standard streams (``stdin``, ``stdout``) that pretend to be terminals.
     """
-    from nzip.cli.main import main
+    from nzip.cli import main
 
     def run(*arguments, input: bytes = b"", terminal: str = "") -> Ran:
         streams = {}

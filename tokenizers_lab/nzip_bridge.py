@@ -12,7 +12,7 @@ from tokenizers_lab.errors import LabError
 
 @lru_cache(maxsize=8)
 def _predictor(level: int | None, spelling: str | None):
-    from nzip.api import choose_predictor
+    from nzip.options import choose_predictor
     from nzip.errors import NzipError
 
     try:

@@ -12,12 +12,8 @@ import click
 
 from nzip import primer as primers
 from nzip.cli import options
-from nzip.cli.inputs import primer_text, regular_files
 from nzip.cli.tables import make_table, print_table
 from nzip.cli.terminal import say
-from nzip.hashes import text_hash
-from nzip.primer import file as primer_file
-from nzip.primer import training
 from nzip.safe_output import Output
 
 
@@ -46,6 +42,11 @@ def train(paths: options.Files, output: str, size: int, recursive: bool, force: 
     Of many or large files representative pieces are taken; what is no text is passed over. Use the primer
     with --primer, to compress and to decompress; what was compressed with it cannot be had back without
     it."""
+    from nzip.cli.inputs import regular_files  # start-up: `nzip --help` loads this file
+    from nzip.hashes import text_hash  # start-up: xxhash
+    from nzip.primer import file as primer_file  # start-up: xxhash
+    from nzip.primer import training  # start-up: numpy
+
     if not paths:
         raise click.UsageError("name the files to learn from")
     with Output(output, force=force) as out:  # refused now, if at all, not after the work
@@ -78,5 +79,8 @@ def list_primers(paths: options.Files, as_json: bool) -> None:
 
 
 def _described(path: str) -> primers.Shipped:
+    from nzip.cli.inputs import primer_text  # start-up: numpy
+    from nzip.hashes import text_hash  # start-up: xxhash
+
     text = primer_text(path) or b""
     return primers.Shipped(path, len(text), text_hash(text).hex(), "your own: --primer " + path)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Literal, Self
 import click
 
 from nzip.cli import options
-from nzip.cli.inputs import regular_files
 from nzip.cli.terminal import say
 from nzip.safe_output import Output
 from nzip.training import own
@@ -73,6 +72,8 @@ def train(
     name, and what was compressed with it cannot be had back without it, unless --embed-model put it into the
     file. A run that was stopped goes on with the same command: its state lies beside OUTPUT until it is done.
     About 20 KB/s on one core (ssm), 5 KB/s (transformer)."""
+    from nzip.cli.inputs import regular_files  # start-up: `nzip --help` loads this file
+
     if not paths:
         raise click.UsageError("name the files to learn from")
     if width is not None and width % 64:

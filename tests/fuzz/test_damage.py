@@ -223,7 +223,7 @@ def _command(arguments, data):
 
     from support import Ran
 
-    from nzip.cli.main import main
+    from nzip.cli import main
 
     before = sys.stdin, sys.stdout, sys.stderr
     streams = [io.TextIOWrapper(io.BytesIO(given), encoding="utf-8") for given in (data, b"", b"")]
