@@ -158,7 +158,7 @@ def recover(
     >>> damaged[-40] ^= 1
     >>> target = io.BytesIO()
     >>> len(recover(io.BytesIO(damaged), target)), len(target.getvalue())
-    (1, 150)
+    (1, 300)
     """
     text = primer_text(primer)
     with contextlib.ExitStack() as stack:

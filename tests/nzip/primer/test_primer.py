@@ -19,9 +19,7 @@ from nzip.primer import file as primer_file
 from nzip.primer import training
 from nzip.varint import u32
 
-WORDS = (
-    "north river stone garden letter window copper signal harbour memory field silver engine branch".split()
-)
+WORDS = "north river stone garden letter window copper signal harbour memory field silver engine branch"
 
 
 def prose(seed: int, size: int) -> bytes:
@@ -30,7 +28,7 @@ def prose(seed: int, size: int) -> bytes:
     own = ["".join(rng.choices("aeioulrnst", k=7)) for _ in range(5)]
     lines = []
     while sum(map(len, lines)) < size:
-        lines.append(" ".join(rng.choices(WORDS + own, k=9)) + "\n")
+        lines.append(" ".join(rng.choices(WORDS.split() + own, k=9)) + "\n")
     return "".join(lines).encode()[:size]
 
 
@@ -105,7 +103,12 @@ def test_unpacking_is_bounded_in_memory(monkeypatch):
 def test_load_names_the_file(tmp_path):
     path = tmp_path / "my.primer"
     path.write_bytes(primer_file.pack(TEXT))
-    assert primer_file.load(path) == primer_file.load(str(path)) == primer_file.load(memoryview(path.read_bytes())) == TEXT
+    assert (
+        primer_file.load(path)
+        == primer_file.load(str(path))
+        == primer_file.load(memoryview(path.read_bytes()))
+        == TEXT
+    )
     path.write_bytes(TEXT)
     with pytest.raises(FormatError, match="my.primer: is no primer file"):
         primer_file.load(path)
