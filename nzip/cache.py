@@ -1,5 +1,5 @@
-"""Where nzip keeps on disk what it can always make again: ``$NZIP_CACHE``, else ``$XDG_CACHE_HOME/nzip``, else
-``~/.cache/nzip``. ``NZIP_CACHE=off`` keeps nothing.
+"""Where nzip keeps on disk what it can always make again: ``$NZIP_CACHE``, else ``$XDG_CACHE_HOME/nzip``,
+else ``~/.cache/nzip``. ``NZIP_CACHE=off`` keeps nothing.
 
 One folder below it for each kind (``primed``: snapshots of primers; ``lab``: the lab's tables); all of it may
 be deleted at any time. Machine code is not here: numba keeps it beside the package, or where

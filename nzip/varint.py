@@ -32,7 +32,7 @@ class Growing:
     """A varint that arrives byte by byte. ``value`` is what the ``count`` bytes so far make, so that a reader
     with a limit need not wait for the rest."""
 
-    __slots__ = ("value", "count")
+    __slots__ = ("count", "value")
 
     def __init__(self) -> None:
         self.value = self.count = 0
@@ -46,14 +46,14 @@ class Growing:
 
 def read_varint(data, at: int = 0, what: str = "a number") -> tuple[int, int]:
     """The varint at ``data[at]`` (bytes-like), as (value, the place behind it). Any form is taken, not the
-    shortest alone. Raises :class:`CorruptError`, which says that ``what`` is cut short, where none ends
+    shortest alone. Raises :class:`CorruptError`, which says that ``what`` is damaged, where none ends
     within the data and MAX_BYTES."""
     number = Growing()
     while at < len(data) and number.count < MAX_BYTES:
         at += 1
         if number.add(data[at - 1]):
             return number.value, at
-    raise CorruptError(f"{what} is cut short")
+    raise CorruptError(f"{what} is damaged")
 
 
 def read_back_varint(tail, what: str = "a number") -> tuple[int, int]:

@@ -10,7 +10,6 @@ import json
 
 import click
 
-from nzip import pretrained
 from nzip.cli import options
 
 
@@ -23,6 +22,8 @@ def model() -> None:
 @click.argument("name")
 def fetch(name: str) -> None:
     """Get NAME (see nzip model list), or OWNER/NAME[:FILE.gguf] from Hugging Face, and check its hash."""
+    from nzip import pretrained  # start-up: xxhash; `nzip --help` loads this file
+
     path = pretrained.fetch(name)
     click.echo(f"{name}: {path}")
 
@@ -31,6 +32,8 @@ def fetch(name: str) -> None:
 @options.as_json
 def list_models(as_json: bool) -> None:
     """List the models that have names, and those that lie in the cache directory."""
+    from nzip import pretrained  # start-up: xxhash
+
     rows = pretrained.available()
     if as_json:
         click.echo(

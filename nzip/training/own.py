@@ -22,7 +22,7 @@ from nzip.safe_output import FileError, reason
 if TYPE_CHECKING:
     from nzip.training.text import Source
 
-EXTRA = "training needs PyTorch: pip install 'nzip[neural]'"
+EXTRA = "training needs PyTorch: pip install '.[neural]' in nzip's source"
 LEAST_TEXT = 10_000
 TIMES, LEAST, MOST = 10, 10_000_000, 200_000_000
 
