@@ -4,8 +4,8 @@
 >>> data = nzip.compress(b"any bytes-like object")
 >>> nzip.decompress(data)
 b'any bytes-like object'
->>> with nzip.open("notes.nz", "wt", encoding="utf-8") as file:
-...     file.write("text, too")
+>>> nzip.measure(data * 100, level=5).bits_per_byte < 1
+True
 
 The names mirror :mod:`lzma` and Python 3.14's ``compression.zstd``. What each needs is imported when it is
 first used, so that ``import nzip`` itself costs a few milliseconds.
@@ -14,6 +14,7 @@ first used, so that ``import nzip`` itself costs a few milliseconds.
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING, Any
 
 from nzip.errors import (
     CorruptError,
@@ -26,21 +27,42 @@ from nzip.errors import (
 
 __version__ = "0.1.0"
 
+if TYPE_CHECKING:  # what `_LAZY` gives, for type checkers, which do not run it
+    from nzip.api import (
+        Measurement,
+        compress,
+        decompress,
+        measure,
+        recover,
+        skippable_frame,
+    )
+    from nzip.file import NzipFile, open
+    from nzip.listing import Contents, contents
+    from nzip.primer.training import train_primer
+    from nzip.streaming import Compressor, Decompressor
+    from nzip.training.own import TrainedExpert, train_expert
+
 _LAZY = {
     "compress": "nzip.api",
     "decompress": "nzip.api",
     "measure": "nzip.api",
     "Measurement": "nzip.api",
+    "recover": "nzip.api",
+    "skippable_frame": "nzip.api",
     "open": "nzip.file",
     "NzipFile": "nzip.file",
     "Compressor": "nzip.streaming",
     "Decompressor": "nzip.streaming",
-    "skippable_frame": "nzip.api",
+    "contents": "nzip.listing",
+    "Contents": "nzip.listing",
     "train_primer": "nzip.primer.training",
+    "train_expert": "nzip.training.own",
+    "TrainedExpert": "nzip.training.own",
 }
 
 __all__ = [
     "Compressor",
+    "Contents",
     "CorruptError",
     "Decompressor",
     "FormatError",
@@ -49,17 +71,21 @@ __all__ = [
     "ModelMismatchError",
     "NzipError",
     "NzipFile",
+    "TrainedExpert",
     "TruncatedError",
     "compress",
+    "contents",
     "decompress",
     "measure",
     "open",
+    "recover",
     "skippable_frame",
+    "train_expert",
     "train_primer",
 ]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'nzip' has no attribute {name!r}")
     value = getattr(importlib.import_module(_LAZY[name]), name)

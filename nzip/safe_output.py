@@ -5,6 +5,7 @@ output appears whole or not at all.
 gives it the source's mode, owner and times through its descriptor, and only then renames it to its name.
 Until that moment an existing target is untouched; after an error or a signal the temporary file is removed.
 After a power cut or ``kill -9`` a file named ``.NAME.*.nzip-tmp`` may stay behind; it can be deleted.
+:func:`write_whole` is that in one call, for what is at hand as bytes: JSON, an index, a model.
 
 Concession: between threads of other processes, a target that appears in the very moment of the rename is
 detected where the file system knows hard links, and else could be replaced.
@@ -12,14 +13,21 @@ detected where the file system knows hard links, and else could be replaced.
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import errno
 import os
 import secrets
 import stat
 import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Self
 
 from nzip.errors import NzipError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 TEMPORARY_SUFFIX = ".nzip-tmp"
 
@@ -28,7 +36,7 @@ class FileError(NzipError):
     """A file cannot be read or written as asked; exit code 1."""
 
 
-def open_source(path: str, *, force: bool, remove: bool, elsewhere: bool):
+def open_source(path: str, *, force: bool, remove: bool, elsewhere: bool) -> BinaryIO:
     """Open ``path`` for reading as a binary file object, refusing what ``xz`` refuses.
 
     Directories always; devices, pipes and sockets unless the output goes ``elsewhere`` than beside them; and
@@ -67,6 +75,14 @@ def open_source(path: str, *, force: bool, remove: bool, elsewhere: bool):
         raise
 
 
+def write_whole(path: str | os.PathLike[str], data: Buffer) -> None:
+    """Make ``data`` the content of ``path``, all of it or none: an older file is replaced at once. The folder
+    must be there. Raises :class:`FileError`."""
+    with Output(os.fspath(path), force=True) as output:
+        output.write(data)
+        output.commit()
+
+
 def reason(error: OSError) -> str:
     """What the system says, in one line without the file's name."""
     return (error.strerror or str(error)).lower()
@@ -85,7 +101,31 @@ def is_same_file(path: str, status: os.stat_result) -> bool:
         return False
 
 
-class Output:
+class Sink(abc.ABC):
+    """What a command writes to: a context manager with :meth:`write` and, once all is well,
+    :meth:`commit`."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        return None
+
+    @abc.abstractmethod
+    def write(self, data: Buffer, /) -> None:
+        """Append. Raises :class:`FileError`, as when the disk is full."""
+
+    @abc.abstractmethod
+    def commit(self) -> None:
+        """Everything was written and is as it should be."""
+
+
+class Output(Sink):
     """Output to ``path`` that appears whole or not at all. A context manager: leaving it by an error removes
     what was written; :meth:`commit` makes it the target.
 
@@ -98,7 +138,7 @@ class Output:
         self._force = force
         self._source = source
         self._temporary: str | None = None
-        self._stream = None
+        self._stream: IO[bytes] | None = None
         self.direct = False
 
     def is_direct(self) -> bool:
@@ -106,7 +146,7 @@ class Output:
         self._look()
         return self.direct
 
-    def __enter__(self) -> Output:
+    def __enter__(self) -> Self:
         try:
             self._begin()
         except BaseException:
@@ -140,7 +180,12 @@ class Output:
             return
         raise FileError(f"{self.path}: no free temporary name in its directory")
 
-    def __exit__(self, kind, value, traceback) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         stream, self._stream = self._stream, None
         if stream is not None:
             # After an error, buffered bytes that cannot be written must not hide the error.
@@ -151,37 +196,45 @@ class Output:
                 os.unlink(self._temporary)
             self._temporary = None
 
-    def write(self, data) -> None:
+    def write(self, data: Buffer, /) -> None:
         """Append. Raises :class:`FileError`, as when the disk is full."""
         try:
-            self._stream.write(data)
+            self._open().write(data)
         except BrokenPipeError:
             raise
         except OSError as error:
             raise FileError(f"{self.path}: cannot write: {reason(error)}") from error
 
-    def reread(self):
+    def reread(self) -> IO[bytes]:
         """What was written so far, as a file object from its start, for a check before :meth:`commit`."""
-        self._try(self._stream.flush)
-        self._stream.seek(0)
-        return self._stream
+        stream = self._open()
+        self._try(stream.flush)
+        stream.seek(0)
+        return stream
 
     def commit(self) -> None:
         """Make what was written the target: mode and times, fsync, rename, fsync of the directory."""
-        self._try(self._stream.flush)
+        stream = self._open()
+        self._try(stream.flush)
         if self.direct:
-            self._try(self._stream.close)
+            self._try(stream.close)
             return
-        descriptor = self._stream.fileno()
+        descriptor = stream.fileno()
         self._dress(descriptor)
         self._try(os.fsync, descriptor)
-        self._try(self._stream.close)
+        self._try(stream.close)
+        assert self._temporary is not None  # `_begin` made it
         if self._force:
             self._try(os.replace, self._temporary, self.path)
         else:
-            self._rename_exclusively()
+            self._rename_exclusively(self._temporary)
         self._temporary = None
         _sync_directory(os.path.dirname(self.path) or ".")
+
+    def _open(self) -> IO[bytes]:
+        if self._stream is None:
+            raise ValueError("an Output is written to inside its with statement")
+        return self._stream
 
     def _look(self) -> os.stat_result | None:
         """What stands at the target now; sets ``direct``. Raises for what must not be replaced."""
@@ -194,10 +247,9 @@ class Output:
         if stat.S_ISLNK(status.st_mode):
             # /dev/stdout and the like are links to what is already open; replacing them would be vandalism.
             where = os.path.dirname(os.path.abspath(self.path))
-            try:
+            behind: os.stat_result | None = None
+            with contextlib.suppress(OSError):
                 behind = os.stat(self.path)
-            except OSError:
-                behind = None
             if where.startswith(("/dev", "/proc")) or (behind is not None and _is_channel(behind)):
                 self.direct = True
         elif _is_channel(status):
@@ -228,9 +280,9 @@ class Output:
         with contextlib.suppress(OSError):
             os.utime(descriptor, ns=(self._source.st_atime_ns, self._source.st_mtime_ns))
 
-    def _rename_exclusively(self) -> None:
+    def _rename_exclusively(self, temporary: str) -> None:
         try:
-            os.link(self._temporary, self.path)
+            os.link(temporary, self.path)
         except FileExistsError as error:
             raise FileError(f"{self.path}: appeared while we were writing (-f to overwrite)") from error
         except OSError as error:
@@ -246,11 +298,11 @@ class Output:
             # A file system without hard links.
             if os.path.lexists(self.path):
                 raise FileError(f"{self.path}: appeared while we were writing (-f to overwrite)") from error
-            self._try(os.rename, self._temporary, self.path)
+            self._try(os.rename, temporary, self.path)
         else:
-            self._try(os.unlink, self._temporary)
+            self._try(os.unlink, temporary)
 
-    def _try(self, call, *args):
+    def _try(self, call: Callable[..., Any], *args: Any) -> Any:
         try:
             return call(*args)
         except BrokenPipeError:
@@ -259,7 +311,7 @@ class Output:
             raise FileError(f"{self.path}: cannot write: {reason(error)}") from error
 
 
-class StandardOutput:
+class StandardOutput(Sink):
     """Standard output with the face of :class:`Output`."""
 
     def __init__(self, *, refuse_terminal: bool):
@@ -271,13 +323,7 @@ class StandardOutput:
             )
         self._stream = sys.stdout.buffer
 
-    def __enter__(self) -> StandardOutput:
-        return self
-
-    def __exit__(self, kind, value, traceback) -> None:
-        pass
-
-    def write(self, data) -> None:
+    def write(self, data: Buffer, /) -> None:
         """Append, at once, so that a reader at the pipe's other end gets what there is."""
         try:
             self._stream.write(data)

@@ -3,20 +3,31 @@
 
 Both work in the calling thread, one block at a time: a :class:`Compressor` gives nothing until a block is
 full (16 MiB by default) or flushed, and a :class:`Decompressor` gives a block's bytes once all of it is in.
+Concession: for work on several threads use :func:`nzip.open` or the one-shot calls.
 """
 
 from __future__ import annotations
 
-from nzip.api import as_bytes, choose_predictor, primer_text
-from nzip.container import decoding, embedded_models, parser, pipeline
+from typing import TYPE_CHECKING, Unpack
+
+from nzip.api import as_bytes
+from nzip.container import decoding, parser, pipeline
 from nzip.errors import NzipError
+from nzip.options import BlockOptions, Primer, chosen, primer_text, settled, shown
+from nzip.predictors.base import Predictor
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 class Compressor:
-    """Compresses data fed in pieces. Parameters as for :func:`nzip.compress`.
+    """Compresses data fed in pieces. Parameters as for :func:`nzip.compress`, but that one thread does it
+    all.
 
     >>> compressor = Compressor(level=1)
     >>> stream = compressor.compress(b"some ") + compressor.compress(b"data") + compressor.flush()
+    >>> Decompressor().decompress(stream)
+    b'some data'
 
     After ``flush()`` the stream is complete; more data begins another one, and the two concatenated
     decompress to all of it.
@@ -26,21 +37,11 @@ class Compressor:
     FLUSH_BLOCK = 1  # end the block: everything so far can be decoded from what was given out
     FLUSH_FRAME = 2  # end the stream
 
-    def __init__(
-        self,
-        level: int | None = None,
-        *,
-        predictor=None,
-        primer=None,
-        block_size: int = pipeline.DEFAULT_BLOCK_SIZE,
-        verify: bool | None = None,
-        embed_model: bool = False,
-    ):
-        self._out: list = []
-        chosen, models = embedded_models.chosen(choose_predictor(level, predictor, primer), embed_model)
-        self._encoder = pipeline.StreamEncoder(
-            self._out.append, chosen, block_size=block_size, verify=verify, models=models
-        )
+    @shown
+    def __init__(self, level: int | None = None, **options: Unpack[BlockOptions]):
+        self._out: list[bytes] = []
+        predictor, machinery = chosen(level, settled(BlockOptions, options))
+        self._encoder = pipeline.StreamEncoder(self._out.append, predictor, **machinery)
         self._last_mode = self.FLUSH_FRAME
 
     @property
@@ -48,7 +49,7 @@ class Compressor:
         """The mode of the last call; FLUSH_FRAME at first. FLUSH_FRAME means that no stream is open."""
         return self._last_mode
 
-    def compress(self, data, mode: int = CONTINUE) -> bytes:
+    def compress(self, data: Buffer, mode: int = CONTINUE) -> bytes:
         """Take ``data`` in, and return what of the stream is ready (often ``b""``)."""
         if mode not in (self.CONTINUE, self.FLUSH_BLOCK, self.FLUSH_FRAME):
             raise ValueError("mode is CONTINUE, FLUSH_BLOCK or FLUSH_FRAME")
@@ -75,11 +76,21 @@ class Decompressor:
     ``predictor``, ``primer`` and ``memory`` as for :func:`nzip.decompress`, which handles several streams at
     once.
 
+    >>> stream = Compressor().compress(b"some data", Compressor.FLUSH_FRAME)
     >>> decompressor = Decompressor()
-    >>> decompressor.decompress(stream, max_length=100)
+    >>> decompressor.decompress(stream, max_length=4), decompressor.needs_input
+    (b'some', False)
+    >>> decompressor.decompress(b""), decompressor.eof
+    (b' data', True)
     """
 
-    def __init__(self, *, predictor=None, primer=None, memory: int | None = pipeline.DEFAULT_MEMORY):
+    def __init__(
+        self,
+        *,
+        predictor: Predictor | None = None,
+        primer: Primer = None,
+        memory: int | None = pipeline.DEFAULT_MEMORY,
+    ):
         self._decoder = decoding.StreamDecoder(predictor, memory, primer=primer_text(primer))
         self._parser = parser.parse()
         self._step = next(self._parser)
@@ -103,7 +114,7 @@ class Decompressor:
         """Input behind the end of the stream; ``b""`` before the end."""
         return bytes(self._buffer) if self.eof else b""
 
-    def decompress(self, data, max_length: int = -1) -> bytes:
+    def decompress(self, data: Buffer, max_length: int = -1) -> bytes:
         """Take ``data`` in and return decoded bytes, ``max_length`` of them at most (-1: all there are).
 
         Raises :class:`EOFError` after the end of the stream, else as :func:`nzip.decompress`. The input just

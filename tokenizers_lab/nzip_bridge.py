@@ -12,8 +12,8 @@ from tokenizers_lab.errors import LabError
 
 @lru_cache(maxsize=8)
 def _predictor(level: int | None, spelling: str | None):
-    from nzip.api import choose_predictor
     from nzip.errors import NzipError
+    from nzip.options import choose_predictor
 
     try:
         return choose_predictor(level, spelling)

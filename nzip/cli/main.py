@@ -1,8 +1,8 @@
-"""The command line: words, flags and exit codes. What the words do is in :mod:`nzip.cli.files` and :mod:`nzip.cli.show`.
+"""The command line's words: commands, gzip's letters, signals, and the entry points ``nzip`` and ``nzcat``.
 
-Two dialects: sub-commands (``nzip compress FILE``), and gzip's letters without one (``nzip -dc FILE``,
-``tar -I nzip``). Exit codes: 0 fine; 1 usage or environment; 2 corrupt or not ours; 3 a bug of ours.
-Nothing here imports numba or rich: ``nzip --version`` must answer at once.
+What the words do is in the file of their family, which is imported when one of them is used: ``nzip
+--version`` must answer at once. Nothing imports this file but the entry points. Concession: a file named like
+a sub-command must be spelled otherwise (``./test``), the price of the two dialects.
 """
 
 from __future__ import annotations
@@ -11,86 +11,29 @@ import importlib
 import os
 import signal
 import sys
+from types import FrameType
+from typing import NoReturn
 
 import click
 
 import nzip
-from nzip.cli.types import ByteRange, Size
+from nzip.cli.options import (
+    ByteRange,
+    Coding,
+    Decoding,
+    Files,
+    Placing,
+    Running,
+    Talking,
+    as_json,
+    files,
+    flag,
+    takes,
+)
+from nzip.cli.terminal import BUG, OK, USAGE, error_line, one_line, say
 from nzip.errors import NzipError
 
-OK, USAGE, CORRUPT, BUG = 0, 1, 2, 3
-# What counts most when several files fail in different ways.
-_SEVERITY = {OK: 0, USAGE: 1, CORRUPT: 2, BUG: 3}
-
-
-def _flag(*names, **options):
-    return click.option(*names, is_flag=True, **options)
-
-
-def _levels(command):
-    for level in range(9, 0, -1):
-        command = click.option(
-            f"-{level}", "level", flag_value=level, type=int, default=None, hidden=level != 1 and level != 9,
-            help={1: "Fastest level; -2 to -8 lie between (see nzip levels).", 9: "Smallest level."}.get(level),
-        )(command)  # fmt: skip
-    return command
-
-
-_GROUPS = {
-    "files": [click.argument("files", nargs=-1, type=click.Path(allow_dash=True))],
-    "output": [
-        _flag("-c", "--stdout", "--to-stdout", "to_stdout", help="Write to standard output."),
-        click.option("-o", "--output", type=click.Path(allow_dash=True), help="Write to this file."),
-        click.option("-S", "--suffix", default=".nz", show_default=True, help="The compressed file's suffix."),
-        _flag("-f", "--force", help="Overwrite; go on with links; binary to a terminal."),
-        click.option("--rm/--keep", " /-k", "remove", default=False,
-                     help="Remove the source once its output was decoded and compared; default: keep."),
-    ],
-    "coding": [
-        _levels,
-        click.option("--predictor", metavar="SPELLING", help="A predictor by its spelling, as mix:3 or mix+NAME."),
-        click.option("--block-size", type=Size(), metavar="SIZE",
-                     help="Bytes coded together; default 16MiB. Small blocks cost size."),
-        click.option("--verify/--no-verify", default=None,
-                     help="Decode every block at once and compare; default: predictors that are not exact."),
-        _flag("--embed-model", help="Put the experts named by path into the output: reading it needs no file."),
-    ],
-    "warmth": [
-        click.option("--primer", metavar="FILE", type=click.Path(),
-                     help="Start warm from this primer (see nzip primer); decompressing needs it, too."),
-        _flag("--no-primer", help="Start cold; default: from a primer that ships, where one is like the data."),
-    ],
-    "primer": [
-        click.option("--primer", metavar="FILE", type=click.Path(), help="The primer that FILES were made with."),
-    ],
-    "running": [
-        click.option("-T", "--threads", type=click.IntRange(0), default=0, show_default=True,
-                     help="Blocks coded at a time; 0: all cores. The bytes never depend on it."),
-        click.option("-M", "--memory", type=Size(), metavar="SIZE",
-                     help="Memory that coding may take; decoding defaults to 4GiB."),
-    ],
-    "talking": [
-        _flag("-q", "--quiet", help="Say nothing but errors."),
-        click.option("-v", "--verbose", count=True, help="Say more."),
-        click.option("--progress/--no-progress", default=True, help="A progress bar, on a terminal only."),
-    ],
-    "json": [_flag("--json", "as_json", help="Machine-readable output.")],
-}  # fmt: skip
-
-
-def options(*groups: str):
-    """Decorate a command with the named groups of options."""
-
-    def decorate(command):
-        for group in reversed(groups):
-            for option in reversed(_GROUPS[group]):
-                command = option(command)
-        return command
-
-    return decorate
-
-
-# Groups of commands with a module of their own, imported when they are named.
+# Groups of commands with a module of their own, imported when they are named. start-up: numpy
 _LAZY = {"model": "nzip.cli.model", "primer": "nzip.cli.primer", "train": "nzip.cli.train"}
 
 
@@ -98,15 +41,15 @@ class _Group(click.Group):
     """Takes gzip's letters where no sub-command is named first. A file named like a sub-command is reached
     as ``./test``, or behind an option or ``--``."""
 
-    def list_commands(self, ctx):
+    def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), *_LAZY])
 
-    def get_command(self, ctx, name):
-        if name in _LAZY:
-            return getattr(importlib.import_module(_LAZY[name]), name)
-        return super().get_command(ctx, name)
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _LAZY:
+            return getattr(importlib.import_module(_LAZY[cmd_name]), cmd_name)
+        return super().get_command(ctx, cmd_name)
 
-    def parse_args(self, ctx, args):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or (
             args[0] not in (*self.commands, *_LAZY) and args[0] not in ("--help", "-h", "--version", "-V")
         ):
@@ -123,40 +66,52 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
     epilog="Without a sub-command, gzip's letters: nzip -dc FILE.nz, tar -I nzip.",
 )
 @click.version_option(nzip.__version__, "-V", "--version", prog_name="nzip", message="%(prog)s %(version)s")
-def cli():
+def cli() -> None:
     """Neural lossless compression: small files, exact on every machine."""
 
 
 @cli.command()
-@options("files", "output", "coding", "warmth", "running", "talking")
-def compress(**given):
+@files
+@takes(Placing, Coding, Running, Talking)
+def compress(files: Files, placing: Placing, coding: Coding, running: Running, talking: Talking) -> int:
     """Compress FILES.
 
     FILE becomes FILE.nz; without FILES, or for '-', standard input goes to standard output."""
-    return _run("compress", given)
+    from nzip.cli import files as verbs  # start-up: numpy
+
+    return verbs.compress(files, placing, coding, running, talking)
 
 
 @cli.command()
-@options("files", "output", "primer", "running", "talking")
-@_flag("--recover", help="From a damaged file save what can be saved; lost bytes become zeros.")
-def decompress(**given):
+@files
+@takes(Placing, Decoding, Running, Talking)
+@flag("--recover", help="From a damaged file save what can be saved; lost bytes become zeros.")
+def decompress(
+    files: Files, placing: Placing, decoding: Decoding, running: Running, talking: Talking, recover: bool
+) -> int:
     """Decompress FILES.
 
     FILE.nz becomes FILE; without FILES, or for '-', standard input goes to standard output."""
-    return _run("decompress", given)
+    from nzip.cli import files as verbs  # start-up: numpy
+
+    return verbs.decompress(files, placing, decoding.primer, running, talking, damaged=recover)
 
 
 @cli.command()
-@options("files", "primer", "running", "talking")
-def test(**given):
+@files
+@takes(Decoding, Running, Talking)
+def test(files: Files, decoding: Decoding, running: Running, talking: Talking) -> int:
     """Check FILES by decoding them.
 
     Every hash is checked; nothing is written. For a quick look at the stored bytes see list --check."""
-    return _run("test", given)
+    from nzip.cli import files as verbs  # start-up: numpy
+
+    return verbs.test(files, decoding.primer, running, talking)
 
 
 @cli.command()
-@options("files", "primer", "running", "talking")
+@files
+@takes(Decoding, Running, Talking)
 @click.option(
     "--range",
     "span",
@@ -164,24 +119,41 @@ def test(**given):
     metavar="START:END",
     help="Only these decoded bytes; reads the blocks they need.",
 )
-@_flag("-f", "--force", hidden=True)
-def cat(**given):
+@flag("-f", "--force", hidden=True)
+def cat(
+    files: Files,
+    decoding: Decoding,
+    running: Running,
+    talking: Talking,
+    span: tuple[int, int | None] | None,
+    force: bool,
+) -> int:
     """Decompress FILES to standard output."""
-    return _run("cat", given)
+    from nzip.cli import files as verbs  # start-up: numpy
+
+    return verbs.cat(files, span, force, decoding.primer, running, talking)
 
 
 @cli.command("list")
-@options("files", "primer", "json", "talking")
-@_flag("--check", help="Read everything and check the hashes of the stored bytes; decodes nothing.")
-def list_(**given):
+@files
+@takes(Decoding)
+@as_json
+@takes(Talking)
+@flag("--check", help="Read everything and check the hashes of the stored bytes; decodes nothing.")
+def list_(files: Files, decoding: Decoding, as_json: bool, talking: Talking, check: bool) -> int:
     """Show sizes and predictors.
 
     With -v every block, too."""
-    return _run("list", given)
+    from nzip.cli import show  # start-up: numpy
+
+    return show.list_files(files, decoding.primer, talking, check=check, as_json=as_json)
 
 
 @cli.command()
-@options("files", "coding", "warmth", "running", "json", "talking")
+@files
+@takes(Coding, Running)
+@as_json
+@takes(Talking)
 @click.option(
     "--protocol",
     type=click.Choice(["coded", "windows", "sliding"]),
@@ -195,60 +167,69 @@ def list_(**given):
 @click.option(
     "--stride", type=click.IntRange(1), metavar="TOKENS", help="From window to window; default 512."
 )
-def measure(**given):
+def measure(
+    files: Files,
+    coding: Coding,
+    running: Running,
+    as_json: bool,
+    talking: Talking,
+    protocol: str,
+    window: int | None,
+    stride: int | None,
+) -> int:
     """Measure bits per byte.
 
     FILES are compressed under a level or predictor and every byte is counted; nothing is written."""
-    return _run("measure", given)
+    from nzip.cli import measure as verbs  # start-up: numpy
+
+    if protocol != "coded":
+        return verbs.measure_bare(files, coding, protocol, window, stride, as_json=as_json)
+    return verbs.measure(files, coding, running, talking, as_json=as_json)
 
 
 @cli.command()
-@options("json")
-def levels(**given):
+@as_json
+def levels(as_json: bool) -> int:
     """Say what each level stands for."""
-    return _run("levels", given)
+    from nzip.cli import show  # start-up: numpy
+
+    return show.levels(as_json)
 
 
 @cli.command("gzip-style", hidden=True, context_settings={"ignore_unknown_options": False})
-@options("files", "output", "coding", "warmth", "running", "talking")
+@files
+@takes(Placing, Coding, Running, Talking)
 @click.option(
     "-z", "--compress", "action", flag_value="compress", default="compress", help="Compress (the default)."
 )
 @click.option("-d", "--decompress", "--uncompress", "action", flag_value="decompress", help="Decompress.")
 @click.option("-t", "--test", "action", flag_value="test", help="Check by decoding.")
 @click.option("-l", "--list", "action", flag_value="list", help="Sizes, blocks and predictors.")
-def gzip_style(action, **given):
+@click.pass_context
+def gzip_style(
+    context: click.Context,
+    files: Files,
+    placing: Placing,
+    coding: Coding,
+    running: Running,
+    talking: Talking,
+    action: str,
+) -> int:
     """Compress or decompress, spelled in gzip's letters."""
-    if action == "compress" and not given["files"] and sys.stdin is not None and sys.stdin.isatty():
-        click.echo(click.get_current_context().parent.get_help(), err=True)
+    if action == "compress" and not files and sys.stdin is not None and sys.stdin.isatty():
+        click.echo(cli.get_help(context.find_root()), err=True)
         return USAGE
-    return _run(action, given)
+    if action == "list":
+        from nzip.cli import show  # start-up: numpy
 
+        return show.list_files(files, coding.primer, talking)
+    from nzip.cli import files as verbs  # start-up: numpy
 
-def _run(action: str, given: dict) -> int:
-    if action in ("compress", "decompress", "test", "cat"):
-        from nzip.cli.main import files
-
-        return getattr(files, action)(given)
-    from nzip.cli.main import show
-
-    return getattr(show, {"list": "list_files"}.get(action, action))(given)
-
-
-def say(text: str) -> None:
-    """One line to standard error."""
-    click.echo(f"nzip: {text}", err=True)
-
-
-def one_line(error: BaseException) -> str:
-    """An error as one line that a terminal can show."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
-
-
-def worst(codes) -> int:
-    """The exit code that counts most."""
-    return max(codes, key=_SEVERITY.__getitem__, default=OK)
+    if action == "decompress":
+        return verbs.decompress(files, placing, coding.primer, running, talking)
+    if action == "test":
+        return verbs.test(files, coding.primer, running, talking)
+    return verbs.compress(files, placing, coding, running, talking)
 
 
 class Interrupted(BaseException):
@@ -259,11 +240,11 @@ class Interrupted(BaseException):
         self.number = number
 
 
-def _stop(number, frame):
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
     raise Interrupted(number)
 
 
-def _die_by(number: int):
+def _die_by(number: int) -> NoReturn:
     """End as the signal would have ended us, so that a calling shell sees it; threads are not waited for."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
@@ -286,11 +267,11 @@ def _guarded(arguments: list[str]) -> int:
         except BrokenPipeError:
             raise
         except OSError as error:
-            say(one_line(error))
+            say(error_line(error))
             return USAGE
         return code if isinstance(code, int) else OK
     except NzipError as error:
-        say(one_line(error))
+        say(error_line(error))
         return error.exit_code
     except (Interrupted, BrokenPipeError, KeyboardInterrupt, SystemExit):
         raise
@@ -301,7 +282,8 @@ def _guarded(arguments: list[str]) -> int:
         if os.environ.get("NZIP_DEBUG"):
             raise
         say(
-            f"internal error, please report it: {type(error).__name__}: {one_line(error)} (NZIP_DEBUG=1 shows more)"
+            f"internal error, please report it: {type(error).__name__}: {error_line(error)}"
+            " (NZIP_DEBUG=1 shows more)"
         )
         return BUG
 
@@ -325,10 +307,9 @@ def run(arguments: list[str]) -> int:
         _die_by(signal.SIGINT)
     except BrokenPipeError:
         _die_by(signal.SIGPIPE)
-    raise AssertionError("not reached")
 
 
-def _leave(code: int):
+def _leave(code: int) -> NoReturn:
     # Past the interpreter's own end, which would wait for threads whose blocks nobody wants any more.
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:

@@ -1,21 +1,97 @@
-"""``nzip measure --protocol``: what a bare language model makes of files, in bits per byte, character and
-token."""
+"""``measure``: bits per byte of files, every byte of the stream counted; and under ``--protocol`` what a bare
+language model makes of them, in bits per byte, character and token.
+
+Concession: speeds are of this run on this machine, whatever else it was doing; ``bench`` measures with care.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from nzip.cli.main import files, one_line, worst
-from nzip.cli.show import make_table, print_json, print_table
+from nzip.cli.inputs import (
+    STDIN,
+    block_size_of,
+    coding_of,
+    guarded,
+    open_input,
+    predictor_of,
+    size_of,
+)
+from nzip.cli.options import Coding, Files, Running, Talking
+from nzip.cli.tables import bits_cell, bits_value, make_table, print_json, print_table
+from nzip.cli.terminal import ShownMeter, one_line, worst
+from nzip.container import passport, pipeline
 
 
-def measure(given: dict) -> int:
-    """Measure each file by the protocol that was asked for, and all together."""
-    from nzip.predictors.lm.measure import BLOCK, STRIDE, Measured
+def measure(files: Files, coding: Coding, running: Running, talking: Talking, *, as_json: bool) -> int:
+    """Bits per byte of each file, and of all together; nothing is written."""
+    predictor, models = coding_of(coding, talking)
+    block_size = block_size_of(coding)
+    rows: list[dict[str, Any]] = []
 
-    predictor = files.predictor_of(given)
+    def one(path: str) -> None:
+        with open_input(path) as source, ShownMeter(path, size_of(source), talking) as meter:
+            pipeline.encode_stream(
+                source,
+                len,
+                predictor,
+                block_size=block_size,
+                threads=running.threads,
+                memory=running.memory,
+                verify=coding.verify,
+                meter=meter,
+                background=True,
+                models=models,
+            )
+            meter.stop()
+            rows.append(
+                {"file": path, "size": meter.consumed, "compressed": meter.produced, "seconds": meter.seconds}
+            )
+
+    code = worst([guarded(path, one) for path in files or (STDIN,)])
+    total: dict[str, Any] = {key: sum(row[key] for row in rows) for key in ("size", "compressed", "seconds")}
+    for row in (*rows, total):
+        row["bits_per_byte"] = bits_value(row["compressed"], row["size"])
+        row["kb_per_second"] = row["size"] / max(row["seconds"], 1e-9) / 1000
+    if as_json:
+        found = passport.Passport.of(predictor)
+        head = {
+            "predictor": found.spelling,
+            "exact": found.exact,
+            "config": found.config,
+            "block_size": block_size,
+        }
+        print_json({**head, "files": rows, "total": total})
+    elif rows:
+        table = make_table(
+            "size", "compressed", "bits/byte", "KB/s", "file", left=("file",), title=predictor.spelling
+        )
+        for row in rows:
+            table.add_row(*_cells(row), one_line(row["file"]))
+        if len(rows) > 1:
+            table.add_section()
+            table.add_row(*_cells(total), "total")
+        print_table(table)
+    return code
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    bits = bits_cell(row["compressed"], row["size"])
+    return f"{row['size']:,}", f"{row['compressed']:,}", bits, f"{row['kb_per_second']:,.0f}"
+
+
+def measure_bare(
+    files: Files, coding: Coding, protocol: str, window: int | None, stride: int | None, *, as_json: bool
+) -> int:
+    """Measure each file by ``protocol``, and all together: ``windows`` of that many tokens, from one to the
+    next by ``stride`` (None: the defaults), or ``sliding``."""
+    from nzip.predictors.lm.measure import BLOCK, STRIDE, Measured  # start-up: language models
+
+    predictor = predictor_of(coding)
     measured = getattr(predictor, "measure_text", None)
-    protocol, block, stride = given["protocol"], given["window"] or BLOCK, given["stride"] or STRIDE
+    block, stride = window or BLOCK, stride or STRIDE
     if measured is None:
         raise click.UsageError(
             f"--protocol {protocol} measures language models: --predictor lm:MODEL or hf:MODEL"
@@ -25,27 +101,27 @@ def measure(given: dict) -> int:
     rows: list[tuple[str, Measured]] = []
 
     def one(path: str) -> None:
-        with files.open_input(path) as source:
+        with open_input(path) as source:
             data = source.read()
         rows.append((path, measured(data, protocol, block, stride)))
 
-    code = worst([files.guarded(path, one) for path in given["files"] or ("-",)])
+    code = worst([guarded(path, one) for path in files or (STDIN,)])
     total = sum((row for _, row in rows), Measured(0.0, 0, 0, 0))
-    if given["as_json"]:
-        how = {"block": block, "stride": stride} if protocol == "windows" else {}
+    windows = protocol == "windows"
+    if as_json:
         print_json(
             {
                 "predictor": predictor.spelling,
                 "exact": predictor.exact,
                 "protocol": protocol,
-                **how,
-                "files": [{"file": path, **_figures(row)} for path, row in rows],
-                "total": _figures(total),
+                **({"block": block, "stride": stride} if windows else {}),
+                "files": [{"file": path, **_bare_figures(row)} for path, row in rows],
+                "total": _bare_figures(total),
             }
         )
     elif rows:
         exact = "" if predictor.exact else ", not exact"
-        how = f"windows of {block} tokens by {stride}" if protocol == "windows" else "sliding with sinks"
+        how = f"windows of {block} tokens by {stride}" if windows else "sliding with sinks"
         table = make_table(
             "bytes",
             "characters",
@@ -58,15 +134,15 @@ def measure(given: dict) -> int:
             title=f"{predictor.spelling}, bare, {how}{exact}",
         )
         for path, row in rows:
-            table.add_row(*_cells(row), one_line(path))
+            table.add_row(*_bare_cells(row), one_line(path))
         if len(rows) > 1:
             table.add_section()
-            table.add_row(*_cells(total), "total")
+            table.add_row(*_bare_cells(total), "total")
         print_table(table)
     return code
 
 
-def _figures(row) -> dict:
+def _bare_figures(row: Any) -> dict[str, Any]:
     return {
         **row._asdict(),
         "bits_per_byte": row.bits_per_byte,
@@ -75,7 +151,7 @@ def _figures(row) -> dict:
     }
 
 
-def _cells(row) -> tuple[str, ...]:
+def _bare_cells(row: Any) -> tuple[str, ...]:
     return (
         f"{row.bytes:,}",
         f"{row.characters:,}",

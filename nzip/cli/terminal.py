@@ -1,7 +1,9 @@
-"""What a user sees while a long job runs, and the line at its end. All of it goes to standard error.
+"""What a user sees besides the result: lines, errors, a bar while a long job runs, and the line at its end.
+All of it goes to standard error. And the exit codes, which say the same to a script.
 
 The bar appears on a terminal only, and only once a job has taken half a second, so that small files pay
-nothing for it (rich is imported then).
+nothing for it (rich is imported then). Concession: the library's errors name the option that would help in no
+dialect (:class:`nzip.errors.Remedy`); :func:`error_line` is the one place that makes a flag of it.
 """
 
 from __future__ import annotations
@@ -9,37 +11,87 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
 
-from nzip.cli.main import one_line, say
+import click
+
+from nzip.bits_per_byte import bits_per_byte
+from nzip.cli.options import Talking
 from nzip.container.meter import Meter
+from nzip.errors import NzipError, Remedy
+
+OK, USAGE, CORRUPT, BUG = 0, 1, 2, 3
+# What counts most when several files fail in different ways.
+_SEVERITY = {OK: 0, USAGE: 1, CORRUPT: 2, BUG: 3}
 
 _PATIENCE = 0.5
 _TICK = 0.1
+# Options that the library has in bytes and the shell in MiB.
+_SIZES = ("memory", "max_size")
+
+
+def say(text: str) -> None:
+    """One line to standard error."""
+    click.echo(f"nzip: {text}", err=True)
+
+
+def one_line(text: str) -> str:
+    """As one line that a terminal can show, whatever is in it."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
+
+
+def error_line(error: BaseException) -> str:
+    """An error as one line, the option that would help spelled as a flag."""
+    text = str(error)
+    if isinstance(error, NzipError) and error.remedy is not None:
+        text = f"{error.message}: {error.remedy.doing} {_flag(error.remedy)}"
+    return one_line(text) or type(error).__name__
+
+
+def _flag(remedy: Remedy) -> str:
+    name, value = remedy.option.replace("_", "-"), remedy.value
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no-{name}"
+    if isinstance(value, int) and remedy.option in _SIZES:
+        return f"--{name} {-(-value >> 20)}MiB"  # rounded up: it must be enough
+    return f"--{name} {value}"
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code that counts most."""
+    return max(codes, key=_SEVERITY.__getitem__, default=OK)
 
 
 class ShownMeter(Meter):
     """A meter with a bar. ``total``: decoded-side bytes to come, None where unknown. A context manager."""
 
-    def __init__(self, name: str, total: int | None, given: dict):
+    def __init__(self, name: str, total: int | None, talking: Talking):
         super().__init__()
         self._name = one_line(name)
         self._total = total
         self._terminal = sys.stderr is not None and sys.stderr.isatty()
-        self._shown = self._terminal and given["progress"] and not given["quiet"]
-        self._quiet = given["quiet"]
+        self._shown = self._terminal and talking.progress and not talking.quiet
+        self._quiet = talking.quiet
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
         self._started = time.perf_counter()
         self.seconds = 0.0
 
-    def __enter__(self) -> ShownMeter:
+    def __enter__(self) -> Self:
         self._started = time.perf_counter()
         if self._shown:
             self._thread = threading.Thread(target=self._show, daemon=True)
             self._thread.start()
         return self
 
-    def __exit__(self, kind, value, traceback) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.stop()
 
     def stop(self) -> None:
@@ -63,8 +115,8 @@ class ShownMeter(Meter):
     def _show(self) -> None:
         if self._done.wait(_PATIENCE):
             return
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.console import Console  # start-up: rich
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # start-up: rich
 
         columns = (
             TextColumn("{task.description}", markup=False),
@@ -87,14 +139,14 @@ class ShownMeter(Meter):
                     return
 
 
-def summary(given: dict, source: str, target: str | None, meter: ShownMeter, *, decoding: bool) -> None:
+def summary(talking: Talking, source: str, target: str | None, meter: ShownMeter, *, decoding: bool) -> None:
     """The last line: ``in → out``, bits per byte, KB/s of raw data. Where the output goes down a pipe, only
     with ``-v``."""
-    to_file = target not in ("-", None)
-    if given["quiet"] or not (to_file or given["verbose"]):
+    file = None if target == "-" else target
+    if talking.quiet or (file is None and not talking.verbose):
         return
     raw, coded = (meter.produced, meter.consumed) if decoding else (meter.consumed, meter.produced)
-    bits = f"{8 * coded / raw:.3f} bits per byte, " if raw else ""
+    bits = f"{bits_per_byte(coded, raw):.3f} bits per byte, " if raw else ""
     speed = raw / max(meter.seconds, 1e-9) / 1000
-    names = one_line(source) + (f" → {one_line(target)}" if to_file else "")
+    names = one_line(source) + ("" if file is None else f" → {one_line(file)}")
     say(f"{names}: {meter.consumed:,} → {meter.produced:,} bytes, {bits}{speed:,.0f} KB/s")

@@ -1,13 +1,25 @@
-"""``nzip train``: an expert of the user's own, from files like those to be compressed. Needs the extra
-``neural``."""
+"""``train``: an expert of the user's own, from files like those to be compressed. Needs the extra ``neural``;
+:func:`nzip.train_expert` does the work.
+
+Concession: the folder in which a stopped run goes on has a fixed name beside the output, so two runs to one
+output at once would mix.
+"""
 
 from __future__ import annotations
 
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Self
+
 import click
 
-from nzip.cli.types import Size
+from nzip.cli import options
+from nzip.cli.terminal import say
+from nzip.safe_output import Output
+from nzip.training import own
 
-EXTRA = "training needs PyTorch: pip install 'nzip[neural]'"
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 @click.command("train", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -22,7 +34,7 @@ EXTRA = "training needs PyTorch: pip install 'nzip[neural]'"
 )
 @click.option(
     "--total",
-    type=Size(),
+    type=options.Size(),
     metavar="SIZE",
     help="Bytes to train on, FILES over and over; default: ten times FILES, 10MB to 200MB.",
 )
@@ -37,78 +49,78 @@ EXTRA = "training needs PyTorch: pip install 'nzip[neural]'"
 @click.option(
     "-T", "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of PyTorch."
 )
-@click.option("-r", "--recursive", is_flag=True, help="Take all files in directories, and in those below.")
-@click.option("-f", "--force", is_flag=True, help="Overwrite.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-def train(paths, output, kind, total, hours, width, layers, seed, threads, recursive, force, quiet):
+@options.flag("-r", "--recursive", help="Take all files in directories, and in those below.")
+@options.flag("-f", "--force", help="Overwrite.")
+@options.flag("-q", "--quiet", help="Say nothing but errors.")
+def train(
+    paths: options.Files,
+    output: str,
+    kind: Literal["ssm", "transformer"],
+    total: int | None,
+    hours: float | None,
+    width: int | None,
+    layers: int | None,
+    seed: int,
+    threads: int,
+    recursive: bool,
+    force: bool,
+    quiet: bool,
+) -> None:
     """Train an expert on FILES that are like those to be compressed with it.
 
     Use it with --predictor mix+KIND:OUTPUT, to compress; decompressing finds it by that path or under that
     name, and what was compressed with it cannot be had back without it, unless --embed-model put it into the
     file. A run that was stopped goes on with the same command: its state lies beside OUTPUT until it is done.
     About 20 KB/s on one core (ssm), 5 KB/s (transformer)."""
-    from nzip import safe_output as output_files
-    from nzip.cli.main import say
-    from nzip.cli.primer import _files
+    from nzip.cli.inputs import regular_files  # start-up: `nzip --help` loads this file
 
     if not paths:
         raise click.UsageError("name the files to learn from")
     if width is not None and width % 64:
         raise click.UsageError(f"--width is a multiple of 64, not {width}")
-    try:
-        import torch
-    except ImportError as error:
-        raise click.ClickException(EXTRA) from error
-    from nzip.training import own
-
-    torch.set_num_threads(threads)
-    names = _files(paths, recursive)
-    with output_files.Output(output, force=force) as out:  # refused now, if at all, not after the work
-        with _Progress(quiet) as progress:
-            data, said = own.train(
+    names, folder = regular_files(paths, recursive), output + ".training"
+    with Output(output, force=force) as out:  # refused now, if at all, not after the work
+        with _Bar(quiet) as bar:
+            trained = own.train_expert(
                 names,
-                output + ".training",
-                kind,
+                kind=kind,
                 total=total,
                 hours=hours,
                 width=width,
                 layers=layers,
                 seed=seed,
-                progress=progress,
+                threads=threads,
+                folder=folder,
+                progress=bar.update,
             )
-        out.write(data)
+        out.write(trained.data)
         out.commit()
-    own.forget(output + ".training")
+    own.forget(folder)
     if not quiet:
-        say(f"{output}: {said}; use it with --predictor mix+{kind}:{output}")
+        say(
+            f"{output}: {len(trained.data):,} bytes, {trained.bits_per_byte:.3f} bits per byte alone on"
+            f" held-out text after {trained.seen:,} bytes seen; use it with --predictor mix+{kind}:{output}"
+        )
 
 
-class _Progress:
-    """A bar on a terminal: bytes seen, rate, time left, loss."""
+class _Bar:
+    """On a terminal: bytes seen, rate, time left, loss."""
 
     def __init__(self, quiet: bool):
-        import sys
-
         self._shown = not quiet and sys.stderr is not None and sys.stderr.isatty()
-        self._bar = None
+        self._bar: Progress | None = None
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         if self._shown:
-            from rich.console import Console
-            from rich.progress import (
-                BarColumn,
-                Progress,
-                TextColumn,
-                TimeRemainingColumn,
-                TransferSpeedColumn,
-            )
+            from rich import progress  # start-up: rich
+            from rich.console import Console  # start-up: rich
 
-            self._bar = Progress(
-                TextColumn("training"),
-                BarColumn(),
-                TextColumn("{task.fields[loss]}"),
-                TransferSpeedColumn(),
-                TimeRemainingColumn(),
+            self._bar = progress.Progress(
+                progress.TextColumn("training"),
+                progress.BarColumn(),
+                progress.TextColumn("{task.fields[loss]}"),
+                progress.TransferSpeedColumn(),
+                progress.TimeRemainingColumn(),
                 console=Console(stderr=True),
                 transient=True,
             )
@@ -116,10 +128,16 @@ class _Progress:
             self._task = self._bar.add_task("", total=None, loss="")
         return self
 
-    def __call__(self, seen: int, total: int, loss: float) -> None:
+    def update(self, seen: int, total: int, loss: float) -> None:
+        """As :func:`nzip.train_expert` calls it."""
         if self._bar is not None:
             self._bar.update(self._task, completed=seen, total=total, loss=f"{loss:.2f} bits per byte")
 
-    def __exit__(self, *error) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         if self._bar is not None:
             self._bar.stop()

@@ -2,21 +2,31 @@
 through an entry point: see :mod:`nzip.plugins.zarr`.)
 
 >>> import nzip.plugins
->>> nzip.plugins.register()          # everything that is installed
->>> shutil.make_archive("backup", "nztar", root_dir="notes")
->>> fsspec.open("s3://bucket/notes.txt.nz", compression="infer")
->>> smart_open.open("notes.txt.nz")
+>>> "shutil" in nzip.plugins.register()  # everything that is installed
+True
+>>> shutil.make_archive("backup", "nztar", root_dir="notes")  # doctest: +SKIP
+>>> fsspec.open("s3://bucket/notes.txt.nz", compression="infer")  # doctest: +SKIP
+>>> smart_open.open("notes.txt.nz")  # doctest: +SKIP
 
 Nothing is registered by an import alone, and no library is imported that is not asked for. Registering
-twice does nothing.
+twice does nothing. Concession: a seek in an archive is slow (tarfile reads from front to back), and members
+cannot be added to one.
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import logging
 import os
 import shutil
 import tarfile
+from typing import IO, Any, Unpack, cast
+
+from nzip.container.pipeline import StreamEncoder
+from nzip.file import File, NzipFile
+from nzip.options import Opening, choose_predictor
+from nzip.safe_output import Output
 
 SUFFIX = ".nz"
 ARCHIVE_SUFFIXES = (".tar.nz", ".tnz")
@@ -36,7 +46,7 @@ def register() -> list[str]:
 
 def register_fsspec() -> None:
     """``compression="nzip"``, and the suffix ``.nz`` under ``compression="infer"``."""
-    from fsspec.compression import compr, register_compression
+    from fsspec.compression import compr, register_compression  # optional: fsspec
 
     if "nzip" not in compr:
         register_compression("nzip", _open_stream, "nz")
@@ -44,7 +54,7 @@ def register_fsspec() -> None:
 
 def register_smart_open() -> None:
     """The suffix ``.nz`` in ``smart_open.open``."""
-    from smart_open import compression
+    from smart_open import compression  # optional: smart_open
 
     if SUFFIX not in compression.get_supported_extensions():
         compression.register_compressor(SUFFIX, _open_stream)
@@ -61,32 +71,26 @@ def register_shutil() -> None:
         )
 
 
-def _open_stream(file, mode: str = "rb", **options):
-    from nzip.file import NzipFile
-
-    return NzipFile(file, mode.replace("t", ""), **options)
+def _open_stream(file: File, mode: str = "rb", **options: Unpack[Opening]) -> IO[bytes]:
+    return cast("IO[bytes]", NzipFile(file, mode.replace("t", ""), **options))
 
 
 def make_tar(
-    base_name,
-    base_dir=os.curdir,
+    base_name: str | os.PathLike[str],
+    base_dir: str = os.curdir,
     *,
-    owner=None,
-    group=None,
-    dry_run=False,
-    logger=None,
-    root_dir=None,
-    level=None,
-    threads=0,
+    owner: str | None = None,
+    group: str | None = None,
+    dry_run: bool = False,
+    logger: logging.Logger | None = None,
+    root_dir: str | os.PathLike[str] | None = None,
+    level: int | None = None,
+    threads: int = 0,
 ) -> str:
     """A compressed tar of ``base_dir`` (relative to ``root_dir``) at ``base_name + ".tar.nz"``; its path.
 
     As :func:`shutil.make_archive` calls it. The archive appears whole or not at all, and replaces an older
     one, as with shutil's own formats."""
-    from nzip.api import choose_predictor
-    from nzip.container.pipeline import StreamEncoder
-    from nzip.safe_output import Output
-
     path = os.fspath(base_name) + ARCHIVE_SUFFIXES[0]
     if logger is not None:
         logger.info("Creating tar archive %s", path)
@@ -105,7 +109,8 @@ def make_tar(
     with Output(path, force=True) as output:
         encoder = StreamEncoder(output.write, choose_predictor(level), threads=threads)
         try:
-            with tarfile.open(mode="w|", fileobj=encoder) as archive:
+            # typeshed asks a whole file of it, where only `write` is used
+            with tarfile.open(mode="w|", fileobj=cast(Any, encoder)) as archive:
                 archive.add(os.path.join(root_dir or "", base_dir), arcname=base_dir, filter=owned)
             encoder.finish()
         finally:
@@ -115,14 +120,14 @@ def make_tar(
 
 
 # shutil then leaves the working directory of the process alone.
-make_tar.supports_root_dir = True
+cast(Any, make_tar).supports_root_dir = True
 
 
-def unpack_tar(filename, extract_dir, *, filter=None) -> None:
+def unpack_tar(
+    filename: str | os.PathLike[str], extract_dir: str | os.PathLike[str], *, filter: Any = None
+) -> None:
     """Unpack ``filename`` into ``extract_dir``. ``filter`` as for :meth:`tarfile.TarFile.extractall`; by
     default ``data``, which refuses members that would leave the directory."""
-    from nzip.file import NzipFile
-
     try:
         with NzipFile(filename) as stream, tarfile.open(mode="r|", fileobj=stream) as archive:
             archive.extractall(extract_dir, filter=filter or "data")

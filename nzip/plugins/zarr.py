@@ -1,12 +1,17 @@
 """nzip as a codec of numcodecs, and so of Zarr: found by its id ``nzip`` through an entry point.
 
+>>> import numcodecs, numpy
 >>> codec = numcodecs.get_codec({"id": "nzip", "level": 1})
+>>> codec.decode(codec.encode(numpy.arange(3, dtype="u1")))
+b'\\x00\\x01\\x02'
 
 Concession: chunks are coded one by one and each pays for its header (about 60 bytes) and for learning from
 nothing, so let chunks be large, or use level 1.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from numcodecs.abc import Codec
 from numcodecs.compat import ensure_contiguous_ndarray, ndarray_copy
@@ -23,11 +28,11 @@ class NzipCodec(Codec):
         self.level = level
         self.predictor = predictor
 
-    def encode(self, buf) -> bytes:
+    def encode(self, buf: Any) -> bytes:
         """One nzip stream of the bytes of ``buf`` (anything with the buffer protocol)."""
         return compress(ensure_contiguous_ndarray(buf), self.level, predictor=self.predictor)
 
-    def decode(self, buf, out=None):
+    def decode(self, buf: Any, out: Any = None) -> Any:
         """The bytes of the stream ``buf``, into ``out`` where one is given."""
         data = decompress(ensure_contiguous_ndarray(buf))
         return data if out is None else ndarray_copy(data, out)

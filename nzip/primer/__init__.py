@@ -1,0 +1,37 @@
+"""Primers of the user's own: texts that the mix reads before each block, so that small files start warm.
+
+* ``file``      a primer as a file: packed, hashed, refused where damaged
+* ``training``  what of many files goes into one
+
+Those that ship, and which of them a block starts from, are the mix's own business
+(:mod:`nzip.predictors.mix.primers`); :func:`shipped` says what there is. Concession: what was compressed with
+a primer needs that primer for ever; nothing here keeps a copy.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Shipped(NamedTuple):
+    """A primer that ships with nzip: its name, the bytes of its text, their hash (hexadecimal), and one line
+    on what it is for."""
+
+    name: str
+    bytes: int
+    hash: str
+    what_for: str
+
+
+def shipped() -> list[Shipped]:
+    """The primers that compressing chooses from where none is given.
+
+    >>> [primer.what_for for primer in shipped() if primer.name == "data"]
+    ['JSON, CSS, SVG']
+    """
+    from nzip.predictors.mix import primers  # start-up: the mix, which primer files do not need
+
+    return [
+        Shipped(entry["name"], entry["bytes"], entry["hash"], primers.WHAT_FOR[entry["name"]])
+        for entry in primers.index()
+    ]

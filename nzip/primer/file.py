@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import lzma
 import os
+from typing import TypeAlias
 
 from nzip.errors import CorruptError, FormatError, LimitError, NzipError
 from nzip.hashes import hash32, text_hash
-from nzip.varint import u32
+from nzip.varint import read_u32, u32
 
 MAGIC = b"\x89NZP\r\n\x1a\n"
 VERSION = 0x81  # draft 1 of primer files
@@ -25,19 +26,17 @@ _MAX_FILE = MAX_TEXT + (MAX_TEXT >> 8) + 1024
 _XZ_MEMORY = 128 << 20
 
 
+Given: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview"
+"""A file, by its path or as what it holds."""
+
+
 def pack(text: bytes) -> bytes:
     """The primer file of ``text``. Raises :class:`NzipError` for an empty or too long one."""
     if not 1 <= len(text) <= MAX_TEXT:
         raise NzipError(f"a primer holds 1 byte to {MAX_TEXT >> 20} MiB of text, not {len(text)} bytes")
     window = max(1 << 16, 1 << (len(text) - 1).bit_length())
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": window}]
-    body = (
-        MAGIC
-        + bytes([VERSION])
-        + u32(len(text))
-        + text_hash(text)
-        + lzma.compress(text, filters=filters)
-    )
+    body = MAGIC + bytes([VERSION]) + u32(len(text)) + text_hash(text) + lzma.compress(text, filters=filters)
     return body + u32(hash32(body))
 
 
@@ -56,7 +55,7 @@ def unpack(data: bytes) -> bytes:
         raise FormatError(
             f"is a primer file of a version (0x{data[len(MAGIC)]:02x}) that this nzip does not know"
         )
-    size = int.from_bytes(data[_HEAD - 12 : _HEAD - 8], "little")
+    size = read_u32(data, _HEAD - 12)
     if not 1 <= size <= MAX_TEXT:
         raise CorruptError(f"is a primer file that claims {size} bytes of text")
     unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
@@ -74,7 +73,7 @@ def unpack(data: bytes) -> bytes:
     return text
 
 
-def load(primer) -> bytes:
+def load(primer: Given) -> bytes:
     """The text of a primer file, given by its path or as its bytes.
 
     Raises :class:`OSError` where it cannot be read, and as :func:`unpack`, with the path named.

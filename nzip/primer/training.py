@@ -14,15 +14,19 @@ piece of a few dozen bytes may look like nothing at all.
 from __future__ import annotations
 
 import heapq
+import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import xxhash
 
 from nzip.errors import NzipError
-from nzip.primer.file import MAX_TEXT, pack
+from nzip.predictors.content import detect
+from nzip.predictors.mix.contexts import KIND_NAMES
+from nzip.predictors.mix.primers import sequences
+from nzip.primer.file import MAX_TEXT, Given, pack
 
 DEFAULT_SIZE = 512 << 10
 MIN_SIZE = 1 << 10
@@ -72,7 +76,7 @@ class _Piece(NamedTuple):
     data: bytes
 
 
-def train_primer(samples: Iterable, size: int = DEFAULT_SIZE) -> bytes:
+def train_primer(samples: Iterable[Given], size: int = DEFAULT_SIZE) -> bytes:
     """A primer file, as bytes for ``primer=`` or to be written to disk, from ``samples``: an iterable of
     bytes-like objects (each a whole file's content) and of paths. ``size``: bytes of text it holds at most.
 
@@ -81,7 +85,7 @@ def train_primer(samples: Iterable, size: int = DEFAULT_SIZE) -> bytes:
     return pack(train(samples, size).text)
 
 
-def train(samples: Iterable, size: int = DEFAULT_SIZE) -> Trained:
+def train(samples: Iterable[Given], size: int = DEFAULT_SIZE) -> Trained:
     """As :func:`train_primer`, not packed, with what was taken told."""
     if not MIN_SIZE <= size <= MAX_TEXT:
         raise NzipError(f"a primer's size is {MIN_SIZE >> 10} KiB to {MAX_TEXT >> 20} MiB, not {size} bytes")
@@ -91,8 +95,9 @@ def train(samples: Iterable, size: int = DEFAULT_SIZE) -> Trained:
     unique = _without_copies(found)
     texts = [sample for sample in unique if _kind(sample.read(0, _LOOK)) == "text"]
     if not texts:
+        kind = _kind(unique[-1].read(0, _LOOK))
         raise NzipError(
-            f"a primer is text, and these files look like {_kind(unique[-1].read(0, _LOOK))}: the mix starts warm on text alone"
+            f"a primer is text, and these files look like {kind}: the mix starts warm on text alone"
         )
     pool = _pool(texts, size)
     kept = _cover(pool, size) if sum(len(p.data) for p in pool) > size else pool
@@ -101,7 +106,7 @@ def train(samples: Iterable, size: int = DEFAULT_SIZE) -> Trained:
     return Trained(text, used, len(found), len(found) - len(unique), len(unique) - len(texts))
 
 
-def _sample(given) -> _Sample:
+def _sample(given: Given) -> _Sample:
     if isinstance(given, (bytes, bytearray, memoryview)):
         return _Sample(bytes(given), memoryview(given).nbytes)
     path = os.fsdecode(given)
@@ -109,8 +114,6 @@ def _sample(given) -> _Sample:
 
 
 def _kind(data: bytes) -> str:
-    from nzip.predictors.content import KIND_NAMES, detect
-
     return KIND_NAMES[detect(np.frombuffer(data, np.uint8)).kind]
 
 
@@ -134,7 +137,7 @@ def _pool(samples: list[_Sample], size: int) -> list[_Piece]:
     longest = max(_SHORTEST, min(_LONGEST, size // _PIECES))
     whole = min(_LONGEST, size // 4)
     most = max(1, budget // _SHORTEST)
-    chosen = range(len(samples))
+    chosen: Sequence[int] = range(len(samples))
     if len(samples) > most:
         chosen = [i * len(samples) // most for i in range(most)]
     pieces: list[_Piece] = []
@@ -155,7 +158,7 @@ def _slices(sample: _Sample, share: int, longest: int) -> list[bytes]:
     count = -(-share // longest)
     if share >= sample.size:
         edges = [i * sample.size // count for i in range(count + 1)]
-        spans = list(zip(edges[:-1], edges[1:], strict=True))
+        spans = list(itertools.pairwise(edges))
     else:
         length = share // count
         step = (sample.size - length) // max(1, count - 1) if count > 1 else 0
@@ -186,17 +189,15 @@ def _sequences(pieces: list[_Piece]) -> tuple[list[np.ndarray], list[np.ndarray]
     """For each piece the numbers (from 0) of its distinct sequences and how common these are elsewhere: in
     how many other files, where a file cut into n pieces has 1/n of what one of them has. And how many
     numbers."""
-    from nzip.predictors.mix.primers import sequences
-
     each = [sequences(np.frombuffer(piece.data, np.uint8)) for piece in pieces]
     known, numbers = np.unique(np.concatenate(each), return_inverse=True)
     parts = np.bincount([piece.file for piece in pieces])
     weights = [1 / parts[piece.file] for piece in pieces]
     lengths = [len(found) for found in each]
     common = np.bincount(numbers, np.repeat(weights, lengths), len(known))
-    numbers = np.split(numbers, np.cumsum(lengths)[:-1])
+    own = np.split(numbers, np.cumsum(lengths)[:-1])
     # Rounded, so that sums of equal parts do not differ by the order of adding.
-    return numbers, [np.round(common[n] - w, 9) for n, w in zip(numbers, weights, strict=True)], len(known)
+    return own, [np.round(common[n] - w, 9) for n, w in zip(own, weights, strict=True)], len(known)
 
 
 def _cover(pieces: list[_Piece], size: int) -> list[_Piece]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -167,7 +166,7 @@ def train(
                 )
                 losses = []
                 _save(checkpoint, net, adam, run, seen, spent, sat)
-                _write(folder / "log.jsonl", "".join(json.dumps(entry) + "\n" for entry in log).encode())
+                write_whole(folder / "log.jsonl", "".join(json.dumps(entry) + "\n" for entry in log).encode())
         if over:
             break
     return log
@@ -186,7 +185,7 @@ def slices_of(sources: list[Source]) -> dict[str, bytes]:
 
 
 def _save(path: Path, net, adam, run: Run, seen: int, spent: float, sat: float) -> None:
-    new = path.with_suffix(".new")
+    packed = io.BytesIO()
     torch.save(
         {
             "net": net.state_dict(),
@@ -197,12 +196,6 @@ def _save(path: Path, net, adam, run: Run, seen: int, spent: float, sat: float) 
             "spent": spent,
             "sat": sat,
         },
-        new,
+        packed,
     )
-    os.replace(new, path)
-
-
-def _write(path: Path, data: bytes) -> None:
-    new = path.with_suffix(".new")
-    new.write_bytes(data)
-    os.replace(new, path)
+    write_whole(path, packed.getbuffer())

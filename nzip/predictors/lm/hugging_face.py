@@ -74,15 +74,10 @@ class HuggingFacePredictor(Predictor):
     def measure_text(self, data: bytes, protocol: str, block: int = BLOCK, stride: int = STRIDE) -> Measured:
         """Bits of ``data`` under ``protocol`` "windows"."""
         if protocol != "windows":
-<<<<<<< ours
-            raise NzipError(f"{self.spelling} has no sliding context with sinks: use --protocol windows")
-        import torch  # optional: see _loaded
-=======
             raise NzipError(
                 f"{self.spelling} has no sliding context with sinks", Remedy("use", "protocol", "windows")
             )
-        import torch
->>>>>>> theirs
+        import torch  # optional: see _loaded
 
         try:
             text = bytes(data).decode()

@@ -28,6 +28,7 @@ def run(plugin_environment, tmp_path):
             capture_output=True,
             cwd=tmp_path,
             env={**plugin_environment, **(environment or {})},
+            check=False,
             **options,
         )
 
@@ -145,7 +146,7 @@ def test_signals_leave_nothing_behind(start, tmp_path, number):
     process = start("--predictor", "toy", "-f", "source", environment={"TOY_SLEEP": "3600"})
     _wait_for(lambda: len(os.listdir(tmp_path)) == 3)
     process.send_signal(number)
-    out, err = process.communicate()
+    _, err = process.communicate()
     assert process.returncode == -number
     assert sorted(os.listdir(tmp_path)) == ["source", "source.nz"]
     assert target.read_bytes() == b"old" and source.read_bytes() == DATA
@@ -170,7 +171,7 @@ def test_killed_at_any_moment_the_target_is_whole(start, run, tmp_path):
             "source",
             environment={"TOY_SLEEP": "0.002"},
         )
-        _wait_for(lambda: len(os.listdir(tmp_path)) > 2 or process.poll() is not None)
+        _wait_for(lambda p=process: len(os.listdir(tmp_path)) > 2 or p.poll() is not None)
         time.sleep(chance.random() * 0.15)
         process.kill()
         process.communicate()

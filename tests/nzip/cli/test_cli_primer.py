@@ -8,7 +8,8 @@ import random
 
 import pytest
 
-from nzip.primer.file import file
+from nzip.hashes import text_hash
+from nzip.primer import file as primer_file
 
 RECORD = '{{"sensor": "station-{0}", "unit": "kelvin", "values": [{1}, {2}], "valid": true}}\n'
 
@@ -42,8 +43,8 @@ def trained(folder, nzip_cli):
 def test_train_says_what_it_did_and_is_deterministic(nzip_cli, folder):
     ran = nzip_cli("primer", "train", "-r", "train", "-o", "a.primer")
     assert ran.code == 0 and ran.out == b"" and ran.err.count("\n") == 1
-    text = file.load("a.primer")
-    assert "from 4 of 4 files" in ran.err and file.text_hash(text).hex() in ran.err
+    text = primer_file.load("a.primer")
+    assert "from 4 of 4 files" in ran.err and text_hash(text).hex() in ran.err
     names = ["train/deep/3.json", "train/2.json", "train/0.json", "train/deep/1.json"]
     assert nzip_cli("primer", "train", "-q", *names, "-o", "b.primer").err == ""
     assert (folder / "a.primer").read_bytes() == (folder / "b.primer").read_bytes()
@@ -76,7 +77,7 @@ def test_train_refuses_in_one_line_and_leaves_nothing(nzip_cli, folder):
         assert ran.code == 1 and said in ran.err and ran.err.count("\n") == 1, arguments
     assert sorted(folder.rglob("*")) == before and (folder / "kept.primer").read_bytes() == b"precious"
     assert nzip_cli("primer", "train", "-f", "new.json", "-o", "kept.primer").code == 0
-    assert file.load("kept.primer") == (folder / "new.json").read_bytes()
+    assert primer_file.load("kept.primer") == (folder / "new.json").read_bytes()
 
 
 def test_compress_and_decompress_with_a_primer(nzip_cli, folder, trained):
@@ -96,7 +97,7 @@ def test_compress_and_decompress_with_a_primer(nzip_cli, folder, trained):
     assert (folder / "new.json").read_bytes() == data
     measured = json.loads(nzip_cli("measure", "-1", "--json", "--primer", trained, "new.json").out)
     assert measured["total"]["compressed"] == len(stream)
-    assert measured["config"] == {"primer": file.text_hash(file.load(trained)).hex()}
+    assert measured["config"] == {"primer": text_hash(primer_file.load(trained)).hex()}
 
 
 def test_rm_verifies_with_the_primer(nzip_cli, folder, trained):
@@ -110,7 +111,7 @@ def test_rm_verifies_with_the_primer(nzip_cli, folder, trained):
 def test_a_missing_or_other_primer_is_named(nzip_cli, folder, trained):
     assert nzip_cli("compress", "-1q", "--primer", trained, "new.json").code == 0
     assert nzip_cli("primer", "train", "-q", "new.json", "-o", "other.primer").code == 0
-    mine, others = (file.text_hash(file.load(name)).hex() for name in (trained, "other.primer"))
+    mine, others = (text_hash(primer_file.load(name)).hex() for name in (trained, "other.primer"))
     for verb in (
         ("decompress", "-c"),
         ("test",),
@@ -155,8 +156,8 @@ def test_list_shows_what_ships_and_ones_own(nzip_cli, trained):
     table = nzip_cli("primer", "list").out.decode()
     assert all(row["name"] in table and row["what_for"] in table for row in shipped)
     (own,) = json.loads(nzip_cli("primer", "list", "--json", trained).out)
-    text = file.load(trained)
-    assert own["bytes"] == len(text) and own["hash"] == file.text_hash(text).hex()
+    text = primer_file.load(trained)
+    assert own["bytes"] == len(text) and own["hash"] == text_hash(text).hex()
     assert nzip_cli("primer", "list", "none").code == 1
 
 

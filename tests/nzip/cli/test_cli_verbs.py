@@ -362,7 +362,7 @@ def test_wrong_block_sizes(nzip_cli, file, size):
     [("100", 100), ("1k", 1024), ("1KiB", 1024), ("1kb", 1024), ("2M", 2 << 20), ("1GiB", 1 << 30)],
 )
 def test_sizes(given, size):
-    from nzip.cli.types import Size
+    from nzip.cli.options import Size
 
     assert Size().convert(given, None, None) == size
 

@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nzip
-from nzip.container import framing
 from nzip.errors import CorruptError, FormatError, ModelMismatchError, NzipError
+from nzip.hashes import hash32, text_hash
 from nzip.predictors.mix import primers
-from nzip.primer import file, training
+from nzip.primer import file as primer_file
+from nzip.primer import training
+from nzip.varint import u32
 
-WORDS = (
-    "north river stone garden letter window copper signal harbour memory field silver engine branch".split()
-)
+WORDS = "north river stone garden letter window copper signal harbour memory field silver engine branch"
 
 
 def prose(seed: int, size: int) -> bytes:
@@ -28,7 +28,7 @@ def prose(seed: int, size: int) -> bytes:
     own = ["".join(rng.choices("aeioulrnst", k=7)) for _ in range(5)]
     lines = []
     while sum(map(len, lines)) < size:
-        lines.append(" ".join(rng.choices(WORDS + own, k=9)) + "\n")
+        lines.append(" ".join(rng.choices(WORDS.split() + own, k=9)) + "\n")
     return "".join(lines).encode()[:size]
 
 
@@ -41,47 +41,47 @@ TEXT = prose(1, 3000)
 @given(st.binary(min_size=1, max_size=3000))
 @settings(max_examples=30)
 def test_a_primer_file_gives_its_text_back(text):
-    assert file.unpack(file.pack(text)) == text
+    assert primer_file.unpack(primer_file.pack(text)) == text
 
 
 def test_the_format_is_as_documented():
     """docs/FORMAT.md, "Primer files", read by hand."""
-    packed = file.pack(TEXT)
+    packed = primer_file.pack(TEXT)
     assert packed[:9] == b"\x89NZP\r\n\x1a\n\x81"
     assert int.from_bytes(packed[9:13], "little") == len(TEXT)
-    assert packed[13:21] == file.text_hash(TEXT) == primers.text_hash(TEXT)
+    assert packed[13:21] == text_hash(TEXT) == primers.text_hash(TEXT)
     assert lzma.decompress(packed[21:-4], format=lzma.FORMAT_XZ) == TEXT
-    assert packed[-4:] == framing.u32(framing.hash32(packed[:-4]))
+    assert packed[-4:] == u32(hash32(packed[:-4]))
 
 
 def test_every_flipped_bit_and_every_cut_is_refused():
-    packed = file.pack(TEXT[:200])
+    packed = primer_file.pack(TEXT[:200])
     for at in range(8 * len(packed)):
         damaged = bytearray(packed)
         damaged[at >> 3] ^= 1 << (at & 7)
         with pytest.raises((FormatError, CorruptError)) as error:
-            file.unpack(bytes(damaged))
+            primer_file.unpack(bytes(damaged))
         assert "\n" not in str(error.value)
     for length in range(len(packed)):
         with pytest.raises((FormatError, CorruptError)):
-            file.unpack(packed[:length])
+            primer_file.unpack(packed[:length])
     with pytest.raises(CorruptError):
-        file.unpack(packed + b"x")
+        primer_file.unpack(packed + b"x")
 
 
 def sealed(body: bytes) -> bytes:
-    return body + framing.u32(framing.hash32(body))
+    return body + u32(hash32(body))
 
 
 def test_hostile_headers_with_right_hashes_are_refused():
-    packed = file.pack(TEXT)
+    packed = primer_file.pack(TEXT)
     head, payload = packed[:21], packed[21:-4]
     bomb = lzma.compress(bytes(5_000_000), preset=0)
     for body in (
         head[:8] + b"\x01" + head[9:] + payload,
-        head[:9] + framing.u32(0) + head[13:] + payload,
-        head[:9] + framing.u32((32 << 20) + 1) + head[13:] + payload,
-        head[:9] + framing.u32(len(TEXT) - 1) + head[13:] + payload,
+        head[:9] + u32(0) + head[13:] + payload,
+        head[:9] + u32((32 << 20) + 1) + head[13:] + payload,
+        head[:9] + u32(len(TEXT) - 1) + head[13:] + payload,
         head[:13] + bytes(8) + payload,
         head + payload[:-1],
         head + payload + payload,
@@ -90,33 +90,38 @@ def test_hostile_headers_with_right_hashes_are_refused():
         head[:9],
     ):
         with pytest.raises((FormatError, CorruptError)) as error:
-            file.unpack(sealed(body))
+            primer_file.unpack(sealed(body))
         assert "\n" not in str(error.value)
 
 
 def test_unpacking_is_bounded_in_memory(monkeypatch):
-    monkeypatch.setattr(file, "_XZ_MEMORY", 1000)
+    monkeypatch.setattr(primer_file, "_XZ_MEMORY", 1000)
     with pytest.raises(CorruptError, match="cannot be unpacked"):
-        file.unpack(file.pack(TEXT))
+        primer_file.unpack(primer_file.pack(TEXT))
 
 
 def test_load_names_the_file(tmp_path):
     path = tmp_path / "my.primer"
-    path.write_bytes(file.pack(TEXT))
-    assert file.load(path) == file.load(str(path)) == file.load(memoryview(path.read_bytes())) == TEXT
+    path.write_bytes(primer_file.pack(TEXT))
+    assert (
+        primer_file.load(path)
+        == primer_file.load(str(path))
+        == primer_file.load(memoryview(path.read_bytes()))
+        == TEXT
+    )
     path.write_bytes(TEXT)
     with pytest.raises(FormatError, match="my.primer: is no primer file"):
-        file.load(path)
+        primer_file.load(path)
     with pytest.raises(FormatError, match="the given primer is no primer file"):
-        file.load(TEXT)
+        primer_file.load(TEXT)
     with pytest.raises(FileNotFoundError):
-        file.load(tmp_path / "none")
+        primer_file.load(tmp_path / "none")
 
 
 def test_sizes_outside_the_limits_are_refused():
     with pytest.raises(NzipError):
-        file.pack(b"")
-    for size in (0, 1023, file.MAX_TEXT + 1):
+        primer_file.pack(b"")
+    for size in (0, 1023, primer_file.MAX_TEXT + 1):
         with pytest.raises(NzipError, match="1 KiB to 32 MiB"):
             training.train([TEXT], size)
 
@@ -210,10 +215,10 @@ def test_a_primer_pays_and_is_needed(own):
     both = warm + cold
     assert nzip.decompress(both, primer=own) == DATA + DATA
     other = nzip.train_primer([TEXT])
-    for given_, said in ((None, "primer=FILE"), (other, file.text_hash(file.unpack(other)).hex())):
+    for given_, said in ((None, "primer=FILE"), (other, text_hash(primer_file.unpack(other)).hex())):
         with pytest.raises(ModelMismatchError) as error:
             nzip.decompress(warm, primer=given_)
-        assert file.text_hash(file.unpack(own)).hex() in str(error.value) and said in str(error.value)
+        assert text_hash(primer_file.unpack(own)).hex() in str(error.value) and said in str(error.value)
         assert error.value.exit_code == 1 and "\n" not in str(error.value)
 
 
@@ -261,18 +266,18 @@ def test_predictors_without_primers_refuse_them(own, toys):
 def test_experts_and_primers_share_the_config(own, toys):
     from nzip.predictors import registry
 
-    text = file.unpack(own)
+    text = primer_file.unpack(own)
     predictor = registry.create("mix:1+count").with_primer(text)
-    assert predictor.spelling == "mix:1+count" and predictor.config()["primer"] == file.text_hash(text).hex()
+    assert predictor.spelling == "mix:1+count" and predictor.config()["primer"] == text_hash(text).hex()
     assert predictor.memory(1000) > registry.create("mix:1+count").memory(1000)
 
 
 def test_a_block_that_no_expert_helps_starts_from_the_primer_too(own, toys, monkeypatch):
     from nzip.predictors import registry
 
-    alone = registry.create("mix:1").with_primer(file.unpack(own)).encode(DATA)[1]
+    alone = registry.create("mix:1").with_primer(primer_file.unpack(own)).encode(DATA)[1]
     monkeypatch.setattr(toys.CountingExpert, "helps", lambda self, data: False, raising=False)
-    predictor = registry.create("mix:1+count").with_primer(file.unpack(own))
+    predictor = registry.create("mix:1+count").with_primer(primer_file.unpack(own))
     params, payload = predictor.encode(DATA)
     assert payload == alone and predictor.decode(params, payload, len(DATA)) == DATA
 

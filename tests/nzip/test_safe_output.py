@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 
@@ -294,3 +295,25 @@ def test_sources_that_are_not_removed_without_force(tmp_path):
     with pytest.raises(FileError, match="sticky"):
         source(plain, remove=True)
     source(plain).close()
+
+
+def test_write_whole_replaces_or_leaves_alone(tmp_path, monkeypatch):
+    path = tmp_path / "index.json"
+    safe_output.write_whole(path, b"old")
+    safe_output.write_whole(str(path), memoryview(b"new"))
+    assert path.read_bytes() == b"new" and path.stat().st_mode & 0o777 == 0o666 & ~_umask()
+    for at in range(5):
+        failing = FailingOS(at)
+        with monkeypatch.context() as patched:
+            patched.setattr(safe_output, "os", failing)
+            with contextlib.suppress(FileError):
+                safe_output.write_whole(path, b"newer")
+        assert path.read_bytes() in (b"new", b"newer") and not leftovers(tmp_path)
+    with pytest.raises(FileError):
+        safe_output.write_whole(tmp_path / "nowhere" / "x", b"")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

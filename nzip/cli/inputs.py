@@ -1,0 +1,232 @@
+"""The files that were named: opened, refused or guarded one by one, and where their outputs go.
+
+Every file is handled alone: one that fails gets one line and the others are still done; the exit code is the
+worst (:func:`each`). Output names come from input names, by suffix, as gzip and xz do it. Also what ``-1`` ..
+``-9``, ``--predictor`` and ``--primer`` name, for the verbs that code. Concession: what ``xz`` refuses
+(:func:`nzip.safe_output.open_source`) is refused here, too, even where it would work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, BinaryIO, NoReturn
+
+import click
+
+from nzip import safe_output
+from nzip.cli.options import Coding, Files, Placing, Talking
+from nzip.cli.terminal import OK, USAGE, error_line, one_line, say, worst
+from nzip.container import embedded_models, pipeline
+from nzip.container.embedded_models import Model
+from nzip.container.index import read_index
+from nzip.errors import NzipError
+from nzip.options import choose_predictor
+from nzip.predictors.base import Predictor
+from nzip.primer.file import load
+from nzip.safe_output import FileError
+
+STDIN = "-"
+# Like .txz and .tgz: what the short form of a tar archive stands for.
+_SHORT = {".tnz": ".tar"}
+
+
+def each(files: Files, one: Callable[[str], None], placing: Placing | None = None) -> int:
+    """Call ``one(path)`` for every file (standard input without any); the worst exit code. ``placing``: of a
+    verb that writes, to be refused where it is no place for that many."""
+    paths = files or (STDIN,)
+    if placing is not None:
+        if placing.output is not None:
+            if len(paths) > 1:
+                raise click.UsageError("-o names one output, and there are several inputs")
+            if placing.to_stdout:
+                raise click.UsageError("-o and -c: give one of them")
+        if list(paths).count(STDIN) > 1:
+            raise click.UsageError("'-' stands for standard input and can be given once")
+    return worst([guarded(path, one) for path in paths])
+
+
+def guarded(path: str, one: Callable[[str], None]) -> int:
+    """Call ``one(path)``; an expected failure becomes one line and an exit code."""
+    name = "standard input" if path == STDIN else path
+    try:
+        one(path)
+    except FileError as error:
+        say(error_line(error))
+        return error.exit_code
+    except NzipError as error:
+        say(f"{one_line(name)}: {error_line(error)}")
+        return error.exit_code
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        say(f"{one_line(str(error.filename or name))}: {safe_output.reason(error)}")
+        return USAGE
+    return OK
+
+
+# Opening --------------------------------------------------------------------------------------------------
+
+
+def open_input(
+    path: str, *, force: bool = True, remove: bool = False, elsewhere: bool = True
+) -> contextlib.AbstractContextManager[BinaryIO]:
+    """A file (as :func:`nzip.safe_output.open_source`; by default only to be looked at) or standard input."""
+    if path == STDIN:
+        if sys.stdin is None:
+            raise FileError("standard input is closed")
+        return contextlib.nullcontext(sys.stdin.buffer)
+    return safe_output.open_source(path, force=force, remove=remove, elsewhere=elsewhere)
+
+
+def refuse_terminal(path: str, doing: str) -> None:
+    """Compressed data is not typed in. Raises :class:`nzip.safe_output.FileError`."""
+    if path == STDIN and sys.stdin is not None and sys.stdin.isatty():
+        raise FileError(
+            f"there is no compressed data to {doing} on a terminal: name a file, or see nzip --help"
+        )
+
+
+def status_of(source: Any) -> os.stat_result | None:
+    """What the system says of an open file; None for one that is none of the system's."""
+    try:
+        return os.fstat(source.fileno())
+    except (OSError, AttributeError):
+        return None
+
+
+def size_of(source: Any) -> int | None:
+    """Bytes to come, where that can be known."""
+    status = status_of(source)
+    return status.st_size if status is not None and safe_output.is_regular(status) else None
+
+
+def decoded_size(source: BinaryIO) -> int | None:
+    """Decoded bytes to come, from the index where the file can seek; for the progress bar only."""
+    try:
+        if not source.seekable() or not sys.stderr.isatty():
+            return None
+        before = source.tell()
+        try:
+            return read_index(source).size
+        finally:
+            source.seek(before)
+    except (NzipError, OSError):
+        # Decoding will say what is wrong, and better.
+        return None
+
+
+def regular_files(paths: Iterable[str], recursive: bool) -> list[str]:
+    """The regular files that are named, and with ``recursive`` those in named directories; links in
+    directories are not followed. Raises :class:`nzip.safe_output.FileError`."""
+
+    def fail(error: OSError) -> NoReturn:
+        raise FileError(f"{error.filename}: {safe_output.reason(error)}") from error
+
+    found: list[str] = []
+    for path in paths:
+        try:
+            mode = os.stat(path).st_mode
+        except OSError as error:
+            fail(error)
+        if stat.S_ISDIR(mode):
+            if not recursive:
+                raise FileError(f"{path}: is a directory (-r takes the files in it)")
+            for folder, _, names in os.walk(path, onerror=fail):
+                inside = (os.path.join(folder, name) for name in names)
+                found += [name for name in inside if stat.S_ISREG(os.lstat(name).st_mode)]
+        elif stat.S_ISREG(mode):
+            found.append(path)
+        else:
+            raise FileError(f"{path}: is no regular file")
+    unreadable = next((path for path in found if not os.access(path, os.R_OK)), None)
+    if unreadable is not None:
+        raise FileError(f"{unreadable}: permission denied")
+    return found
+
+
+# Names ----------------------------------------------------------------------------------------------------
+
+
+def targets(path: str, placing: Placing, derive: Callable[[str, Placing], str]) -> tuple[str, str]:
+    """How to call the input, and where the output goes ('-' for standard output)."""
+    name = "standard input" if path == STDIN else path
+    if placing.to_stdout or placing.output == STDIN:
+        return name, STDIN
+    if placing.output is not None:
+        return name, placing.output
+    return name, STDIN if path == STDIN else derive(path, placing)
+
+
+def compressed_name(path: str, placing: Placing) -> str:
+    """``path`` with the suffix. Raises :class:`nzip.safe_output.FileError` where it has one already."""
+    suffix = _suffix(placing)
+    if path.endswith((suffix, *_SHORT)) and not placing.force:
+        raise FileError(f"{path}: has the suffix {suffix} already, skipping (-f to compress it again)")
+    return path + suffix
+
+
+def decompressed_name(path: str, placing: Placing) -> str:
+    """``path`` without the suffix. Raises :class:`nzip.safe_output.FileError` where it has none."""
+    suffix = _suffix(placing)
+    directory, name = os.path.split(path)
+    for end, becomes in ((suffix, ""), *_SHORT.items()):
+        if name.endswith(end) and len(name) > len(end):
+            return os.path.join(directory, name[: -len(end)] + becomes)
+    raise FileError(f"{path}: unknown suffix, expected {suffix}: name the output with -o, or use -c")
+
+
+def _suffix(placing: Placing) -> str:
+    suffix = placing.suffix
+    if not suffix or "/" in suffix or "\0" in suffix:
+        raise click.UsageError(f"{suffix!r} cannot be a suffix")
+    return suffix
+
+
+# What codes -----------------------------------------------------------------------------------------------
+
+
+def predictor_of(coding: Coding) -> Predictor:
+    """The predictor that ``-1`` .. ``-9`` or ``--predictor`` asks for, started as ``--primer`` or
+    ``--no-primer`` says."""
+    if coding.predictor and coding.level is not None:
+        raise click.UsageError(f"-{coding.level} and --predictor {coding.predictor}: give one of them")
+    if coding.primer is not None and coding.no_primer:
+        raise click.UsageError("--primer and --no-primer: give one of them")
+    chosen = choose_predictor(coding.level, coding.predictor or None)
+    if coding.primer is None and not coding.no_primer:
+        return chosen
+    return chosen.with_primer(primer_text(coding.primer))
+
+
+def coding_of(coding: Coding, talking: Talking) -> tuple[Predictor, tuple[Model, ...]]:
+    """The predictor, and the models that ``--embed-model`` puts into the output."""
+    predictor, models = embedded_models.chosen(predictor_of(coding), coding.embed_model)
+    if coding.embed_model and not models and not talking.quiet:
+        say(f"{predictor.spelling} needs nothing but nzip itself, so no model is embedded")
+    return predictor, models
+
+
+def block_size_of(coding: Coding) -> int:
+    """What ``--block-size`` asks for, checked."""
+    if coding.block_size is None:
+        return pipeline.DEFAULT_BLOCK_SIZE
+    try:
+        pipeline.check_block_size(coding.block_size)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    return coding.block_size
+
+
+def primer_text(path: str | None) -> bytes | None:
+    """The text of the primer file of ``--primer``; None without one. Raises
+    :class:`nzip.safe_output.FileError` where it cannot be read, and as :func:`nzip.primer.file.load`."""
+    if path is None:
+        return None
+    try:
+        return load(path)
+    except OSError as error:
+        raise FileError(f"{path}: {safe_output.reason(error)}") from error

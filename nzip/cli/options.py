@@ -1,0 +1,199 @@
+"""What the commands take: groups of click's options, and for each group the record that a verb is given.
+
+Click hands over a dict of everything. :func:`takes` turns it into a few frozen dataclasses, one a group, so
+that below :mod:`nzip.cli.main` what a verb depends on stands in its signature and a misspelt name is found by
+a type checker. Concession: each option is written twice, as click's line and as a field; a test holds them
+together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeAlias
+
+import click
+
+Files: TypeAlias = "tuple[str, ...]"
+
+
+class Size(click.ParamType):
+    """Bytes, with K, M, G or T (powers of 1024, as in xz) behind the number."""
+
+    name = "size"
+    _UNITS: ClassVar = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """As click asks; refuses with the accepted forms named."""
+        if isinstance(value, int):
+            return value
+        text = value.strip().lower()
+        digits = text.rstrip("kmgtib")
+        unit = text[len(digits) :].removesuffix("b").removesuffix("i")
+        if (
+            not digits.isascii()
+            or not digits.isdigit()
+            or unit not in self._UNITS
+            or text[len(digits) :] == "i"
+        ):
+            self.fail(f"{value!r} is no size: write a number of bytes, or 64KiB, 16M, 4GiB", param, ctx)
+        return int(digits) << self._UNITS[unit]
+
+
+class ByteRange(click.ParamType):
+    """``START:END``, either missing; sizes as for :class:`Size`."""
+
+    name = "start:end"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int | None]:
+        """As click asks; a pair (start, end or None)."""
+        if isinstance(value, tuple):
+            return value
+        start, colon, end = value.partition(":")
+        if not colon:
+            self.fail(f"{value!r} is no range: write START:END, START: or :END, as in 1M:1088K", param, ctx)
+        first = Size().convert(start, param, ctx) if start.strip() else 0
+        last = Size().convert(end, param, ctx) if end.strip() else None
+        if last is not None and last < first:
+            self.fail(f"the range {value} ends before it starts", param, ctx)
+        return first, last
+
+
+def flag(*names: str, **options: Any) -> Callable:
+    """An option that is there or not."""
+    return click.option(*names, is_flag=True, **options)
+
+
+@dataclasses.dataclass(frozen=True)
+class Placing:
+    """Where output goes, and what of it and of its source may be replaced or removed."""
+
+    to_stdout: bool = False
+    output: str | None = None
+    suffix: str = ".nz"
+    force: bool = False
+    remove: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Coding:
+    """What codes: a level or a predictor, how it starts, how its blocks are cut and checked. ``primer``: a
+    primer file's path; ``block_size`` in bytes."""
+
+    level: int | None = None
+    predictor: str | None = None
+    block_size: int | None = None
+    verify: bool | None = None
+    embed_model: bool = False
+    primer: str | None = None
+    no_primer: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoding:
+    """What decoding needs besides the file: the path of the primer file that it was made with."""
+
+    primer: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Running:
+    """What it may use: ``threads`` (0: all cores) and ``memory`` in bytes (None: as the verb has it)."""
+
+    threads: int = 0
+    memory: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Talking:
+    """What is said besides errors. ``verbose`` counts."""
+
+    quiet: bool = False
+    verbose: int = 0
+    progress: bool = True
+
+
+_LEVEL_HELP = {1: "Fastest level; -2 to -8 lie between (see nzip levels).", 9: "Smallest level."}
+
+
+def _levels(command: Callable) -> Callable:
+    for level in range(9, 0, -1):
+        command = click.option(
+            f"-{level}", "level", flag_value=level, type=int, default=None, hidden=level != 1 and level != 9,
+            help=_LEVEL_HELP.get(level),
+        )(command)  # fmt: skip
+    return command
+
+
+_OPTIONS: dict[type, list[Callable]] = {
+    Placing: [
+        flag("-c", "--stdout", "--to-stdout", "to_stdout", help="Write to standard output."),
+        click.option("-o", "--output", type=click.Path(allow_dash=True), help="Write to this file."),
+        click.option("-S", "--suffix", default=".nz", show_default=True,
+                     help="The compressed file's suffix."),
+        flag("-f", "--force", help="Overwrite; go on with links; binary to a terminal."),
+        click.option("--rm/--keep", " /-k", "remove", default=False,
+                     help="Remove the source once its output was decoded and compared; default: keep."),
+    ],
+    Coding: [
+        _levels,
+        click.option("--predictor", metavar="SPELLING",
+                     help="A predictor by its spelling, as mix:3 or mix+NAME."),
+        click.option("--block-size", type=Size(), metavar="SIZE",
+                     help="Bytes coded together; default 16MiB. Small blocks cost size."),
+        click.option("--verify/--no-verify", default=None,
+                     help="Decode every block at once and compare; default: predictors that are not exact."),
+        flag("--embed-model",
+             help="Put the experts named by path into the output: reading it needs no file."),
+        click.option("--primer", metavar="FILE", type=click.Path(),
+                     help="Start warm from this primer (see nzip primer); decompressing needs it, too."),
+        flag("--no-primer",
+             help="Start cold; default: from a primer that ships, where one is like the data."),
+    ],
+    Decoding: [
+        click.option("--primer", metavar="FILE", type=click.Path(),
+                     help="The primer that FILES were made with."),
+    ],
+    Running: [
+        click.option("-T", "--threads", type=click.IntRange(0), default=0, show_default=True,
+                     help="Blocks coded at a time; 0: all cores. The bytes never depend on it."),
+        click.option("-M", "--memory", type=Size(), metavar="SIZE",
+                     help="Memory that coding may take; decoding defaults to 4GiB."),
+    ],
+    Talking: [
+        flag("-q", "--quiet", help="Say nothing but errors."),
+        click.option("-v", "--verbose", count=True, help="Say more."),
+        click.option("--progress/--no-progress", default=True, help="A progress bar, on a terminal only."),
+    ],
+}  # fmt: skip
+
+# Decorators of what is handed over as it is.
+files = click.argument("files", nargs=-1, type=click.Path(allow_dash=True))
+as_json = flag("--json", "as_json", help="Machine-readable output.")
+
+
+def takes(*records: type) -> Callable[[Callable], Callable]:
+    """Decorate a command with the options of ``records``; its function is given each record under the
+    record's name in small letters, and what else click has as it is."""
+
+    def decorate(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def call(**given: Any) -> Any:
+            made = {
+                record.__name__.lower(): record(
+                    **{field.name: given.pop(field.name) for field in dataclasses.fields(record)}
+                )
+                for record in records
+            }
+            return function(**made, **given)
+
+        decorated: Callable = call
+        for record in reversed(records):
+            for option in reversed(_OPTIONS[record]):
+                decorated = option(decorated)
+        return decorated
+
+    return decorate

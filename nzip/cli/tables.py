@@ -1,0 +1,52 @@
+"""What goes to standard output: tables for people, JSON for programs, and nothing else.
+
+Concession: rich is imported when a table is made, which is a tenth of a second that JSON does not cost.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import TYPE_CHECKING, Any
+
+from nzip.bits_per_byte import bits_per_byte
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def make_table(*columns: str, left: tuple[str, ...], title: str | None = None) -> Table:
+    """An empty table; the columns not in ``left`` are flush right."""
+    from rich import box  # start-up: rich
+    from rich.table import Table  # start-up: rich
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, justify="left" if column in left else "right", overflow="fold")
+    return table
+
+
+def print_table(table: Table) -> None:
+    """Print it as wide as the terminal, or down a pipe as wide as it is."""
+    from rich.console import Console  # start-up: rich
+
+    # Down a pipe there is no width to keep to, and cutting a column short would lose data.
+    console = Console(width=None if sys.stdout.isatty() else 1000, markup=False, highlight=False)
+    console.print(table)
+
+
+def print_json(value: Any) -> None:
+    """JSON on standard output."""
+    print(json.dumps(value, indent=2, ensure_ascii=True))
+
+
+def bits_cell(compressed: int, size: int) -> str:
+    """Bits per byte in a table; a dash for no bytes."""
+    return f"{bits_per_byte(compressed, size):.3f}" if size else "-"
+
+
+def bits_value(compressed: int, size: int) -> float | None:
+    """Bits per byte in JSON, which has no NaN: None for no bytes."""
+    bits = bits_per_byte(compressed, size)
+    return None if math.isnan(bits) else bits

@@ -1,0 +1,124 @@
+"""What is in a compressed file, told from its headers: what ``nzip list`` shows, as a library call.
+
+Nothing is decoded, and payloads are passed over (with ``check`` they are read, and compared with the hashes
+that were stored of them), so that this takes moments where decompressing takes hours. Concession: it is no
+proof that the file decodes here; ``nzip test`` is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import NamedTuple
+
+from nzip import codec
+from nzip.api import Readable
+from nzip.bits_per_byte import bits_per_byte
+from nzip.container import parser, passport
+from nzip.options import Primer, primer_text
+
+
+class Block(NamedTuple):
+    """A block: where it starts in the file, its bytes there and decoded, and its ``method``, ``coded`` or
+    ``stored``."""
+
+    offset: int
+    compressed: int
+    size: int
+    method: str
+
+
+class Model(NamedTuple):
+    """A model that is embedded in a stream: ``size`` bytes, of which ``compressed`` stand in the file."""
+
+    name: str
+    size: int
+    compressed: int
+
+
+class Stream(NamedTuple):
+    """A stream: its ``predictor`` by spelling, what pins it (``config``, ``probe`` in hexadecimal), its
+    blocks and models. ``environment``: where it was written, empty where ``exact``."""
+
+    predictor: str
+    exact: bool
+    config: dict
+    probe: str
+    blocks: list[Block]
+    models: list[Model]
+    environment: dict
+
+
+class Contents(NamedTuple):
+    """A file: its bytes up to the end of the last stream or skippable frame, the bytes that it decodes to,
+    and its streams. ``checked``: the stored bytes have been compared with their hashes."""
+
+    compressed: int
+    size: int
+    streams: list[Stream]
+    skippable_frames: int
+    checked: bool
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Compressed bits for each decoded byte; NaN for none."""
+        return bits_per_byte(self.compressed, self.size)
+
+
+def contents(
+    file: str | os.PathLike[str] | Readable, *, check: bool = False, primer: Primer = None
+) -> Contents:
+    """What the headers of ``file`` say: a path, or a binary file from where it stands.
+
+    ``check``: read every stored byte and compare the hashes. ``primer``: compare the streams that were made
+    with a primer of the user's own with this one (a primer file's path or bytes).
+
+    Raises :class:`nzip.FormatError`, :class:`nzip.CorruptError` or :class:`nzip.TruncatedError` as
+    :func:`nzip.decompress`, and :class:`nzip.ModelMismatchError` for another primer.
+
+    >>> import io, nzip
+    >>> found = contents(io.BytesIO(nzip.compress(b"text " * 100, level=1, block_size=400)))
+    >>> found.size, [(block.size, block.method) for block in found.streams[0].blocks]
+    (500, [(400, 'coded'), (100, 'coded')])
+    """
+    text = primer_text(primer)
+    with contextlib.ExitStack() as stack:
+        if isinstance(file, str | os.PathLike):
+            file = stack.enter_context(open(file, "rb"))
+        found = read(file, check=check)
+    if text is not None:
+        check_primer(found, text)
+    return found
+
+
+def check_primer(found: Contents, text: bytes) -> None:
+    """Raises :class:`nzip.ModelMismatchError` where a stream was made with another primer than ``text``."""
+    for stream in found.streams:
+        passport.check_primer(stream.config, text)
+
+
+def read(source: Readable, *, check: bool) -> Contents:
+    """:func:`contents` of a binary file."""
+    streams: list[Stream] = []
+    skippable = size = stored = 0
+    for event in parser.pull(source, parser.parse(payloads="check" if check else "skip")):
+        if isinstance(event, parser.StreamStart):
+            streams.append(_stream(event))
+            stored = event.offset + event.header_size
+        elif isinstance(event, parser.Block):
+            header = event.header
+            method = "stored" if header.method == codec.STORED else "coded"
+            streams[-1].blocks.append(Block(event.offset, header.frame_size, header.size, method))
+            size += header.size
+        elif isinstance(event, parser.StreamEnd):
+            stored = event.offset
+        elif isinstance(event, parser.Skippable):
+            skippable += 1
+            stored = event.end
+    return Contents(stored, size, streams, skippable, check)
+
+
+def _stream(event: parser.StreamStart) -> Stream:
+    found = event.passport
+    models = [Model(model.name, model.size, len(model.payload)) for model in event.models]
+    return Stream(found.spelling, found.exact, found.config, found.probe.hex(), [], models, found.environment)

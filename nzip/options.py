@@ -1,0 +1,158 @@
+"""What compressing takes, said once: the options' names, types and defaults, and what they choose.
+
+Five callables take the same ones (:func:`nzip.compress`, :func:`nzip.measure`, :func:`nzip.open`,
+:class:`nzip.NzipFile`, :class:`nzip.Compressor`). Each is declared with ``**options: Unpack[Coding]`` (or one
+of its relatives below), which is what a type checker reads, and :func:`shown` gives it a signature with every
+option in it, which is what ``help`` and an editor read. :func:`settled` fills in the defaults and refuses
+other names, as Python itself would.
+
+Concession: an option that is not there is noticed by the call's first line, not by the call.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, cast
+
+from nzip.container import embedded_models, pipeline
+from nzip.container.embedded_models import Model
+from nzip.levels import spelling_of
+from nzip.predictors import registry
+from nzip.predictors.base import Predictor
+from nzip.primer.file import Given, load
+
+Primer: TypeAlias = "Given | Literal[False] | None"
+"""A primer file's path, its bytes, False for a cold start, or None for the predictor's own choice."""
+
+
+class BlockOptions(TypedDict, total=False):
+    """What a block is coded with, and how; every key may be left out."""
+
+    predictor: str | Predictor | None
+    """A spelling such as ``"mix:3"``, or a predictor object, in place of a level."""
+    primer: Primer
+    """A text of one's own that the mix reads first (:func:`nzip.train_primer`), as the path or the bytes of a
+    primer file, which decompressing then needs, too; False: start cold; None: the mix chooses among those
+    that ship."""
+    block_size: int
+    """Bytes a block. Blocks are coded independently, so smaller ones cost size and gain parallelism and finer
+    random access."""
+    verify: bool | None
+    """Decode and compare every block at once; None: where the predictor is not exact."""
+    embed_model: bool
+    """Put the experts that the predictor names by path (``"mix+ssm:my.expert"``) into the stream, so that
+    decompressing needs no file; experts that ship are never embedded."""
+
+
+class Coding(BlockOptions, total=False):
+    """Of a whole stream."""
+
+    threads: int
+    """Blocks coded at a time, 0 for all cores; the bytes do not depend on it."""
+
+
+class Opening(Coding, total=False):
+    """Of a file that is opened, to be written or to be read."""
+
+    level: int | None
+    """1 (fast) to 9 (small), see :mod:`nzip.levels`; None: the default, or as ``predictor`` says."""
+    memory: int | None
+    """Bytes that decoding may take, None for no limit."""
+
+
+DEFAULTS: Opening = {
+    "level": None,
+    "predictor": None,
+    "primer": None,
+    "block_size": pipeline.DEFAULT_BLOCK_SIZE,
+    "threads": 1,
+    "verify": None,
+    "memory": pipeline.DEFAULT_MEMORY,
+    "embed_model": False,
+}
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def shown(function: _F) -> _F:
+    """Decorate a function whose last parameter is ``**options: Unpack[X]``, X of this module: its signature
+    shows the keys of X with their defaults."""
+    signature = inspect.signature(function)
+    *named, last = signature.parameters.values()
+    # the annotation is text: "Unpack[Coding]"
+    kind: type = globals()[last.annotation.removeprefix("Unpack[").removesuffix("]")]
+    named += [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=_annotation(kind, name)
+        )
+        for name, default in DEFAULTS.items()
+        if name in kind.__annotations__
+    ]
+    cast(Any, function).__signature__ = signature.replace(parameters=named)
+    return function
+
+
+def _annotation(kind: type, name: str) -> Any:
+    found = kind.__annotations__[name]
+    return getattr(found, "__forward_arg__", found)
+
+
+def settled(kind: type[BlockOptions], given: BlockOptions) -> Opening:
+    """``given``, with the defaults for what it does not hold. Raises :class:`TypeError` for a name that is no
+    key of ``kind``."""
+    unknown = sorted(set(given) - set(kind.__annotations__))
+    if unknown:
+        raise TypeError(
+            f"unexpected keyword argument {unknown[0]!r}: there are "
+            + ", ".join(name for name in DEFAULTS if name in kind.__annotations__)
+        )
+    return cast(Opening, {**DEFAULTS, **given})
+
+
+class Machinery(TypedDict):
+    """The options that :class:`nzip.container.pipeline.StreamEncoder` takes."""
+
+    block_size: int
+    threads: int
+    verify: bool | None
+    models: tuple[Model, ...]
+
+
+def chosen(level: int | None, options: Opening) -> tuple[Predictor, Machinery]:
+    """What codes a stream: the predictor that ``level`` and the settled ``options`` ask for, and how. Raises
+    as :func:`choose_predictor`."""
+    predictor, models = embedded_models.chosen(
+        choose_predictor(level, options["predictor"], options["primer"]), options["embed_model"]
+    )
+    return predictor, {
+        "block_size": options["block_size"],
+        "threads": options["threads"],
+        "verify": options["verify"],
+        "models": models,
+    }
+
+
+def choose_predictor(
+    level: int | None = None, predictor: str | Predictor | None = None, primer: Primer = None
+) -> Predictor:
+    """The predictor object for a level (1 to 9, None for the default) or for a spelling or object, started
+    from ``primer``: a path or the bytes of a primer file, False for a cold start, None for its own choice.
+
+    Raises :class:`ValueError` where level and predictor are given, :class:`nzip.NzipError` for what does not
+    exist, and for a primer as :func:`nzip.primer.file.load`.
+    """
+    if predictor is None:
+        found = registry.create(spelling_of(level))
+    elif level is not None:
+        raise ValueError("give a level or a predictor, not both")
+    else:
+        found = registry.create(predictor) if isinstance(predictor, str) else predictor
+    return found if primer is None else found.with_primer(primer_text(primer))
+
+
+def primer_text(primer: Primer) -> bytes | None:
+    """The text of a primer that may be given as ``primer=``; None for None and False."""
+    if primer is None or primer is False:
+        return None
+    return load(primer)
