@@ -76,7 +76,8 @@ def test_train_eval_sample_export(lab, data, tmp_path):
 def test_sweep_plan_and_report(lab, data, tmp_path):
     toml = tmp_path / "s.toml"
     toml.write_text(
-        'name = "one"\nfiles = ["a.txt"]\nbudget = 2000\nsizes = ["tiny"]\nheld_out = 0.25\ndocument_kib = 2\ncontext = 32\nbatch = 4\n'
+        'name = "one"\nfiles = ["a.txt"]\nbudget = 2000\nsizes = ["tiny"]\nheld_out = 0.25\ndocument_kib '
+        "= 2\ncontext = 32\nbatch = 4\n"
         'evaluations = 2\neval_bytes = 2048\nfinal_bytes = 2048\n[[arm]]\nname = "bytes"\ncodec = "bytes"\n'
     )
     code, out, _ = lab("sweep", toml, "-o", tmp_path / "out", "--corpora", data, "--plan", "--threads", 1)

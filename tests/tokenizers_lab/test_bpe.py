@@ -139,7 +139,7 @@ def test_other_tokenizers_go_through_the_library(tmp_path, english):
     assert ids.tolist() == tokenizer.encode(raw.decode("utf-8", "replace")).ids
     offsets = codec.offsets(raw, ids)
     assert offsets[0] == 0 and offsets[-1] == len(raw) and (np.diff(offsets) >= 0).all()
-    from tokenizers_lab.analysis.accounting import tokenise
+    from tokenizers_lab.bits_per_byte import tokenise
     from tokenizers_lab.errors import AccountingError
 
     with pytest.raises(AccountingError, match="would be wrong"):

@@ -125,7 +125,7 @@ def trained(tmp_path_factory, english, bpe, one_torch_thread):
 
 
 def test_samples(trained):
-    for name, run in trained.items():
+    for run in trained.values():
         text, _ = sample(run, b"In the beginning", 30, temperature=0.8, top_k=20, seed=5)
         assert text.startswith(b"In the beginning")
         assert sample(run, b"In the beginn", 0, seed=5)[0].startswith(b"In the beginn")

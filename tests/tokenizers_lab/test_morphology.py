@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import tokenizers_lab as lab
-from tokenizers_lab.analysis.accounting import tokenise
 from tokenizers_lab.analysis.hunspell import FOLDERS, Dictionary
 from tokenizers_lab.analysis.morphology import gold_boundaries, lower, purity, read_gold
+from tokenizers_lab.bits_per_byte import tokenise
 from tokenizers_lab.errors import DataError, LabError
 
 DATA = Path(__file__).parent / "data"

@@ -8,10 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from tokenizers_lab import nzip_bridge
 from tokenizers_lab.errors import LabError
 from tokenizers_lab.pretokenize import PreTokenizer
-from tokenizers_lab.training import train_full
+from tokenizers_lab.training import nzip_bridge, train_full
 from tokenizers_lab.training.compression_aware import choose
 from tokenizers_lab.training.counts import count_corpus
 from tokenizers_lab.training.engine import Engine
@@ -68,7 +67,7 @@ def test_each_merge_is_the_best_candidate(name, english):
         for _ in range(4):
             options = [(a, b) for a, b, _ in engine.top(8)]
 
-            def cost(pair):
+            def cost(pair, stream=stream):
                 ids, i, out = stream.ids.tolist(), 0, []
                 while i < len(ids):  # the plain way to merge
                     if i + 1 < len(ids) and (ids[i], ids[i + 1]) == pair and not stream.first[i + 1]:

@@ -7,11 +7,13 @@ import random
 import numpy as np
 import pytest
 
-from tokenizers_lab.codecs.arithmetic import ArithmeticCodec, leb128, read_leb128
+from tokenizers_lab.codecs.ac import ArithmeticCodec, leb128, read_leb128
 from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.files import pack_arrays
 from tokenizers_lab.m1.byte_model import ByteModel, quantise
-from tokenizers_lab.m1.order_n import OrderN, pack_arrays
-from tokenizers_lab.registry import load, load_model
+from tokenizers_lab.m1.order_n import OrderN
+from tokenizers_lab.m1.spelling import load_model
+from tokenizers_lab.registry import load
 
 
 @pytest.mark.parametrize("order", [0, 1, 3, 4, 6])
@@ -118,7 +120,7 @@ def test_the_python_path_equals_the_compiled_one(english):
 def test_an_nzip_expert_serves(toys):
     import toys as module
 
-    from tokenizers_lab.m1.byte_model import ExpertModel
+    from tokenizers_lab.m1.expert import ExpertModel
 
     expert = module.count_factory(None)
     codec = ArithmeticCodec(ExpertModel(expert))

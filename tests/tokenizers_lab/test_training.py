@@ -98,12 +98,12 @@ def test_an_interrupted_run_resumes_to_the_same_vocabulary(objective, size, engl
     (tmp_path / "a.txt").write_bytes(english[:60_000])
     (tmp_path / "b.txt").write_bytes(english[60_000:120_000])
     files = [tmp_path / "a.txt", tmp_path / "b.txt"]
-    options = dict(objective=objective, stream_bytes=20_000, candidates=4)
+    options = {"objective": objective, "stream_bytes": 20_000, "candidates": 4}
     whole = train(files, size, **options)
     checkpoint = tmp_path / "run"
     for stop in (("count", 1), ("merge", 258 if objective == "entropy" else 400)):
 
-        def progress(stage, done, total):
+        def progress(stage, done, total, stop=stop):
             if stage == stop[0] and done >= stop[1]:
                 raise KeyboardInterrupt
 
@@ -209,16 +209,16 @@ def test_short_texts_run_out_of_pairs():
 @pytest.mark.parametrize(
     "options,match",
     [
-        (dict(vocab_size=255), "too small"),
-        (dict(candidates=0), "candidates"),
-        (dict(objective="magic"), "objective"),
-        (dict(pre="gpt9"), "pre-tokenizer"),
-        (dict(veto_pattern="("), "pattern"),
-        (dict(level=11, objective="gzip"), "level"),
-        (dict(objective="entropy", order=9), "order"),
-        (dict(documents=None), "files or documents"),
-        (dict(special=["a", "a"]), "twice"),
-        (dict(validation="missing.txt", objective="gzip"), "validation"),
+        ({"vocab_size": 255}, "too small"),
+        ({"candidates": 0}, "candidates"),
+        ({"objective": "magic"}, "objective"),
+        ({"pre": "gpt9"}, "pre-tokenizer"),
+        ({"veto_pattern": "("}, "pattern"),
+        ({"level": 11, "objective": "gzip"}, "level"),
+        ({"objective": "entropy", "order": 9}, "order"),
+        ({"documents": None}, "files or documents"),
+        ({"special": ["a", "a"]}, "twice"),
+        ({"validation": "missing.txt", "objective": "gzip"}, "validation"),
     ],
 )
 def test_bad_settings_are_one_line(options, match):

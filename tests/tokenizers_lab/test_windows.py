@@ -20,8 +20,9 @@ from tokenizers_lab.codecs.strings import StringsCodec
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.m1.byte_model import ByteModel, Walk, quantise
 from tokenizers_lab.m1.order_n import OrderN
-from tokenizers_lab.registry import load_model
-from tokenizers_lab.windows import growth, strings, twin
+from tokenizers_lab.m1.spelling import load_model
+from tokenizers_lab.windows import growth, longest_match, twin
+from tokenizers_lab.windows.interval import child, fits, root
 
 
 @functools.cache
@@ -89,18 +90,18 @@ def test_every_cell_of_a_window_decodes_and_only_the_end_needs_literals(seed, n,
     at = 0
     for w in windows:
         if w.cell is None:  # then the rest of the text fits into one window
-            interval, rest = twin.root(width), text[at:]
+            interval, rest = root(width), text[at:]
             for i, s in enumerate(rest):
                 cdf = model(rest[:i])
-                interval = twin.child(interval, cdf[s], cdf[s + 1], bits)
-            assert twin.fits(interval)
+                interval = child(interval, cdf[s], cdf[s + 1], bits)
+            assert fits(interval)
         at += w.size
     cell = data.draw(st.integers(0, (1 << width) - 1))
     text = twin.decode(cell, model, width, bits)  # ends, whatever the cell
-    interval = twin.root(width)
+    interval = root(width)
     for i, s in enumerate(text):
         cdf = model(text[:i])
-        interval = twin.child(interval, cdf[s], cdf[s + 1], bits)
+        interval = child(interval, cdf[s], cdf[s + 1], bits)
     assert text and interval.low <= cell << 32 and (cell + 1) << 32 <= interval.high
 
 
@@ -165,7 +166,7 @@ def test_the_table_gives_the_ids_of_the_online_coder(m1, english):
         assert pairs.offsets(raw).tolist() == online.offsets(raw).tolist()
         assert (
             ids[:500].tolist()
-            == strings.twin(
+            == longest_match.twin(
                 raw[: int(sizes[:500].clip(1).sum())] if len(sizes) > 500 else raw, compiled.strings
             )[:500]
         )
@@ -404,7 +405,7 @@ def test_the_model_dictionary_is_closed_under_prefixes(english, m1):
     assert isinstance(codec, StringsCodec) and codec.vocab_size == 2048 and codec.used_vocab_size() == 2046
     inside = set(codec.strings)
     assert all(s[:-1] in inside for s in inside if len(s) > 1)
-    assert codec.encode(english[:5000]).tolist() == strings.twin(english[:5000], codec.strings)
+    assert codec.encode(english[:5000]).tolist() == longest_match.twin(english[:5000], codec.strings)
     smaller = set(lab.load("model-dictionary[n=1024]").strings)
     assert smaller < inside
 
@@ -414,7 +415,8 @@ def test_ids_are_the_same_in_another_process(english, tmp_path):
     text.write_bytes(english[:20_000])
     code = (
         "import sys, hashlib, tokenizers_lab as lab; raw = open(sys.argv[1], 'rb').read(); "
-        "print(*(hashlib.sha256(lab.load(s).encode(raw).astype('<u4').tobytes()).hexdigest() for s in sys.argv[2:]))"
+        "print(*(hashlib.sha256(lab.load(s).encode(raw).astype('<u4').tobytes()).hexdigest() for s in "
+        "sys.argv[2:]))"
     )
     spellings = [
         "equal-info[m1=order-2]",

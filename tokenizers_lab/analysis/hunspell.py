@@ -173,7 +173,7 @@ class Dictionary:
     def _suffixed(self, word: str, needed: frozenset, depth: int, carried: str | None = None) -> bool:
         """Whether ``word`` = stem + suffix(es); ``carried`` is the flag of the outer suffix, which the inner
         suffix (or the stem) must allow; ``needed`` flags must be the stem's or the suffix's."""
-        for size in range(0, min(self._longest[0], len(word) - 1) + 1):
+        for size in range(min(self._longest[0], len(word) - 1) + 1):
             cut = len(word) - size
             for strip, condition, flag, more in self.suffixes.get(word[cut:], ()):
                 if carried is not None and carried not in more:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tokenizers_lab.analysis.accounting import Tokenised
 from tokenizers_lab.analysis.estimate import groups_of, ratio
 from tokenizers_lab.analysis.hunspell import Dictionary
 from tokenizers_lab.analysis.overlap import boundary_scores
+from tokenizers_lab.bits_per_byte import Tokenised
 from tokenizers_lab.codec import Codec
 from tokenizers_lab.errors import DataError, LabError
 

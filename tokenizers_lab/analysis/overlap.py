@@ -6,9 +6,11 @@ other's."""
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
-from tokenizers_lab.analysis.accounting import Tokenised
+from tokenizers_lab.bits_per_byte import Tokenised
 
 
 def jaccard(a: set, b: set) -> float:
@@ -40,7 +42,7 @@ def _frequencies(stream: Tokenised) -> dict[bytes, float]:
                 counts[token] = counts.get(token, 0.0) + float(n)
     else:
         bounds = stream.offsets.tolist()
-        for x, y in zip(bounds, bounds[1:]):
+        for x, y in itertools.pairwise(bounds):
             token = stream.raw[x:y]
             counts[token] = counts.get(token, 0.0) + 1.0
     total = sum(counts.values())

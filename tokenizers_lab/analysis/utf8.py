@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tokenizers_lab.analysis.accounting import Tokenised
 from tokenizers_lab.analysis.estimate import groups_of, ratio
+from tokenizers_lab.bits_per_byte import Tokenised
 
 
 def is_complete(token: bytes) -> bool:

@@ -15,10 +15,12 @@ from bisect import bisect_left
 
 import numpy as np
 
+from nzip.varint import varint
 from tokenizers_lab.codec import Codec
-from tokenizers_lab.codecs.arithmetic import ArithmeticCodec, leb128
-from tokenizers_lab.codecs.deflate import GzipCodec, pack, unpack
+from tokenizers_lab.codecs.ac import ArithmeticCodec
 from tokenizers_lab.codecs.equal_info import WindowCodec
+from tokenizers_lab.codecs.gzip import GzipCodec
+from tokenizers_lab.codecs.raw_bits import pack, unpack
 from tokenizers_lab.lm.partial import whole_windows
 
 
@@ -75,11 +77,11 @@ class Healer:
 
     def _of_code(self, ids) -> np.ndarray | None:
         codec, n = self.codec, len(self.prompt)
-        raw, head, step = unpack(ids, codec.bits), leb128(self.size), codec.bits // 8
+        raw, head, step = unpack(ids, codec.bits), varint(self.size), codec.bits // 8
 
         def decoded(known: bytes, fill: bytes) -> bytes:
             return codec.decode(
-                pack(leb128(n) + known[len(head) :] + fill * (2 * n + 16), codec.bits)
+                pack(varint(n) + known[len(head) :] + fill * (2 * n + 16), codec.bits)
             )  # 2 bytes a symbol at most
 
         if len(raw) >= len(head) and decoded(raw, b"\0") == decoded(raw, b"\xff") == self.prompt:

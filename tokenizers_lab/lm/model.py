@@ -52,7 +52,8 @@ class Shape:
     def __post_init__(self):
         if self.width % self.heads or self.width // self.heads % 16 or self.width % 32 or self.hidden % 32:
             raise LabError(
-                f"width {self.width} and hidden size {self.hidden} must be multiples of 32, and each of {self.heads} heads one of 16"
+                f"width {self.width} and hidden size {self.hidden} must be multiples of 32, and each of "
+                f"{self.heads} heads one of 16"
             )
         if self.context < 2 or self.vocabulary < 2 or self.layers < 1:
             raise LabError("a model needs a layer, a context of two tokens and a vocabulary of two")

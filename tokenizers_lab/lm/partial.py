@@ -15,10 +15,12 @@ from os.path import commonprefix
 
 import numpy as np
 
+from nzip.varint import varint
 from tokenizers_lab.codec import Codec
-from tokenizers_lab.codecs.arithmetic import ArithmeticCodec, leb128, read_leb128
-from tokenizers_lab.codecs.deflate import GzipCodec, pack, unpack
+from tokenizers_lab.codecs.ac import ArithmeticCodec, read_length
 from tokenizers_lab.codecs.equal_info import WindowCodec
+from tokenizers_lab.codecs.gzip import GzipCodec
+from tokenizers_lab.codecs.raw_bits import pack, unpack
 from tokenizers_lab.codecs.strings import StringsCodec
 from tokenizers_lab.errors import DataError
 
@@ -114,15 +116,15 @@ def _inflate(raw: bytes) -> tuple[bytes, str | None]:
 
 def _arithmetic(codec: ArithmeticCodec, raw: bytes) -> tuple[bytes, str | None]:
     try:
-        size, at = read_leb128(raw)
+        size, at = read_length(raw)
     except DataError:
         return b"", "the length in front is not there yet" if raw else None
     take = min(size, _MOST)
     ways = [
         codec.decode(
-            pack((leb128(take) + raw[at:] + end * (2 * take + 16)), 8)
+            pack((varint(take) + raw[at:] + end * (2 * take + 16)), 8)
             if codec.bits == 8
-            else pack(leb128(take) + raw[at:] + end * (2 * take + 17), 16)
+            else pack(varint(take) + raw[at:] + end * (2 * take + 17), 16)
         )
         for end in (b"\0", b"\xff")
     ]

@@ -11,15 +11,14 @@ megabytes."""
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 import lzma
 from importlib import resources
 
 import numpy as np
-from numba import njit
 
+from nzip.exact.jit import njit
 from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.files import pack_arrays, write_whole
 from tokenizers_lab.m1.byte_model import ByteModel
 
 UNIT = 30  # weights are in 2**-30
@@ -225,9 +224,7 @@ class OrderN(ByteModel):
 
     def save(self, path) -> None:
         """Write a ``.m1`` file (NumPy's zipped arrays)."""
-        from tokenizers_lab.codec import write_atomic
-
-        write_atomic(path, pack_arrays({"kind": "order-n", "spelling": self.spelling}, self.arrays()))
+        write_whole(path, pack_arrays({"kind": "order-n", "spelling": self.spelling}, self.arrays()))
 
 
 def _ngram_keys(data: np.ndarray, at: int, end: int, k: int) -> np.ndarray:
@@ -247,44 +244,3 @@ def default_text() -> bytes:
     your own."""
     packed = resources.files("tokenizers_lab").joinpath("m1", "m1_text.xz").read_bytes()
     return lzma.decompress(packed)
-
-
-def pack_arrays(head: dict, arrays: dict) -> bytes:
-    """Zipped arrays with a JSON head, the same bytes for the same content."""
-    import zipfile
-
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in [
-            ("head", np.frombuffer(json.dumps(head, sort_keys=True).encode(), np.uint8)),
-            *arrays.items(),
-        ]:
-            member = io.BytesIO()
-            np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-            archive.writestr(
-                zipfile.ZipInfo(name + ".npy", (1980, 1, 1, 0, 0, 0)), member.getvalue(), zipfile.ZIP_DEFLATED
-            )
-    return out.getvalue()
-
-
-def unpack_arrays(path) -> tuple[dict, dict]:
-    """The head and the arrays of a file written by :func:`pack_arrays`."""
-    import zipfile
-    import zlib
-
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        return json.loads(arrays.pop("head").tobytes()), arrays
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        MemoryError,
-    ) as error:  # of zipfile, whatever stands in a damaged head
-        raise DataError(f"{path}: not a file of this lab, or damaged: {error}") from None

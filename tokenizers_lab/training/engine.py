@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tokenizers_lab.bytelevel import BYTE_ORDER
+from tokenizers_lab.pretokenize.bytelevel import BYTE_ORDER
 from tokenizers_lab.training import merger as m
 from tokenizers_lab.training import state as st
 from tokenizers_lab.training.counts import CountTable

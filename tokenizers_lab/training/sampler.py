@@ -6,6 +6,7 @@ whole pieces."""
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -45,7 +46,7 @@ class Sampler:
         size = int.from_bytes(kept[:4], "little")
         self.stride, self.seen, lengths = json.loads(kept[4 : 4 + size])
         ends = np.cumsum([4 + size, *lengths]).tolist()
-        self.pieces = [kept[a:b] for a, b in zip(ends, ends[1:])]
+        self.pieces = [kept[a:b] for a, b in itertools.pairwise(ends)]
 
     def joined(self) -> bytes:
         """About ``size`` bytes of the pieces, evenly spaced."""

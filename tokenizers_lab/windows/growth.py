@@ -34,7 +34,8 @@ class WindowTable(NamedTuple):
 
 
 def window_strings(model: ByteModel, width: int, bits: int) -> WindowTable:
-    """Every string that the stop rule can emit in windows of ``width`` ≤ 16 bits."""
+    """Every string that the stop rule can emit, that is, which has a stop cell (``stop_cell.py``), in windows
+    of ``width`` ≤ 16 bits."""
     nodes, cells, owner = _tree(model, width, bits)
     order = sorted((i for i in range(1, len(nodes)) if cells[i] >= 0), key=nodes.__getitem__)
     place = np.full(len(nodes), -1, np.int32)

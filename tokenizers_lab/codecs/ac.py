@@ -1,8 +1,8 @@
 """Plain arithmetic coding as a tokenizer: AC under any static M1, never reset; StaticAC is AC under order-0.
 
 The coder is the classic one of Witten, Neal and Cleary (32-bit bounds, bits that follow), in whole numbers.
-The length of the text stands in front (LEB128), then the bits, cut into tokens of 8 or 16. Lester et al. 2024
-show that a language model learns nothing from such tokens: that is what this codec is here for.
+The length of the text stands in front (a varint), then the bits, cut into tokens of 8 or 16. Lester et al.
+2024 show that a language model learns nothing from such tokens: that is what this codec is here for.
 
 Concession: M1s other than order-n run in Python, one byte at a time.
 """
@@ -10,13 +10,16 @@ Concession: M1s other than order-n run in Python, one byte at a time.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from tokenizers_lab.codec import Codec, as_bytes_array, as_ids, write_atomic
-from tokenizers_lab.codecs.deflate import pack, unpack
+from nzip.errors import CorruptError
+from nzip.exact.jit import njit
+from nzip.varint import read_varint, varint
+from tokenizers_lab.codec import Codec, as_bytes_array, as_ids
+from tokenizers_lab.codecs.raw_bits import pack, unpack
 from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.files import pack_arrays, write_whole
 from tokenizers_lab.m1.byte_model import ByteModel
-from tokenizers_lab.m1.order_n import OrderN, cdf_into, pack_arrays
+from tokenizers_lab.m1.order_n import OrderN, cdf_into
 
 BITS = 16
 TOP, HALF, QUARTER = (1 << 32) - 1, 1 << 31, 1 << 30
@@ -156,7 +159,7 @@ class ArithmeticCodec(Codec):
 
     def _coded(self, data: np.ndarray) -> tuple[bytes, np.ndarray]:
         """The stream's bytes, and bits written (header included) after each source byte."""
-        head = leb128(len(data))
+        head = varint(len(data))
         out = np.zeros(2 * len(data) + 16, dtype=np.uint8)
         written = np.zeros(len(data), dtype=np.int64)
         if isinstance(self.model, OrderN):
@@ -177,7 +180,7 @@ class ArithmeticCodec(Codec):
 
     def decode(self, ids) -> bytes:
         raw = unpack(as_ids(ids, self.vocab_size), self.bits)
-        size, at = read_leb128(raw)
+        size, at = read_length(raw)
         coded = np.frombuffer(raw[at:], dtype=np.uint8)
         # A byte costs at least 2**-16 of a bit... but no more than 2**22 of them can hide in one coded byte.
         if size > (len(coded) + 8) << 22:
@@ -216,23 +219,13 @@ class ArithmeticCodec(Codec):
         if not isinstance(self.model, OrderN):
             return super().save(path)
         head = {"kind": "ac", "bits": self.bits, "m1": self.model.spelling}
-        write_atomic(path, pack_arrays(head, self.model.arrays()))
+        write_whole(path, pack_arrays(head, self.model.arrays()))
 
 
-def leb128(value: int) -> bytes:
-    """Seven bits a byte, the low ones first."""
-    out = bytearray()
-    while value >= 128:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def read_leb128(data: bytes) -> tuple[int, int]:
-    """(value, bytes read); raises :class:`DataError` where none stands there."""
-    value = 0
-    for i, byte in enumerate(data[:10]):
-        value |= (byte & 127) << (7 * i)
-        if byte < 128:
-            return value, i + 1
-    raise DataError("these ids do not begin with a length")
+def read_length(raw: bytes) -> tuple[int, int]:
+    """The length in front of a coded text, and how many bytes it takes; raises :class:`DataError` where none
+    stands there."""
+    try:
+        return read_varint(raw)
+    except CorruptError:
+        raise DataError("these ids do not begin with a length") from None

@@ -12,8 +12,9 @@ import re
 
 import numpy as np
 
-from tokenizers_lab.codec import Codec, as_bytes_array, as_ids, write_atomic
-from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.codec import Codec, as_bytes_array, as_ids
+from tokenizers_lab.errors import DataError
+from tokenizers_lab.files import write_whole
 
 # SentencePiece's own cost grows with the text it is given at once; a cut before a line is where no piece
 # crosses.
@@ -24,12 +25,12 @@ class UnigramCodec(Codec):
     """``model``: the bytes of a ``.model`` file."""
 
     def __init__(self, model: bytes, spelling: str = "unigram"):
-        import sentencepiece
+        import sentencepiece  # start-up, and an optional dependency
 
         self._processor = sentencepiece.SentencePieceProcessor()
         try:
             self._processor.LoadFromSerializedProto(model)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the library names no kind of its own
             raise DataError(f"{spelling}: not a SentencePiece model: {error}") from None
         self._model, self.spelling = model, spelling
         self.vocab_size = self._processor.vocab_size()
@@ -97,7 +98,7 @@ class UnigramCodec(Codec):
         return {"codec": "sentencepiece", "model": hashlib.sha256(self._model).hexdigest()}
 
     def save(self, path) -> None:
-        write_atomic(path, self._model)
+        write_whole(path, self._model)
 
 
 # Lone surrogates stand for bytes that are not UTF-8 (surrogateescape).
@@ -124,46 +125,3 @@ def _chunks(text: str):
         at = cut
     if at < len(text):
         yield text[at:]
-
-
-def train_unigram(
-    documents, vocab_size: int, model_type: str = "unigram", threads: int = 2, **options
-) -> UnigramCodec:
-    """Train a lossless SentencePiece model on ``documents`` (bytes or str, each cut into lines of at most 4
-    KB). ``model_type``: ``unigram`` or ``bpe``. ``options`` go to ``SentencePieceTrainer``. Raises
-    :class:`LabError` with SentencePiece's own words (a vocabulary too large for the text, usually)."""
-    import io
-
-    import sentencepiece
-
-    def lines():
-        for document in documents:
-            text = document if isinstance(document, str) else bytes(document).decode("utf-8", "replace")
-            for line in text.replace("\u2581", " ").split("\n"):
-                for at in range(0, len(line), 1000):
-                    yield line[at : at + 1000]
-
-    out = io.BytesIO()
-    settings = dict(
-        normalization_rule_name="identity",
-        add_dummy_prefix=False,
-        remove_extra_whitespaces=False,
-        byte_fallback=True,
-        character_coverage=0.9995,
-        allow_whitespace_only_pieces=True,
-        num_threads=threads,
-        minloglevel=2,
-        max_sentence_length=1 << 16,
-    )
-    settings.update(options)
-    try:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=lines(),
-            model_writer=out,
-            vocab_size=vocab_size,
-            model_type=model_type,
-            **settings,
-        )
-    except (RuntimeError, OSError) as error:
-        raise LabError(f"sentencepiece: {str(error).strip().splitlines()[-1]}") from None
-    return UnigramCodec(out.getvalue())

@@ -9,10 +9,10 @@ import hashlib
 from collections.abc import Callable
 
 import numpy as np
-import xxhash
 
+from tokenizers_lab.bits_per_byte import held
 from tokenizers_lab.datasets import sources as src
-from tokenizers_lab.datasets.manifest import HELD_OUT, TRAIN, Manifest
+from tokenizers_lab.datasets.manifest import Manifest, split_of
 from tokenizers_lab.datasets.reader import TokenReader
 from tokenizers_lab.datasets.writers import hash_file
 from tokenizers_lab.errors import LabError
@@ -36,7 +36,8 @@ def verify(folder, against=None, progress: Callable | None = None) -> list[str]:
                 continue
             if (digest, size) != (entry["sha256"], entry["bytes"]):
                 faults.append(
-                    f"{name}: damaged: {size:,} bytes, SHA-256 {digest[:12]}; the manifest has {entry['bytes']:,}, "
+                    f"{name}: damaged: {size:,} bytes, SHA-256 {digest[:12]}; the manifest has "
+                    f"{entry['bytes']:,}, "
                     f"{entry['sha256'][:12]}"
                 )
     if faults:
@@ -46,8 +47,11 @@ def verify(folder, against=None, progress: Callable | None = None) -> list[str]:
         (s.size, s.kind) for s in manifest.sources
     ]:
         return [
-            f"--against: {len(found)} files of {sum(s.size for s in found):,} bytes, but the dataset was built from "
-            f"{len(manifest.sources)} of {sum(s.size for s in manifest.sources):,}"
+            (
+                f"--against: {len(found)} files of {sum(s.size for s in found):,} bytes, but the dataset was "
+                "built from "
+                f"{len(manifest.sources)} of {sum(s.size for s in manifest.sources):,}"
+            )
         ]
     readers = {split: TokenReader(folder, split) for split in manifest.splits}
     at = dict.fromkeys(readers, 0)
@@ -83,7 +87,7 @@ def _decode(reader: TokenReader, start: int, stop: int):
             fault = "does not end with the end-of-sequence token"
         elif len(raw) != size:
             fault = f"decodes to {len(raw)} bytes, its table says {size}"
-        elif lengths is not None and int(lengths[stored].sum()) != size:
+        elif lengths is not None and held(lengths, stored) != size:
             fault = "its tokens' bytes do not add up"
         yield source, key, raw, fault
 
@@ -101,11 +105,10 @@ def _hash_only(where, documents, record) -> list[str]:
 
 def _compare(manifest, index, found, decoded) -> list[str]:
     data, faults = manifest.data, []
-    threshold = int(data["held_out"] * 2.0**64)
     for segment in manifest.segments(index):
         source = found[segment.source]
         for document in src.read_segment(source, segment, data["document_bytes"], data["text_key"]):
-            split = HELD_OUT if threshold and xxhash.xxh3_64_intdigest(document.raw) < threshold else TRAIN
+            split = split_of(document.raw, data["held_out"])
             got = next(decoded.get(split, iter(())), None)
             if got is None or got[:2] != (segment.source, document.key) or got[3] or got[2] != document.raw:
                 why = "is missing" if got is None else got[3] or "differs from what the tokens decode to"

@@ -11,6 +11,7 @@ import zlib
 import numpy as np
 
 from tokenizers_lab.codec import Codec, as_bytes_array, as_ids
+from tokenizers_lab.codecs.raw_bits import pack, unpack
 from tokenizers_lab.errors import DataError, LabError
 
 
@@ -62,15 +63,3 @@ class GzipCodec(Codec):
 
     def description(self) -> dict:
         return {"codec": "gzip", "level": self.level, "bits": self.bits}
-
-
-def pack(data: bytes, bits: int) -> np.ndarray:
-    """Bytes as uint32 tokens of 8 or 16 bits (big end first, zero-padded)."""
-    if bits == 8:
-        return np.frombuffer(data, dtype=np.uint8).astype(np.uint32)
-    return np.frombuffer(data + b"\0" * (len(data) % 2), dtype=">u2").astype(np.uint32)
-
-
-def unpack(ids: np.ndarray, bits: int) -> bytes:
-    """The inverse of :func:`pack`, padding included."""
-    return ids.astype(np.uint8 if bits == 8 else ">u2").tobytes()

@@ -6,7 +6,6 @@ work."""
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,6 @@ from tokenizers_lab.analysis import (
     overlap,
     utf8,
 )
-from tokenizers_lab.analysis.accounting import tokenise
 from tokenizers_lab.analysis.aligned import read_passages, source_passages
 from tokenizers_lab.analysis.efficiency import efficiency
 from tokenizers_lab.analysis.hunspell import Dictionary
@@ -31,10 +29,11 @@ from tokenizers_lab.analysis.perturbation import perturbation
 from tokenizers_lab.analysis.resume import Finished
 from tokenizers_lab.analysis.stability import stability
 from tokenizers_lab.analysis.window_sweep import window_sweep
-from tokenizers_lab.codec import write_atomic
+from tokenizers_lab.bits_per_byte import tokenise
 from tokenizers_lab.errors import LabError
-from tokenizers_lab.registry import load, load_model
-from tokenizers_lab.training.counts import read_blocks
+from tokenizers_lab.files import read_blocks, write_json
+from tokenizers_lab.m1.spelling import load_model
+from tokenizers_lab.registry import load
 
 VERSION = 1
 
@@ -148,13 +147,14 @@ def analyze(
     if domains:
         if len(loaded) != len(texts):
             raise LabError(
-                f"domains: {len(loaded)} codecs but {len(texts)} files; the i-th codec belongs to the i-th file"
+                f"domains: {len(loaded)} codecs but {len(texts)} files; the i-th codec belongs to the "
+                "i-th file"
             )
         out["mismatch"] = mismatch(dict(zip(texts, loaded)), texts)
     if progress:
         progress(total, total, "")
     if json_path is not None:
-        write_atomic(json_path, json.dumps(_finite(out), indent=1, allow_nan=False).encode() + b"\n")
+        write_json(json_path, finite(out))
         finished.remove()
     return out
 
@@ -239,12 +239,12 @@ def _distinct(names: list[str]) -> list[str]:
     return out
 
 
-def _finite(value):
+def finite(value):
     """JSON knows no NaN and no infinity: they become null."""
     if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
+        return {k: finite(v) for k, v in value.items()}
     if isinstance(value, list):
-        return [_finite(v) for v in value]
+        return [finite(v) for v in value]
     if isinstance(value, (float, np.floating)):
         return float(value) if np.isfinite(value) else None
     return value.item() if isinstance(value, np.generic) else value

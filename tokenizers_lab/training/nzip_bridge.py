@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from nzip.api import choose_predictor
+from nzip.codec import encode_block
+from nzip.errors import NzipError
 from tokenizers_lab.errors import LabError
 
 
 @lru_cache(maxsize=8)
 def _predictor(level: int | None, spelling: str | None):
-    from nzip.api import choose_predictor
-    from nzip.errors import NzipError
-
     try:
         return choose_predictor(level, spelling)
     except (NzipError, ImportError) as error:
@@ -25,8 +25,6 @@ def compressed_size(data, level: int | None = None, predictor: str | None = None
     """Bytes of one nzip block over ``data``: params and payload, without the file's header (which is the same
     few hundred bytes for every stream and would only blur comparisons). ``level`` 1..9, or a predictor's
     spelling."""
-    from nzip.codec import encode_block
-
     coded = encode_block(_predictor(level, predictor), data)
     return len(coded.params) + len(coded.payload)
 

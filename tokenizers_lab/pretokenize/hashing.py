@@ -4,12 +4,13 @@ bytes."""
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from nzip.exact.jit import njit
 
 
 @njit(cache=True, nogil=True)
 def hash_bytes(data, start, end):
-    """FNV-1a over 64 bits with a final mix; used for lookups only, always confirmed by comparing bytes."""
+    """FNV-1a over 64 bits with a final mix, of ``data[start:end]`` (uint8): uint64."""
     h = np.uint64(0xCBF29CE484222325)
     for i in range(start, end):
         h = (h ^ np.uint64(data[i])) * np.uint64(0x100000001B3)

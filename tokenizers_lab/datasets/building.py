@@ -135,7 +135,8 @@ def run_local(manifest: Manifest, workers: int = 0, progress: Callable | None = 
                     progress(done, total)
         except BrokenProcessPool:
             raise LabError(
-                f"a worker was killed (out of memory?); {total - len(manifest.missing())} of {total} shards are done: "
+                f"a worker was killed (out of memory?); {total - len(manifest.missing())} of {total} "
+                "shards are done: "
                 "run the same command again"
             ) from None
         finally:
@@ -170,7 +171,7 @@ def _silent() -> None:
 @contextlib.contextmanager
 def _alone(folder: Path):
     """One local build at a time in a folder."""
-    import fcntl
+    import fcntl  # not on every system
 
     handle = os.open(folder / NAME, os.O_RDONLY)
     try:
