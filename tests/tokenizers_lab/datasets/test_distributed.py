@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import ROOT
 
 pytest.importorskip("datatrove")
 
 from tokenizers_lab.datasets import TokenReader, build
 from tokenizers_lab.datasets.manifest import Manifest
 
-ROOT = Path(__file__).parent.parent.parent
 pytestmark = pytest.mark.slow
 
 

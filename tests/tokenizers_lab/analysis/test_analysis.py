@@ -1,7 +1,6 @@
 """The other metrics against hand-made cases; and analyze, which puts them together."""
 
 import json
-import math
 import zlib
 
 import numpy as np
@@ -12,10 +11,9 @@ from hypothesis import strategies as st
 import tokenizers_lab as lab
 from tokenizers_lab.analysis import compression, fairness, fertility, glitch, mismatch, overlap, utf8
 from tokenizers_lab.analysis.aligned import read_passages, source_passages
-from tokenizers_lab.bits_per_byte import bits_per_byte, check, tokenise
+from tokenizers_lab.bits_per_byte import tokenise
 from tokenizers_lab.codecs.bytes import BytesCodec
 from tokenizers_lab.errors import AccountingError, DataError, LabError
-from tokenizers_lab.lm.flops import flops_per_byte
 
 
 class DoubleCounting(BytesCodec):
@@ -44,34 +42,6 @@ def test_accounting_refuses_wrong_bytes(tmp_path):
     assert all(h["per_byte"] is None for h in wrong["entropies"]) and right["entropies"][0]["per_byte"] > 0
     page = lab.write_report(results)
     assert "refused" in page
-
-
-def test_accounting_finds_each_kind_of_fault():
-    class Lossy(BytesCodec):
-        def decode(self, ids):
-            return super().decode(ids).replace(b"x", b"y")
-
-    class Short(BytesCodec):
-        def offsets(self, data, ids=None):
-            return np.array([0, 1])
-
-    assert check(BytesCodec(), b"xx", np.array([120, 120])) is None
-    assert "from byte 1" in check(Lossy(), b"ax", np.array([97, 120]))
-    assert "offsets" in check(Short(), b"xx", np.array([120, 120]))
-    assert "sum to 1" in check(BytesCodec(), b"xx", np.array([120]))
-
-
-def test_bits_per_byte_and_flops():
-    assert bits_per_byte(math.log(2) * 800, 100) == pytest.approx(8.0)
-    with pytest.raises(AccountingError):
-        bits_per_byte(1.0, 0)
-    # Lester et al.'s 25m SentencePiece row: 2 · 25M / 4.28 bytes a token = 11.7M.
-    assert flops_per_byte(25_000_000, 0, 0, 100, 428, output_layer=False) == pytest.approx(11.7e6, rel=0.01)
-    # EI[16,65k]: 2 · 25M / 5.31 + 2 · 3M = 15.4M.
-    assert flops_per_byte(25_000_000, 0, 0, 100, 531, 3_000_000, output_layer=False) == pytest.approx(
-        15.42e6, rel=0.01
-    )
-    assert flops_per_byte(1000, 64, 65536, 1, 4) == 2 * (1000 + 64 * 65536) / 4
 
 
 def test_compression_is_that_of_the_libraries(bpe, english):

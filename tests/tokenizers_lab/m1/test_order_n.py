@@ -7,7 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from tokenizers_lab.codecs.ac import ArithmeticCodec, leb128, read_leb128
+from nzip.varint import varint
+from tokenizers_lab.codecs.ac import ArithmeticCodec, read_length
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.files import pack_arrays
 from tokenizers_lab.m1.byte_model import ByteModel, quantise
@@ -150,14 +151,14 @@ def test_models_and_codecs_keep_in_files(tmp_path, english):
 
 def test_lengths_and_claims():
     for value in (0, 1, 127, 128, 1 << 40):
-        assert read_leb128(leb128(value)) == (value, len(leb128(value)))
+        assert read_length(varint(value)) == (value, len(varint(value)))
     codec = load("static-ac")
     with pytest.raises(DataError, match="claim"):
-        codec.decode(list(leb128(1 << 60)))
+        codec.decode(list(varint(1 << 60)))
     with pytest.raises(DataError, match="length"):
         codec.decode([])
     with pytest.raises(DataError, match="end before"):
-        codec.decode([*leb128(1 << 20), 1])
+        codec.decode([*varint(1 << 20), 1])
     for order in (-1, 99):
         with pytest.raises(LabError):
             OrderN.train(b"abc", order)

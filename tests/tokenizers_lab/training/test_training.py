@@ -66,7 +66,7 @@ def test_workers_and_blocks_never_matter(english, tmp_path, monkeypatch):
     results = []
     for workers, block in ((1, 4 << 20), (2, 4096), (5, 30_000)):
         monkeypatch.setattr("tokenizers_lab.training.counts.BLOCK", block)
-        monkeypatch.setattr("tokenizers_lab.training.counts.read_blocks.__defaults__", (block,))
+        monkeypatch.setattr("tokenizers_lab.files.read_blocks.__defaults__", (block,))
         results.append(train(files, 700, workers=workers).fingerprint())
     assert len(set(results)) == 1
 

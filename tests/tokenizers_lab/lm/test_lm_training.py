@@ -9,10 +9,10 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from support import ROOT
 
 torch = pytest.importorskip("torch")
 
@@ -27,7 +27,6 @@ from tokenizers_lab.lm.model import Llama, Shape
 from tokenizers_lab.lm.runs import Plan, Run
 from tokenizers_lab.lm.training import optimiser, rate_at, train
 
-ROOT = Path(__file__).parent.parent.parent
 PLAN = Plan(8, batch=4, rate=3e-3, warm_up=2, evaluations=3, eval_bytes=5000)
 
 

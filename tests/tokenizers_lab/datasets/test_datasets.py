@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nasty import NASTY
+from support import ROOT
 
 import nzip
 import tokenizers_lab as lab
@@ -25,8 +26,6 @@ from tokenizers_lab.datasets.building import plan
 from tokenizers_lab.datasets.manifest import Manifest
 from tokenizers_lab.datasets.sources import find_sources, plan_shards, read_segment
 from tokenizers_lab.errors import AccountingError, DataError, LabError
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 def contents(folder) -> dict:

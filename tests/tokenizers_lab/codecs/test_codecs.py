@@ -74,7 +74,7 @@ def test_saved_codecs_come_back(every, tmp_path):
             back.fingerprint() == codec.fingerprint()
             and back.encode(raw).tolist() == codec.encode(raw).tolist()
         )
-        assert type(codec).load(path).fingerprint() == codec.fingerprint()
+        assert type(back) is type(codec)
 
 
 def test_a_saved_spelling_whose_ids_changed_is_refused(tmp_path):

@@ -5,9 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from support import ROOT
 
 pytest.importorskip("torch")
 pytest.importorskip("safetensors")
@@ -17,7 +17,6 @@ from tokenizers_lab.datasets import build
 from tokenizers_lab.lm.runs import Run
 from tokenizers_lab.m1.order_n import default_text
 
-ROOT = Path(__file__).parent.parent.parent
 SMALL = ("--size", "tiny", "--context", "32", "--batch", "4", "--warm-up", "2", "--threads", "1")
 
 

@@ -9,13 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
 pytest.importorskip("tokenizers")
 
 from tokenizers_lab.cli.main import main
 from tokenizers_lab.m1.order_n import default_text
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
