@@ -65,10 +65,9 @@ class Codec(abc.ABC):
 
     def token_lengths(self) -> np.ndarray | None:
         """Bytes of every token, int64 of shape (vocab_size,), or None as for :meth:`token_bytes`."""
-        first = self.token_bytes(0)
-        if first is None:
+        if self.token_bytes(0) is None:
             return None
-        return np.array([len(self.token_bytes(i)) for i in range(self.vocab_size)], dtype=np.int64)
+        return np.array([len(self.token_bytes(i) or b"") for i in range(self.vocab_size)], dtype=np.int64)
 
     def used_vocab_size(self) -> int:
         """How many ids can occur in an encoding; differs from ``vocab_size`` for codecs with reserved ids."""

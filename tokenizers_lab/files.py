@@ -18,7 +18,7 @@ import os
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,8 @@ BLOCK = 4 << 20
 
 def read_blocks(path, size: int = BLOCK) -> Iterator[bytes]:
     """A file as blocks of ``size`` bytes; ``.xz`` and ``.gz`` files are unpacked as they are read."""
-    opener = {".xz": lzma.open, ".gz": gzip.open}.get(str(path)[-3:], open)
+    openers: dict[str, Callable] = {".xz": lzma.open, ".gz": gzip.open}
+    opener = openers.get(str(path)[-3:], open)
     with opener(path, "rb") as source:
         while block := source.read(size):
             yield block

@@ -6,7 +6,9 @@ work."""
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -96,7 +98,7 @@ def analyze(
         out["files"].append({"name": name, "bytes": len(raw), "sha256": hashes[name]})
         out["baselines"][name] = finished.get(
             ("baseline", hashes[name]),
-            lambda raw=raw: compression.raw_bits_per_byte(raw, compressors, nzip_bytes, nzip_level),
+            partial(compression.raw_bits_per_byte, raw, compressors, nzip_bytes, nzip_level),
         )
     streams: dict = {}
     for name, codec in zip(names, loaded):
@@ -118,7 +120,7 @@ def analyze(
             streams[name, file] = stream
             entry["files"][file] = finished.get(
                 (entry["fingerprint"], hashes[file]),
-                lambda stream=stream: _one(stream, compressors, nzip_bytes, nzip_level, dictionary),
+                partial(_one, stream, compressors, nzip_bytes, nzip_level, dictionary),
             )
             done += 1
         everything = (
@@ -140,7 +142,7 @@ def analyze(
     if swept is not None:
         out["window_sweep"] = {
             name: finished.get(
-                ("sweep", swept.fingerprint(), hashes[name]), lambda raw=raw: window_sweep(swept, raw)
+                ("sweep", swept.fingerprint(), hashes[name]), partial(window_sweep, swept, raw)
             )
             for name, raw in texts.items()
         }
@@ -161,7 +163,7 @@ def analyze(
 
 def _one(stream, compressors, nzip_bytes, nzip_level, dictionary) -> dict:
     codec = stream.codec
-    entry = {
+    entry: dict[str, Any] = {
         "accounting": stream.problem or "ok",
         "counts": fertility.counts(stream),
         "efficiency": efficiency(stream.ids, codec.vocab_size, codec.used_vocab_size()),
@@ -198,8 +200,9 @@ def _overlaps(names, codecs, streams, texts) -> dict:
     }
     for i in range(n):
         for j in range(i, n):
-            if sets[i] is not None and sets[j] is not None:
-                out["jaccard"][i][j] = out["jaccard"][j][i] = overlap.jaccard(sets[i], sets[j])
+            mine, theirs = sets[i], sets[j]
+            if mine is not None and theirs is not None:
+                out["jaccard"][i][j] = out["jaccard"][j][i] = overlap.jaccard(mine, theirs)
             for f in texts:
                 a, b = streams[names[i], f], streams[names[j], f]
                 out["weighted"][f][i][j] = out["weighted"][f][j][i] = overlap.weighted_jaccard(a, b)

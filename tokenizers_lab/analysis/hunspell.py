@@ -31,7 +31,8 @@ class Dictionary:
 
     def __init__(self, aff: Path, dic: Path):
         self.language = dic.stem
-        self._mode, self._aliases = "short", [frozenset()]
+        self._mode = "short"
+        self._aliases: list[frozenset] = [frozenset()]
         self.suffixes: dict[str, list] = {}
         self.prefixes: dict[str, list] = {}
         self.cross: set[str] = set()
@@ -122,7 +123,7 @@ class Dictionary:
             entry = line.split("\t")[0].split(" ")[0].strip()
             if not entry:
                 continue
-            word, flags = entry, frozenset()
+            word, flags = entry, frozenset[str]()
             cut = entry.find("/", 1)
             if cut > 0 and entry[cut - 1] != "\\":
                 word, flags = entry[:cut], self._flags(entry[cut + 1 :])

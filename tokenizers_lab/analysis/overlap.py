@@ -38,7 +38,7 @@ def _frequencies(stream: Tokenised) -> dict[bytes, float]:
     if stream.codec.token_lengths() is not None:
         for i, n in enumerate(np.bincount(stream.ids)):
             if n:
-                token = stream.codec.token_bytes(i)
+                token = stream.codec.token_bytes(i) or b""
                 counts[token] = counts.get(token, 0.0) + float(n)
     else:
         bounds = stream.offsets.tolist()

@@ -113,7 +113,10 @@ class WindowCodec(Codec):
         reset: int = 1,
         spelling: str = "equal-info",
     ):
-        self.model, self.width, self.token_bits, self.rule, self.reset = model, width, token_bits, rule, reset
+        # None in a subclass alone that never asks it
+        self.model: ByteModel = model  # type: ignore[assignment]
+        self.width, self.rule, self.reset = width, rule, reset
+        self.token_bits: int = token_bits
         self.spelling = spelling
         self.lossless = twin.LOSSLESS[rule]
         self.loss = (
@@ -182,19 +185,19 @@ class WindowCodec(Codec):
                     return out[: ends[-1] if at else 0].tobytes(), ends
                 # Every byte narrows the interval, so a window ends, and the room is enough at some time.
                 out = np.concatenate([out, np.empty(3 * len(out), np.uint8)])
-        follower, out, ends, origin = Follower(self.model, CDF_BITS), bytearray(), [], 0
+        follower, text, stops, origin = Follower(self.model, CDF_BITS), bytearray(), list[int](), 0
         for i, (cell, literal) in enumerate(zip(cells.tolist(), literals.tolist())):
-            origin = len(out) if self.reset and i % self.reset == 0 else origin
+            origin = len(text) if self.reset and i % self.reset == 0 else origin
             number = sum(limb << 32 * i for i, limb in enumerate(cell))
-            out += (
+            text += (
                 bytes([number])
                 if literal
                 else bytes(
-                    twin.decode(number, follower, self.width, CDF_BITS, self.rule, bytes(out[origin:]))
+                    twin.decode(number, follower, self.width, CDF_BITS, self.rule, bytes(text[origin:]))
                 )
             )
-            ends.append(len(out))
-        return bytes(out), np.array(ends, dtype=np.int64)
+            stops.append(len(text))
+        return bytes(text), np.array(stops, dtype=np.int64)
 
     def decode(self, ids) -> bytes:
         cells, literals, _ = self.parse(ids)

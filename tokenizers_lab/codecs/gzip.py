@@ -31,7 +31,7 @@ class GzipCodec(Codec):
 
     def encode(self, data) -> np.ndarray:
         coder = zlib.compressobj(self.level, zlib.DEFLATED, -15)
-        out = coder.compress(as_bytes_array(data)) + coder.flush()
+        out = coder.compress(as_bytes_array(data).data) + coder.flush()
         return pack(out, self.bits)
 
     def decode(self, ids) -> bytes:

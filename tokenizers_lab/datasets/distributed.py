@@ -144,7 +144,7 @@ def _local(pipeline, settings) -> None:
         return executor.run()  # only a program's main thread can be woken
     # Not SIGINT, which programs in the background ignore.
     before = signal.signal(signal.SIGUSR2, _wake)
-    stop = _watch(lambda: signal.pthread_kill(main.ident, signal.SIGUSR2))
+    stop = _watch(lambda: signal.pthread_kill(main.ident or 0, signal.SIGUSR2))
     try:
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
             executor.run()

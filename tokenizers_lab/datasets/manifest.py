@@ -162,13 +162,14 @@ class Manifest:
         if self.data["complete"]:
             return
         parts = [self.part(i) for i in range(self.shards)]
-        if None in parts:
+        done = [part for part in parts if part is not None]
+        if len(done) < len(parts):
             raise LabError(
                 f"{self.folder}: {parts.count(None)} of {self.shards} shards are still missing; run the "
                 "build again"
             )
         totals: dict = {}
-        for entry, part in zip(self.data["shards"], parts):
+        for entry, part in zip(self.data["shards"], done):
             entry["splits"] = part["splits"]
             for split, record in part["splits"].items():
                 total = totals.setdefault(split, {"documents": 0, "tokens": 0, "bytes": 0})

@@ -16,7 +16,7 @@ import json
 import lzma
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from tokenizers_lab.errors import DataError, LabError
 
 _BLOCK = 1 << 20
 _LOOK = 1 << 16  # how far behind a cut a line end is looked for
-_PACKED = {".xz": lzma.open, ".gz": gzip.open}
+_PACKED: dict[str, Callable] = {".xz": lzma.open, ".gz": gzip.open}
 
 
 class Document(NamedTuple):

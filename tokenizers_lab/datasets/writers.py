@@ -11,6 +11,7 @@ import hashlib
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class ShardWriter:
         return self.folder / f".{self.stem}{suffix}.{os.getpid()}.tmp"
 
     def _open(self) -> None:
-        self._file = open(self.temporary(".bin"), "wb")  # noqa: SIM115 - closed by commit or exit
+        self._file: Any = open(self.temporary(".bin"), "wb")  # noqa: SIM115 - closed by commit or exit
 
     def add(self, source: int, key: int, raw, ids: np.ndarray) -> None:
         """A document: its bytes and its tokens."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from tokenizers_lab.codec import Codec
 from tokenizers_lab.codecs.bpe import BpeCodec
@@ -34,7 +35,7 @@ def tokenizer_json(codec: Codec, eos: int | None, vocabulary: int) -> dict:
     elif isinstance(codec, (BytesCodec, StringsCodec)):
         tokens = [bytes([i]) for i in range(256)] if isinstance(codec, BytesCodec) else codec.strings
         vocab = {bytelevel.to_text(t): i for i, t in enumerate(tokens)}
-        model = {
+        model: dict[str, Any] = {
             "type": "BPE",
             "dropout": None,
             "unk_token": None,

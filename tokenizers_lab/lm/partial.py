@@ -128,10 +128,15 @@ def _arithmetic(codec: ArithmeticCodec, raw: bytes) -> tuple[bytes, str | None]:
         )
         for end in (b"\0", b"\xff")
     ]
-    text = commonprefix(ways)
-    return text, None if len(
-        text
-    ) == size else f"{len(text):,} of the {size:,} bytes that its length claims are certain"
+    text = _common(ways)
+    if len(text) == size:
+        return text, None
+    return text, f"{len(text):,} of the {size:,} bytes that its length claims are certain"
+
+
+def _common(texts: list[bytes]) -> bytes:
+    """What all of them begin with."""
+    return texts[0][: len(commonprefix(texts))]
 
 
 def whole_windows(codec: WindowCodec, ids: np.ndarray) -> int:
@@ -163,7 +168,7 @@ def _windows(codec: WindowCodec, ids: np.ndarray) -> tuple[bytes, str | None]:
         return codec.decode(ids[:whole]), f"token {whole} marks a literal byte that does not follow"
     start = rest[: bad[0]] if len(bad) else rest
     ends = [np.full(per - len(start), fill, np.int64) for fill in (0, (1 << codec.token_bits) - 1)]
-    text = commonprefix([codec.decode(np.concatenate([ids[:whole], start, end])) for end in ends])
+    text = _common([codec.decode(np.concatenate([ids[:whole], start, end])) for end in ends])
     if len(bad):
         return text, f"token {whole + int(bad[0])} stands inside a window; nothing behind it can be decoded"
     return text, f"the last window holds {len(start)} of its {per} tokens"

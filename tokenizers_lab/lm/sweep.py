@@ -19,6 +19,7 @@ import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tokenizers_lab.datasets.building import build
 from tokenizers_lab.datasets.manifest import HELD_OUT, TRAIN
@@ -322,7 +323,7 @@ def _codec(arm: Arm, workshop: Workshop):
         if "{text}" not in arm.codec:
             return load(arm.codec)
         return load(arm.codec.replace("{text}", str(workshop.text(s.text_bytes))))
-    wanted = dict(arm.vocabulary)
+    wanted = dict(arm.vocabulary or {})
     model, size, objective = (
         wanted.pop("model", "bpe"),
         wanted.pop("size", 8192),
@@ -349,7 +350,7 @@ def _codec(arm: Arm, workshop: Workshop):
 def run(sweep: Sweep, folder, say: Callable[[str], None] = lambda text: None, progress=None) -> dict:
     """Run what is missing (:meth:`Workshop.jobs`) and return the results (also in ``results.json``;
     ``report.html`` shows them)."""
-    shop, together = Workshop(sweep, folder, say), {}
+    shop, together = Workshop(sweep, folder, say), dict[str, Any]()
     open_ones, patient = shop.jobs(), False
     while open_ones or not together:
         for one in list(open_ones):

@@ -141,18 +141,19 @@ class OrderN(ByteModel):
             raise LabError("an order-n model needs at least one byte of training text")
         all_keys, all_symbols, all_counts = [], [], []
         for k in range(order + 1):
-            values = counts = None
+            values: np.ndarray | None = None
+            counts: np.ndarray | None = None
             for at in range(k, len(data), _CHUNK):
                 end = min(at + _CHUNK, len(data))
                 found, seen = np.unique(_ngram_keys(data, at, end, k), return_counts=True)
-                if values is not None:
+                if values is not None and counts is not None:
                     both = np.concatenate([values, found])
                     weights = np.concatenate([counts, seen])
                     found, index = np.unique(both, return_inverse=True)
                     seen = np.zeros(len(found), dtype=np.int64)
                     np.add.at(seen, index, weights)
                 values, counts = found, seen
-            if values is not None:
+            if values is not None and counts is not None:
                 all_keys.append(values >> np.uint64(8))
                 all_symbols.append((values & np.uint64(255)).astype(np.uint8))
                 all_counts.append(np.minimum(counts, 1 << 24).astype(np.int32))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.files import write_whole
@@ -55,9 +56,11 @@ def html(results: dict, title: str | None = None) -> str:
         return template.render(title=title or named, summary=summary, sections=parts, files=[])
     names = [c["name"] for c in results["codecs"]]
     files = results["files"]
-    sections = [{"name": "Overview", "tables": [], "plots": []}]
-    of_file = {f["name"]: {"name": f["name"], "tables": [], "plots": []} for f in files}
-    across = {"name": "Across files", "tables": [], "plots": []}
+    sections: list[dict[str, Any]] = [{"name": "Overview", "tables": [], "plots": []}]
+    of_file: dict[str, dict[str, Any]] = {
+        f["name"]: {"name": f["name"], "tables": [], "plots": []} for f in files
+    }
+    across: dict[str, Any] = {"name": "Across files", "tables": [], "plots": []}
 
     def place(text):
         return next(

@@ -157,9 +157,14 @@ def train_full(
         stream = None
         if judge.name != "frequency":
             stream = Stream.of(_validation(validation, state.sampler), pretokenizer, len(special))
+        counts = state.counts
         result = Training(
-            None, state.counts.bytes, state.counts.documents, len(state.counts.table), state.counts.dropped
-        )  # type: ignore[arg-type]
+            None,  # type: ignore[arg-type] # known at the end
+            counts.bytes,
+            counts.documents,
+            len(counts.table),
+            counts.dropped,
+        )
         stream = _first_merges(engine, parent, seed, stream, vocab_size)
 
         def vetoed(a, b):

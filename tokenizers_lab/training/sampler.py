@@ -19,7 +19,8 @@ class Sampler:
     PIECE = 4096
 
     def __init__(self, size: int):
-        self.size, self.stride, self.seen, self.pieces = size, 1, 0, []
+        self.size, self.stride, self.seen = size, 1, 0
+        self.pieces: list[bytes] = []
 
     def blocks(self, blocks):
         for block in blocks:

@@ -4,6 +4,7 @@ that make it lossless on any bytes (``codecs/sentencepiece.py`` says which)."""
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from tokenizers_lab.codecs.sentencepiece import UnigramCodec
 from tokenizers_lab.errors import LabError
@@ -25,7 +26,7 @@ def train_unigram(
                     yield line[at : at + 1000]
 
     out = io.BytesIO()
-    settings = {
+    settings: dict[str, Any] = {
         "normalization_rule_name": "identity",
         "add_dummy_prefix": False,
         "remove_extra_whitespaces": False,

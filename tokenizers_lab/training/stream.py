@@ -51,7 +51,8 @@ class Stream:
 
     def merged(self, a: int, b: int, new: int) -> Stream:
         """A new stream with the pair merged."""
-        return Stream(*merged(self.ids, self.first, a, b, new), self.raw_bytes)
+        ids, first = merged(self.ids, self.first, a, b, new)
+        return Stream(ids, first, self.raw_bytes)
 
 
 def serialise(ids: np.ndarray, how: str = "u16") -> bytes:

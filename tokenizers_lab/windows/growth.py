@@ -114,7 +114,8 @@ def _likely(m, e, cdfs, bits, least_m, least_e, child_of, child_byte, child_m, c
 
 def _as_likely_as(model: ByteModel, least_m: int, least_e: int, limit: int):
     """All strings of at least that probability, with it; None once there are more than ``limit``."""
-    found, ms, es = [], [], []
+    found: list[bytes] = []
+    ms, es = [], []
     contexts, m, e = [b""], np.array([(1 << 47) - 1], np.int64), np.array([47], np.int64)
     while contexts:
         level, next_m, next_e = [], [], []

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tokenizers_lab.windows.interval import FRACTION, Interval, child, fits, root
 from tokenizers_lab.windows.stop_cell import stop_cell
@@ -26,7 +26,7 @@ from tokenizers_lab.windows.stop_cell import stop_cell
 RULES = ("stop", "delay", "greedy")
 LOSSLESS = {"stop": True, "delay": True, "greedy": False}
 
-Model = Callable[[bytes], list[int]]
+Model = Callable[[Any], list[int]]  # of the symbols since the last reset: bytes, or a list of integers
 
 
 def shortest_code(interval: Interval, width: int) -> int:
@@ -84,10 +84,10 @@ def encode(data, model: Model, width: int, bits: int, rule: str = "stop", reset:
     return out
 
 
-def decode(cell: int, model: Model, width: int, bits: int, rule: str = "stop", before=()):
+def decode(cell: int, model: Model, width: int, bits: int, rule: str = "stop", before=()) -> list[int]:
     """The symbols of one cell, as a list: follow it while one child holds it whole (``delay``: until it is
     the code). ``before``: the symbols since the last reset."""
-    interval, out = root(width), []
+    interval, out = root(width), list[int]()
     start, end = cell << FRACTION, (cell + 1) << FRACTION
     while True:
         cdf = model([*before, *out])
