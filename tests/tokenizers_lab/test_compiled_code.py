@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from support import ROOT
+from support import ROOT, child_output
 
 IDS = """
 import tokenizers_lab as lab
@@ -65,6 +65,33 @@ def test_a_changed_helper_changes_the_ids(tmp_path, file, old, new):
     helper.write_text(text.replace(old, new), "utf-8")
     after, hits = ids(site)
     assert after != before and not hits
+
+
+NAMED = """
+import numpy as np
+from pack.kernel import second
+from pack.names import Pair
+print(second(Pair(first=np.array([1]), second=np.array([2]))))
+"""
+
+
+def test_a_named_tuple_of_another_file_may_change_its_order(tmp_path):
+    """As ``training.state.State`` may, whose fields ``training.merger`` reads."""
+    (tmp_path / "pack").mkdir()
+    names = tmp_path / "pack" / "names.py"
+    text = "from collections import namedtuple\nPair = namedtuple('Pair', ['first', 'second'])\n"
+    names.write_text(text)
+    (tmp_path / "pack" / "kernel.py").write_text(
+        "from nzip.exact.jit import njit\n@njit(cache=True)\ndef second(pair):\n    return pair.second[0]\n"
+    )
+    (tmp_path / "pack" / "__init__.py").touch()
+    environment = {
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]),
+        "NUMBA_CACHE_DIR": str(tmp_path / "machine code"),
+    }
+    assert child_output(NAMED, **environment) == "2\n"
+    names.write_text(text.replace("'first', 'second'", "'second', 'first'"))
+    assert child_output(NAMED, **environment) == "2\n"
 
 
 def test_no_kernel_goes_by_numbas_own_cache():
