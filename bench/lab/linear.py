@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 
 def one(kind: str, corpora: Path, size: int) -> None:
@@ -26,7 +27,7 @@ def one(kind: str, corpora: Path, size: int) -> None:
                 break
             files.append(path)
             total += path.stat().st_size
-        options = {"files": files, "vocab_size": 8192}
+        options: dict[str, Any] = {"files": files, "vocab_size": 8192}
     else:
         names = {
             "dna": ["ecoli_536.fna"],
