@@ -9,10 +9,24 @@ Training, analyses and reports: :func:`tokenizers_lab.train`, :func:`analyze`, :
 :func:`compare`; each is also a verb of the command line ``tokenizers-lab``. Heavy imports wait until they are
 needed."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from tokenizers_lab.errors import AccountingError, DataError, LabError
+
+if TYPE_CHECKING:
+    from tokenizers_lab.analysis.all_metrics import analyze as analyze
+    from tokenizers_lab.analysis.comparison import compare as compare
+    from tokenizers_lab.codec import Codec as Codec
+    from tokenizers_lab.registry import load as load
+    from tokenizers_lab.report.page import write_report as write_report
+    from tokenizers_lab.training.bpe import train as train
 
 __all__ = [
     "AccountingError",
+    "Codec",
     "DataError",
     "LabError",
     "analyze",
@@ -20,21 +34,23 @@ __all__ = [
     "load",
     "train",
     "write_report",
-    "Codec",
 ]
 _WHERE = {
-    "load": "registry",
     "Codec": "codec",
-    "train": "training",
-    "analyze": "analysis",
-    "write_report": "report",
-    "compare": "analysis.compare",
+    "analyze": "analysis.all_metrics",
+    "compare": "analysis.comparison",
+    "load": "registry",
+    "train": "training.bpe",
+    "write_report": "report.page",
 }
 
 
 def __getattr__(name: str):
+    """Found when first asked for: numba takes a second to import."""
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
     return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import abc
 import hashlib
 import json
-from pathlib import Path
 
 import numpy as np
 
-from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.errors import DataError
+from tokenizers_lab.files import write_json
 
 
 class Codec(abc.ABC):
@@ -34,7 +34,8 @@ class Codec(abc.ABC):
     token_bits: int | None = None
     """8 or 16 where ids below 2**token_bits are raw bits of a compressed stream, else None."""
     nominal_vocab_size: int | None = None
-    """The size that the method is known by, where ``vocab_size`` counts only ids in use (Equal-Info: 65,536)."""
+    """The size that the method is known by, where ``vocab_size`` counts only ids in use (Equal-Info:
+    65,536)."""
 
     @abc.abstractmethod
     def encode(self, data) -> np.ndarray:
@@ -64,10 +65,9 @@ class Codec(abc.ABC):
 
     def token_lengths(self) -> np.ndarray | None:
         """Bytes of every token, int64 of shape (vocab_size,), or None as for :meth:`token_bytes`."""
-        first = self.token_bytes(0)
-        if first is None:
+        if self.token_bytes(0) is None:
             return None
-        return np.array([len(self.token_bytes(i)) for i in range(self.vocab_size)], dtype=np.int64)
+        return np.array([len(self.token_bytes(i) or b"") for i in range(self.vocab_size)], dtype=np.int64)
 
     def used_vocab_size(self) -> int:
         """How many ids can occur in an encoding; differs from ``vocab_size`` for codecs with reserved ids."""
@@ -85,23 +85,7 @@ class Codec(abc.ABC):
     def save(self, path) -> None:
         """Write a file that :func:`tokenizers_lab.load` reads. Codecs that are nothing but a spelling keep it
         in a small JSON file."""
-        write_atomic(
-            path,
-            json.dumps(
-                {"tokenizers_lab": 1, "codec": self.spelling, "fingerprint": self.fingerprint()}, indent=1
-            ).encode()
-            + b"\n",
-        )
-
-    @classmethod
-    def load(cls, path) -> Codec:
-        """The codec kept in ``path``, checked to be of this class."""
-        from tokenizers_lab.registry import load
-
-        codec = load(str(path))
-        if not isinstance(codec, cls):
-            raise LabError(f"{path}: holds a {type(codec).__name__}, not a {cls.__name__}")
-        return codec
+        write_json(path, {"tokenizers_lab": 1, "codec": self.spelling, "fingerprint": self.fingerprint()})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.spelling} V={self.vocab_size}>"
@@ -129,27 +113,3 @@ def as_ids(ids, vocab_size: int) -> np.ndarray:
                 f"token {int(bad[0])} has id {int(ids[bad[0]])}, but this codec has ids 0..{vocab_size - 1}"
             )
     return ids
-
-
-def write_atomic(path, data: bytes) -> None:
-    """Write a temporary file beside ``path`` and rename it: an existing file stays whole until then."""
-    import os
-    import tempfile
-
-    path = Path(path)
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise LabError(f"{path}: cannot write here: {error.strerror}") from None
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

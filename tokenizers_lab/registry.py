@@ -11,7 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tokenizers_lab.codec import Codec
+from tokenizers_lab.codecs.bytes import BytesCodec
+from tokenizers_lab.codecs.gzip import GzipCodec
+from tokenizers_lab.codecs.huggingface import HuggingFaceCodec
+from tokenizers_lab.codecs.sentencepiece import UnigramCodec
 from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.files import unpack_arrays
 
 _FACTORIES: dict[str, Callable[[dict[str, str], str], Codec]] = {}
 
@@ -97,7 +102,7 @@ def load(spelling) -> Codec:
 
 def _from_file(path: Path, parameters: dict[str, str], spelling: str) -> Codec:
     if path.suffix == ".tiktoken":
-        from tokenizers_lab.codecs.tiktoken import load_tiktoken
+        from tokenizers_lab.codecs.tiktoken import load_tiktoken  # start-up: numba
 
         return load_tiktoken(path, only(parameters, spelling, pattern=str).get("pattern"))
     only(parameters, spelling)
@@ -109,8 +114,6 @@ def _from_file(path: Path, parameters: dict[str, str], spelling: str) -> Codec:
         return _from_arrays(path, spelling)
     if data.lstrip()[:1] == b"{":
         return _from_json(data, spelling)
-    from tokenizers_lab.codecs.unigram import UnigramCodec
-
     return UnigramCodec(data, spelling)
 
 
@@ -126,18 +129,17 @@ def _from_json(data: bytes, spelling: str) -> Codec:
                 f"{spelling}: names {entry.get('codec')!r}, whose ids have changed since it was saved"
             )
         return codec
-    from tokenizers_lab.codecs.bpe import BpeCodec
-    from tokenizers_lab.codecs.huggingface import HuggingFaceCodec
+    from tokenizers_lab.codecs.bpe import BpeCodec  # start-up: numba
 
     return BpeCodec.from_json(entry, spelling) or HuggingFaceCodec(data.decode("utf-8"), spelling)
 
 
 def _from_arrays(path: Path, spelling: str) -> Codec:
-    from tokenizers_lab.codecs import equal_info
-    from tokenizers_lab.codecs.arithmetic import ArithmeticCodec
-    from tokenizers_lab.codecs.strings import StringsCodec
-    from tokenizers_lab.m1.order_n import OrderN, unpack_arrays
-    from tokenizers_lab.windows.table_cache import table_from_arrays
+    from tokenizers_lab.codecs import equal_info  # start-up: numba
+    from tokenizers_lab.codecs.ac import ArithmeticCodec  # start-up: numba
+    from tokenizers_lab.codecs.strings import StringsCodec  # start-up: numba
+    from tokenizers_lab.m1.order_n import OrderN  # start-up: numba
+    from tokenizers_lab.windows.table_cache import table_from_arrays  # start-up: numba
 
     head, arrays = unpack_arrays(path)
     kind = head.get("kind")
@@ -152,50 +154,24 @@ def _from_arrays(path: Path, spelling: str) -> Codec:
     raise LabError(f"{path}: holds a {kind}, not a codec; use it as ac[m1={path}]")
 
 
-def load_model(spelling: str, train: str | None = None):
-    """The byte model (M1) of a spelling: ``order-3`` (on ``train``, a file, or on the text that ships), a
-    ``.m1`` file, or the spelling of an exact nzip expert (``transformer``)."""
-    from tokenizers_lab.m1.byte_model import ExpertModel
-    from tokenizers_lab.m1.order_n import OrderN, default_text, unpack_arrays
-    from tokenizers_lab.training.counts import read_blocks
-
-    if spelling.startswith("order-") and spelling[6:].isdigit():
-        if train is not None and not Path(train).is_file():
-            raise LabError(f"{train}: no such file to train the M1 {spelling} on")
-        text = b"".join(read_blocks(train)) if train else default_text()
-        return OrderN.train(text, int(spelling[6:]), spelling)
-    if Path(spelling).is_file():
-        head, arrays = unpack_arrays(spelling)
-        return OrderN.from_arrays(arrays, head.get("spelling"))
-    from nzip.errors import NzipError
-    from nzip.predictors import registry
-
-    try:
-        predictor = registry.create(spelling)
-    except NzipError as error:
-        raise LabError(
-            f"M1 {spelling!r}: neither order-N, nor a .m1 file, nor an nzip expert ({error})"
-        ) from None
-    if not hasattr(predictor, "expert"):
-        raise LabError(
-            f"M1 {spelling!r}: {predictor.spelling} adapts as it codes and gives no static distribution"
-        )
-    return ExpertModel(predictor.expert)
-
-
 def _gzip(parameters, spelling):
-    from tokenizers_lab.codecs.deflate import GzipCodec
-
     read = only(parameters, spelling, level=int, v=size)
     return GzipCodec(read.get("level", 9), _token_bits(read.get("v", 256), spelling))
 
 
 def _ac(parameters, spelling):
-    from tokenizers_lab.codecs.arithmetic import ArithmeticCodec
+    from tokenizers_lab.codecs.ac import ArithmeticCodec  # start-up: numba
 
     read = only(parameters, spelling, m1=str, train=str, v=size)
-    model = load_model(read.get("m1", "order-3"), read.get("train"))
+    model = _model(read)
     return ArithmeticCodec(model, _token_bits(read.get("v", 256), spelling), spelling)
+
+
+def _model(read: dict):
+    """The M1 that a codec's parameters name."""
+    from tokenizers_lab.m1.spelling import load_model  # start-up: numba
+
+    return load_model(read.get("m1", "order-3"), read.get("train"))
 
 
 def _static_ac(parameters, spelling):
@@ -205,7 +181,7 @@ def _static_ac(parameters, spelling):
 
 
 def _equal_info(parameters, spelling):
-    from tokenizers_lab.codecs import equal_info
+    from tokenizers_lab.codecs import equal_info  # start-up: numba
 
     read = only(
         parameters,
@@ -225,23 +201,17 @@ def _equal_info(parameters, spelling):
         read.get("reset", 1),
         spelling,
     )
-    return equal_info.create(
-        load_model(read.get("m1", "order-3"), read.get("train")), *arguments, spelling, read.get("keep")
-    )
+    return equal_info.create(_model(read), *arguments, spelling, read.get("keep"))
 
 
 def _model_dictionary(parameters, spelling):
-    from tokenizers_lab.codecs import model_dictionary
+    from tokenizers_lab.codecs import model_dictionary  # start-up: numba
 
     read = only(parameters, spelling, n=size, m1=str, train=str)
-    return model_dictionary.create(
-        load_model(read.get("m1", "order-3"), read.get("train")), read.get("n", 65536), spelling
-    )
+    return model_dictionary.create(_model(read), read.get("n", 65536), spelling)
 
 
 def _bytes(parameters, spelling):
-    from tokenizers_lab.codecs.raw import BytesCodec
-
     only(parameters, spelling)
     return BytesCodec()
 

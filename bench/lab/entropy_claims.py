@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tokenizers_lab.analysis.accounting import tokenise
 from tokenizers_lab.analysis.efficiency import efficiency
 from tokenizers_lab.analysis.entropy import conditional_entropies
 from tokenizers_lab.analysis.mismatch import mismatch
+from tokenizers_lab.bits_per_byte import tokenise
 from tokenizers_lab.training import train
 
 ENGLISH = ["austen.txt", "python_doc.txt", "sotu.txt", "wiki_markup_pages.xml", "gcide.txt", "linux_doc.txt"]

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 from model_dictionary import CORPORA, texts
 
-from tokenizers_lab.analysis.analyze import _finite
+from tokenizers_lab.analysis.all_metrics import finite
 from tokenizers_lab.analysis.bits import bit_ngrams
 from tokenizers_lab.analysis.perturbation import perturbation
 from tokenizers_lab.analysis.stability import stability
 from tokenizers_lab.analysis.window_sweep import window_sweep
-from tokenizers_lab.codecs.arithmetic import ArithmeticCodec
-from tokenizers_lab.codecs.deflate import GzipCodec
+from tokenizers_lab.codecs.ac import ArithmeticCodec
 from tokenizers_lab.codecs.equal_info import CDF_BITS, Follower, WindowCodec, create
+from tokenizers_lab.codecs.gzip import GzipCodec
 from tokenizers_lab.m1.order_n import OrderN
 from tokenizers_lab.windows import twin
 
@@ -118,7 +118,7 @@ def figure(results: dict, path: Path) -> None:
             ["#0f6d7a", "#4a9aa6", "#5b4fa2", "#2e7d32", "#8a6d00", "#b0386b", "#c2571a", "#4a6a8a"],
         )
     )
-    drawn, ((bits, stable), (reach, sweep)) = plt.subplots(2, 2, figsize=(12, 8))
+    _drawn, ((bits, stable), (reach, sweep)) = plt.subplots(2, 2, figsize=(12, 8))
     for name, colour in colours.items():
         entry = results["paper"][name]
         if entry["bit_ngrams"]:
@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument("--figure", type=Path)
     args = parser.parse_args()
     results = {"paper": paper(args.corpora), "rules": rules(args.corpora)}
-    args.output.write_text(json.dumps(_finite(results), separators=(",", ":")) + "\n")
+    args.output.write_text(json.dumps(finite(results), separators=(",", ":")) + "\n")
     if args.figure:
         figure(results, args.figure)
 

@@ -97,7 +97,9 @@ def main() -> None:
         kind, *rest = args.only
         print(
             json.dumps(
-                encoding(args.corpora, *rest[:2], int(rest[2])) if kind == "encoding" else dataset(*rest)
+                encoding(args.corpora, rest[0], rest[1], int(rest[2]))
+                if kind == "encoding"
+                else dataset(*rest)
             )
         )
         return

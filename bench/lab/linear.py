@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 
 def one(kind: str, corpora: Path, size: int) -> None:
@@ -26,7 +27,7 @@ def one(kind: str, corpora: Path, size: int) -> None:
                 break
             files.append(path)
             total += path.stat().st_size
-        options = dict(files=files, vocab_size=8192)
+        options: dict[str, Any] = {"files": files, "vocab_size": 8192}
     else:
         names = {
             "dna": ["ecoli_536.fna"],
@@ -34,7 +35,7 @@ def one(kind: str, corpora: Path, size: int) -> None:
         }[kind]
         data = b"".join((corpora / "dev" / n).read_bytes() for n in names)
         data = data.replace(b"\n", b"")[:size] if kind == "dna" else data[:size]
-        options = dict(documents=[data], vocab_size=4096, pre="none")
+        options = {"documents": [data], "vocab_size": 4096, "pre": "none"}
     start = time.process_time()
     run = train_full(**options)
     print(

@@ -16,7 +16,7 @@ from pathlib import Path
 import tokenizers_lab as lab
 from tokenizers_lab.codecs import equal_info, model_dictionary
 from tokenizers_lab.m1.order_n import OrderN
-from tokenizers_lab.registry import load_model
+from tokenizers_lab.m1.spelling import load_model
 
 SIZES = (4096, 16384, 65536)
 # name: (training files, their bytes, text for measuring or None: the last tenth of the training files, at
@@ -122,7 +122,8 @@ def main() -> None:
     parser.add_argument("--only", choices=list(CORPORA))
     parser.add_argument(
         "--m1",
-        help="instead of order-3 and order-5: any M1, such as an expert that 'nzip train' made from --write's file",
+        help="instead of order-3 and order-5: any M1, such as an expert that 'nzip train' made from "
+        "--write's file",
     )
     parser.add_argument("--write", type=Path, help="write the training text of --only to this file, and stop")
     args = parser.parse_args()

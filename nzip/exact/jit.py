@@ -21,6 +21,7 @@ from pathlib import Path
 import numba
 import numpy as np
 import xxhash
+from numba.core import sigutils
 from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
 
@@ -80,6 +81,17 @@ class _Cache(FunctionCache):
             super().save_overload(sig, data)
         except (OSError, EOFError, pickle.UnpicklingError):
             self.disable()  # no room, no right, a damaged index: go on without
+
+    def _index_key(self, sig, codegen):
+        # Code reads a named tuple's fields by their places, and the tuple may be defined in a file that the
+        # function never names.
+        return (*super()._index_key(sig, codegen), tuple(map(_fields, sigutils.normalize_signature(sig)[0])))
+
+
+def _fields(kind):
+    """The fields of a named tuple's type, and of those within it; () for other types."""
+    inner = tuple(map(_fields, getattr(kind, "types", ())))
+    return tuple(getattr(kind, "fields", ())), inner
 
 
 def dependencies(function) -> str:

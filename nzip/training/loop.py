@@ -8,6 +8,7 @@ in the checkpoint), so only an unbroken run is reproducible from its seed."""
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections.abc import Callable
@@ -19,6 +20,7 @@ import torch
 
 from nzip.bits_per_byte import from_nats
 from nzip.predictors.ssm.contexts import STATE
+from nzip.safe_output import write_whole
 from nzip.training.processor import quick
 from nzip.training.stopping import Clock
 from nzip.training.text import Source, Streams, held_out

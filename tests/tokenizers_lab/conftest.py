@@ -24,7 +24,7 @@ def bpe(english):
 
 @pytest.fixture(scope="session")
 def unigram(english):
-    from tokenizers_lab.codecs.unigram import train_unigram
+    from tokenizers_lab.training.sentencepiece import train_unigram
 
     return train_unigram([english[:100_000]], 1200, threads=1)
 

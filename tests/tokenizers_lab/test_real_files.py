@@ -5,7 +5,7 @@ import pytest
 import tokenizers
 
 import tokenizers_lab as lab
-from tokenizers_lab.analysis.accounting import tokenise
+from tokenizers_lab.bits_per_byte import tokenise
 
 NAMES = [
     "alice29.txt",

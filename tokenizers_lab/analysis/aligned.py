@@ -27,9 +27,8 @@ def read_passages(path) -> dict[str, str]:
     if path.suffix == ".mo":
         with open(path, "rb") as source:
             try:
-                catalogue = gettext.GNUTranslations(
-                    source
-                )._catalog  # the parsed table; the class offers lookups only
+                # the parsed table; the class offers lookups only
+                catalogue = vars(gettext.GNUTranslations(source))["_catalog"]
             except (OSError, UnicodeDecodeError, ValueError, IndexError) as error:
                 raise DataError(f"{path}: not a gettext catalogue: {error}") from None
         return {k.split("\x04")[-1]: v for k, v in catalogue.items() if isinstance(k, str) and k and v}

@@ -15,8 +15,9 @@ import zlib
 
 import numpy as np
 
-from tokenizers_lab.analysis.accounting import Tokenised
+from tokenizers_lab.bits_per_byte import Tokenised, from_compressed
 from tokenizers_lab.errors import LabError
+from tokenizers_lab.training.nzip_bridge import compressed_size
 from tokenizers_lab.training.stream import serialise
 
 COMPRESSORS = ("gzip", "lzma", "zstd", "nzip")
@@ -30,12 +31,10 @@ def compressed(data: bytes, name: str, nzip_level: int | None = None) -> int:
     if name == "lzma":
         return len(lzma.compress(data, format=lzma.FORMAT_ALONE, preset=9))
     if name == "zstd":
-        import zstandard
+        import zstandard  # an optional dependency
 
         return len(zstandard.ZstdCompressor(level=19).compress(data))
     if name == "nzip":
-        from tokenizers_lab.nzip_bridge import compressed_size
-
         return compressed_size(data, nzip_level)
     raise LabError(f"unknown compressor {name!r}; known: {', '.join(COMPRESSORS)}")
 
@@ -57,7 +56,10 @@ def stream_bits_per_byte(
         raw = int(stream.offsets[tokens]) if len(stream.ids) else 0
         if raw:
             packed = serialise(stream.ids[:tokens].astype(np.int64), how)
-            out[name] = {"bits_per_byte": 8 * compressed(packed, name, nzip_level) / raw, "raw_bytes": raw}
+            out[name] = {
+                "bits_per_byte": from_compressed(compressed(packed, name, nzip_level), raw),
+                "raw_bytes": raw,
+            }
     return out
 
 
@@ -70,7 +72,7 @@ def raw_bits_per_byte(
         part = raw[:nzip_bytes] if name == "nzip" else raw
         if part:
             out[name] = {
-                "bits_per_byte": 8 * compressed(part, name, nzip_level) / len(part),
+                "bits_per_byte": from_compressed(compressed(part, name, nzip_level), len(part)),
                 "raw_bytes": len(part),
             }
     return out

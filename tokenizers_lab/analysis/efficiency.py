@@ -64,7 +64,7 @@ def efficiency(ids: np.ndarray, vocab: int, used_vocab: int | None = None) -> di
 
 def _held_out_unigram(each: list[np.ndarray], vocab: int) -> float:
     """Bits a token of the odd groups under the even groups' counts, one added to each of the V ids."""
-    learned, scored = sum(each[0::2]), sum(each[1::2], np.zeros(vocab))
+    learned, scored = sum(each[0::2], np.zeros(vocab)), sum(each[1::2], np.zeros(vocab))
     if not scored.sum():
         return float("nan")
     p = (learned + 1) / (learned.sum() + vocab)

@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from nzip.exact.jit import njit
 from tokenizers_lab.analysis.estimate import GROUPS, groups_of, interval
+from tokenizers_lab.bits_per_byte import from_bits
 
 
 def plug_in(counts) -> float:
@@ -85,7 +86,7 @@ def conditional_entropies(ids: np.ndarray, vocab: int, bytes_per_token: float, m
             "coverage": scored[k - 1][1],
             "types": int(labels.max()) + 1,
             "samples": len(labels),
-            "per_byte": (now[0] - before[0]) / bytes_per_token,
+            "per_byte": from_bits(now[0] - before[0], bytes_per_token),
         }
         out.append(entry)
         before = now

@@ -13,8 +13,8 @@ import math
 
 import numpy as np
 
-from tokenizers_lab.analysis.accounting import Tokenised
 from tokenizers_lab.analysis.estimate import GROUPS, ratio
+from tokenizers_lab.bits_per_byte import Tokenised
 
 
 def counts(stream: Tokenised, groups: int = GROUPS) -> dict:

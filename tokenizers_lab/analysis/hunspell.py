@@ -31,7 +31,8 @@ class Dictionary:
 
     def __init__(self, aff: Path, dic: Path):
         self.language = dic.stem
-        self._mode, self._aliases = "short", [frozenset()]
+        self._mode = "short"
+        self._aliases: list[frozenset] = [frozenset()]
         self.suffixes: dict[str, list] = {}
         self.prefixes: dict[str, list] = {}
         self.cross: set[str] = set()
@@ -122,7 +123,7 @@ class Dictionary:
             entry = line.split("\t")[0].split(" ")[0].strip()
             if not entry:
                 continue
-            word, flags = entry, frozenset()
+            word, flags = entry, frozenset[str]()
             cut = entry.find("/", 1)
             if cut > 0 and entry[cut - 1] != "\\":
                 word, flags = entry[:cut], self._flags(entry[cut + 1 :])
@@ -173,7 +174,7 @@ class Dictionary:
     def _suffixed(self, word: str, needed: frozenset, depth: int, carried: str | None = None) -> bool:
         """Whether ``word`` = stem + suffix(es); ``carried`` is the flag of the outer suffix, which the inner
         suffix (or the stem) must allow; ``needed`` flags must be the stem's or the suffix's."""
-        for size in range(0, min(self._longest[0], len(word) - 1) + 1):
+        for size in range(min(self._longest[0], len(word) - 1) + 1):
             cut = len(word) - size
             for strip, condition, flag, more in self.suffixes.get(word[cut:], ()):
                 if carried is not None and carried not in more:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tokenizers_lab.analysis.accounting import tokenise
 from tokenizers_lab.analysis.entropy import plug_in
+from tokenizers_lab.bits_per_byte import tokenise
 from tokenizers_lab.errors import LabError
 
 COSTS = ("tokens", "entropy")

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tokenizers_lab.analysis.accounting import Tokenised
 from tokenizers_lab.analysis.estimate import groups_of, ratio
 from tokenizers_lab.analysis.hunspell import Dictionary
 from tokenizers_lab.analysis.overlap import boundary_scores
+from tokenizers_lab.bits_per_byte import Tokenised
 from tokenizers_lab.codec import Codec
 from tokenizers_lab.errors import DataError, LabError
 
@@ -46,7 +46,7 @@ def purity(stream: Tokenised, dictionary: Dictionary) -> dict | None:
     seen = np.unique(stream.ids)
     letters, word, pure = (np.zeros(codec.vocab_size, dtype=bool) for _ in range(3))
     for i in seen.tolist():
-        token = codec.token_bytes(i)
+        token = codec.token_bytes(i) or b""
         text = form(token, language)
         # A piece of a character is a token of the text like any other, and certainly no word.
         letters[i] = text is not None or any(b >= 128 for b in token) and not _is_text(token)

@@ -6,9 +6,11 @@ other's."""
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
-from tokenizers_lab.analysis.accounting import Tokenised
+from tokenizers_lab.bits_per_byte import Tokenised
 
 
 def jaccard(a: set, b: set) -> float:
@@ -36,11 +38,11 @@ def _frequencies(stream: Tokenised) -> dict[bytes, float]:
     if stream.codec.token_lengths() is not None:
         for i, n in enumerate(np.bincount(stream.ids)):
             if n:
-                token = stream.codec.token_bytes(i)
+                token = stream.codec.token_bytes(i) or b""
                 counts[token] = counts.get(token, 0.0) + float(n)
     else:
         bounds = stream.offsets.tolist()
-        for x, y in zip(bounds, bounds[1:]):
+        for x, y in itertools.pairwise(bounds):
             token = stream.raw[x:y]
             counts[token] = counts.get(token, 0.0) + 1.0
     total = sum(counts.values())

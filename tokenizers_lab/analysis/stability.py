@@ -18,7 +18,7 @@ import numpy as np
 
 from tokenizers_lab.codec import Codec
 from tokenizers_lab.codecs.equal_info import CDF_BITS, Follower, PairCodec, WindowCodec
-from tokenizers_lab.windows import twin
+from tokenizers_lab.windows.interval import FRACTION, child, root
 
 MOST = 1 << 17
 
@@ -52,17 +52,17 @@ def _windows(codec: WindowCodec, raw: bytes):
     at = origin = 0
     for w, (limbs, size) in enumerate(zip(cells.tolist(), sizes.tolist())):
         origin = at if codec.reset and w % codec.reset == 0 else origin
-        path, interval = [], twin.root(width)
+        path, interval = [], root(width)
         for i in range(at, at + size):
             cdf = model(raw[origin:i])
-            interval = twin.child(interval, cdf[raw[i]], cdf[raw[i] + 1], CDF_BITS)
+            interval = child(interval, cdf[raw[i]], cdf[raw[i] + 1], CDF_BITS)
             path.append(interval)
         cell = sum(limb << 32 * i for i, limb in enumerate(limbs))
         known = 0
         for position in range(width // bits if size else 0):
             left = width - bits * (position + 1)
             start = cell >> left << left
-            low, high = start << twin.FRACTION, (start + (1 << left)) << twin.FRACTION
+            low, high = start << FRACTION, (start + (1 << left)) << FRACTION
             depth = known
             while depth < size and path[depth].low <= low and high <= path[depth].high:
                 depth += 1

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tokenizers_lab.analysis.accounting import Tokenised
 from tokenizers_lab.analysis.estimate import groups_of, ratio
+from tokenizers_lab.bits_per_byte import Tokenised
 
 
 def is_complete(token: bytes) -> bool:
@@ -25,10 +25,11 @@ def completeness(stream: Tokenised) -> dict | None:
     """Shares of complete tokens: of the vocabulary, and of the running tokens with an interval; and the split
     rate of multi-byte characters. None for codecs whose tokens have no bytes of their own."""
     codec = stream.codec
-    if codec.token_lengths() is None:
+    lengths = codec.token_lengths()
+    if lengths is None:
         return None
-    flags = np.array([is_complete(codec.token_bytes(i)) for i in range(codec.vocab_size)])
-    real = codec.token_lengths() > 0
+    flags = np.array([is_complete(codec.token_bytes(i) or b"") for i in range(codec.vocab_size)])
+    real: np.ndarray = lengths > 0
     group = groups_of(len(stream.ids))
     running = flags[stream.ids]
     groups = int(group.max(initial=0)) + 1

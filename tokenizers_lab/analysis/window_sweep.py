@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tokenizers_lab.codecs.arithmetic import ArithmeticCodec
+from tokenizers_lab.codecs.ac import ArithmeticCodec
 from tokenizers_lab.codecs.equal_info import WindowCodec
 from tokenizers_lab.m1.byte_model import ByteModel
 from tokenizers_lab.windows import twin

@@ -61,8 +61,8 @@ def _analysis_options(command):
 
 
 def _analysis(codecs, files, quiet, compressors, nzip_kib, aligned, labels, **options) -> dict:
-    from tokenizers_lab.analysis import analyze as run
-    from tokenizers_lab.analysis.compression import COMPRESSORS
+    from tokenizers_lab.analysis import analyze as run  # start-up: numba
+    from tokenizers_lab.analysis.compression import COMPRESSORS  # start-up: numba
 
     chosen = () if compressors == "none" else tuple(compressors.split(","))
     for name in chosen:
@@ -108,7 +108,7 @@ def analyze(codecs, files, json_path, force, quiet, **options):
 @force_option
 def report(results, output, title, force):
     """One self-contained HTML page from RESULTS (the JSON of analyze)."""
-    from tokenizers_lab.report import write_report
+    from tokenizers_lab.report import write_report  # start-up: matplotlib
 
     refuse_existing(output, force)
     write_report(results, output, title)
@@ -129,7 +129,7 @@ def report(results, output, title, force):
 @_analysis_options
 def compare(codecs, files, output, json_path, force, quiet, **options):
     """Analyse CODECS side by side and write the report: tokenizers-lab compare A B C --on FILES -o R.html."""
-    from tokenizers_lab.report import write_report
+    from tokenizers_lab.report import write_report  # start-up: matplotlib
 
     refuse_existing(output, force)
     results = _analysis(codecs, files, quiet, json_path=json_path, **options)
@@ -140,8 +140,8 @@ def compare(codecs, files, output, json_path, force, quiet, **options):
 
 
 def _show(results) -> None:
-    from rich.console import Console
+    from rich.console import Console  # start-up
 
-    from tokenizers_lab.report.terminal import show
+    from tokenizers_lab.report.terminal import show  # start-up: matplotlib
 
     show(results, Console())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import click
@@ -86,7 +87,7 @@ def build(
 ):
     """Tokenise FILES (text, .jsonl, .parquet; .nz, .xz, .gz are unpacked; folders) into shards with a
     manifest."""
-    from tokenizers_lab.datasets.build import plan, run_local
+    from tokenizers_lab.datasets.building import plan, run_local  # start-up: numpy
 
     start = time.perf_counter()
     manifest = plan(
@@ -113,7 +114,8 @@ def build(
         except KeyboardInterrupt:
             say(
                 quiet,
-                f"interrupted; {manifest.shards - len(manifest.missing())} of {manifest.shards} shards are done: "
+                f"interrupted; {manifest.shards - len(manifest.missing())} of {manifest.shards} shards "
+                "are done: "
                 "the same command goes on from there",
             )
             raise
@@ -128,13 +130,15 @@ def build(
     for split, total in manifest.data["totals"].items():
         say(
             quiet,
-            f"{output}: {split}: {total['bytes']:,} bytes → {total['tokens']:,} tokens in {total['documents']:,} documents, "
+            f"{output}: {split}: {total['bytes']:,} bytes → {total['tokens']:,} tokens in "
+            f"{total['documents']:,} documents, "
             f"{total['bytes'] / max(total['tokens'], 1):.3f} bytes a token",
         )
     if held_out and "held_out" not in manifest.data["totals"]:
         say(
             quiet,
-            f"{output}: no document fell to held_out; give more text, a lower --document-kib, or a higher --held-out",
+            f"{output}: no document fell to held_out; give more text, a lower --document-kib, or a "
+            "higher --held-out",
         )
     size = sum(t["bytes"] for t in manifest.data["totals"].values())
     say(
@@ -146,7 +150,7 @@ def build(
 
 def _distributed(manifest, executor, workers, options):
     try:
-        from tokenizers_lab.datasets import distributed
+        from tokenizers_lab.datasets import distributed  # start-up: numpy
     except ImportError as error:
         raise LabError(
             f"{error.name} is missing; install the extra: pip install 'nzip[distributed]'"
@@ -171,7 +175,7 @@ def _distributed(manifest, executor, workers, options):
 def verify(folder, against, quiet):
     """Decode the dataset in FOLDER and compare with its hashes, or byte for byte with the files it was made
     from."""
-    from tokenizers_lab.datasets import verify as run
+    from tokenizers_lab.datasets import verify as run  # start-up: numpy
 
     with progress_bar(quiet) as step:
         faults = run(
@@ -188,11 +192,11 @@ def verify(folder, against, quiet):
 @click.argument("folder")
 def info(folder):
     """What the dataset in FOLDER is made of."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from rich.console import Console  # start-up
+    from rich.markup import escape  # start-up
+    from rich.table import Table  # start-up
 
-    from tokenizers_lab.datasets.manifest import Manifest
+    from tokenizers_lab.datasets.manifest import Manifest  # start-up: numpy
 
     manifest = Manifest.read(folder)
     data, codec = manifest.data, manifest.data["codec"]
@@ -245,7 +249,7 @@ def sample(folder, split, document, seed, tokens):
     show as \\xNN."""
     import random
 
-    from tokenizers_lab.datasets import TokenReader
+    from tokenizers_lab.datasets import TokenReader  # start-up: numpy
 
     reader = TokenReader(folder, split)
     if document is None:
@@ -257,13 +261,14 @@ def sample(folder, split, document, seed, tokens):
     raw = reader.codec.decode(ids)
     offsets = reader.codec.offsets(raw, ids)[: tokens + 1]
     click.echo(
-        f"{reader.manifest.data['sources'][source]['path']}, from {key} on: document {document} of {reader.documents:,}, "
+        f"{reader.manifest.data['sources'][source]['path']}, from {key} on: document {document} of "
+        f"{reader.documents:,}, "
         f"{size:,} bytes in {count:,} tokens",
         err=True,
     )
     # A token that adds no byte of its own (the first ones of a window) has no border to show.
     click.echo(
-        "│".join(show_bytes(raw[a:b]) for a, b in zip(offsets, offsets[1:]) if b > a)
+        "│".join(show_bytes(raw[a:b]) for a, b in itertools.pairwise(offsets) if b > a)
         + (" …" if len(offsets) <= len(ids) else "")
     )
 

@@ -4,13 +4,15 @@ when one is run."""
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
+import time
+from pathlib import Path
 
 import click
 
 from tokenizers_lab.cli.common import force_option, quiet_option, refuse_existing, say
+from tokenizers_lab.cli.dataset import show_bytes
 from tokenizers_lab.errors import LabError
 
 
@@ -27,8 +29,6 @@ def lm():
 def progress_line(quiet: bool):
     """A function for ``training.train``'s figures: one line on stderr, rewritten on a terminal. In a file or
     a pipe a line every half minute, so that a log tells how far a run is."""
-    import time
-
     terminal, last = sys.stderr.isatty(), [0.0]
     if quiet or int(os.environ.get("RANK", "0")):
         yield None
@@ -44,7 +44,8 @@ def progress_line(quiet: bool):
             text += f"  {f['bits_per_byte']:.4f} bits/byte"
         if "eta" in f:  # not yet at the first step
             minutes, seconds = divmod(int(f["eta"]), 60)
-            text += f"  {f['tokens_per_second']:,.0f} tokens/s  ETA {minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
+            eta = f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
+            text += f"  {f['tokens_per_second']:,.0f} tokens/s  ETA {eta}"
         sys.stderr.write(f"\r\x1b[K{text}" if terminal else text + "\n")
         sys.stderr.flush()
 
@@ -118,12 +119,12 @@ def train(
 ):
     """Train on the dataset in DATA. Ctrl-C keeps a checkpoint; the same command goes on from it. Under
     torchrun: on many devices."""
-    import torch
+    import torch  # start-up, and an optional dependency
 
-    from tokenizers_lab.datasets import TokenReader
-    from tokenizers_lab.lm.model import Shape
-    from tokenizers_lab.lm.runs import CHECKPOINT, Plan, Run
-    from tokenizers_lab.lm.training import train as run
+    from tokenizers_lab.datasets import TokenReader  # start-up: numpy
+    from tokenizers_lab.lm.model import Shape  # start-up: torch
+    from tokenizers_lab.lm.runs import CHECKPOINT, Plan, Run  # start-up: torch
+    from tokenizers_lab.lm.training import train as run  # start-up: torch
 
     if threads:
         torch.set_num_threads(threads)
@@ -159,7 +160,8 @@ def train(
         held = f", held out {result['curve'][-1]['bits_per_byte']:.4f} bits/byte" if result["curve"] else ""
         say(
             quiet,
-            f"{output}: {shape.parameters:,} parameters and {shape.head_parameters:,} of the output layer, {steps:,} steps of "
+            f"{output}: {shape.parameters:,} parameters and {shape.head_parameters:,} of the output "
+            f"layer, {steps:,} steps of "
             f"{batch * context:,} tokens, {result['seconds']:.1f} s{held}",
         )
 
@@ -174,11 +176,12 @@ def train(
 @force_option
 def evaluate(run, data, split, max_bytes, stride, json_path, force):
     """Bits per byte of RUN on the dataset in DATA, by exact accounting, with FLOPs a byte."""
-    from tokenizers_lab.codec import write_atomic
-    from tokenizers_lab.datasets import TokenReader
-    from tokenizers_lab.lm import evaluation
-    from tokenizers_lab.lm.runs import Run
-    from tokenizers_lab.lm.training import best_device
+    from tokenizers_lab.datasets import TokenReader  # start-up: numpy
+    from tokenizers_lab.files import write_json  # start-up: numpy
+    from tokenizers_lab.lm.evaluation import evaluate as judge  # start-up: torch
+    from tokenizers_lab.lm.flops import cost  # start-up: torch
+    from tokenizers_lab.lm.runs import Run  # start-up: torch
+    from tokenizers_lab.lm.training import best_device  # start-up: torch
 
     refuse_existing(json_path, force)
     kept, reader = Run.read(run), TokenReader(data, split)
@@ -187,19 +190,22 @@ def evaluate(run, data, split, max_bytes, stride, json_path, force):
         or reader.eos != kept.data["eos"]
     ):
         raise LabError(
-            f"{data}: its tokens are of {reader.manifest.data['codec']['spelling']}, not of the codec that {run} was trained with"
+            f"{data}: its tokens are of {reader.manifest.data['codec']['spelling']}, not of the codec "
+            f"that {run} was trained with"
         )
-    score = evaluation.evaluate(kept.model(best_device()), reader, at_most=max_bytes, stride=stride)
-    spent = evaluation.cost(kept.shape, reader)
+    score = judge(kept.model(best_device()), reader, at_most=max_bytes, stride=stride)
+    spent = cost(kept.shape, reader)
     click.echo(
         f"{score.bits_per_byte:.4f} bits per byte on {score.bytes:,} bytes of {data} ({split})\n"
-        f"{score.bits / score.tokens:.4f} bits a token, {score.correct / score.tokens:.2%} right, {score.tokens:,} tokens, "
-        f"{score.end_bits / score.bytes:.5f} bits per byte of them for ends of documents\n"
-        f"{spent['model'] / 1e6:.3f} M FLOPs a byte forward, {spent['body'] / 1e6:.3f} M without the output layer, "
+        f"{score.bits / score.tokens:.4f} bits a token, {score.correct / score.tokens:.2%} right, "
+        f"{score.tokens:,} tokens, "
+        f"{score.end_bits_per_byte:.5f} bits per byte of them for ends of documents\n"
+        f"{spent['model'] / 1e6:.3f} M FLOPs a byte forward, {spent['body'] / 1e6:.3f} M without the "
+        "output layer, "
         f"{spent['with_m1'] / 1e6:.3f} M with M1"
     )
     if json_path:
-        write_atomic(json_path, json.dumps({**score.json(), "flops": spent}, indent=1).encode() + b"\n")
+        write_json(json_path, {**score.json(), "flops": spent})
 
 
 @lm.command()
@@ -214,10 +220,9 @@ def evaluate(run, data, split, max_bytes, stride, json_path, force):
 @quiet_option
 def sample(run, prompt, tokens, temperature, top_k, seed, quiet):
     """Text that RUN's model makes, decoded by its codec; bytes that are not UTF-8 show as \\xNN."""
-    from tokenizers_lab.cli.dataset import show_bytes
-    from tokenizers_lab.lm.runs import Run
-    from tokenizers_lab.lm.sampling import sample as make
-    from tokenizers_lab.lm.training import best_device
+    from tokenizers_lab.lm.runs import Run  # start-up: torch
+    from tokenizers_lab.lm.sampling import sample as make  # start-up: torch
+    from tokenizers_lab.lm.training import best_device  # start-up: torch
 
     text, remark = make(
         Run.read(run),
@@ -243,10 +248,8 @@ def sample(run, prompt, tokens, temperature, top_k, seed, quiet):
 def export(run, output, force, quiet):
     """Write RUN's model for nzip (--predictor mix+lm:X.safetensors) and for Hugging Face: a Llama with its
     tokenizer."""
-    from pathlib import Path
-
-    from tokenizers_lab.lm.exporting import export as write
-    from tokenizers_lab.lm.runs import Run
+    from tokenizers_lab.lm.exporting import export as write  # start-up: torch
+    from tokenizers_lab.lm.runs import Run  # start-up: torch
 
     for path in (output, Path(output).parent / "config.json", Path(output).parent / "tokenizer.json"):
         refuse_existing(path, force)
@@ -277,18 +280,18 @@ def export(run, output, force, quiet):
 def sweep(toml, output, corpora, plan_only, threads, quiet):
     """Train and compare the arms of TOML at matched bytes, tokens or FLOPs. The same command goes on where it
     was stopped."""
-    import torch
-    from rich.console import Console
+    import torch  # start-up, and an optional dependency
+    from rich.console import Console  # start-up
 
-    from tokenizers_lab.lm.speed import training_speed
-    from tokenizers_lab.lm.sweep import Sweep, Workshop, run
-    from tokenizers_lab.report.terminal import draw
+    from tokenizers_lab.lm.speed import training_speed  # start-up: torch
+    from tokenizers_lab.lm.sweep import Sweep, Workshop, run  # start-up: torch
+    from tokenizers_lab.report.terminal import draw  # start-up: numpy
 
     if threads:
         torch.set_num_threads(threads)
     read = Sweep.read(toml, corpora)
     if plan_only:
-        from tokenizers_lab.report.cells import Table
+        from tokenizers_lab.report.cells import Table  # start-up: numpy
 
         speeds = {
             size: training_speed(size, batch=read.batch, precision=read.precision, compiled=read.compiled)[
@@ -299,7 +302,8 @@ def sweep(toml, output, corpora, plan_only, threads, quiet):
         rows = Workshop(read, output, lambda text: say(quiet, text)).estimate(speeds)
         table = Table(
             f"{read.name}: plan",
-            f"At {', '.join(f'{v / 1e9:.0f} GFLOP/s ({k})' for k, v in speeds.items())} in training, measured now. Hours are of one seed, "
+            f"At {', '.join(f'{v / 1e9:.0f} GFLOP/s ({k})' for k, v in speeds.items())} in training, "
+            "measured now. Hours are of one seed, "
             "without evaluations and probes.",
             ["arm", "size", "vocabulary", "steps", "FLOPs", "hours", "seeds"],
             [
@@ -325,10 +329,11 @@ def sweep(toml, output, corpora, plan_only, threads, quiet):
         say(quiet, f"interrupted; {output} keeps what was done: the same command goes on from there")
         raise
     if not quiet:
-        from tokenizers_lab.report.lm_page import tables
+        from tokenizers_lab.report.lm_page import tables  # start-up: numpy
 
         draw(tables(results), Console())
         say(
             quiet,
-            f"{output}: {len(results['runs'])} run{'s' * (len(results['runs']) != 1)}; the report is {os.path.join(output, 'report.html')}",
+            f"{output}: {len(results['runs'])} run{'s' * (len(results['runs']) != 1)}; the report is "
+            f"{os.path.join(output, 'report.html')}",
         )

@@ -8,16 +8,16 @@ patterns go through the `tokenizers` library instead (``huggingface.py``)."""
 from __future__ import annotations
 
 import hashlib
-import json
+import itertools
 import threading
 
 import numpy as np
 
-from tokenizers_lab import bytelevel
-from tokenizers_lab.codec import Codec, as_bytes_array, as_ids, write_atomic
+from tokenizers_lab.codec import Codec, as_bytes_array, as_ids
 from tokenizers_lab.codecs import bpe_kernel as kernel
 from tokenizers_lab.errors import DataError, LabError
-from tokenizers_lab.pretokenize import PreTokenizer
+from tokenizers_lab.files import write_json
+from tokenizers_lab.pretokenize import PreTokenizer, bytelevel
 from tokenizers_lab.pretokenize.classes import class_table
 
 
@@ -53,7 +53,8 @@ class BpeCodec(Codec):
                 byte_ids[token[0]] = i
         if (byte_ids < 0).any():
             raise DataError(
-                f"{spelling}: no token for byte {int(np.flatnonzero(byte_ids < 0)[0])}; not a byte-level vocabulary"
+                f"{spelling}: no token for byte {int(np.flatnonzero(byte_ids < 0)[0])}; not a byte-level "
+                "vocabulary"
             )
         lengths = np.array([len(t) for t in tokens], dtype=np.int64)
         starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
@@ -166,7 +167,7 @@ class BpeCodec(Codec):
         """Write ``path`` as a tokenizer.json that `tokenizers` loads with identical ids."""
         if self.pre.kind < 0:
             self.pre.to_hf()
-        write_atomic(path, json.dumps(self.to_json(), ensure_ascii=False, indent=1).encode() + b"\n")
+        write_json(path, self.to_json(), ascii=False)
 
     @classmethod
     def from_json(cls, entry: dict, spelling: str = "bpe") -> BpeCodec | None:
@@ -223,7 +224,9 @@ def twin_encode(codec: BpeCodec, data: bytes) -> list[int]:
             continue
         ids = [byte_ids[bytes([b])] for b in word]
         while True:
-            best = min(((rank[p][0], k) for k, p in enumerate(zip(ids, ids[1:])) if p in rank), default=None)
+            best = min(
+                ((rank[p][0], k) for k, p in enumerate(itertools.pairwise(ids)) if p in rank), default=None
+            )
             if best is None:
                 break
             k = best[1]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import namedtuple
 
 import numpy as np
-from numba import njit
 
-from tokenizers_lab.hashing import hash_bytes
+from nzip.exact.jit import njit
+from tokenizers_lab.pretokenize.hashing import hash_bytes
 from tokenizers_lab.pretokenize.kernels import next_end
 
 NO_RANK = np.int64(1) << 40

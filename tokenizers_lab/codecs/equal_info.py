@@ -19,14 +19,16 @@ from bisect import bisect_left
 import numpy as np
 
 from nzip.exact.jit import njit
-from tokenizers_lab.codec import Codec, as_bytes_array, as_ids, write_atomic
+from tokenizers_lab.codec import Codec, as_bytes_array, as_ids
 from tokenizers_lab.codecs import bpe_kernel
 from tokenizers_lab.codecs.strings import StringsCodec
 from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.files import pack_arrays, write_whole
 from tokenizers_lab.m1.byte_model import ByteModel
-from tokenizers_lab.m1.order_n import OrderN, pack_arrays
+from tokenizers_lab.m1.order_n import OrderN
 from tokenizers_lab.windows import kernel, twin
 from tokenizers_lab.windows.growth import WindowTable, fitting_strings
+from tokenizers_lab.windows.interval import CELL_LIMBS, FRACTION, MASK, child, fits, root
 from tokenizers_lab.windows.table_cache import cached_table, table_arrays
 
 CDF_BITS = 14
@@ -111,7 +113,10 @@ class WindowCodec(Codec):
         reset: int = 1,
         spelling: str = "equal-info",
     ):
-        self.model, self.width, self.token_bits, self.rule, self.reset = model, width, token_bits, rule, reset
+        # None in a subclass alone that never asks it
+        self.model: ByteModel = model  # type: ignore[assignment]
+        self.width, self.rule, self.reset = width, rule, reset
+        self.token_bits: int = token_bits
         self.spelling = spelling
         self.lossless = twin.LOSSLESS[rule]
         self.loss = (
@@ -126,7 +131,7 @@ class WindowCodec(Codec):
     def windows(self, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Cells as 32-bit limbs, int64 (n, 4), and bytes taken, int64 (n,): 0 for a literal."""
         if self.rule == "stop" and isinstance(self.model, OrderN):
-            cells, sizes = np.empty((len(data), kernel.CELL_LIMBS), np.int64), np.empty(len(data), np.int64)
+            cells, sizes = np.empty((len(data), CELL_LIMBS), np.int64), np.empty(len(data), np.int64)
             n = kernel.encode_order_n(
                 data, self.width, CDF_BITS, self.reset, cells, sizes, *self.model.tables
             )
@@ -134,7 +139,7 @@ class WindowCodec(Codec):
         found = twin.encode(
             data.tobytes(), Follower(self.model, CDF_BITS), self.width, CDF_BITS, self.rule, self.reset
         )
-        cells, sizes = np.zeros((len(found), kernel.CELL_LIMBS), np.int64), np.zeros(len(found), np.int64)
+        cells, sizes = np.zeros((len(found), CELL_LIMBS), np.int64), np.zeros(len(found), np.int64)
         at = 0
         for i, window in enumerate(found):
             if window.cell is None:
@@ -153,7 +158,7 @@ class WindowCodec(Codec):
         """Cells, which are literal bytes, and the index behind each window's last token. Raises
         :class:`DataError`."""
         ids = as_ids(ids, self.vocab_size)
-        cells, literals = np.zeros((len(ids), kernel.CELL_LIMBS), np.int64), np.zeros(len(ids), np.bool_)
+        cells, literals = np.zeros((len(ids), CELL_LIMBS), np.int64), np.zeros(len(ids), np.bool_)
         last = np.zeros(len(ids), np.int64)
         n = ids_to_cells(
             ids, self.width, self.token_bits, self.eos_id, self.literal_id, cells, literals, last
@@ -180,19 +185,19 @@ class WindowCodec(Codec):
                     return out[: ends[-1] if at else 0].tobytes(), ends
                 # Every byte narrows the interval, so a window ends, and the room is enough at some time.
                 out = np.concatenate([out, np.empty(3 * len(out), np.uint8)])
-        follower, out, ends, origin = Follower(self.model, CDF_BITS), bytearray(), [], 0
+        follower, text, stops, origin = Follower(self.model, CDF_BITS), bytearray(), list[int](), 0
         for i, (cell, literal) in enumerate(zip(cells.tolist(), literals.tolist())):
-            origin = len(out) if self.reset and i % self.reset == 0 else origin
+            origin = len(text) if self.reset and i % self.reset == 0 else origin
             number = sum(limb << 32 * i for i, limb in enumerate(cell))
-            out += (
+            text += (
                 bytes([number])
                 if literal
                 else bytes(
-                    twin.decode(number, follower, self.width, CDF_BITS, self.rule, bytes(out[origin:]))
+                    twin.decode(number, follower, self.width, CDF_BITS, self.rule, bytes(text[origin:]))
                 )
             )
-            ends.append(len(out))
-        return bytes(out), np.array(ends, dtype=np.int64)
+            stops.append(len(text))
+        return bytes(text), np.array(stops, dtype=np.int64)
 
     def decode(self, ids) -> bytes:
         cells, literals, _ = self.parse(ids)
@@ -205,13 +210,13 @@ class WindowCodec(Codec):
     def cells_beginning_with(self, text: bytes, before: bytes) -> range:
         """The cells of texts that begin with ``text``, in a window which M1 enters with the context
         ``before``; none where it takes more than a window. (Under ``delay`` some of them end earlier.)"""
-        follower, interval = Follower(self.model, CDF_BITS), twin.root(self.width)
+        follower, interval = Follower(self.model, CDF_BITS), root(self.width)
         for i, byte in enumerate(text):
             cdf = follower(before + text[:i])
-            interval = twin.child(interval, cdf[byte], cdf[byte + 1], CDF_BITS)
-            if not twin.fits(interval):
+            interval = child(interval, cdf[byte], cdf[byte + 1], CDF_BITS)
+            if not fits(interval):
                 return range(0)
-        return range(-(-interval.low >> twin.FRACTION), interval.high >> twin.FRACTION)
+        return range(-(-interval.low >> FRACTION), interval.high >> FRACTION)
 
     def offsets(self, data, ids=None) -> np.ndarray:
         """A window's bytes belong to its last token."""
@@ -245,7 +250,7 @@ class WindowCodec(Codec):
             "reset": self.reset,
             "m1": self.model.spelling,
         }
-        write_atomic(path, pack_arrays(head, self.model.arrays()))
+        write_whole(path, pack_arrays(head, self.model.arrays()))
 
     @classmethod
     def from_arrays(cls, head: dict, arrays: dict, spelling: str) -> WindowCodec:
@@ -276,7 +281,7 @@ class PairCodec(WindowCodec):
 
     def windows(self, data):
         ids = self._strings.encode(data)
-        cells = np.zeros((len(ids), kernel.CELL_LIMBS), np.int64)
+        cells = np.zeros((len(ids), CELL_LIMBS), np.int64)
         cells[:, 0] = self._cells[ids]
         sizes = self._strings.token_lengths()[ids]
         literal = cells[:, 0] < 0
@@ -303,11 +308,11 @@ class PairCodec(WindowCodec):
 
     def save(self, path) -> None:
         head = {"kind": "equal-info-pairs", "facts": self.facts}
-        write_atomic(path, pack_arrays(head, table_arrays(self._table)))
+        write_whole(path, pack_arrays(head, table_arrays(self._table)))
 
 
 def _limbs(cell: int) -> list[int]:
-    return [cell >> 32 * i & kernel.MASK for i in range(kernel.CELL_LIMBS)]
+    return [cell >> 32 * i & MASK for i in range(CELL_LIMBS)]
 
 
 def strings_codec(strings: list[bytes], facts: dict, spelling: str) -> StringsCodec:

@@ -12,8 +12,9 @@ import json
 
 import numpy as np
 
-from tokenizers_lab.codec import Codec, as_bytes_array, as_ids, write_atomic
+from tokenizers_lab.codec import Codec, as_bytes_array, as_ids
 from tokenizers_lab.errors import DataError
+from tokenizers_lab.files import write_whole
 
 
 class HuggingFaceCodec(Codec):
@@ -23,11 +24,11 @@ class HuggingFaceCodec(Codec):
     loss = "bytes that are not UTF-8 become U+FFFD; a normalizer or decoder may change more"
 
     def __init__(self, text: str, spelling: str = "huggingface"):
-        from tokenizers import Tokenizer
+        from tokenizers import Tokenizer  # start-up, and an optional dependency
 
         try:
             self._tokenizer = Tokenizer.from_str(text)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the library raises nothing narrower
             raise DataError(f"{spelling}: not a tokenizer.json that `tokenizers` reads: {error}") from None
         self._text, self.spelling = text, spelling
         self._tokenizer.no_truncation()
@@ -71,7 +72,7 @@ class HuggingFaceCodec(Codec):
         return {"codec": "huggingface", "json": hashlib.sha256(canonical.encode()).hexdigest()}
 
     def save(self, path) -> None:
-        write_atomic(path, self._text.encode("utf-8"))
+        write_whole(path, self._text.encode("utf-8"))
 
 
 def _replaced_offsets(raw: bytes, text: str) -> list[int]:

@@ -11,11 +11,11 @@ import hashlib
 
 import numpy as np
 
-from tokenizers_lab.codec import Codec, as_bytes_array, as_ids, write_atomic
+from tokenizers_lab.codec import Codec, as_bytes_array, as_ids
 from tokenizers_lab.codecs import bpe_kernel
 from tokenizers_lab.errors import DataError
-from tokenizers_lab.m1.order_n import pack_arrays
-from tokenizers_lab.windows import strings as trie
+from tokenizers_lab.files import pack_arrays, pack_strings, unpack_strings, write_whole
+from tokenizers_lab.windows import longest_match as trie
 
 
 class StringsCodec(Codec):
@@ -71,31 +71,10 @@ class StringsCodec(Codec):
         return pack_strings(self.strings)
 
     def save(self, path) -> None:
-        write_atomic(path, pack_arrays(self.head(), self.arrays()))
+        write_whole(path, pack_arrays(self.head(), self.arrays()))
 
     @classmethod
     def from_arrays(cls, head: dict, arrays: dict, spelling: str) -> StringsCodec:
         if not isinstance(head.get("facts"), dict):
             raise DataError(f"{spelling}: damaged: its head names no codec")
         return cls(unpack_strings(arrays, spelling), head["facts"], spelling, head.get("nominal"))
-
-
-def pack_strings(strings: list[bytes]) -> dict:
-    """Strings as arrays for a file."""
-    return {
-        "arena": np.frombuffer(b"".join(strings), dtype=np.uint8),
-        "lengths": np.array([len(s) for s in strings], dtype=np.int32),
-    }
-
-
-def unpack_strings(arrays: dict, name: str) -> list[bytes]:
-    """The inverse of :func:`pack_strings`; raises :class:`DataError` where the arrays contradict each
-    other."""
-    try:
-        arena, lengths = arrays["arena"].astype(np.uint8).tobytes(), arrays["lengths"].astype(np.int64)
-    except (KeyError, ValueError) as error:
-        raise DataError(f"{name}: damaged: {error}") from None
-    if lengths.ndim != 1 or (lengths < 1).any() or int(lengths.sum()) != len(arena):
-        raise DataError(f"{name}: damaged: its strings do not add up")
-    ends = np.cumsum(lengths).tolist()
-    return [arena[a:b] for a, b in zip([0, *ends], ends)]

@@ -15,9 +15,9 @@ import binascii
 import json
 from pathlib import Path
 
-from tokenizers_lab.codec import write_atomic
 from tokenizers_lab.codecs.bpe import BpeCodec
 from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.files import write_json, write_whole
 from tokenizers_lab.pretokenize import PreTokenizer
 
 
@@ -83,9 +83,9 @@ def export(codec: BpeCodec, path, sample: bytes = b"") -> int:
         raise LabError(
             "tiktoken needs a pattern; a vocabulary trained without pre-tokenizer cannot be exported"
         )
-    write_atomic(path, b"".join(lines))
+    write_whole(path, b"".join(lines))
     sidecar = {"pattern": codec.pre.name, "pat_str": codec.pre.pattern, "special": codec.special}
-    write_atomic(f"{path}.json", json.dumps(sidecar, indent=1, ensure_ascii=False).encode() + b"\n")
+    write_json(f"{path}.json", sidecar, ascii=False)
     if not sample:
         return 0
     ours, theirs = codec.encode(sample), load_tiktoken(path).encode(sample)

@@ -26,10 +26,10 @@ from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, Slurm
 from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.logging import logger
 
-from tokenizers_lab.codec import write_atomic
 from tokenizers_lab.datasets.manifest import Manifest
 from tokenizers_lab.datasets.shard import build_shard
 from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.files import write_whole
 
 _KILLED = {-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS}
 
@@ -52,7 +52,7 @@ class BuildShards(PipelineStep):
                     part = build_shard(self.folder, index, self.root)
                 complaint.unlink(missing_ok=True)
             except LabError as error:
-                write_atomic(complaint, json.dumps([error.exit_code, str(error)]).encode())
+                write_whole(complaint, json.dumps([error.exit_code, str(error)]).encode())
                 logger.warning(str(error))
                 continue
             for split in part["splits"].values():
@@ -82,7 +82,7 @@ class _LocalExecutor(LocalPipelineExecutor):
 
     def _launch_run_for_rank(self, *args, **kwargs):
         if multiprocess.parent_process() is not None:
-            sys.stderr = open(os.devnull, "w")
+            sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for the worker's life
         return super()._launch_run_for_rank(*args, **kwargs)
 
 
@@ -144,7 +144,7 @@ def _local(pipeline, settings) -> None:
         return executor.run()  # only a program's main thread can be woken
     # Not SIGINT, which programs in the background ignore.
     before = signal.signal(signal.SIGUSR2, _wake)
-    stop = _watch(lambda: signal.pthread_kill(main.ident, signal.SIGUSR2))
+    stop = _watch(lambda: signal.pthread_kill(main.ident or 0, signal.SIGUSR2))
     try:
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
             executor.run()
@@ -164,7 +164,7 @@ def _wake(*_):
 
 
 def _ray(pipeline, settings) -> None:
-    import ray
+    import ray  # an optional dependency
 
     settings.setdefault("mem_per_cpu_gb", 0.5)
     if not ray.is_initialized():
@@ -220,7 +220,8 @@ def _finish(manifest: Manifest) -> None:
         raise (DataError if code == 2 else LabError)(text)
     if missing:
         raise LabError(
-            f"{len(missing)} of {manifest.shards} shards were not built (workers killed, out of memory?); run the same command again"
+            f"{len(missing)} of {manifest.shards} shards were not built (workers killed, out of "
+            "memory?); run the same command again"
         )
     for left in manifest.folder.glob(".*.tmp"):  # of workers that were killed
         left.unlink(missing_ok=True)

@@ -16,14 +16,25 @@ from pathlib import Path
 
 import numpy as np
 
-from tokenizers_lab.codec import Codec, write_atomic
+from nzip.hashes import text_hash
+from tokenizers_lab.codec import Codec
 from tokenizers_lab.datasets.sources import Segment, Source, from_json
 from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.files import write_json
+from tokenizers_lab.registry import load
 
 VERSION = 1
 NAME, CODEC, PARTS = "manifest.json", "codec.bin", "parts"
 TRAIN, HELD_OUT = "train", "held_out"
 FORMATS = ("nanogpt", "megatron", "parquet")
+
+
+def split_of(raw: bytes, share: float) -> str:
+    """The split of a document of these bytes where ``share`` (0..1) of all are held out: by their hash, so
+    that a text is on one side wherever it stands."""
+    threshold = int(share * 2.0**64)
+    held = threshold and int.from_bytes(text_hash(raw), "big") < threshold
+    return HELD_OUT if held else TRAIN
 
 
 class Manifest:
@@ -67,7 +78,7 @@ class Manifest:
         return cls(folder, data)
 
     def write(self) -> None:
-        write_atomic(self.folder / NAME, json.dumps(self.data, indent=1).encode() + b"\n")
+        write_json(self.folder / NAME, self.data)
 
     @cached_property
     def plan_hash(self) -> str:
@@ -92,7 +103,8 @@ class Manifest:
         if not self.data["complete"]:
             done = sum(self.part(i) is not None for i in range(self.shards))
             raise LabError(
-                f"{self.folder}: {done} of {self.shards} shards are built; run the same 'dataset build' again to finish"
+                f"{self.folder}: {done} of {self.shards} shards are built; run the same 'dataset build' "
+                "again to finish"
             )
         return self
 
@@ -113,8 +125,6 @@ class Manifest:
 
     def codec(self) -> Codec:
         """The codec kept in the folder, its fingerprint checked."""
-        from tokenizers_lab.registry import load
-
         path = self.folder / CODEC
         if not path.is_file():
             raise DataError(f"{path}: the dataset's codec is missing")
@@ -152,12 +162,14 @@ class Manifest:
         if self.data["complete"]:
             return
         parts = [self.part(i) for i in range(self.shards)]
-        if None in parts:
+        done = [part for part in parts if part is not None]
+        if len(done) < len(parts):
             raise LabError(
-                f"{self.folder}: {parts.count(None)} of {self.shards} shards are still missing; run the build again"
+                f"{self.folder}: {parts.count(None)} of {self.shards} shards are still missing; run the "
+                "build again"
             )
         totals: dict = {}
-        for entry, part in zip(self.data["shards"], parts):
+        for entry, part in zip(self.data["shards"], done):
             entry["splits"] = part["splits"]
             for split, record in part["splits"].items():
                 total = totals.setdefault(split, {"documents": 0, "tokens": 0, "bytes": 0})
@@ -174,7 +186,8 @@ def difference(old: dict, new: dict) -> str | None:
     other."""
     if old["codec"]["fingerprint"] != new["codec"]["fingerprint"]:
         return (
-            f"its codec is {old['codec']['spelling']!r} (fingerprint {old['codec']['fingerprint'][:12]}), not "
+            f"its codec is {old['codec']['spelling']!r} (fingerprint "
+            f"{old['codec']['fingerprint'][:12]}), not "
             f"{new['codec']['spelling']!r} ({new['codec']['fingerprint'][:12]})"
         )
     if [s["path"] for s in old["sources"]] != [s["path"] for s in new["sources"]]:

@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from tokenizers_lab.bits_per_byte import held
 from tokenizers_lab.datasets.manifest import TRAIN, Manifest
 from tokenizers_lab.datasets.writers import DOCS
 from tokenizers_lab.errors import AccountingError, DataError, LabError
@@ -59,7 +60,8 @@ class TokenReader:
                 raise DataError(f"{path}: cannot be read: {error}") from None
             if len(tokens) != record["tokens"]:
                 raise DataError(
-                    f"{path}: holds {len(tokens)} tokens, the manifest says {record['tokens']}; run 'dataset verify'"
+                    f"{path}: holds {len(tokens)} tokens, the manifest says {record['tokens']}; run "
+                    "'dataset verify'"
                 )
             self._open[index] = tokens
         return self._open[index]
@@ -140,15 +142,16 @@ class TokenReader:
             return int(self.byte_ends[b] - self.byte_ends[a])
         if self.token_lengths is None:
             raise AccountingError(
-                f"tokens {start}..{stop} do not begin and end with documents, and {self.codec.spelling} tokens have "
+                f"tokens {start}..{stop} do not begin and end with documents, and {self.codec.spelling} "
+                "tokens have "
                 "no bytes of their own: score whole documents"
             )
-        return int(self.token_lengths[self.read(start, stop)].sum())
+        return held(self.token_lengths, self.read(start, stop))
 
 
 def _parquet_tokens(path) -> np.ndarray:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow as pa  # start-up, and an optional dependency
+    import pyarrow.parquet as pq  # start-up, and an optional dependency
 
     try:
         column = pq.read_table(path, columns=["input_ids"]).column(0)

@@ -13,13 +13,13 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
-import xxhash
 
-from tokenizers_lab.codec import Codec, write_atomic
-from tokenizers_lab.datasets.manifest import HELD_OUT, TRAIN, Manifest
+from tokenizers_lab.bits_per_byte import require
+from tokenizers_lab.codec import Codec
+from tokenizers_lab.datasets.manifest import HELD_OUT, TRAIN, Manifest, split_of
 from tokenizers_lab.datasets.sources import read_segment
 from tokenizers_lab.datasets.writers import WRITERS
-from tokenizers_lab.errors import AccountingError
+from tokenizers_lab.files import write_whole
 
 
 @lru_cache(maxsize=2)
@@ -46,7 +46,6 @@ def build_shard(folder, index: int, root: str | None = None) -> dict:
     if done is not None:
         return done
     data, sources = manifest.data, manifest.sources
-    threshold = int(data["held_out"] * 2.0**64)
     end = np.array([] if data["eos"] is None else [data["eos"]], dtype=np.uint32)
     lengths = codec.token_lengths()
     with ExitStack() as stack:
@@ -57,10 +56,8 @@ def build_shard(folder, index: int, root: str | None = None) -> dict:
                 source = replace(source, path=os.path.join(root, source.path))
             for document in read_segment(source, segment, data["document_bytes"], data["text_key"]):
                 ids = codec.encode(document.raw)
-                _account(codec, lengths, document, ids, source.path)
-                split = (
-                    HELD_OUT if threshold and xxhash.xxh3_64_intdigest(document.raw) < threshold else TRAIN
-                )
+                require(codec, lengths, document.raw, ids, f"{source.path}: the document at {document.key}")
+                split = split_of(document.raw, data["held_out"])
                 if split not in writers:
                     writers[split] = stack.enter_context(
                         WRITERS[data["format"]](manifest.folder, f"{split}-{index:05d}", data["dtype"])
@@ -75,21 +72,5 @@ def build_shard(folder, index: int, root: str | None = None) -> dict:
             "plan": manifest.plan_hash,
             "splits": {k: writers[k].commit() for k in (TRAIN, HELD_OUT) if k in writers},
         }
-    write_atomic(manifest.part_path(index), json.dumps(part).encode())
+    write_whole(manifest.part_path(index), json.dumps(part).encode())
     return part
-
-
-def _account(codec, lengths, document, ids, path) -> None:
-    """Σ token bytes = raw bytes, or the build stops."""
-    if lengths is not None:
-        total = int(lengths[ids].sum())
-        if total != len(document.raw):
-            raise AccountingError(
-                f"{path}: the document at {document.key}: its tokens hold {total} bytes, it has "
-                f"{len(document.raw)}; {codec.spelling} loses bytes ({codec.loss})"
-            )
-    if not codec.lossless and codec.decode(ids) != document.raw:
-        raise AccountingError(
-            f"{path}: the document at {document.key} does not come back from its tokens; "
-            f"{codec.spelling} is not lossless: {codec.loss}"
-        )

@@ -16,7 +16,7 @@ import json
 import lzma
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from tokenizers_lab.errors import DataError, LabError
 
 _BLOCK = 1 << 20
 _LOOK = 1 << 16  # how far behind a cut a line end is looked for
-_PACKED = {".xz": lzma.open, ".gz": gzip.open}
+_PACKED: dict[str, Callable] = {".xz": lzma.open, ".gz": gzip.open}
 
 
 class Document(NamedTuple):
@@ -133,19 +133,18 @@ def read_segment(
     if source.kind == "parquet":
         yield from _parquet_rows(source.path, segment, text_key)
         return
-    with _reading(source.path):
-        with _open(source) as file:
-            if source.extent is not None and file.seek(0, os.SEEK_END) != source.extent:
-                raise DataError(
-                    f"{source.path}: was {source.extent} bytes when the build began and is "
-                    f"{file.tell()} now; build into a new folder"
-                )
-            if source.extent is not None:
-                file.seek(0)
-            if source.kind == "jsonl":
-                yield from _lines(source, file, segment, text_key)
-            else:
-                yield from _pieces(file, segment, document_bytes)
+    with _reading(source.path), _open(source) as file:
+        if source.extent is not None and file.seek(0, os.SEEK_END) != source.extent:
+            raise DataError(
+                f"{source.path}: was {source.extent} bytes when the build began and is "
+                f"{file.tell()} now; build into a new folder"
+            )
+        if source.extent is not None:
+            file.seek(0)
+        if source.kind == "jsonl":
+            yield from _lines(source, file, segment, text_key)
+        else:
+            yield from _pieces(file, segment, document_bytes)
 
 
 def _open(source: Source):
@@ -155,7 +154,7 @@ def _open(source: Source):
 
 
 def _nzip(path):
-    import nzip
+    import nzip  # start-up: numba
 
     return nzip.open(path, "rb")
 
@@ -271,8 +270,8 @@ def _number(source: Source, at: int) -> int:
 
 
 def _parquet(path):
-    import pyarrow
-    import pyarrow.parquet as pq
+    import pyarrow  # start-up, and an optional dependency
+    import pyarrow.parquet as pq  # start-up, and an optional dependency
 
     try:
         return pq.read_metadata(path)
@@ -283,8 +282,8 @@ def _parquet(path):
 
 
 def _parquet_rows(path, segment: Segment, text_key: str) -> Iterator[Document]:
-    import pyarrow
-    import pyarrow.parquet as pq
+    import pyarrow  # start-up, and an optional dependency
+    import pyarrow.parquet as pq  # start-up, and an optional dependency
 
     try:
         file = pq.ParquetFile(path)

@@ -11,6 +11,7 @@ import hashlib
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class ShardWriter:
         return self.folder / f".{self.stem}{suffix}.{os.getpid()}.tmp"
 
     def _open(self) -> None:
-        self._file = open(self.temporary(".bin"), "wb")
+        self._file: Any = open(self.temporary(".bin"), "wb")  # noqa: SIM115 - closed by commit or exit
 
     def add(self, source: int, key: int, raw, ids: np.ndarray) -> None:
         """A document: its bytes and its tokens."""
@@ -126,8 +127,8 @@ class ParquetWriter(ShardWriter):
     _GROUP = 1 << 20  # tokens a row group
 
     def _open(self) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        import pyarrow as pa  # start-up, and an optional dependency
+        import pyarrow.parquet as pq  # start-up, and an optional dependency
 
         self._ids: list[np.ndarray] = []
         self._rows: list[tuple[int, int]] = []
@@ -147,7 +148,7 @@ class ParquetWriter(ShardWriter):
             self._flush()
 
     def _flush(self) -> None:
-        import pyarrow as pa
+        import pyarrow as pa  # start-up, and an optional dependency
 
         if not self._rows:
             return

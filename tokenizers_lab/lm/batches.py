@@ -24,7 +24,7 @@ class Batches:
             raise LabError(
                 f"{reader.manifest.folder}: {reader.tokens:,} tokens are fewer than a context of {context}"
             )
-        self._epoch, self._order = -1, None
+        self._epoch, self._order = -1, np.zeros(0, np.int64)
 
     def _block(self, index: int) -> int:
         epoch, place = divmod(index, self.blocks)

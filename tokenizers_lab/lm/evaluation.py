@@ -19,8 +19,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from tokenizers_lab.bits_per_byte import from_bits, held, require_equal
 from tokenizers_lab.datasets.reader import TokenReader
-from tokenizers_lab.errors import AccountingError, LabError
+from tokenizers_lab.errors import LabError
 
 ROWS = 1 << 25  # elements of logits at a time: 128 MiB of float32
 
@@ -38,7 +39,12 @@ class Score(NamedTuple):
 
     @property
     def bits_per_byte(self) -> float:
-        return self.bits / self.bytes
+        return from_bits(self.bits, self.bytes)
+
+    @property
+    def end_bits_per_byte(self) -> float:
+        """What the ends of sequence cost of them."""
+        return from_bits(self.end_bits, self.bytes)
 
     def json(self) -> dict:
         return {
@@ -48,7 +54,7 @@ class Score(NamedTuple):
             "bytes": self.bytes,
             "tokens": self.tokens,
             "documents": self.ends or None,
-            "end_bits_per_byte": self.end_bits / self.bytes,
+            "end_bits_per_byte": self.end_bits_per_byte,
         }
 
 
@@ -77,15 +83,10 @@ def account(reader: TokenReader, documents: int) -> int:
     recorded = int(reader.byte_ends[documents])
     lengths = reader.token_lengths
     if lengths is not None:
-        held = int(lengths[reader.read(0, int(reader.ends[documents]))].sum())
+        total = held(lengths, reader.read(0, int(reader.ends[documents])))
     else:
-        held = sum(len(reader.codec.decode(reader.document(i))) for i in range(documents))
-    if held != recorded or not recorded:
-        raise AccountingError(
-            f"{reader.manifest.folder}: the tokens of {documents} documents hold {held:,} bytes, the documents {recorded:,}: "
-            "no bits per byte can be given; run 'dataset verify'"
-        )
-    return recorded
+        total = sum(len(reader.codec.decode(reader.document(i))) for i in range(documents))
+    return require_equal(total, recorded, f"{reader.manifest.folder}: the tokens of {documents} documents")
 
 
 def evaluate(
@@ -100,7 +101,8 @@ def evaluate(
     tokens = reader.read(0, int(reader.ends[documents])).astype(np.int64)
     if tokens.size and int(tokens.max()) >= shape.vocabulary:
         raise LabError(
-            f"{reader.manifest.folder}: has ids up to {int(tokens.max())}, the model a vocabulary of {shape.vocabulary}"
+            f"{reader.manifest.folder}: has ids up to {int(tokens.max())}, the model a vocabulary of "
+            f"{shape.vocabulary}"
         )
     context = shape.context
     stride = stride or max(1, context // 2)
@@ -155,30 +157,3 @@ def trivial(train: TokenReader, held: TokenReader, at_most: int | None = None) -
         counts += np.bincount(train.read(start, start + (1 << 22)), minlength=vocabulary)
     tokens = held.read(0, int(held.ends[first_documents(held, at_most)]))
     return {"uniform": math.log2(usable), "unigram": float(-np.log2(counts[tokens] / counts.sum()).mean())}
-
-
-def m1_flops(codec) -> float:
-    """Forward FLOPs a byte that tokenising with ``codec`` spends in its M1: two for each weight of a network;
-    none for n-gram counts, which are looked up, nor where M1 was compiled away."""
-    model = getattr(codec, "model", None)
-    engine = getattr(getattr(getattr(model, "expert", None), "model", None), "engine", None)
-    if engine is None:
-        return 0.0
-    s = engine.shape
-    rows = s.heads * s.head_size
-    return 2.0 * (
-        s.layers * s.width * (2 * rows + 2 * s.kv_heads * s.head_size + 3 * s.hidden) + s.vocabulary * s.width
-    )
-
-
-def cost(shape, reader: TokenReader, m1: float | None = None) -> dict:
-    """FLOPs a raw byte, forward: of the language model with and without its output layer, and with M1."""
-    per_byte = reader.tokens / max(reader.bytes, 1)
-    first = m1_flops(reader.codec) if m1 is None else m1
-    return {
-        "tokens_per_byte": per_byte,
-        "body": shape.flops(False) * per_byte,
-        "model": shape.flops() * per_byte,
-        "with_m1": shape.flops() * per_byte + first,
-        "m1": first,
-    }

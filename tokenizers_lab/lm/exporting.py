@@ -12,15 +12,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-from tokenizers_lab import bytelevel
-from tokenizers_lab.codec import Codec, write_atomic
+from tokenizers_lab.codec import Codec
 from tokenizers_lab.codecs.bpe import BpeCodec
-from tokenizers_lab.codecs.raw import BytesCodec
+from tokenizers_lab.codecs.bytes import BytesCodec
 from tokenizers_lab.codecs.strings import StringsCodec
 from tokenizers_lab.errors import LabError
+from tokenizers_lab.files import write_whole
 from tokenizers_lab.lm.model import Shape
 from tokenizers_lab.lm.runs import Run
+from tokenizers_lab.pretokenize import bytelevel
 
 EOS = "<|endoftext|>"
 
@@ -33,7 +35,7 @@ def tokenizer_json(codec: Codec, eos: int | None, vocabulary: int) -> dict:
     elif isinstance(codec, (BytesCodec, StringsCodec)):
         tokens = [bytes([i]) for i in range(256)] if isinstance(codec, BytesCodec) else codec.strings
         vocab = {bytelevel.to_text(t): i for i, t in enumerate(tokens)}
-        model = {
+        model: dict[str, Any] = {
             "type": "BPE",
             "dropout": None,
             "unk_token": None,
@@ -67,7 +69,8 @@ def tokenizer_json(codec: Codec, eos: int | None, vocabulary: int) -> dict:
         }
     else:
         raise LabError(
-            f"{codec.spelling}: cannot be exported: a compressor needs tokens that are byte strings with a rule of their own "
+            f"{codec.spelling}: cannot be exported: a compressor needs tokens that are byte strings with "
+            "a rule of their own "
             "(bytes, byte-level BPE, equal-info[b=16,v=65k], model-dictionary)"
         )
     special = {t["id"] for t in data["added_tokens"]}
@@ -116,7 +119,7 @@ def export(run: Run, output) -> list[Path]:
     """Write ``output`` and the two files beside it, its folder made where it is missing; returns their paths.
     Raises :class:`LabError` for codecs that cannot, before anything is written."""
     try:
-        from safetensors.torch import save
+        from safetensors.torch import save  # an optional dependency
     except ImportError:
         raise LabError("safetensors is missing; install the extra: pip install 'nzip[neural]'") from None
     output = Path(output)
@@ -135,5 +138,5 @@ def export(run: Run, output) -> list[Path]:
     except OSError as error:
         raise LabError(f"{output.parent}: cannot make this folder: {error.strerror}") from None
     for path, data in found.items():
-        write_atomic(path, data)
+        write_whole(path, data)
     return list(found)

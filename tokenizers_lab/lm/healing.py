@@ -15,10 +15,12 @@ from bisect import bisect_left
 
 import numpy as np
 
+from nzip.varint import varint
 from tokenizers_lab.codec import Codec
-from tokenizers_lab.codecs.arithmetic import ArithmeticCodec, leb128
-from tokenizers_lab.codecs.deflate import GzipCodec, pack, unpack
+from tokenizers_lab.codecs.ac import ArithmeticCodec
 from tokenizers_lab.codecs.equal_info import WindowCodec
+from tokenizers_lab.codecs.gzip import GzipCodec
+from tokenizers_lab.codecs.raw_bits import pack, unpack
 from tokenizers_lab.lm.partial import whole_windows
 
 
@@ -28,9 +30,10 @@ class Healer:
 
     def __init__(self, codec: Codec, prompt: bytes, size: int):
         self.codec, self.prompt, self.size = codec, prompt, size
-        self._strings, self._alone = None, codec.encode(prompt).tolist()
+        self._strings: list[bytes] | None = None
+        self._alone = codec.encode(prompt).tolist()
         if codec.token_lengths() is not None:
-            self._strings = [codec.token_bytes(i) for i in range(codec.vocab_size)]
+            self._strings = [codec.token_bytes(i) or b"" for i in range(codec.vocab_size)]
 
     def allowed(self, ids) -> np.ndarray | None:
         """The ids (int64, at least one) that may stand behind ``ids``, None where any may: the prompt is
@@ -39,20 +42,20 @@ class Healer:
         if not self.prompt or isinstance(codec, GzipCodec):
             return None  # a prompt of DEFLATE ends with a flush
         if self._strings is not None:
-            return self._of_strings(ids)
+            return self._of_strings(self._strings, ids)
         if isinstance(codec, WindowCodec):
-            return self._of_window(ids)
-        return self._of_code(ids) if isinstance(codec, ArithmeticCodec) else None
+            return self._of_window(codec, ids)
+        return self._of_code(codec, ids) if isinstance(codec, ArithmeticCodec) else None
 
-    def _of_strings(self, ids) -> np.ndarray | None:
-        rest = self.prompt[sum(len(self._strings[i]) for i in ids) :]
+    def _of_strings(self, strings: list[bytes], ids) -> np.ndarray | None:
+        rest = self.prompt[sum(len(strings[i]) for i in ids) :]
         if not rest:
             return None
-        found = [i for i, s in enumerate(self._strings) if s and (s.startswith(rest) or rest.startswith(s))]
+        found = [i for i, s in enumerate(strings) if s and (s.startswith(rest) or rest.startswith(s))]
         return np.array(found, np.int64) if found else None
 
-    def _of_window(self, ids) -> np.ndarray | None:
-        codec, whole = self.codec, whole_windows(self.codec, ids)
+    def _of_window(self, codec: WindowCodec, ids) -> np.ndarray | None:
+        whole = whole_windows(codec, ids)
         cells, literals, _ = codec.parse(ids[:whole])
         text, ends = codec.expand(cells, literals)
         rest = self.prompt[len(text) :]
@@ -60,7 +63,7 @@ class Healer:
             return None
         first, most = codec.origin(len(cells)), (1 << codec.token_bits) - 1
         span = codec.cells_beginning_with(rest, text[int(ends[first - 1]) if first else 0 :])
-        begun, found = ids[whole:].tolist(), set()
+        begun, found = ids[whole:].tolist(), set[int]()
         if span and codec.literal_id not in begun:
             base = 0
             for token in begun:
@@ -73,13 +76,13 @@ class Healer:
             found.add(self._alone[len(ids)])
         return np.array(sorted(found), np.int64) if found else None
 
-    def _of_code(self, ids) -> np.ndarray | None:
-        codec, n = self.codec, len(self.prompt)
-        raw, head, step = unpack(ids, codec.bits), leb128(self.size), codec.bits // 8
+    def _of_code(self, codec: ArithmeticCodec, ids) -> np.ndarray | None:
+        n = len(self.prompt)
+        raw, head, step = unpack(ids, codec.bits), varint(self.size), codec.bits // 8
 
         def decoded(known: bytes, fill: bytes) -> bytes:
             return codec.decode(
-                pack(leb128(n) + known[len(head) :] + fill * (2 * n + 16), codec.bits)
+                pack(varint(n) + known[len(head) :] + fill * (2 * n + 16), codec.bits)
             )  # 2 bytes a symbol at most
 
         if len(raw) >= len(head) and decoded(raw, b"\0") == decoded(raw, b"\xff") == self.prompt:

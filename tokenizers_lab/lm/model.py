@@ -11,6 +11,7 @@ token."""
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import cast
 
 import torch
 from torch import nn
@@ -52,7 +53,8 @@ class Shape:
     def __post_init__(self):
         if self.width % self.heads or self.width // self.heads % 16 or self.width % 32 or self.hidden % 32:
             raise LabError(
-                f"width {self.width} and hidden size {self.hidden} must be multiples of 32, and each of {self.heads} heads one of 16"
+                f"width {self.width} and hidden size {self.hidden} must be multiples of 32, and each of "
+                f"{self.heads} heads one of 16"
             )
         if self.context < 2 or self.vocabulary < 2 or self.layers < 1:
             raise LabError("a model needs a layer, a context of two tokens and a vocabulary of two")
@@ -125,6 +127,8 @@ class Llama(nn.Module):
                 nn.init.normal_(p, std=0.02 / (2 * s.layers) ** 0.5 if inward else 0.02)
         half = s.width // s.heads // 2
         angles = torch.arange(s.context)[:, None] * s.theta ** (-torch.arange(half) / half)
+        self.cos: torch.Tensor
+        self.sin: torch.Tensor
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
 
@@ -151,7 +155,7 @@ class Llama(nn.Module):
             "model.norm.weight": self.norm.weight,
             "lm_head.weight": self.head.weight,
         }
-        for i, layer in enumerate(self.layers):
+        for i, layer in enumerate(cast("list[Block]", self.layers)):
             b = f"model.layers.{i}."
             for name, part in zip(("q_proj", "k_proj", "v_proj"), layer.qkv.weight.chunk(3)):
                 found[f"{b}self_attn.{name}.weight"] = part

@@ -15,10 +15,12 @@ from os.path import commonprefix
 
 import numpy as np
 
+from nzip.varint import varint
 from tokenizers_lab.codec import Codec
-from tokenizers_lab.codecs.arithmetic import ArithmeticCodec, leb128, read_leb128
-from tokenizers_lab.codecs.deflate import GzipCodec, pack, unpack
+from tokenizers_lab.codecs.ac import ArithmeticCodec, read_length
 from tokenizers_lab.codecs.equal_info import WindowCodec
+from tokenizers_lab.codecs.gzip import GzipCodec
+from tokenizers_lab.codecs.raw_bits import pack, unpack
 from tokenizers_lab.codecs.strings import StringsCodec
 from tokenizers_lab.errors import DataError
 
@@ -114,22 +116,27 @@ def _inflate(raw: bytes) -> tuple[bytes, str | None]:
 
 def _arithmetic(codec: ArithmeticCodec, raw: bytes) -> tuple[bytes, str | None]:
     try:
-        size, at = read_leb128(raw)
+        size, at = read_length(raw)
     except DataError:
         return b"", "the length in front is not there yet" if raw else None
     take = min(size, _MOST)
     ways = [
         codec.decode(
-            pack((leb128(take) + raw[at:] + end * (2 * take + 16)), 8)
+            pack((varint(take) + raw[at:] + end * (2 * take + 16)), 8)
             if codec.bits == 8
-            else pack(leb128(take) + raw[at:] + end * (2 * take + 17), 16)
+            else pack(varint(take) + raw[at:] + end * (2 * take + 17), 16)
         )
         for end in (b"\0", b"\xff")
     ]
-    text = commonprefix(ways)
-    return text, None if len(
-        text
-    ) == size else f"{len(text):,} of the {size:,} bytes that its length claims are certain"
+    text = _common(ways)
+    if len(text) == size:
+        return text, None
+    return text, f"{len(text):,} of the {size:,} bytes that its length claims are certain"
+
+
+def _common(texts: list[bytes]) -> bytes:
+    """What all of them begin with."""
+    return texts[0][: len(commonprefix(texts))]
 
 
 def whole_windows(codec: WindowCodec, ids: np.ndarray) -> int:
@@ -161,7 +168,7 @@ def _windows(codec: WindowCodec, ids: np.ndarray) -> tuple[bytes, str | None]:
         return codec.decode(ids[:whole]), f"token {whole} marks a literal byte that does not follow"
     start = rest[: bad[0]] if len(bad) else rest
     ends = [np.full(per - len(start), fill, np.int64) for fill in (0, (1 << codec.token_bits) - 1)]
-    text = commonprefix([codec.decode(np.concatenate([ids[:whole], start, end])) for end in ends])
+    text = _common([codec.decode(np.concatenate([ids[:whole], start, end])) for end in ends])
     if len(bad):
         return text, f"token {whole + int(bad[0])} stands inside a window; nothing behind it can be decoded"
     return text, f"the last window holds {len(start)} of its {per} tokens"

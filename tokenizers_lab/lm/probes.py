@@ -12,6 +12,7 @@ Concession: teacher forcing, passages of one length, one learning rate.
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,7 +68,7 @@ def pairs(
     """(source, target) ids of passages drawn from a dataset of bytes: tokens and bytes for ``decompress``,
     the other way round for ``compress``. Bytes keep their values; tokens do too, and are told apart by where
     they stand."""
-    chance, out = np.random.default_rng(seed), []
+    chance, out = np.random.default_rng(seed), list[tuple[np.ndarray, np.ndarray]]()
     if reader.tokens <= 2 * passage:
         raise LabError(f"the text is too short for passages of {passage} bytes")
     while len(out) < count:
@@ -126,7 +127,8 @@ def seq2seq(
         Plan(steps, batch, rate, warm_up=min(50, steps), seed=seed, precision=precision),
     )
     since, tokens = None, 0
-    found = {"way": way, "passage": passage, "steps": steps}
+    pace: dict[str, float] = {}
+    found: dict[str, Any] = {"way": way, "passage": passage, "steps": steps}
     for blind in (False, True):
         context = (
             max(len(t) + (0 if blind else len(s)) for s, t in tests) * 9 // 8 + 2
@@ -155,7 +157,7 @@ def seq2seq(
             adam.zero_grad(set_to_none=True)
             done, now = step + 1 + blind * steps, time.perf_counter()
             if since is None:  # the first step compiles, and says nothing of the others' pace
-                since, pace = now, {}
+                since = now
             else:
                 tokens += batch * context
                 pace = {

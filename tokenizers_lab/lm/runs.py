@@ -14,10 +14,11 @@ from pathlib import Path
 
 import torch
 
-from tokenizers_lab.codec import write_atomic
 from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.files import write_json, write_whole
 from tokenizers_lab.lm.evaluation import PRECISIONS
 from tokenizers_lab.lm.model import Llama, Shape
+from tokenizers_lab.registry import load
 
 NAME, CODEC, CHECKPOINT, LOG = "run.json", "codec.bin", "checkpoint.pt", "log.jsonl"
 
@@ -104,8 +105,8 @@ class Run:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise LabError(f"{folder}: is there already and holds no run; name a new or empty folder")
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(folder / CODEC, (manifest.folder / CODEC).read_bytes())
-        write_atomic(folder / NAME, json.dumps(data, indent=1).encode() + b"\n")
+        write_whole(folder / CODEC, (manifest.folder / CODEC).read_bytes())
+        write_json(folder / NAME, data)
         return cls(folder, data)
 
     @property
@@ -114,8 +115,6 @@ class Run:
 
     @property
     def codec(self):
-        from tokenizers_lab.registry import load
-
         codec = load(str(self.folder / CODEC))
         if codec.fingerprint() != self.data["codec"]["fingerprint"]:
             raise DataError(f"{self.folder / CODEC}: not the codec that the run was trained with")
@@ -155,7 +154,7 @@ class Run:
         finally:
             temporary.unlink(missing_ok=True)
         lines = [{"step": i + 1, "loss": loss} for i, loss in enumerate(state["losses"])] + state["curve"]
-        write_atomic(self.folder / LOG, "".join(json.dumps(x) + "\n" for x in lines).encode())
+        write_whole(self.folder / LOG, "".join(json.dumps(x) + "\n" for x in lines).encode())
 
     def model(self, device="cpu") -> Llama:
         """The trained network."""

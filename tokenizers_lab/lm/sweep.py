@@ -19,17 +19,24 @@ import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from tokenizers_lab.codec import write_atomic
-from tokenizers_lab.datasets import TokenReader, build
+from tokenizers_lab.datasets.building import build
 from tokenizers_lab.datasets.manifest import HELD_OUT, TRAIN
+from tokenizers_lab.datasets.reader import TokenReader
 from tokenizers_lab.errors import DataError, LabError
-from tokenizers_lab.lm.evaluation import cost, evaluate, trivial
+from tokenizers_lab.files import write_json, write_whole
+from tokenizers_lab.lm.evaluation import evaluate, trivial
+from tokenizers_lab.lm.flops import cost
 from tokenizers_lab.lm.model import Shape
 from tokenizers_lab.lm.probes import position_accuracy, seq2seq
 from tokenizers_lab.lm.runs import Plan, Run
 from tokenizers_lab.lm.sweep_file import WAYS, Arm, Sweep
 from tokenizers_lab.lm.training import train
+from tokenizers_lab.registry import load
+from tokenizers_lab.report.page import write_report
+from tokenizers_lab.training.bpe import train_full
+from tokenizers_lab.training.sentencepiece import train_unigram
 
 
 def folder_name(arm: str) -> str:
@@ -66,7 +73,8 @@ class Workshop:
         )
         if set(manifest.splits) != {TRAIN, HELD_OUT}:
             raise LabError(
-                f"{target}: the texts have too few documents for both splits; name another folder, and a lower document_kib"
+                f"{target}: the texts have too few documents for both splits; name another folder, and a "
+                "lower document_kib"
             )
         return target
 
@@ -85,7 +93,7 @@ class Workshop:
             while at < reader.documents and len(out) < most:
                 out += reader.document(at).astype("uint8").tobytes()
                 at += 1
-            write_atomic(path, bytes(out[:most]))
+            write_whole(path, bytes(out[:most]))
         return path
 
     def dataset(self, arm: Arm) -> Path:
@@ -102,8 +110,6 @@ class Workshop:
         if not kept.exists():
             self.say(f"{arm.name}: its codec")
             _codec(arm, self).save(kept)
-        from tokenizers_lab.registry import load
-
         if not (target / "manifest.json").exists() or not json.loads(
             (target / "manifest.json").read_text()
         ).get("complete"):
@@ -193,7 +199,7 @@ class Workshop:
                 model, held, min(self.sweep.final_bytes, self.sweep.eval_bytes)
             ),
         }
-        write_atomic(path, json.dumps(result, indent=1).encode() + b"\n")
+        write_json(path, result)
         return result
 
     def probe_name(self, arm: Arm, size: str, way: str) -> str:
@@ -228,7 +234,7 @@ class Workshop:
             progress=progress,
             **settings,
         )
-        write_atomic(path, json.dumps({"identity": identity, **found}, indent=1).encode() + b"\n")
+        write_json(path, {"identity": identity, **found})
         return found
 
     def results(self) -> list[dict]:
@@ -312,14 +318,12 @@ def _kept(path: Path, identity: dict) -> dict | None:
 
 
 def _codec(arm: Arm, workshop: Workshop):
-    from tokenizers_lab.registry import load
-
     s = workshop.sweep
     if arm.codec is not None:
         if "{text}" not in arm.codec:
             return load(arm.codec)
         return load(arm.codec.replace("{text}", str(workshop.text(s.text_bytes))))
-    wanted = dict(arm.vocabulary)
+    wanted = dict(arm.vocabulary or {})
     model, size, objective = (
         wanted.pop("model", "bpe"),
         wanted.pop("size", 8192),
@@ -327,16 +331,12 @@ def _codec(arm: Arm, workshop: Workshop):
     )
     text = workshop.text(s.vocabulary_bytes)
     if model == "unigram":
-        from tokenizers_lab.codecs.unigram import train_unigram
-
         lines = text.read_bytes().splitlines(keepends=True)
         return train_unigram(
             [b"".join(lines[i : i + 2000]) for i in range(0, len(lines), 2000)], size, threads=1
         )
     if model != "bpe":
         raise LabError(f"arm {arm.name!r}: vocabulary model {model!r}; known: bpe, unigram")
-    from tokenizers_lab.training import train_full
-
     return train_full(
         [str(text)],
         size,
@@ -350,9 +350,7 @@ def _codec(arm: Arm, workshop: Workshop):
 def run(sweep: Sweep, folder, say: Callable[[str], None] = lambda text: None, progress=None) -> dict:
     """Run what is missing (:meth:`Workshop.jobs`) and return the results (also in ``results.json``;
     ``report.html`` shows them)."""
-    from tokenizers_lab.report import write_report
-
-    shop, together = Workshop(sweep, folder, say), {}
+    shop, together = Workshop(sweep, folder, say), dict[str, Any]()
     open_ones, patient = shop.jobs(), False
     while open_ones or not together:
         for one in list(open_ones):
@@ -373,7 +371,7 @@ def run(sweep: Sweep, folder, say: Callable[[str], None] = lambda text: None, pr
                 "planned": len(sweep.runs()),
                 "runs": shop.results(),
             }
-            write_atomic(Path(folder) / "results.json", json.dumps(together, indent=1).encode() + b"\n")
+            write_json(Path(folder) / "results.json", together)
             write_report(together, Path(folder) / "report.html")
         patient = True  # what is left is in other hands: wait for it
     return together

@@ -107,7 +107,8 @@ class Sweep:
                 )
             ):
                 raise LabError(
-                    f"{path}: arm {arm.name!r}: more_seeds is a table of the sweep's sizes, such as {{ {sweep.sizes[0]} = [2, 3] }}"
+                    f"{path}: arm {arm.name!r}: more_seeds is a table of the sweep's sizes, such as {{ "
+                    f"{sweep.sizes[0]} = [2, 3] }}"
                 )
             if arm.sizes is not None and not (
                 isinstance(arm.sizes, list) and arm.sizes and all(size in sweep.sizes for size in arm.sizes)

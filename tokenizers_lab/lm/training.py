@@ -23,6 +23,7 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from nzip.training.processor import quick
+from tokenizers_lab.bits_per_byte import from_nats
 from tokenizers_lab.datasets.manifest import HELD_OUT
 from tokenizers_lab.datasets.reader import TokenReader
 from tokenizers_lab.errors import LabError
@@ -61,13 +62,14 @@ def trainable(model: Llama, compiled: bool):
     if not compiled:
         return model
     if next(model.parameters()).device.type == "cpu":
-        from torch._inductor.cpp_builder import get_cpp_compiler
+        from torch._inductor.cpp_builder import get_cpp_compiler  # a private place of torch, which may move
 
         try:
             get_cpp_compiler()
-        except Exception as error:  # torch's own kind of error, and its place, change between versions
+        except Exception as error:  # noqa: BLE001 - torch's kind of error changes between versions
             raise LabError(
-                f"torch.compile needs a C++ compiler on a CPU ({str(error).strip().splitlines()[0]}); install g++, "
+                f"torch.compile needs a C++ compiler on a CPU ({str(error).strip().splitlines()[0]}); "
+                "install g++, "
                 "or train without compiling"
             ) from None
     # else a process of many runs comes to the limit of variants of one function, and goes on without
@@ -303,7 +305,7 @@ class _Loop:
             "step": step,
             "steps": plan.steps,
             "loss": loss,
-            "bits_per_byte": loss / math.log(2) / self.bytes_per_token,
+            "bits_per_byte": from_nats(loss, self.bytes_per_token),
             **pace,
         }
 

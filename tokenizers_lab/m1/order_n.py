@@ -11,15 +11,14 @@ megabytes."""
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 import lzma
 from importlib import resources
 
 import numpy as np
-from numba import njit
 
+from nzip.exact.jit import njit
 from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.files import pack_arrays, write_whole
 from tokenizers_lab.m1.byte_model import ByteModel
 
 UNIT = 30  # weights are in 2**-30
@@ -142,18 +141,19 @@ class OrderN(ByteModel):
             raise LabError("an order-n model needs at least one byte of training text")
         all_keys, all_symbols, all_counts = [], [], []
         for k in range(order + 1):
-            values = counts = None
+            values: np.ndarray | None = None
+            counts: np.ndarray | None = None
             for at in range(k, len(data), _CHUNK):
                 end = min(at + _CHUNK, len(data))
                 found, seen = np.unique(_ngram_keys(data, at, end, k), return_counts=True)
-                if values is not None:
+                if values is not None and counts is not None:
                     both = np.concatenate([values, found])
                     weights = np.concatenate([counts, seen])
                     found, index = np.unique(both, return_inverse=True)
                     seen = np.zeros(len(found), dtype=np.int64)
                     np.add.at(seen, index, weights)
                 values, counts = found, seen
-            if values is not None:
+            if values is not None and counts is not None:
                 all_keys.append(values >> np.uint64(8))
                 all_symbols.append((values & np.uint64(255)).astype(np.uint8))
                 all_counts.append(np.minimum(counts, 1 << 24).astype(np.int32))
@@ -225,9 +225,7 @@ class OrderN(ByteModel):
 
     def save(self, path) -> None:
         """Write a ``.m1`` file (NumPy's zipped arrays)."""
-        from tokenizers_lab.codec import write_atomic
-
-        write_atomic(path, pack_arrays({"kind": "order-n", "spelling": self.spelling}, self.arrays()))
+        write_whole(path, pack_arrays({"kind": "order-n", "spelling": self.spelling}, self.arrays()))
 
 
 def _ngram_keys(data: np.ndarray, at: int, end: int, k: int) -> np.ndarray:
@@ -247,44 +245,3 @@ def default_text() -> bytes:
     your own."""
     packed = resources.files("tokenizers_lab").joinpath("m1", "m1_text.xz").read_bytes()
     return lzma.decompress(packed)
-
-
-def pack_arrays(head: dict, arrays: dict) -> bytes:
-    """Zipped arrays with a JSON head, the same bytes for the same content."""
-    import zipfile
-
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in [
-            ("head", np.frombuffer(json.dumps(head, sort_keys=True).encode(), np.uint8)),
-            *arrays.items(),
-        ]:
-            member = io.BytesIO()
-            np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-            archive.writestr(
-                zipfile.ZipInfo(name + ".npy", (1980, 1, 1, 0, 0, 0)), member.getvalue(), zipfile.ZIP_DEFLATED
-            )
-    return out.getvalue()
-
-
-def unpack_arrays(path) -> tuple[dict, dict]:
-    """The head and the arrays of a file written by :func:`pack_arrays`."""
-    import zipfile
-    import zlib
-
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        return json.loads(arrays.pop("head").tobytes()), arrays
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        MemoryError,
-    ) as error:  # of zipfile, whatever stands in a damaged head
-        raise DataError(f"{path}: not a file of this lab, or damaged: {error}") from None

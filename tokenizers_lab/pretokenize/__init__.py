@@ -11,6 +11,7 @@ import numpy as np
 from tokenizers_lab.errors import LabError
 from tokenizers_lab.pretokenize import kernels
 from tokenizers_lab.pretokenize.classes import class_table
+from tokenizers_lab.pretokenize.twin import compile_pattern, split_ends
 
 GPT2_PATTERN = r"""'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
 GPT4_PATTERN = (
@@ -30,8 +31,6 @@ class PreTokenizer:
         if name in _KINDS:
             self.kind, self.pattern = _KINDS[name], PATTERNS.get(name)
         elif name.startswith("regex:") and len(name) > 6:
-            from tokenizers_lab.pretokenize.twin import compile_pattern
-
             self.kind, self.pattern = -1, name[6:]
             self._compiled = compile_pattern(self.pattern)
         else:
@@ -41,8 +40,6 @@ class PreTokenizer:
         """Ends of the pre-tokens of a uint8 array: int64, ascending, the last one len(data)."""
         if self.kind >= 0:
             return kernels.split_all(data, len(data), self.kind, class_table())
-        from tokenizers_lab.pretokenize.twin import split_ends
-
         return split_ends(self._compiled, data.tobytes())
 
     def to_hf(self) -> dict:

@@ -8,8 +8,8 @@ byte counts as one character of class OTHER, so any file can be split; on text t
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from nzip.exact.jit import njit
 from tokenizers_lab.pretokenize.classes import LETTER, NUMBER, OTHER, SPACE
 
 NONE, GPT2, GPT4 = 0, 1, 2
@@ -33,7 +33,7 @@ def char_at(data, i, n, table):
             c = np.int64(b & 0x0F) << 12 | np.int64(data[i + 1] & 0x3F) << 6 | np.int64(data[i + 2] & 0x3F)
             if c >= 0x800 and not (0xD800 <= c < 0xE000):
                 return table[c], 3
-    elif 0xF0 <= b < 0xF5:
+    elif 0xF0 <= b < 0xF5:  # noqa: SIM102 - a case each, alike
         if (
             i + 3 < n
             and data[i + 1] & 0xC0 == 0x80

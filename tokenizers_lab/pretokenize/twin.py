@@ -13,7 +13,7 @@ from tokenizers_lab.errors import LabError
 
 def compile_pattern(pattern: str):
     """Compile; raises :class:`LabError` with the position of a mistake."""
-    import regex
+    import regex  # an optional dependency
 
     try:
         return regex.compile(pattern)

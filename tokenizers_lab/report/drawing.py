@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 
 # Placeholder → CSS. The placeholders are colours that nothing else uses.
 INK, GRID = "#010203", "#040506"
@@ -16,10 +17,10 @@ _CSS = {INK: "currentColor", GRID: "var(--grid)", **{c: f"var(--s{i})" for i, c 
 
 def figure(width: float, height: float):
     """(figure, axes) of so many inches, in the report's style."""
-    import matplotlib
+    import matplotlib  # start-up, and an optional dependency
 
     matplotlib.use("svg", force=False)
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # start-up, and an optional dependency
 
     matplotlib.rcParams["svg.hashsalt"] = "tokenizers_lab"
     matplotlib.rcParams["svg.fonttype"] = "none"
@@ -67,6 +68,4 @@ def svg(drawn) -> str:
 
 def hash_text(text: str) -> int:
     """A small number from a text, the same in every process."""
-    import zlib
-
     return zlib.crc32(text.encode())

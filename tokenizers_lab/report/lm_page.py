@@ -70,9 +70,12 @@ def tables(results: dict) -> list[Table]:
         out.append(
             Table(
                 f"{size}: bits per byte",
-                f"{parameters:,} parameters without embedding and output layer; context {results['context']} tokens; "
-                f"{results['match']} matched at {results['budget']:,.0f}. Held out, every token of whole documents scored once, bytes accounted. "
-                "MFLOPs a byte: forward, without and with the output layer, and with M1. ±: half the range over seeds.",
+                f"{parameters:,} parameters without embedding and output layer; context "
+                f"{results['context']} tokens; "
+                f"{results['match']} matched at {results['budget']:,.0f}. Held out, every token of whole "
+                "documents scored once, bytes accounted. "
+                "MFLOPs a byte: forward, without and with the output layer, and with M1. ±: half the "
+                "range over seeds.",
                 [
                     "arm",
                     "bits/byte",
@@ -124,7 +127,8 @@ def tables(results: dict) -> list[Table]:
         out.append(
             Table(
                 "Compress and decompress",
-                "A model of this size trained on passages and their tokens; the second part given the first, teacher-"
+                "A model of this size trained on passages and their tokens; the second part given the "
+                "first, teacher-"
                 "forced, held out. Blind: a model that never has the first part.",
                 ["arm", "size", "way", "right", "right, blind", "bits", "bits, blind"],
                 rows,
@@ -204,7 +208,8 @@ def shapes(results: dict) -> list[list[str]]:
                     row(
                         f"EI[16,{v}]: M1 reset every window before {word}",
                         bits(every) < bits(other),
-                        f"{bits(every):.4f} against {bits(other):.4f} bits/byte, {gain(every):+.3f} against {gain(other):+.3f} bits a token below uniform",
+                        f"{bits(every):.4f} against {bits(other):.4f} bits/byte, {gain(every):+.3f} "
+                        f"against {gain(other):+.3f} bits a token below uniform",
                     )
         lifts = {
             arm: (p["accuracy"] - p["blind"], _plain(runs[0]["spelling"]))
@@ -219,7 +224,8 @@ def shapes(results: dict) -> list[list[str]]:
                 row(
                     f"{arm} is decompressed, AC is not",
                     lift > streams[0][1] + 0.05,
-                    f"right beyond blind: {100 * lift:+.1f} points, {streams[0][0]} {100 * streams[0][1]:+.1f}",
+                    f"right beyond blind: {100 * lift:+.1f} points, {streams[0][0]} "
+                    f"{100 * streams[0][1]:+.1f}",
                 )
     return out
 
@@ -273,7 +279,11 @@ def plots(results: dict) -> list[tuple[str, str, str]]:
 
 def _log(axes) -> None:
     """A logarithmic x axis with ticks at 1, 2 and 5, in plain figures."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+    from matplotlib.ticker import (  # start-up, and an optional dependency
+        FuncFormatter,
+        LogLocator,
+        NullLocator,
+    )
 
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -31,8 +31,10 @@ def plots(results: dict) -> list[tuple[str, str, str]]:
             out.append(
                 (
                     f"{file}: bits per byte of the token stream",
-                    "Less is better; the dashed line is the best that the same "
-                    "compressors do on the raw bytes.",
+                    (
+                        "Less is better; the dashed line is the best that the same "
+                        "compressors do on the raw bytes."
+                    ),
                     _bars(results["baselines"][file], entries),
                 )
             )
@@ -135,7 +137,7 @@ def _bars(baseline, entries) -> str:
 
 
 def _heat(names, matrix) -> str:
-    from matplotlib.patches import Rectangle
+    from matplotlib.patches import Rectangle  # start-up, and an optional dependency
 
     drawn, axes = figure(1.6 + 0.9 * len(names), 1.0 + 0.55 * len(names))
     axes.grid(False)

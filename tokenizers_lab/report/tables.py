@@ -32,7 +32,8 @@ def _codecs(results) -> Table:
     ]
     return Table(
         "Codecs",
-        "Used: ids that can occur at all; of: the size the method is known by. Fingerprint: equal ones give equal ids.",
+        "Used: ids that can occur at all; of: the size the method is known by. Fingerprint: equal ones "
+        "give equal ids.",
         ["codec", "vocabulary", "used", "lossless", "fingerprint"],
         rows,
     )
@@ -151,7 +152,8 @@ def _per_file(results, file) -> list[Table]:
         Table(
             f"{file}: entropies",
             "Bits a token. The plug-in value undersamples as k grows: believe it only where the "
-            "held-out value (an order-(k−1) model scored on text it has not seen) agrees. Coverage: contexts seen.",
+            "held-out value (an order-(k−1) model scored on text it has not seen) agrees. Coverage: "
+            "contexts seen.",
             [
                 "codec",
                 "",

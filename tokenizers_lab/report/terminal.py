@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tokenizers_lab.report.tables import tables
 
 
@@ -12,10 +14,8 @@ def show(results: dict, console) -> None:
 
 def draw(given, console) -> None:
     """Print tables to a rich console."""
-    import re
-
-    import rich.table
-    from rich.markup import escape
+    import rich.table  # start-up
+    from rich.markup import escape  # start-up
 
     # An interval behind every figure needs a wide screen; on a narrow one they are left to the page.
     narrow = console.width < 160

@@ -14,8 +14,11 @@ def window_plots(results: dict, file: str) -> list[tuple[str, str, str]]:
         out.append(
             (
                 f"{file}: distance of bit n-grams from uniform",
-                "Solid: aligned; dotted: overlapping; median and 5–95% over 100 "
-                "partitions, Miller–Madow. Dashed: as many random bits. On the control's line, bits are uniform.",
+                (
+                    "Solid: aligned; dotted: overlapping; median and 5–95% over 100 "
+                    "partitions, Miller–Madow. Dashed: as many random bits. On the control's line, bits are "
+                    "uniform."
+                ),
                 _bits(compressed),
             )
         )
@@ -24,8 +27,10 @@ def window_plots(results: dict, file: str) -> list[tuple[str, str, str]]:
         out.append(
             (
                 f"{file}: stability of token → text",
-                "Chance that two tokens with the same id, at the same position of their windows, "
-                "stand for the same text.",
+                (
+                    "Chance that two tokens with the same id, at the same position of their windows, "
+                    "stand for the same text."
+                ),
                 _stability(windows),
             )
         )
@@ -34,8 +39,10 @@ def window_plots(results: dict, file: str) -> list[tuple[str, str, str]]:
         out.append(
             (
                 f"{file}: reach of a changed byte",
-                "Share of 1 KiB passages by the edit distance of their tokens after one byte near the "
-                "beginning changed, relative to length. 0: the tokens fall in step at once.",
+                (
+                    "Share of 1 KiB passages by the edit distance of their tokens after one byte near the "
+                    "beginning changed, relative to length. 0: the tokens fall in step at once."
+                ),
                 _reach(perturbed),
             )
         )

@@ -135,7 +135,8 @@ def window_tables(results: dict, file: str, entries) -> list[Table]:
         out.append(
             Table(
                 f"{file}: window sweep",
-                f"M1 {sweep['m1']} on {sweep['bytes']:,} bytes (the rules on {sweep['rules'][0]['bytes']:,}). Wrong: windows "
+                f"M1 {sweep['m1']} on {sweep['bytes']:,} bytes (the rules on "
+                f"{sweep['rules'][0]['bytes']:,}). Wrong: windows "
                 "that decode to other bytes.",
                 ["", "bytes a window", "bytes an 8-bit token", "bytes a 16-bit token", "wrong", "lossless"],
                 rows,

@@ -10,6 +10,7 @@ Concession: seeds and vetoed runs make one Python call a merge; a resumed run re
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,10 +21,12 @@ import numpy as np
 
 from tokenizers_lab.codecs.bpe import BpeCodec
 from tokenizers_lab.errors import LabError
+from tokenizers_lab.files import read_blocks
 from tokenizers_lab.pretokenize import PreTokenizer
+from tokenizers_lab.registry import load
 from tokenizers_lab.training import checkpoint as checkpoints
 from tokenizers_lab.training.compression_aware import choose
-from tokenizers_lab.training.counts import CorpusCounts, CountTable, count_corpus, read_blocks
+from tokenizers_lab.training.counts import CorpusCounts, CountTable, count_corpus
 from tokenizers_lab.training.engine import Engine
 from tokenizers_lab.training.objectives import objective as make_objective
 from tokenizers_lab.training.sampler import Sampler
@@ -99,7 +102,8 @@ def train_full(
     judge = make_objective(objective, level, serialisation, order)
     if vocab_size < 256 + len(special):
         raise LabError(
-            f"vocabulary size {vocab_size} is too small: 256 bytes and {len(special)} special tokens stand in it"
+            f"vocabulary size {vocab_size} is too small: 256 bytes and {len(special)} special tokens "
+            "stand in it"
         )
     if candidates < 1 or workers < 0:
         raise LabError("candidates must be at least 1, workers at least 0 (all cores)")
@@ -118,24 +122,24 @@ def train_full(
             raise LabError(f"{path}: no such file")
     if bool(paths) == (documents is not None):
         raise LabError("give files or documents to train on (not both)")
-    settings = dict(
-        objective=objective,
-        pre=pre,
-        special=special,
-        min_frequency=min_frequency,
-        level=judge.level,
-        max_token_length=max_token_length,
-        candidates=candidates,
-        serialisation=serialisation,
-        order=order,
-        stream_bytes=stream_bytes,
-        max_memory=max_memory,
-        files=[[p.name, p.stat().st_size] for p in paths],
-        extend=parent.fingerprint() if parent else None,
-        seed=[t.hex() for t in seed],
-        veto=sorted(t.hex() for t in forbidden),
-        veto_pattern=veto_pattern,
-    )
+    settings = {
+        "objective": objective,
+        "pre": pre,
+        "special": special,
+        "min_frequency": min_frequency,
+        "level": judge.level,
+        "max_token_length": max_token_length,
+        "candidates": candidates,
+        "serialisation": serialisation,
+        "order": order,
+        "stream_bytes": stream_bytes,
+        "max_memory": max_memory,
+        "files": [[p.name, p.stat().st_size] for p in paths],
+        "extend": parent.fingerprint() if parent else None,
+        "seed": [t.hex() for t in seed],
+        "veto": sorted(t.hex() for t in forbidden),
+        "veto_pattern": veto_pattern,
+    }
     state = _Run(
         settings,
         checkpoint,
@@ -153,9 +157,14 @@ def train_full(
         stream = None
         if judge.name != "frequency":
             stream = Stream.of(_validation(validation, state.sampler), pretokenizer, len(special))
+        counts = state.counts
         result = Training(
-            None, state.counts.bytes, state.counts.documents, len(state.counts.table), state.counts.dropped
-        )  # type: ignore[arg-type]
+            None,  # type: ignore[arg-type] # known at the end
+            counts.bytes,
+            counts.documents,
+            len(counts.table),
+            counts.dropped,
+        )
         stream = _first_merges(engine, parent, seed, stream, vocab_size)
 
         def vetoed(a, b):
@@ -219,9 +228,9 @@ class _Run:
             return
         total = sum(p.stat().st_size for p in paths)
         for path in paths[self.files_done :]:
-            shown = self.counts.bytes
+            shown = [self.counts.bytes]
 
-            def step(n, shown=[shown]):
+            def step(n, shown=shown):
                 shown[0] += n
                 progress("count", shown[0], max(total, shown[0]))
 
@@ -266,8 +275,6 @@ def _validation(given, sampler: Sampler) -> bytes:
 def _parent(extend, special, pre) -> BpeCodec | None:
     if extend is None:
         return None
-    from tokenizers_lab.registry import load
-
     parent = load(extend)
     if not isinstance(parent, BpeCodec):
         raise LabError(f"{extend}: only a byte-level BPE tokenizer.json can be extended")
@@ -372,6 +379,4 @@ def to_codec(engine: Engine, pre: PreTokenizer, special) -> BpeCodec:
 
 
 def _cores() -> int:
-    import os
-
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tokenizers_lab.codec import write_atomic
 from tokenizers_lab.errors import DataError, LabError
-from tokenizers_lab.m1.order_n import pack_arrays, unpack_arrays
+from tokenizers_lab.files import pack_arrays, unpack_arrays, write_whole
 from tokenizers_lab.training.counts import CorpusCounts, CountTable
 
 
@@ -25,7 +24,7 @@ def save(
         "files_done": files_done,
         "corpus": [counts.bytes, counts.documents, counts.dropped, counts.threshold],
     }
-    write_atomic(
+    write_whole(
         path,
         pack_arrays(
             head,

@@ -13,14 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
-from tokenizers_lab.hashing import hash_bytes
+from nzip.exact.jit import njit
+from tokenizers_lab.files import BLOCK
 from tokenizers_lab.pretokenize import PreTokenizer, streamed
 from tokenizers_lab.pretokenize.classes import class_table
+from tokenizers_lab.pretokenize.hashing import hash_bytes
 from tokenizers_lab.pretokenize.kernels import NONE, next_end
-
-BLOCK = 4 << 20
 
 
 @njit(cache=True, nogil=True)
@@ -279,14 +278,3 @@ def _slices(document):
     if len(view) <= 2 * BLOCK:
         return [view]
     return [view[i : i + BLOCK] for i in range(0, len(view), BLOCK)]
-
-
-def read_blocks(path, size: int = BLOCK):
-    """A file as bytes blocks; ``.xz`` and ``.gz`` files are unpacked as they are read."""
-    import gzip
-    import lzma
-
-    opener = {".xz": lzma.open, ".gz": gzip.open}.get(str(path)[-3:], open)
-    with opener(path, "rb") as source:
-        while block := source.read(size):
-            yield block

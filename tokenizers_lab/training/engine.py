@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tokenizers_lab.bytelevel import BYTE_ORDER
+from tokenizers_lab.pretokenize.bytelevel import BYTE_ORDER
 from tokenizers_lab.training import merger as m
 from tokenizers_lab.training import state as st
 from tokenizers_lab.training.counts import CountTable
@@ -52,9 +52,12 @@ class Engine:
             np.repeat(np.arange(len(lengths), dtype=np.int32), lengths),
             np.ascontiguousarray(counts),
             np.full(2 * pairs, -1, np.int32),
-            *(np.zeros(pairs, np.int64) for _ in range(2)),
-            *(np.zeros(pairs, np.int32) for _ in range(2)),
-            *(np.zeros(pairs, np.int64) for _ in range(2)),
+            np.zeros(pairs, np.int64),
+            np.zeros(pairs, np.int64),
+            np.zeros(pairs, np.int32),
+            np.zeros(pairs, np.int32),
+            np.zeros(pairs, np.int64),
+            np.zeros(pairs, np.int64),
             np.zeros(pool, np.int32),
             np.zeros(pool, np.int32),
             np.zeros(pairs, np.int64),

@@ -12,9 +12,9 @@ behind, so a pair that forms again later (through another way to spell the same 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from tokenizers_lab.hashing import hash_bytes
+from nzip.exact.jit import njit
+from tokenizers_lab.pretokenize.hashing import hash_bytes
 from tokenizers_lab.training.state import (
     ARENA,
     DONE,

@@ -11,9 +11,10 @@ import zlib
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from nzip.exact.jit import njit
 from tokenizers_lab.errors import LabError
+from tokenizers_lab.training.nzip_bridge import compressed_size
 from tokenizers_lab.training.stream import serialise
 
 NAMES = ("frequency", "gzip", "entropy", "nzip")
@@ -35,8 +36,6 @@ class Objective:
             return float(len(zlib.compress(serialise(ids, self.serialisation), self.level)))
         if self.name == "entropy":
             return adaptive_bits(ids, vocab, self.order) / 8
-        from tokenizers_lab.nzip_bridge import compressed_size
-
         return float(compressed_size(serialise(ids, self.serialisation), self.level))
 
 

@@ -6,6 +6,7 @@ whole pieces."""
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -18,7 +19,8 @@ class Sampler:
     PIECE = 4096
 
     def __init__(self, size: int):
-        self.size, self.stride, self.seen, self.pieces = size, 1, 0, []
+        self.size, self.stride, self.seen = size, 1, 0
+        self.pieces: list[bytes] = []
 
     def blocks(self, blocks):
         for block in blocks:
@@ -45,7 +47,7 @@ class Sampler:
         size = int.from_bytes(kept[:4], "little")
         self.stride, self.seen, lengths = json.loads(kept[4 : 4 + size])
         ends = np.cumsum([4 + size, *lengths]).tolist()
-        self.pieces = [kept[a:b] for a, b in zip(ends, ends[1:])]
+        self.pieces = [kept[a:b] for a, b in itertools.pairwise(ends)]
 
     def joined(self) -> bytes:
         """About ``size`` bytes of the pieces, evenly spaced."""

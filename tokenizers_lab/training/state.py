@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-from numba import njit
+from nzip.exact.jit import njit
 
 # Scalars of the state, in ``meta``.
 TOKENS, PAIRS, HEAP, FREE, FREE_COUNT, STAMP, MERGES, ARENA, MAX_LENGTH, MIN_COUNT, POOL = range(11)

@@ -34,7 +34,8 @@ class WindowTable(NamedTuple):
 
 
 def window_strings(model: ByteModel, width: int, bits: int) -> WindowTable:
-    """Every string that the stop rule can emit in windows of ``width`` ≤ 16 bits."""
+    """Every string that the stop rule can emit, that is, which has a stop cell (``stop_cell.py``), in windows
+    of ``width`` ≤ 16 bits."""
     nodes, cells, owner = _tree(model, width, bits)
     order = sorted((i for i in range(1, len(nodes)) if cells[i] >= 0), key=nodes.__getitem__)
     place = np.full(len(nodes), -1, np.int32)
@@ -113,7 +114,8 @@ def _likely(m, e, cdfs, bits, least_m, least_e, child_of, child_byte, child_m, c
 
 def _as_likely_as(model: ByteModel, least_m: int, least_e: int, limit: int):
     """All strings of at least that probability, with it; None once there are more than ``limit``."""
-    found, ms, es = [], [], []
+    found: list[bytes] = []
+    ms, es = [], []
     contexts, m, e = [b""], np.array([(1 << 47) - 1], np.int64), np.array([47], np.int64)
     while contexts:
         level, next_m, next_e = [], [], []

@@ -1,10 +1,5 @@
-"""Equal-Info Windows, compiled: the partition and the stop rule of ``twin.py`` in 64-bit integers, for W up
-to 128.
-
-Positions are eight limbs of 32 bits, low end first; limb 0 is the part below a cell, so cells are limbs 1 to
-4. Only the running sum of an interval's low end needs them: whether an interval fits, and where a boundary
-lies within its cell, follow from limb 0 and the mantissa, because a mantissa is at least 2**47 while its
-exponent is above 0."""
+"""Equal-Info Windows, compiled: the partition of ``twin.py`` under its stop rule (``stop_cell.py``), in
+64-bit integers, for W up to 128. Intervals are those of ``interval.py``, in limbs."""
 
 from __future__ import annotations
 
@@ -12,88 +7,17 @@ import numpy as np
 
 from nzip.exact.jit import njit
 from tokenizers_lab.m1.order_n import cdf_into
-
-LIMBS = 8
-CELL_LIMBS = 4
-MASK = (1 << 32) - 1
-ONE = 1 << 32
-HALF_FULL = 1 << 47
-
-
-@njit(cache=True, nogil=True)
-def begin(low, size, width):
-    """The root; ``size`` is [m, e]."""
-    low[:] = 0
-    places = width + 32
-    size[0] = np.int64(1) << min(places, 48)
-    size[1] = max(places - 48, 0)
-
-
-@njit(cache=True, nogil=True)
-def add(low, q, e):
-    """low += q << e, for 0 ≤ q < 2**49."""
-    i = e >> 5
-    r = e & 31
-    a = (q & MASK) << r
-    b = (q >> 32) << r
-    t = low[i] + (a & MASK)
-    low[i] = t & MASK
-    t = low[i + 1] + (a >> 32) + (b & MASK) + (t >> 32)
-    low[i + 1] = t & MASK
-    t = low[i + 2] + (b >> 32) + (t >> 32)
-    low[i + 2] = t & MASK
-    i += 3
-    while t >> 32 and i < len(low):
-        t = low[i] + 1
-        low[i] = t & MASK
-        i += 1
-
-
-@njit(cache=True, nogil=True)
-def child_fits(low, size, lo, hi, bits):
-    """Whether the child with CDF entries lo, hi holds a whole cell."""
-    if size[1] > 0:
-        return True  # its size is at least 2**34
-    a = (size[0] * lo) >> bits
-    up = (-(low[0] + a)) & MASK
-    return up + ONE <= ((size[0] * hi) >> bits) - a
-
-
-@njit(cache=True, nogil=True)
-def narrow(low, size, lo, hi, bits):
-    """Go to the child with CDF entries lo, hi."""
-    a = (size[0] * lo) >> bits
-    m = ((size[0] * hi) >> bits) - a
-    e = size[1]
-    add(low, a, e)
-    while m < HALF_FULL and e > 0:
-        m <<= 1
-        e -= 1
-    size[0] = m
-    size[1] = e
-
-
-@njit(cache=True, nogil=True)
-def stop_cell(low, size, cdf, bits, cell):
-    """The first cell inside that a child's boundary cuts, into ``cell``; False if there is none."""
-    m = size[0]
-    e = size[1]
-    if e >= 32 and low[0] == 0:
-        return False
-    for s in range(1, 256):
-        q = (m * cdf[s]) >> bits
-        if e > 0:  # far from both ends of the interval: only where it falls in its cell counts
-            found = e >= 32 or (low[0] + (((q & MASK) << e) & MASK)) & MASK != 0
-        else:
-            at = low[0] + q
-            start = (at & ~MASK) - low[0]
-            found = at & MASK != 0 and start >= 0 and start + ONE <= m
-        if found:
-            t = low.copy()
-            add(t, q, e)
-            cell[:] = t[1 : 1 + CELL_LIMBS]
-            return True
-    return False
+from tokenizers_lab.windows.interval import (
+    CELL_LIMBS,
+    HALF_FULL,
+    LIMBS,
+    MASK,
+    ONE,
+    begin,
+    child_fits,
+    narrow,
+)
+from tokenizers_lab.windows.stop_cell import cuts_a_cell, stop_cell_of_limbs
 
 
 @njit(cache=True, nogil=True)
@@ -117,7 +41,7 @@ def encode_order_n(data, width, bits, reset, cells, sizes, order, slots, keys, s
         best = 0
         while i < len(data):
             cdf_into(cdf, data, origin, i, bits, order, slots, keys, starts, symbols, counts, weights)
-            if i > at and stop_cell(low, size, cdf, bits, cell):
+            if i > at and stop_cell_of_limbs(low, size, cdf, bits, cell):
                 best = i - at
                 cells[n] = cell
             s = data[i]
@@ -127,7 +51,7 @@ def encode_order_n(data, width, bits, reset, cells, sizes, order, slots, keys, s
             i += 1
         if i == len(data) and i > at:
             cdf_into(cdf, data, origin, i, bits, order, slots, keys, starts, symbols, counts, weights)
-            if stop_cell(low, size, cdf, bits, cell):
+            if stop_cell_of_limbs(low, size, cdf, bits, cell):
                 best = i - at
                 cells[n] = cell
         if best == 0:
@@ -236,10 +160,9 @@ def expand(lows, sizes, cdfs, bits, cells, child_of, child_byte, child_low, chil
         m = sizes[i]
         cells[i] = -1
         for s in range(1, 256):
-            at = low + ((m * cdfs[i, s]) >> bits)
-            cell = at >> 32
-            if at & MASK != 0 and cell << 32 >= low and (cell + 1) << 32 <= low + m:
-                cells[i] = cell
+            border = (m * cdfs[i, s]) >> bits
+            if cuts_a_cell(low & MASK, border, m):
+                cells[i] = (low + border) >> 32
                 break
         for s in range(256):
             a = (m * cdfs[i, s]) >> bits

@@ -1,8 +1,8 @@
 """Compiled tables of 16-bit windows as arrays, and kept on disk: one is made once for each M1
 (``growth.py``), which takes seconds.
 
-A file's name is the hash of all that the table depends on, and its content carries its own, so a damaged or
-foreign file is made anew and never believed.
+They lie in nzip's cache, in ``lab``. A file's name is the hash of all that the table depends on, and its
+content carries its own, so a damaged or foreign file is made anew and never believed.
 
 Concession: nothing is ever removed from the cache.
 """
@@ -10,16 +10,13 @@ Concession: nothing is ever removed from the cache.
 from __future__ import annotations
 
 import hashlib
-import os
-from pathlib import Path
 
 import numpy as np
 
-from tokenizers_lab.codec import write_atomic
-from tokenizers_lab.codecs.strings import pack_strings, unpack_strings
+from nzip import cache
 from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.files import pack_arrays, pack_strings, unpack_arrays, unpack_strings, write_whole
 from tokenizers_lab.m1.byte_model import ByteModel
-from tokenizers_lab.m1.order_n import pack_arrays, unpack_arrays
 from tokenizers_lab.windows.growth import WindowTable, window_strings
 
 
@@ -50,20 +47,11 @@ def table_from_arrays(arrays: dict, name: str) -> WindowTable:
     return WindowTable(strings, emitted, owner)
 
 
-def cache_folder() -> Path | None:
-    """``$NZIP_CACHE/lab`` (as nzip's own cache: ``off`` keeps none)."""
-    named = os.environ.get("NZIP_CACHE")
-    if named == "off":
-        return None
-    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nzip"
-    return base / "lab"
-
-
 def cached_table(model: ByteModel, bits: int, facts: dict) -> WindowTable:
     """The table under ``model`` with CDFs of ``bits`` bits, kept on disk under the hash of ``facts``, which
     are all it depends on."""
     key = hashlib.sha256(repr(sorted(facts.items())).encode()).hexdigest()
-    folder = cache_folder()
+    folder = cache.folder("lab")  # None: nothing is to be kept
     path = folder and folder / f"windows-{key[:32]}.npz"
     if path and path.is_file():
         try:
@@ -74,10 +62,10 @@ def cached_table(model: ByteModel, bits: int, facts: dict) -> WindowTable:
         except DataError:
             path.unlink(missing_ok=True)
     table = window_strings(model, 16, bits)
-    if path:
+    if folder and path:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            write_atomic(
+            write_whole(
                 path,
                 pack_arrays({"kind": "windows", "key": key, "digest": _digest(table)}, table_arrays(table)),
             )

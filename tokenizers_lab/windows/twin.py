@@ -1,15 +1,13 @@
 """Equal-Info Windows in plain Python and big integers: the definition that the compiled kernel is tested
 against.
 
-A window starts with the interval [0, 2**(W + 32)) and an empty context. A byte s takes its child: with the
-interval's size as m·2**e, m < 2**48, and the model's CDF over 2**bits, the child begins at floor(m·cdf[s] /
-2**bits)·2**e. A *cell* is one of the 2**W aligned stretches of length 2**32; an interval *fits* while it
-holds a whole cell. With bits ≤ W the root's children are whole cells. Three rules say which cell stands for
-the bytes x of a window, and how many bytes it takes:
+A window starts with the whole interval (``interval.py``) and an empty context; each byte takes its child.
+With bits ≤ W the root's children are whole cells. Three rules say which cell stands for the bytes x of a
+window, and how many bytes it takes:
 
 * ``stop``: x is the longest prefix of the data for which some cell lies in I(x) but in no single child of x;
-  the first such cell. Decoding follows the cell while one child holds it whole, and so ends at x. *Lossless*:
-  see :func:`encode`.
+  the first such cell (``stop_cell.py``). Decoding follows the cell while one child holds it whole, and so
+  ends at x. *Lossless*: see :func:`encode`.
 * ``delay``: the shortest code (dyadic interval) inside I(y), y the longest prefix that fits, padded with
   zeros; it takes only the shortest prefix whose padded code is the same. *Lossless*: decoding stops at that
   very prefix.
@@ -20,60 +18,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-FRACTION = 32
-MANTISSA = 48
+from tokenizers_lab.windows.interval import FRACTION, Interval, child, fits, root
+from tokenizers_lab.windows.stop_cell import stop_cell
+
 RULES = ("stop", "delay", "greedy")
 LOSSLESS = {"stop": True, "delay": True, "greedy": False}
 
-Model = Callable[[bytes], list[int]]
-
-
-class Interval(NamedTuple):
-    """[low, low + (m << e)) on the grid of 2**-(W+32)."""
-
-    low: int
-    m: int
-    e: int
-
-    @property
-    def high(self) -> int:
-        return self.low + (self.m << self.e)
-
-
-def root(width: int) -> Interval:
-    places = width + FRACTION
-    return Interval(0, 1 << min(places, MANTISSA), max(places - MANTISSA, 0))
-
-
-def child(interval: Interval, lo: int, hi: int, bits: int) -> Interval:
-    """The part of a byte whose CDF entries are lo and hi; m is shifted up again while e allows."""
-    a, b = interval.m * lo >> bits, interval.m * hi >> bits
-    low, m, e = interval.low + (a << interval.e), b - a, interval.e
-    while m < 1 << MANTISSA - 1 and e > 0:
-        m, e = m << 1, e - 1
-    return Interval(low, m, e)
-
-
-def fits(interval: Interval) -> bool:
-    """Whether a whole cell lies inside."""
-    first = -(-interval.low >> FRACTION)
-    return (first + 1) << FRACTION <= interval.high
-
-
-def stop_cell(interval: Interval, cdf, bits: int) -> int | None:
-    """The first cell inside the interval with a child's boundary strictly inside itself."""
-    for s in range(1, len(cdf) - 1):
-        at = interval.low + ((interval.m * cdf[s] >> bits) << interval.e)
-        cell = at >> FRACTION
-        if (
-            at != cell << FRACTION
-            and cell << FRACTION >= interval.low
-            and (cell + 1) << FRACTION <= interval.high
-        ):
-            return cell
-    return None
+Model = Callable[[Any], list[int]]  # of the symbols since the last reset: bytes, or a list of integers
 
 
 def shortest_code(interval: Interval, width: int) -> int:
@@ -131,10 +84,10 @@ def encode(data, model: Model, width: int, bits: int, rule: str = "stop", reset:
     return out
 
 
-def decode(cell: int, model: Model, width: int, bits: int, rule: str = "stop", before=()):
+def decode(cell: int, model: Model, width: int, bits: int, rule: str = "stop", before=()) -> list[int]:
     """The symbols of one cell, as a list: follow it while one child holds it whole (``delay``: until it is
     the code). ``before``: the symbols since the last reset."""
-    interval, out = root(width), []
+    interval, out = root(width), list[int]()
     start, end = cell << FRACTION, (cell + 1) << FRACTION
     while True:
         cdf = model([*before, *out])

@@ -1,0 +1,219 @@
+"""``tokenizers-lab`` from outside: its verbs end to end, its exit codes, one line for every mistake, Ctrl-C
+and resume."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from support import ROOT
+
+pytest.importorskip("tokenizers")
+
+from tokenizers_lab.cli.main import main
+from tokenizers_lab.m1.order_n import default_text
+
+
+@pytest.fixture
+def run(capfd, monkeypatch):
+    """``run(*arguments)`` in this process: (exit code, stdout, stderr)."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as end:
+            main.main([str(a) for a in arguments])
+        out, err = capfd.readouterr()
+        return end.value.code, out, err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("texts")
+    (folder / "a.txt").write_bytes(default_text()[:40_000])
+    (folder / "b.bin").write_bytes(bytes(range(256)) * 20)
+    return folder
+
+
+def test_train_encode_decode_compare_report(run, texts, tmp_path):
+    code, _, err = run(
+        "train", texts / "a.txt", "--vocab-size", 800, "--nested", "300,500", "-o", tmp_path / "T.json"
+    )
+    assert (
+        code == 0
+        and "800 tokens from 40,000 bytes" in err
+        and sorted(os.listdir(tmp_path)) == ["T-300.json", "T-500.json", "T.json"]
+    )
+    assert run("truncate", tmp_path / "T.json", "--vocab-size", 300, "-o", tmp_path / "t.json")[0] == 0
+    assert (tmp_path / "t.json").read_bytes() == (tmp_path / "T-300.json").read_bytes()
+    for codec in (tmp_path / "T.json", "gzip[v=65k]", "ac[m1=order-2]"):
+        for name in ("a.txt", "b.bin"):
+            assert run("encode", "--codec", codec, texts / name, "-o", tmp_path / "ids.npy", "-f")[0] == 0
+            assert np.load(tmp_path / "ids.npy").dtype == np.uint16
+            assert (
+                run("decode", "--codec", codec, tmp_path / "ids.npy", "-o", tmp_path / "back", "-f")[0] == 0
+            )
+            assert (tmp_path / "back").read_bytes() == (texts / name).read_bytes()
+    assert run("decode", "--codec", codec, tmp_path / "ids.npy", "-o", "-")[0] == 0
+    code, _, err = run(
+        "export", tmp_path / "T.json", "-o", tmp_path / "T.tiktoken", "--check", texts / "a.txt"
+    )
+    assert code == 0 and "0 token borders differ" in err
+    code, out, _ = run(
+        "compare",
+        tmp_path / "T.json",
+        tmp_path / "T.tiktoken",
+        "bytes",
+        "--on",
+        texts / "a.txt",
+        texts / "b.bin",
+        "-o",
+        tmp_path / "R.html",
+        "--json",
+        tmp_path / "R.json",
+        "--compressors",
+        "gzip",
+    )
+    assert code == 0 and "a.txt: entropies" in out and "b.bin: length" in out and "T.tiktoken" in out
+    results = json.loads((tmp_path / "R.json").read_text())
+    assert results["overlap"]["boundary_f1"]["a.txt"][0][1] == 1.0 and [
+        f["name"] for f in results["files"]
+    ] == ["a.txt", "b.bin"]
+    assert run("report", tmp_path / "R.json", "-o", tmp_path / "again.html")[0] == 0
+    assert (tmp_path / "again.html").read_bytes() == (tmp_path / "R.html").read_bytes()
+    code, out, _ = run(
+        "analyze",
+        "--codec",
+        tmp_path / "T.json",
+        "--codec",
+        "gzip",
+        texts / "a.txt",
+        "--json",
+        tmp_path / "S.json",
+        "--compressors",
+        "none",
+        "-q",
+    )
+    assert code == 0 and out == "" and len(json.loads((tmp_path / "S.json").read_text())["codecs"]) == 2
+
+
+def test_compression_aware_and_unigram_training(run, texts, tmp_path):
+    for objective in ("gzip", "entropy"):
+        assert run(
+            "train",
+            texts / "a.txt",
+            "--vocab-size",
+            259,
+            "--objective",
+            objective,
+            "--candidates",
+            4,
+            "--stream-kib",
+            8,
+            "-o",
+            tmp_path / f"{objective}.json",
+            "-q",
+        ) == (0, "", "")
+    code, _, err = run(
+        "train", texts / "a.txt", "--vocab-size", 600, "--model", "unigram", "-o", tmp_path / "m.model"
+    )
+    assert code == 0 and "600 tokens" in err and "not lossless" not in err
+    assert run("encode", "--codec", tmp_path / "m.model", texts / "b.bin", "-o", tmp_path / "i.npy")[0] == 0
+    assert run("decode", "--codec", tmp_path / "m.model", tmp_path / "i.npy", "-o", tmp_path / "back")[0] == 0
+    assert (tmp_path / "back").read_bytes() == (texts / "b.bin").read_bytes()
+    assert run("save", "ac[m1=order-1]", "-o", tmp_path / "ac.bin")[0] == 0
+    assert (
+        run("encode", "--codec", tmp_path / "ac.bin", texts / "b.bin", "-o", tmp_path / "i.npy", "-f")[0] == 0
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments,code,match",
+    [
+        ("train missing.txt -o T.json", 1, "no such file"),
+        ("train a.txt --vocab-size 10 -o T.json", 1, "too small"),
+        ("train a.txt --objective magic -o T.json", 1, "magic"),
+        ("train a.txt", 1, "-o"),
+        ("train a.txt -o no/folder/T.json --vocab-size 300", 1, "cannot write"),
+        ("train a.txt -o a.txt", 1, "exists already"),
+        ("train a.txt --nested x -o T.json", 1, "--nested"),
+        ("encode --codec bite a.txt -o i.npy", 1, "unknown codec"),
+        ("encode --codec bytes nope -o i.npy", 1, "nope"),
+        ("decode --codec bytes a.txt -o back", 2, "not a NumPy array"),
+        ("decode --codec nope.json a.txt -o back", 1, "no such"),
+        ("analyze --codec bytes a.txt --json R.json --language xx", 1, "hunspell-xx"),
+        ("analyze --codec bytes a.txt --json R.json --compressors rar", 1, "rar"),
+        ("report a.txt -o R.html", 2, "not JSON"),
+        ("compare bytes --on a.txt", 1, "-o"),
+        ("compare bytes -o R.html", 1, "--on"),
+        ("analyze --codec bytes a.txt --json R.json --aligned tr", 1, "LANGUAGE=FILE"),
+        ("nonsense", 1, "nonsense"),
+        ("export a.txt -o x.tiktoken", 2, "SentencePiece"),
+    ],
+)
+def test_mistakes_are_one_line(run, texts, tmp_path, monkeypatch, arguments, code, match):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_bytes((texts / "a.txt").read_bytes()[:4000])
+    got, _out, err = run(*arguments.split())
+    assert (
+        got == code and match in err and err.strip().count("\n") == 0 and err.startswith("tokenizers-lab: ")
+    )
+    assert os.listdir(tmp_path) == ["a.txt"]  # nothing half-written
+
+
+def test_interrupted_training_resumes(texts, tmp_path):
+    """A real process, a real Ctrl-C: the checkpoint stays, the same command goes on, and the result is the
+    same."""
+    command = [
+        sys.executable,
+        "-m",
+        "tokenizers_lab",
+        "train",
+        str(texts / "a.txt"),
+        "--vocab-size",
+        "276",
+        "--objective",
+        "gzip",
+        "--stream-kib",
+        "32",
+        "--workers",
+        "1",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [*command, "-o", str(tmp_path / "T.json")], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(2.5)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    if process.returncode == 130:  # else it was done already, and the comparison below still holds
+        assert "Traceback" not in err and not (tmp_path / "T.json").exists()
+    if not (tmp_path / "T.json").exists():
+        subprocess.run([*command, "-o", str(tmp_path / "T.json"), "-q"], env=environment, check=True)
+    subprocess.run([*command, "-o", str(tmp_path / "whole.json"), "-q"], env=environment, check=True)
+    assert (tmp_path / "T.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
+    assert sorted(os.listdir(tmp_path)) == ["T.json", "whole.json"]
+
+
+def test_help_and_lazy_imports():
+    code = (
+        "import sys; from tokenizers_lab.cli.main import cli; import tokenizers_lab; "
+        "heavy = {'torch', 'tokenizers', 'sentencepiece', 'matplotlib', 'numba'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+    out = subprocess.run(
+        [sys.executable, "-m", "tokenizers_lab", "--help"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert out.returncode == 0 and all(
+        verb in out.stdout for verb in ("train", "encode", "decode", "analyze", "report", "compare")
+    )

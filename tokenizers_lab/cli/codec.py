@@ -1,0 +1,89 @@
+"""The verbs of any one codec: ``encode``, ``decode``, ``save``."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import click
+
+from tokenizers_lab.cli.common import CODEC_HELP, force_option, quiet_option, read_input, refuse_existing, say
+from tokenizers_lab.errors import DataError, LabError
+
+
+@click.command()
+@click.option("--codec", required=True, help=CODEC_HELP)
+@click.argument("file")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    help="ids.npy: a NumPy array, uint16 where the vocabulary allows, else uint32.",
+)
+@force_option
+@quiet_option
+def encode(codec, file, output, force, quiet):
+    """FILE (or - for standard input) as token ids."""
+    import numpy as np  # start-up
+
+    from tokenizers_lab.files import write_whole  # start-up: numpy
+    from tokenizers_lab.registry import load  # start-up: numpy
+
+    refuse_existing(output, force)
+    loaded = load(codec)
+    data = read_input(file)
+    ids = loaded.encode(data)
+    if not loaded.lossless and loaded.decode(ids) != data:
+        say(False, f"{file}: {codec} is not lossless on this file: {loaded.loss}")
+    out = io.BytesIO()
+    np.save(out, ids.astype(np.uint16 if loaded.vocab_size <= 1 << 16 else np.uint32))
+    write_whole(output, out.getvalue())
+    say(
+        quiet,
+        f"{output}: {len(data):,} bytes → {len(ids):,} tokens, {len(data) / max(len(ids), 1):.3f} bytes "
+        "a token",
+    )
+
+
+@click.command()
+@click.option("--codec", required=True, help=CODEC_HELP)
+@click.argument("ids")
+@click.option("-o", "--output", required=True, help="A file, or - for standard output.")
+@force_option
+def decode(codec, ids, output, force):
+    """The bytes of IDS (an .npy file that encode wrote)."""
+    import numpy as np  # start-up
+
+    from tokenizers_lab.files import write_whole  # start-up: numpy
+    from tokenizers_lab.registry import load  # start-up: numpy
+
+    if output != "-":
+        refuse_existing(output, force)
+    loaded = load(codec)
+    if not Path(ids).is_file():
+        raise LabError(f"{ids}: no such file")
+    try:
+        array = np.load(ids, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise DataError(f"{ids}: not a NumPy array of ids: {error}") from None
+    if not isinstance(array, np.ndarray):
+        raise DataError(f"{ids}: holds several arrays; give one of ids")
+    data = loaded.decode(array)
+    if output == "-":
+        sys.stdout.buffer.write(data)
+    else:
+        write_whole(output, data)
+
+
+@click.command()
+@click.argument("spelling")
+@click.option("-o", "--output", required=True)
+@force_option
+def save(spelling, output, force):
+    """Write the codec of SPELLING as a file that stands on its own (an M1 trained on a text is kept
+    inside)."""
+    from tokenizers_lab.registry import load  # start-up: numpy
+
+    refuse_existing(output, force)
+    load(spelling).save(output)

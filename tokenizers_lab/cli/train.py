@@ -1,0 +1,212 @@
+"""The verbs that make vocabularies: ``train``, ``truncate``, ``export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tokenizers_lab.cli.common import (
+    force_option,
+    progress_bar,
+    quiet_option,
+    read_input,
+    refuse_existing,
+    say,
+)
+from tokenizers_lab.errors import LabError
+from tokenizers_lab.files import read_blocks
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True)
+@click.option(
+    "--vocab-size",
+    type=int,
+    default=8192,
+    show_default=True,
+    help="Special tokens and the 256 bytes included.",
+)
+@click.option(
+    "--objective",
+    type=click.Choice(["frequency", "gzip", "entropy", "nzip"]),
+    default="frequency",
+    show_default=True,
+)
+@click.option(
+    "--model",
+    type=click.Choice(["bpe", "unigram", "sentencepiece-bpe"]),
+    default="bpe",
+    show_default=True,
+    help="unigram and sentencepiece-bpe are trained by SentencePiece, lossless on any bytes.",
+)
+@click.option("-o", "--output", required=True, help="T.json (bpe) or m.model (SentencePiece).")
+@click.option("--pre", default="gpt2", show_default=True, help="gpt2, gpt4, none, or regex:PATTERN.")
+@click.option("--special", multiple=True, help="A special token; may be repeated.")
+@click.option("--min-frequency", type=int, default=0, help="Stop at pairs seen less often.")
+@click.option("--max-token-length", type=int, default=0, help="In bytes; 0 for no limit.")
+@click.option(
+    "--workers", type=int, default=0, help="Threads; 0 for all cores. The result never depends on it."
+)
+@click.option(
+    "--max-memory",
+    type=int,
+    default=1024,
+    show_default=True,
+    help="MiB of distinct pre-tokens before the rarest are dropped.",
+)
+@click.option(
+    "--candidates",
+    type=int,
+    default=32,
+    show_default=True,
+    help="Pairs tried a merge by gzip, entropy, nzip.",
+)
+@click.option("--level", type=int, help="Of gzip (default 6) or nzip (default 1).")
+@click.option(
+    "--serialisation", type=click.Choice(["u16", "leb128", "rank"]), default="u16", show_default=True
+)
+@click.option("--order", type=int, default=1, show_default=True, help="Of the entropy objective.")
+@click.option("--validation", help="A file for the validation stream; else a sample of FILES.")
+@click.option("--stream-kib", type=int, default=256, show_default=True, help="Size of that sample.")
+@click.option("--extend", help="A tokenizer.json whose merges come first.")
+@click.option("--seed", multiple=True, help="A token to make first; may be repeated.")
+@click.option("--veto", multiple=True, help="A token never to make; may be repeated.")
+@click.option("--veto-pattern", help="A regular expression of tokens never to make.")
+@click.option("--nested", help="Smaller sizes to save too, as T-SIZE.json: 1024,4096.")
+@click.option(
+    "--checkpoint", help="Kept during the run (default: OUTPUT.checkpoint); the run resumes from it."
+)
+@force_option
+@quiet_option
+def train(
+    files,
+    vocab_size,
+    objective,
+    model,
+    output,
+    nested,
+    checkpoint,
+    force,
+    quiet,
+    max_memory,
+    stream_kib,
+    seed,
+    veto,
+    **options,
+):
+    """Learn a vocabulary from FILES (.xz and .gz are unpacked). Ctrl-C keeps a checkpoint; run again to
+    resume."""
+    refuse_existing(output, force)
+    if model != "bpe":
+        from tokenizers_lab.training.sentencepiece import train_unigram  # start-up: numba
+
+        for name in files:
+            if not Path(name).is_file():
+                raise LabError(f"{name}: no such file")
+        codec = train_unigram(
+            (b"".join(read_blocks(f)) for f in files),
+            vocab_size,
+            model.replace("sentencepiece-", ""),
+            options["workers"] or 2,
+        )
+        codec.save(output)
+        say(
+            quiet,
+            f"{output}: {codec.vocab_size:,} tokens"
+            + ("" if codec.lossless else f"; not lossless: {codec.loss}"),
+        )
+        return
+    from tokenizers_lab.training.bpe import train_full  # start-up: numba
+
+    sizes = _sizes(nested, vocab_size)
+    checkpoint = checkpoint or f"{output}.checkpoint"
+    if Path(checkpoint).exists():
+        say(quiet, f"resuming from {checkpoint}")
+    with progress_bar(quiet) as step:
+        try:
+            run = train_full(
+                list(files),
+                vocab_size,
+                objective,
+                checkpoint=checkpoint,
+                progress=step,
+                max_memory=max_memory << 20,
+                stream_bytes=stream_kib << 10,
+                seed=[t.encode() for t in seed],
+                veto=[t.encode() for t in veto],
+                **options,
+            )
+        except KeyboardInterrupt:
+            say(quiet, f"interrupted; {checkpoint} keeps what was done: the same command goes on from there")
+            raise
+    if any(size > run.codec.vocab_size for size in sizes):
+        say(quiet, f"the text gave {run.codec.vocab_size} tokens only; larger --nested sizes are left out")
+    run.codec.save(output)
+    for size in sizes:
+        if size <= run.codec.vocab_size:
+            run.codec.truncated(size).save(_nested_name(output, size))
+    text = (
+        f"{output}: {run.codec.vocab_size:,} tokens from {run.bytes:,} bytes "
+        f"({run.distinct:,} distinct pre-tokens), {run.seconds:.1f} s"
+    )
+    if run.exhausted:
+        text += f"; no pair was left for the {vocab_size:,} asked"
+    if run.dropped:
+        text += f"; {run.dropped:,} rare pre-tokens were dropped for memory"
+    say(quiet, text)
+
+
+def _sizes(nested, vocab_size) -> list[int]:
+    try:
+        sizes = [int(x) for x in nested.split(",")] if nested else []
+    except ValueError:
+        raise LabError(f"--nested {nested!r}: give sizes with commas between: 1024,4096") from None
+    for size in sizes:
+        if not 256 <= size <= vocab_size:
+            raise LabError(f"--nested {size}: outside 256..{vocab_size}")
+    return sizes
+
+
+def _nested_name(output, size) -> Path:
+    path = Path(output)
+    return path.with_name(f"{path.stem}-{size}{path.suffix}")
+
+
+@click.command()
+@click.argument("tokenizer")
+@click.option("--vocab-size", type=int, required=True)
+@click.option("-o", "--output", required=True)
+@force_option
+def truncate(tokenizer, vocab_size, output, force):
+    """The smaller vocabulary that the same training run of TOKENIZER (a tokenizer.json) would have given."""
+    refuse_existing(output, force)
+    _bpe(tokenizer).truncated(vocab_size).save(output)
+
+
+@click.command()
+@click.argument("tokenizer")
+@click.option(
+    "-o", "--output", required=True, help="x.tiktoken; its pattern and special tokens go to x.tiktoken.json."
+)
+@click.option("--check", help="A file on which the two encoders are compared.")
+@force_option
+@quiet_option
+def export(tokenizer, output, check, force, quiet):
+    """Write TOKENIZER (a tokenizer.json) as tiktoken ranks."""
+    from tokenizers_lab.codecs import tiktoken  # start-up: numba
+
+    refuse_existing(output, force)
+    differ = tiktoken.export(_bpe(tokenizer), output, read_input(check) if check else b"")
+    if check:
+        say(quiet, f"{output}: {differ} token borders differ on {check}")
+
+
+def _bpe(spelling):
+    from tokenizers_lab.codecs.bpe import BpeCodec  # start-up: numba
+    from tokenizers_lab.registry import load  # start-up: numpy
+
+    codec = load(spelling)
+    if not isinstance(codec, BpeCodec):
+        raise LabError(f"{spelling}: not a byte-level BPE vocabulary")
+    return codec

@@ -1,0 +1,183 @@
+"""Planning a dataset, and building it on one machine: :func:`build`, behind ``tokenizers-lab dataset build``.
+
+Processes are started afresh ("spawn"), so no thread or lock of the caller is copied; each opens the manifest,
+builds the shards it is handed, and its death is noticed. Ctrl-C, a bad file or a killed worker leave the
+finished shards good: the same call goes on with those that are missing."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from tokenizers_lab.codec import Codec
+from tokenizers_lab.datasets import sources as src
+from tokenizers_lab.datasets.manifest import CODEC, FORMATS, NAME, PARTS, VERSION, Manifest, difference
+from tokenizers_lab.datasets.shard import build_shard
+from tokenizers_lab.datasets.writers import dtype_of
+from tokenizers_lab.errors import LabError
+from tokenizers_lab.registry import load
+
+
+def plan(
+    codec,
+    files,
+    folder,
+    *,
+    format: str = "nanogpt",
+    held_out: float = 0.0,
+    eos: bool = True,
+    document_bytes: int = 1 << 16,
+    shard_bytes: int = 16 << 20,
+    text_key: str = "text",
+) -> Manifest:
+    """Decide all of a build and write it down in ``folder`` (made if need be), or take up one that was begun
+    there.
+
+    ``codec``: a spelling or a codec; a copy is kept in the folder. ``files``: paths, folders included.
+    ``held_out``: the share of documents (0..1, chosen by their hash) that go to the split ``held_out``.
+    ``eos``: end each document with the codec's end-of-sequence id, or with a new one behind its vocabulary.
+    ``document_bytes``, ``shard_bytes``: where text is cut (``sources.py``). Raises :class:`LabError` where
+    ``folder`` holds another dataset or other files."""
+    if format not in FORMATS:
+        raise LabError(f"unknown format {format!r}; known: {', '.join(FORMATS)}")
+    if not 0 <= held_out < 1:
+        raise LabError(f"held_out {held_out}: give a share from 0 to below 1")
+    if document_bytes < 0 or shard_bytes < 1:
+        raise LabError("document_bytes must be 0 or more and shard_bytes 1 or more")
+    codec, folder = load(codec), Path(folder)
+    sources = src.find_sources(files)
+    if not any(s.size for s in sources):
+        raise LabError("all of these files are empty")
+    vocab, end = codec.vocab_size, None
+    if eos:
+        end = codec.eos_id if codec.eos_id is not None else vocab
+        vocab = max(vocab, end + 1)
+    shards = src.plan_shards(sources, shard_bytes, document_bytes)
+    data = {
+        "tokenizers_lab_dataset": VERSION,
+        "complete": False,
+        "codec": {
+            "spelling": _portable(codec.spelling),
+            "fingerprint": codec.fingerprint(),
+            "vocab_size": codec.vocab_size,
+            "used_vocab_size": codec.used_vocab_size(),
+            "nominal_vocab_size": codec.nominal_vocab_size,
+            "lossless": codec.lossless,
+            "description": codec.description(),
+        },
+        "format": format,
+        "dtype": dtype_of(vocab, format),
+        "vocab_size": vocab,
+        "eos": end,
+        "pad": codec.pad_id,
+        "held_out": held_out,
+        "document_bytes": document_bytes,
+        "shard_bytes": shard_bytes,
+        "text_key": text_key,
+        "sources": src.as_json(sources),
+        "totals": {},
+        "shards": [{"segments": [list(s) for s in shard]} for shard in shards],
+    }
+    if (folder / NAME).exists():
+        begun = Manifest.read(folder)
+        differs = difference(begun.data, data)
+        if differs:
+            raise LabError(f"{folder}: holds another dataset: {differs}; name another folder, or remove it")
+        return begun
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise LabError(f"{folder}: is there already and holds no dataset; name a new or empty folder")
+    (folder / PARTS).mkdir(parents=True)
+    codec.save(folder / CODEC)
+    manifest = Manifest(folder, data)
+    manifest.codec()  # it must come back from its file as the same codec
+    manifest.write()
+    return manifest
+
+
+def _portable(spelling: str) -> str:
+    """A path's last part: the folder keeps the codec itself, and where it came from is nobody's business."""
+    return os.path.basename(spelling) if os.path.exists(spelling) else spelling
+
+
+def build(
+    codec: str | Codec, files, folder, *, workers: int = 0, progress: Callable | None = None, **options
+) -> Manifest:
+    """Build a dataset in ``folder`` with ``workers`` processes (0: one for each core). ``options`` go to
+    :func:`plan`; ``progress(done, total)`` counts shards. Any number of workers writes the same files.
+    Returns the manifest."""
+    manifest = plan(codec, files, folder, **options)
+    run_local(manifest, workers, progress)
+    return manifest
+
+
+def run_local(manifest: Manifest, workers: int = 0, progress: Callable | None = None) -> None:
+    """Build the missing shards of a planned dataset here, and finish it."""
+    if manifest.data["complete"]:
+        return
+    with _alone(manifest.folder):
+        missing = manifest.missing()
+        workers = min(workers or os.cpu_count() or 1, len(missing))
+        done, total = manifest.shards - len(missing), manifest.shards
+        try:
+            for _ in (
+                _in_processes(manifest, missing, workers)
+                if workers > 1
+                else (build_shard(manifest.folder, i) for i in missing)
+            ):
+                done += 1
+                if progress:
+                    progress(done, total)
+        except BrokenProcessPool:
+            raise LabError(
+                f"a worker was killed (out of memory?); {total - len(manifest.missing())} of {total} "
+                "shards are done: "
+                "run the same command again"
+            ) from None
+        finally:
+            for left in manifest.folder.glob(".*.tmp"):
+                left.unlink(missing_ok=True)
+        manifest.finish()
+
+
+def _in_processes(manifest, missing, workers):
+    """Yields as shards are done. Whatever goes wrong ends all workers at once."""
+    before = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_silent)
+    try:
+        pending = {pool.submit(build_shard, str(manifest.folder), index) for index in missing}
+        while pending:
+            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield future.result()
+    except BaseException:
+        for child in set(multiprocessing.active_children()) - before:
+            child.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _silent() -> None:
+    """Ctrl-C ends a worker without a word; the parent says what there is to say."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path):
+    """One local build at a time in a folder."""
+    import fcntl  # not on every system
+
+    handle = os.open(folder / NAME, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise LabError(f"{folder}: another build is at work there") from None
+    finally:
+        os.close(handle)

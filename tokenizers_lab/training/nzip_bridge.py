@@ -1,0 +1,38 @@
+"""The one place where the lab asks nzip to compress: how many bytes would it take?
+
+Both the nzip objective of BPE training and the "bits per byte under nzip" of the analyses go through here.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from nzip.options import choose_predictor
+from nzip.codec import encode_block
+from nzip.errors import NzipError
+from tokenizers_lab.errors import LabError
+
+
+@lru_cache(maxsize=8)
+def _predictor(level: int | None, spelling: str | None):
+    try:
+        return choose_predictor(level, spelling)
+    except (NzipError, ImportError) as error:
+        raise LabError(f"nzip cannot compress here: {error}") from None
+
+
+def compressed_size(data, level: int | None = None, predictor: str | None = None) -> int:
+    """Bytes of one nzip block over ``data``: params and payload, without the file's header (which is the same
+    few hundred bytes for every stream and would only blur comparisons). ``level`` 1..9, or a predictor's
+    spelling."""
+    coded = encode_block(_predictor(level, predictor), data)
+    return len(coded.params) + len(coded.payload)
+
+
+def available() -> str | None:
+    """None if nzip can compress here, else why not."""
+    try:
+        compressed_size(b"nzip" * 4, 1)
+    except LabError as error:
+        return str(error)
+    return None
