@@ -163,7 +163,7 @@ def engine_speed(model: LanguageModel, tokens: int = 256, repeats: int = 4) -> t
 )
 @click.option("--json", "out", type=click.Path(dir_okay=False), help="Also keep the figures here.")
 def main(files, name, limit, window, level, out):
-    """The table of docs/LANGUAGE_MODELS.md: lm:, mix+lm: and mix+lm:+ssm, the steps between, and the engine's speed."""
+    """The table of docs/LANGUAGE_MODELS.md: lm: and the mixes, the steps between, and the engine's speed."""
     from rich.console import Console
     from rich.table import Table
 
