@@ -194,7 +194,8 @@ def _fetch_hub(name: str) -> Path:
         import huggingface_hub
     except ImportError as error:
         raise NzipError(
-            "fetching from Hugging Face needs the package huggingface_hub: pip install '.[lm]' in nzip's source"
+            "fetching from Hugging Face needs the package huggingface_hub: "
+            "pip install '.[lm]' in nzip's source"
         ) from error
     repository, _, file = name.partition(":")
     target = directory() / name.replace("/", "--").replace(":", "--")
