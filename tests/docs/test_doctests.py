@@ -1,5 +1,7 @@
-"""The examples in docstrings run. Every module with a ``>>>`` is found by reading the packages, so a new
-example is run without being listed anywhere; one that needs a library that is missing is skipped and named."""
+"""The examples in docstrings run.
+
+Every module with a ``>>>`` is found by reading the packages, so a new example is run without being listed
+anywhere; one that needs a library that is missing is skipped and named."""
 
 from __future__ import annotations
 

@@ -16,6 +16,10 @@ def _is_environ(node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == "environ"
 
 
+def _is_asking(function: ast.expr) -> bool:
+    return isinstance(function, ast.Attribute) and (_is_environ(function.value) or function.attr == "getenv")
+
+
 def _asked(tree: ast.AST):
     """What expressions the module asks the environment for."""
     for node in ast.walk(tree):
@@ -23,9 +27,8 @@ def _asked(tree: ast.AST):
             yield node.slice
         elif isinstance(node, ast.Compare) and any(map(_is_environ, node.comparators)):
             yield node.left
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-            if _is_environ(node.func.value) or node.func.attr == "getenv":
-                yield node.args[0]
+        elif isinstance(node, ast.Call) and node.args and _is_asking(node.func):
+            yield node.args[0]
 
 
 def variables() -> dict[str, str]:
