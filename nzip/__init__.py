@@ -6,7 +6,6 @@
 b'any bytes-like object'
 >>> with nzip.open("notes.nz", "wt", encoding="utf-8") as file:
 ...     file.write("text, too")
-9
 
 The names mirror :mod:`lzma` and Python 3.14's ``compression.zstd``. What each needs is imported when it is
 first used, so that ``import nzip`` itself costs a few milliseconds.

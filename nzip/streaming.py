@@ -76,14 +76,8 @@ class Decompressor:
     ``predictor``, ``primer`` and ``memory`` as for :func:`nzip.decompress`, which handles several streams at
     once.
 
-    >>> compressor, decompressor = Compressor(), Decompressor()
-    >>> stream = compressor.compress(b"some data") + compressor.flush()
-    >>> decompressor.decompress(stream[:40]), decompressor.needs_input
-    (b'', True)
-    >>> decompressor.decompress(stream[40:], max_length=100)
-    b'some data'
-    >>> decompressor.eof
-    True
+    >>> decompressor = Decompressor()
+    >>> decompressor.decompress(stream, max_length=100)
     """
 
     def __init__(self, *, predictor=None, primer=None, memory: int | None = pipeline.DEFAULT_MEMORY):

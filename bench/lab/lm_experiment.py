@@ -3,7 +3,7 @@ elsewhere.
 
     python bench/lab/lm_experiment.py OUT              # results of the sweep in OUT, and its figures → bench/lab/lm_experiment/
     python bench/lab/lm_experiment.py OUT --restore    # the other way: OUT has them, and the sweep goes on with what is missing
-    python bench/lab/lm_experiment.py --table          # what is kept, as the table of docs/LANGUAGE_MODELS.md
+    python bench/lab/lm_experiment.py --table          # what is kept, as the table of docs/LAB.md
 
 Results are a JSON file a run and a probe, as ``lm sweep`` writes them; checkpoints and datasets are not kept.
 The sweep builds its datasets anew, the same bytes, and checks that a result was made from them."""

@@ -7,7 +7,7 @@ import click
 
 from nzip.cli.types import Size
 
-EXTRA = "training needs PyTorch: pip install '.[neural]' in nzip's source"
+EXTRA = "training needs PyTorch: pip install 'nzip[neural]'"
 
 
 @click.command("train", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

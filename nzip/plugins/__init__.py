@@ -1,18 +1,11 @@
 """nzip inside other libraries: fsspec, smart_open, shutil's archives. (numcodecs finds its codec by itself,
 through an entry point: see :mod:`nzip.plugins.zarr`.)
 
->>> import pathlib, shutil, nzip.plugins
->>> "shutil" in nzip.plugins.register()          # everything that is installed
-True
->>> _ = pathlib.Path("notes").mkdir(), pathlib.Path("notes/a.txt").write_text("a note")
+>>> import nzip.plugins
+>>> nzip.plugins.register()          # everything that is installed
 >>> shutil.make_archive("backup", "nztar", root_dir="notes")
-'...backup.tar.nz'
->>> shutil.unpack_archive("backup.tar.nz", "back")
->>> pathlib.Path("back/a.txt").read_text()
-'a note'
-
-Then also ``fsspec.open("s3://bucket/notes.txt.nz", compression="infer")`` and
-``smart_open.open("notes.txt.nz")``.
+>>> fsspec.open("s3://bucket/notes.txt.nz", compression="infer")
+>>> smart_open.open("notes.txt.nz")
 
 Nothing is registered by an import alone, and no library is imported that is not asked for. Registering
 twice does nothing.
