@@ -293,7 +293,7 @@ class TestCommand:
 
         monkeypatch.setitem(sys.modules, "torch", None)
         assert run(["train", __file__, "-o", str(tmp_path / "o.expert")]) == 1
-        assert "'.[neural]'" in capfd.readouterr().err
+        assert "nzip[neural]" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["ssm", "transformer"])
