@@ -37,6 +37,7 @@ def test_every_licence_text_of_notice_is_accounted_for():
 
 def test_python_versions_agree():
     lowest = re.fullmatch(r">=3\.(\d+)", PROJECT["requires-python"])
+    assert lowest
     listed = [int(n) for n in re.findall(r"Python :: 3\.(\d+)", "\n".join(PROJECT["classifiers"]))]
     assert listed == list(range(int(lowest[1]), max(listed) + 1))
 
