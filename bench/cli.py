@@ -135,7 +135,9 @@ def run_command(files, suites, levels, predictors, cold, peers, repeat, baseline
         try:
             plotting.draw(found, out.with_suffix(".png"), baseline)
         except ImportError:
-            progress.print("no picture: matplotlib is missing (pip install 'nzip[bench]')", markup=False)
+            progress.print(
+                "no picture: matplotlib is missing (pip install '.[bench]' in nzip's source)", markup=False
+            )
     progress.print(f"written: {out}", highlight=False, markup=False)
     if failures:
         sys.exit(1)
@@ -190,7 +192,7 @@ def plot_command(path, out):
     try:
         plotting.draw(found, out, found["baseline"])
     except ImportError:
-        raise click.ClickException("matplotlib is missing: pip install 'nzip[bench]'") from None
+        raise click.ClickException("matplotlib is missing: pip install '.[bench]' in nzip's source") from None
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     click.echo(out)
@@ -343,7 +345,9 @@ def growth_command(files, levels, sizes, out, plotted):
         try:
             growth.draw(found, out.with_suffix(".png"))
         except ImportError:
-            progress.print("no picture: matplotlib is missing (pip install 'nzip[bench]')", markup=False)
+            progress.print(
+                "no picture: matplotlib is missing (pip install '.[bench]' in nzip's source)", markup=False
+            )
     progress.print(f"written: {out}", highlight=False, markup=False)
     if not found["verified"]:
         sys.exit(1)

@@ -153,7 +153,7 @@ def _distributed(manifest, executor, workers, options):
         from tokenizers_lab.datasets import distributed  # start-up: numpy
     except ImportError as error:
         raise LabError(
-            f"{error.name} is missing; install the extra: pip install 'nzip[distributed]'"
+            f"{error.name} is missing; install the extra: pip install '.[distributed]' in nzip's source"
         ) from None
     settings = {}
     for item in options:

@@ -22,7 +22,9 @@ def lm():
     try:
         import torch  # noqa: F401
     except ImportError:
-        raise LabError("torch is missing; install the extra: pip install 'nzip[neural]'") from None
+        raise LabError(
+            "torch is missing; install the extra: pip install '.[neural]' in nzip's source"
+        ) from None
 
 
 @contextlib.contextmanager

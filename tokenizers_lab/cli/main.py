@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
         ):
             raise
         click.echo(
-            f"tokenizers-lab: {error.name} is missing; install the lab's extra: pip install 'nzip[lab]'",
+            f"tokenizers-lab: {error.name} is missing; install the extra: pip install '.[lab]' in nzip's source",
             err=True,
         )
         sys.exit(1)

@@ -121,7 +121,9 @@ def export(run: Run, output) -> list[Path]:
     try:
         from safetensors.torch import save  # an optional dependency
     except ImportError:
-        raise LabError("safetensors is missing; install the extra: pip install 'nzip[neural]'") from None
+        raise LabError(
+            "safetensors is missing; install the extra: pip install '.[neural]' in nzip's source"
+        ) from None
     output = Path(output)
     if output.suffix != ".safetensors":
         raise LabError(f"{output}: name it X.safetensors, or nzip will not know it")

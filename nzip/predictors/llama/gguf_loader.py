@@ -38,7 +38,9 @@ def open_gguf(path):
     try:
         import gguf  # optional: the extra `lm`
     except ImportError as error:
-        raise NzipError("reading GGUF models needs the package gguf: pip install 'nzip[lm]'") from error
+        raise NzipError(
+            "reading GGUF models needs the package gguf: pip install '.[lm]' in nzip's source"
+        ) from error
     try:
         return _reader(gguf)(path)
     except (ValueError, KeyError, IndexError, OverflowError, TypeError, AssertionError) as error:

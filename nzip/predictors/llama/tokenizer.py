@@ -158,7 +158,8 @@ def _build_encoder(vocabulary: dict[str, int], merges, digits: bool, pattern: st
                 from tokenizers import Regex, Tokenizer, models, pre_tokenizers  # optional: the extra `lm`
             except ImportError as error:
                 raise NzipError(
-                    "encoding with a language model needs the package tokenizers: pip install 'nzip[lm]'"
+                    "encoding with a language model needs the package tokenizers: "
+                    "pip install '.[lm]' in nzip's source"
                 ) from error
             tokenizer = Tokenizer(models.BPE(vocabulary, [tuple(m.split(" ", 1)) for m in merges]))
             steps: list = [pre_tokenizers.Digits(individual_digits=True)] if digits else []

@@ -17,7 +17,7 @@ from nzip.errors import NzipError, Remedy
 from nzip.predictors.base import Expert, ExpertState, Predictor
 from nzip.predictors.lm.measure import BLOCK, STRIDE, Measured, by_windows
 
-_INSTALL = "pip install transformers, beside nzip[neural]"
+_INSTALL = "pip install transformers, and '.[neural]' in nzip's source"
 
 
 def create(argument: str | None) -> HuggingFaceExpert:
