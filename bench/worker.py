@@ -59,9 +59,8 @@ def main(direction: str, spelling: str, source: str, target: str, start: str) ->
     # Twice, because so short a head may choose another primer, whose snapshot is only now being made.
     for _ in range(2):
         small = io.BytesIO()
-        with Timer() as fixed:
-            with nzip.open(small, "wb", **options) as out:
-                out.write(head[:FIXED_BYTES])
+        with Timer() as fixed, nzip.open(small, "wb", **options) as out:
+            out.write(head[:FIXED_BYTES])
     if not compressing:
         small.seek(0)
         with Timer() as fixed, nzip.open(small, "rb") as packed:

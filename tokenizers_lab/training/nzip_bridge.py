@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from nzip.options import choose_predictor
 from nzip.codec import encode_block
 from nzip.errors import NzipError
+from nzip.options import choose_predictor
 from tokenizers_lab.errors import LabError
 
 
