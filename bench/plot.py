@@ -5,6 +5,7 @@ nzip's levels are joined among themselves. Lower and further right is better."""
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 from bench.results import COLD, Summary, summaries
@@ -95,10 +96,7 @@ def _label(axes, figure, rows: list[Summary], levels: list[Summary]) -> None:
         return tuple(axes.transData.transform((speed, row.bits_per_byte)))
 
     lines = [(point(row.compress_speed, row), point(row.decompress_speed, row)) for row in rows]
-    lines += [
-        (point(a.compress_speed, a), point(b.compress_speed, b))
-        for a, b in zip(levels, levels[1:], strict=False)
-    ]
+    lines += [(point(a.compress_speed, a), point(b.compress_speed, b)) for a, b in itertools.pairwise(levels)]
     frame = axes.get_window_extent(renderer)
     places = [
         (-8, 0, "right", "center"),

@@ -57,9 +57,7 @@ def machine() -> dict:
 def _processor() -> str:
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            said = dict(
-                (key.strip(), value.strip()) for key, _, value in (line.partition(":") for line in lines)
-            )
+            said = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     except OSError:
         return platform.processor() or platform.machine()
     name = said.get("model name") or platform.machine()

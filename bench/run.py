@@ -53,7 +53,9 @@ class NzipContender:
             "label": self.label,
             "kind": self.kind,
             "version": nzip.__version__,
-            "command": f"nzip.open(..., predictor={self.spelling!r}{'' if self.primed else ', primer=False'})",
+            "command": f"nzip.open(..., predictor={self.spelling!r}"
+            + ("" if self.primed else ", primer=False")
+            + ")",
         }
 
     def packed_name(self) -> str:

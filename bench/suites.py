@@ -3,7 +3,8 @@
     samples         what ships in corpora/samples
     canterbury      alice29, asyoulik, lcet10, plrabn12
     dev             every file of the dev folder of NZIP_CORPORA
-    enwik8:1M       the first 1,000,000 bytes of enwik8 (any size; K = 1000, M = 1,000,000), verified where pinned
+    enwik8:1M       the first 1,000,000 bytes of enwik8 (any size; K = 1000, M = 1,000,000), checked where
+                    its hash is known
     FILE, FILE:2M   any path, or a name that the corpora folders hold
 
 Folders searched: $NZIP_CORPORA with its dev/ and enwik8/, then corpora/data (where corpora/fetch.py puts

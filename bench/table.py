@@ -54,8 +54,8 @@ def _notes(results: dict, rows: list[Summary], failures: list[str]) -> list[str]
         if row.fixed_cpu is not None:
             notes.append(
                 f"{row.label}: start-up {row.startup_cpu:.2f} CPU s a process, and {row.fixed_cpu[0]:.3f} C, "
-                f"{row.fixed_cpu[1]:.3f} D a file (tables, priming), not in KB/s; {row.idle / 1e6:.0f} MB of its "
-                f"memory are Python and numba, an empty function run"
+                f"{row.fixed_cpu[1]:.3f} D a file (tables, priming), not in KB/s; "
+                f"{row.idle / 1e6:.0f} MB of its memory are Python and numba, an empty function run"
             )
     for contender in results["contenders"]:
         if contender["kind"] == "peer" and contender.get("fixed_bytes", 0) > 300:

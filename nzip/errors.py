@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 
 class Remedy(NamedTuple):
-    """An option that would help, in no dialect: ``Remedy("allow it with", "memory", 5 << 20)``. The library shows
-    it as a keyword (``memory=5242880``), the command line as a flag (``--memory 5MiB``)."""
+    """An option that would help, in no dialect: ``Remedy("allow it with", "memory", 5 << 20)``. The library
+    shows it as a keyword (``memory=5242880``), the command line as a flag (``--memory 5MiB``)."""
 
     doing: str
     option: str

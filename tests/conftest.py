@@ -48,7 +48,8 @@ def plugin_environment(tmp_path_factory):
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: nzip-toys\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        "[nzip.predictors]\ntoy = toys:toy_factory\n[nzip.experts]\ncount = toys:count_factory\nruns = toys:runs_factory\n"
+        "[nzip.predictors]\ntoy = toys:toy_factory\n[nzip.experts]\n"
+        "count = toys:count_factory\nruns = toys:runs_factory\n"
     )
     paths = [str(site), str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "COLUMNS": "100"}

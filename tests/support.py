@@ -40,6 +40,7 @@ def child_output(code: str, **environment: str) -> str:
     here."""
     done = subprocess.run(
         [sys.executable, "-c", code],
+        check=False,
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,

@@ -127,7 +127,8 @@ def check_primer(config: dict, text: bytes) -> None:
 def _primer_difference(wanted, given) -> ModelMismatchError:
     if wanted is None:
         return ModelMismatchError(
-            f"the file was made without a primer, and a predictor with one ({_short(given)}) was given to read it"
+            f"the file was made without a primer, and a predictor with one ({_short(given)}) was given to "
+            "read it"
         )
     made = f"the file was made with a primer of the user's own (hash {_short(wanted)})"
     if given is None:

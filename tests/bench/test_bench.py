@@ -55,7 +55,7 @@ def bench_run(small_file, tmp_path_factory):
 
 
 def test_everything_is_run_twice_in_turn_and_verified(bench_run):
-    found, ran, _ = bench_run
+    found, _ran, _ = bench_run
     keys = [contender["key"] for contender in found["contenders"]]
     assert keys == ["nzip-1", *(key for key, peer in PEERS.items() if peer.installed())]
     expected = [(repeat, "alice-head.txt", key) for repeat in (0, 1) for key in keys]
@@ -82,7 +82,7 @@ def test_what_is_missing_is_named(bench_run):
 
 
 def test_it_tells_where_it_ran_but_no_folders(bench_run):
-    found, ran, out = bench_run
+    found, _ran, out = bench_run
     assert (
         found["machine"]["processor"] and found["machine"]["memory"] > 1e8 and found["date"].startswith("20")
     )
@@ -106,7 +106,7 @@ def test_sizes_are_those_of_the_programs(bench_run, small_file):
 
 
 def test_a_picture_is_drawn_and_the_table_printed_again(bench_run, tmp_path):
-    found, ran, out = bench_run
+    _found, _ran, out = bench_run
     png = out.with_suffix(".png").read_bytes()
     assert png.startswith(b"\x89PNG") and len(png) > 10_000
     runner = CliRunner()
@@ -248,7 +248,8 @@ def shell_peer(tmp_path, compress, decompress):
     for name, line in (("pack", compress), ("unpack", decompress)):
         path = tmp_path / name
         path.write_text(
-            f"#!{sys.executable}\nimport sys, zlib, pathlib\nsource, target = map(pathlib.Path, sys.argv[1:])\n{line}\n"
+            f"#!{sys.executable}\nimport sys, zlib, pathlib\n"
+            f"source, target = map(pathlib.Path, sys.argv[1:])\n{line}\n"
         )
         path.chmod(0o755)
         paths.append(str(path))
@@ -306,8 +307,11 @@ def test_memory_and_time_are_the_command_s_own(tmp_path):
         [
             sys.executable,
             "-c",
-            "import time; x = bytearray(80_000_000); x[::4096] = b'x' * len(x[::4096]); t = time.process_time()\n"
-            "while time.process_time() < t + 0.2: pass",
+            (
+                "import time; x = bytearray(80_000_000); x[::4096] = b'x' * len(x[::4096])\n"
+                "t = time.process_time()\n"
+                "while time.process_time() < t + 0.2: pass"
+            ),
         ],
         tmp_path,
         None,

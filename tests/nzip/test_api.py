@@ -53,7 +53,7 @@ def test_all_names_are_there_and_documented():
         assert getattr(nzip, name).__doc__
     assert set(nzip.__all__) <= set(dir(nzip))
     with pytest.raises(AttributeError, match="nonsense"):
-        nzip.nonsense
+        _ = nzip.nonsense
 
 
 def test_errors_are_one_family():
@@ -84,7 +84,8 @@ def test_reading(file_of, packed):
 def test_seeking(file_of, packed):
     with file_of(io.BytesIO(packed)) as file:
         for offset, whence, want in (
-            (10, 0, 10), (0, 0, 0), (500, 0, 500), (-5, 2, len(DATA) - 5), (3, 0, 3), (4, 1, 7 + 2), (10**6, 0, len(DATA)),
+            (10, 0, 10), (0, 0, 0), (500, 0, 500), (-5, 2, len(DATA) - 5), (3, 0, 3), (4, 1, 7 + 2),
+            (10**6, 0, len(DATA)),
         ):  # fmt: skip
             if offset == 10**6:
                 file.seek(offset, whence)
@@ -414,8 +415,19 @@ def test_measure():
     assert empty.raw == 0 and empty.bits_per_byte != empty.bits_per_byte
 
 
-@pytest.mark.parametrize("wrong", [{"level": 0}, {"level": 10}, {"level": "3"}, {"level": True}, {"level": 1, "predictor": TOY},
-                                   {"block_size": 0}, {"block_size": (1 << 30) + 1}, {"threads": -1}])  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"level": 0},
+        {"level": 10},
+        {"level": "3"},
+        {"level": True},
+        {"level": 1, "predictor": TOY},
+        {"block_size": 0},
+        {"block_size": (1 << 30) + 1},
+        {"threads": -1},
+    ],
+)
 def test_wrong_arguments(wrong):
     options = wrong if "level" in wrong else {"predictor": TOY, **wrong}
     with pytest.raises(ValueError):

@@ -71,7 +71,8 @@ def main(arguments: list[str] | None = None) -> None:
         ):
             raise
         click.echo(
-            f"tokenizers-lab: {error.name} is missing; install the extra: pip install '.[lab]' in nzip's source",
+            f"tokenizers-lab: {error.name} is missing; install the extra: "
+            "pip install '.[lab]' in nzip's source",
             err=True,
         )
         sys.exit(1)

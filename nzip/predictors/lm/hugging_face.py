@@ -117,6 +117,6 @@ class HuggingFacePredictor(Predictor):
 
 def _refused(spelling: str) -> NzipError:
     return NzipError(
-        f"{spelling} computes in floats that differ from machine to machine: it measures, by windows, and files "
-        "are made with lm:MODEL"
+        f"{spelling} computes in floats that differ from machine to machine: it measures, by windows, and "
+        "files are made with lm:MODEL"
     )
