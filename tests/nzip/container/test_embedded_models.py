@@ -82,7 +82,8 @@ def _tensors(shape):
     b = "model.layers.0."
     dims = {
         "model.embed_tokens": (256, 32), "lm_head": (256, 32), "model.norm": (32,),
-        b + "self_attn.q_proj": (32, 32), b + "self_attn.k_proj": (16, 32), b + "self_attn.v_proj": (16, 32), b + "self_attn.o_proj": (32, 32),
+        b + "self_attn.q_proj": (32, 32), b + "self_attn.k_proj": (16, 32),
+        b + "self_attn.v_proj": (16, 32), b + "self_attn.o_proj": (32, 32),
         b + "mlp.gate_proj": (32, 32), b + "mlp.up_proj": (32, 32), b + "mlp.down_proj": (32, 32),
         b + "input_layernorm": (32,), b + "post_attention_layernorm": (32,),
     }  # fmt: skip
