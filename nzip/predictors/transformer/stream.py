@@ -1,8 +1,9 @@
 """One lane of a byte-level transformer in compiled code: from bytes to distributions, with no Python between.
 
-The engine's own functions in the engine's own order (:mod:`.engine`); here they are called from compiled
-code, so that :mod:`nzip.predictors.mix.fused` can ask once a byte. An encoder reads CHUNK bytes ahead, which
-the weights pass through the processor once for; a decoder reads one. Both give equal integers.
+The engine's own functions in the engine's own order (:mod:`nzip.predictors.llama.layers`); here they are
+called from compiled code, so that :mod:`nzip.predictors.mix.fused` can ask once a byte. An encoder reads
+CHUNK bytes ahead, which the weights pass through the processor once for; a decoder reads one. Both give equal
+integers.
 
 Concession: one lane, so a decoder moves all weights for every byte.
 """

@@ -25,7 +25,7 @@ def run(capfd, monkeypatch):
 
     def call(*arguments):
         with pytest.raises(SystemExit) as end:
-            main.main([str(a) for a in arguments])
+            main([str(a) for a in arguments])
         out, err = capfd.readouterr()
         return end.value.code, out, err
 

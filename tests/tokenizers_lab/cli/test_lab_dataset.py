@@ -28,7 +28,7 @@ def run(capfd, monkeypatch, tmp_path):
 
     def call(words):
         with pytest.raises(SystemExit) as end:
-            main.main(words.split())
+            main(words.split())
         out, err = capfd.readouterr()
         return end.value.code, out, err
 

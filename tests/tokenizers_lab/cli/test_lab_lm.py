@@ -26,7 +26,7 @@ def lab(capfd, monkeypatch):
 
     def call(*arguments):
         with pytest.raises(SystemExit) as end:
-            main.main(["lm", *map(str, arguments)])
+            main(["lm", *map(str, arguments)])
         out, err = capfd.readouterr()
         return end.value.code, out, err
 

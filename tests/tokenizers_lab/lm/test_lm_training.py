@@ -241,7 +241,7 @@ def test_rates_rise_and_fall():
     plan = Plan(100, rate=1.0, warm_up=10)
     rates = [rate_at(i, plan) for i in range(101)]
     assert rates[0] == 0.1 and rates[9] == rates[10] == 1.0 and rates[100] == pytest.approx(0.1)
-    assert all(a > b for a, b in itertools.pairwise(rates))
+    assert all(a > b for a, b in itertools.pairwise(rates[10:]))
 
 
 def test_the_second_moment_forgets_by_tokens_whatever_the_batch():
