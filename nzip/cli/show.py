@@ -6,8 +6,8 @@ from __future__ import annotations
 import json
 import sys
 
-from nzip.cli.main import OK, files, one_line, worst
 from nzip import codec
+from nzip.cli.main import OK, files, one_line, worst
 from nzip.container import parser, passport, pipeline
 
 

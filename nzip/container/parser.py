@@ -9,8 +9,7 @@ its hash was right, and no buffer grows beyond the bytes that are really there.
 from __future__ import annotations
 
 import io
-from collections.abc import Generator, Iterator
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import xxhash
 
