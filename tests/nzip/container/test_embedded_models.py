@@ -81,8 +81,9 @@ def _tensors(shape):
     chance = np.random.default_rng(1)
     b = "model.layers.0."
     dims = {
-        "model.embed_tokens": (256, 32), "lm_head": (256, 32), "model.norm": (32,), b + "self_attn.q_proj": (32, 32),
-        b + "self_attn.k_proj": (16, 32), b + "self_attn.v_proj": (16, 32), b + "self_attn.o_proj": (32, 32),
+        "model.embed_tokens": (256, 32), "lm_head": (256, 32), "model.norm": (32,),
+        b + "self_attn.q_proj": (32, 32), b + "self_attn.k_proj": (16, 32),
+        b + "self_attn.v_proj": (16, 32), b + "self_attn.o_proj": (32, 32),
         b + "mlp.gate_proj": (32, 32), b + "mlp.up_proj": (32, 32), b + "mlp.down_proj": (32, 32),
         b + "input_layernorm": (32,), b + "post_attention_layernorm": (32,),
     }  # fmt: skip
@@ -114,7 +115,10 @@ def test_several_blocks_in_another_process(folder, tmp_path):
         TEXT, predictor=f"mix:1+ssm:{folder}/own.expert", embed_model=True, primer=False, block_size=400
     )
     (tmp_path / "a.nz").write_bytes(data)
-    code = f"import nzip, hashlib; print(hashlib.sha256(nzip.decompress(open({str(tmp_path / 'a.nz')!r}, 'rb').read(), threads=2)).hexdigest())"
+    code = (
+        f"import nzip, hashlib; data = open({str(tmp_path / 'a.nz')!r}, 'rb').read(); "
+        "print(hashlib.sha256(nzip.decompress(data, threads=2)).hexdigest())"
+    )
     assert child_output(code, NZIP_ISA="portable").strip() == hashlib.sha256(TEXT).hexdigest()
 
 
