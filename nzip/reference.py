@@ -110,7 +110,8 @@ def stream(reader: Reader, primer: bytes | None) -> bytes:
     if flags:
         raise FormatError(f"flags {flags:#x} are not known")
     header_size = reader.place - start
-    blocks, entries = [], []
+    blocks: list[bytes] = []
+    entries: list[tuple[int, int, int]] = []
     while True:
         reader.frame = reader.place
         kind = reader.number(1)

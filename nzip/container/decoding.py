@@ -4,6 +4,9 @@ bytes against hashes. No input or output here: :mod:`nzip.container.parser` brin
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import xxhash
 
 from nzip import codec
@@ -11,6 +14,9 @@ from nzip.container import embedded_models, parser, passport
 from nzip.container.meter import Meter
 from nzip.errors import CorruptError, LimitError, ModelMismatchError, Remedy
 from nzip.hashes import hash32
+
+if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
+    from nzip.predictors.base import Predictor
 
 # What decoding may take unless the caller says otherwise, all threads together.
 DEFAULT_MEMORY = 4 << 30
@@ -25,7 +31,7 @@ class StreamDecoder:
 
     def __init__(
         self,
-        predictor=None,
+        predictor: Predictor | None = None,
         memory: int | None = DEFAULT_MEMORY,
         meter: Meter | None = None,
         primer: bytes | None = None,
@@ -34,8 +40,8 @@ class StreamDecoder:
         self._primer = primer
         self._memory = memory
         self._meter = meter or Meter()
-        self._predictor = None
-        self._start: parser.StreamStart | None = None
+        self._predictor: Predictor | None = None
+        self._start: parser.StreamStart  # from the first :meth:`start` on
         self._hash = xxhash.xxh3_64()
 
     def start(self, event: parser.StreamStart) -> None:
@@ -44,10 +50,11 @@ class StreamDecoder:
         self._predictor = None
         self._hash = xxhash.xxh3_64()
 
-    def prepare(self, block: parser.Block):
+    def prepare(self, block: parser.Block) -> tuple[int, Callable[..., bytes]]:
         """Before a block is decoded: ``(memory it needs, its job)``. Raises :class:`LimitError`, and
         :class:`nzip.errors.ModelMismatchError` at the first coded block; stored ones need no predictor."""
-        predictor, start, header = None, self._start, block.header
+        predictor: Predictor | None = None
+        start, header = self._start, block.header
         weight = header.size + header.payload_size
         if header.method != codec.STORED:
             if self._predictor is None:
@@ -60,7 +67,7 @@ class StreamDecoder:
                     start.passport, self._given, self._meter, self._primer, start.models
                 )
             predictor = self._predictor
-            weight = max(weight, predictor.memory(header.size))
+            weight = max(weight, self._predictor.memory(header.size))
         check_memory(weight, self._memory, "decoding", start.passport.spelling)
 
         def job(progress=None):
@@ -78,7 +85,13 @@ class StreamDecoder:
             raise CorruptError("the whole-file hash differs, though every block's is right")
 
 
-def find_predictor(found: passport.Passport, given, meter: Meter, primer: bytes | None = None, models=()):
+def find_predictor(
+    found: passport.Passport,
+    given: Predictor | None,
+    meter: Meter,
+    primer: bytes | None = None,
+    models: tuple[embedded_models.Model, ...] = (),
+) -> Predictor:
     """The predictor that a passport names, from ``models`` where it embeds some; its answers checked against
     the passport's."""
     if given is None or given.spelling != found.spelling:
@@ -99,7 +112,9 @@ def find_predictor(found: passport.Passport, given, meter: Meter, primer: bytes 
     return given
 
 
-def decode_block(block: parser.Block, predictor, start: parser.StreamStart, progress=None) -> bytes:
+def decode_block(
+    block: parser.Block, predictor: Predictor | None, start: parser.StreamStart, progress=None
+) -> bytes:
     """The bytes of one block, their hash checked.
 
     ``predictor`` is None where the block is stored. Raises :class:`CorruptError`; for a predictor that is

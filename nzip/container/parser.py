@@ -25,9 +25,9 @@ NO_STREAM = "the input ends before any stream: skippable frames alone are no fil
 
 
 class Skip(NamedTuple):
-    """A request: pass over ``count`` bytes. Send back how many there were."""
+    """A request: pass over ``size`` bytes. Send back how many there were."""
 
-    count: int
+    size: int
 
 
 class StreamStart(NamedTuple):
@@ -164,7 +164,8 @@ def read_header(start: bytes, offset: int):
         bytes(probe),
         config.unpack_json(environment, "environment"),
     )
-    size, models = len(reader.data), ()
+    size = len(reader.data)
+    models: tuple[embedded_models.Model, ...] = ()
     if flags & passport.FLAG_MODELS:
         models, chain, taken = yield from embedded_models.read_frames(_Reader, chain, offset + size)
         size += taken
@@ -285,11 +286,12 @@ def pull(source, parser):
     """
     seekable = _can_seek(source)
     step = next(parser)
+    answer: bytes | int | None
     while True:
         if isinstance(step, int):
             answer = read_fully(source, step)
         elif isinstance(step, Skip):
-            answer = _skip(source, step.count, seekable)
+            answer = _skip(source, step.size, seekable)
         else:
             yield step
             answer = None

@@ -10,13 +10,16 @@ are not exact carry the environment they were written in, too.
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from nzip.container import config, framing
 from nzip.errors import FormatError, ModelMismatchError, Remedy
 from nzip.exact.cpu import processor_name
 from nzip.hashes import hash32, text_hash
 from nzip.varint import u32, varint
+
+if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
+    from nzip.predictors.base import Predictor
 
 FLAG_INEXACT = 1
 FLAG_MODELS = 2  # embedded models follow the header
@@ -35,7 +38,7 @@ class Passport(NamedTuple):
     environment: dict
 
     @classmethod
-    def of(cls, predictor) -> Passport:
+    def of(cls, predictor: Predictor) -> Passport:
         """The passport of a predictor at hand; computes its probe."""
         environment = {} if predictor.exact else describe_environment()
         passport = cls(
@@ -87,7 +90,7 @@ def check_flags(flags: int) -> None:
         )
 
 
-def check(passport: Passport, predictor) -> None:
+def check(passport: Passport, predictor: Predictor) -> None:
     """Does ``predictor`` answer as the passport's did? Raises :class:`ModelMismatchError` naming what
     differs."""
     if predictor.spelling != passport.spelling:

@@ -7,12 +7,19 @@ memory limit allows (one at least).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING
+
 from nzip.container import framing, parser, passport
 from nzip.container.decoding import DEFAULT_MEMORY, StreamDecoder, check_memory, check_size
+from nzip.container.embedded_models import Model
 from nzip.container.meter import Meter
 from nzip.container.workers import Workers
 from nzip.container.writer import HashedBlock, StreamWriter, code_block
 from nzip.errors import NzipError
+
+if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
+    from nzip.predictors.base import Predictor
 
 # Measured on text: two blocks of 500 KB cost 3.7% in size, so blocks are large.
 DEFAULT_BLOCK_SIZE = 16 << 20
@@ -27,8 +34,8 @@ class StreamEncoder:
 
     def __init__(
         self,
-        write,
-        predictor,
+        write: Callable[[bytes | memoryview], object],
+        predictor: Predictor,
         *,
         block_size: int = DEFAULT_BLOCK_SIZE,
         threads: int = 1,
@@ -36,7 +43,7 @@ class StreamEncoder:
         verify: bool | None = None,
         meter: Meter | None = None,
         background: bool = False,
-        models=(),
+        models: tuple[Model, ...] = (),
     ):
         check_block_size(block_size)
         self._write = write
@@ -72,27 +79,28 @@ class StreamEncoder:
     def finish(self) -> None:
         """End the stream. More data begins another one."""
         self.flush_block()
-        self._begin()
-        self._emit(0, self._writer.end())
+        self._emit(0, self._begin().end())
         self._writer = None
 
     def close(self) -> None:
         """Let the threads go; what was not finished is lost."""
         self._workers.close()
 
-    def _begin(self) -> None:
+    def _begin(self) -> StreamWriter:
+        """The open stream's writer, of a new stream where none is open."""
         if self._writer is None:
             self._writer = StreamWriter(self._passport, self._models)
             self._emit(0, self._writer.header())
+        return self._writer
 
     def _cut(self) -> None:
-        self._begin()
+        writer = self._begin()
         # Not copied but given up: the block's job, its hash and a stored block's payload are views of this
         # buffer, and the next block gets another.
         data, self._pending = memoryview(self._pending).toreadonly(), bytearray()
         weight = self._predictor.memory(len(data))
         check_memory(weight, self._memory, "compressing", self._predictor.spelling)
-        self._writer.saw(data)
+        writer.saw(data)
         for block in self._workers.submit(weight, self._job, data):
             self._put(block)
         if self._workers.immediate:
@@ -104,7 +112,7 @@ class StreamEncoder:
             return code_block(self._predictor, data, verify=self._verify, progress=progress)
 
     def _put(self, block: HashedBlock) -> None:
-        head, payload = self._writer.block(block)
+        head, payload = self._begin().block(block)
         self._emit(block.size, head, payload)
 
     def _emit(self, consumed: int, *parts: bytes | memoryview) -> None:
@@ -113,7 +121,9 @@ class StreamEncoder:
         self._meter.finished(consumed, sum(map(len, parts)))
 
 
-def encode_stream(source, write, predictor, **options) -> None:
+def encode_stream(
+    source, write: Callable[[bytes | memoryview], object], predictor: Predictor, **options
+) -> None:
     """Compress ``source`` (read(n), to its end) into one stream; the rest as for :class:`StreamEncoder`."""
     encoder = StreamEncoder(write, predictor, **options)
     # What a pipe has now, rather than waiting until it has a chunk.
@@ -129,14 +139,14 @@ def encode_stream(source, write, predictor, **options) -> None:
 def decode_stream(
     source,
     *,
-    predictor=None,
+    predictor: Predictor | None = None,
     primer: bytes | None = None,
     threads: int = 1,
     memory: int | None = DEFAULT_MEMORY,
     max_size: int | None = None,
     meter: Meter | None = None,
     background: bool = False,
-):
+) -> Generator[bytes, None, None]:
     """Yield the decoded bytes of every stream in ``source`` (read(n)), block by block and in order.
 
     ``predictor``, ``primer``: see :class:`nzip.container.decoding.StreamDecoder`.

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 from nzip.container import decoding, index, pipeline
+
+if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
+    from nzip.predictors.base import Predictor
 
 
 class RawReader(io.RawIOBase):
     """Decoded bytes: streamed until the first seek elsewhere, block by block through the index after it."""
 
-    def __init__(self, file, predictor, threads: int, memory: int | None, primer: bytes | None = None):
+    def __init__(
+        self, file, predictor: Predictor | None, threads: int, memory: int | None, primer: bytes | None = None
+    ):
         self._predictor = predictor
         self._primer = primer
         self._memory = memory
@@ -82,17 +88,17 @@ class RawReader(io.RawIOBase):
             number = self._index.find(self._position)
             if number is None:
                 return False
-            self._block = memoryview(self._decode(number))
+            self._block = memoryview(self._decode(self._index, number))
             self._start = self._index.entries[number].start
         return True
 
-    def _decode(self, number: int) -> bytes:
-        stream = self._index.entries[number].stream
+    def _decode(self, found: index.Index, number: int) -> bytes:
+        stream = found.entries[number].stream
         if stream not in self._decoders:
             decoder = decoding.StreamDecoder(self._predictor, self._memory, primer=self._primer)
-            decoder.start(self._index.streams[stream])
+            decoder.start(found.streams[stream])
             self._decoders = {stream: decoder}
-        return self._decoders[stream].prepare(self._index.read(number))[1]()
+        return self._decoders[stream].prepare(found.read(number))[1]()
 
 
 class _Window:

@@ -8,17 +8,25 @@ searched for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from nzip.container import decoding, index, parser
 from nzip.errors import CorruptError, NzipError
 
+if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
+    from nzip.predictors.base import Predictor
+
 _ZEROS = bytes(1 << 16)
+_Write = Callable[[bytes], object]
+_DecoderOf = Callable[[parser.StreamStart], decoding.StreamDecoder]
 
 
 def recover(
     source,
-    write,
+    write: Callable[[bytes], object],
     *,
-    predictor=None,
+    predictor: Predictor | None = None,
     memory: int | None = decoding.DEFAULT_MEMORY,
     primer: bytes | None = None,
 ) -> list[str]:
@@ -28,27 +36,31 @@ def recover(
     Raises :class:`NzipError` where nothing can be done: no stream header, or a predictor that is missing or
     different here.
     """
+
+    def decoder_of(start: parser.StreamStart) -> decoding.StreamDecoder:
+        decoder = decoding.StreamDecoder(predictor, memory, primer=primer)
+        decoder.start(start)
+        return decoder
+
     if source.seekable():
         try:
             found = index.read_backwards(source)
         except NzipError:
             source.seek(0)
         else:
-            return _by_index(found, write, predictor, memory, primer)
-    return _from_the_front(source, write, predictor, memory, primer)
+            return _by_index(found, write, decoder_of)
+    return _from_the_front(source, write, decoder_of)
 
 
-def _by_index(found: index.Index, write, predictor, memory, primer) -> list[str]:
+def _by_index(found: index.Index, write: _Write, decoder_of: _DecoderOf) -> list[str]:
     lost: list[str] = []
-    decoder, stream = None, -1
+    decoders: dict[int, decoding.StreamDecoder] = {}  # that of the stream at hand
     for number, entry in enumerate(found.entries):
-        if entry.stream != stream:
-            stream = entry.stream
-            decoder = decoding.StreamDecoder(predictor, memory, primer=primer)
-            decoder.start(found.streams[stream])
+        if entry.stream not in decoders:
+            decoders = {entry.stream: decoder_of(found.streams[entry.stream])}
         try:
             block = found.read(number)
-            data = decoder.prepare(block)[1]()
+            data = decoders[entry.stream].prepare(block)[1]()
         except CorruptError as error:
             _lose(lost, write, entry.start, entry.size, error)
         else:
@@ -56,18 +68,16 @@ def _by_index(found: index.Index, write, predictor, memory, primer) -> list[str]
     return lost
 
 
-def _from_the_front(source, write, predictor, memory, primer) -> list[str]:
+def _from_the_front(source, write: _Write, decoder_of: _DecoderOf) -> list[str]:
     lost: list[str] = []
-    decoder = decoding.StreamDecoder(predictor, memory, primer=primer)
     position = 0
     events = parser.pull(source, parser.parse(keep_damaged=True))
-    begun = False
+    decoder: decoding.StreamDecoder | None = None
     try:
         for event in events:
             if isinstance(event, parser.StreamStart):
-                begun = True
-                decoder.start(event)
-            elif isinstance(event, parser.Block):
+                decoder = decoder_of(event)
+            elif isinstance(event, parser.Block) and decoder is not None:
                 try:
                     if not event.intact:
                         raise CorruptError(f"block {event.number} at byte {event.offset} is damaged")
@@ -78,13 +88,13 @@ def _from_the_front(source, write, predictor, memory, primer) -> list[str]:
                     write(data)
                 position += event.header.size
     except CorruptError as error:
-        if not begun:
+        if decoder is None:
             raise
         lost.append(f"everything from decoded byte {position} on is lost: {error}")
     return lost
 
 
-def _lose(lost: list[str], write, start: int, size: int, error: NzipError) -> None:
+def _lose(lost: list[str], write: _Write, start: int, size: int, error: NzipError) -> None:
     lost.append(f"decoded bytes {start} to {start + size} are lost and were replaced by zeros: {error}")
     for at in range(0, size, len(_ZEROS)):
         write(_ZEROS[: size - at])

@@ -6,7 +6,7 @@ advance, or to see the data twice; what it keeps grows by about ten bytes a bloc
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import xxhash
 
@@ -15,6 +15,9 @@ from nzip.container import embedded_models, framing
 from nzip.container.passport import Passport
 from nzip.errors import ModelMismatchError
 from nzip.hashes import hash32
+
+if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
+    from nzip.predictors.base import Predictor
 
 
 class HashedBlock(NamedTuple):
@@ -26,7 +29,7 @@ class HashedBlock(NamedTuple):
     decoded_hash: int
 
 
-def code_block(predictor, data, *, verify: bool, progress=None) -> HashedBlock:
+def code_block(predictor: Predictor, data, *, verify: bool, progress=None) -> HashedBlock:
     """Code one block and hash it; with ``verify``, decode it at once and compare.
 
     Raises :class:`ModelMismatchError` where a predictor that is not exact fails to decode what it coded, and

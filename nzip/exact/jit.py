@@ -40,7 +40,7 @@ def njit(*signatures, cache: bool = False, **options):
         if not isinstance(dispatcher, Dispatcher):
             return dispatcher  # NUMBA_DISABLE_JIT
         try:
-            dispatcher._cache = _Cache(function)
+            dispatcher._cache = _Cache(function)  # type: ignore[attr-defined]  # a private name, see above
         except (RuntimeError, AttributeError):  # no place that can be written; a numba with other names
             pass
         for signature in signatures:

@@ -280,8 +280,8 @@ def test_a_block_s_buffer_is_never_changed_while_a_job_reads_it():
 
 
 def test_stored_and_coded_blocks_are_copied_once_on_each_way():
-    """What is read in pieces is put together, no more: beside a block of 4 MiB there is no second one."""
-    size = 4 << 20
+    """What is read in pieces is put together, no more: beside a block of 8 MiB there is no second one."""
+    size = 8 << 20
 
     class Plain(toys.ToyPredictor):
         """Copies nothing: a block of two equal halves is coded as one of them, others as themselves."""
