@@ -185,7 +185,9 @@ def skippable_frame(payload: Buffer) -> bytes:
     return pack_skippable(as_bytes(payload))
 
 
-def _encode(source: Readable, write: Callable[[bytes], object], level: int | None, given: Coding) -> None:
+def _encode(
+    source: Readable, write: Callable[[bytes | memoryview], object], level: int | None, given: Coding
+) -> None:
     predictor, machinery = chosen(level, settled(Coding, given))
     pipeline.encode_stream(source, write, predictor, **machinery)
 

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, cast, ove
 from nzip.api import Readable, Writable, as_bytes
 from nzip.container import pipeline
 from nzip.container.raw import RawReader
-from nzip.options import Opening, chosen, primer_text, settled, shown
+from nzip.options import Opening, chosen, known, primer_text, settled, shown
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -137,7 +137,9 @@ class NzipFile(io.BufferedIOBase):
         else:
             raise TypeError("file is a path or a binary file object")
         if reading:
-            raw = RawReader(self._file, settings["predictor"], settings["threads"], settings["memory"], text)
+            raw = RawReader(
+                self._file, known(settings["predictor"]), settings["threads"], settings["memory"], text
+            )
             self._reader = io.BufferedReader(raw, 1 << 16)
         else:
             self._encoder = pipeline.StreamEncoder(self._file.write, predictor, **machinery)

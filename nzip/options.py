@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, cast
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, cast, overload
 
 from nzip.container import embedded_models, pipeline
 from nzip.container.embedded_models import Model
@@ -147,8 +147,17 @@ def choose_predictor(
     elif level is not None:
         raise ValueError("give a level or a predictor, not both")
     else:
-        found = registry.create(predictor) if isinstance(predictor, str) else predictor
+        found = known(predictor)
     return found if primer is None else found.with_primer(primer_text(primer))
+
+
+@overload
+def known(predictor: str | Predictor) -> Predictor: ...
+@overload
+def known(predictor: str | Predictor | None) -> Predictor | None: ...
+def known(predictor: str | Predictor | None) -> Predictor | None:
+    """The object that a spelling names; objects and None as they are. Raises :class:`nzip.NzipError`."""
+    return registry.create(predictor) if isinstance(predictor, str) else predictor
 
 
 def primer_text(primer: Primer) -> bytes | None:

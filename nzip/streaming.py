@@ -39,7 +39,7 @@ class Compressor:
 
     @shown
     def __init__(self, level: int | None = None, **options: Unpack[BlockOptions]):
-        self._out: list[bytes] = []
+        self._out: list[bytes | memoryview] = []
         predictor, machinery = chosen(level, settled(BlockOptions, options))
         self._encoder = pipeline.StreamEncoder(self._out.append, predictor, **machinery)
         self._last_mode = self.FLUSH_FRAME

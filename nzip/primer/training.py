@@ -23,8 +23,7 @@ import numpy as np
 import xxhash
 
 from nzip.errors import NzipError
-from nzip.predictors.content import detect
-from nzip.predictors.mix.contexts import KIND_NAMES
+from nzip.predictors.content import KIND_NAMES, detect
 from nzip.predictors.mix.primers import sequences
 from nzip.primer.file import MAX_TEXT, Given, pack
 
