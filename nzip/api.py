@@ -129,7 +129,7 @@ def measure(data: Buffer | Readable, level: int | None = None, **options: Unpack
     counted = _Counting(source)
     total = 0
 
-    def count(part: bytes) -> None:
+    def count(part: bytes | memoryview) -> None:
         nonlocal total
         total += len(part)
 
