@@ -16,7 +16,7 @@ import functools
 import numpy as np
 import xxhash
 
-from nzip.coding.symbols import DAMAGED, POSITION, finish_encoder, start_decoder, start_encoder
+from nzip.coding.symbol_kernel import DAMAGED, POSITION, finish_encoder, start_decoder, start_encoder
 from nzip.errors import CorruptError
 from nzip.predictors.base import Predictor
 from nzip.predictors.lm import adapt, coder, measure, spans
