@@ -34,7 +34,7 @@ def learn_escape(A, escaped):
 @njit(nogil=True, cache=True)
 def encode_token(A, lane, f, total, symbol, state, out):
     """Code one symbol (a rank, or the vocabulary's size + an escaped byte) and learn from it. ``f``,
-    ``total``: the lane's frequencies; ``state``, ``out``: see :mod:`nzip.coding.symbol_kernel`, with ``ROOM`` bytes
+    ``total``: the lane's frequencies; ``state``, ``out``: see :mod:`nzip.coding.symbols`, with ``ROOM`` bytes
     free."""
     count, shares, left = adapt.propose(A, lane, f, total)
     escape = _escape_share(A, shares + left)
