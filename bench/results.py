@@ -25,6 +25,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from nzip import memory
+from nzip.exact.cpu import processor_facts
+
 COLD = "-cold"  # ends the keys of levels without primer
 FORMAT = 1
 DIRECTIONS = ("compress", "decompress")
@@ -43,11 +46,10 @@ def machine() -> dict:
         except importlib.metadata.PackageNotFoundError:
             versions[name] = None
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
         "processor": _processor(),
         "cores": cores,
-        "memory": memory,
+        "memory": memory.installed(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         **versions,
@@ -55,11 +57,7 @@ def machine() -> dict:
 
 
 def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            said = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    except OSError:
-        return platform.processor() or platform.machine()
+    said = processor_facts()
     name = said.get("model name") or platform.machine()
     if "family" not in name and said.get("cpu family"):
         name += f" (family {said['cpu family']}, model {said.get('model')})"

@@ -10,7 +10,7 @@ Two ways in, for two kinds of model:
   the fast one for large vocabularies, and costs at most log2(1 + n / 2**28) bits a symbol.
 
 Everything is integer arithmetic, but for one IEEE multiplication a symbol (never fused: a floor follows) and
-:mod:`nzip.exact.numerics`. :mod:`nzip.coding.slow` holds the readable twin. ``python -m bench coding`` prints
+:mod:`nzip.exact.numerics`. :mod:`nzip.coding.twin` holds the readable twin. ``python -m bench coding`` prints
 what each total costs for 256 to 49,152 symbols."""
 
 from __future__ import annotations

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import io
 import lzma
-from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Generator
+from typing import TYPE_CHECKING, NamedTuple
 
 import xxhash
 
 from nzip.container import framing
+from nzip.container.frame_reader import FrameReader
 from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError
 from nzip.hashes import hash32, low32
 from nzip.varint import read_u32, u32, varint
@@ -117,12 +118,9 @@ def pack_frames(models: tuple[Model, ...], chain: int) -> tuple[bytes, int]:
     return bytes(out), chain
 
 
-def read_frames(
-    reader_of: Callable[[bytes, str], Any], chain: int, offset: int
-) -> Generator[int, bytes, tuple[tuple[Model, ...], int, int]]:
+def read_frames(chain: int, offset: int) -> Generator[int, bytes, tuple[tuple[Model, ...], int, int]]:
     """A generator as :func:`nzip.container.parser.parse` is, over the frames behind a stream's header;
-    returns the models, the last frame's hash and the bytes read. ``reader_of(start, where)``: the parser's
-    collector."""
+    returns the models, the last frame's hash and the bytes read."""
     models: list[Model] = []
     taken = 0
     left: int | None = None
@@ -131,7 +129,7 @@ def read_frames(
         kind = yield 1
         if not kind:
             raise TruncatedError(f"the stream is cut short before {where}")
-        reader = reader_of(kind, where)
+        reader = FrameReader(kind, where)
         if kind[0] != framing.KIND_MODEL:
             raise CorruptError(f"{where} is damaged")
         now = yield from reader.varint(MAX_MODELS - 1, "the count")

@@ -15,9 +15,10 @@ import xxhash
 
 from nzip.codec import CODED, STORED
 from nzip.container import config, embedded_models, framing, passport
+from nzip.container.frame_reader import FrameReader
 from nzip.errors import CorruptError, TruncatedError
-from nzip.hashes import hash32, low32
-from nzip.varint import Growing, back_varint, read_u32, u32
+from nzip.hashes import low32
+from nzip.varint import back_varint, read_u32, u32
 
 # No single request asks for more than this, so that a length claims no memory before its bytes have come.
 CHUNK = 1 << 20
@@ -102,46 +103,9 @@ def _short_start(start: bytes, first: bool, offset: int) -> None:
     framing.check_magic(start, first=first, offset=offset)
 
 
-class _Reader:
-    """Collects what a frame's header is made of, for its hash. ``count`` bytes so far."""
-
-    def __init__(self, start: bytes, where: str):
-        self.data = bytearray(start)
-        self.where = where
-
-    def take(self, n: int):
-        data = yield n
-        if len(data) < n:
-            raise TruncatedError(f"the stream is cut short in {self.where}")
-        self.data += data
-        return data
-
-    def byte(self):
-        return (yield from self.take(1))[0]
-
-    def varint(self, limit: int, what: str):
-        number = Growing()
-        while True:
-            byte = yield from self.byte()
-            ended = number.add(byte)
-            if number.value > limit or (byte == 0 and number.count > 1):  # there is a shorter form
-                raise CorruptError(f"{what} in {self.where} is damaged")
-            if ended:
-                return number.value
-
-    def blob(self, limit: int, what: str):
-        return (yield from self.take((yield from self.varint(limit, f"the length of the {what}"))))
-
-    def check(self, seed: int):
-        own = hash32(bytes(self.data), seed)
-        if u32(own) != (yield from self.take(4)):
-            raise CorruptError(f"{self.where} is damaged")
-        return own
-
-
 def read_header(start: bytes, offset: int):
     """The rest of a stream header whose first eight bytes are ``start``; returns a :class:`StreamStart`."""
-    reader = _Reader(start, f"the stream header at byte {offset}")
+    reader = FrameReader(start, f"the stream header at byte {offset}")
     flags = yield from reader.byte()
     spelling = yield from reader.blob(passport.MAX_SPELLING, "predictor's spelling")
     facts = yield from reader.blob(config.MAX_JSON, "predictor's config")
@@ -167,14 +131,14 @@ def read_header(start: bytes, offset: int):
     size = len(reader.data)
     models: tuple[embedded_models.Model, ...] = ()
     if flags & passport.FLAG_MODELS:
-        models, chain, taken = yield from embedded_models.read_frames(_Reader, chain, offset + size)
+        models, chain, taken = yield from embedded_models.read_frames(chain, offset + size)
         size += taken
     return StreamStart(found, offset, size, chain, models)
 
 
 def read_block_header(kind: int, chain: int, number: int, offset: int):
     """The rest of a block's header after its ``kind`` byte; returns a :class:`framing.BlockHeader`."""
-    reader = _Reader(bytes([kind]), f"the header of block {number} at byte {offset}")
+    reader = FrameReader(bytes([kind]), f"the header of block {number} at byte {offset}")
     if kind not in (STORED, CODED):
         raise CorruptError(f"{reader.where} is damaged")
     size = payload_size = yield from reader.varint(framing.MAX_BLOCK, "the size")
@@ -215,7 +179,7 @@ def _stream(start: bytes, offset: int, payloads: str, keep_damaged: bool):
         offset += block.frame_size
     # The blocks determine the end frame but for the whole-file hash, so nothing in it needs to be believed.
     expected, hash_at = framing.pack_end(header.header_size, count, first_frame, bytes(entries), 0)
-    reader = _Reader(kind, f"the end frame at byte {offset}")
+    reader = FrameReader(kind, f"the end frame at byte {offset}")
     while len(reader.data) < len(expected):
         yield from reader.take(min(CHUNK, len(expected) - len(reader.data)))
     found, file_hash = bytes(reader.data), None
@@ -252,7 +216,7 @@ def read_payload(block: framing.BlockHeader, payloads: str, number: int, offset:
 
 
 def _skippable(start: bytes, offset: int, payloads: str):
-    reader = _Reader(start, f"the skippable frame at byte {offset}")
+    reader = FrameReader(start, f"the skippable frame at byte {offset}")
     size = yield from reader.varint(1 << 62, "the length")
     seed = yield from reader.check(0)
     tail = back_varint(len(reader.data) + size)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.coding.symbols import decode_interval, decode_target, encode_interval
+from nzip.coding.symbol_kernel import decode_interval, decode_target, encode_interval
 from nzip.exact.jit import njit
 from nzip.predictors.lm import adapt
 

@@ -17,7 +17,7 @@ import itertools
 import numpy as np
 import xxhash
 
-from nzip.coding.symbols import DAMAGED, POSITION, finish_encoder, start_decoder, start_encoder
+from nzip.coding.symbol_kernel import DAMAGED, POSITION, finish_encoder, start_decoder, start_encoder
 from nzip.errors import CorruptError
 from nzip.predictors.base import Predictor
 from nzip.predictors.lm import coder, measure, spans

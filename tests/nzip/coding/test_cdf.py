@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nzip.coding import cdf as cdfs
-from nzip.coding import slow
+from nzip.coding import twin
 
 
 def shares_of(cdf):
@@ -47,7 +47,7 @@ def test_weights_give_a_proper_cdf_equal_to_the_twin(weights, bits):
     shift = cdfs._weight_limit(len(weights)) - max(weights).bit_length()
     scaled = [w << shift if shift >= 0 else w >> -shift for w in weights]
     assert sum(scaled) < 1 << 52
-    assert cdf.tolist() == slow.quantise(scaled, bits)
+    assert cdf.tolist() == twin.quantise(scaled, bits)
 
 
 @given(st.lists(st.floats(0, 1e300), min_size=1, max_size=64).filter(any), st.integers(6, 32))

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nzip.coding import cdf as cdfs_of
-from nzip.coding import slow, symbols
+from nzip.coding import symbol_kernel
 from nzip.coding.symbols import MAX_TOTAL, SymbolDecoder, SymbolEncoder
+from nzip.coding.twin import TwinDecoder, TwinEncoder
 from nzip.errors import CorruptError
 
 
@@ -39,16 +40,16 @@ def models_and_symbols(draw):
 @given(models_and_symbols())
 @settings(max_examples=150, deadline=None)
 def test_round_trip_and_twin(steps):
-    fast, twin = SymbolEncoder(), slow.SlowEncoder()
+    fast, twin = SymbolEncoder(), TwinEncoder()
     for cdf, symbol in steps:
         fast.encode(cdf, symbol)
         twin.encode(cdf, symbol)
     data = fast.finish()
     assert data == twin.finish()
-    decoder, slow_decoder = SymbolDecoder(data), slow.SlowDecoder(data)
+    decoder, twin_decoder = SymbolDecoder(data), TwinDecoder(data)
     for cdf, symbol in steps:
         assert decoder.decode(cdf) == symbol
-        assert slow_decoder.decode(cdf) == symbol
+        assert twin_decoder.decode(cdf) == symbol
     bits = sum(ideal_bits(cdf, [symbol]) for cdf, symbol in steps)
     assert 8 * len(data) <= bits + 0.006 * len(steps) + 8
 
@@ -57,7 +58,7 @@ def test_carry_runs_through_many_bytes():
     """Symbols whose intervals straddle a byte boundary for long make runs of 0xFF that a carry must cross."""
     cdf = np.array([0, 1, (1 << 47) - 1, (1 << 47) + 1, MAX_TOTAL], np.uint64)
     for last in (0, 1, 2, 3):
-        fast, twin = SymbolEncoder(), slow.SlowEncoder()
+        fast, twin = SymbolEncoder(), TwinEncoder()
         sequence = [2] * 300 + [last]
         for symbol in sequence:
             fast.encode(cdf, symbol)
@@ -77,7 +78,7 @@ def test_a_carry_is_really_met():
         previous = b""
         for symbol in rng.integers(0, 2, 40):
             encoder.encode(cdf, symbol)
-            written = encoder._out[: int(encoder._state[symbols.POSITION])].tobytes()
+            written = encoder._out[: int(encoder._state[symbol_kernel.POSITION])].tobytes()
             crossed += not written.startswith(previous)
             previous = written
     assert crossed > 0
@@ -171,10 +172,10 @@ def test_an_impossible_code_value_is_reported_and_the_kernel_goes_on_safely():
     cdf = np.array([0, 1, 2, 3], np.uint64)
     with pytest.raises(CorruptError):
         SymbolDecoder(b"\xff" * 20).decode_many(cdf, 50)
-    state, data = np.zeros(symbols.DECODER_WORDS, np.uint64), np.full(20, 255, np.uint8)
-    symbols.start_decoder(state, data)
-    seen = [symbols.decode_symbol(state, data, cdf) for _ in range(1000)]
-    assert set(seen) <= {0, 1, 2} and state[symbols.DAMAGED] == 1
+    state, data = np.zeros(symbol_kernel.DECODER_WORDS, np.uint64), np.full(20, 255, np.uint8)
+    symbol_kernel.start_decoder(state, data)
+    seen = [symbol_kernel.decode_symbol(state, data, cdf) for _ in range(1000)]
+    assert set(seen) <= {0, 1, 2} and state[symbol_kernel.DAMAGED] == 1
 
 
 def test_empty_and_certain_streams_take_no_bytes():
@@ -220,7 +221,7 @@ def test_worst_case_symbols_fit_the_promised_room():
     for sequence in ([0] * 500, [1, 0] * 300):
         encoder = SymbolEncoder()
         for symbol in sequence:
-            before = int(encoder._state[symbols.POSITION])
+            before = int(encoder._state[symbol_kernel.POSITION])
             encoder.encode(cdf, symbol)
-            assert int(encoder._state[symbols.POSITION]) - before <= symbols.MAX_BYTES_PER_SYMBOL
+            assert int(encoder._state[symbol_kernel.POSITION]) - before <= symbol_kernel.MAX_BYTES_PER_SYMBOL
         assert np.array_equal(SymbolDecoder(encoder.finish()).decode_many(cdf, len(sequence)), sequence)

@@ -14,7 +14,7 @@ pytest.importorskip("tokenizers")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nzip.coding.symbols import start_decoder, start_encoder
+from nzip.coding.symbol_kernel import start_decoder, start_encoder
 from nzip.errors import CorruptError, NzipError
 from nzip.predictors import registry
 from nzip.predictors.bare import BarePredictor
@@ -191,7 +191,7 @@ def test_coded_size_is_what_the_shares_say(model):
                 coder.encode_token(state, 0, f, total, symbol, range_coder, out)
             softmax.settle_bias(state.bias, f[None], np.zeros(1, np.int64), symbols[t : t + 1], 0, V)
         if not decoding:
-            from nzip.coding.symbols import finish_encoder
+            from nzip.coding.symbol_kernel import finish_encoder
 
             size = finish_encoder(range_coder, out)
             assert abs(size * 8 - ideal) < 16

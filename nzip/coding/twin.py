@@ -13,7 +13,7 @@ from nzip.coding.cdf import ROUNDS
 TOP = 1 << 56
 
 
-class SlowEncoder:
+class TwinEncoder:
     """The interval [low, low + range) with ``low`` a whole number of any size, and one digit per byte."""
 
     def __init__(self):
@@ -36,7 +36,7 @@ class SlowEncoder:
         raise AssertionError("an interval of 2**56 holds a multiple of 2**56")
 
 
-class SlowDecoder:
+class TwinDecoder:
     """Reads the stream as one number, and keeps its distance from the interval's lower end."""
 
     def __init__(self, data: bytes):
