@@ -276,7 +276,7 @@ def test_a_block_that_no_expert_helps_starts_from_the_primer_too(own, toys, monk
     from nzip.predictors import registry
 
     alone = registry.create("mix:1").with_primer(primer_file.unpack(own)).encode(DATA)[1]
-    monkeypatch.setattr(toys.CountingExpert, "helps", lambda self, data: False, raising=False)
+    monkeypatch.setattr(toys.CountingExpert, "helps", lambda self, data, content: False, raising=False)
     predictor = registry.create("mix:1+count").with_primer(primer_file.unpack(own))
     params, payload = predictor.encode(DATA)
     assert payload == alone and predictor.decode(params, payload, len(DATA)) == DATA
