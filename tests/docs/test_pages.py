@@ -33,6 +33,15 @@ def test_links_lead_somewhere(page):
     assert broken == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_paths_that_are_named_exist(page):
+    named = re.findall(
+        r"`((?:nzip|tokenizers_lab|bench|tests|scripts|corpora|docs)/[\w./-]*)`",
+        page.read_text(encoding="utf-8"),
+    )
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 def test_every_page_is_reached_from_the_front():
     reached, left = set(), [ROOT / "README.md"]
     while left:
