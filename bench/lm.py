@@ -1,7 +1,7 @@
 """What the adapted language model brings, and how near the engine comes to its bare kernel.
 
 ``python -m bench.lm FILE... [--model NAME] [--bytes N] [--mix LEVEL] [--json RESULTS]`` prints, for one lane,
-the table that stands in the README: bytes of the bare model, of ``lm:``, of ``mix+lm:`` and of
+the table of docs/LANGUAGE_MODELS.md: bytes of the bare model, of ``lm:``, of ``mix+lm:`` and of
 ``mix+lm:+ssm`` (what the mixes write); then the steps between, as bits per byte: the logit bias, n-gram
 candidates, the continuous cache, the mix, the network beside it; then GMAC/s of the layers at prefill beside
 the same products done by the kernel alone in the same run. Weights are not counted in any size.
@@ -170,7 +170,7 @@ def engine_speed(model: LanguageModel, tokens: int = 256, repeats: int = 4) -> t
 )
 @click.option("--json", "out", type=click.Path(dir_okay=False), help="Also keep the figures here.")
 def main(files, name, limit, window, level, out):
-    """The README's table of lm:, mix+lm: and mix+lm:+ssm, the steps between, and the engine's speed."""
+    """The table of docs/LANGUAGE_MODELS.md, the steps between, and the engine's speed."""
     from rich.console import Console  # start-up: rich
     from rich.table import Table  # start-up: rich
 
