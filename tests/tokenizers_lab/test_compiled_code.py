@@ -11,11 +11,11 @@ from support import ROOT, child_output
 
 IDS = """
 import tokenizers_lab as lab
-from tokenizers_lab.windows import kernel
+from tokenizers_lab.codecs import ac
 assert lab.__file__.startswith({place!r}), lab.__file__
-codec = lab.load("equal-info[b=24,v=256,m1=order-0]")
+codec = lab.load("ac[m1=order-0]")
 print(*codec.encode(b"the unwillingness of the author, and of the reader"))
-print(sum(kernel.encode_order_n.stats.cache_hits.values()))
+print(sum(ac._encode_order_n.stats.cache_hits.values()))
 """
 
 
@@ -42,8 +42,8 @@ def ids(site) -> tuple[list[str], int]:
 
 
 def test_a_changed_helper_changes_the_ids(tmp_path):
-    """The kernel of windows stands in windows/kernel.py; it calls a function of m1/order_n.py, which takes a
-    constant there."""
+    """The kernel of arithmetic coding stands in codecs/ac.py; it calls a function of m1/order_n.py, which
+    takes a constant there."""
     site = tmp_path / "site"
     shutil.copytree(
         ROOT / "tokenizers_lab", site / "tokenizers_lab", ignore=shutil.ignore_patterns("__pycache__")
