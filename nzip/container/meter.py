@@ -25,7 +25,7 @@ class Meter:
     def block(self, size: int):
         """Around the coding of one block of ``size`` decoded bytes. Gives an int64 array of one entry, in
         which a predictor that ``reports_progress`` keeps the number of bytes done."""
-        import numpy as np
+        import numpy as np  # start-up: what only lists files codes no block
 
         progress = np.zeros(1, np.int64)
         with self._lock:

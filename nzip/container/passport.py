@@ -10,6 +10,8 @@ are not exact carry the environment they were written in, too.
 from __future__ import annotations
 
 import json
+import os
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from nzip.container import config, framing
@@ -158,9 +160,7 @@ def environment_difference(passport: Passport) -> str:
 
 def describe_environment() -> dict[str, str]:
     """What a float predictor's answers may depend on: processor, system, Python, libraries already loaded."""
-    import os
-    import platform
-    import sys
+    import platform  # start-up: of predictors that are not exact alone
 
     found = {
         "machine": platform.machine(),

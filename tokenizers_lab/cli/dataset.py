@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import time
 
 import click
@@ -247,8 +248,6 @@ def info(folder):
 def sample(folder, split, document, seed, tokens):
     """Decode a document of the dataset, a bar at every token's or window's border; bytes that are not UTF-8
     show as \\xNN."""
-    import random
-
     from tokenizers_lab.datasets import TokenReader  # start-up: numpy
 
     reader = TokenReader(folder, split)
