@@ -14,15 +14,13 @@ import gzip
 import io
 import json
 import lzma
-import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 
+from nzip import safe_output
 from tokenizers_lab.errors import DataError, LabError
 
 BLOCK = 4 << 20
@@ -38,25 +36,12 @@ def read_blocks(path, size: int = BLOCK) -> Iterator[bytes]:
 
 
 def write_whole(path, data: bytes) -> None:
-    """Write a temporary file beside ``path`` and rename it: an existing file stays whole until then. Raises
-    :class:`LabError` where nothing can be written, :class:`OSError` where the disk fails."""
-    path = Path(path)
+    """Make ``data`` the content of ``path``, all of it or none: :func:`nzip.safe_output.write_whole`. Raises
+    :class:`LabError` where that fails."""
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise LabError(f"{path}: cannot write here: {error.strerror}") from None
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+        safe_output.write_whole(path, data)
+    except safe_output.FileError as error:
+        raise LabError(str(error)) from None
 
 
 def write_json(path, value, *, ascii: bool = True) -> None:

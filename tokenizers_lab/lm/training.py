@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import signal
 import time
 from collections.abc import Callable
 
@@ -23,6 +22,7 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from nzip.training.processor import quick
+from nzip.training.stopping import Clock, Interrupt
 from tokenizers_lab.bits_per_byte import from_nats
 from tokenizers_lab.datasets.manifest import HELD_OUT
 from tokenizers_lab.datasets.reader import TokenReader
@@ -32,7 +32,7 @@ from tokenizers_lab.lm.evaluation import ROWS, autocast, evaluate
 from tokenizers_lab.lm.model import Llama, Shape
 from tokenizers_lab.lm.runs import Plan, Run
 
-SAVE_SECONDS = 120.0
+SAVE_EVERY = 120.0  # seconds between checkpoints
 
 
 def rate_at(step: int, plan: Plan) -> float:
@@ -97,26 +97,6 @@ def gradients(model, x, y, vocabulary: int, on: torch.device, precision: str = "
             loss.backward()
             total += loss.detach()
     return total
-
-
-class Interrupt:
-    """While it is entered, SIGINT and SIGTERM are noted (``asked``); a second one takes its usual course."""
-
-    def __enter__(self):
-        self.asked = False
-        self._old = {}
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(ValueError):  # not the main thread: the caller's own handlers stay
-                self._old[number] = signal.signal(number, self._note)
-        return self
-
-    def _note(self, number, frame):
-        self.asked = True
-        signal.signal(number, self._old[number])
-
-    def __exit__(self, *_):
-        for number, old in self._old.items():
-            signal.signal(number, old)
 
 
 def best_device() -> torch.device:
@@ -217,12 +197,8 @@ class _Loop:
 
     def go(self, progress) -> dict:
         plan, state = self.run.plan, self.state
-        began, saved, loader, before = (
-            time.perf_counter(),
-            time.perf_counter(),
-            state["loader_seconds"],
-            state["seconds"],
-        )
+        began, loader, before = time.perf_counter(), state["loader_seconds"], state["seconds"]
+        clock = Clock(SAVE_EVERY)
         first, since = state["step"], None
         with Interrupt() as interrupt:
             while state["step"] < plan.steps:
@@ -243,9 +219,9 @@ class _Loop:
                             )
                         )
                 since = since or now  # the first step compiles, and says nothing of the others' pace
-                if stop or now - saved > SAVE_SECONDS or state["step"] == plan.steps:
-                    saved = now
-                    self._save()
+                if stop or clock.due or state["step"] == plan.steps:
+                    with clock.keeping():
+                        self._save()
                 if stop:
                     raise KeyboardInterrupt
         return {k: state[k] for k in ("losses", "curve", "seconds", "loader_seconds")}
