@@ -75,6 +75,12 @@ class _Cache(FunctionCache):
             return super().load_overload(sig, target_context)
         except (OSError, EOFError, pickle.UnpicklingError):
             return None  # unreadable or damaged: compile anew
+        except (AttributeError, ImportError):  # an index that names a class which has moved: begin a new one
+            try:
+                self._cache_file.flush()
+            except OSError:
+                return None  # no right to write
+            return None
 
     def save_overload(self, sig, data):
         try:
