@@ -1,57 +1,17 @@
 """File objects of every manner: nothing yet is not the end, and a short write is not a write."""
 
-import fcntl
 import io
 import os
 import socket
 import threading
 
 import pytest
+from odd_files import Duck, Raw, RawSink, Sink, unready
 
 from nzip import streams
 from nzip.errors import NzipError
 
 DATA = bytes(range(256)) * 1000
-
-
-class Raw(io.RawIOBase):
-    """A raw file that answers from a script: bytes, None (nothing yet) or an error to raise; then the end."""
-
-    def __init__(self, script, descriptor=None):
-        self.script = list(script)
-        self.descriptor = descriptor
-
-    def readable(self):
-        return True
-
-    def fileno(self):
-        if self.descriptor is None:
-            raise io.UnsupportedOperation("no descriptor")
-        return self.descriptor
-
-    def readinto(self, buffer):
-        answer = self.script.pop(0) if self.script else b""
-        if isinstance(answer, BaseException):
-            raise answer
-        if answer is None:
-            return None
-        buffer[: len(answer)] = answer
-        return len(answer)
-
-
-class Duck:
-    """A file object that has `read` alone, and raises what is an error in its script."""
-
-    def __init__(self, script, descriptor=None):
-        self.script = list(script)
-        if descriptor is not None:
-            self.fileno = lambda: descriptor
-
-    def read(self, n):
-        answer = self.script.pop(0) if self.script else b""
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
 
 
 @pytest.fixture
@@ -70,10 +30,6 @@ def all_of(source, read=streams.read_some, n=100):
         assert len(part) <= n
         parts.append(part)
     return b"".join(parts)
-
-
-def unready(descriptor):
-    fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_NONBLOCK)
 
 
 READS = {"some": streams.read_some, "fully": streams.read_fully}
@@ -170,45 +126,6 @@ def test_answers_that_no_reader_may_give():
             read(Duck([b"abc"]), 2)
         assert read(Duck([bytearray(b"ab")]), 2) == b"ab" == read(Duck([memoryview(b"ab")]), 2)
     assert streams.read_fully(Duck([None]), 0) == b""
-
-
-class RawSink(io.RawIOBase):
-    """A raw file that takes what its script says: so many bytes, None or an error; then three at a time."""
-
-    def __init__(self, script=(), descriptor=None):
-        self.taken = bytearray()
-        self.script = list(script)
-        self.descriptor = descriptor
-
-    def writable(self):
-        return True
-
-    def fileno(self):
-        if self.descriptor is None:
-            raise io.UnsupportedOperation("no descriptor")
-        return self.descriptor
-
-    def write(self, data):
-        answer = self.script.pop(0) if self.script else 3
-        if isinstance(answer, BaseException):
-            raise answer
-        if answer is None:
-            return None
-        part = bytes(data)[:answer]
-        self.taken += part
-        return len(part)
-
-
-class Sink:
-    """A sink of no class: `write` takes all and answers as told."""
-
-    def __init__(self, answer):
-        self.answer = answer
-        self.taken = []
-
-    def write(self, data):
-        self.taken.append(data)
-        return self.answer
 
 
 @pytest.fixture
