@@ -143,11 +143,12 @@ def measure(data: Buffer | Readable, level: int | None = None, **options: Unpack
         total += len(part)
 
     with contextlib.ExitStack() as stack:
-        # mmap has both `read` and a buffer; then it is read from where it stands, as a file.
-        if hasattr(data, "read"):
-            counted = _Counting(cast(Readable, data))
-        else:
+        try:
             counted = _Counting(_ViewReader(stack.enter_context(as_bytes(cast("Buffer", data)))))
+        except TypeError:
+            if not hasattr(data, "read"):
+                raise
+            counted = _Counting(cast(Readable, data))
         _encode(counted, count, level, options)
     return Measurement(counted.size, total)
 

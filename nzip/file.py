@@ -189,12 +189,17 @@ class NzipFile(io.BufferedIOBase):
             self.close()
         except BaseException:
             # Where it is the body's own error that `close` speaks of, that is on its way already.
-            if self._writing is None or not self._writing.failed_by(value):
+            if value is None or self._writing is None or self._writing.failed is not value:
                 raise
 
     def __del__(self) -> None:
-        # Not IOBase's own, which keeps an error of `close` to itself.
-        self.close()
+        # Not IOBase's own, which keeps an error of `close` to itself. One that a write raised was told then.
+        told = self._writing is not None and self._writing.failed is not None
+        try:
+            self.close()
+        except BaseException:
+            if not told:
+                raise
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise TypeError("an NzipFile cannot be pickled or copied: open the file again instead")

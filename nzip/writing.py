@@ -29,6 +29,10 @@ from nzip.turns import Turns, raise_again
 
 # Strongly, so that the collector never finds a file below together with the NzipFile, and closes it first.
 _open: set[Writing] = set()
+# Whether :func:`_settle_all` has run: nothing will finish a stream after that, so each write does.
+_over = False
+# Seconds that the program's end waits for a daemon thread in the midst of a write, which may last for ever.
+_PATIENCE = 10
 
 
 class Writing:
@@ -60,6 +64,11 @@ class Writing:
         """Whether :meth:`close` was called."""
         return self._encoder is None
 
+    @property
+    def failed(self) -> BaseException | None:
+        """The error that stands between this file and its end."""
+        return self._turns.failed
+
     def write(self, data: Any) -> int:
         """Take any bytes-like object in; returns its length in bytes."""
         self._check_process()
@@ -68,6 +77,8 @@ class Writing:
             self._started, self._complete = True, False
             self._turns.run(lambda: encoder.write(view))
             self.position += len(view)
+            if _over:
+                self.settle()
             return len(view)
 
     def flush_block(self) -> None:
@@ -78,7 +89,9 @@ class Writing:
             streams.flush(self._file)
 
     def flush(self) -> None:
-        """Flush the file below. Raises what an earlier call raised."""
+        """Flush the file below. Raises what an earlier call raised. Nothing in a child process."""
+        if self._process != os.getpid():
+            return
         with self._turns.lock:
             self._running()
             self._turns.check()
@@ -93,6 +106,18 @@ class Writing:
                 self._turns.run(self._encoder.finish)
                 self._complete = True
                 streams.flush(self._file)
+
+    def settle_around(self) -> None:
+        """:meth:`settle`, after the layers above were flushed."""
+        if not self._turns.lock.acquire(timeout=_PATIENCE):
+            raise NzipError("a thread is still writing at the program's end: its file was not finished")
+        try:
+            owner = self._owner and self._owner()
+            if owner is not None and self.failed is None:
+                _flush_around(owner)
+            self.settle()
+        finally:
+            self._turns.lock.release()
 
     def close(self) -> None:
         """End the stream, let the file below go. Raises what an earlier call raised; the second time
@@ -116,10 +141,6 @@ class Writing:
                 self._encoder = None
                 encoder.close()
                 self._release()
-
-    def failed_by(self, error: BaseException | None) -> bool:
-        """Whether it is ``error`` that stands between this file and its end."""
-        return error is not None and self._turns.failed is error
 
     def _release(self) -> None:
         _open.discard(self)
@@ -146,13 +167,14 @@ class Writing:
 @atexit.register
 def _settle_all() -> None:
     """Finish every file that is still open. Raises the first error once all were tried."""
+    global _over
+    _over = True
     errors = []
     for writing in list(_open):
+        if writing._process != os.getpid():
+            continue
         try:
-            owner = writing._owner and writing._owner()
-            if owner is not None and writing._process == os.getpid():
-                _flush_around(owner)
-            writing.settle()
+            writing.settle_around()
         except Exception as error:  # noqa: BLE001 - the other files' bytes must not be lost, too
             errors.append(error)
     if errors:
