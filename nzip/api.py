@@ -10,8 +10,10 @@ import contextlib
 import io
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Unpack, cast
 
+from nzip import streams
 from nzip.bits_per_byte import bits_per_byte
 from nzip.container import pipeline
 from nzip.container import recovery as container_recovery
@@ -39,11 +41,18 @@ class Writable(Protocol):
 
 
 def as_bytes(data: Buffer) -> memoryview:
-    """Any bytes-like object as a flat view of bytes; copies only what is not contiguous."""
-    view = memoryview(data)
-    if not view.c_contiguous:
+    """Any bytes-like object as a flat view of bytes; copies only what is not contiguous or not native.
+
+    To be released by ``with``: a view that lives on in an error's traceback pins a bytearray or an mmap."""
+    with memoryview(data) as view:
+        if not view.nbytes:
+            return memoryview(b"")
+        if view.c_contiguous:
+            try:
+                return view.cast("B")
+            except TypeError:  # a format that is not native, such as big-endian numbers
+                pass
         return memoryview(view.tobytes())
-    return view.cast("B") if view.nbytes else memoryview(b"")
 
 
 @shown
@@ -64,7 +73,8 @@ def compress(data: Buffer, level: int | None = None, **options: Unpack[Coding]) 
     b'any bytes-like object'
     """
     out = io.BytesIO()
-    _encode(_ViewReader(data), out.write, level, options)
+    with as_bytes(data) as view:
+        _encode(_ViewReader(view), out.write, level, options)
     return out.getvalue()
 
 
@@ -92,16 +102,17 @@ def decompress(
     >>> decompress(compress(b"one, ") + compress(b"two"))
     b'one, two'
     """
-    parts = list(
-        pipeline.decode_stream(
-            _ViewReader(data),
-            predictor=predictor,
-            primer=primer_text(primer),
-            threads=threads,
-            memory=memory,
-            max_size=max_size,
+    with as_bytes(data) as view:
+        parts = list(
+            pipeline.decode_stream(
+                _ViewReader(view),
+                predictor=predictor,
+                primer=primer_text(primer),
+                threads=threads,
+                memory=memory,
+                max_size=max_size,
+            )
         )
-    )
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
@@ -125,15 +136,20 @@ def measure(data: Buffer | Readable, level: int | None = None, **options: Unpack
     >>> measure(b"abc" * 1000).bits_per_byte < 1
     True
     """
-    source = cast(Readable, data) if hasattr(data, "read") else _ViewReader(cast("Buffer", data))
-    counted = _Counting(source)
     total = 0
 
     def count(part: bytes | memoryview) -> None:
         nonlocal total
         total += len(part)
 
-    _encode(counted, count, level, options)
+    with contextlib.ExitStack() as stack:
+        try:
+            counted = _Counting(_ViewReader(stack.enter_context(as_bytes(cast("Buffer", data)))))
+        except TypeError:
+            if not hasattr(data, "read"):
+                raise
+            counted = _Counting(cast(Readable, data))
+        _encode(counted, count, level, options)
     return Measurement(counted.size, total)
 
 
@@ -168,7 +184,7 @@ def recover(
         if isinstance(target, str | os.PathLike):
             target = whole = stack.enter_context(Output(os.fspath(target), force=True))
         lost = container_recovery.recover(
-            source, target.write, predictor=predictor, memory=memory, primer=text
+            source, partial(streams.write_all, target), predictor=predictor, memory=memory, primer=text
         )
         if whole is not None:
             whole.commit()
@@ -182,7 +198,8 @@ def skippable_frame(payload: Buffer) -> bytes:
     >>> decompress(skippable_frame(b"made on a Monday") + compress(b"text"))
     b'text'
     """
-    return pack_skippable(as_bytes(payload))
+    with as_bytes(payload) as view:
+        return pack_skippable(view)
 
 
 def _encode(
@@ -193,10 +210,10 @@ def _encode(
 
 
 class _ViewReader:
-    """``read(n)`` over a bytes-like object: copies a block at a time, never the whole."""
+    """``read(n)`` over a flat view: copies a block at a time, never the whole."""
 
-    def __init__(self, data: Buffer):
-        self._view = as_bytes(data)
+    def __init__(self, view: memoryview):
+        self._view = view
         self._position = 0
 
     def read(self, n: int, /) -> bytes:
@@ -213,6 +230,6 @@ class _Counting:
         self.size = 0
 
     def read(self, n: int, /) -> bytes:
-        data = self._source.read(n)
-        self.size += len(data or b"")
+        data = streams.read_some(self._source, n)
+        self.size += len(data)
         return data

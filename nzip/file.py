@@ -3,22 +3,32 @@
 Reading from front to back streams, and checks everything on the way, the whole-file hash at the end
 included. The first ``seek`` of a file that can seek switches to its index: from then on only the blocks
 that are read are decoded, each checked by its own hashes (not by the whole-file hash, which would need the
-whole file). Concession: a file opened for writing is written in place as it comes; for output that appears
-whole or not at all use the command line, or write to a temporary name and rename.
+whole file).
+
+As with ``lzma``, leaving a ``with`` block ends the stream, even where the block's body raised: what was
+written so far is a complete file. A stream whose own writing failed gets no end mark. Concession: a file
+opened for writing is written in place as it comes; for output that appears whole or not at all use the
+command line, or write to a temporary name and rename.
 """
 
 from __future__ import annotations
 
 import builtins
+import contextlib
 import io
 import os
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, cast, overload
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, Unpack, cast, overload
 
-from nzip.api import Readable, Writable, as_bytes
-from nzip.container import pipeline
+from nzip.api import Readable, Writable
+from nzip.container import index
 from nzip.container.raw import RawReader
+from nzip.container.workers import thread_count
+from nzip.errors import NzipError
 from nzip.options import Opening, chosen, known, primer_text, settled, shown
+from nzip.reading import Reading
+from nzip.writing import Writing
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -89,13 +99,18 @@ def open(
     ...     file.readlines()
     [b'two lines\\n', b'of text']
     """
-    if "t" in mode:
-        if "b" in mode:
-            raise ValueError(f"invalid mode {mode!r}")
-    elif encoding is not None or errors is not None or newline is not None:
-        raise ValueError("encoding, errors and newline are for text mode")
+    if "t" in mode and "b" in mode:
+        raise ValueError(f"invalid mode {mode!r}")
+    if "t" not in mode:
+        if encoding is not None or errors is not None or newline is not None:
+            raise ValueError("encoding, errors and newline are for text mode")
+        return NzipFile(file, mode, **options)
+    # What is wrong with these is told before the file is touched.
+    io.TextIOWrapper(io.BytesIO(), encoding, errors, newline)
+    begun = mode.startswith("a") and _holds_bytes(file)
     binary = NzipFile(file, mode.replace("t", ""), **options)
-    return io.TextIOWrapper(binary, encoding, errors, newline) if "t" in mode else binary
+    with binary._text_begins(not begun):
+        return io.TextIOWrapper(binary, encoding, errors, newline)
 
 
 class NzipFile(io.BufferedIOBase):
@@ -107,65 +122,93 @@ class NzipFile(io.BufferedIOBase):
     ``predictor`` and ``memory`` as :func:`nzip.decompress`; both take ``primer`` as these do, and ``threads``
     (0 for all cores).
 
-    Reading raises the errors of :func:`nzip.decompress`; damaged data is never returned.
+    Reading raises the errors of :func:`nzip.decompress`; damaged data is never returned, and after an error
+    comes the error, never the end. Threads may share one object: each call is whole. Pickling is refused, and
+    after a fork only the parent may go on writing.
     """
+
+    _file: Any = None
+    _reading: Reading | None = None
+    _writing: Writing | None = None
+    # Only while a TextIOWrapper is made: the position that it sees.
+    _shown_position: int | None = None
 
     @shown
     def __init__(self, file: File, mode: str = "r", **options: Unpack[Opening]):
-        self._file: IO[bytes] | Any = None
-        self._owns = False
-        self._reader: io.BufferedReader | None = None
-        self._encoder: pipeline.StreamEncoder | None = None
         if mode not in ("r", "w", "x", "a", "rb", "wb", "xb", "ab"):
             raise ValueError(f"invalid mode {mode!r}")
         self._mode = mode[0] + "b"
         settings = settled(Opening, options)
         reading = mode[0] == "r"
+        path = isinstance(file, str | bytes | os.PathLike)
+        if not path and not hasattr(file, "read" if reading else "write"):
+            raise TypeError("file is a path or a binary file object")
+        # Whatever may be wrong is found before the file is opened, which may empty or make it.
         if reading:
-            text = primer_text(settings["primer"])
             if settings["level"] is not None:
                 raise ValueError("a level is for writing: a file's own header says how to read it")
+            text, predictor = primer_text(settings["primer"]), known(settings["predictor"])
+            thread_count(settings["threads"])
         else:
-            # Before the file is touched, so that a wrong level leaves it alone.
-            predictor, machinery = chosen(settings["level"], settings)
-            pipeline.check_block_size(settings["block_size"])
-        if isinstance(file, str | bytes | os.PathLike):
-            self._file = builtins.open(file, self._mode)  # noqa: SIM115 - `close` closes it
-            self._owns = True
-        elif hasattr(file, "read" if reading else "write"):
-            self._file = cast(Any, file)
-        else:
-            raise TypeError("file is a path or a binary file object")
-        if reading:
-            raw = RawReader(
-                self._file, known(settings["predictor"]), settings["threads"], settings["memory"], text
-            )
-            self._reader = io.BufferedReader(raw, 1 << 16)
-        else:
-            self._encoder = pipeline.StreamEncoder(self._file.write, predictor, **machinery)
-            self._position = 0
+            writing = Writing(*chosen(settings["level"], settings))
+        # Unbuffered for writing: what a fork or an exit finds in a buffer is written twice, or never.
+        opened: Any = file
+        if path:
+            opened = builtins.open(cast(str, file), self._mode, -1 if reading else 0)  # noqa: SIM115 - `close`
+        try:
+            if reading:
+                self._reading = Reading(
+                    opened,
+                    path,
+                    lambda: RawReader(opened, predictor, settings["threads"], settings["memory"], text),
+                )
+            else:
+                writing.begin(opened, path, self)
+                self._writing = writing
+            self._file = opened
+        except BaseException:
+            if path:
+                opened.close()
+            raise
 
     def close(self) -> None:
-        """End the stream, if one is being written. Closing twice does nothing."""
-        if self._file is None:
-            return
+        """End the stream, if one is being written, and let the file go. Closing twice does nothing.
+
+        Raises what a write raised before: the stream then has no end."""
+        for side in (self._writing, self._reading):
+            if side is not None:
+                side.close()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         try:
-            if self._encoder is not None:
-                self._encoder.finish()
-            if self._reader is not None:
-                self._reader.close()
-        finally:
-            file, self._file = self._file, None
-            if self._encoder is not None:
-                self._encoder.close()
-            self._reader = self._encoder = None
-            if self._owns:
-                file.close()
+            self.close()
+        except BaseException:
+            # Where it is the body's own error that `close` speaks of, that is on its way already.
+            if value is None or self._writing is None or self._writing.failed is not value:
+                raise
+
+    def __del__(self) -> None:
+        # Not IOBase's own, which keeps an error of `close` to itself. One that a write raised was told then.
+        told = self._writing is not None and self._writing.failed is not None
+        try:
+            self.close()
+        except BaseException:
+            if not told:
+                raise
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError("an NzipFile cannot be pickled or copied: open the file again instead")
 
     @property
     def closed(self) -> bool:
         """Whether :meth:`close` was called."""
-        return self._file is None
+        side = self._writing or self._reading
+        return side is None or side.closed
 
     @property
     def mode(self) -> str:
@@ -186,21 +229,23 @@ class NzipFile(io.BufferedIOBase):
     def readable(self) -> bool:
         """Whether opened for reading."""
         self._check()
-        return self._reader is not None
+        return self._reading is not None
 
     def writable(self) -> bool:
         """Whether opened for writing."""
         self._check()
-        return self._encoder is not None
+        return self._writing is not None
 
     def seekable(self) -> bool:
         """Whether opened for reading from a file that can seek."""
         self._check()
-        return self._reader is not None and self._reader.seekable()
+        if self._reading is None:
+            return self._shown_position is not None
+        return self._reading.seekable
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Up to ``size`` bytes (all for -1 or None), ``b""`` at the end."""
-        return self._input().read(size)
+        return self._input().read(-1 if size is None else size)
 
     def read1(self, size: int = -1, /) -> bytes:
         """Up to ``size`` bytes with few reads underneath."""
@@ -208,11 +253,11 @@ class NzipFile(io.BufferedIOBase):
 
     def readinto(self, buffer: Buffer, /) -> int:
         """Fill a writable buffer; returns the bytes read."""
-        return self._input().readinto(buffer)
+        return self._input().readinto("readinto", buffer)
 
     def readinto1(self, buffer: Buffer, /) -> int:
         """As :meth:`readinto` with few reads underneath."""
-        return self._input().readinto1(buffer)
+        return self._input().readinto("readinto1", buffer)
 
     def readline(self, size: int | None = -1, /) -> bytes:
         """A line with its end, at most ``size`` bytes of it."""
@@ -237,42 +282,68 @@ class NzipFile(io.BufferedIOBase):
         return self._input().seek(offset, whence)
 
     def tell(self) -> int:
-        """The position in decoded bytes."""
+        """The position in decoded bytes; in bytes written by this object where opened for writing."""
         self._check()
-        return self._position if self._reader is None else self._reader.tell()
+        if self._shown_position is not None:
+            return self._shown_position
+        return cast("Reading | Writing", self._reading or self._writing).position
 
     def write(self, data: Buffer, /) -> int:
         """Take any bytes-like object in; returns its length in bytes."""
-        encoder = self._output()
-        view = as_bytes(data)
-        encoder.write(view)
-        self._position += len(view)
-        return len(view)
+        return self._output().write(data)
 
     def flush(self) -> None:
         """Flush the underlying file. The block under way stays open, since cutting it would cost size: use
         :meth:`flush_block` for that."""
         self._check()
-        if self._encoder is not None and hasattr(self._file, "flush"):
-            self._file.flush()
+        if self._writing is not None:
+            self._writing.flush()
 
     def flush_block(self) -> None:
         """End the block under way, so that everything written so far can be read."""
         self._output().flush_block()
-        self.flush()
+
+    @contextlib.contextmanager
+    def _text_begins(self, at_start: bool) -> Iterator[None]:
+        """While a TextIOWrapper is made: it asks for the position of what it can seek in, to know whether a
+        byte order mark is due. (Of what cannot seek it believes that none is, and its own reader fails.)"""
+        if self._writing is not None:
+            self._shown_position = 0 if at_start else 1
+        try:
+            yield
+        finally:
+            self._shown_position = None
 
     def _check(self) -> None:
-        if self._file is None:
+        if self.closed:
             raise ValueError("I/O operation on closed file")
 
-    def _input(self) -> io.BufferedReader:
+    def _input(self) -> Reading:
         self._check()
-        if self._reader is None:
+        if self._reading is None:
             raise io.UnsupportedOperation("file was not opened for reading")
-        return self._reader
+        return self._reading
 
-    def _output(self) -> pipeline.StreamEncoder:
+    def _output(self) -> Writing:
         self._check()
-        if self._encoder is None:
+        if self._writing is None:
             raise io.UnsupportedOperation("file was not opened for writing")
-        return self._encoder
+        return self._writing
+
+
+def _holds_bytes(file: File) -> bool:
+    """Whether something was written to ``file`` before; where that cannot be told, not."""
+    with contextlib.suppress(AttributeError, OSError):
+        if isinstance(file, str | bytes | os.PathLike):
+            with builtins.open(file, "rb") as source:
+                return _decoded_size(source) > 0
+        return cast(Any, file).tell() > 0
+    return False
+
+
+def _decoded_size(source: Any) -> int:
+    """The decoded bytes of a compressed file, 1 where it is damaged, 0 where it is empty."""
+    try:
+        return index.read_index(source).size
+    except NzipError:
+        return min(1, source.seek(0, io.SEEK_END))

@@ -3,18 +3,19 @@
 
 Both work in the calling thread, one block at a time: a :class:`Compressor` gives nothing until a block is
 full (16 MiB by default) or flushed, and a :class:`Decompressor` gives a block's bytes once all of it is in.
-Concession: for work on several threads use :func:`nzip.open` or the one-shot calls.
+Threads may share one: a call at a time, each piece whole. After an error (an interruption, too) every call
+raises it again. Concession: for work on several threads use :func:`nzip.open` or the one-shot calls.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, NoReturn, Unpack
 
 from nzip.api import as_bytes
 from nzip.container import decoding, parser, pipeline
-from nzip.errors import NzipError
 from nzip.options import BlockOptions, Primer, chosen, primer_text, settled, shown
 from nzip.predictors.base import Predictor
+from nzip.turns import Turns
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -43,6 +44,7 @@ class Compressor:
         predictor, machinery = chosen(level, settled(BlockOptions, options))
         self._encoder = pipeline.StreamEncoder(self._out.append, predictor, **machinery)
         self._last_mode = self.FLUSH_FRAME
+        self._turns = Turns()
 
     @property
     def last_mode(self) -> int:
@@ -53,7 +55,11 @@ class Compressor:
         """Take ``data`` in, and return what of the stream is ready (often ``b""``)."""
         if mode not in (self.CONTINUE, self.FLUSH_BLOCK, self.FLUSH_FRAME):
             raise ValueError("mode is CONTINUE, FLUSH_BLOCK or FLUSH_FRAME")
-        self._encoder.write(as_bytes(data))
+        with as_bytes(data) as view:
+            return self._turns.run(lambda: self._compress(view, mode))
+
+    def _compress(self, view: memoryview, mode: int) -> bytes:
+        self._encoder.write(view)
         if mode == self.FLUSH_BLOCK:
             self._encoder.flush_block()
         elif mode == self.FLUSH_FRAME:
@@ -68,6 +74,9 @@ class Compressor:
         if mode == self.CONTINUE:
             raise ValueError("flush takes FLUSH_BLOCK or FLUSH_FRAME")
         return self.compress(b"", mode)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Compressor cannot be pickled or copied: it is in the midst of a stream")
 
 
 class Decompressor:
@@ -97,7 +106,7 @@ class Decompressor:
         self._buffer = bytearray()
         self._ready = memoryview(b"")
         self._ended = False
-        self._failed: NzipError | None = None
+        self._turns = Turns()
 
     @property
     def eof(self) -> bool:
@@ -120,26 +129,26 @@ class Decompressor:
         Raises :class:`EOFError` after the end of the stream, else as :func:`nzip.decompress`. The input just
         ending is no error here: look at :attr:`eof`.
         """
-        if self._failed is not None:
-            raise self._failed
-        if self.eof:
-            raise EOFError("the stream has ended: what follows is in unused_data")
-        self._buffer += as_bytes(data)
+        with self._turns.lock:
+            self._turns.check()
+            if self.eof:
+                raise EOFError("the stream has ended: what follows is in unused_data")
+            with as_bytes(data) as view:
+                return self._turns.run(lambda: self._decompress(view, max_length))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Decompressor cannot be pickled or copied: it is in the midst of a stream")
+
+    def _decompress(self, view: memoryview, max_length: int) -> bytes:
+        self._buffer += view
         parts, room = [], max_length
         while True:
             part = self._ready if max_length < 0 else self._ready[:room]
             self._ready = self._ready[len(part) :]
             parts.append(part)
             room -= len(part)
-            if self._ready or self._ended:
-                break
-            try:
-                if not self._advance():
-                    break
-            except NzipError as error:
-                self._failed = error
-                raise
-        return b"".join(parts)
+            if self._ready or self._ended or not self._advance():
+                return b"".join(parts)
 
     def _advance(self) -> bool:
         """One step of the parser; False where it needs more input than there is."""

@@ -17,6 +17,7 @@ import xxhash
 from nzip.container import framing, parser
 from nzip.errors import CorruptError, NzipError, TruncatedError
 from nzip.hashes import low32
+from nzip.streams import read_fully
 from nzip.varint import read_back_varint, read_u32, read_varint, u32
 
 _LAST_LENGTH = "the length at the end of the stream"
@@ -202,7 +203,7 @@ def _hash_at(source, offset: int, size: int) -> int:
     # In pieces: the length came from the file's last bytes and may be anything up to the file's own.
     source.seek(offset)
     digest = xxhash.xxh3_64()
-    while size > 0 and (data := source.read(min(parser.CHUNK, size))):
+    while size > 0 and (data := read_fully(source, min(parser.CHUNK, size))):
         digest.update(data)
         size -= len(data)
     return low32(digest)
@@ -210,7 +211,7 @@ def _hash_at(source, offset: int, size: int) -> int:
 
 def _read_at(source, offset: int, size: int) -> bytes:
     source.seek(offset)
-    data = parser.read_fully(source, size)
+    data = read_fully(source, size)
     if len(data) < size:
         raise TruncatedError(f"the file ends at byte {offset + len(data)}")
     return data

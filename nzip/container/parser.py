@@ -18,6 +18,7 @@ from nzip.container import config, embedded_models, framing, passport
 from nzip.container.frame_reader import FrameReader
 from nzip.errors import CorruptError, TruncatedError
 from nzip.hashes import low32
+from nzip.streams import read_fully
 from nzip.varint import back_varint, read_u32, u32
 
 # No single request asks for more than this, so that a length claims no memory before its bytes have come.
@@ -246,7 +247,7 @@ def _skippable(start: bytes, offset: int, payloads: str):
 def pull(source, parser):
     """Drive ``parser`` from ``source`` (read(n), and seek where it can); yields its events.
 
-    ``source.read`` may return fewer bytes than asked, and none at the end only.
+    Read as :func:`nzip.streams.read_fully` does.
     """
     seekable = _can_seek(source)
     step = next(parser)
@@ -265,22 +266,6 @@ def pull(source, parser):
             return
 
 
-def read_fully(source, n: int) -> bytes:
-    """``n`` bytes, or fewer at the end of ``source`` only."""
-    data = source.read(n)
-    if len(data) == n or not data:
-        return data or b""
-    parts = [data]
-    left = n - len(data)
-    while left:
-        data = source.read(left)
-        if not data:
-            break
-        parts.append(data)
-        left -= len(data)
-    return b"".join(parts)
-
-
 def _can_seek(source) -> bool:
     try:
         return bool(source.seekable())
@@ -292,10 +277,10 @@ def _skip(source, count: int, seekable: bool) -> int:
     if seekable and count > CHUNK // 16:
         # Seeking past the end succeeds, so step to the last byte and read that.
         source.seek(count - 1, 1)
-        return count if source.read(1) else count - 1
+        return count if read_fully(source, 1) else count - 1
     left = count
     while left:
-        data = source.read(min(CHUNK, left))
+        data = read_fully(source, min(CHUNK, left))
         if not data:
             break
         left -= len(data)

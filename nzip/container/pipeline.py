@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
+from nzip import streams
 from nzip.container import framing, parser, passport
 from nzip.container.decoding import DEFAULT_MEMORY, StreamDecoder, check_memory, check_size
 from nzip.container.embedded_models import Model
@@ -61,13 +62,14 @@ class StreamEncoder:
 
     def write(self, data) -> None:
         """Take in a flat view of bytes, or bytes."""
-        view = memoryview(data)
-        while len(view):
-            room = self._block_size - len(self._pending)
-            self._pending += view[:room]
-            view = view[room:]
-            if len(self._pending) == self._block_size:
-                self._cut()
+        with memoryview(data) as view:  # which an error's traceback must not keep
+            at = 0
+            while at < len(view):
+                room = self._block_size - len(self._pending)
+                self._pending += view[at : at + room]
+                at += room
+                if len(self._pending) == self._block_size:
+                    self._cut()
 
     def flush_block(self) -> None:
         """End the block under way, and write everything up to it."""
@@ -126,10 +128,9 @@ def encode_stream(
 ) -> None:
     """Compress ``source`` (read(n), to its end) into one stream; the rest as for :class:`StreamEncoder`."""
     encoder = StreamEncoder(write, predictor, **options)
-    # What a pipe has now, rather than waiting until it has a chunk.
-    read = getattr(source, "read1", source.read)
     try:
-        while data := read(parser.CHUNK):
+        # What a pipe has now, rather than waiting until it has a chunk.
+        while data := streams.read_some(source, parser.CHUNK):
             encoder.write(data)
         encoder.finish()
     finally:

@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from nzip.container import decoding, index, pipeline
+from nzip.streams import read_fully
 
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
     from nzip.predictors.base import Predictor
@@ -21,6 +22,8 @@ class RawReader(io.RawIOBase):
         self._primer = primer
         self._memory = memory
         self._can_seek = bool(getattr(file, "seekable", lambda: False)())
+        self.base = file.tell() if self._can_seek else 0  # byte 0 is there
+        self.failed: BaseException | None = None  # once set, every read raises it
         self._file = _Window(file) if self._can_seek else file
         self._blocks = pipeline.decode_stream(
             self._file, predictor=predictor, primer=primer, threads=threads, memory=memory
@@ -41,14 +44,22 @@ class RawReader(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer) -> int:
-        buffer = memoryview(buffer).cast("B")
-        if not len(buffer) or not self._load():
-            return 0
-        at = self._position - self._start
-        part = self._block[at : at + len(buffer)]
-        buffer[: len(part)] = part
-        self._position += len(part)
-        return len(part)
+        with memoryview(buffer) as given, given.cast("B") as view:
+            if not len(view):
+                return 0
+            if self.failed is not None:
+                raise self.failed
+            try:
+                if not self._load():
+                    return 0
+            except BaseException as error:
+                self.failed = error
+                raise
+            at = self._position - self._start
+            part = self._block[at : at + len(view)]
+            view[: len(part)] = part
+            self._position += len(part)
+            return len(part)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if not self._can_seek:
@@ -72,7 +83,11 @@ class RawReader(io.RawIOBase):
     def _indexed(self) -> index.Index:
         if self._index is None:
             self._blocks.close()
-            self._index = index.read_index(self._file)
+            try:
+                self._index = index.read_index(self._file)
+            except BaseException as error:
+                self.failed = error
+                raise
         return self._index
 
     def _load(self) -> bool:
@@ -112,7 +127,7 @@ class _Window:
         return True
 
     def read(self, size: int) -> bytes:
-        return self._file.read(size)
+        return read_fully(self._file, size)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence == io.SEEK_SET:

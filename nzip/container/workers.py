@@ -52,9 +52,22 @@ class Workers:
             future: Future = Future()
             future.set_result(job(*args))
         else:
-            future = self._pool.submit(job, *args)
+            future = self._started(job, args)
         self._queue.append((future, weight))
         self._weight += weight
+
+    def _started(self, job, args) -> Future:
+        assert self._pool is not None
+        try:
+            return self._pool.submit(job, *args)
+        except RuntimeError:
+            # No thread can be had: the interpreter is about to end, or the system's limit is reached.
+            future: Future = Future()
+            try:
+                future.set_result(job(*args))
+            except BaseException as error:  # noqa: BLE001 - raised in its turn
+                future.set_exception(error)
+            return future
 
     def drain(self):
         """Yields the results still under way."""

@@ -90,8 +90,9 @@ def make_tar(
     """A compressed tar of ``base_dir`` (relative to ``root_dir``) at ``base_name + ".tar.nz"``; its path.
 
     As :func:`shutil.make_archive` calls it. The archive appears whole or not at all, and replaces an older
-    one, as with shutil's own formats."""
-    path = os.fspath(base_name) + ARCHIVE_SUFFIXES[0]
+    one, as with shutil's own formats; neither is packed, if they lie in ``base_dir``. ``owner`` and ``group``
+    are names, and LookupError is raised for those that do not exist."""
+    path, base_dir = os.fspath(base_name) + ARCHIVE_SUFFIXES[0], os.fspath(base_dir)
     if logger is not None:
         logger.info("Creating tar archive %s", path)
     if dry_run:
@@ -99,24 +100,54 @@ def make_tar(
     if os.path.dirname(path):
         os.makedirs(os.path.dirname(path), exist_ok=True)
 
+    user = None if owner is None else _identity("pwd", "getpwnam", owner)
+    its_group = None if group is None else _identity("grp", "getgrnam", group)
+
     def owned(member: tarfile.TarInfo) -> tarfile.TarInfo:
-        if owner is not None:
-            member.uid, member.uname = _identity("pwd", "getpwnam", owner), owner
-        if group is not None:
-            member.gid, member.gname = _identity("grp", "getgrnam", group), group
+        if user is not None and owner is not None:
+            member.uid, member.uname = user, owner
+        if its_group is not None and group is not None:
+            member.gid, member.gname = its_group, group
         return member
 
     with Output(path, force=True) as output:
         encoder = StreamEncoder(output.write, choose_predictor(level), threads=threads)
         try:
             # typeshed asks a whole file of it, where only `write` is used
-            with tarfile.open(mode="w|", fileobj=cast(Any, encoder)) as archive:
+            with _Tar.open(mode="w|", fileobj=cast(Any, encoder)) as archive:
+                archive.leave_out(path, None if output.is_direct() else output.reread().fileno())
                 archive.add(os.path.join(root_dir or "", base_dir), arcname=base_dir, filter=owned)
             encoder.finish()
         finally:
             encoder.close()
         output.commit()
     return path
+
+
+class _Tar(tarfile.TarFile):
+    """Leaves out the archive that it becomes, and the one that this will replace."""
+
+    _path: str
+    _directory: os.stat_result
+    _temporary: os.stat_result | None
+
+    def leave_out(self, path: str, temporary: int | None) -> None:
+        """``path``: of the archive; ``temporary``: the descriptor of the file that it is written to."""
+        self._path = path
+        self._directory = os.stat(os.path.dirname(path) or os.curdir)
+        self._temporary = None if temporary is None else os.fstat(temporary)
+
+    def add(self, name: Any, *args: Any, **options: Any) -> None:
+        """As of the base class, which calls this for each file of a folder, too."""
+        if not self._is_archive(os.fspath(name)):
+            super().add(name, *args, **options)
+
+    def _is_archive(self, name: str) -> bool:
+        if self._temporary is not None and os.path.samestat(os.lstat(name), self._temporary):
+            return True
+        # By name and folder: a hard link to the old archive is a file of the user's own.
+        same_name = os.path.normcase(os.path.basename(name)) == os.path.normcase(os.path.basename(self._path))
+        return same_name and os.path.samestat(os.stat(os.path.dirname(name) or os.curdir), self._directory)
 
 
 # shutil then leaves the working directory of the process alone.
@@ -131,10 +162,15 @@ def unpack_tar(
     try:
         with NzipFile(filename) as stream, tarfile.open(mode="r|", fileobj=stream) as archive:
             archive.extractall(extract_dir, filter=filter or "data")
+            while stream.read(1 << 20):  # tar stops at its own end mark; the stream's hash comes after it
+                continue
     except tarfile.ReadError as error:
         raise shutil.ReadError(f"{filename} is not a compressed tar file") from error
 
 
 def _identity(module: str, function: str, name: str) -> int:
-    found = getattr(importlib.import_module(module), function)(name)
+    try:
+        found = getattr(importlib.import_module(module), function)(name)
+    except KeyError:
+        raise LookupError(f"this system knows no {'user' if module == 'pwd' else 'group'} {name!r}") from None
     return found.pw_uid if module == "pwd" else found.gr_gid

@@ -30,9 +30,12 @@ class NzipCodec(Codec):
 
     def encode(self, buf: Any) -> bytes:
         """One nzip stream of the bytes of ``buf`` (anything with the buffer protocol)."""
-        return compress(ensure_contiguous_ndarray(buf), self.level, predictor=self.predictor)
+        # Views are released, so that an error's traceback pins nothing.
+        with memoryview(ensure_contiguous_ndarray(buf)) as view:
+            return compress(view, self.level, predictor=self.predictor)
 
     def decode(self, buf: Any, out: Any = None) -> Any:
         """The bytes of the stream ``buf``, into ``out`` where one is given."""
-        data = decompress(ensure_contiguous_ndarray(buf))
+        with memoryview(ensure_contiguous_ndarray(buf)) as view:
+            data = decompress(view)
         return data if out is None else ndarray_copy(data, out)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import logging
+import os
 import shutil
 import tarfile
 import tomllib
@@ -74,6 +76,73 @@ def test_archives(tmp_path):
     assert (tmp_path / "part" / "tree" / "deep" / "other").read_bytes() == b"x"
     assert shutil.make_archive(str(tmp_path / "dry"), "nztar", root_dir=tree, dry_run=True)
     assert not (tmp_path / "dry.tar.nz").exists()
+
+
+def names(archive):
+    with nzip.open(archive) as stream, tarfile.open(fileobj=stream) as found:
+        return sorted(os.path.normpath(name) for name in found.getnames())
+
+
+def test_an_archive_does_not_hold_itself(tmp_path, monkeypatch):
+    """Neither what it is written to, nor the older one that it replaces; as with shutil's own tar."""
+    monkeypatch.chdir(tmp_path)
+    tree = tmp_path / "tree"
+    (tree / "deep").mkdir(parents=True)
+    (tree / "file").write_bytes(DATA)
+    (tmp_path / "alias").symlink_to("tree")
+    for base, where in (
+        ("tree/backup", {"root_dir": "tree"}),
+        (str(tree / "backup"), {"root_dir": tree}),
+        (tree / "deep" / "backup", {"root_dir": "tree"}),
+        ("alias/backup", {"root_dir": "tree"}),
+        ("tree/backup", {"root_dir": "alias"}),
+        ("tree/backup", {"base_dir": "tree"}),
+        ("tree/deep/backup", {"root_dir": tmp_path, "base_dir": "tree"}),
+        ("tree/backup", {"root_dir": tree, "verbose": 1, "logger": logging.getLogger("test")}),
+    ):
+        for _ in range(3):
+            made = shutil.make_archive(base, "nztar", **where)
+            assert [name for name in names(made) if "backup" in name] == []
+            assert any(name.endswith("file") for name in names(made))
+        os.remove(made)
+
+
+def test_an_archive_holds_what_only_looks_like_itself(tmp_path):
+    tree = tmp_path / "tree"
+    (tree / "deep").mkdir(parents=True)
+    made = shutil.make_archive(str(tree / "backup"), "nztar", root_dir=tree)
+    (tree / "deep" / "backup.tar.nz").write_bytes(b"another folder's")
+    os.link(made, tree / "kept.tar.nz")
+    (tree / "link").symlink_to("backup.tar.nz")
+    shutil.make_archive(str(tree / "backup"), "nztar", root_dir=tree)
+    assert names(made) == [".", "deep", "deep/backup.tar.nz", "kept.tar.nz", "link"]
+    # The old archive's name may be a link: that is replaced, and what it showed is a file like others.
+    os.rename(made, tree / "first.tar.nz")
+    os.symlink("first.tar.nz", made)
+    shutil.make_archive(str(tree / "backup"), "nztar", root_dir=tree)
+    assert not os.path.islink(made)
+    assert names(made) == [".", "deep", "deep/backup.tar.nz", "first.tar.nz", "kept.tar.nz", "link"]
+
+
+def test_archives_of_owners_that_are_not_there(tmp_path):
+    (tmp_path / "tree").mkdir()
+    for who in ({"owner": "no such user"}, {"group": "no such group"}):
+        with pytest.raises(LookupError, match="no such"):
+            shutil.make_archive(str(tmp_path / "out"), "nztar", root_dir=tmp_path / "tree", **who)
+    assert os.listdir(tmp_path) == ["tree"]
+
+
+def test_an_archive_is_checked_to_its_very_end(tmp_path):
+    """tar stops reading at its own end mark; damage behind it must not pass."""
+    (tmp_path / "file").write_bytes(DATA)
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as archive:
+        archive.add(tmp_path / "file", "file")
+    packed = nzip.compress(raw.getvalue() + bytes(1 << 18), block_size=4096)
+    for damaged in (packed[:-1], packed[:-20] + b"?" + packed[-19:]):
+        (tmp_path / "cut.tar.nz").write_bytes(damaged)
+        with pytest.raises(nzip.CorruptError):
+            shutil.unpack_archive(tmp_path / "cut.tar.nz", tmp_path / "out")
 
 
 def test_archives_that_are_damaged_or_hostile(tmp_path):
