@@ -207,8 +207,8 @@ class Output(Sink):
             except OSError as error:
                 self._forget()
                 raise FileError(f"{self.path}: cannot write there: {reason(error)}") from error
-            raw = Descriptor(descriptor, reading=True, writing=True)
-            self._stream = self._try(io.BufferedRandom, raw, _BUFFER)
+            self._stream = Descriptor(descriptor, reading=True, writing=True)
+            self._stream = self._try(io.BufferedRandom, self._stream, _BUFFER)
             return
         raise FileError(f"{self.path}: no free temporary name in its directory")
 

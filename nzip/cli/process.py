@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from nzip import safe_output
 from nzip.cli import standard
-from nzip.cli.terminal import USAGE, error_line, heard, say
+from nzip.cli.terminal import USAGE, heard
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -63,8 +63,7 @@ def guarded(command: Callable[[list[str]], int], arguments: list[str]) -> int:
             sys.stdout.flush()
         except BrokenPipeError:
             raise
-        except OSError as error:
-            say(error_line(error))
+        except OSError:  # the command has said so
             code = code or USAGE
         _handle(signal.SIG_DFL)  # nothing is left to be removed
         return code if heard() else code or USAGE

@@ -23,7 +23,7 @@ def make_table(*columns: str, left: tuple[str, ...], title: str | None = None) -
     from rich import box  # start-up: rich
     from rich.table import Table  # start-up: rich
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title and one_line(title), title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title and _sayable(one_line(title)), title_justify="left")
     for column in columns:
         table.add_column(column, justify="left" if column in left else "right", overflow="fold")
     return table
@@ -31,7 +31,7 @@ def make_table(*columns: str, left: tuple[str, ...], title: str | None = None) -
 
 def add_row(table: Table, *cells: str) -> None:
     """A row, whatever its cells hold: names of files may hold anything."""
-    table.add_row(*map(one_line, cells))
+    table.add_row(*(_sayable(one_line(cell)) for cell in cells))
 
 
 def print_table(table: Table) -> None:
@@ -52,8 +52,13 @@ def print_text(text: str) -> None:
     nobody reads it, and :class:`nzip.safe_output.FileError` where it is closed."""
     if sys.stdout is None:
         raise FileError("standard output is closed")
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stdout.write(_sayable(text))
+
+
+def _sayable(text: str) -> str:
+    """``text`` with what standard output's encoding does not know as ``\\xe9`` or ``\\u20ac``."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def print_json(value: Any) -> None:
