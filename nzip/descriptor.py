@@ -1,10 +1,9 @@
 """A file of the system's, by its descriptor: a read that waits, a write that writes all.
 
-What ``open`` of Python gives may answer None for "nothing yet" and write a part only, and says so to nobody who
-does not ask (``PYTHONUNBUFFERED=1`` makes standard output such a file). All that the command line reads and
-writes goes through :class:`Descriptor` instead. Concession: it goes through Python, a system call at a time, so
-callers hand it large pieces.
-"""
+What ``open`` of Python gives may answer None for "nothing yet" and write a part only, and says so to nobody
+who does not ask (``PYTHONUNBUFFERED=1`` makes standard output such a file). All that the command line reads
+and writes goes through :class:`Descriptor` instead. Concession: it goes through Python, a system call at a
+time, so callers hand it large pieces."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 from nzip.streams import read_some, write_all
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer, WriteableBuffer
+    from typing_extensions import Buffer
 
 # More than this in one call is refused by some systems (macOS: 2 GiB).
 _PIECE = 1 << 30
@@ -46,9 +45,9 @@ class _Bare(io.RawIOBase):
 
 
 class Descriptor(io.RawIOBase):
-    """The open file ``descriptor`` as a raw file object. ``name``: what its errors call it. ``owned``: closing
-    this closes it, once, and raises what the system says of that (:class:`OSError`: what was written may be
-    lost)."""
+    """The open file ``descriptor`` as a raw file object. ``name``: what its errors call it. ``owned``:
+    closing this closes it, once, and raises what the system says of that (:class:`OSError`: what was written
+    may be lost)."""
 
     def __init__(
         self,
@@ -90,7 +89,7 @@ class Descriptor(io.RawIOBase):
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         return os.lseek(self.fileno(), offset, whence)
 
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
+    def readinto(self, buffer: Buffer, /) -> int:
         """Up to the buffer's size, as soon as there is something; 0 at the end only."""
         view = memoryview(buffer).cast("B")
         if not len(view):

@@ -4,8 +4,8 @@
 owner and times through its descriptor, makes it durable (fsync), closes it and looks whether that went well,
 and only then renames it to its name. Until that moment an existing target is untouched; after an error or a
 signal the temporary file is removed. After a power cut or ``kill -9`` a file named ``.NAME.*.nzip-tmp`` may
-stay behind; it can be deleted. :func:`write_whole` is that in one call, for what is at hand as bytes: JSON, an
-index, a model.
+stay behind; it can be deleted. :func:`write_whole` is that in one call, for what is at hand as bytes: JSON,
+an index, a model.
 
 Metadata is best effort: where a file system refuses modes, owners or times, one warning says so. Concession:
 where it knows neither hard links nor Linux's exclusive rename, a target that appears in the very moment of

@@ -8,7 +8,6 @@ system offers to remove a file only if it still is a certain one.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import stat
@@ -27,7 +26,8 @@ def open_source(path: str, *, force: bool, remove: bool, elsewhere: bool) -> Bin
 
     Directories always; devices, pipes and sockets unless the output goes ``elsewhere`` than beside them; and
     where the source is to be removed (``remove``): symbolic links, files with other hard links or with
-    set-uid, set-gid or sticky bits, unless ``force``. Waits for a pipe's writer. Raises :class:`FileError`."""
+    set-uid, set-gid or sticky bits, unless ``force``. Waits for a pipe's writer. Raises
+    :class:`FileError`."""
     if remove and not force and os.path.islink(path):
         raise FileError(f"{path}: is a symbolic link, skipping (-f to remove the link all the same)")
     try:
@@ -92,11 +92,13 @@ def is_regular(status: os.stat_result) -> bool:
 
 
 def status_of(source: object) -> os.stat_result | None:
-    """What the system says of an open file; None for one that is none of the system's."""
+    """What the system says of an open file; None for one that is none of the system's. Raises
+    :class:`OSError`."""
     try:
-        return os.fstat(source.fileno())  # type: ignore[attr-defined]
-    except (OSError, AttributeError, ValueError):
+        descriptor = source.fileno()  # type: ignore[attr-defined]
+    except (AttributeError, io.UnsupportedOperation):
         return None
+    return os.fstat(descriptor)
 
 
 def remove_source(path: str, source: BinaryIO, before: os.stat_result) -> None:
@@ -108,10 +110,7 @@ def remove_source(path: str, source: BinaryIO, before: os.stat_result) -> None:
             raise FileError(f"{path}: is another file now, and was kept")
         if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             raise FileError(f"{path}: was changed while it was read, and was kept")
-        folder = os.path.dirname(path)
-        sync_directory(folder)
+        sync_directory(os.path.dirname(path))
         os.unlink(path)
     except OSError as error:
         raise FileError(f"{path}: cannot be removed: {reason(error)}") from error
-    with contextlib.suppress(OSError):
-        sync_directory(folder)  # it is gone, and nothing is lost should it come back

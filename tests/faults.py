@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 CALLS = (
-    "open", "read", "write", "fsync", "close", "stat", "lstat", "fstat", "link", "rename", "replace", "unlink",
-    "fchmod", "fchown", "chmod", "utime", "mkdir", "lseek", "truncate", "ftruncate", "scandir", "listdir",
+    "open", "read", "write", "fsync", "close", "stat", "lstat", "fstat", "link", "rename",
+    "replace", "unlink", "fchmod", "fchown", "chmod", "utime", "mkdir", "lseek",
+    "truncate", "ftruncate", "scandir", "listdir",
 )  # fmt: skip
 ERRORS = (
     errno.ENOSPC, errno.EIO, errno.EINTR, errno.EAGAIN, errno.EPERM, errno.EINVAL, errno.EDQUOT, errno.ESTALE,
@@ -74,9 +75,11 @@ class Fault:
 
 
 @contextlib.contextmanager
-def failing(call: str, code: int, *, below: Path, at: int | None = None, done: bool = False) -> Iterator[Fault]:
-    """While inside, ``os.call`` fails as for :class:`Fault`. ``done``: it is done all the same, as on a network
-    that loses the answer."""
+def failing(
+    call: str, code: int, *, below: Path, at: int | None = None, done: bool = False
+) -> Iterator[Fault]:
+    """While inside, ``os.call`` fails as for :class:`Fault`. ``done``: it is done all the same, as on a
+    network that loses the answer."""
     fault = Fault(call, at, code, below, done)
     before = builtins.open, io.open, fault._true
     builtins.open, io.open = _pyio.open, _pyio.open  # type: ignore[assignment]
@@ -107,8 +110,8 @@ def every_failure(
     codes: Iterable[int] = ERRORS,
     most: int = 200,
 ) -> Iterator[Case]:
-    """``prepare`` and ``action`` again and again, until each of ``calls`` below the folder ``below`` has failed
-    once with each of ``codes``."""
+    """``prepare`` and ``action`` again and again, until each of ``calls`` below the folder ``below`` has
+    failed once with each of ``codes``."""
     for call, code in itertools.product(calls, codes):
         if not hasattr(os, call):
             continue
@@ -118,7 +121,7 @@ def every_failure(
             with failing(call, code, below=below, at=at) as fault:
                 try:
                     result = action()
-                except Exception as caught:
+                except Exception as caught:  # noqa: BLE001 - handed on
                     error = caught
             if not fault.fired:
                 break

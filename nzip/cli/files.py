@@ -189,9 +189,7 @@ def _output(
         )
     if source is not None and regular and safe_output.is_same_file(target, source):
         raise FileError(f"{target}: is the input itself")
-    output = safe_output.Output(
-        target, force=placing.force, source=source if regular else None, warn=say
-    )
+    output = safe_output.Output(target, force=placing.force, source=source if regular else None, warn=say)
     if placing.remove and output.is_direct():
         raise FileError(f"{target}: --rm needs an output that is a regular file")
     return output
@@ -208,9 +206,7 @@ def _decoded(source: BinaryIO, primer: bytes | None, running: Running, meter: Sh
     )
 
 
-def _compare(
-    source: BinaryIO, output: safe_output.Output, primer: bytes | None, running: Running
-) -> None:
+def _compare(source: BinaryIO, output: safe_output.Output, primer: bytes | None, running: Running) -> None:
     """Decode what was written and compare it with the source, read again from its start."""
     source.seek(0)
     for data in pipeline.decode_stream(

@@ -39,14 +39,13 @@ def each(files: Files, one: Callable[[str], None], placing: Placing | None = Non
     """Call ``one(path)`` for every file (standard input without any); the worst exit code. ``placing``: of a
     verb that writes, to be refused where it is no place for that many."""
     paths = files or (STDIN,)
-    if placing is not None:
-        if placing.output is not None:
-            if len(paths) > 1:
-                raise click.UsageError("-o names one output, and there are several inputs")
-            if placing.to_stdout:
-                raise click.UsageError("-o and -c: give one of them")
-        if list(paths).count(STDIN) > 1:
-            raise click.UsageError("'-' stands for standard input and can be given once")
+    if placing is not None and placing.output is not None:
+        if len(paths) > 1:
+            raise click.UsageError("-o names one output, and there are several inputs")
+        if placing.to_stdout:
+            raise click.UsageError("-o and -c: give one of them")
+    if list(paths).count(STDIN) > 1:
+        raise click.UsageError("'-' stands for standard input and can be given once")
     return worst([guarded(path, one) for path in paths])
 
 
@@ -98,7 +97,10 @@ def expect_compressed(path: str, source: BinaryIO, doing: str) -> None:
 
 def size_of(source: Any) -> int | None:
     """Bytes to come, where that can be known."""
-    status = sources.status_of(source)
+    try:
+        status = sources.status_of(source)
+    except OSError:  # it is for the bar only
+        return None
     return status.st_size if status is not None and sources.is_regular(status) else None
 
 
@@ -209,9 +211,7 @@ def predictor_of(coding: Coding, primer: bytes | None) -> Predictor:
     return chosen.with_primer(primer)
 
 
-def coding_of(
-    coding: Coding, talking: Talking, primer: bytes | None
-) -> tuple[Predictor, tuple[Model, ...]]:
+def coding_of(coding: Coding, talking: Talking, primer: bytes | None) -> tuple[Predictor, tuple[Model, ...]]:
     """The predictor, and the models that ``--embed-model`` puts into the output."""
     need_compiler()
     predictor, models = embedded_models.chosen(predictor_of(coding, primer), coding.embed_model)

@@ -1,9 +1,8 @@
 """A command as a process: its signals, its standard streams, its end.
 
-A signal becomes an exception, so that temporary files are removed on the way out, and then ends the process as
-it would have ended it; a reader that went away does so by SIGPIPE, as it ends ``cat``. Concession: a system
-call that cannot be interrupted (a dead network file system's) holds the end up.
-"""
+A signal becomes an exception, so that temporary files are removed on the way out, and then ends the process
+as it would have ended it; a reader that went away does so by SIGPIPE, as it ends ``cat``. Concession: a
+system call that cannot be interrupted (a dead network file system's) holds the end up."""
 
 from __future__ import annotations
 

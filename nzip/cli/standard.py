@@ -3,10 +3,10 @@ was not yet there is taken for the end.
 
 :func:`install`, called once by the entry points, puts a :class:`nzip.descriptor.Descriptor` under
 ``sys.stdout`` and ``sys.stderr``, whatever Python made of them (``PYTHONUNBUFFERED`` makes raw files, which
-forget what a short write left), and lets what their encoding cannot say appear as ``\\xe9``. A standard stream
-that is closed gets ``/dev/null`` in its place, so that no file of ours is opened as descriptor 1 and written
-over by a message. Concession: used as a library (in tests), the streams that Python has are taken as they are.
-"""
+forget what a short write left), and lets what their encoding cannot say appear as ``\\xe9``. A standard
+stream that is closed gets ``/dev/null`` in its place, so that no file of ours is opened as descriptor 1 and
+written over by a message. Concession: used as a library (in tests), the streams that Python has are taken as
+they are."""
 
 from __future__ import annotations
 

@@ -23,7 +23,9 @@ def make_table(*columns: str, left: tuple[str, ...], title: str | None = None) -
     from rich import box  # start-up: rich
     from rich.table import Table  # start-up: rich
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title and _sayable(one_line(title)), title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, title=title and _sayable(one_line(title)), title_justify="left"
+    )
     for column in columns:
         table.add_column(column, justify="left" if column in left else "right", overflow="fold")
     return table

@@ -1,15 +1,16 @@
 """The words of the command line, read with care: two dialects, and what looks like a slip.
 
-``nzip compress FILE`` and gzip's ``nzip FILE`` share the first word, so that a misspelled verb would be a file,
-and the files after it compressed. A first word that is no file, has neither separator nor suffix and is within
-two letters of a verb is an error, before anything is touched; so is ``-12``, which gzip's letters read as
-``-1 -2``. Concession: a file that is missing and named nearly like a verb gets the wrong advice.
-"""
+``nzip compress FILE`` and gzip's ``nzip FILE`` share the first word, so that a misspelled verb would be a
+file, and the files after it compressed. A first word that is no file, has neither separator nor suffix and is
+within two letters of a verb is an error, before anything is touched; so is ``-12``, which gzip's letters read
+as ``-1 -2``. Concession: a file that is missing and named nearly like a verb gets the wrong advice."""
 
 from __future__ import annotations
 
 import importlib
+import itertools
 import os
+from typing import ClassVar
 
 import click
 
@@ -21,7 +22,7 @@ class Verb(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         for word in _split(self, args)[0]:
-            for one, other in zip(word, word[1:], strict=False):
+            for one, other in itertools.pairwise(word):
                 if one.isdigit() and other.isdigit():
                     raise click.UsageError(f"-{word}: a level is one digit, -1 to -9", ctx)
         return super().parse_args(ctx, args)
@@ -33,7 +34,7 @@ class Verbs(click.Group):
     imported when they are named."""
 
     command_class = Verb
-    lazy: dict[str, str] = {}
+    lazy: ClassVar[dict[str, str]] = {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), *self.lazy])
@@ -106,4 +107,3 @@ def _split(command: click.Command, args: list[str]) -> tuple[list[str], list[str
         else:
             operands.append(word)
     return letters, operands
-
