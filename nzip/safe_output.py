@@ -1,14 +1,15 @@
-"""Files on disk, handled so that nothing is ever lost: input that is not what it seems is refused, and
-output appears whole or not at all.
+"""Output that appears whole or not at all, so that nothing is ever lost.
 
-:class:`Output` writes to an exclusive temporary file in the target's directory, makes it durable (fsync),
-gives it the source's mode, owner and times through its descriptor, and only then renames it to its name.
-Until that moment an existing target is untouched; after an error or a signal the temporary file is removed.
-After a power cut or ``kill -9`` a file named ``.NAME.*.nzip-tmp`` may stay behind; it can be deleted.
-:func:`write_whole` is that in one call, for what is at hand as bytes: JSON, an index, a model.
+:class:`Output` writes to an exclusive temporary file in the target's directory, gives it the source's mode,
+owner and times through its descriptor, makes it durable (fsync), closes it and looks whether that went well,
+and only then renames it to its name. Until that moment an existing target is untouched; after an error or a
+signal the temporary file is removed. After a power cut or ``kill -9`` a file named ``.NAME.*.nzip-tmp`` may
+stay behind; it can be deleted. :func:`write_whole` is that in one call, for what is at hand as bytes: JSON,
+an index, a model.
 
-Concession: between threads of other processes, a target that appears in the very moment of the rename is
-detected where the file system knows hard links, and else could be replaced.
+Metadata is best effort: where a file system refuses modes, owners or times, one warning says so. Concession:
+where it knows neither hard links nor Linux's exclusive rename, a target that appears in the very moment of
+the rename is replaced.
 """
 
 from __future__ import annotations
@@ -16,63 +17,37 @@ from __future__ import annotations
 import abc
 import contextlib
 import errno
+import io
 import os
-import secrets
 import stat
-import sys
+import warnings
 from collections.abc import Callable
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
+from nzip.descriptor import Descriptor, own_descriptor
 from nzip.errors import NzipError
+from nzip.streams import write_all
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 TEMPORARY_SUFFIX = ".nzip-tmp"
+# How a file system says that it has no such thing: FAT, CIFS, mounted buckets, FUSE.
+_REFUSALS = frozenset(
+    {errno.EINVAL, errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EROFS}
+)
+# Bytes of the target's name in the temporary one: names near the system's limit leave no room for all of it,
+# and the random part alone is unique.
+_NAME_BYTES = 100
+_BUFFER = 1 << 17
+_SILENT_FLAGS = getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+# Temporary files that exist now, for a process that is about to be ended.
+_temporaries: set[str] = set()
 
 
 class FileError(NzipError):
     """A file cannot be read or written as asked; exit code 1."""
-
-
-def open_source(path: str, *, force: bool, remove: bool, elsewhere: bool) -> BinaryIO:
-    """Open ``path`` for reading as a binary file object, refusing what ``xz`` refuses.
-
-    Directories always; devices, pipes and sockets unless the output goes ``elsewhere`` than beside them; and
-    where the source is to be removed (``remove``): symbolic links, files with other hard links or with
-    set-uid, set-gid or sticky bits, unless ``force``. Raises :class:`FileError`."""
-    if remove and not force and os.path.islink(path):
-        raise FileError(f"{path}: is a symbolic link, skipping (-f to remove the link all the same)")
-    try:
-        # Non-blocking, so that opening a pipe without a writer cannot hang before we have looked at it.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
-    except OSError as error:
-        raise FileError(f"{path}: {reason(error)}") from error
-    try:
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise FileError(
-                f"{path}: is a directory, skipping (use tar -I nzip -cf {path.rstrip('/')}.tar.nz {path})"
-            )
-        if not stat.S_ISREG(status.st_mode):
-            if remove or not elsewhere:
-                raise FileError(f"{path}: is not a regular file, skipping (-c writes to standard output)")
-            os.close(descriptor)
-            descriptor = os.open(path, os.O_RDONLY)  # and now wait for a pipe's writer
-        elif remove and not force:
-            if status.st_nlink > 1:
-                raise FileError(
-                    f"{path}: has {status.st_nlink - 1} other hard link(s), skipping (-f to go ahead)"
-                )
-            if status.st_mode & (stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX):
-                raise FileError(
-                    f"{path}: has the set-uid, set-gid or sticky bit set, skipping (-f to go ahead)"
-                )
-        return os.fdopen(descriptor, "rb")
-    except BaseException:
-        os.close(descriptor)
-        raise
 
 
 def write_whole(path: str | os.PathLike[str], data: Buffer) -> None:
@@ -88,17 +63,52 @@ def reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def is_regular(status: os.stat_result) -> bool:
-    """Whether ``status`` is of a regular file."""
-    return stat.S_ISREG(status.st_mode)
-
-
 def is_same_file(path: str, status: os.stat_result) -> bool:
     """Whether ``path`` is the very file (not a link to it) that ``status`` describes."""
     try:
         return os.path.samestat(os.stat(path), status)
     except OSError:
         return False
+
+
+def discard_temporaries() -> None:
+    """Remove the temporary files of every :class:`Output` under way: for a process that ends now."""
+    for path in tuple(_temporaries):
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        _temporaries.discard(path)
+
+
+def sync(descriptor: int) -> OSError | None:
+    """Make what was written durable; returns the error where the file system knows no such thing. Raises
+    :class:`OSError` where it does, and could not."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _REFUSALS:
+            raise
+        return error
+    return None
+
+
+def sync_directory(path: str) -> None:
+    """Make the names in the directory ``path`` durable, where the system can do that: some cannot open or
+    sync a directory, and have no better to offer. Raises :class:`OSError` where it can and failed."""
+    try:
+        descriptor = os.open(path or os.curdir, os.O_RDONLY)
+    except OSError as error:
+        if error.errno not in _REFUSALS:
+            raise
+        return
+    try:
+        sync(descriptor)
+    finally:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, RuntimeWarning, stacklevel=4)
 
 
 class Sink(abc.ABC):
@@ -122,61 +132,83 @@ class Sink(abc.ABC):
 
     @abc.abstractmethod
     def commit(self) -> None:
-        """Everything was written and is as it should be."""
+        """Everything was written and is as it should be. Raises :class:`FileError`."""
 
 
 class Output(Sink):
     """Output to ``path`` that appears whole or not at all. A context manager: leaving it by an error removes
     what was written; :meth:`commit` makes it the target.
 
-    ``force`` replaces an existing target (a symbolic link is replaced, never written through). Devices and
-    pipes are written to directly. Raises :class:`FileError`.
+    ``force`` replaces an existing target (a symbolic link is replaced, never written through). Devices, pipes
+    and the process's own descriptors (``/dev/stdout``, ``/dev/fd/3``) are written to directly. ``warn`` is
+    called with a line for what is not as it should be and loses no data; default: :func:`warnings.warn`.
+    Raises :class:`FileError`; a broken pipe raises :class:`BrokenPipeError`.
     """
 
-    def __init__(self, path: str, *, force: bool = False, source: os.stat_result | None = None):
+    def __init__(
+        self,
+        path: str,
+        *,
+        force: bool = False,
+        source: os.stat_result | None = None,
+        warn: Callable[[str], object] = _warn,
+    ):
         self.path = path
         self._force = force
         self._source = source
+        self._warn = warn
         self._temporary: str | None = None
-        self._stream: IO[bytes] | None = None
+        self._stream: IO[bytes] | Any = None
+        self._own: int | None = None
         self.direct = False
+        self.durable = False
+        """After :meth:`commit`: whether the system has promised that a power cut takes nothing away."""
 
     def is_direct(self) -> bool:
-        """Whether the target is a device or a pipe, which cannot be replaced as a whole."""
+        """Whether the target is a device, a pipe or a descriptor, which cannot be replaced as a whole."""
         self._look()
         return self.direct
 
     def __enter__(self) -> Self:
         try:
             self._begin()
-        except BaseException:
-            self.__exit__(None, None, None)
+        except BaseException as error:
+            self._clean(error)
             raise
         return self
 
     def _begin(self) -> None:
         status = self._look()
         if self.direct:
-            descriptor = self._try(os.open, self.path, os.O_WRONLY | os.O_NOCTTY)
-            self._stream = self._try(os.fdopen, descriptor, "wb")
+            if self._own is not None:
+                descriptor = self._try(os.dup, self._own)
+            else:
+                descriptor = self._try(os.open, self.path, os.O_WRONLY | _SILENT_FLAGS)
+            self._stream = Descriptor(descriptor, writing=True)
+            if self._own is None and not _is_channel(self._try(os.fstat, descriptor)):
+                raise FileError(f"{self.path}: became another file while it was opened: try again")
             return
         if status is not None and not self._force:
             raise FileError(f"{self.path}: exists already (-f to overwrite)")
         directory, name = os.path.split(self.path)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | _SILENT_FLAGS
         for _ in range(100):
-            # Names near the system's limit leave no room for ours; the random part alone is unique.
-            temporary = os.path.join(directory, f".{name[:100]}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+            temporary = os.path.join(
+                directory, f".{_shortened(name)}.{os.urandom(4).hex()}{TEMPORARY_SUFFIX}"
+            )
             try:
                 # Known before it exists, so that a signal in between cannot leave it behind.
                 self._temporary = temporary
-                descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+                _temporaries.add(temporary)
+                descriptor = os.open(temporary, flags, 0o600)
             except FileExistsError:
-                self._temporary = None
+                self._forget()
                 continue
             except OSError as error:
-                self._temporary = None
+                self._forget()
                 raise FileError(f"{self.path}: cannot write there: {reason(error)}") from error
-            self._stream = self._try(os.fdopen, descriptor, "w+b")
+            self._stream = Descriptor(descriptor, reading=True, writing=True)
+            self._stream = self._try(io.BufferedRandom, self._stream, _BUFFER)
             return
         raise FileError(f"{self.path}: no free temporary name in its directory")
 
@@ -186,170 +218,222 @@ class Output(Sink):
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._clean(value)
+
+    def _clean(self, error: BaseException | None) -> None:
         stream, self._stream = self._stream, None
-        if stream is not None:
-            # After an error, buffered bytes that cannot be written must not hide the error.
-            with contextlib.suppress(OSError):
-                stream.close()
+        try:
+            if stream is not None:
+                # After an error, buffered bytes that cannot be written must not hide the error.
+                with contextlib.suppress(OSError, ValueError):
+                    stream.close()
+        finally:
+            if self._temporary is not None:
+                self._unlink(error)
+
+    def _unlink(self, error: BaseException | None = None) -> None:
+        """Remove the temporary file; where that fails, say so, with ``error`` if there is one."""
+        assert self._temporary is not None
+        try:
+            os.unlink(self._temporary)
+        except FileNotFoundError:
+            pass
+        except OSError as why:
+            left = f"the temporary file {self._temporary} is left: {reason(why)}"
+            if error is None:
+                self._warn(left)
+            else:
+                error.add_note(left)
+        self._forget()
+
+    def _forget(self) -> None:
         if self._temporary is not None:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._temporary)
-            self._temporary = None
+            _temporaries.discard(self._temporary)
+        self._temporary = None
 
     def write(self, data: Buffer, /) -> None:
-        """Append. Raises :class:`FileError`, as when the disk is full."""
-        try:
-            self._open().write(data)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise FileError(f"{self.path}: cannot write: {reason(error)}") from error
+        """Append all of ``data``. Raises :class:`FileError`, as when the disk is full."""
+        self._try(write_all, self._open(), data)
 
     def reread(self) -> IO[bytes]:
         """What was written so far, as a file object from its start, for a check before :meth:`commit`."""
         stream = self._open()
         self._try(stream.flush)
-        stream.seek(0)
+        self._try(stream.seek, 0)
         return stream
 
     def commit(self) -> None:
-        """Make what was written the target: mode and times, fsync, rename, fsync of the directory."""
+        """Make what was written the target: mode and times, fsync, close, rename, fsync of the directory."""
         stream = self._open()
         self._try(stream.flush)
-        if self.direct:
-            self._try(stream.close)
-            return
         descriptor = stream.fileno()
-        self._dress(descriptor)
-        self._try(os.fsync, descriptor)
+        if not self.direct:
+            self._dress(descriptor)
+        refused = self._try(sync, descriptor)
+        made = self._try(os.fstat, descriptor)
         self._try(stream.close)
-        assert self._temporary is not None  # `_begin` made it
-        if self._force:
-            self._try(os.replace, self._temporary, self.path)
-        else:
-            self._rename_exclusively(self._temporary)
-        self._temporary = None
-        _sync_directory(os.path.dirname(self.path) or ".")
+        if self.direct:
+            return
+        if refused is not None:
+            self._warn(f"{self.path}: the file system cannot make it durable: {reason(refused)}")
+        self._rename(made)
+        self._forget()
+        self.durable = refused is None
+        try:
+            sync_directory(os.path.dirname(self.path))
+        except OSError as error:
+            self.durable = False
+            self._warn(f"{self.path}: is written, but its directory could not be synced: {reason(error)}")
 
-    def _open(self) -> IO[bytes]:
+    def _open(self) -> Any:
         if self._stream is None:
             raise ValueError("an Output is written to inside its with statement")
         return self._stream
 
     def _look(self) -> os.stat_result | None:
         """What stands at the target now; sets ``direct``. Raises for what must not be replaced."""
+        self._own = own_descriptor(self.path)
+        self.direct = self._own is not None
         try:
             status = os.lstat(self.path)
         except FileNotFoundError:
             return None
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise FileError(
+                    f"{self.path}: file name too long for its file system: choose another (-o)"
+                ) from error
             raise FileError(f"{self.path}: {reason(error)}") from error
+        if self.direct:
+            return status
+        behind = status
         if stat.S_ISLNK(status.st_mode):
-            # /dev/stdout and the like are links to what is already open; replacing them would be vandalism.
-            where = os.path.dirname(os.path.abspath(self.path))
-            behind: os.stat_result | None = None
             with contextlib.suppress(OSError):
                 behind = os.stat(self.path)
-            if where.startswith(("/dev", "/proc")) or (behind is not None and _is_channel(behind)):
-                self.direct = True
-        elif _is_channel(status):
+        mode = behind.st_mode
+        if _is_channel(behind):
             self.direct = True
         elif stat.S_ISDIR(status.st_mode):
             raise FileError(f"{self.path}: is a directory")
-        elif not stat.S_ISREG(status.st_mode):
+        elif not (stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)):
             raise FileError(f"{self.path}: is neither a file nor a pipe nor a character device")
         return status
 
     def _dress(self, descriptor: int) -> None:
         """The source's mode, owner and times, all through the descriptor; else the umask's mode."""
-        if self._source is None:
-            mask = os.umask(0)
-            os.umask(mask)
-            self._try(os.fchmod, descriptor, 0o666 & ~mask)
-            return
-        mode = stat.S_IMODE(self._source.st_mode) & 0o777
-        # As xz: where the group cannot be kept, nobody may gain rights through the new group.
-        with contextlib.suppress(OSError):
-            os.fchown(descriptor, self._source.st_uid, -1)
-        try:
-            os.fchown(descriptor, -1, self._source.st_gid)
-        except OSError:
-            both = mode >> 3 & mode & 0o007
-            mode = mode & 0o700 | both << 3 | both
-        self._try(os.fchmod, descriptor, mode)
-        with contextlib.suppress(OSError):
-            os.utime(descriptor, ns=(self._source.st_atime_ns, self._source.st_mtime_ns))
+        lost: dict[str, OSError] = {}
 
-    def _rename_exclusively(self, temporary: str) -> None:
+        def keep(what: str, call: str, *arguments: Any, **options: Any) -> bool:
+            try:
+                getattr(os, call)(descriptor, *arguments, **options)
+            except OSError as error:
+                # That a user's file belongs to that user needs no warning.
+                if not (call == "fchown" and error.errno == errno.EPERM and os.geteuid()):
+                    lost[what] = error
+            except (AttributeError, NotImplementedError):  # Windows
+                pass
+            else:
+                return True
+            return False
+
+        if self._source is None:
+            keep("its mode", "fchmod", 0o666 & ~_umask())
+        else:
+            source, now = self._source, self._try(os.fstat, descriptor)
+            mode = stat.S_IMODE(source.st_mode) & 0o777
+            if now.st_uid != source.st_uid:
+                keep("its owner", "fchown", source.st_uid, -1)
+            if now.st_gid != source.st_gid and not keep("its group", "fchown", -1, source.st_gid):
+                # As xz: where the group cannot be kept, nobody may gain rights through the new group.
+                both = mode >> 3 & mode & 0o007
+                mode = mode & 0o700 | both << 3 | both
+            keep("its mode", "fchmod", mode)
+            keep("its times", "utime", ns=(source.st_atime_ns, source.st_mtime_ns))
+        if lost:
+            *_, last = lost.values()
+            self._warn(f"{self.path}: the file system does not keep {', '.join(lost)}: {reason(last)}")
+
+    def _rename(self, made: os.stat_result) -> None:
+        """Give the temporary file, which is ``made``, the target's name."""
+        assert self._temporary is not None  # `_begin` made it
         try:
-            os.link(temporary, self.path)
+            if self._force:
+                os.replace(self._temporary, self.path)
+            else:
+                self._rename_exclusively(self._temporary, made)
         except FileExistsError as error:
             raise FileError(f"{self.path}: appeared while we were writing (-f to overwrite)") from error
         except OSError as error:
-            if error.errno not in (
-                errno.EPERM,
-                errno.ENOTSUP,
-                errno.EOPNOTSUPP,
-                errno.EMLINK,
-                errno.ENOSYS,
-                errno.EACCES,
-            ):
-                raise FileError(f"{self.path}: {reason(error)}") from error
-            # A file system without hard links.
-            if os.path.lexists(self.path):
-                raise FileError(f"{self.path}: appeared while we were writing (-f to overwrite)") from error
-            self._try(os.rename, temporary, self.path)
-        else:
-            self._try(os.unlink, temporary)
+            # A network file system may have done it and lost the answer.
+            if not self._is_there(made):
+                raise FileError(f"{self.path}: cannot write: {reason(error)}") from error
 
-    def _try(self, call: Callable[..., Any], *args: Any) -> Any:
+    def _rename_exclusively(self, temporary: str, made: os.stat_result) -> None:
         try:
-            return call(*args)
+            os.link(temporary, self.path)
+        except FileExistsError:
+            if not self._is_there(made):
+                raise
+        except (OSError, AttributeError):
+            # A file system without hard links, mostly; whatever it is, the rename will meet it, too.
+            if not _rename_without_replacing(temporary, self.path):
+                if os.path.lexists(self.path):
+                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+                os.rename(temporary, self.path)
+            return
+        self._unlink()
+
+    def _is_there(self, made: os.stat_result) -> bool:
+        try:
+            return os.path.samestat(os.lstat(self.path), made)
+        except OSError:
+            return False
+
+    def _try(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return call(*arguments)
         except BrokenPipeError:
             raise
         except OSError as error:
             raise FileError(f"{self.path}: cannot write: {reason(error)}") from error
 
 
-class StandardOutput(Sink):
-    """Standard output with the face of :class:`Output`."""
-
-    def __init__(self, *, refuse_terminal: bool):
-        if sys.stdout is None:
-            raise FileError("standard output is closed")
-        if refuse_terminal and sys.stdout.isatty():
-            raise FileError(
-                "compressed data is not written to a terminal (-f to force, -o FILE to name a file)"
-            )
-        self._stream = sys.stdout.buffer
-
-    def write(self, data: Buffer, /) -> None:
-        """Append, at once, so that a reader at the pipe's other end gets what there is."""
-        try:
-            self._stream.write(data)
-            self._stream.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise FileError(f"standard output: cannot write: {reason(error)}") from error
-
-    def commit(self) -> None:
-        """Nothing is left to be done."""
-
-
 def _is_channel(status: os.stat_result) -> bool:
     return stat.S_ISCHR(status.st_mode) or stat.S_ISFIFO(status.st_mode)
 
 
-def _sync_directory(path: str) -> None:
-    """Make the rename itself durable. Some systems cannot open or sync a directory; the file is whole there,
-    too, but its name may be lost in a power cut."""
+def _shortened(name: str) -> str:
+    """``name``, cut to a number of bytes, at the end of a character."""
+    name = name[:_NAME_BYTES]
+    while len(os.fsencode(name)) > _NAME_BYTES:
+        name = name[:-1]
+    return name
+
+
+def _umask() -> int:
+    """The process's umask. Where the system tells it, it is not set to ask for it: other threads make files
+    meanwhile."""
+    with contextlib.suppress(OSError, ValueError), open("/proc/self/status", encoding="ascii") as status:
+        for line in status:
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _rename_without_replacing(old: str, new: str) -> bool:
+    """Linux's ``renameat2`` with RENAME_NOREPLACE; False where that is not to be had. Raises
+    :class:`FileExistsError`."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        with contextlib.suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        import ctypes  # optional: a Python without libffi has none
+
+        call = ctypes.CDLL(None, use_errno=True).renameat2
+    except (ImportError, OSError, AttributeError, TypeError):
+        return False
+    here, no_replace = -100, 1
+    if call(here, os.fsencode(old), here, os.fsencode(new), no_replace) == 0:
+        return True
+    if ctypes.get_errno() == errno.EEXIST:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    return False

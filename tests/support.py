@@ -11,6 +11,8 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parent.parent
+# The command, by this Python.
+NZIP = [sys.executable, "-m", "nzip"]
 
 
 def corpus_path(name: str) -> Path:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import click
 
-from nzip import safe_output
+from nzip import safe_output, sources
 from nzip.cli.inputs import (
     STDIN,
     block_size_of,
@@ -23,15 +23,16 @@ from nzip.cli.inputs import (
     decoded_size,
     decompressed_name,
     each,
+    expect_compressed,
+    need_compiler,
     open_input,
     primer_text,
-    refuse_terminal,
     size_of,
-    status_of,
     targets,
 )
 from nzip.cli.options import Coding, Files, Placing, Running, Talking
-from nzip.cli.terminal import ShownMeter, summary
+from nzip.cli.standard import StandardOutput
+from nzip.cli.terminal import ShownMeter, say, summary
 from nzip.container import pipeline
 from nzip.container.recovery import recover
 from nzip.errors import CorruptError, NzipError
@@ -43,13 +44,15 @@ _CHUNK = 1 << 20
 
 def compress(files: Files, placing: Placing, coding: Coding, running: Running, talking: Talking) -> int:
     """Compress each file; see :func:`nzip.cli.inputs.each`."""
-    predictor, models = coding_of(coding, talking)
+    primer = primer_text(coding.primer)
+    predictor, models = coding_of(coding, talking, primer)
     block_size = block_size_of(coding)
 
     def one(path: str) -> None:
         source_name, target = targets(path, placing, compressed_name)
         with _open(path, placing, target) as source, contextlib.ExitStack() as stack:
-            output = stack.enter_context(_output(target, placing, source, binary=True))
+            before = sources.status_of(source)
+            output = stack.enter_context(_output(target, placing, before, binary=True))
             meter = stack.enter_context(ShownMeter(source_name, size_of(source), talking))
             pipeline.encode_stream(
                 source, output.write, predictor,
@@ -58,11 +61,11 @@ def compress(files: Files, placing: Placing, coding: Coding, running: Running, t
             )  # fmt: skip
             removes = _removes(path, target, placing)
             if removes and isinstance(output, safe_output.Output):
-                _compare(source, output, coding, running)
+                _compare(source, output, primer, running)
             output.commit()
             meter.stop()
             if removes:
-                _remove(path, source)
+                _remove(path, source, output, before, placing)
             summary(talking, source_name, target, meter, decoding=False)
 
     return each(files, one, placing)
@@ -79,13 +82,15 @@ def decompress(
 ) -> int:
     """Decompress each file; see :func:`nzip.cli.inputs.each`. ``primer``: a primer file's path. ``damaged``:
     save what can be saved."""
+    need_compiler()
     text = primer_text(primer)
 
     def one(path: str) -> None:
         source_name, target = targets(path, placing, decompressed_name)
         with _open(path, placing, target) as source, contextlib.ExitStack() as stack:
-            refuse_terminal(path, "decompress")
-            output = stack.enter_context(_output(target, placing, source, binary=False))
+            expect_compressed(path, source, "decompress")
+            before = sources.status_of(source)
+            output = stack.enter_context(_output(target, placing, before, binary=False))
             if damaged:
                 lost = recover(source, output.write, memory=_memory(running), primer=text)
                 output.commit()
@@ -98,7 +103,7 @@ def decompress(
             output.commit()
             meter.stop()
             if _removes(path, target, placing):
-                _remove(path, source)
+                _remove(path, source, output, before, placing)
             summary(talking, source_name, target, meter, decoding=True)
 
     return each(files, one, placing)
@@ -106,11 +111,12 @@ def decompress(
 
 def test(files: Files, primer: str | None, running: Running, talking: Talking) -> int:
     """Decode each file to nowhere."""
+    need_compiler()
     text = primer_text(primer)
 
     def one(path: str) -> None:
         with open_input(path) as source:
-            refuse_terminal(path, "test")
+            expect_compressed(path, source, "test")
             with ShownMeter(path, decoded_size(source), talking) as meter:
                 for _ in _decoded(source, text, running, meter):
                     pass
@@ -135,11 +141,13 @@ def cat(
         return decompress(files, placing, primer, running, talking)
     if len(files) > 1:
         raise click.UsageError("--range is for one file")
+    need_compiler()
     start, end = span
 
     def one(path: str) -> None:
-        with _open(path, placing, STDIN) as source, _output(STDIN, placing, source, binary=False) as output:
-            refuse_terminal(path, "decompress")
+        with _open(path, placing, STDIN) as source:
+            expect_compressed(path, source, "decompress")
+            output = _output(STDIN, placing, sources.status_of(source), binary=False)
             with NzipFile(source, memory=_memory(running), primer=primer) as reader:
                 if reader.seekable():
                     reader.seek(start)
@@ -155,7 +163,7 @@ def cat(
 
 
 def _memory(running: Running) -> int:
-    return running.memory or pipeline.DEFAULT_MEMORY
+    return pipeline.DEFAULT_MEMORY if running.memory is None else running.memory
 
 
 def _removes(path: str, target: str, placing: Placing) -> bool:
@@ -171,14 +179,17 @@ def _open(path: str, placing: Placing, target: str) -> contextlib.AbstractContex
     )
 
 
-def _output(target: str, placing: Placing, source: BinaryIO, *, binary: bool) -> safe_output.Sink:
+def _output(
+    target: str, placing: Placing, source: os.stat_result | None, *, binary: bool
+) -> safe_output.Sink:
+    regular = source is not None and sources.is_regular(source)
     if target == STDIN:
-        return safe_output.StandardOutput(refuse_terminal=binary and not placing.force)
-    status = status_of(source)
-    if status is not None and safe_output.is_same_file(target, status):
+        return StandardOutput(
+            refuse_terminal=binary and not placing.force, source=source if regular else None
+        )
+    if source is not None and regular and safe_output.is_same_file(target, source):
         raise FileError(f"{target}: is the input itself")
-    regular = status is not None and safe_output.is_regular(status)
-    output = safe_output.Output(target, force=placing.force, source=status if regular else None)
+    output = safe_output.Output(target, force=placing.force, source=source if regular else None, warn=say)
     if placing.remove and output.is_direct():
         raise FileError(f"{target}: --rm needs an output that is a regular file")
     return output
@@ -195,12 +206,11 @@ def _decoded(source: BinaryIO, primer: bytes | None, running: Running, meter: Sh
     )
 
 
-def _compare(source: BinaryIO, output: safe_output.Output, coding: Coding, running: Running) -> None:
+def _compare(source: BinaryIO, output: safe_output.Output, primer: bytes | None, running: Running) -> None:
     """Decode what was written and compare it with the source, read again from its start."""
     source.seek(0)
-    text = primer_text(coding.primer)
     for data in pipeline.decode_stream(
-        output.reread(), primer=text, threads=running.threads, memory=running.memory, background=True
+        output.reread(), primer=primer, threads=running.threads, memory=running.memory, background=True
     ):
         if source.read(len(data)) != data:
             raise NzipError(
@@ -210,14 +220,14 @@ def _compare(source: BinaryIO, output: safe_output.Output, coding: Coding, runni
         raise NzipError("the file has grown while it was compressed: the source is kept, no output written")
 
 
-def _remove(path: str, source: BinaryIO) -> None:
-    """Remove the source, if it still is the file that was read."""
-    if not safe_output.is_same_file(path, os.fstat(source.fileno())):
-        raise FileError(f"{path}: is another file now, and was kept")
-    try:
-        os.unlink(path)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be removed: {safe_output.reason(error)}") from error
+def _remove(
+    path: str, source: BinaryIO, output: safe_output.Sink, before: os.stat_result | None, placing: Placing
+) -> None:
+    """Remove the source, if it still is the file that was read and the output is there to stay."""
+    if isinstance(output, safe_output.Output) and not output.durable and not placing.force:
+        raise FileError(f"{path}: is kept, for the output may not outlast a power cut (-f to remove it)")
+    if before is not None:
+        sources.remove_source(path, source, before)
 
 
 def _skip(reader: NzipFile, count: int) -> None:

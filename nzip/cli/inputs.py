@@ -3,7 +3,7 @@
 Every file is handled alone: one that fails gets one line and the others are still done; the exit code is the
 worst (:func:`each`). Output names come from input names, by suffix, as gzip and xz do it. Also what ``-1`` ..
 ``-9``, ``--predictor`` and ``--primer`` name, for the verbs that code. Concession: what ``xz`` refuses
-(:func:`nzip.safe_output.open_source`) is refused here, too, even where it would work.
+(:func:`nzip.sources.open_source`) is refused here, too, even where it would work.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from typing import Any, BinaryIO, NoReturn
 
 import click
 
-from nzip import safe_output
+from nzip import foreign, safe_output, sources
+from nzip.cli import standard
 from nzip.cli.options import Coding, Files, Placing, Talking
-from nzip.cli.terminal import OK, USAGE, error_line, one_line, say, worst
+from nzip.cli.terminal import OK, USAGE, error_line, say, worst
 from nzip.container import embedded_models, pipeline
 from nzip.container.embedded_models import Model
 from nzip.container.index import read_index
-from nzip.errors import NzipError
+from nzip.errors import FormatError, NzipError
 from nzip.options import choose_predictor
 from nzip.predictors.base import Predictor
 from nzip.primer.file import load
@@ -38,14 +39,13 @@ def each(files: Files, one: Callable[[str], None], placing: Placing | None = Non
     """Call ``one(path)`` for every file (standard input without any); the worst exit code. ``placing``: of a
     verb that writes, to be refused where it is no place for that many."""
     paths = files or (STDIN,)
-    if placing is not None:
-        if placing.output is not None:
-            if len(paths) > 1:
-                raise click.UsageError("-o names one output, and there are several inputs")
-            if placing.to_stdout:
-                raise click.UsageError("-o and -c: give one of them")
-        if list(paths).count(STDIN) > 1:
-            raise click.UsageError("'-' stands for standard input and can be given once")
+    if placing is not None and placing.output is not None:
+        if len(paths) > 1:
+            raise click.UsageError("-o names one output, and there are several inputs")
+        if placing.to_stdout:
+            raise click.UsageError("-o and -c: give one of them")
+    if list(paths).count(STDIN) > 1:
+        raise click.UsageError("'-' stands for standard input and can be given once")
     return worst([guarded(path, one) for path in paths])
 
 
@@ -58,12 +58,14 @@ def guarded(path: str, one: Callable[[str], None]) -> int:
         say(error_line(error))
         return error.exit_code
     except NzipError as error:
-        say(f"{one_line(name)}: {error_line(error)}")
+        say(f"{name}: {error_line(error)}")
         return error.exit_code
     except BrokenPipeError:
         raise
     except OSError as error:
-        say(f"{one_line(str(error.filename or name))}: {safe_output.reason(error)}")
+        if error.filename is None:
+            error.filename = name
+        say(error_line(error))
         return USAGE
     return OK
 
@@ -74,34 +76,32 @@ def guarded(path: str, one: Callable[[str], None]) -> int:
 def open_input(
     path: str, *, force: bool = True, remove: bool = False, elsewhere: bool = True
 ) -> contextlib.AbstractContextManager[BinaryIO]:
-    """A file (as :func:`nzip.safe_output.open_source`; by default only to be looked at) or standard input."""
+    """A file (as :func:`nzip.sources.open_source`; by default only to be looked at) or standard input."""
     if path == STDIN:
-        if sys.stdin is None:
-            raise FileError("standard input is closed")
-        return contextlib.nullcontext(sys.stdin.buffer)
-    return safe_output.open_source(path, force=force, remove=remove, elsewhere=elsewhere)
+        return standard.standard_input()
+    return sources.open_source(path, force=force, remove=remove, elsewhere=elsewhere)
 
 
-def refuse_terminal(path: str, doing: str) -> None:
-    """Compressed data is not typed in. Raises :class:`nzip.safe_output.FileError`."""
+def expect_compressed(path: str, source: BinaryIO, doing: str) -> None:
+    """Compressed data is not typed in, and other compressors' is theirs. Raises
+    :class:`nzip.safe_output.FileError` for a terminal and :class:`nzip.FormatError` for the latter."""
     if path == STDIN and sys.stdin is not None and sys.stdin.isatty():
         raise FileError(
             f"there is no compressed data to {doing} on a terminal: name a file, or see nzip --help"
         )
-
-
-def status_of(source: Any) -> os.stat_result | None:
-    """What the system says of an open file; None for one that is none of the system's."""
-    try:
-        return os.fstat(source.fileno())
-    except (OSError, AttributeError):
-        return None
+    peek = getattr(source, "peek", None)
+    found = foreign.what_is(peek(foreign.ENOUGH)) if peek is not None else None
+    if found is not None:
+        raise FormatError(f"not nzip's: {found}")
 
 
 def size_of(source: Any) -> int | None:
     """Bytes to come, where that can be known."""
-    status = status_of(source)
-    return status.st_size if status is not None and safe_output.is_regular(status) else None
+    try:
+        status = sources.status_of(source)
+    except OSError:  # it is for the bar only
+        return None
+    return status.st_size if status is not None and sources.is_regular(status) else None
 
 
 def decoded_size(source: BinaryIO) -> int | None:
@@ -176,6 +176,8 @@ def decompressed_name(path: str, placing: Placing) -> str:
     for end, becomes in ((suffix, ""), *_SHORT.items()):
         if name.endswith(end) and len(name) > len(end):
             return os.path.join(directory, name[: -len(end)] + becomes)
+    with contextlib.suppress(OSError), open_input(path, elsewhere=False) as source:
+        expect_compressed(path, source, "decompress")
     raise FileError(f"{path}: unknown suffix, expected {suffix}: name the output with -o, or use -c")
 
 
@@ -189,9 +191,16 @@ def _suffix(placing: Placing) -> str:
 # What codes -----------------------------------------------------------------------------------------------
 
 
-def predictor_of(coding: Coding) -> Predictor:
-    """The predictor that ``-1`` .. ``-9`` or ``--predictor`` asks for, started as ``--primer`` or
-    ``--no-primer`` says."""
+def need_compiler() -> None:
+    """Raises :class:`nzip.NzipError` where numba was told not to compile: uncompiled, the coders would take
+    hours, and the arithmetic of Python's numbers is not theirs."""
+    if os.environ.get("NUMBA_DISABLE_JIT", "0").strip() not in ("", "0"):
+        raise NzipError("NUMBA_DISABLE_JIT is set, and nothing can be coded without compiling: unset it")
+
+
+def predictor_of(coding: Coding, primer: bytes | None) -> Predictor:
+    """The predictor that ``-1`` .. ``-9`` or ``--predictor`` asks for, started from the text ``primer`` of
+    ``--primer``, or as ``--no-primer`` says."""
     if coding.predictor and coding.level is not None:
         raise click.UsageError(f"-{coding.level} and --predictor {coding.predictor}: give one of them")
     if coding.primer is not None and coding.no_primer:
@@ -199,12 +208,13 @@ def predictor_of(coding: Coding) -> Predictor:
     chosen = choose_predictor(coding.level, coding.predictor or None)
     if coding.primer is None and not coding.no_primer:
         return chosen
-    return chosen.with_primer(primer_text(coding.primer))
+    return chosen.with_primer(primer)
 
 
-def coding_of(coding: Coding, talking: Talking) -> tuple[Predictor, tuple[Model, ...]]:
+def coding_of(coding: Coding, talking: Talking, primer: bytes | None) -> tuple[Predictor, tuple[Model, ...]]:
     """The predictor, and the models that ``--embed-model`` puts into the output."""
-    predictor, models = embedded_models.chosen(predictor_of(coding), coding.embed_model)
+    need_compiler()
+    predictor, models = embedded_models.chosen(predictor_of(coding, primer), coding.embed_model)
     if coding.embed_model and not models and not talking.quiet:
         say(f"{predictor.spelling} needs nothing but nzip itself, so no model is embedded")
     return predictor, models
@@ -223,7 +233,8 @@ def block_size_of(coding: Coding) -> int:
 
 def primer_text(path: str | None) -> bytes | None:
     """The text of the primer file of ``--primer``; None without one. Raises
-    :class:`nzip.safe_output.FileError` where it cannot be read, and as :func:`nzip.primer.file.load`."""
+    :class:`nzip.safe_output.FileError` where it cannot be read, and as :func:`nzip.primer.file.load`. Read
+    it once: it may be a pipe."""
     if path is None:
         return None
     try:

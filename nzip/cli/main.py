@@ -7,16 +7,13 @@ a sub-command must be spelled otherwise (``./test``), the price of the two diale
 
 from __future__ import annotations
 
-import importlib
 import os
-import signal
 import sys
-from types import FrameType
-from typing import NoReturn
 
 import click
 
 import nzip
+from nzip.cli import process
 from nzip.cli.options import (
     ByteRange,
     Coding,
@@ -30,38 +27,18 @@ from nzip.cli.options import (
     flag,
     takes,
 )
-from nzip.cli.terminal import BUG, OK, USAGE, error_line, one_line, say
+from nzip.cli.terminal import BUG, OK, USAGE, error_line, say
+from nzip.cli.words import Verbs
 from nzip.errors import NzipError
 
-# Groups of commands with a module of their own, imported when they are named. start-up: numpy
-_LAZY = {"model": "nzip.cli.model", "primer": "nzip.cli.primer", "train": "nzip.cli.train"}
-
-
-class _Group(click.Group):
-    """Takes gzip's letters where no sub-command is named first. A file named like a sub-command is reached
-    as ``./test``, or behind an option or ``--``."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *_LAZY])
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in _LAZY:
-            return getattr(importlib.import_module(_LAZY[cmd_name]), cmd_name)
-        return super().get_command(ctx, cmd_name)
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (
-            args[0] not in (*self.commands, *_LAZY) and args[0] not in ("--help", "-h", "--version", "-V")
-        ):
-            args = ["gzip-style", *args]
-        return super().parse_args(ctx, args)
-
+# start-up: numpy
+Verbs.lazy = {"model": "nzip.cli.model", "primer": "nzip.cli.primer", "train": "nzip.cli.train"}
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 @click.group(
-    cls=_Group,
+    cls=Verbs,
     context_settings=_CONTEXT,
     epilog="Without a sub-command, gzip's letters: nzip -dc FILE.nz, tar -I nzip.",
 )
@@ -232,49 +209,34 @@ def gzip_style(
     return verbs.compress(files, placing, coding, running, talking)
 
 
-class Interrupted(BaseException):
-    """A signal asked us to stop; temporary files are removed on the way out."""
-
-    def __init__(self, number: int):
-        super().__init__(number)
-        self.number = number
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    raise Interrupted(number)
-
-
-def _die_by(number: int) -> NoReturn:
-    """End as the signal would have ended us, so that a calling shell sees it; threads are not waited for."""
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
-    os._exit(128 + number)
+def _answer(arguments: list[str]) -> int:
+    """The exit code of the command that ``arguments`` name."""
+    # Not cli.main(), which would turn interrupts and broken pipes into exit codes of its own.
+    try:
+        with cli.make_context("nzip", arguments) as context:
+            code = cli.invoke(context)
+    except click.exceptions.Exit as end:
+        code = end.exit_code
+    except click.ClickException as error:
+        say(f"{error.format_message()} (nzip --help)")
+        code = USAGE
+    return code if isinstance(code, int) else OK
 
 
 def _guarded(arguments: list[str]) -> int:
     try:
-        try:
-            # Not cli.main(), which would turn interrupts and broken pipes into exit codes of its own.
-            with cli.make_context("nzip", arguments) as context:
-                code = cli.invoke(context)
-            if sys.stdout is not None:
-                sys.stdout.flush()
-        except click.exceptions.Exit as end:
-            return end.exit_code
-        except click.ClickException as error:
-            say(f"{one_line(error.format_message())} (nzip --help)")
-            return USAGE
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            say(error_line(error))
-            return USAGE
-        return code if isinstance(code, int) else OK
+        code = _answer(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # or what was printed may be lost without a word
+        return code
     except NzipError as error:
         say(error_line(error))
         return error.exit_code
-    except (Interrupted, BrokenPipeError, KeyboardInterrupt, SystemExit):
+    except (process.Interrupted, BrokenPipeError, KeyboardInterrupt, SystemExit):
         raise
+    except OSError as error:
+        say(error_line(error))
+        return USAGE
     except MemoryError:
         say("out of memory: use a smaller --block-size, fewer threads (-T 1), or a lower level")
         return USAGE
@@ -293,40 +255,17 @@ def run(arguments: list[str]) -> int:
     process."""
     if "_NZIP_COMPLETE" in os.environ:
         cli.main(arguments, prog_name="nzip")  # a shell asks for completions
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    for name in names:
-        number = getattr(signal, name)
-        # A signal that our parent ignores (nohup) stays ignored.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stop)
-    try:
-        return _guarded(arguments)
-    except Interrupted as stop:
-        _die_by(stop.number)
-    except KeyboardInterrupt:
-        _die_by(signal.SIGINT)
-    except BrokenPipeError:
-        _die_by(signal.SIGPIPE)
-
-
-def _leave(code: int) -> NoReturn:
-    # Past the interpreter's own end, which would wait for threads whose blocks nobody wants any more.
-    for stream in filter(None, (sys.stdout, sys.stderr)):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            code = code or USAGE
-    os._exit(code)
+    return process.guarded(_guarded, arguments)
 
 
 def main() -> None:
     """The ``nzip`` command."""
-    _leave(run(sys.argv[1:]))
+    process.leave(run(sys.argv[1:]))
 
 
 def nzcat_main() -> None:
     """The ``nzcat`` command: ``nzip cat``."""
-    _leave(run(["cat", *sys.argv[1:]]))
+    process.leave(run(["cat", *sys.argv[1:]]))
 
 
 if __name__ == "__main__":

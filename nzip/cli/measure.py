@@ -11,23 +11,24 @@ from typing import Any
 import click
 
 from nzip.cli.inputs import (
-    STDIN,
     block_size_of,
     coding_of,
-    guarded,
+    each,
+    need_compiler,
     open_input,
     predictor_of,
+    primer_text,
     size_of,
 )
 from nzip.cli.options import Coding, Files, Running, Talking
-from nzip.cli.tables import bits_cell, bits_value, make_table, print_json, print_table
-from nzip.cli.terminal import ShownMeter, one_line, worst
+from nzip.cli.tables import add_row, bits_cell, bits_value, make_table, print_json, print_table
+from nzip.cli.terminal import ShownMeter
 from nzip.container import passport, pipeline
 
 
 def measure(files: Files, coding: Coding, running: Running, talking: Talking, *, as_json: bool) -> int:
     """Bits per byte of each file, and of all together; nothing is written."""
-    predictor, models = coding_of(coding, talking)
+    predictor, models = coding_of(coding, talking, primer_text(coding.primer))
     block_size = block_size_of(coding)
     rows: list[dict[str, Any]] = []
 
@@ -50,7 +51,7 @@ def measure(files: Files, coding: Coding, running: Running, talking: Talking, *,
                 {"file": path, "size": meter.consumed, "compressed": meter.produced, "seconds": meter.seconds}
             )
 
-    code = worst([guarded(path, one) for path in files or (STDIN,)])
+    code = each(files, one)
     total: dict[str, Any] = {key: sum(row[key] for row in rows) for key in ("size", "compressed", "seconds")}
     for row in (*rows, total):
         row["bits_per_byte"] = bits_value(row["compressed"], row["size"])
@@ -69,10 +70,10 @@ def measure(files: Files, coding: Coding, running: Running, talking: Talking, *,
             "size", "compressed", "bits/byte", "KB/s", "file", left=("file",), title=predictor.spelling
         )
         for row in rows:
-            table.add_row(*_cells(row), one_line(row["file"]))
+            add_row(table, *_cells(row), row["file"])
         if len(rows) > 1:
             table.add_section()
-            table.add_row(*_cells(total), "total")
+            add_row(table, *_cells(total), "total")
         print_table(table)
     return code
 
@@ -89,7 +90,8 @@ def measure_bare(
     next by ``stride`` (None: the defaults), or ``sliding``."""
     from nzip.predictors.lm.measure import BLOCK, STRIDE, Measured  # start-up: language models
 
-    predictor = predictor_of(coding)
+    need_compiler()
+    predictor = predictor_of(coding, primer_text(coding.primer))
     measured = getattr(predictor, "measure_text", None)
     block, stride = window or BLOCK, stride or STRIDE
     if measured is None:
@@ -105,7 +107,7 @@ def measure_bare(
             data = source.read()
         rows.append((path, measured(data, protocol, block, stride)))
 
-    code = worst([guarded(path, one) for path in files or (STDIN,)])
+    code = each(files, one)
     total = sum((row for _, row in rows), Measured(0.0, 0, 0, 0))
     windows = protocol == "windows"
     if as_json:
@@ -134,10 +136,10 @@ def measure_bare(
             title=f"{predictor.spelling}, bare, {how}{exact}",
         )
         for path, row in rows:
-            table.add_row(*_bare_cells(row), one_line(path))
+            add_row(table, *_bare_cells(row), path)
         if len(rows) > 1:
             table.add_section()
-            table.add_row(*_bare_cells(total), "total")
+            add_row(table, *_bare_cells(total), "total")
         print_table(table)
     return code
 

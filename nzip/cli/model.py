@@ -6,11 +6,10 @@ Concession: a download shows no progress; pip and Hugging Face do it, and they a
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from nzip.cli import options
+from nzip.cli.tables import add_row, make_table, print_json, print_table, print_text
 
 
 @click.group("model", context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,7 +24,7 @@ def fetch(name: str) -> None:
     from nzip import pretrained  # start-up: xxhash; `nzip --help` loads this file
 
     path = pretrained.fetch(name)
-    click.echo(f"{name}: {path}")
+    print_text(f"{name}: {path}\n")
 
 
 @model.command("list")
@@ -36,21 +35,10 @@ def list_models(as_json: bool) -> None:
 
     rows = pretrained.available()
     if as_json:
-        click.echo(
-            json.dumps([{**row._asdict(), "path": str(row.path) if row.path else None} for row in rows])
-        )
+        print_json([{**row._asdict(), "path": str(row.path) if row.path else None} for row in rows])
         return
-    from rich.console import Console  # start-up: rich
-    from rich.table import Table  # start-up: rich
-
-    table = Table(box=None)
-    for heading in ("name", "MB", "here", "what"):
-        table.add_column(heading, justify="right" if heading == "MB" else "left")
+    table = make_table("name", "MB", "here", "what", left=("name", "here", "what"))
     for row in rows:
-        table.add_row(
-            row.name,
-            f"{row.size / 1e6:.0f}",
-            str(row.path) if row.path else f"no: nzip model fetch {row.name}",
-            row.summary,
-        )
-    Console().print(table)
+        here = str(row.path) if row.path else f"no: nzip model fetch {row.name}"
+        add_row(table, row.name, f"{row.size / 1e6:.0f}", here, row.summary)
+    print_table(table)

@@ -18,6 +18,12 @@ import click
 Files: TypeAlias = "tuple[str, ...]"
 
 
+# What the system counts bytes of a file with: 63 bits.
+_MOST = (1 << 63) - 1
+# More threads than any machine has cores; each would take memory for its stack.
+_MOST_THREADS = 1 << 12
+
+
 class Size(click.ParamType):
     """Bytes, with K, M, G or T (powers of 1024, as in xz) behind the number."""
 
@@ -38,7 +44,11 @@ class Size(click.ParamType):
             or text[len(digits) :] == "i"
         ):
             self.fail(f"{value!r} is no size: write a number of bytes, or 64KiB, 16M, 4GiB", param, ctx)
-        return int(digits) << self._UNITS[unit]
+        # Not to be read as a number before that: Python refuses to read thousands of digits.
+        size = int(digits) << self._UNITS[unit] if len(digits) < 30 else _MOST + 1
+        if size > _MOST:
+            self.fail(f"{value[:40]} is more than any file or memory has: at most {_MOST} bytes", param, ctx)
+        return size
 
 
 class ByteRange(click.ParamType):
@@ -158,7 +168,7 @@ _OPTIONS: dict[type, list[Callable]] = {
                      help="The primer that FILES were made with."),
     ],
     Running: [
-        click.option("-T", "--threads", type=click.IntRange(0), default=0, show_default=True,
+        click.option("-T", "--threads", type=click.IntRange(0, _MOST_THREADS), default=0, show_default=True,
                      help="Blocks coded at a time; 0: all cores. The bytes never depend on it."),
         click.option("-M", "--memory", type=Size(), metavar="SIZE",
                      help="Memory that coding may take; decoding defaults to 4GiB."),

@@ -6,13 +6,11 @@ Concession: a primer is made in one go and without a bar; the largest takes a mi
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from nzip import primer as primers
 from nzip.cli import options
-from nzip.cli.tables import make_table, print_table
+from nzip.cli.tables import add_row, make_table, print_json, print_table
 from nzip.cli.terminal import say
 from nzip.safe_output import Output
 
@@ -49,7 +47,7 @@ def train(paths: options.Files, output: str, size: int, recursive: bool, force: 
 
     if not paths:
         raise click.UsageError("name the files to learn from")
-    with Output(output, force=force) as out:  # refused now, if at all, not after the work
+    with Output(output, force=force, warn=say) as out:  # refused now, if at all, not after the work
         found = training.train(regular_files(paths, recursive), size)
         data = primer_file.pack(found.text)
         out.write(data)
@@ -70,11 +68,11 @@ def list_primers(paths: options.Files, as_json: bool) -> None:
     """List the primers that ship, from which compressing chooses by content; or those in FILES."""
     rows = [_described(path) for path in paths] if paths else primers.shipped()
     if as_json:
-        click.echo(json.dumps([row._asdict() for row in rows], indent=2))
+        print_json([row._asdict() for row in rows])
         return
     table = make_table("name", "bytes", "hash", "what for", left=("name", "hash", "what for"))
     for row in rows:
-        table.add_row(row.name, f"{row.bytes:,}", row.hash, row.what_for)
+        add_row(table, row.name, f"{row.bytes:,}", row.hash, row.what_for)
     print_table(table)
 
 

@@ -6,10 +6,10 @@ import json
 from typing import Any, NamedTuple
 
 from nzip import listing
-from nzip.cli.inputs import STDIN, guarded, open_input, primer_text, refuse_terminal
+from nzip.cli.inputs import each, expect_compressed, open_input, primer_text
 from nzip.cli.options import Files, Talking
-from nzip.cli.tables import bits_cell, bits_value, make_table, print_json, print_table
-from nzip.cli.terminal import OK, one_line, worst
+from nzip.cli.tables import add_row, bits_cell, bits_value, make_table, print_json, print_table, print_text
+from nzip.cli.terminal import OK, one_line
 from nzip.levels import DEFAULT_LEVEL, LEVELS
 
 
@@ -27,14 +27,14 @@ def list_files(
     text = primer_text(primer)
 
     def one(path: str) -> None:
-        refuse_terminal(path, "list")
         with open_input(path) as source:
+            expect_compressed(path, source, "list")
             found = listing.read(source, check=check)
         if text is not None:
             listing.check_primer(found, text)
         rows.append(_Row(path, found))
 
-    code = worst([guarded(path, one) for path in files or (STDIN,)])
+    code = each(files, one)
     if as_json:
         print_json([_as_json(row) for row in rows])
     elif rows:
@@ -87,19 +87,20 @@ def _print_list(rows: list[_Row]) -> None:
     for file, found in rows:
         names = sorted({_name(stream) for stream in found.streams})
         checked = " (stored bytes are intact)" if found.checked else ""
-        table.add_row(
+        add_row(
+            table,
             str(len(found.streams)),
             str(sum(len(stream.blocks) for stream in found.streams)),
             f"{found.compressed:,}",
             f"{found.size:,}",
             bits_cell(found.compressed, found.size),
             ", ".join(names),
-            one_line(file) + checked,
+            file + checked,
         )
     if len(rows) > 1:
         stored, size = sum(row.found.compressed for row in rows), sum(row.found.size for row in rows)
         table.add_section()
-        table.add_row("", "", f"{stored:,}", f"{size:,}", bits_cell(stored, size), "", "total")
+        add_row(table, "", "", f"{stored:,}", f"{size:,}", bits_cell(stored, size), "", "total")
     print_table(table)
 
 
@@ -121,7 +122,8 @@ def _print_streams(row: _Row) -> None:
             if value:
                 title += f", {key} {one_line(json.dumps(value, sort_keys=True))}"
         for count, block in enumerate(stream.blocks, 1):
-            table.add_row(
+            add_row(
+                table,
                 str(count),
                 f"{block.offset:,}",
                 f"{block.compressed:,}",
@@ -129,7 +131,7 @@ def _print_streams(row: _Row) -> None:
                 bits_cell(block.compressed, block.size),
                 block.method,
             )
-        print(title)
+        print_text(title + "\n")
         print_table(table)
 
 
@@ -145,6 +147,6 @@ def levels(as_json: bool) -> int:
     )
     for n, entry in LEVELS.items():
         size, speed = (f"{v:,}" if v else "" for v in (entry.size, entry.speed))
-        table.add_row(f"-{n}", entry.spelling or "", size, speed, entry.summary)
+        add_row(table, f"-{n}", entry.spelling or "", size, speed, entry.summary)
     print_table(table)
     return OK

@@ -11,6 +11,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from nzip.bits_per_byte import bits_per_byte
+from nzip.cli.terminal import one_line
+from nzip.safe_output import FileError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,24 +23,49 @@ def make_table(*columns: str, left: tuple[str, ...], title: str | None = None) -
     from rich import box  # start-up: rich
     from rich.table import Table  # start-up: rich
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, title=title and _sayable(one_line(title)), title_justify="left"
+    )
     for column in columns:
         table.add_column(column, justify="left" if column in left else "right", overflow="fold")
     return table
+
+
+def add_row(table: Table, *cells: str) -> None:
+    """A row, whatever its cells hold: names of files may hold anything."""
+    table.add_row(*(_sayable(one_line(cell)) for cell in cells))
 
 
 def print_table(table: Table) -> None:
     """Print it as wide as the terminal, or down a pipe as wide as it is."""
     from rich.console import Console  # start-up: rich
 
-    # Down a pipe there is no width to keep to, and cutting a column short would lose data.
-    console = Console(width=None if sys.stdout.isatty() else 1000, markup=False, highlight=False)
-    console.print(table)
+    # Down a pipe there is no width to keep to, and cutting a column short would lose data. What stands in
+    # cells is data: no markup, and no :key: becomes a picture of one.
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    console = Console(width=None if terminal else 1000, markup=False, highlight=False, emoji=False)
+    with console.capture() as captured:
+        console.print(table)
+    print_text(captured.get())
+
+
+def print_text(text: str) -> None:
+    """Text on standard output, whose encoding may know less than it holds. Raises :class:`OSError`, as where
+    nobody reads it, and :class:`nzip.safe_output.FileError` where it is closed."""
+    if sys.stdout is None:
+        raise FileError("standard output is closed")
+    sys.stdout.write(_sayable(text))
+
+
+def _sayable(text: str) -> str:
+    """``text`` with what standard output's encoding does not know as ``\\xe9`` or ``\\u20ac``."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def print_json(value: Any) -> None:
     """JSON on standard output."""
-    print(json.dumps(value, indent=2, ensure_ascii=True))
+    print_text(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
 
 
 def bits_cell(compressed: int, size: int) -> str:

@@ -8,14 +8,14 @@ dialect (:class:`nzip.errors.Remedy`); :func:`error_line` is the one place that 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import threading
 import time
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
-
-import click
 
 from nzip.bits_per_byte import bits_per_byte
 from nzip.cli.options import Talking
@@ -32,9 +32,24 @@ _TICK = 0.1
 _SIZES = ("memory", "max_size")
 
 
+_unheard = False
+
+
 def say(text: str) -> None:
-    """One line to standard error."""
-    click.echo(f"nzip: {text}", err=True)
+    """One line to standard error. Never fails, for no word is worth a file: see :func:`heard`."""
+    global _unheard
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(f"nzip: {one_line(text)}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        _unheard = True
+
+
+def heard() -> bool:
+    """Whether all that was said could be said; if not, the exit code must tell."""
+    return not _unheard
 
 
 def one_line(text: str) -> str:
@@ -47,7 +62,11 @@ def error_line(error: BaseException) -> str:
     text = str(error)
     if isinstance(error, NzipError) and error.remedy is not None:
         text = f"{error.message}: {error.remedy.doing} {_flag(error.remedy)}"
-    return one_line(text) or type(error).__name__
+    elif isinstance(error, OSError) and error.strerror:
+        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        text = where + error.strerror.lower()
+    notes = getattr(error, "__notes__", ())
+    return one_line("; ".join([text or type(error).__name__, *notes]))
 
 
 def _flag(remedy: Remedy) -> str:
@@ -113,8 +132,11 @@ class ShownMeter(Meter):
             say(f"compiling {predictor.spelling} for this machine: once, a few seconds")
 
     def _show(self) -> None:
-        if self._done.wait(_PATIENCE):
-            return
+        if not self._done.wait(_PATIENCE):
+            with contextlib.suppress(OSError, SystemExit):  # the terminal is gone, and the bar with it
+                self._show_bar()
+
+    def _show_bar(self) -> None:
         from rich.console import Console  # start-up: rich
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # start-up: rich
 
@@ -124,7 +146,7 @@ class ShownMeter(Meter):
             TextColumn("{task.fields[amount]}  {task.fields[speed]}"),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        with Progress(*columns, console=Console(stderr=True, emoji=False), transient=True) as progress:
             task = progress.add_task(self._name, total=self._total, amount="", speed="")
             while True:
                 position = self.position()
@@ -148,5 +170,5 @@ def summary(talking: Talking, source: str, target: str | None, meter: ShownMeter
     raw, coded = (meter.produced, meter.consumed) if decoding else (meter.consumed, meter.produced)
     bits = f"{bits_per_byte(coded, raw):.3f} bits per byte, " if raw else ""
     speed = raw / max(meter.seconds, 1e-9) / 1000
-    names = one_line(source) + ("" if file is None else f" → {one_line(file)}")
+    names = source + ("" if file is None else f" → {file}")
     say(f"{names}: {meter.consumed:,} → {meter.produced:,} bytes, {bits}{speed:,.0f} KB/s")

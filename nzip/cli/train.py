@@ -7,6 +7,7 @@ output at once would mix.
 
 from __future__ import annotations
 
+import math
 import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
@@ -78,8 +79,10 @@ def train(
         raise click.UsageError("name the files to learn from")
     if width is not None and width % 64:
         raise click.UsageError(f"--width is a multiple of 64, not {width}")
+    if hours is not None and not math.isfinite(hours):
+        raise click.UsageError(f"--hours is a number of hours, not {hours}")
     names, folder = regular_files(paths, recursive), output + ".training"
-    with Output(output, force=force) as out:  # refused now, if at all, not after the work
+    with Output(output, force=force, warn=say) as out:  # refused now, if at all, not after the work
         with _Bar(quiet) as bar:
             trained = own.train_expert(
                 names,
@@ -121,7 +124,7 @@ class _Bar:
                 progress.TextColumn("{task.fields[loss]}"),
                 progress.TransferSpeedColumn(),
                 progress.TimeRemainingColumn(),
-                console=Console(stderr=True),
+                console=Console(stderr=True, emoji=False),
                 transient=True,
             )
             self._bar.start()

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import xxhash
 
+from nzip import foreign
 from nzip.codec import CODED
 from nzip.errors import CorruptError, FormatError
 from nzip.hashes import hash32, low32
@@ -133,7 +134,7 @@ def check_magic(start: bytes, *, first: bool, offset: int) -> int:
             raise FormatError(
                 "the file was damaged by a text-mode transfer: transfer it again in binary mode"
             )
-        raise FormatError("not an nzip stream (wrong magic bytes)")
+        raise FormatError(f"not an nzip stream ({foreign.what_is(start) or 'wrong magic bytes'})")
     kind = start[7]
     if kind not in (VERSION_BYTE, SKIPPABLE_BYTE):
         what = f"draft {kind & 0x7F}" if kind & 0x80 else f"version {kind}"

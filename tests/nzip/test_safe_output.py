@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 import stat
+import types
 
+import faults
 import pytest
 
 from nzip import safe_output
-from nzip.safe_output import FileError, Output, open_source
+from nzip.safe_output import FileError, Output
+from nzip.sources import open_source
 
 
 def write(path, data: bytes, **options):
@@ -22,90 +25,45 @@ def leftovers(directory) -> list[str]:
     return [name for name in os.listdir(directory) if name.endswith(safe_output.TEMPORARY_SUFFIX)]
 
 
-class FailingOS:
-    """The ``os`` module, whose ``at``-th system call fails with ENOSPC (writes and flushes count, too)."""
-
-    CALLS = ("open", "fsync", "link", "unlink", "replace", "rename", "fchmod", "fchown", "utime", "fdopen")
-
-    def __init__(self, at: int):
-        self.left = at
-        self.failed = None
-
-    def __getattr__(self, name):
-        found = getattr(os, name)
-        return self.counted(name, found) if name in self.CALLS else found
-
-    def counted(self, name, call):
-        def wrapped(*args, **options):
-            self.left -= 1
-            if self.left == -1:
-                self.failed = name
-                raise OSError(28, "No space left on device")
-            result = call(*args, **options)
-            return FailingStream(self, result) if name == "fdopen" else result
-
-        return wrapped
-
-
-class FailingStream:
-    """A file object whose writes, flushes and closes count as system calls."""
-
-    def __init__(self, system, stream):
-        self._system = system
-        self._stream = stream
-
-    def __getattr__(self, name):
-        found = getattr(self._stream, name)
-        return self._system.counted(name, found) if name in ("write", "flush", "close") else found
-
-
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize("with_source", [False, True])
-def test_every_system_call_may_fail(tmp_path, monkeypatch, force, with_source):
+def test_every_system_call_may_fail(tmp_path, force, with_source):
     """Whatever fails, the target is the old one or the new one, whole, and nothing else is left behind."""
     target = tmp_path / "target"
     source = os.stat(__file__) if with_source else None
-    seen = set()
-    for at in range(100):
-        target.unlink(missing_ok=True)
+    said: list[str] = []
+    seen, new = set(), b"new" * 1000
+
+    def prepare():
+        for name in os.listdir(tmp_path):
+            (tmp_path / name).unlink()
         if force:
             target.write_bytes(b"old")
-        system = FailingOS(at)
-        monkeypatch.setattr(safe_output, "os", system)
-        outcome = None
-        try:
-            write(target, b"new" * 1000, force=force, source=source)
-        except FileError as error:
-            outcome = error
-        finally:
-            monkeypatch.undo()
-        if system.failed is None:
-            assert outcome is None and target.read_bytes() == b"new" * 1000
-            break
-        seen.add(system.failed)
+        said.clear()
+
+    descriptors = len(os.listdir("/proc/self/fd"))
+    for case in faults.every_failure(
+        prepare,
+        lambda: write(target, new, force=force, source=source, warn=said.append),
+        below=tmp_path,
+    ):
+        seen.add(case.call)
         now = target.read_bytes() if target.exists() else None
-        assert now in ((b"old" if force else None), b"new" * 1000), system.failed
-        if outcome is None:
-            # Owners and times that cannot be kept, and a directory that cannot be synced, lose no data.
-            assert now == b"new" * 1000 and system.failed in (
-                "fchown",
-                "utime",
-                "fsync",
-                "open",
-                "link",
-                "close",
-                "unlink",
-            )
+        assert now in ((b"old" if force else None), new), case
+        if case.error is None:
+            assert now == new, case
         else:
-            assert "no space left" in str(outcome) and "\n" not in str(outcome)
-        if system.failed != "unlink":
-            assert leftovers(tmp_path) == []
+            assert isinstance(case.error, FileError) and "\n" not in str(case.error), case
+        told = "; ".join([*said, *getattr(case.error, "__notes__", ())])
         for name in leftovers(tmp_path):
-            (tmp_path / name).unlink()
-    else:
-        raise AssertionError("it never succeeded")
-    assert {"open", "fdopen", "write", "flush", "fsync", "close", "fchmod"} <= seen
-    assert ("replace" if force else "link") in seen
+            assert name in told, case
+        assert len(os.listdir("/proc/self/fd")) == descriptors, case
+    prepare()
+    write(target, new, force=force, source=source)
+    assert target.read_bytes() == new
+    assert {"open", "write", "fsync", "close", "fchmod", "lstat", "fstat"} <= seen
+    assert ({"replace"} if force else {"link", "unlink"}) <= seen
+    assert not with_source or "utime" in seen
 
 
 def test_an_error_inside_leaves_nothing(tmp_path):
@@ -251,7 +209,13 @@ def test_a_group_that_cannot_be_kept_gains_nobody_rights(tmp_path, monkeypatch):
     ):
         source.chmod(mode)
         monkeypatch.setattr(os, "fchown", _no_links)
-        write(tmp_path / "target", b"new", source=source.stat(), force=True)
+        monkeypatch.setattr(os, "geteuid", lambda: 1000)  # a user, of whom that is known
+        mine = source.stat()
+        names = ("st_mode", "st_uid", "st_atime_ns", "st_mtime_ns")
+        theirs = types.SimpleNamespace(
+            **{name: getattr(mine, name) for name in names}, st_gid=mine.st_gid + 1
+        )
+        write(tmp_path / "target", b"new", source=theirs, force=True)
         assert stat.S_IMODE((tmp_path / "target").stat().st_mode) == kept, oct(mode)
 
 
@@ -297,17 +261,19 @@ def test_sources_that_are_not_removed_without_force(tmp_path):
     source(plain).close()
 
 
-def test_write_whole_replaces_or_leaves_alone(tmp_path, monkeypatch):
+def test_write_whole_replaces_or_leaves_alone(tmp_path):
     path = tmp_path / "index.json"
     safe_output.write_whole(path, b"old")
     safe_output.write_whole(str(path), memoryview(b"new"))
     assert path.read_bytes() == b"new" and path.stat().st_mode & 0o777 == 0o666 & ~_umask()
-    for at in range(5):
-        failing = FailingOS(at)
-        with monkeypatch.context() as patched:
-            patched.setattr(safe_output, "os", failing)
-            with contextlib.suppress(FileError):
-                safe_output.write_whole(path, b"newer")
+    for case in faults.every_failure(
+        lambda: None,
+        lambda: safe_output.write_whole(path, b"newer"),
+        below=tmp_path,
+        calls=("open", "write", "fsync", "close", "replace"),
+        codes=(errno.ENOSPC,),
+    ):
+        assert case.error is None or isinstance(case.error, FileError)
         assert path.read_bytes() in (b"new", b"newer") and not leftovers(tmp_path)
     with pytest.raises(FileError):
         safe_output.write_whole(tmp_path / "nowhere" / "x", b"")
