@@ -23,6 +23,8 @@ class RawReader(io.RawIOBase):
         self, file, predictor: Predictor | None, threads: int, memory: int | None, primer: bytes | None = None
     ):
         self._can_seek = bool(getattr(file, "seekable", lambda: False)())
+        self.base = file.tell() if self._can_seek else 0  # byte 0 is there
+        self.failed: BaseException | None = None  # once set, every read raises it, until the next seek
         self._file = _Window(file) if self._can_seek else file
         self._blocks = pipeline.decode_stream(
             self._file, predictor=predictor, primer=primer, threads=threads, memory=memory, sooner=True
@@ -34,7 +36,6 @@ class RawReader(io.RawIOBase):
         self._block: bytes | bytearray = b""  # the decoded bytes at hand, and where they start
         self._start = 0
         self._position = 0
-        self._failed: Exception | None = None
 
     def readable(self) -> bool:
         return True
@@ -46,14 +47,25 @@ class RawReader(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer) -> int:
-        buffer = memoryview(buffer).cast("B")
-        if not len(buffer) or not self._load():
-            return 0
-        at = self._position - self._start
-        part = memoryview(self._block)[at : at + len(buffer)]
-        buffer[: len(part)] = part
-        self._position += len(part)
-        return len(part)
+        with memoryview(buffer) as given, given.cast("B") as view:
+            if not len(view):
+                return 0
+            if self.failed is not None:
+                raise self.failed
+            try:
+                if not self._load():
+                    return 0
+            except BaseException as error:
+                self.failed = error
+                raise
+            at = self._position - self._start
+            with memoryview(self._block) as block:  # a bytearray grows only where nobody looks at it
+                part = block[at : at + len(view)]
+                view[: len(part)] = part
+                count = len(part)
+                part.release()
+            self._position += count
+            return count
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if not self._can_seek:
@@ -68,9 +80,9 @@ class RawReader(io.RawIOBase):
         if offset != self._position:
             self._indexed()
             self._position = offset
-            if self._failed is not None:
-                self._failed = None
-                self._drop()
+        if self.failed is not None and self._index is not None:
+            self.failed = None
+            self._drop()
         return offset
 
     def close(self) -> None:
@@ -81,20 +93,18 @@ class RawReader(io.RawIOBase):
     def _indexed(self) -> index.Index:
         if self._index is None:
             self._blocks.close()
-            self._index = index.read_index(self._file)
+            try:
+                self._index = index.read_index(self._file)
+            except BaseException as error:
+                self.failed = error
+                raise
         return self._index
 
     def _load(self) -> bool:
         """Have ``_block`` hold the position; False at the end."""
-        if self._failed is not None:
-            raise self._failed
-        try:
-            while not 0 <= self._position - self._start < len(self._block):
-                if not (self._next_piece() if self._index is None else self._next_indexed(self._index)):
-                    return False
-        except Exception as error:
-            self._failed = error
-            raise
+        while not 0 <= self._position - self._start < len(self._block):
+            if not (self._next_piece() if self._index is None else self._next_indexed(self._index)):
+                return False
         return True
 
     def _next_piece(self) -> bool:
