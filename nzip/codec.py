@@ -6,7 +6,8 @@ not copied here: what is stored is a view of the data, what is decoded is what t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nzip.errors import CorruptError
 
@@ -42,15 +43,26 @@ def encode_block(predictor: Predictor, data, progress=None) -> CodedBlock:
 
 
 def decode_block(
-    predictor: Predictor | None, method: int, params: bytes, payload, size: int, progress=None
+    predictor: Predictor | None,
+    method: int,
+    params: bytes,
+    payload,
+    size: int,
+    progress=None,
+    sink: Callable[[int, memoryview], None] | None = None,
 ) -> bytes:
-    """The inverse of :func:`encode_block`; ``predictor`` may be None where the block is stored. Raises
-    :class:`CorruptError` where the parts contradict."""
+    """The inverse of :func:`encode_block`; ``predictor`` may be None where the block is stored. ``sink``: see
+    :attr:`Predictor.hands_on`; of what is stored, and by predictors that hand nothing on, it is told nothing.
+    Raises :class:`CorruptError` where the parts contradict."""
     if method == STORED:
         if params or len(payload) != size:
             raise CorruptError("a stored block whose length differs from its header")
         return bytes(payload)  # the payload itself where it is bytes, as the container's are
     if method != CODED or predictor is None:
         raise CorruptError(f"unknown block method {method}")
-    told = {"progress": progress} if predictor.reports_progress and progress is not None else {}
+    told: dict[str, Any] = {}
+    if predictor.reports_progress and progress is not None:
+        told["progress"] = progress
+    if predictor.hands_on and sink is not None:
+        told["sink"] = sink
     return predictor.decode(params, payload, size, **told)

@@ -21,7 +21,8 @@ from nzip.errors import CorruptError, FormatError, ModelMismatchError
 from nzip.predictors.mix.plan import LEVELS
 from nzip.predictors.mix.twin.model import decode_block
 
-MAGIC, DRAFT = b"\x89NZ\r\n\x1a\n", 5
+MAGIC, DRAFT = b"\x89NZ\r\n\x1a\n", 6
+CHECK_POINT = 1 << 16  # decoded bytes
 
 
 class Reader:
@@ -59,8 +60,8 @@ class Reader:
         return own
 
 
-def hash32(data: bytes) -> int:
-    return xxhash.xxh3_64_intdigest(data) & 0xFFFFFFFF
+def hash32(data: bytes, seed: int = 0) -> int:
+    return xxhash.xxh3_64_intdigest(data, seed) & 0xFFFFFFFF
 
 
 def decode(file: bytes, primer: bytes | None = None) -> bytes:
@@ -68,6 +69,8 @@ def decode(file: bytes, primer: bytes | None = None) -> bytes:
     reader, out, streams = Reader(file), bytearray(), 0
     while reader.place < len(file):
         reader.frame = reader.place
+        if streams and not any(file[reader.place :]):
+            break  # zeros may fill a file up behind its last stream
         if reader.take(7) != MAGIC:
             raise FormatError("not an nzip stream")
         kind = reader.number(1)
@@ -122,10 +125,14 @@ def stream(reader: Reader, primer: bytes | None) -> bytes:
         size = payload_size = reader.varint()
         params = b""
         if kind == 2:
-            params, payload_size = reader.blob(), reader.varint()
+            params = reader.blob()
+            if reader.varint() != 1:
+                raise FormatError(f"the block at byte {reader.frame} has several payloads")
+            payload_size = reader.varint()
         stored = decoded = reader.number(4)
         if kind == 2:
             decoded = reader.number(4)
+        points = [reader.number(4) for _ in range((size - 1) // CHECK_POINT)]
         chain = reader.check(chain)
         payload = reader.take(payload_size)
         if hash32(payload) != stored:
@@ -136,6 +143,9 @@ def stream(reader: Reader, primer: bytes | None) -> bytes:
             payload = decode_block(int(spelling[4:]), params, payload, size, primer)
         if len(payload) != size or hash32(payload) != decoded:
             raise CorruptError(f"block {len(blocks) + 1} decodes to other bytes than were compressed")
+        for number, point in enumerate(points):
+            if hash32(payload[number * CHECK_POINT : (number + 1) * CHECK_POINT], number) != point:
+                raise CorruptError(f"check point {number} of block {len(blocks) + 1} differs")
         blocks.append(payload)
         entries.append((reader.place - reader.frame, size, chain))
     data = b"".join(blocks)

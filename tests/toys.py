@@ -60,6 +60,39 @@ class ToyPredictor(Predictor):
         return data.translate(bytes(i ^ self._salt for i in range(256)))
 
 
+class HandingToy(ToyPredictor):
+    """Hands on as it goes: of a damaged payload, what comes before the damage. ``reached``: bytes decoded."""
+
+    hands_on = True
+    step = 20
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.reached = 0
+
+    def decode(self, params, payload, size, sink=None):
+        self.decoded_blocks += 1
+        self.reached = 0
+        if params != b"z" + bytes([self._salt]):
+            raise CorruptError("unknown parameters")
+        unpacker, out = zlib.decompressobj(-15), bytearray(size)
+        rest = bytes(payload)
+        try:
+            while self.reached < size:
+                part = unpacker.decompress(rest, min(self.step, size - self.reached))
+                rest = unpacker.unconsumed_tail
+                if not part:
+                    raise CorruptError("zlib: the size differs")
+                part = part.translate(bytes(i ^ self._salt for i in range(256)))
+                start, self.reached = self.reached, self.reached + len(part)
+                out[start : self.reached] = part
+                if sink is not None:
+                    sink(start, memoryview(part))
+        except zlib.error as error:
+            raise CorruptError(f"zlib: {error}") from error
+        return bytes(out)
+
+
 def toy_factory(argument, experts):
     """``toy`` or ``toy:SALT``."""
     if argument is None:

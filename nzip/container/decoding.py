@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import xxhash
 
 from nzip import codec
-from nzip.container import embedded_models, parser, passport
+from nzip.container import check_points, embedded_models, parser, passport
+from nzip.container.check_points import Proof, UnprovenError
 from nzip.container.meter import Meter
-from nzip.errors import CorruptError, LimitError, ModelMismatchError, Remedy
+from nzip.errors import CorruptError, LimitError, ModelMismatchError, Remedy, TruncatedError
 from nzip.hashes import hash32
 
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
@@ -41,20 +42,23 @@ class StreamDecoder:
         self._memory = memory
         self._meter = meter or Meter()
         self._predictor: Predictor | None = None
-        self._start: parser.StreamStart  # from the first :meth:`start` on
+        self._start: parser.StreamStart | None = None  # until the first :meth:`start`
         self._hash = xxhash.xxh3_64()
 
     def start(self, event: parser.StreamStart) -> None:
-        """A new stream begins."""
-        self._start = event
-        self._predictor = None
+        """A new stream begins. Where it is coded as the one before, the predictor stays, checked already."""
+        before, self._start = self._start, event
+        if before is None or (before.passport, before.models) != (event.passport, event.models):
+            self._predictor = None
         self._hash = xxhash.xxh3_64()
 
     def prepare(self, block: parser.Block) -> tuple[int, Callable[..., bytes]]:
-        """Before a block is decoded: ``(memory it needs, its job)``. Raises :class:`LimitError`, and
+        """Before a block is decoded: ``(memory it needs, its job)``; the job takes ``progress`` and
+        ``hand_on`` as :func:`decode_block`. Raises :class:`LimitError`, and
         :class:`nzip.errors.ModelMismatchError` at the first coded block; stored ones need no predictor."""
         predictor: Predictor | None = None
         start, header = self._start, block.header
+        assert start is not None, "a block without its stream's start"
         weight = header.size + header.payload_size
         if header.method != codec.STORED:
             if self._predictor is None:
@@ -70,8 +74,8 @@ class StreamDecoder:
             weight = max(weight, self._predictor.memory(header.size))
         check_memory(weight, self._memory, "decoding", start.passport.spelling)
 
-        def job(progress=None):
-            return decode_block(block, predictor, start, progress)
+        def job(progress=None, hand_on=None):
+            return decode_block(block, predictor, start, progress, hand_on)
 
         return weight, job
 
@@ -113,28 +117,61 @@ def find_predictor(
 
 
 def decode_block(
-    block: parser.Block, predictor: Predictor | None, start: parser.StreamStart, progress=None
+    block: parser.Block,
+    predictor: Predictor | None,
+    start: parser.StreamStart,
+    progress=None,
+    hand_on: Callable[[int, memoryview], None] | None = None,
 ) -> bytes:
-    """The bytes of one block, their hash checked.
+    """The bytes of one block, their hashes checked: that of the stored bytes, check points as they are
+    reached, that of all.
 
-    ``predictor`` is None where the block is stored. Raises :class:`CorruptError`; for a predictor that is
-    not exact, wrong bytes out of intact ones are a :class:`nzip.errors.ModelMismatchError`.
+    ``predictor`` is None where the block is stored. ``hand_on``: told of each segment of the block that a
+    check point has proven, as :class:`Proof` does; a block whose stored bytes are damaged is then decoded,
+    too, to where the damage begins to matter (and told of to its end, if it never does). Raises
+    :class:`CorruptError`; for a predictor that is not exact, wrong bytes out of intact ones are a
+    :class:`nzip.errors.ModelMismatchError`.
     """
     header = block.header
     where = f"block {block.number} at byte {block.offset}"
+    damaged = CorruptError(f"{where} is damaged")
+    if block.payload is not None and len(block.payload) < header.payload_size:
+        damaged = TruncatedError(parser.cut_in(block.number, block.offset))
+    if not block.intact and (hand_on is None or not header.check_points):
+        raise damaged
+    proof = Proof(header.size, header.check_points, hand_on)
+    unproven = ""
     try:
         data = codec.decode_block(
-            predictor, header.method, header.params, block.payload, header.size, progress
+            predictor,
+            header.method,
+            header.params,
+            block.payload,
+            header.size,
+            progress,
+            proof if header.check_points else None,
         )
+        if len(data) == header.size:
+            proof.whole(data)
+    except UnprovenError as error:
+        data, unproven = b"", f": {error}"
     except CorruptError as error:
+        if not block.intact:
+            raise damaged from error
         raise CorruptError(f"{where} does not decode: {error}") from error
-    if len(data) != header.size or hash32(data) != header.decoded_hash:
+    right = not unproven and len(data) == header.size and hash32(data) == header.decoded_hash
+    if not block.intact:
+        if right and hand_on is not None:  # what is damaged does not matter
+            last = len(header.check_points) // check_points.SIZE * check_points.CHECK_POINT
+            hand_on(last, memoryview(data)[last:])
+        raise type(damaged)(f"{damaged}{unproven}")
+    if not right:
         if not start.passport.exact:
             raise ModelMismatchError(
                 f"{where} is intact but decodes to other bytes: predictor {start.passport.spelling} is not "
                 f"exact{passport.environment_difference(start.passport)}"
             )
-        raise CorruptError(f"{where} decodes to other bytes than were compressed")
+        raise CorruptError(f"{where} decodes to other bytes than were compressed{unproven}")
     return data
 
 

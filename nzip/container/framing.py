@@ -25,7 +25,7 @@ from nzip.varint import back_varint, u32, varint
 # line ends or re-encodes as UTF-8 breaks it at once. The eighth byte says which kind of frame follows.
 MAGIC = b"\x89NZ\r\n\x1a\n"
 # Until 1.0 every change of the bytes raises the draft number; readers refuse every other draft.
-DRAFT = 5
+DRAFT = 6
 VERSION_BYTE = 0x80 | DRAFT
 SKIPPABLE_BYTE = 0x7F
 
@@ -34,6 +34,8 @@ KIND_END, KIND_MODEL = 3, 4
 
 MAX_BLOCK = 1 << 30
 MAX_PARAMS = (1 << 16) - 1
+MAX_PAYLOADS = 1  # payload streams of a coded block: the header has room for more, and this draft writes one
+MAX_FRAME = MAX_BLOCK + (1 << 18)  # of a block: its payload, and a header whose every field is at its limit
 HASH_SIZE = 4
 FILE_HASH_SIZE = 8
 
@@ -48,6 +50,7 @@ class BlockHeader(NamedTuple):
     payload_size: int  # stored bytes
     stored_hash: int
     decoded_hash: int
+    check_points: bytes = b""  # :func:`nzip.container.check_points.of` the decoded bytes
     chain: int = 0
     header_size: int = 0  # bytes of the header itself
 
@@ -64,10 +67,11 @@ def pack_block(block: BlockHeader, before: int) -> tuple[bytes, BlockHeader]:
     body = bytearray([block.method])
     body += varint(block.size)
     if coded:
-        body += varint(len(block.params)) + block.params + varint(block.payload_size)
+        body += varint(len(block.params)) + block.params + varint(MAX_PAYLOADS) + varint(block.payload_size)
     body += u32(block.stored_hash)
     if coded:
         body += u32(block.decoded_hash)
+    body += block.check_points
     own = hash32(bytes(body), before)
     body += u32(own)
     return bytes(body), block._replace(chain=own, header_size=len(body))

@@ -10,6 +10,7 @@ keeps of the frame before.
 from __future__ import annotations
 
 import bisect
+import contextlib
 from typing import NamedTuple
 
 import xxhash
@@ -20,6 +21,7 @@ from nzip.hashes import low32
 from nzip.streams import read_fully
 from nzip.varint import read_back_varint, read_u32, read_varint, u32
 
+_PIECE = 1 << 16  # of the zeros behind the last stream, read at once
 _LAST_LENGTH = "the length at the end of the stream"
 
 
@@ -52,11 +54,12 @@ class Index:
             return None
         return bisect.bisect_right(self._starts, position) - 1
 
-    def read(self, number: int) -> parser.Block:
-        """Block ``number`` of ``entries`` from the file, header and payload checked."""
+    def read(self, number: int, *, keep_damaged: bool = False) -> parser.Block:
+        """Block ``number`` of ``entries`` from the file, header and payload checked; with ``keep_damaged`` it
+        may be one whose payload is not ``intact``."""
         entry = self.entries[number]
         self._source.seek(entry.offset)
-        for event in parser.pull(self._source, _one_block(entry)):
+        for event in parser.pull(self._source, _one_block(entry, keep_damaged)):
             if event.header.frame_size != entry.frame_size or event.header.size != entry.size:
                 raise CorruptError(
                     f"block {entry.number} at byte {entry.offset} is not the one that the index lists"
@@ -65,12 +68,12 @@ class Index:
         raise AssertionError("a parsed block always gives an event")
 
 
-def _one_block(entry: Entry):
+def _one_block(entry: Entry, keep_damaged: bool):
     kind = yield 1
     if not kind:
         raise TruncatedError(f"the file ends before block {entry.number} at byte {entry.offset}")
     header = yield from parser.read_block_header(kind[0], entry.chain, entry.number, entry.offset)
-    payload, intact = yield from parser.read_payload(header, "keep", entry.number, entry.offset, False)
+    payload, intact = yield from parser.read_payload(header, "keep", entry.number, entry.offset, keep_damaged)
     yield parser.Block(header, payload, entry.number, entry.offset, intact)
 
 
@@ -109,10 +112,10 @@ def _forwards(source) -> Index:
 
 def read_backwards(source) -> Index:
     """The index from the end frames alone; damage before them does not matter, but for stream headers."""
-    end = source.seek(0, 2)
+    size = end = source.seek(0, 2)
     found: list[tuple[parser.StreamStart, list[tuple[int, int, int, int]]]] = []
     while end:
-        start, blocks = _frame_before(source, end)
+        start, blocks = _frame_before(source, end) if end < size else _last_frame(source, size)
         if isinstance(start, parser.StreamStart):
             found.append((start, blocks))
             end = start.offset
@@ -127,6 +130,33 @@ def read_backwards(source) -> Index:
             entries.append(Entry(stream, number, offset, frame_size, position, size, chain))
             position += size
     return Index(source, [start for start, _ in found], entries)
+
+
+def _last_frame(source, size: int):
+    """:func:`_frame_before` the file's end, or before the zeros that fill it up."""
+    try:
+        return _frame_before(source, size)
+    except NzipError:
+        end = _before_zeros(source, size)
+        if end == size:
+            raise
+        # The frame's own hash, its last four bytes, may end in zeros, too.
+        for own in range(min(4, size - end) + 1):
+            with contextlib.suppress(NzipError):
+                return _frame_before(source, end + own)
+        raise
+
+
+def _before_zeros(source, size: int) -> int:
+    """Where the zeros begin that the file ends in; ``size`` where there are none."""
+    end = size
+    while end:
+        start = max(0, end - _PIECE)
+        left = len(_read_at(source, start, end - start).rstrip(b"\0"))
+        if left:
+            return start + left
+        end = start
+    return 0
 
 
 def _frame_before(source, end: int):
@@ -164,6 +194,8 @@ def _blocks(source, body: bytes, end_start: int):
     else:
         for _ in range(count):
             frame, decoded = number(), number()
+            if not 1 <= decoded <= framing.MAX_BLOCK or not 1 <= frame <= framing.MAX_FRAME:
+                raise CorruptError("the index is damaged: it claims a block that cannot be")
             sizes.append((frame, decoded, read_u32(body, position)))
             position += 4
     offset = end_start - sum(frame for frame, _, _ in sizes)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import xxhash
 
 from nzip.codec import CODED, STORED
-from nzip.container import config, embedded_models, framing, passport
+from nzip.container import check_points, config, embedded_models, framing, passport
 from nzip.container.frame_reader import FrameReader
 from nzip.errors import CorruptError, TruncatedError
 from nzip.hashes import low32
@@ -45,7 +45,8 @@ class StreamStart(NamedTuple):
 
 class Block(NamedTuple):
     """Event: one block. ``payload`` is None where payloads are passed over; ``intact`` is False where the
-    stored bytes do not have the hash that the header gives (only with ``keep_damaged``)."""
+    stored bytes do not have the hash that the header gives, or are fewer than it says (only with
+    ``keep_damaged``)."""
 
     header: framing.BlockHeader
     payload: bytes | None
@@ -76,6 +77,9 @@ def parse(*, payloads: str = "keep", keep_damaged: bool = False):
     """Parse frames until the input ends. ``payloads``: ``keep`` them, ``check`` their hashes and drop them,
     or ``skip`` them unread.
 
+    With ``keep_damaged`` a block whose stored bytes are damaged or cut short is an event, too. Zeros behind
+    the last stream are passed over.
+
     Raises :class:`FormatError`, :class:`CorruptError` or :class:`TruncatedError`.
     """
     offset = 0
@@ -87,6 +91,9 @@ def parse(*, payloads: str = "keep", keep_damaged: bool = False):
             if not streams:
                 raise TruncatedError("the input is empty: not even a stream header" if first else NO_STREAM)
             return
+        if streams and not start.strip(b"\0"):
+            yield from _padding(offset, len(start))
+            return
         if len(start) < 8:
             _short_start(start, first, offset)
         kind = framing.check_magic(start, first=first, offset=offset)
@@ -96,6 +103,20 @@ def parse(*, payloads: str = "keep", keep_damaged: bool = False):
         else:
             offset = yield from _stream(start, offset, payloads, keep_damaged)
             streams += 1
+
+
+def _padding(start: int, size: int):
+    """The rest of what fills a file up behind its last stream (tapes, ``bsdtar``), from byte ``start`` on;
+    ``size`` zeros were seen."""
+    offset = start + size
+    while part := (yield CHUNK):
+        zeros = len(part) - len(part.lstrip(b"\0"))
+        if zeros < len(part):
+            raise CorruptError(
+                f"junk after the zeros behind the end of the stream, at byte {offset + zeros}: remove it, or "
+                "restore the file"
+            )
+        offset += len(part)
 
 
 def _short_start(start: bytes, first: bool, offset: int) -> None:
@@ -143,18 +164,22 @@ def read_block_header(kind: int, chain: int, number: int, offset: int):
     if kind not in (STORED, CODED):
         raise CorruptError(f"{reader.where} is damaged")
     size = payload_size = yield from reader.varint(framing.MAX_BLOCK, "the size")
-    params = b""
+    params, payloads = b"", 1
     if kind == CODED:
         params = yield from reader.blob(framing.MAX_PARAMS, "parameters")
+        payloads = yield from reader.varint(framing.MAX_PAYLOADS, "the number of payload streams")
         payload_size = yield from reader.varint(framing.MAX_BLOCK, "the payload's size")
     stored = decoded = read_u32((yield from reader.take(4)))
     if kind == CODED:
         decoded = read_u32((yield from reader.take(4)))
+    points = b""
+    if count := check_points.count(size):
+        points = yield from reader.take(check_points.SIZE * count)
     own = yield from reader.check(chain)
-    if not size or payload_size > size:
+    if not size or not payloads or payload_size > size:
         raise CorruptError(f"{reader.where} contradicts itself")
     return framing.BlockHeader(
-        kind, size, bytes(params), payload_size, stored, decoded, own, len(reader.data)
+        kind, size, bytes(params), payload_size, stored, decoded, bytes(points), own, len(reader.data)
     )
 
 
@@ -177,6 +202,8 @@ def _stream(start: bytes, offset: int, payloads: str, keep_damaged: bool):
         first_frame = first_frame or block.frame_size
         entries += framing.pack_index_entry(block)
         yield Block(block, payload, count, offset, intact)
+        if payload is not None and len(payload) < block.payload_size:  # with keep_damaged
+            raise TruncatedError(cut_in(count, offset))
         offset += block.frame_size
     # The blocks determine the end frame but for the whole-file hash, so nothing in it needs to be believed.
     expected, hash_at = framing.pack_end(header.header_size, count, first_frame, bytes(entries), 0)
@@ -198,22 +225,29 @@ def read_payload(block: framing.BlockHeader, payloads: str, number: int, offset:
     """A block's payload (None unless ``keep``) and whether it has the hash that its header gives."""
     if payloads == "skip":
         if (yield Skip(block.payload_size)) < block.payload_size:
-            raise TruncatedError(f"the stream is cut short in block {number} at byte {offset}")
+            raise TruncatedError(cut_in(number, offset))
         return None, True
     # The one copy of the payload: BytesIO grows in place, and hands out what it holds.
     kept, digest, left = io.BytesIO(), xxhash.xxh3_64(), block.payload_size
     while left:
         part = yield min(CHUNK, left)
         if not part:
-            raise TruncatedError(f"the stream is cut short in block {number} at byte {offset}")
+            if keep_damaged:
+                break
+            raise TruncatedError(cut_in(number, offset))
         digest.update(part)
         left -= len(part)
         if payloads == "keep":
             kept.write(part)
-    intact = low32(digest) == block.stored_hash
+    intact = not left and low32(digest) == block.stored_hash
     if not intact and not keep_damaged:
         raise CorruptError(f"block {number} at byte {offset} is damaged")
     return (kept.getvalue() if payloads == "keep" else None), intact
+
+
+def cut_in(number: int, offset: int) -> str:
+    """What is said of a block whose payload the input ends in."""
+    return f"the stream is cut short in block {number} at byte {offset}"
 
 
 def _skippable(start: bytes, offset: int, payloads: str):

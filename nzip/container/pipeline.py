@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
-from nzip import streams
+from nzip import codec, streams
 from nzip.container import framing, parser, passport
 from nzip.container.decoding import DEFAULT_MEMORY, StreamDecoder, check_memory, check_size
 from nzip.container.embedded_models import Model
@@ -109,7 +109,7 @@ class StreamEncoder:
             for block in self._workers.drain():
                 self._put(block)
 
-    def _job(self, data: memoryview) -> HashedBlock:
+    def _job(self, hand_on, data: memoryview) -> HashedBlock:
         with self._meter.block(len(data)) as progress:
             return code_block(self._predictor, data, verify=self._verify, progress=progress)
 
@@ -147,31 +147,39 @@ def decode_stream(
     max_size: int | None = None,
     meter: Meter | None = None,
     background: bool = False,
+    sooner: bool = False,
 ) -> Generator[bytes, None, None]:
     """Yield the decoded bytes of every stream in ``source`` (read(n)), block by block and in order.
 
     ``predictor``, ``primer``: see :class:`nzip.container.decoding.StreamDecoder`.
-    Where block n is damaged, the blocks before it are yielded before the error is raised. ``max_size``:
-    raise :class:`LimitError` before a block is decoded that would make the output longer.
+    Where block n is damaged, the blocks before it are yielded before the error is raised. ``sooner``: yield
+    what check points have proven while the rest of its block is being decoded, in pieces; and of a damaged
+    block what comes before the damage. A block may then take a thread of its own, even with one of
+    ``threads``. ``max_size``: raise :class:`LimitError` before a block is decoded that would make the output
+    longer.
     """
     promised = 0
     meter = meter or Meter()
     decoder = StreamDecoder(predictor, memory, meter, primer)
     workers = Workers(threads, memory, background)
 
-    def run(block, job):
+    def run(hand_on, block, job):
         with meter.block(block.header.size) as progress:
-            return block, job(progress)
+            _in_order(hand_on, job, progress, sooner)
+        return block
 
-    def finish(result):
-        block, data = result
-        decoder.saw(data)
-        meter.finished(block.header.frame_size, len(data))
-        return data
+    def results(found):
+        for result in found:
+            if isinstance(result, parser.Block):
+                meter.finished(result.header.frame_size, 0)
+            else:
+                decoder.saw(result)
+                meter.finished(0, len(result))
+                yield result
 
     def events():
         try:
-            yield from parser.pull(source, parser.parse())
+            yield from parser.pull(source, parser.parse(keep_damaged=sooner))
         except NzipError as error:
             yield error
 
@@ -185,11 +193,12 @@ def decode_stream(
                 except NzipError as error:
                     event = error
                 else:
-                    for result in workers.submit(weight, run, event, job):
-                        yield finish(result)
+                    apart = sooner and _may_come_sooner(event)
+                    yield from results(workers.submit(weight, run, event, job, apart=apart))
+                    if workers.single:  # a pipe's next block may be long in coming
+                        yield from results(workers.drain())
                     continue
-            for result in workers.drain():
-                yield finish(result)
+            yield from results(workers.drain())
             if isinstance(event, NzipError):
                 raise event
             if isinstance(event, parser.StreamStart):
@@ -199,6 +208,47 @@ def decode_stream(
                 meter.consumed = event.offset
     finally:
         workers.close()
+
+
+def decode_block(decoder: StreamDecoder, block: parser.Block) -> Generator[bytes, None, None]:
+    """The bytes of one block of the stream that ``decoder`` was told of, in pieces, each as soon as it is
+    proven. Of a damaged block, what comes before the damage and then the error."""
+    workers = Workers(1, None)
+    try:
+        weight, job = decoder.prepare(block)
+        yield from workers.submit(weight, _in_order, job, None, True, apart=_may_come_sooner(block))
+        yield from workers.drain()
+    finally:
+        workers.close()
+
+
+def _may_come_sooner(block: parser.Block) -> bool:
+    return block.header.method == codec.CODED and bool(block.header.check_points)
+
+
+def _in_order(hand_on: Callable[[bytes], None], job: Callable[..., bytes], progress, sooner: bool) -> None:
+    """Do a block's job and hand its bytes on, ``sooner`` or all at once."""
+    pieces = _InOrder(hand_on)
+    pieces.rest(job(progress, pieces if sooner else None))
+
+
+class _InOrder:
+    """A block's segments as they are proven, handed on from the first to the last."""
+
+    def __init__(self, hand_on: Callable[[bytes], None]):
+        self._hand_on = hand_on
+        self._waiting: dict[int, bytes] = {}
+        self._given = 0  # bytes of the block
+
+    def __call__(self, start: int, data: memoryview) -> None:
+        self._waiting[start] = bytes(data)
+        while (part := self._waiting.pop(self._given, None)) is not None:
+            self._given += len(part)
+            self._hand_on(part)
+
+    def rest(self, data: bytes) -> None:
+        """The whole block was proven."""
+        self._hand_on(data[self._given :] if self._given else data)
 
 
 def check_block_size(block_size: int) -> None:

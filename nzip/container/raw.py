@@ -1,4 +1,9 @@
-"""Decoded bytes as a raw file object: streamed from the front until the first seek, by the index after it."""
+"""Decoded bytes as a raw file object: streamed from the front until the first seek, by the index after it.
+
+Either way bytes are given as soon as a check point has proven them, while the rest of their block is decoded.
+Concession: an error stays; what the file below answered once with an error is not asked again until the next
+seek.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +23,18 @@ class RawReader(io.RawIOBase):
     def __init__(
         self, file, predictor: Predictor | None, threads: int, memory: int | None, primer: bytes | None = None
     ):
-        self._predictor = predictor
-        self._primer = primer
-        self._memory = memory
         self._can_seek = bool(getattr(file, "seekable", lambda: False)())
         self.base = file.tell() if self._can_seek else 0  # byte 0 is there
-        self.failed: BaseException | None = None  # once set, every read raises it
+        self.failed: BaseException | None = None  # once set, every read raises it, until the next seek
         self._file = _Window(file) if self._can_seek else file
         self._blocks = pipeline.decode_stream(
-            self._file, predictor=predictor, primer=primer, threads=threads, memory=memory
+            self._file, predictor=predictor, primer=primer, threads=threads, memory=memory, sooner=True
         )
         self._index: index.Index | None = None
-        self._decoders: dict[int, decoding.StreamDecoder] = {}
-        self._block = memoryview(b"")  # the decoded block at hand, and where it starts
+        self._decoder = decoding.StreamDecoder(predictor, memory, primer=primer)  # of blocks found by it
+        self._pieces = self._blocks  # of block `_number`, where that is not None
+        self._number: int | None = None
+        self._block: bytes | bytearray = b""  # the decoded bytes at hand, and where they start
         self._start = 0
         self._position = 0
 
@@ -56,10 +60,13 @@ class RawReader(io.RawIOBase):
                 self.failed = error
                 raise
             at = self._position - self._start
-            part = self._block[at : at + len(view)]
-            view[: len(part)] = part
-            self._position += len(part)
-            return len(part)
+            with memoryview(self._block) as block:  # a bytearray grows only where nobody looks at it
+                part = block[at : at + len(view)]
+                view[: len(part)] = part
+                count = len(part)
+                part.release()
+            self._position += count
+            return count
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if not self._can_seek:
@@ -74,10 +81,14 @@ class RawReader(io.RawIOBase):
         if offset != self._position:
             self._indexed()
             self._position = offset
+        if self.failed is not None and self._index is not None:
+            self.failed = None
+            self._drop()
         return offset
 
     def close(self) -> None:
         self._blocks.close()
+        self._pieces.close()
         super().close()
 
     def _indexed(self) -> index.Index:
@@ -91,29 +102,37 @@ class RawReader(io.RawIOBase):
         return self._index
 
     def _load(self) -> bool:
-        """Make ``_block`` the one that holds the position; False at the end."""
+        """Have ``_block`` hold the position; False at the end."""
         while not 0 <= self._position - self._start < len(self._block):
-            if self._index is None:
-                data = next(self._blocks, None)
-                if data is None:
-                    return False
-                self._start += len(self._block)
-                self._block = memoryview(data)
-                continue
-            number = self._index.find(self._position)
-            if number is None:
+            if not (self._next_piece() if self._index is None else self._next_indexed(self._index)):
                 return False
-            self._block = memoryview(self._decode(self._index, number))
-            self._start = self._index.entries[number].start
         return True
 
-    def _decode(self, found: index.Index, number: int) -> bytes:
-        stream = found.entries[number].stream
-        if stream not in self._decoders:
-            decoder = decoding.StreamDecoder(self._predictor, self._memory, primer=self._primer)
-            decoder.start(found.streams[stream])
-            self._decoders = {stream: decoder}
-        return self._decoders[stream].prepare(found.read(number))[1]()
+    def _next_piece(self) -> bool:
+        data = next(self._blocks, None)
+        if data is not None:
+            self._start += len(self._block)
+            self._block = data
+        return data is not None
+
+    def _next_indexed(self, found: index.Index) -> bool:
+        """More of the block that holds the position; all that was decoded of it stays at hand."""
+        number = found.find(self._position)
+        if number is None:
+            return False
+        if number != self._number:
+            self._drop()
+            entry = found.entries[number]
+            self._decoder.start(found.streams[entry.stream])
+            self._pieces = pipeline.decode_block(self._decoder, found.read(number, keep_damaged=True))
+            self._number, self._start, self._block = number, entry.start, bytearray()
+        self._block += next(self._pieces)
+        return True
+
+    def _drop(self) -> None:
+        """Forget the block that was read through the index."""
+        self._pieces.close()
+        self._number, self._start, self._block = None, 0, b""
 
 
 class _Window:

@@ -1,16 +1,26 @@
 """Jobs on several threads, their results in order, with bounded memory.
 
-Concession: a job that runs cannot be stopped; when its results are no longer wanted it is left to finish
-in its thread.
+A job may hand parts of its result on while it runs; they come out in their turn, those of the first job at
+once. Concession: a job that runs can be stopped only where it hands something on; when its results are no
+longer wanted, one that does not is left to finish in its thread.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
+import queue
+import threading
+import weakref
 from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
 
+from nzip.errors import NzipError
 from nzip.memory import default_budget
+
+_END = object()  # of a job's parts
 
 
 def thread_count(threads: int) -> int:
@@ -22,6 +32,16 @@ def thread_count(threads: int) -> int:
         if hasattr(os, "sched_getaffinity")
         else threads or os.cpu_count() or 1
     )
+
+
+class _Unwanted(Exception):
+    """Nobody waits any longer for what a job hands on."""
+
+
+class _Job(NamedTuple):
+    future: Future
+    weight: int
+    parts: queue.SimpleQueue
 
 
 class Workers:
@@ -37,52 +57,108 @@ class Workers:
         self._memory = default_budget() if memory is None else memory
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 or background else None
         self.immediate = self._pool is None
-        self._queue: deque[tuple[Future, int]] = deque()
+        self.single = self._threads == 1
+        self._queue: deque[_Job] = deque()
         self._weight = 0
+        self._closed = False
+        self._apart: threading.Thread | None = None
+        self._process = os.getpid()
+        _ALL.add(self)
 
-    def submit(self, weight: int, job, *args):
-        """Queue ``job(*args)``; yields earlier results where there is no room for it yet."""
+    def submit(self, weight: int, job: Callable[..., Any], *args, apart: bool = False) -> Iterator[Any]:
+        """Queue ``job(hand_on, *args)``; yields earlier results where there is no room for it yet.
+
+        A job's results are what it gave to ``hand_on``, one after the other, and then what it returned,
+        unless that is None. ``apart``: in a thread of its own even where ``threads`` = 1, so that the first
+        parts come while the job runs."""
         while self._queue and (
-            self._queue[0][0].done()
+            self._queue[0].future.done()
             or len(self._queue) >= self._threads
             or (self._memory is not None and self._weight + weight > self._memory)
         ):
-            yield self._pop()
-        if self._pool is None:
-            future: Future = Future()
-            future.set_result(job(*args))
-        else:
-            future = self._started(job, args)
-        self._queue.append((future, weight))
+            yield from self._first()
+        parts: queue.SimpleQueue = queue.SimpleQueue()
+        future: Future = Future()
+        self._queue.append(_Job(future, weight, parts))
         self._weight += weight
 
-    def _started(self, job, args) -> Future:
-        assert self._pool is not None
-        try:
-            return self._pool.submit(job, *args)
-        except RuntimeError:
-            # No thread can be had: the interpreter is about to end, or the system's limit is reached.
-            future: Future = Future()
-            try:
-                future.set_result(job(*args))
-            except BaseException as error:  # noqa: BLE001 - raised in its turn
-                future.set_exception(error)
-            return future
+        task = (future, parts, job, self._hand_on_to(parts), args)
+        if not self._elsewhere(task, apart):
+            _run(*task)
 
-    def drain(self):
+    def _elsewhere(self, task: tuple, apart: bool) -> bool:
+        """Whether a thread takes ``task``, the arguments of :func:`_run`."""
+        try:
+            if self._pool is not None:
+                self._pool.submit(_run, *task)
+            elif apart:
+                # Not the pool's, which the interpreter waits for when it ends; this one is told to stop.
+                thread = threading.Thread(target=_run, args=task, daemon=True)
+                thread.start()
+                self._apart = thread
+            return self._pool is not None or apart
+        except RuntimeError:  # the interpreter is shutting down and starts no more threads
+            return False
+
+    def drain(self) -> Iterator[Any]:
         """Yields the results still under way."""
         while self._queue:
-            yield self._pop()
+            yield from self._first()
 
-    def _pop(self):
-        future, weight = self._queue[0]
-        result = future.result()
-        self._queue.popleft()
+    def _hand_on_to(self, parts: queue.SimpleQueue) -> Callable[[Any], None]:
+        def hand_on(part) -> None:
+            if self._closed:
+                raise _Unwanted
+            parts.put(part)
+
+        return hand_on
+
+    def _first(self) -> Iterator[Any]:
+        """The results of the job that is the first."""
+        if os.getpid() != self._process:
+            raise NzipError("this process was forked from the one that reads here: open the file anew in it")
+        job = self._queue[0]
+        while (part := job.parts.get()) is not _END:
+            yield part
+        try:
+            result = job.future.result()
+        finally:
+            del job  # else the error would hold this frame, and this frame the error
+        weight = self._queue.popleft().weight
         self._weight -= weight
-        return result
+        if result is not None:
+            yield result
 
     def close(self) -> None:
-        """Forget what is under way. A job that runs is not waited for: its result is dropped."""
+        """Forget what is under way. A job that runs is not waited for: it stops when it next hands something
+        on, or its result is dropped."""
+        self._closed = True
         self._queue.clear()
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def stop(self) -> None:
+        """:meth:`close`, and wait a moment for the thread apart, which must not run into the interpreter's
+        end."""
+        self.close()
+        if self._apart is not None and self._apart.is_alive():
+            self._apart.join(5)
+
+
+def _run(future: Future, parts: queue.SimpleQueue, job: Callable[..., Any], hand_on, args) -> None:
+    try:
+        future.set_result(job(hand_on, *args))
+    except BaseException as error:  # noqa: BLE001 - whoever waits for the result raises it
+        future.set_exception(error)
+    finally:
+        del future  # as in `_first`
+        parts.put(_END)
+
+
+_ALL: weakref.WeakSet[Workers] = weakref.WeakSet()
+
+
+@atexit.register
+def _stop_all() -> None:
+    for workers in list(_ALL):
+        workers.stop()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import xxhash
 
 from nzip import codec
-from nzip.container import embedded_models, framing
+from nzip.container import check_points, embedded_models, framing
 from nzip.container.passport import Passport
 from nzip.errors import ModelMismatchError
 from nzip.hashes import hash32
@@ -27,6 +27,7 @@ class HashedBlock(NamedTuple):
     size: int
     stored_hash: int
     decoded_hash: int
+    check_points: bytes
 
 
 def code_block(predictor: Predictor, data, *, verify: bool, progress=None) -> HashedBlock:
@@ -45,7 +46,7 @@ def code_block(predictor: Predictor, data, *, verify: bool, progress=None) -> Ha
                 f"predictor {predictor.spelling} is not exact and did not decode what it had just coded: "
                 "nothing was kept"
             )
-    return HashedBlock(coded, len(data), hash32(coded.payload), hash32(data))
+    return HashedBlock(coded, len(data), hash32(coded.payload), hash32(data), check_points.of(data))
 
 
 class StreamWriter:
@@ -79,6 +80,7 @@ class StreamWriter:
                 len(coded.payload),
                 block.stored_hash,
                 block.decoded_hash,
+                block.check_points,
             ),
             self._chain,
         )

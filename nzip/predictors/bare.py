@@ -10,6 +10,7 @@ Concession: one Python call a byte. A fast expert is better fed to the mix.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -20,11 +21,14 @@ from nzip.predictors.probe import expert_probe
 
 # Side decisions before one byte. An expert that asks for more would never come to the byte.
 MAX_SIDES = 1 << 16
+_TOLD = 1 << 10  # bytes of a lane that are handed on together
 
 
 class BarePredictor(Predictor):
     """Codes blocks with one expert alone. ``lanes`` streams of equal length (the first ones a byte longer)
     advance in lock step, for experts that are faster in batches."""
+
+    hands_on = True
 
     def __init__(self, expert: Expert, lanes: int = 1):
         if not 1 <= lanes <= 1024:
@@ -76,13 +80,16 @@ class BarePredictor(Predictor):
         _walk(self.expert.start(self.lanes, lanes), [len(lane) for lane in lanes], side, byte)
         return b"", encoder.finish()
 
-    def decode(self, params: bytes, payload, size: int) -> bytes:
+    def decode(
+        self, params: bytes, payload, size: int, sink: Callable[[int, memoryview], None] | None = None
+    ) -> bytes:
         """The inverse of :meth:`encode`."""
         if params:
             raise CorruptError("a bare expert's block has no parameters")
         decoder = SymbolDecoder(payload)
         out = np.zeros(size, np.uint8)
         lanes = split(out, self.lanes)
+        starts = np.cumsum([0, *map(len, lanes)]).tolist()
 
         def side(state: ExpertState, lane: int, p1: int) -> int:
             return decoder.decode_bit(p1, SIDE_BITS)
@@ -90,6 +97,10 @@ class BarePredictor(Predictor):
         def byte(lane: int, i: int, cdf: np.ndarray) -> int:
             symbol = decoder.decode(cdf)
             lanes[lane][i] = symbol
+            done = i + 1
+            if sink is not None and (done % _TOLD == 0 or done == len(lanes[lane])):
+                part = lanes[lane][i // _TOLD * _TOLD : done]
+                sink(starts[lane] + done - len(part), part.data.toreadonly())
             return symbol
 
         _walk(self.expert.start(self.lanes), [len(lane) for lane in lanes], side, byte)

@@ -32,6 +32,11 @@ class Predictor(abc.ABC):
     # True where ``encode`` and ``decode`` also take ``progress=``: an int64 array of one entry in which they
     # keep the number of bytes done so far, for a progress bar to read from another thread.
     reports_progress: bool = False
+    # True where ``decode`` also takes ``sink=``: called as ``sink(start, data)`` with ranges of decoded bytes
+    # as they become final, in any order, all of them before ``decode`` returns. ``data`` is a memoryview of
+    # bytes, the first of them byte ``start`` of the block, and what it shows never changes. A sink may raise,
+    # to end the decoding: let it pass. A predictor that hands nothing on gives whole blocks.
+    hands_on: bool = False
     # The experts that it asks, if any.
     experts: tuple[Expert, ...] = ()
 

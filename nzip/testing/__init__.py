@@ -28,6 +28,7 @@ from nzip.testing.expert_checks import (
     expert_survives_damage,
 )
 from nzip.testing.predictor_checks import (
+    predictor_hands_on,
     predictor_is_process_safe,
     predictor_is_thread_safe,
     predictor_keeps_within_its_memory,
@@ -54,6 +55,7 @@ __all__ = [
     "expert_lanes_end_alone",
     "expert_probe_is_stable",
     "expert_survives_damage",
+    "predictor_hands_on",
     "predictor_is_process_safe",
     "predictor_is_thread_safe",
     "predictor_keeps_within_its_memory",
@@ -77,6 +79,7 @@ PREDICTOR_CHECKS = (
     predictor_survives_damage,
     predictor_keeps_within_its_memory,
     predictor_reports_progress,
+    predictor_hands_on,
 )
 EXPERT_CHECKS = (
     expert_distributions_are_valid,

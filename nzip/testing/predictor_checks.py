@@ -170,6 +170,44 @@ def predictor_reports_progress(make: Callable[[], Predictor]) -> None:
     require(progress[0] == len(data), f"after decoding {len(data)} bytes the position is {progress[0]}")
 
 
+def predictor_hands_on(make: Callable[[], Predictor]) -> None:
+    """Where ``hands_on`` is set, the ranges that a sink is told of are the block's bytes, all of them, and do
+    not change; a sink that raises ends the decoding."""
+    predictor = make()
+    if not predictor.hands_on:
+        return
+    for name, data in samples().items():
+        coded = predictor.encode(data)
+        told: list[tuple[int, memoryview, bytes]] = []
+
+        def sink(start: int, part: memoryview, told=told) -> None:
+            told.append((start, part, bytes(part)))
+
+        options: dict[str, Any] = {"sink": sink}  # which the contract asks of those alone that hand on
+        require(predictor.decode(*coded, len(data), **options) == data, f"{name}: a sink changes the bytes")
+        covered = np.zeros(len(data), bool)
+        for start, part, then in told:
+            require(bytes(part) == then, f"{name}: what was handed on has changed since")
+            end = start + len(then)
+            require(data[start:end] == then, f"{name}: bytes {start} to {end} were handed on as others")
+            covered[start:end] = True
+        require(covered.all(), f"{name}: {int((~covered).sum())} bytes were never handed on")
+    options = {"sink": _refuse}
+    try:
+        predictor.decode(*coded, len(data), **options)
+    except _EnoughError:
+        return
+    raise ConformanceError("the error of a sink does not end the decoding")
+
+
+class _EnoughError(Exception):
+    pass
+
+
+def _refuse(start: int, part: memoryview) -> None:
+    raise _EnoughError
+
+
 def _code_elsewhere(make, data: bytes):
     predictor = make()
     return predictor.probe(), predictor.encode(data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 import toys
@@ -11,8 +13,9 @@ from nzip.errors import CorruptError
 
 
 @pytest.mark.parametrize("check", testing.PREDICTOR_CHECKS, ids=lambda check: check.__name__)
-def test_a_good_predictor_passes(check):
-    check(toys.ToyPredictor)
+@pytest.mark.parametrize("predictor", [toys.ToyPredictor, toys.HandingToy])
+def test_a_good_predictor_passes(check, predictor):
+    check(predictor)
 
 
 @pytest.mark.parametrize("check", testing.EXPERT_CHECKS, ids=lambda check: check.__name__)
@@ -101,6 +104,37 @@ class Boastful(toys.ToyPredictor):
         return super().decode(params, payload, size)
 
 
+class Hiding(toys.HandingToy):
+    """Never tells of the first byte."""
+
+    def decode(self, params, payload, size, sink=None):
+        return super().decode(params, payload, size, lambda at, part: sink(at, part) if sink and at else None)
+
+
+class Rewriting(toys.HandingToy):
+    """Hands one buffer on, again and again."""
+
+    def decode(self, params, payload, size, sink=None):
+        buffer = bytearray(self.step)
+
+        def told(at, part):
+            buffer[: len(part)] = part
+            sink(at, memoryview(buffer)[: len(part)])
+
+        return super().decode(params, payload, size, told if sink else None)
+
+
+class Deaf(toys.HandingToy):
+    """Goes on whatever a sink says."""
+
+    def decode(self, params, payload, size, sink=None):
+        def told(at, part):
+            with contextlib.suppress(Exception):
+                sink(at, part)
+
+        return super().decode(params, payload, size, told if sink else None)
+
+
 class Unsteady(toys.ToyPredictor):
     """Two calls share a buffer, with time for another thread in between."""
 
@@ -126,6 +160,9 @@ class Unsteady(toys.ToyPredictor):
         (Writing, testing.predictor_leaves_its_input_alone),
         (Boastful, testing.predictor_reports_progress),
         (Unsteady, testing.predictor_is_thread_safe),
+        (Hiding, testing.predictor_hands_on),
+        (Rewriting, testing.predictor_hands_on),
+        (Deaf, testing.predictor_hands_on),
     ],
 )
 def test_a_broken_promise_of_a_predictor_is_caught(make, check):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import xxhash
@@ -29,6 +30,7 @@ from nzip.predictors.mix import MixPredictor
 from nzip.predictors.probe import kilobyte
 from nzip.varint import read_varint, varint
 
+_TOLD = 1 << 10  # bytes of a lane that are handed on together
 REST = 3  # level of the mix that codes what the model cannot help
 
 
@@ -36,6 +38,7 @@ class LmPredictor(Predictor):
     """See the module's docstring. ``settings``: window, lanes, where the model is found."""
 
     reports_progress = True
+    hands_on = True
 
     def __init__(self, settings: Settings, model: LanguageModel | None = None, threads: int | None = None):
         self.settings = settings
@@ -153,7 +156,14 @@ class LmPredictor(Predictor):
 
     # Decoding.
 
-    def decode(self, params: bytes, payload, size: int, progress: np.ndarray | None = None) -> bytes:
+    def decode(
+        self,
+        params: bytes,
+        payload,
+        size: int,
+        progress: np.ndarray | None = None,
+        sink: Callable[[int, memoryview], None] | None = None,
+    ) -> bytes:
         if not params or params[0] >= MAX_LANES:
             raise CorruptError("a block of lm without its lanes, or with more than it can have")
         lanes = params[0] + 1
@@ -169,16 +179,17 @@ class LmPredictor(Predictor):
             own, rest = payload[at : at + length], payload[at + length :]
         else:
             own = payload
-        text = self._decode(own, lanes, text_size, progress) if text_size else b""
+        sinks = [spans.placed(sink, lengths, kind) if sink is not None else None for kind in (0, 1)]
+        text = self._decode(own, lanes, text_size, progress, sinks[0]) if text_size else b""
         other = b""
         if text_size < size:
             n = rest[0]
-            other = _rest().decode(rest[1 : 1 + n], rest[1 + n :], size - text_size)
+            other = _rest().decode(rest[1 : 1 + n], rest[1 + n :], size - text_size, sink=sinks[1])
         if progress is not None:
             progress[0] = size
         return spans.join(text, other, lengths)
 
-    def _decode(self, payload: bytes, lanes: int, size: int, progress=None) -> bytes:
+    def _decode(self, payload: bytes, lanes: int, size: int, progress=None, sink=None) -> bytes:
         vocabulary = self.model.vocabulary
         edges = [size * lane // lanes for lane in range(lanes + 1)]
         wanted = np.diff(edges)
@@ -197,7 +208,8 @@ class LmPredictor(Predictor):
         range_coder = np.zeros(4, np.uint64)
         data = np.frombuffer(payload or b"\0", np.uint8).copy()
         start_decoder(range_coder, data)
-        parts: list[list[bytes]] = [[] for _ in range(lanes)]
+        text = [bytearray() for _ in range(lanes)]
+        told = np.zeros(lanes, np.int64)
         done = np.zeros(lanes, np.int64)
         try:
             while True:
@@ -214,18 +226,23 @@ class LmPredictor(Predictor):
                     piece = vocabulary.symbol_bytes(symbol)
                     if not piece or range_coder[DAMAGED]:
                         raise CorruptError("the coded tokens are damaged")
-                    parts[lane].append(piece)
+                    text[lane] += piece
                     done[lane] += len(piece)
                     if symbol < vocabulary.size:
                         runner.advance(lane, symbol)
                 runner.settle(active, seen)
                 if progress is not None:
                     progress[0] = int(np.minimum(done, wanted).sum())
+                if sink is not None:
+                    for lane in np.flatnonzero((done - told >= _TOLD) | ((done >= wanted) & (told < wanted))):
+                        part = bytes(text[lane][told[lane] : wanted[lane]])
+                        sink(edges[lane] + int(told[lane]), memoryview(part))
+                        told[lane] += len(part)
         finally:
             runner.close()
-        return b"".join(b"".join(part)[:n] for part, n in zip(parts, wanted))
+        return b"".join(lane[:n] for lane, n in zip(text, wanted))
 
 
 @functools.lru_cache(maxsize=1)
-def _rest() -> Predictor:
+def _rest() -> MixPredictor:
     return MixPredictor(REST)

@@ -11,6 +11,8 @@ given to it if its tokens are long enough.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from nzip.errors import CorruptError
 from nzip.varint import read_varint
 
@@ -82,6 +84,25 @@ def join(text: bytes, other: bytes, lengths: list[int]) -> bytes:
         parts.append(source[at[i % 2] : at[i % 2] + length])
         at[i % 2] += length
     return b"".join(parts)
+
+
+def placed(sink: Callable[[int, memoryview], None], lengths: list[int], kind: int):
+    """A sink for one of the two parts that :func:`split` gives (``kind`` 0: the model's spans), which tells
+    ``sink`` of its ranges as ranges of the block."""
+    spans, own, at = [], 0, 0
+    for i, length in enumerate(lengths):
+        if i % 2 == kind:
+            spans.append((own, own + length, at - own))
+            own += length
+        at += length
+
+    def told(start: int, data: memoryview) -> None:
+        for begin, end, away in spans:
+            first, last = max(begin, start), min(end, start + len(data))
+            if first < last:
+                sink(first + away, data[first - start : last - start])
+
+    return told
 
 
 def parse(params: bytes, size: int) -> list[int]:

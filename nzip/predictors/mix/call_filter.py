@@ -14,10 +14,11 @@ CALL, JUMP = 0xE8, 0xE9
 
 
 @njit(cache=True)
-def call_filter(data, sign):
-    """Rewrite ``data`` (uint8) in place; ``sign`` is 1 to encode and -1 to decode."""
-    i = 0
-    end = len(data) - 4
+def filter_part(data, sign, begin, known):
+    """:func:`call_filter` in several calls, where only the first ``known`` bytes of ``data`` are there yet.
+    ``begin``: 0 at first, then what the call before returned: so many bytes are final, and all at the end."""
+    i = begin
+    end = known - 4
     while i < end:
         if data[i] != CALL and data[i] != JUMP:
             i += 1
@@ -32,3 +33,10 @@ def call_filter(data, sign):
             i += 5
         else:
             i += 4
+    return i
+
+
+@njit(cache=True)
+def call_filter(data, sign):
+    """Rewrite ``data`` (uint8) in place; ``sign`` is 1 to encode and -1 to decode."""
+    filter_part(data, sign, 0, len(data))

@@ -17,6 +17,7 @@ import numpy as np
 from nzip.exact.jit import njit
 from nzip.predictors.base import Expert
 from nzip.predictors.mix import constants as at
+from nzip.predictors.mix.handing_on import HandingOn
 from nzip.predictors.mix.kernel import run
 from nzip.predictors.online import kernel as online_kernel
 from nzip.predictors.online import network
@@ -82,8 +83,10 @@ def _drive(
             transformer_stream.step(transformer, data, position, decoding, given[0, 0, places[TRANSFORMER]])
 
 
-def drive(runs: Runs, mix, data, first: int, ends, bits, decoding: bool, progress) -> bool:
-    """Code ``data[first:]``; False once it is hopeless (see ``bits.drain``)."""
+def drive(
+    runs: Runs, mix, data, first: int, ends, bits, decoding: bool, progress, told: HandingOn | None = None
+) -> bool:
+    """Code ``data[first:]``; False once it is hopeless (see ``bits.drain``). ``told`` of what is decoded."""
     count = int((runs.places >= 0).sum())
     given = np.full((1, 1, count, 256), FLAT, np.uint32)
     for begin in range(first, len(data), _STEPS):
@@ -93,4 +96,6 @@ def drive(runs: Runs, mix, data, first: int, ends, bits, decoding: bool, progres
             return False
         if progress is not None:
             progress[0] = begin + steps - first
+        if told is not None:
+            told.reached(0, begin + steps - first)
     return True

@@ -6,37 +6,48 @@ same in one compiled loop where it can."""
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from nzip.coding.binary import decode_bit, encode_bit
 from nzip.predictors.base import SIDE_BITS, Expert, ExpertState
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix.coder import Input, Output
+from nzip.predictors.mix.handing_on import HandingOn
 from nzip.predictors.mix.kernel import run
 from nzip.predictors.mix.state import Mix
+
+_TOLD = 1 << 10  # steps between two times that what was decoded is told of
 
 
 def drive(
     experts: tuple[Expert, ...],
     mix: Mix,
     data: np.ndarray,
+    first: int,
     ends: np.ndarray,
     bits: Output | Input,
     decoding: bool,
     progress: np.ndarray | None,
+    told: HandingOn | None = None,
 ) -> bool:
-    """Code every lane of ``data`` (uint8) up to its end (``ends`` int64); ``progress`` as in
-    :attr:`nzip.predictors.base.Predictor.reports_progress`. False once it is hopeless (see
-    ``bits.drain``)."""
+    """Code every lane of ``data`` (uint8) up to its end (``ends`` int64), the block from ``first`` on;
+    ``progress`` as in :attr:`nzip.predictors.base.Predictor.reports_progress`; ``told`` of what is decoded.
+    False once it is hopeless (see ``bits.drain``)."""
     starts = mix.lanes[:, at.L_START].astype(np.int64)
     lanes = len(starts)
     own = None if decoding else [data[s:e] for s, e in zip(starts, ends, strict=True)]
     states = [e.start(lanes, own) for e in experts]
     symbols, positions, done = np.zeros(lanes, np.uint8), mix.lanes[:, at.L_POSITION].astype(np.int64), 0
-    while True:
+    for step in itertools.count(1):
         active = positions < ends
-        if not active.any():
-            return True
+        left = active.any()
+        if told is not None and (step % _TOLD == 0 or not left):
+            for i in range(lanes):
+                told.reached(i, int(positions[i]) - first)
+        if not left:
+            break
         for lane in np.flatnonzero(_asked(states, active)):
             for state in states:
                 _side_decisions(state, int(lane), bits, decoding)
@@ -61,6 +72,7 @@ def drive(
             state.update(symbols, ready)
         if progress is not None:
             progress[0] = done
+    return True
 
 
 def _asked(states: list[ExpertState], active: np.ndarray) -> np.ndarray:

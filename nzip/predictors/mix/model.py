@@ -11,6 +11,7 @@ once more, into the bytes that are returned.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import lockstep
 from nzip.predictors.mix.call_filter import call_filter
 from nzip.predictors.mix.coder import CHUNK, Input, Output
+from nzip.predictors.mix.handing_on import HandingOn
 from nzip.predictors.mix.kernel import best
 from nzip.predictors.mix.plan import LEVELS, plan
 from nzip.predictors.mix.primer_choice import choose
@@ -49,6 +51,7 @@ class MixPredictor(Predictor):
     own to start from, in place of the shipped ones; the decoder must be given the same."""
 
     reports_progress = True
+    hands_on = True
 
     def __init__(
         self,
@@ -123,7 +126,14 @@ class MixPredictor(Predictor):
         params, payload = self._only(helpers)._encode_block(block, content, progress)
         return params[:5] + bytes([255 - helpers]) + params[6:], payload
 
-    def decode(self, params: bytes, payload, size: int, progress: np.ndarray | None = None) -> bytes:
+    def decode(
+        self,
+        params: bytes,
+        payload,
+        size: int,
+        progress: np.ndarray | None = None,
+        sink: Callable[[int, memoryview], None] | None = None,
+    ) -> bytes:
         if len(params) < _PARAMS or len(params) != _PARAMS + HASH_BYTES * (params[6] > 0):
             raise CorruptError(f"a mix block with parameters of {len(params)} bytes")
         if self.experts and params[5] >= _SOME:
@@ -132,7 +142,7 @@ class MixPredictor(Predictor):
                 raise CorruptError("a mix block that names experts which its predictor has not")
             some = self._only(helpers)
             lanes = bytes([some._lanes_for(size) - 1])
-            return some.decode(params[:5] + lanes + params[6:], payload, size, progress)
+            return some.decode(params[:5] + lanes + params[6:], payload, size, progress, sink)
         content = Content(params[0], int.from_bytes(params[1:4], "little"), params[4])
         if (
             content.kind >= len(KIND_NAMES)
@@ -145,7 +155,7 @@ class MixPredictor(Predictor):
         if params[6] and content.kind != TEXT:
             raise CorruptError("a mix block that primes what is not text")
         primer = self._named_primer(params[6], params[7:]) if params[6] else None
-        return self._decode(payload, content, self._lanes_for(size), primer, size, progress).tobytes()
+        return self._decode(payload, content, self._lanes_for(size), primer, size, progress, sink).tobytes()
 
     def _only(self, helpers: int) -> MixPredictor:
         """The same predictor with those experts only whose bits are set."""
@@ -218,17 +228,30 @@ class MixPredictor(Predictor):
         if content.kind == EXECUTABLE:
             call_filter(data[first:], 1)
         output = Output(len(block))
-        if not self._walk(content, mix, ends, data, first, output, False, progress):
+        if not self._walk(content, mix, ends, data, first, output, False, progress, None):
             return bytes(len(data) + 1), mix  # hopeless: longer than the data, so the block is stored
         return output.finish(), mix
 
     def _decode(
-        self, payload, content: Content, lanes: int, primer: Primer | None, size: int, progress=None
+        self,
+        payload,
+        content: Content,
+        lanes: int,
+        primer: Primer | None,
+        size: int,
+        progress=None,
+        sink=None,
     ) -> np.ndarray:
         """The block, uint8 (size,)."""
         mix, ends, data, first = self._start(content, lanes, size, primer)
-        self._walk(content, mix, ends, data, first, Input(payload), True, progress)
-        if content.kind == EXECUTABLE:
+        filtered = content.kind == EXECUTABLE
+        told = None
+        if sink is not None:
+            told = HandingOn(sink, data[first:], [0, *(ends[:-1] - first).tolist()], filtered)
+        self._walk(content, mix, ends, data, first, Input(payload), True, progress, told)
+        if told is not None:
+            return told.finish()
+        if filtered:
             call_filter(data[first:], -1)
         return data[first:]
 
@@ -242,15 +265,17 @@ class MixPredictor(Predictor):
         bits: Output | Input,
         decoding: bool,
         progress: np.ndarray | None,
+        told: HandingOn | None,
     ) -> bool:
-        """Code ``data[first:]``; False once it is hopeless (see ``bits.drain``)."""
+        """Code ``data[first:]``, with ``told`` told of what is decoded; False once it is hopeless (see
+        ``bits.drain``)."""
         if self.experts:
             from nzip.predictors.mix import fused  # start-up: the experts' kernels
 
             runs = fused.start(self.experts) if len(ends) == 1 else None
             if runs is not None:
-                return fused.drive(runs, mix, data, first, ends, bits, decoding, progress)
-            return lockstep.drive(self.experts, mix, data, ends, bits, decoding, progress)
+                return fused.drive(runs, mix, data, first, ends, bits, decoding, progress, told)
+            return lockstep.drive(self.experts, mix, data, first, ends, bits, decoding, progress, told)
         kernel = self._kernel(content)
         for start in range(first, len(data), CHUNK):
             steps = min(CHUNK, len(data) - start)
@@ -259,6 +284,8 @@ class MixPredictor(Predictor):
                 return False
             if progress is not None:
                 progress[0] = start + steps - first
+            if told is not None:
+                told.reached(0, start + steps - first)
         return True
 
 

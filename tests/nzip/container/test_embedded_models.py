@@ -202,7 +202,13 @@ def _rebuilt(stream: bytes, models) -> bytes:
         coded = CodedBlock(block.header.method, block.header.params, block.payload)
         out += b"".join(
             writer.block(
-                HashedBlock(coded, block.header.size, block.header.stored_hash, block.header.decoded_hash)
+                HashedBlock(
+                    coded,
+                    block.header.size,
+                    block.header.stored_hash,
+                    block.header.decoded_hash,
+                    block.header.check_points,
+                )
             )
         )
     return out + writer.end()

@@ -166,7 +166,9 @@ def test_every_flipped_bit_of_the_headers_is_noticed_without_decoding():
                     pass
 
 
-@pytest.mark.parametrize("junk", [b"\0", b"junk", bytes(1000), STREAM[:20], b"\x89NZ", STREAM[8:]])
+@pytest.mark.parametrize(
+    "junk", [b"\1", b"junk", bytes(1000) + b"\1", bytes(8) + STREAM, STREAM[:20], b"\x89NZ", STREAM[8:]]
+)
 def test_junk_behind_the_end_is_refused(junk):
     with pytest.raises(CorruptError):
         decompress(STREAM + junk)
