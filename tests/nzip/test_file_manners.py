@@ -247,7 +247,6 @@ def test_manners_as_lzma_has(file_of, tmp_path):
     file.close()
     for call in (
         lambda: file.write(b""),
-        file.flush,
         lambda: file.writelines([b"x"]),
         file.tell,
         file.fileno,
