@@ -26,6 +26,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from nzip.descriptor import Descriptor, own_descriptor
+from nzip.durability import rename_without_replacing, sync, sync_directory, umask
 from nzip.errors import NzipError
 from nzip.streams import write_all
 
@@ -33,10 +34,6 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 TEMPORARY_SUFFIX = ".nzip-tmp"
-# How a file system says that it has no such thing: FAT, CIFS, mounted buckets, FUSE.
-_REFUSALS = frozenset(
-    {errno.EINVAL, errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EROFS}
-)
 # Bytes of the target's name in the temporary one: names near the system's limit leave no room for all of it,
 # and the random part alone is unique.
 _NAME_BYTES = 100
@@ -77,34 +74,6 @@ def discard_temporaries() -> None:
         with contextlib.suppress(OSError):
             os.unlink(path)
         _temporaries.discard(path)
-
-
-def sync(descriptor: int) -> OSError | None:
-    """Make what was written durable; returns the error where the file system knows no such thing. Raises
-    :class:`OSError` where it does, and could not."""
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _REFUSALS:
-            raise
-        return error
-    return None
-
-
-def sync_directory(path: str) -> None:
-    """Make the names in the directory ``path`` durable, where the system can do that: some cannot open or
-    sync a directory, and have no better to offer. Raises :class:`OSError` where it can and failed."""
-    try:
-        descriptor = os.open(path or os.curdir, os.O_RDONLY)
-    except OSError as error:
-        if error.errno not in _REFUSALS:
-            raise
-        return
-    try:
-        sync(descriptor)
-    finally:
-        with contextlib.suppress(OSError):
-            os.close(descriptor)
 
 
 def _warn(text: str) -> None:
@@ -337,7 +306,7 @@ class Output(Sink):
             return False
 
         if self._source is None:
-            keep("its mode", "fchmod", 0o666 & ~_umask())
+            keep("its mode", "fchmod", 0o666 & ~umask())
         else:
             source, now = self._source, self._try(os.fstat, descriptor)
             mode = stat.S_IMODE(source.st_mode) & 0o777
@@ -376,11 +345,12 @@ class Output(Sink):
                 raise
         except (OSError, AttributeError):
             # A file system without hard links, mostly; whatever it is, the rename will meet it, too.
-            if not _rename_without_replacing(temporary, self.path):
-                if os.path.lexists(self.path):
-                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
-                os.rename(temporary, self.path)
-            return
+            if not self._is_there(made):
+                if not rename_without_replacing(temporary, self.path):
+                    if os.path.lexists(self.path):
+                        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+                    os.rename(temporary, self.path)
+                return
         self._unlink()
 
     def _is_there(self, made: os.stat_result) -> bool:
@@ -408,32 +378,3 @@ def _shortened(name: str) -> str:
     while len(os.fsencode(name)) > _NAME_BYTES:
         name = name[:-1]
     return name
-
-
-def _umask() -> int:
-    """The process's umask. Where the system tells it, it is not set to ask for it: other threads make files
-    meanwhile."""
-    with contextlib.suppress(OSError, ValueError), open("/proc/self/status", encoding="ascii") as status:
-        for line in status:
-            if line.startswith("Umask:"):
-                return int(line.split()[1], 8)
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
-def _rename_without_replacing(old: str, new: str) -> bool:
-    """Linux's ``renameat2`` with RENAME_NOREPLACE; False where that is not to be had. Raises
-    :class:`FileExistsError`."""
-    try:
-        import ctypes  # optional: a Python without libffi has none
-
-        call = ctypes.CDLL(None, use_errno=True).renameat2
-    except (ImportError, OSError, AttributeError, TypeError):
-        return False
-    here, no_replace = -100, 1
-    if call(here, os.fsencode(old), here, os.fsencode(new), no_replace) == 0:
-        return True
-    if ctypes.get_errno() == errno.EEXIST:
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-    return False

@@ -36,10 +36,11 @@ _DONE_ANYHOW = ("close",)
 
 
 class Fault:
-    """``call`` fails with ``code`` at its calls number ``at`` (from 0; None: at every one). ``fired``: how
+    """``call`` fails with ``code`` (or is where the signal comes that raises it, for an exception) at its
+    calls number ``at`` (from 0; None: at every one). ``fired``: how
     often it did; ``seen``: how often it was called."""
 
-    def __init__(self, call: str, at: int | None, code: int, below: Path, done: bool):
+    def __init__(self, call: str, at: int | None, code: int | BaseException, below: Path, done: bool):
         self.call = call
         self.fired = self.seen = 0
         self._at = at
@@ -58,6 +59,8 @@ class Fault:
         self.fired += 1
         if self._done:
             self._true(*arguments, **options)
+        if isinstance(self._code, BaseException):
+            raise self._code
         raise OSError(self._code, os.strerror(self._code))
 
     def _concerns(self, *named: Any) -> bool:
@@ -76,7 +79,7 @@ class Fault:
 
 @contextlib.contextmanager
 def failing(
-    call: str, code: int, *, below: Path, at: int | None = None, done: bool = False
+    call: str, code: int | BaseException, *, below: Path, at: int | None = None, done: bool = False
 ) -> Iterator[Fault]:
     """While inside, ``os.call`` fails as for :class:`Fault`. ``done``: it is done all the same, as on a
     network that loses the answer."""

@@ -19,6 +19,7 @@ from typing import BinaryIO, TextIO, cast
 
 from nzip import safe_output, sources
 from nzip.descriptor import Descriptor
+from nzip.durability import sync
 from nzip.safe_output import FileError
 from nzip.streams import flush, write_all
 
@@ -98,7 +99,7 @@ class StandardOutput(safe_output.Sink):
             return
         try:
             if self._is_file():
-                safe_output.sync(self._descriptor)
+                sync(self._descriptor)
             os.close(os.dup(self._descriptor))
         except BrokenPipeError:
             raise
