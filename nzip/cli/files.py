@@ -33,7 +33,7 @@ from nzip.cli.inputs import (
 from nzip.cli.options import Coding, Files, Placing, Running, Talking
 from nzip.cli.terminal import ShownMeter, summary
 from nzip.container import pipeline
-from nzip.container.recovery import recover
+from nzip.container.recovery import DEFAULT_MAX_SIZE, recover
 from nzip.errors import CorruptError, NzipError
 from nzip.file import NzipFile
 from nzip.safe_output import FileError
@@ -76,9 +76,10 @@ def decompress(
     talking: Talking,
     *,
     damaged: bool = False,
+    max_size: int | None = None,
 ) -> int:
     """Decompress each file; see :func:`nzip.cli.inputs.each`. ``primer``: a primer file's path. ``damaged``:
-    save what can be saved."""
+    save what can be saved, with at most ``max_size`` zeros for what is lost (None: 1 GiB)."""
     text = primer_text(primer)
 
     def one(path: str) -> None:
@@ -87,13 +88,17 @@ def decompress(
             refuse_terminal(path, "decompress")
             output = stack.enter_context(_output(target, placing, source, binary=False))
             if damaged:
-                lost = recover(source, output.write, memory=_memory(running), primer=text)
+                lost = recover(
+                    source, output.write, memory=_memory(running), primer=text,
+                    max_size=DEFAULT_MAX_SIZE if max_size is None else max_size,
+                    skip=getattr(output, "skip", None),
+                )  # fmt: skip
                 output.commit()
                 if lost:
                     raise CorruptError("; ".join(lost))
                 return
             meter = stack.enter_context(ShownMeter(source_name, decoded_size(source), talking))
-            for data in _decoded(source, text, running, meter):
+            for data in _decoded(source, text, running, meter, sooner=target == STDIN):
                 output.write(data)
             output.commit()
             meter.stop()
@@ -184,7 +189,9 @@ def _output(target: str, placing: Placing, source: BinaryIO, *, binary: bool) ->
     return output
 
 
-def _decoded(source: BinaryIO, primer: bytes | None, running: Running, meter: ShownMeter) -> Iterator[bytes]:
+def _decoded(
+    source: BinaryIO, primer: bytes | None, running: Running, meter: ShownMeter, *, sooner: bool = False
+) -> Iterator[bytes]:
     return pipeline.decode_stream(
         source,
         primer=primer,
@@ -192,6 +199,7 @@ def _decoded(source: BinaryIO, primer: bytes | None, running: Running, meter: Sh
         memory=_memory(running),
         meter=meter,
         background=True,
+        sooner=sooner,
     )
 
 
