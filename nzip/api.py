@@ -160,12 +160,15 @@ def recover(
     predictor: Predictor | None = None,
     primer: Primer = None,
     memory: int | None = pipeline.DEFAULT_MEMORY,
+    max_size: int | None = container_recovery.DEFAULT_MAX_SIZE,
 ) -> list[str]:
     """Decode what can be decoded of a damaged file; returns one line for each loss, none where all is there.
 
     ``source``: a path, or a binary file that has ``seekable``; ``target``: a path, which is replaced and
-    appears whole or not at all, or a binary file. Bytes of a lost block become zeros, so that the others keep
-    their places. The rest as for :func:`decompress`.
+    appears whole or not at all, or a binary file. Lost bytes become zeros, so that the others keep their
+    places, or a hole where the target can ``skip(n)``; ``max_size``: so many zeros at most (None: any number),
+    since a damaged file may claim what it never held. Of a damaged block, what its check points prove is saved.
+    The rest as for :func:`decompress`.
 
     Raises :class:`nzip.NzipError` where nothing can be done: no stream header is left, or the predictor is
     missing or different here.
@@ -184,7 +187,13 @@ def recover(
         if isinstance(target, str | os.PathLike):
             target = whole = stack.enter_context(Output(os.fspath(target), force=True))
         lost = container_recovery.recover(
-            source, partial(streams.write_all, target), predictor=predictor, memory=memory, primer=text
+            source,
+            partial(streams.write_all, target),
+            predictor=predictor,
+            memory=memory,
+            primer=text,
+            max_size=max_size,
+            skip=getattr(target, "skip", None),
         )
         if whole is not None:
             whole.commit()

@@ -120,7 +120,7 @@ class Decompressor:
 
     @property
     def unused_data(self) -> bytes:
-        """Input behind the end of the stream; ``b""`` before the end."""
+        """Input behind the end of the stream, zeros that fill a file up included; ``b""`` before the end."""
         return bytes(self._buffer) if self.eof else b""
 
     def decompress(self, data: Buffer, max_length: int = -1) -> bytes:

@@ -72,22 +72,22 @@ class HandingToy(ToyPredictor):
 
     def decode(self, params, payload, size, sink=None):
         self.decoded_blocks += 1
-        self.reached = 0
         if params != b"z" + bytes([self._salt]):
             raise CorruptError("unknown parameters")
         unpacker, out = zlib.decompressobj(-15), bytearray(size)
-        rest = bytes(payload)
+        rest, reached = bytes(payload), 0
         try:
-            while self.reached < size:
-                part = unpacker.decompress(rest, min(self.step, size - self.reached))
+            while reached < size:
+                part = unpacker.decompress(rest, min(self.step, size - reached))
                 rest = unpacker.unconsumed_tail
                 if not part:
                     raise CorruptError("zlib: the size differs")
                 part = part.translate(bytes(i ^ self._salt for i in range(256)))
-                start, self.reached = self.reached, self.reached + len(part)
-                out[start : self.reached] = part
+                out[reached : reached + len(part)] = part
+                self.reached = reached + len(part)
                 if sink is not None:
-                    sink(start, memoryview(part))
+                    sink(reached, memoryview(part))
+                reached += len(part)
         except zlib.error as error:
             raise CorruptError(f"zlib: {error}") from error
         return bytes(out)

@@ -34,7 +34,7 @@ from nzip.cli.options import Coding, Files, Placing, Running, Talking
 from nzip.cli.standard import StandardOutput
 from nzip.cli.terminal import ShownMeter, say, summary
 from nzip.container import pipeline
-from nzip.container.recovery import recover
+from nzip.container.recovery import DEFAULT_MAX_SIZE, recover
 from nzip.errors import CorruptError, NzipError
 from nzip.file import NzipFile
 from nzip.safe_output import FileError
@@ -79,9 +79,10 @@ def decompress(
     talking: Talking,
     *,
     damaged: bool = False,
+    max_size: int | None = None,
 ) -> int:
     """Decompress each file; see :func:`nzip.cli.inputs.each`. ``primer``: a primer file's path. ``damaged``:
-    save what can be saved."""
+    save what can be saved, with at most ``max_size`` zeros for what is lost (None: 1 GiB)."""
     need_compiler()
     text = primer_text(primer)
 
@@ -92,13 +93,17 @@ def decompress(
             before = sources.status_of(source)
             output = stack.enter_context(_output(target, placing, before, binary=False))
             if damaged:
-                lost = recover(source, output.write, memory=_memory(running), primer=text)
+                lost = recover(
+                    source, output.write, memory=_memory(running), primer=text,
+                    max_size=DEFAULT_MAX_SIZE if max_size is None else max_size,
+                    skip=getattr(output, "skip", None),
+                )  # fmt: skip
                 output.commit()
                 if lost:
                     raise CorruptError("; ".join(lost))
                 return
             meter = stack.enter_context(ShownMeter(source_name, decoded_size(source), talking))
-            for data in _decoded(source, text, running, meter):
+            for data in _decoded(source, text, running, meter, sooner=target == STDIN):
                 output.write(data)
             output.commit()
             meter.stop()
@@ -195,7 +200,9 @@ def _output(
     return output
 
 
-def _decoded(source: BinaryIO, primer: bytes | None, running: Running, meter: ShownMeter) -> Iterator[bytes]:
+def _decoded(
+    source: BinaryIO, primer: bytes | None, running: Running, meter: ShownMeter, *, sooner: bool = False
+) -> Iterator[bytes]:
     return pipeline.decode_stream(
         source,
         primer=primer,
@@ -203,6 +210,7 @@ def _decoded(source: BinaryIO, primer: bytes | None, running: Running, meter: Sh
         memory=_memory(running),
         meter=meter,
         background=True,
+        sooner=sooner,
     )
 
 

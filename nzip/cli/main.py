@@ -21,6 +21,7 @@ from nzip.cli.options import (
     Files,
     Placing,
     Running,
+    Size,
     Talking,
     as_json,
     files,
@@ -63,15 +64,29 @@ def compress(files: Files, placing: Placing, coding: Coding, running: Running, t
 @files
 @takes(Placing, Decoding, Running, Talking)
 @flag("--recover", help="From a damaged file save what can be saved; lost bytes become zeros.")
+@click.option(
+    "--max-size",
+    type=Size(),
+    metavar="SIZE",
+    help="With --recover, zeros that may be written for lost bytes; 1GiB by default.",
+)
 def decompress(
-    files: Files, placing: Placing, decoding: Decoding, running: Running, talking: Talking, recover: bool
+    files: Files,
+    placing: Placing,
+    decoding: Decoding,
+    running: Running,
+    talking: Talking,
+    recover: bool,
+    max_size: int | None,
 ) -> int:
     """Decompress FILES.
 
     FILE.nz becomes FILE; without FILES, or for '-', standard input goes to standard output."""
     from nzip.cli import files as verbs  # start-up: numpy
 
-    return verbs.decompress(files, placing, decoding.primer, running, talking, damaged=recover)
+    return verbs.decompress(
+        files, placing, decoding.primer, running, talking, damaged=recover, max_size=max_size
+    )
 
 
 @cli.command()

@@ -1,6 +1,7 @@
 """The file format: everything between a file's bytes and ``codec``'s blocks. Specified in docs/FORMAT.md.
 
 * ``framing``          what each frame looks like: pure functions, bytes in and out
+* ``check_points``     hashes of every 64 KiB of decoded bytes: what is proven before its block ends
 * ``passport``         the predictor's passport in a stream's header, and its check against the one at hand
 * ``config``           what the passport says beyond the spelling, in short codes
 * ``embedded_models``  models that a stream carries itself

@@ -4,7 +4,6 @@ are walked once."""
 from __future__ import annotations
 
 import io
-import itertools
 
 import pytest
 import toys
@@ -39,7 +38,11 @@ class Counted(io.BytesIO):
 
 
 @pytest.mark.parametrize("zeros", [1, 4, 7, 8, 9, 512, 65_536, 3_000_001])
-@pytest.mark.parametrize("stream", [STREAM, STREAM + STREAM, NOTE + STREAM + NOTE, nzip.compress(b"", 1)])
+@pytest.mark.parametrize(
+    "stream",
+    [STREAM, STREAM + STREAM, NOTE + STREAM + NOTE, nzip.compress(b"", predictor=TOY)],
+    ids=["one", "two", "notes", "empty"],
+)
 def test_zeros_behind_the_last_stream_are_passed_over(stream, zeros):
     want = nzip.decompress(stream, predictor=TOY)
     padded = stream + bytes(zeros)
@@ -54,7 +57,7 @@ def test_zeros_behind_the_last_stream_are_passed_over(stream, zeros):
 
 
 def test_the_reference_passes_over_them_too():
-    stored = nzip.compress(bytes(range(200)), 1)
+    stored = nzip.compress(bytes(range(200)), predictor=TOY)
     assert reference.decode(stored + bytes(513)) == bytes(range(200))
 
 
@@ -81,19 +84,18 @@ def test_zeros_alone_are_no_stream():
 
 def test_an_end_frame_whose_hash_ends_in_zeros_is_found():
     """With zeros behind it, and without: where the frame ends cannot be seen then."""
-    found = set()
-    for i in itertools.count():
-        stream = nzip.compress(b"%d" % i, predictor=TOY)
-        zeros = len(stream) - len(stream.rstrip(b"\0"))
-        if not zeros:
+    found = 0
+    for i in range(2000):
+        stream = nzip.compress(b"%04d" % i, predictor=TOY, block_size=2)
+        if stream[-1]:
             continue
-        found.add(zeros)
+        found += 1
         for padding in (0, 1, 2, 3, 100):
             file = io.BytesIO(stream + bytes(padding))
-            assert index.read_backwards(file).size == len(b"%d" % i)
-        if i > 3000:
+            assert index.read_backwards(file).size == 4
+        if found == 2:
             break
-    assert found
+    assert found == 2
 
 
 def test_a_decompressor_leaves_zeros_as_unused_data():

@@ -60,6 +60,14 @@ def predictor(model, lanes=1, window=24, threads=1):
 
 def round_trip(p, data):
     params, payload = p.encode(data)
+    told = np.zeros(len(data), np.int64)
+
+    def sink(start, part):
+        assert data[start : start + len(part)] == part
+        told[start : start + len(part)] += 1
+
+    assert p.decode(params, payload, len(data), sink=sink) == data
+    assert (told == 1).all()
     assert p.decode(params, payload, len(data)) == data
     return params, payload
 
