@@ -13,6 +13,7 @@ import pickle
 import threading
 import time
 from array import array
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import toys
@@ -299,3 +300,22 @@ def test_a_signal_handler_may_not_write_in_the_midst_of_a_write():
         file.write(b"0123456789")
     with pytest.raises(RuntimeError, match="reentrant"):
         file.close()
+
+
+@pytest.mark.parametrize("from_job", [0, 1, 3])
+def test_where_no_thread_can_be_had_the_caller_s_does_the_work(from_job, monkeypatch):
+    """At the interpreter's end, and where the system has a limit."""
+    submit, calls = ThreadPoolExecutor.submit, iter(range(1000))
+
+    def refuse(pool, *job):
+        if next(calls) >= from_job:
+            raise RuntimeError("can't start new thread")
+        return submit(pool, *job)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
+    assert nzip.compress(DATA, predictor=TOY, block_size=10_000, threads=3) == PACKED
+    assert nzip.decompress(PACKED, predictor=TOY, threads=3) == DATA
+    with nzip.NzipFile(io.BytesIO(PACKED), predictor=TOY, threads=3) as file:
+        assert file.read() == DATA
+    with pytest.raises(ValueError, match="no"):
+        nzip.compress(DATA, predictor=Failing(ValueError("no")), block_size=10_000, threads=3)
