@@ -18,6 +18,7 @@ from nzip.container import recovery as container_recovery
 from nzip.container.framing import pack_skippable
 from nzip.options import Coding, Primer, chosen, primer_text, settled, shown
 from nzip.predictors.base import Predictor
+from nzip.predictors.model_files import Models
 from nzip.safe_output import Output
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def decompress(
     max_size: int | None = None,
     predictor: Predictor | None = None,
     primer: Primer = None,
+    models: Models | None = None,
     threads: int = 1,
     memory: int | None = pipeline.DEFAULT_MEMORY,
 ) -> bytes:
@@ -82,7 +84,9 @@ def decompress(
     ``max_size``: raise :class:`nzip.LimitError` rather than return more bytes than this. ``predictor``: an
     object to use where its spelling is the stream's, for predictors that are registered nowhere. ``primer``:
     the path or the bytes of the primer file that the data was compressed with, if any (it is ignored where it
-    was compressed without). ``memory``: bytes that decoding may take, None for no limit.
+    was compressed without). ``models``: where models lie that the data names (``{"my.expert": PATH}``), apart
+    from those in the model folder, which are found by their hashes; the paths in the data are never opened.
+    ``memory``: bytes that decoding may take, None for no limit.
 
     Raises :class:`nzip.FormatError` for what is not nzip's, :class:`nzip.CorruptError` for damage (junk after
     the last stream included), :class:`nzip.TruncatedError` for a missing end,
@@ -97,6 +101,7 @@ def decompress(
             _ViewReader(data),
             predictor=predictor,
             primer=primer_text(primer),
+            models=models,
             threads=threads,
             memory=memory,
             max_size=max_size,
@@ -143,6 +148,7 @@ def recover(
     *,
     predictor: Predictor | None = None,
     primer: Primer = None,
+    models: Models | None = None,
     memory: int | None = pipeline.DEFAULT_MEMORY,
 ) -> list[str]:
     """Decode what can be decoded of a damaged file; returns one line for each loss, none where all is there.
@@ -168,7 +174,7 @@ def recover(
         if isinstance(target, str | os.PathLike):
             target = whole = stack.enter_context(Output(os.fspath(target), force=True))
         lost = container_recovery.recover(
-            source, target.write, predictor=predictor, memory=memory, primer=text
+            source, target.write, predictor=predictor, memory=memory, primer=text, models=models
         )
         if whole is not None:
             whole.commit()

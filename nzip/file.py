@@ -104,8 +104,8 @@ class NzipFile(io.BufferedIOBase):
     ``file``: a path, or a file object (which is not closed with this one). ``mode``: ``r``, ``w`` (truncate),
     ``x`` (must not exist) or ``a`` (append another stream), with or without ``b``. Writing takes ``level``,
     ``predictor``, ``block_size``, ``verify`` and ``embed_model`` as :func:`nzip.compress`; reading takes
-    ``predictor`` and ``memory`` as :func:`nzip.decompress`; both take ``primer`` as these do, and ``threads``
-    (0 for all cores).
+    ``predictor``, ``models`` and ``memory`` as :func:`nzip.decompress`; both take ``primer`` as these do, and
+    ``threads`` (0 for all cores).
 
     Reading raises the errors of :func:`nzip.decompress`; damaged data is never returned.
     """
@@ -138,7 +138,12 @@ class NzipFile(io.BufferedIOBase):
             raise TypeError("file is a path or a binary file object")
         if reading:
             raw = RawReader(
-                self._file, known(settings["predictor"]), settings["threads"], settings["memory"], text
+                self._file,
+                known(settings["predictor"]),
+                settings["threads"],
+                settings["memory"],
+                text,
+                settings["models"],
             )
             self._reader = io.BufferedReader(raw, 1 << 16)
         else:

@@ -30,12 +30,13 @@ from nzip.cli.inputs import (
     status_of,
     targets,
 )
-from nzip.cli.options import Coding, Files, Placing, Running, Talking
+from nzip.cli.options import Coding, Decoding, Files, Placing, Running, Talking
 from nzip.cli.terminal import ShownMeter, summary
 from nzip.container import pipeline
 from nzip.container.recovery import recover
 from nzip.errors import CorruptError, NzipError
 from nzip.file import NzipFile
+from nzip.predictors.base import Predictor
 from nzip.safe_output import FileError
 
 _CHUNK = 1 << 20
@@ -58,7 +59,7 @@ def compress(files: Files, placing: Placing, coding: Coding, running: Running, t
             )  # fmt: skip
             removes = _removes(path, target, placing)
             if removes and isinstance(output, safe_output.Output):
-                _compare(source, output, coding, running)
+                _compare(source, output, predictor, running)
             output.commit()
             meter.stop()
             if removes:
@@ -71,15 +72,15 @@ def compress(files: Files, placing: Placing, coding: Coding, running: Running, t
 def decompress(
     files: Files,
     placing: Placing,
-    primer: str | None,
+    decoding: Decoding,
     running: Running,
     talking: Talking,
     *,
     damaged: bool = False,
 ) -> int:
-    """Decompress each file; see :func:`nzip.cli.inputs.each`. ``primer``: a primer file's path. ``damaged``:
+    """Decompress each file; see :func:`nzip.cli.inputs.each`. ``damaged``:
     save what can be saved."""
-    text = primer_text(primer)
+    text = primer_text(decoding.primer)
 
     def one(path: str) -> None:
         source_name, target = targets(path, placing, decompressed_name)
@@ -87,13 +88,15 @@ def decompress(
             refuse_terminal(path, "decompress")
             output = stack.enter_context(_output(target, placing, source, binary=False))
             if damaged:
-                lost = recover(source, output.write, memory=_memory(running), primer=text)
+                lost = recover(
+                    source, output.write, memory=_memory(running), primer=text, models=dict(decoding.models)
+                )
                 output.commit()
                 if lost:
                     raise CorruptError("; ".join(lost))
                 return
             meter = stack.enter_context(ShownMeter(source_name, decoded_size(source), talking))
-            for data in _decoded(source, text, running, meter):
+            for data in _decoded(source, text, decoding, running, meter):
                 output.write(data)
             output.commit()
             meter.stop()
@@ -104,15 +107,15 @@ def decompress(
     return each(files, one, placing)
 
 
-def test(files: Files, primer: str | None, running: Running, talking: Talking) -> int:
+def test(files: Files, decoding: Decoding, running: Running, talking: Talking) -> int:
     """Decode each file to nowhere."""
-    text = primer_text(primer)
+    text = primer_text(decoding.primer)
 
     def one(path: str) -> None:
         with open_input(path) as source:
             refuse_terminal(path, "test")
             with ShownMeter(path, decoded_size(source), talking) as meter:
-                for _ in _decoded(source, text, running, meter):
+                for _ in _decoded(source, text, decoding, running, meter):
                     pass
                 meter.stop()
                 if talking.verbose:
@@ -125,14 +128,14 @@ def cat(
     files: Files,
     span: tuple[int, int | None] | None,
     force: bool,
-    primer: str | None,
+    decoding: Decoding,
     running: Running,
     talking: Talking,
 ) -> int:
     """Decode each file, or the range ``span`` of one (its last byte None: to the end), to standard output."""
     placing = Placing(to_stdout=True, force=force)
     if span is None:
-        return decompress(files, placing, primer, running, talking)
+        return decompress(files, placing, decoding, running, talking)
     if len(files) > 1:
         raise click.UsageError("--range is for one file")
     start, end = span
@@ -140,7 +143,9 @@ def cat(
     def one(path: str) -> None:
         with _open(path, placing, STDIN) as source, _output(STDIN, placing, source, binary=False) as output:
             refuse_terminal(path, "decompress")
-            with NzipFile(source, memory=_memory(running), primer=primer) as reader:
+            with NzipFile(
+                source, memory=_memory(running), primer=decoding.primer, models=dict(decoding.models)
+            ) as reader:
                 if reader.seekable():
                     reader.seek(start)
                 else:
@@ -184,10 +189,13 @@ def _output(target: str, placing: Placing, source: BinaryIO, *, binary: bool) ->
     return output
 
 
-def _decoded(source: BinaryIO, primer: bytes | None, running: Running, meter: ShownMeter) -> Iterator[bytes]:
+def _decoded(
+    source: BinaryIO, primer: bytes | None, decoding: Decoding, running: Running, meter: ShownMeter
+) -> Iterator[bytes]:
     return pipeline.decode_stream(
         source,
         primer=primer,
+        models=dict(decoding.models),
         threads=running.threads,
         memory=_memory(running),
         meter=meter,
@@ -195,12 +203,11 @@ def _decoded(source: BinaryIO, primer: bytes | None, running: Running, meter: Sh
     )
 
 
-def _compare(source: BinaryIO, output: safe_output.Output, coding: Coding, running: Running) -> None:
+def _compare(source: BinaryIO, output: safe_output.Output, predictor: Predictor, running: Running) -> None:
     """Decode what was written and compare it with the source, read again from its start."""
     source.seek(0)
-    text = primer_text(coding.primer)
     for data in pipeline.decode_stream(
-        output.reread(), primer=text, threads=running.threads, memory=running.memory, background=True
+        output.reread(), predictor=predictor, threads=running.threads, memory=running.memory, background=True
     ):
         if source.read(len(data)) != data:
             raise NzipError(

@@ -11,8 +11,9 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 from nzip.container import framing, parser, passport
-from nzip.container.decoding import DEFAULT_MEMORY, StreamDecoder, check_memory, check_size
+from nzip.container.decoding import DEFAULT_MEMORY, StreamDecoder, check_size
 from nzip.container.embedded_models import Model
+from nzip.container.limits import check_memory
 from nzip.container.meter import Meter
 from nzip.container.workers import Workers
 from nzip.container.writer import HashedBlock, StreamWriter, code_block
@@ -20,6 +21,7 @@ from nzip.errors import NzipError
 
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
     from nzip.predictors.base import Predictor
+    from nzip.predictors.model_files import Models
 
 # Measured on text: two blocks of 500 KB cost 3.7% in size, so blocks are large.
 DEFAULT_BLOCK_SIZE = 16 << 20
@@ -141,6 +143,7 @@ def decode_stream(
     *,
     predictor: Predictor | None = None,
     primer: bytes | None = None,
+    models: Models | None = None,
     threads: int = 1,
     memory: int | None = DEFAULT_MEMORY,
     max_size: int | None = None,
@@ -149,13 +152,13 @@ def decode_stream(
 ) -> Generator[bytes, None, None]:
     """Yield the decoded bytes of every stream in ``source`` (read(n)), block by block and in order.
 
-    ``predictor``, ``primer``: see :class:`nzip.container.decoding.StreamDecoder`.
+    ``predictor``, ``primer``, ``models``: see :class:`nzip.container.decoding.StreamDecoder`.
     Where block n is damaged, the blocks before it are yielded before the error is raised. ``max_size``:
     raise :class:`LimitError` before a block is decoded that would make the output longer.
     """
     promised = 0
     meter = meter or Meter()
-    decoder = StreamDecoder(predictor, memory, meter, primer)
+    decoder = StreamDecoder(predictor, memory, meter, primer, models)
     workers = Workers(threads, memory, background)
 
     def run(block, job):

@@ -9,21 +9,29 @@ from nzip.container import decoding, index, pipeline
 
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
     from nzip.predictors.base import Predictor
+    from nzip.predictors.model_files import Models
 
 
 class RawReader(io.RawIOBase):
     """Decoded bytes: streamed until the first seek elsewhere, block by block through the index after it."""
 
     def __init__(
-        self, file, predictor: Predictor | None, threads: int, memory: int | None, primer: bytes | None = None
+        self,
+        file,
+        predictor: Predictor | None,
+        threads: int,
+        memory: int | None,
+        primer: bytes | None = None,
+        models: Models | None = None,
     ):
+        self._models = models
         self._predictor = predictor
         self._primer = primer
         self._memory = memory
         self._can_seek = bool(getattr(file, "seekable", lambda: False)())
         self._file = _Window(file) if self._can_seek else file
         self._blocks = pipeline.decode_stream(
-            self._file, predictor=predictor, primer=primer, threads=threads, memory=memory
+            self._file, predictor=predictor, primer=primer, models=models, threads=threads, memory=memory
         )
         self._index: index.Index | None = None
         self._decoders: dict[int, decoding.StreamDecoder] = {}
@@ -95,7 +103,9 @@ class RawReader(io.RawIOBase):
     def _decode(self, found: index.Index, number: int) -> bytes:
         stream = found.entries[number].stream
         if stream not in self._decoders:
-            decoder = decoding.StreamDecoder(self._predictor, self._memory, primer=self._primer)
+            decoder = decoding.StreamDecoder(
+                self._predictor, self._memory, primer=self._primer, models=self._models
+            )
             decoder.start(found.streams[stream])
             self._decoders = {stream: decoder}
         return self._decoders[stream].prepare(found.read(number))[1]()

@@ -16,6 +16,7 @@ from nzip.errors import CorruptError, NzipError
 
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
     from nzip.predictors.base import Predictor
+    from nzip.predictors.model_files import Models
 
 _ZEROS = bytes(1 << 16)
 _Write = Callable[[bytes], object]
@@ -29,16 +30,17 @@ def recover(
     predictor: Predictor | None = None,
     memory: int | None = decoding.DEFAULT_MEMORY,
     primer: bytes | None = None,
+    models: Models | None = None,
 ) -> list[str]:
     """Decode what can be decoded of ``source``, and hand it to ``write``. Returns one line for each loss.
-    ``predictor``, ``memory`` and ``primer`` as for :class:`nzip.container.decoding.StreamDecoder`.
+    ``predictor``, ``memory``, ``primer`` and ``models``: see :class:`nzip.container.decoding.StreamDecoder`.
 
     Raises :class:`NzipError` where nothing can be done: no stream header, or a predictor that is missing or
     different here.
     """
 
     def decoder_of(start: parser.StreamStart) -> decoding.StreamDecoder:
-        decoder = decoding.StreamDecoder(predictor, memory, primer=primer)
+        decoder = decoding.StreamDecoder(predictor, memory, primer=primer, models=models)
         decoder.start(start)
         return decoder
 
