@@ -163,6 +163,8 @@ def _blocks(source, body: bytes, end_start: int):
     else:
         for _ in range(count):
             frame, decoded = number(), number()
+            if not 0 < decoded <= framing.MAX_BLOCK:
+                raise CorruptError("the index claims a block of a size that none has")
             sizes.append((frame, decoded, read_u32(body, position)))
             position += 4
     offset = end_start - sum(frame for frame, _, _ in sizes)
