@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any
 
 DEPTH = 16
@@ -39,17 +40,18 @@ def loads(text: bytes | str, limit: int, depth: int = DEPTH) -> Any:
         raise ValueError(f"byte {error.start} is no UTF-8") from error
     except RecursionError as error:
         raise ValueError(f"lists and objects are nested more than {depth} deep") from error
-    level = [value]
-    for _ in range(depth + 1):
-        level = [
-            inner
-            for held in level
-            for inner in (held.values() if isinstance(held, dict) else held)
-            if isinstance(inner, dict | list)
-        ] if isinstance(value, dict | list) else []  # fmt: skip
-        if not level:
-            return value
-    raise ValueError(f"lists and objects are nested more than {depth} deep")
+    level = _containers([value])
+    for _ in range(depth):
+        level = _containers(
+            inner for held in level for inner in (held.values() if isinstance(held, dict) else held)
+        )
+    if level:
+        raise ValueError(f"lists and objects are nested more than {depth} deep")
+    return value
+
+
+def _containers(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if isinstance(value, dict | list)]
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -3,8 +3,8 @@
     python scripts/fuzz.py --count 1000000 --seed 1 --out fuzz.json
 
 Batches run in processes of their own, under limits of memory, processor time and descriptors, and with every
-file noted that they open (tests/fuzz/hostile_runner.py). After each batch the results are written to --out; the
-same command goes on from there. It ends with 1 where a case ended uncleanly; such a case is a seed and a
+file noted that they open (tests/fuzz/hostile_runner.py). After each batch the results are written to --out;
+the same command goes on from there. It ends with 1 where a case ended uncleanly; such a case is a seed and a
 number, from which `--case N` makes and reads it once more, without limits and with its traceback.
 
 Concession: Linux only.

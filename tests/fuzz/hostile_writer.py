@@ -45,19 +45,18 @@ WEIGHTS = {
     "mix:1 primed": 4, "mix:5+ssm": 1, "mix:5+ssm+online": 1, "mix:5+online:ssm+ssm+online": 1,
 }  # fmt: skip
 FAST = ("toy", "toy:3", "count", "runs", "mix:1", "mix:1+ssm:own.expert", "ssm:own.expert", "mix:1 primed")
-LEVELS = {2: "mix:2", 3: "mix:3", 4: "mix:4", 5: "mix:5", 6: "mix:5+ssm", 7: "mix:5+ssm+online"}
-
 PATHS = (
-    "/dev/zero", "/dev/stdin", "/dev/full", "/etc/passwd", "/proc/self/mem", "/proc/self/fd/0", "FIFO", "FOLDER",
-    "SECRET", "../../../etc/passwd", "..", ".", "/", "", "~", "own.expert", "/dev/fd/0", "a" * 300, "a/" * 150,
+    "/dev/zero", "/dev/stdin", "/dev/full", "/etc/passwd", "/proc/self/mem", "/proc/self/fd/0", "/tmp",
+    "/var/log", "../../../etc/passwd", "..", ".", "/", "", "~", "own.expert", "/dev/fd/0", "a" * 300,
+    "a/" * 150,
     "\0", "x\0y", "file:///etc/passwd", "http://localhost:1/x", "C:\\x", "\\\\host\\share", "-", "--", "|id",
     "$(id)", "\N{SNOWMAN}" * 60, "x\u202ey", "owner/name", "smollm2-135m", "/dev/tty", "/dev/random",
 )  # fmt: skip
 
 
 class Case(NamedTuple):
-    """A stream to be read. ``told``: its lies, in words. ``free``: its hashes say that other bytes than DATA are
-    right, so that whatever has these hashes may come out; else DATA, or what comes before a lie in it."""
+    """A stream to be read. ``told``: its lies, in words. ``free``: its hashes say that other bytes than DATA
+    are right, so that whatever has these hashes may come out; else DATA, or what comes before a lie in it."""
 
     stream: bytes
     told: str
@@ -380,8 +379,9 @@ def lie_between_streams(parts: Parts, chance: random.Random) -> tuple[bytes, str
     long += u32(hash32(long))
     junk = chance.randbytes(chance.randint(1, 40))
     return chance.choice(
-        [note + whole, whole + note, note * 40 + whole, long + whole, whole + long, whole + junk, whole + bytes(9),
-         whole[: chance.randrange(len(whole))], whole + whole, whole + whole[: chance.randrange(len(whole))]]
+        [note + whole, whole + note, note * 40 + whole, long + whole, whole + long, whole + junk,
+         whole + bytes(9), whole[: chance.randrange(len(whole))], whole + whole,
+         whole + whole[: chance.randrange(len(whole))]]
     ), "between streams"  # fmt: skip
 
 

@@ -44,13 +44,23 @@ def load(path: str | os.PathLike) -> LanguageModel:
         raise NzipError(f"{path}: no such model file") from error
     if not stat.S_ISREG(found.st_mode):
         raise NzipError(f"{path}: a model is a regular file, and this is none")
-    model = _load(str(path), found.st_mtime_ns, found.st_size)
+    beside = tuple(_stamp(path.parent / name) for name in ("config.json", "tokenizer.json"))
+    model = _load(str(path), found.st_mtime_ns, found.st_size, beside)
     give_back()  # reading metadata makes a hundred thousand small objects: glibc keeps their 160 MB
     return model
 
 
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes when a file does; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
 @functools.lru_cache(maxsize=2)
-def _load(path: str, mtime: int, size: int) -> LanguageModel:
+def _load(path: str, mtime: int, size: int, beside: tuple) -> LanguageModel:
     weights_hash = digest(Path(path))
     if path.endswith(".safetensors"):
         weights, vocabulary = safetensors_loader.load(path)

@@ -156,7 +156,7 @@ def blank() -> Weights:
 # The file that ships, and those of the user's own.
 FILES = ExpertFiles("expert", Path(__file__).with_name("english.expert"), read)
 # Memory of a network that is built from a file, for each byte of it: the file, and its matrices packed anew.
-BUILT = 6
+BUILT = 3
 
 
 def digest(data: bytes) -> str:

@@ -94,9 +94,10 @@ def read(path, data: bytes | None = None) -> tuple[Weights, dict]:
     return weights_of(file, shape, False), made
 
 
-def numbers(data: bytes) -> int:
-    """How many weights a file lists. Raises :class:`NzipError` where it is none."""
-    return ByteFile(Path("the transformer"), data).numbers
+def numbers(data: bytes) -> tuple[int, int]:
+    """How many weights a file lists, and its largest tensor. Raises :class:`NzipError` where it is none."""
+    file = ByteFile(Path("the transformer"), data)
+    return file.numbers, max((tensor.numbers for _, tensor in file.tensors.values()), default=0)
 
 
 def _half(scale: np.ndarray) -> np.ndarray:

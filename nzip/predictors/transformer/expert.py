@@ -82,8 +82,9 @@ class TransformerExpert(SmallExpert):
 
 
 def _cost(data: bytes) -> int:
-    """Building holds the file, a tensor in floats at a time, and the packed weights."""
-    return len(data) + 12 * byte_file.numbers(data)
+    """Building holds the file, weights as codes and packed, and the largest tensor in floats."""
+    whole, largest = byte_file.numbers(data)
+    return len(data) + 3 * whole + 16 * largest
 
 
 @takes_model(ModelKind("transformer", digest, _cost, lambda head: head[8:9] == b"{"))
