@@ -75,7 +75,7 @@ LIES = {
     "an added token behind the end": ("added_tokens", [{"content": "x", "id": 1 << 40}]),
     "a charsmap": ("normalizer", {"type": "Precompiled", "precompiled_charsmap": "AAAA"}),
     "an empty match replaced": ("normalizer", {"type": "Replace", "pattern": {"Regex": "x*"}, "content": "y"}),
-    "normalizers in each other": ("normalizer", {"type": "Sequence", "normalizers": [{"type": "Sequence"}]}),
+    "normalizers in each other": ("normalizer", {"type": "Sequence", "normalizers": [{"type": "a"}]}),
     "chunks of nothing": ("pre_tokenizer", {"type": "Sequence", "pretokenizers": [
         {"type": "FixedLength", "length": 0}, LEVEL]}),
     "a pattern that calls itself": ("pre_tokenizer", {"type": "Sequence", "pretokenizers": [
