@@ -20,6 +20,7 @@ from nzip.container import recovery as container_recovery
 from nzip.container.framing import pack_skippable
 from nzip.options import Coding, Primer, chosen, primer_text, settled, shown
 from nzip.predictors.base import Predictor
+from nzip.predictors.model_files import Models
 from nzip.safe_output import Output
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def decompress(
     max_size: int | None = None,
     predictor: Predictor | None = None,
     primer: Primer = None,
+    models: Models | None = None,
     threads: int = 1,
     memory: int | None = pipeline.DEFAULT_MEMORY,
 ) -> bytes:
@@ -92,7 +94,9 @@ def decompress(
     ``max_size``: raise :class:`nzip.LimitError` rather than return more bytes than this. ``predictor``: an
     object to use where its spelling is the stream's, for predictors that are registered nowhere. ``primer``:
     the path or the bytes of the primer file that the data was compressed with, if any (it is ignored where it
-    was compressed without). ``memory``: bytes that decoding may take, None for no limit.
+    was compressed without). ``models``: where models lie that the data names (``{"my.expert": PATH}``), apart
+    from those in the model folder, which are found by their hashes; the paths in the data are never opened.
+    ``memory``: bytes that decoding may take, None for no limit.
 
     Raises :class:`nzip.FormatError` for what is not nzip's, :class:`nzip.CorruptError` for damage (junk after
     the last stream included), :class:`nzip.TruncatedError` for a missing end,
@@ -108,6 +112,7 @@ def decompress(
                 _ViewReader(view),
                 predictor=predictor,
                 primer=primer_text(primer),
+                models=models,
                 threads=threads,
                 memory=memory,
                 max_size=max_size,
@@ -159,6 +164,7 @@ def recover(
     *,
     predictor: Predictor | None = None,
     primer: Primer = None,
+    models: Models | None = None,
     memory: int | None = pipeline.DEFAULT_MEMORY,
     max_size: int | None = container_recovery.DEFAULT_MAX_SIZE,
 ) -> list[str]:
@@ -166,9 +172,9 @@ def recover(
 
     ``source``: a path, or a binary file that has ``seekable``; ``target``: a path, which is replaced and
     appears whole or not at all, or a binary file. Lost bytes become zeros, so that the others keep their
-    places, or a hole where the target can ``skip(n)``; ``max_size``: so many zeros at most (None: any number),
-    since a damaged file may claim what it never held. Of a damaged block, what its check points prove is saved.
-    The rest as for :func:`decompress`.
+    places, or a hole where the target can ``skip(n)``; ``max_size``: so many zeros at most (None: any
+    number), since a damaged file may claim what it never held. Of a damaged block, what its check points
+    prove is saved. The rest as for :func:`decompress`.
 
     Raises :class:`nzip.NzipError` where nothing can be done: no stream header is left, or the predictor is
     missing or different here.
@@ -192,6 +198,7 @@ def recover(
             predictor=predictor,
             memory=memory,
             primer=text,
+            models=models,
             max_size=max_size,
             skip=getattr(target, "skip", None),
         )

@@ -119,8 +119,8 @@ class NzipFile(io.BufferedIOBase):
     ``file``: a path, or a file object (which is not closed with this one). ``mode``: ``r``, ``w`` (truncate),
     ``x`` (must not exist) or ``a`` (append another stream), with or without ``b``. Writing takes ``level``,
     ``predictor``, ``block_size``, ``verify`` and ``embed_model`` as :func:`nzip.compress`; reading takes
-    ``predictor`` and ``memory`` as :func:`nzip.decompress`; both take ``primer`` as these do, and ``threads``
-    (0 for all cores).
+    ``predictor``, ``models`` and ``memory`` as :func:`nzip.decompress`; both take ``primer`` as these do, and
+    ``threads`` (0 for all cores).
 
     Reading raises the errors of :func:`nzip.decompress`; damaged data is never returned, and after an error
     comes the error, never the end. Threads may share one object: each call is whole. Pickling is refused, and
@@ -160,7 +160,14 @@ class NzipFile(io.BufferedIOBase):
                 self._reading = Reading(
                     opened,
                     path,
-                    lambda: RawReader(opened, predictor, settings["threads"], settings["memory"], text),
+                    lambda: RawReader(
+                        opened,
+                        predictor,
+                        settings["threads"],
+                        settings["memory"],
+                        text,
+                        settings["models"],
+                    ),
                 )
             else:
                 writing.begin(opened, path, self)

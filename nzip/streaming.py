@@ -15,6 +15,7 @@ from nzip.api import as_bytes
 from nzip.container import decoding, parser, pipeline
 from nzip.options import BlockOptions, Primer, chosen, primer_text, settled, shown
 from nzip.predictors.base import Predictor
+from nzip.predictors.model_files import Models
 from nzip.turns import Turns
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ class Compressor:
 class Decompressor:
     """Decompresses one stream fed in pieces; skippable frames before it are passed over.
 
-    ``predictor``, ``primer`` and ``memory`` as for :func:`nzip.decompress`, which handles several streams at
-    once.
+    ``predictor``, ``primer``, ``models`` and ``memory`` as for :func:`nzip.decompress`, which handles several
+    streams at once.
 
     >>> stream = Compressor().compress(b"some data", Compressor.FLUSH_FRAME)
     >>> decompressor = Decompressor()
@@ -98,9 +99,10 @@ class Decompressor:
         *,
         predictor: Predictor | None = None,
         primer: Primer = None,
+        models: Models | None = None,
         memory: int | None = pipeline.DEFAULT_MEMORY,
     ):
-        self._decoder = decoding.StreamDecoder(predictor, memory, primer=primer_text(primer))
+        self._decoder = decoding.StreamDecoder(predictor, memory, primer=primer_text(primer), models=models)
         self._parser = parser.parse()
         self._step = next(self._parser)
         self._buffer = bytearray()

@@ -30,13 +30,14 @@ from nzip.cli.inputs import (
     size_of,
     targets,
 )
-from nzip.cli.options import Coding, Files, Placing, Running, Talking
+from nzip.cli.options import Coding, Decoding, Files, Placing, Running, Talking
 from nzip.cli.standard import StandardOutput
 from nzip.cli.terminal import ShownMeter, say, summary
 from nzip.container import pipeline
 from nzip.container.recovery import DEFAULT_MAX_SIZE, recover
 from nzip.errors import CorruptError, NzipError
 from nzip.file import NzipFile
+from nzip.predictors.base import Predictor
 from nzip.safe_output import FileError
 
 _CHUNK = 1 << 20
@@ -61,7 +62,7 @@ def compress(files: Files, placing: Placing, coding: Coding, running: Running, t
             )  # fmt: skip
             removes = _removes(path, target, placing)
             if removes and isinstance(output, safe_output.Output):
-                _compare(source, output, primer, running)
+                _compare(source, output, predictor, running)
             output.commit()
             meter.stop()
             if removes:
@@ -74,17 +75,17 @@ def compress(files: Files, placing: Placing, coding: Coding, running: Running, t
 def decompress(
     files: Files,
     placing: Placing,
-    primer: str | None,
+    decoding: Decoding,
     running: Running,
     talking: Talking,
     *,
     damaged: bool = False,
     max_size: int | None = None,
 ) -> int:
-    """Decompress each file; see :func:`nzip.cli.inputs.each`. ``primer``: a primer file's path. ``damaged``:
+    """Decompress each file; see :func:`nzip.cli.inputs.each`. ``damaged``:
     save what can be saved, with at most ``max_size`` zeros for what is lost (None: 1 GiB)."""
     need_compiler()
-    text = primer_text(primer)
+    text = primer_text(decoding.primer)
 
     def one(path: str) -> None:
         source_name, target = targets(path, placing, decompressed_name)
@@ -94,7 +95,7 @@ def decompress(
             output = stack.enter_context(_output(target, placing, before, binary=False))
             if damaged:
                 lost = recover(
-                    source, output.write, memory=_memory(running), primer=text,
+                    source, output.write, memory=_memory(running), primer=text, models=dict(decoding.models),
                     max_size=DEFAULT_MAX_SIZE if max_size is None else max_size,
                     skip=getattr(output, "skip", None),
                 )  # fmt: skip
@@ -103,7 +104,7 @@ def decompress(
                     raise CorruptError("; ".join(lost))
                 return
             meter = stack.enter_context(ShownMeter(source_name, decoded_size(source), talking))
-            for data in _decoded(source, text, running, meter, sooner=target == STDIN):
+            for data in _decoded(source, text, decoding, running, meter, sooner=target == STDIN):
                 output.write(data)
             output.commit()
             meter.stop()
@@ -114,16 +115,16 @@ def decompress(
     return each(files, one, placing)
 
 
-def test(files: Files, primer: str | None, running: Running, talking: Talking) -> int:
+def test(files: Files, decoding: Decoding, running: Running, talking: Talking) -> int:
     """Decode each file to nowhere."""
     need_compiler()
-    text = primer_text(primer)
+    text = primer_text(decoding.primer)
 
     def one(path: str) -> None:
         with open_input(path) as source:
             expect_compressed(path, source, "test")
             with ShownMeter(path, decoded_size(source), talking) as meter:
-                for _ in _decoded(source, text, running, meter):
+                for _ in _decoded(source, text, decoding, running, meter):
                     pass
                 meter.stop()
                 if talking.verbose:
@@ -136,14 +137,14 @@ def cat(
     files: Files,
     span: tuple[int, int | None] | None,
     force: bool,
-    primer: str | None,
+    decoding: Decoding,
     running: Running,
     talking: Talking,
 ) -> int:
     """Decode each file, or the range ``span`` of one (its last byte None: to the end), to standard output."""
     placing = Placing(to_stdout=True, force=force)
     if span is None:
-        return decompress(files, placing, primer, running, talking)
+        return decompress(files, placing, decoding, running, talking)
     if len(files) > 1:
         raise click.UsageError("--range is for one file")
     need_compiler()
@@ -153,7 +154,9 @@ def cat(
         with _open(path, placing, STDIN) as source:
             expect_compressed(path, source, "decompress")
             output = _output(STDIN, placing, sources.status_of(source), binary=False)
-            with NzipFile(source, memory=_memory(running), primer=primer) as reader:
+            with NzipFile(
+                source, memory=_memory(running), primer=decoding.primer, models=dict(decoding.models)
+            ) as reader:
                 if reader.seekable():
                     reader.seek(start)
                 else:
@@ -201,11 +204,18 @@ def _output(
 
 
 def _decoded(
-    source: BinaryIO, primer: bytes | None, running: Running, meter: ShownMeter, *, sooner: bool = False
+    source: BinaryIO,
+    primer: bytes | None,
+    decoding: Decoding,
+    running: Running,
+    meter: ShownMeter,
+    *,
+    sooner: bool = False,
 ) -> Iterator[bytes]:
     return pipeline.decode_stream(
         source,
         primer=primer,
+        models=dict(decoding.models),
         threads=running.threads,
         memory=_memory(running),
         meter=meter,
@@ -214,11 +224,11 @@ def _decoded(
     )
 
 
-def _compare(source: BinaryIO, output: safe_output.Output, primer: bytes | None, running: Running) -> None:
+def _compare(source: BinaryIO, output: safe_output.Output, predictor: Predictor, running: Running) -> None:
     """Decode what was written and compare it with the source, read again from its start."""
     source.seek(0)
     for data in pipeline.decode_stream(
-        output.reread(), primer=primer, threads=running.threads, memory=running.memory, background=True
+        output.reread(), predictor=predictor, threads=running.threads, memory=running.memory, background=True
     ):
         if source.read(len(data)) != data:
             raise NzipError(

@@ -26,6 +26,7 @@ from nzip.cli.options import (
     as_json,
     files,
     flag,
+    named_models,
     takes,
 )
 from nzip.cli.terminal import BUG, OK, USAGE, error_line, say
@@ -84,9 +85,7 @@ def decompress(
     FILE.nz becomes FILE; without FILES, or for '-', standard input goes to standard output."""
     from nzip.cli import files as verbs  # start-up: numpy
 
-    return verbs.decompress(
-        files, placing, decoding.primer, running, talking, damaged=recover, max_size=max_size
-    )
+    return verbs.decompress(files, placing, decoding, running, talking, damaged=recover, max_size=max_size)
 
 
 @cli.command()
@@ -98,7 +97,7 @@ def test(files: Files, decoding: Decoding, running: Running, talking: Talking) -
     Every hash is checked; nothing is written. For a quick look at the stored bytes see list --check."""
     from nzip.cli import files as verbs  # start-up: numpy
 
-    return verbs.test(files, decoding.primer, running, talking)
+    return verbs.test(files, decoding, running, talking)
 
 
 @cli.command()
@@ -123,7 +122,7 @@ def cat(
     """Decompress FILES to standard output."""
     from nzip.cli import files as verbs  # start-up: numpy
 
-    return verbs.cat(files, span, force, decoding.primer, running, talking)
+    return verbs.cat(files, span, force, decoding, running, talking)
 
 
 @cli.command("list")
@@ -197,6 +196,7 @@ def levels(as_json: bool) -> int:
 @click.option("-d", "--decompress", "--uncompress", "action", flag_value="decompress", help="Decompress.")
 @click.option("-t", "--test", "action", flag_value="test", help="Check by decoding.")
 @click.option("-l", "--list", "action", flag_value="list", help="Sizes, blocks and predictors.")
+@named_models
 @click.pass_context
 def gzip_style(
     context: click.Context,
@@ -206,6 +206,7 @@ def gzip_style(
     running: Running,
     talking: Talking,
     action: str,
+    models: tuple[tuple[str, str], ...],
 ) -> int:
     """Compress or decompress, spelled in gzip's letters."""
     if action == "compress" and not files and sys.stdin is not None and sys.stdin.isatty():
@@ -217,10 +218,11 @@ def gzip_style(
         return show.list_files(files, coding.primer, talking)
     from nzip.cli import files as verbs  # start-up: numpy
 
+    decoding = Decoding(coding.primer, models)
     if action == "decompress":
-        return verbs.decompress(files, placing, coding.primer, running, talking)
+        return verbs.decompress(files, placing, decoding, running, talking)
     if action == "test":
-        return verbs.test(files, coding.primer, running, talking)
+        return verbs.test(files, decoding, running, talking)
     return verbs.compress(files, placing, coding, running, talking)
 
 

@@ -72,6 +72,25 @@ class ByteRange(click.ParamType):
         return first, last
 
 
+class Named(click.ParamType):
+    """``NAME=PATH``."""
+
+    name = "name=path"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """As click asks; a pair."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, path = value.partition("=")
+        if not name or not equals or not path:
+            self.fail(
+                f"{value!r} names no model: write NAME=PATH, as in my.expert=models/my.expert", param, ctx
+            )
+        return name, path
+
+
 def flag(*names: str, **options: Any) -> Callable:
     """An option that is there or not."""
     return click.option(*names, is_flag=True, **options)
@@ -104,9 +123,11 @@ class Coding:
 
 @dataclasses.dataclass(frozen=True)
 class Decoding:
-    """What decoding needs besides the file: the path of the primer file that it was made with."""
+    """What decoding needs besides the file: the path of the primer file that it was made with, and where the
+    models lie that it names."""
 
     primer: str | None = None
+    models: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +159,12 @@ def _levels(command: Callable) -> Callable:
     return command
 
 
+# Of the verbs that decode.
+named_models = click.option(
+    "--model", "models", metavar="NAME=PATH", type=Named(), multiple=True,
+    help="Where a model lies that FILES name; one in the model folder is found by itself.",
+)  # fmt: skip
+
 _OPTIONS: dict[type, list[Callable]] = {
     Placing: [
         flag("-c", "--stdout", "--to-stdout", "to_stdout", help="Write to standard output."),
@@ -166,6 +193,7 @@ _OPTIONS: dict[type, list[Callable]] = {
     Decoding: [
         click.option("--primer", metavar="FILE", type=click.Path(),
                      help="The primer that FILES were made with."),
+        named_models,
     ],
     Running: [
         click.option("-T", "--threads", type=click.IntRange(0, _MOST_THREADS), default=0, show_default=True,

@@ -73,6 +73,8 @@ def _flag(remedy: Remedy) -> str:
     name, value = remedy.option.replace("_", "-"), remedy.value
     if isinstance(value, bool):
         return f"--{name}" if value else f"--no-{name}"
+    if isinstance(value, dict):  # models={NAME: PATH} is --model NAME=PATH
+        return " ".join(f"--{name.removesuffix('s')} {key}={path}" for key, path in value.items())
     if isinstance(value, int) and remedy.option in _SIZES:
         return f"--{name} {-(-value >> 20)}MiB"  # rounded up: it must be enough
     return f"--{name} {value}"

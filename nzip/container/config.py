@@ -13,9 +13,11 @@ from __future__ import annotations
 import json
 import re
 
+from nzip import strict_json
 from nzip.errors import CorruptError
 
 MAX_JSON = 1 << 16
+MAX_DEPTH = 8
 HASH, WORD, TERM = 0x01, 0x80, 0xC0  # the hash's 16 bytes follow; the others add the place in their list
 HASH_BYTES = 16
 WORDS = ("tokenizer", "weights", "window", "primer")
@@ -80,9 +82,9 @@ def unpack_json(text: bytes, what: str) -> dict:
     if not text:
         return {}
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CorruptError(f"the {what} in the header is not valid JSON") from error
+        value = strict_json.loads(text, MAX_JSON, MAX_DEPTH)
+    except ValueError as error:
+        raise CorruptError(f"the {what} in the header is not valid JSON: {error}") from error
     if not isinstance(value, dict):
         raise CorruptError(f"the {what} in the header is not a JSON object")
     return value

@@ -12,15 +12,18 @@ import xxhash
 from nzip import codec
 from nzip.container import check_points, embedded_models, parser, passport
 from nzip.container.check_points import Proof, UnprovenError
+from nzip.container.limits import check_memory
 from nzip.container.meter import Meter
-from nzip.errors import CorruptError, LimitError, ModelMismatchError, Remedy, TruncatedError
+from nzip.errors import CorruptError, LimitError, ModelMismatchError, TruncatedError
 from nzip.hashes import hash32
 
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
     from nzip.predictors.base import Predictor
+    from nzip.predictors.model_files import Models
 
 # What decoding may take unless the caller says otherwise, all threads together.
 DEFAULT_MEMORY = 4 << 30
+PROBED = 1 << 10  # bytes that a predictor's probe is made on
 
 
 class StreamDecoder:
@@ -28,6 +31,7 @@ class StreamDecoder:
 
     ``predictor``: a predictor object to be used where its spelling is the file's; else the registry's.
     ``primer``: the text of the user's own primer, for streams that were made with it; others ignore it.
+    ``models``: where models lie here, by the names that streams call them.
     """
 
     def __init__(
@@ -36,8 +40,10 @@ class StreamDecoder:
         memory: int | None = DEFAULT_MEMORY,
         meter: Meter | None = None,
         primer: bytes | None = None,
+        models: Models | None = None,
     ):
         self._given = predictor
+        self._models = models
         self._primer = primer
         self._memory = memory
         self._meter = meter or Meter()
@@ -62,13 +68,14 @@ class StreamDecoder:
         weight = header.size + header.payload_size
         if header.method != codec.STORED:
             if self._predictor is None:
-                if start.models:
-                    needed = sum(model.size for model in start.models) + embedded_models.XZ_MEMORY
-                    check_memory(
-                        needed, self._memory, "unpacking the embedded models", start.passport.spelling
-                    )
                 self._predictor = find_predictor(
-                    start.passport, self._given, self._meter, self._primer, start.models
+                    start.passport,
+                    self._given,
+                    self._meter,
+                    self._primer,
+                    start.models,
+                    models=self._models,
+                    memory=self._memory,
                 )
             predictor = self._predictor
             weight = max(weight, self._predictor.memory(header.size))
@@ -94,16 +101,28 @@ def find_predictor(
     given: Predictor | None,
     meter: Meter,
     primer: bytes | None = None,
-    models: tuple[embedded_models.Model, ...] = (),
+    embedded: tuple[embedded_models.Model, ...] = (),
+    *,
+    models: Models | None = None,
+    memory: int | None = None,
 ) -> Predictor:
-    """The predictor that a passport names, from ``models`` where it embeds some; its answers checked against
-    the passport's."""
+    """The predictor that a passport names, from its ``embedded`` models and from ``models``, which say where
+    others lie; its answers checked against the passport's. Building it, and asking it, takes ``memory`` bytes
+    at most: :class:`LimitError`."""
     if given is None or given.spelling != found.spelling:
         from nzip.predictors import registry  # start-up: NumPy, which listing a file does without
 
-        files = {model.name: embedded_models.unpack(model) for model in models}
-        given = registry.create_for_reading(found.spelling, files)
-        if models:
+        embedded_models.check_room(embedded, memory, found.spelling)
+        held = sum(model.size + len(model.payload) for model in embedded)
+        files = {model.name: embedded_models.unpack(model) for model in embedded}
+        given = registry.create_for_reading(
+            found.spelling,
+            files,
+            config=found.config,
+            models=models,
+            memory=None if memory is None else max(0, memory - held),
+        )
+        if embedded:
             own, theirs = (
                 {k: v for k, v in c.items() if k != "primer"} for c in (given.config(), found.config)
             )
@@ -111,6 +130,7 @@ def find_predictor(
                 raise CorruptError("the embedded models are not those that the header names by their hashes")
     if primer is not None and "primer" in found.config:
         given = given.with_primer(primer)
+    check_memory(given.memory(PROBED), memory, "asking the predictor", found.spelling)
     meter.preparing(given)
     passport.check(found, given)
     return given
@@ -179,13 +199,3 @@ def check_size(size: int, limit: int | None) -> None:
     """Raises :class:`LimitError` where decoding would give more than ``limit`` bytes."""
     if limit is not None and size > limit:
         raise LimitError(f"the decoded data is longer than the limit of {limit} bytes")
-
-
-def check_memory(needed: int, limit: int | None, doing: str, spelling: str) -> None:
-    """Raises :class:`LimitError` that says which limit would do."""
-    if limit is not None and needed > limit:
-        mebibytes = -(-needed >> 20)
-        raise LimitError(
-            f"{doing} with {spelling} needs {mebibytes} MiB of memory, and the limit is {limit >> 20} MiB",
-            Remedy("allow it with", "memory", mebibytes << 20),
-        )

@@ -20,6 +20,7 @@ import xxhash
 
 from nzip.container import framing
 from nzip.container.frame_reader import FrameReader
+from nzip.container.limits import check_memory
 from nzip.errors import CorruptError, LimitError, NzipError, TruncatedError
 from nzip.hashes import hash32, low32
 from nzip.varint import read_u32, u32, varint
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
     from nzip.predictors.base import Predictor
 
 MAX_SIZE = 1 << 26  # bytes of a model, and of its packed form
+MAX_PACKED = 1 << 27  # of all models of a stream in their packed form, which a reader holds
 MAX_MODELS = 8
 MAX_NAME = 255
 XZ_MEMORY = 128 << 20
@@ -98,9 +100,22 @@ def unpack(model: Model) -> bytes:
     return data
 
 
+def check_room(models: tuple[Model, ...], memory: int | None, spelling: str) -> None:
+    """Raises :class:`LimitError` where unpacking all of them would take more than ``memory`` bytes: packed
+    and unpacked they are held at once."""
+    if models:
+        needed = sum(model.size + len(model.payload) for model in models) + XZ_MEMORY
+        check_memory(needed, memory, "unpacking the embedded models", spelling)
+
+
 def acceptable_name(name: str) -> bool:
-    """Printable, and not too long."""
-    return 0 < len(name.encode(errors="replace")) <= MAX_NAME and name.isprintable()
+    """Printable, not too long, and no path: a name without folders."""
+    return (
+        0 < len(name.encode(errors="replace")) <= MAX_NAME
+        and name.isprintable()
+        and name not in (".", "..")
+        and not any(separator in name for separator in "/\\")
+    )
 
 
 def pack_frames(models: tuple[Model, ...], chain: int) -> tuple[bytes, int]:
@@ -108,6 +123,8 @@ def pack_frames(models: tuple[Model, ...], chain: int) -> tuple[bytes, int]:
     header."""
     if len(models) > MAX_MODELS:
         raise NzipError(f"at most {MAX_MODELS} models can be embedded, not {len(models)}")
+    if sum(len(model.payload) for model in models) > MAX_PACKED:
+        raise LimitError(f"models of more than {MAX_PACKED:,} bytes, packed, cannot be embedded together")
     out = bytearray()
     for left, model in zip(reversed(range(len(models))), models, strict=True):
         name = model.name.encode()
@@ -122,7 +139,7 @@ def read_frames(chain: int, offset: int) -> Generator[int, bytes, tuple[tuple[Mo
     """A generator as :func:`nzip.container.parser.parse` is, over the frames behind a stream's header;
     returns the models, the last frame's hash and the bytes read."""
     models: list[Model] = []
-    taken = 0
+    taken = packed = 0
     left: int | None = None
     while left != 0:
         where = f"the embedded model at byte {offset + taken}"
@@ -138,6 +155,9 @@ def read_frames(chain: int, offset: int) -> Generator[int, bytes, tuple[tuple[Mo
         length = yield from reader.varint(MAX_SIZE, "the payload's size")
         stored = read_u32((yield from reader.take(4)))
         chain = yield from reader.check(chain)
+        packed += length
+        if packed > MAX_PACKED:
+            raise CorruptError(f"{where} is more than all models of a stream may take")
         if left is not None and now != left - 1:
             raise CorruptError(f"{where} contradicts the one before it")
         payload, digest, missing = io.BytesIO(), xxhash.xxh3_64(), length

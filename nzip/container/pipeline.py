@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from nzip import codec, streams
 from nzip.container import framing, parser, passport
-from nzip.container.decoding import DEFAULT_MEMORY, StreamDecoder, check_memory, check_size
+from nzip.container.decoding import DEFAULT_MEMORY, StreamDecoder, check_size
 from nzip.container.embedded_models import Model
+from nzip.container.limits import check_memory
 from nzip.container.meter import Meter
 from nzip.container.workers import Workers
 from nzip.container.writer import HashedBlock, StreamWriter, code_block
@@ -21,6 +22,7 @@ from nzip.errors import NzipError
 
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
     from nzip.predictors.base import Predictor
+    from nzip.predictors.model_files import Models
 
 # Measured on text: two blocks of 500 KB cost 3.7% in size, so blocks are large.
 DEFAULT_BLOCK_SIZE = 16 << 20
@@ -142,6 +144,7 @@ def decode_stream(
     *,
     predictor: Predictor | None = None,
     primer: bytes | None = None,
+    models: Models | None = None,
     threads: int = 1,
     memory: int | None = DEFAULT_MEMORY,
     max_size: int | None = None,
@@ -151,7 +154,7 @@ def decode_stream(
 ) -> Generator[bytes, None, None]:
     """Yield the decoded bytes of every stream in ``source`` (read(n)), block by block and in order.
 
-    ``predictor``, ``primer``: see :class:`nzip.container.decoding.StreamDecoder`.
+    ``predictor``, ``primer``, ``models``: see :class:`nzip.container.decoding.StreamDecoder`.
     Where block n is damaged, the blocks before it are yielded before the error is raised. ``sooner``: yield
     what check points have proven while the rest of its block is being decoded, in pieces; and of a damaged
     block what comes before the damage. A block may then take a thread of its own, even with one of
@@ -160,7 +163,7 @@ def decode_stream(
     """
     promised = 0
     meter = meter or Meter()
-    decoder = StreamDecoder(predictor, memory, meter, primer)
+    decoder = StreamDecoder(predictor, memory, meter, primer, models)
     workers = Workers(threads, memory, background)
 
     def run(hand_on, block, job):

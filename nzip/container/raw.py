@@ -15,23 +15,38 @@ from nzip.streams import read_fully
 
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
     from nzip.predictors.base import Predictor
+    from nzip.predictors.model_files import Models
 
 
 class RawReader(io.RawIOBase):
     """Decoded bytes: streamed until the first seek elsewhere, block by block through the index after it."""
 
     def __init__(
-        self, file, predictor: Predictor | None, threads: int, memory: int | None, primer: bytes | None = None
+        self,
+        file,
+        predictor: Predictor | None,
+        threads: int,
+        memory: int | None,
+        primer: bytes | None = None,
+        models: Models | None = None,
     ):
         self._can_seek = bool(getattr(file, "seekable", lambda: False)())
         self.base = file.tell() if self._can_seek else 0  # byte 0 is there
         self.failed: BaseException | None = None  # once set, every read raises it, until the next seek
         self._file = _Window(file) if self._can_seek else file
         self._blocks = pipeline.decode_stream(
-            self._file, predictor=predictor, primer=primer, threads=threads, memory=memory, sooner=True
+            self._file,
+            predictor=predictor,
+            primer=primer,
+            models=models,
+            threads=threads,
+            memory=memory,
+            sooner=True,
         )
         self._index: index.Index | None = None
-        self._decoder = decoding.StreamDecoder(predictor, memory, primer=primer)  # of blocks found by it
+        self._decoder = decoding.StreamDecoder(
+            predictor, memory, primer=primer, models=models
+        )  # of blocks found by it
         self._pieces = self._blocks  # of block `_number`, where that is not None
         self._number: int | None = None
         self._block: bytes | bytearray = b""  # the decoded bytes at hand, and where they start

@@ -22,6 +22,7 @@ from nzip.errors import CorruptError, NzipError, Remedy
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
     from nzip.predictors.base import Predictor
+    from nzip.predictors.model_files import Models
 
 # Zeros written for what is lost, unless the caller says otherwise.
 DEFAULT_MAX_SIZE = 1 << 30
@@ -35,11 +36,12 @@ def recover(
     predictor: Predictor | None = None,
     memory: int | None = decoding.DEFAULT_MEMORY,
     primer: bytes | None = None,
+    models: Models | None = None,
     max_size: int | None = DEFAULT_MAX_SIZE,
     skip: Callable[[int], object] | None = None,
 ) -> list[str]:
     """Decode what can be decoded of ``source``, and hand it to ``write``. Returns one line for each loss.
-    ``predictor``, ``memory`` and ``primer`` as for :class:`nzip.container.decoding.StreamDecoder`.
+    ``predictor``, ``memory``, ``primer`` and ``models``: see :class:`nzip.container.decoding.StreamDecoder`.
 
     ``max_size``: zeros that may be written for lost bytes, all together (None: any number); what is lost
     beyond is left out, and its line says so. ``skip``: called with a number of zeros, where the target has a
@@ -48,7 +50,7 @@ def recover(
     Raises :class:`NzipError` where nothing can be done: no stream header, or a predictor that is missing or
     different here.
     """
-    decoder = decoding.StreamDecoder(predictor, memory, primer=primer)
+    decoder = decoding.StreamDecoder(predictor, memory, primer=primer, models=models)
     rescue = _Rescue(decoder, write, skip, max_size)
     if source.seekable():
         try:

@@ -17,8 +17,10 @@ from typing import Generic, TypeVar
 
 from nzip.errors import NzipError
 from nzip.predictors.base import Expert
+from nzip.predictors.model_files import read_regular
 
 T = TypeVar("T")
+LARGEST = 1 << 26  # bytes of a file
 
 
 class ExpertFiles(Generic[T]):
@@ -47,12 +49,12 @@ class ExpertFiles(Generic[T]):
         path = self.path_of(argument)
         try:
             stat = path.stat()
-            return self._load(path, stat.st_mtime_ns, stat.st_size)
         except OSError as error:
-            raise self._unreadable(path, error) from error
+            raise NzipError(f"the {self.kind} {path} cannot be read: {error.strerror}") from error
+        return self._load(path, stat.st_mtime_ns, stat.st_size)
 
     def _load_anew(self, path: Path, mtime: int, size: int) -> T:
-        return self.read(path.read_bytes(), str(path))
+        return self.read(self._bytes(path), str(path))
 
     def given(self, argument: str | None, data: bytes | None) -> T | None:
         """What ``data``, embedded in a stream under the name ``argument``, holds; None where nothing is."""
@@ -66,11 +68,8 @@ class ExpertFiles(Generic[T]):
         if argument is None:
             return None
         path = self.path_of(argument)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise self._unreadable(path, error) from error
+        data = self._bytes(path)
         return make(path.name, self.read(data, argument)), path.name, data
 
-    def _unreadable(self, path: Path, error: OSError) -> NzipError:
-        return NzipError(f"the {self.kind} {path} cannot be read: {error.strerror}")
+    def _bytes(self, path: Path) -> bytes:
+        return read_regular(path, LARGEST, f"the {self.kind}")

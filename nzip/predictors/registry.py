@@ -9,7 +9,8 @@ Other packages add names through two entry-point groups:
 * ``nzip.predictors``: a callable ``(argument: str | None, experts: tuple[Expert, ...]) -> Predictor``
 * ``nzip.experts``: a callable ``(argument: str | None) -> Expert``; one whose model may be embedded in files
   (:meth:`nzip.predictors.base.Expert.embedded`) also takes ``data=``, that model's bytes, in place of what
-  ``argument`` names
+  ``argument`` names; one whose argument names a model says so with
+  :func:`nzip.predictors.model_files.takes_model`, and else is given numbers alone from a file's header
 
 Nothing is imported before its name is asked for. A name that two claim is an error, and our own names
 cannot be claimed. ``NZIP_NO_PLUGINS=1`` in the environment leaves other packages' names out.
@@ -21,12 +22,15 @@ import functools
 import importlib
 import inspect
 import os
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
-from nzip.errors import CorruptError, ModelMismatchError, NzipError
+from nzip.errors import CorruptError, LimitError, ModelMismatchError, NzipError
 from nzip.predictors.base import Expert, Predictor
+from nzip.predictors.model_files import NOTHING, Found, Models, check_room, find, is_settings, kind_of
 from nzip.predictors.spelling import Part, is_name, parse
+
+MAX_EXPERTS = 6  # as many as the mix takes
 
 NO_PLUGINS = "NZIP_NO_PLUGINS"
 GROUPS = {"predictor": "nzip.predictors", "expert": "nzip.experts"}
@@ -124,63 +128,147 @@ def _entry(name: str) -> Entry | None:
 
 @functools.lru_cache(maxsize=4)
 def create(spelling: str) -> Predictor:
-    """The predictor that ``spelling`` names. Predictors are immutable, so the last few are kept.
+    """The predictor that a user's ``spelling`` names; its arguments may be paths. Predictors are immutable,
+    so the last few are kept.
 
-    Raises :class:`NzipError` for unknown names and refused arguments.
-    """
-    return _create(spelling, {})
+    Raises :class:`NzipError` for unknown names and refused arguments."""
+    terms = _terms(spelling)
+    return _build(spelling, terms, (NOTHING,) * len(terms))
 
 
-def _create(spelling: str, models: dict[str, bytes]) -> Predictor:
+class _Term(NamedTuple):
+    part: Part
+    entry: Entry
+
+
+def _terms(spelling: str) -> tuple[_Term, ...]:
+    """The terms of a spelling and who gives each its meaning; nothing is imported yet, let alone built."""
     head, *others = parse(spelling)
     entry = _entry(head.name)
     if entry is None:
         raise NzipError(
             f"there is no predictor or expert named {head.name!r}: there are {', '.join(sorted(entries()))}"
         )
-    if entry.kind == "predictor":
-        return entry.load()(head.argument, tuple(_expert(part, models) for part in others))
-    if others:
+    if others and entry.kind != "predictor":
         raise NzipError(
-            f"{head.name} is an expert, coded bare it takes no further experts: write mix+{spelling}"
+            f"{head.name} is an expert, coded bare it takes no further experts: write mix+{spelling[:200]}"
         )
-    from nzip.predictors.bare import BarePredictor  # start-up: numba
+    if len(others) > MAX_EXPERTS:
+        raise NzipError(
+            f"a predictor takes at most {MAX_EXPERTS} experts, and {spelling[:60]} has {len(others)}"
+        )
+    return (_Term(head, entry), *(_Term(part, _expert_entry(part)) for part in others))
 
-    expert = _expert(head, models)
-    return expert.alone() or BarePredictor(expert)
 
-
-def _expert(part: Part, models: dict[str, bytes]) -> Expert:
+def _expert_entry(part: Part) -> Entry:
     entry = _entry(part.name)
     if entry is None or entry.kind != "expert":
         known = sorted(name for name, found in entries().items() if found.kind == "expert")
         what = "is a predictor, not an expert" if entry else "is no expert"
         raise NzipError(f"{part.name!r} {what}: there are {', '.join(known) or 'none'}")
-    factory = entry.load()
-    if part.argument not in models:
-        return factory(part.argument)
-    if "data" not in inspect.signature(factory).parameters:
-        raise NzipError(f"a model is embedded for {part}, and the {part.name} of {entry.origin} takes none")
+    return entry
+
+
+def _build(spelling: str, terms: tuple[_Term, ...], found: tuple[Found, ...]) -> Predictor:
+    """The predictor of ``terms``, each with the model that was found for it."""
+    (head, entry), *others = terms
+    if entry.kind == "predictor":
+        experts = tuple(_expert(term, model) for term, model in zip(others, found[1:], strict=True))
+        return _made(entry.load(), head, experts)
+    from nzip.predictors.bare import BarePredictor  # start-up: numba
+
+    expert = _expert(terms[0], found[0])
+    return expert.alone() or BarePredictor(expert)
+
+
+def _expert(term: _Term, model: Found) -> Expert:
+    factory = term.entry.load()
+    given: dict[str, object] = {}
+    if model.data is not None:
+        given["data"] = model.data
+    if model.path is not None:
+        given["path"] = model.path
+    return _made(factory, term.part, **given)
+
+
+def _made(factory: Callable, part: Part, *arguments: Any, **given: Any) -> Any:
     try:
-        return factory(part.argument, data=models[part.argument])
-    except NzipError as error:
-        raise CorruptError(f"the embedded model of {part} is damaged: {error}") from error
+        return factory(part.argument, *arguments, **given)
+    except ValueError as error:  # of a factory that does not know our errors
+        raise NzipError(f"{str(part)[:200]} is refused: {error}") from error
 
 
-def create_for_reading(spelling: str, models: dict[str, bytes] | None = None) -> Predictor:
-    """As :func:`create`, for a spelling from a file's header, and the ``models`` embedded there, by their
-    names.
+def create_for_reading(
+    spelling: str,
+    embedded: Mapping[str, bytes] | None = None,
+    *,
+    config: Mapping[str, Any] | None = None,
+    models: Models | None = None,
+    memory: int | None = None,
+) -> Predictor:
+    """As :func:`create`, for a spelling from a file's header, which opens no file that the header names (see
+    :mod:`nzip.predictors.model_files`). ``embedded``: the models in the stream, by their names; ``config``:
+    what the header pins; ``models``: where the caller says that models lie; ``memory``: bytes that building
+    may take, None for no limit.
 
     Raises :class:`ModelMismatchError` where it names nothing here, :class:`CorruptError` for embedded models
-    that are damaged or that no expert names."""
+    that are damaged or that no expert names, :class:`LimitError`."""
+    embedded, config, models = embedded or {}, config or {}, models or {}
     try:
-        if not models:
-            return create(spelling)
-        unused = models.keys() - {part.argument for part in parse(spelling)}
+        terms = _terms(spelling)
+        unused = embedded.keys() - {term.part.argument for term in terms}
         if unused:
             raise CorruptError(f"the file embeds a model that its predictor does not name: {min(unused)}")
-        return _create(spelling, models)
-    except (ModelMismatchError, CorruptError):
+        alone = len(terms) == 1
+        found = tuple(
+            _found(term, embedded, config if alone else _of_expert(config, term.part), models)
+            for term in terms
+        )
+        if all(model == NOTHING for model in found):
+            return create(spelling)
+        check_room(sum(model.cost for model in found), memory, spelling)
+        try:
+            return _build(spelling, terms, found)
+        except NzipError as error:
+            if not embedded or isinstance(error, ModelMismatchError | LimitError):
+                raise
+            raise CorruptError(
+                f"an embedded model of {spelling[:200]} is damaged: {error.message}"
+            ) from error
+    except (ModelMismatchError, CorruptError, LimitError):
         raise
     except (NzipError, ImportError) as error:
-        raise ModelMismatchError(f"the file needs the predictor {spelling}: {error}") from error
+        message = error.message if isinstance(error, NzipError) else str(error)
+        raise ModelMismatchError(
+            f"the file needs the predictor {spelling[:200]}: {message}", getattr(error, "remedy", None)
+        ) from error
+
+
+def _of_expert(config: Mapping[str, Any], part: Part) -> Mapping[str, Any]:
+    """What a predictor's config pins of one of its experts."""
+    own = config.get(str(part))
+    return own if isinstance(own, dict) else {}
+
+
+def _found(term: _Term, embedded: Mapping[str, bytes], config: Mapping[str, Any], models: Models) -> Found:
+    """What the factory of a header's term may be given. Raises :class:`NzipError` where its argument would
+    be a file's name to it, and there is no such model."""
+    part, entry = term
+    if part.argument is None:
+        return NOTHING
+    factory = entry.load()
+    kind = kind_of(factory)
+    if part.argument in embedded:
+        if entry.kind != "expert" or "data" not in inspect.signature(factory).parameters:
+            raise NzipError(
+                f"a model is embedded for {part}, and the {part.name} of {entry.origin} takes none"
+            )
+        data = embedded[part.argument]
+        return Found(data=data, cost=kind.cost(data) if kind is not None and not kind.by_path else len(data))
+    if kind is not None:
+        return find(part, kind, config, models)
+    if is_settings(part.argument):
+        return NOTHING
+    raise NzipError(
+        f"{part.name} of {entry.origin} does not say what its argument is, and so is given none from a file"
+    )

@@ -9,13 +9,13 @@ Concession: a model must lie in one file.
 
 from __future__ import annotations
 
-import functools
-import sys
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nzip.errors import NzipError
+from nzip.predictors.llama.gguf_file import GgufFile
 from nzip.predictors.llama.model import Shape, Weights, embedding_of
 from nzip.predictors.llama.quantised import GROUP, QuantMatrix, concatenate, from_codes4, from_floats
 
@@ -33,78 +33,14 @@ _LAYER_TENSORS = (
 )
 
 
-def open_gguf(path):
-    """A ``gguf.GGUFReader``, or one line that says why not."""
-    try:
-        import gguf  # optional: the extra `lm`
-    except ImportError as error:
-        raise NzipError(
-            "reading GGUF models needs the package gguf: pip install '.[lm]' in nzip's source"
-        ) from error
-    try:
-        return _reader(gguf)(path)
-    except (ValueError, KeyError, IndexError, OverflowError, TypeError, AssertionError) as error:
-        raise NzipError(f"{path}: not a readable GGUF file ({error or type(error).__name__})") from error
+def open_gguf(path) -> GgufFile:
+    """The open file. Raises :class:`NzipError`, one line, where it is none."""
+    return GgufFile(path)
 
 
-@functools.cache
-def _reader(gguf):
-    """``gguf.GGUFReader``, which reads a field that is an array element by element; a vocabulary's 150,000
-    take it four seconds. Here they are cut from the file's bytes at once. Should the method it replaces get
-    another name, all is as slow as there."""
-
-    class Reader(gguf.GGUFReader):  # type: ignore[name-defined]  # known where the package is, alone
-        def _get_field_parts(self, orig_offs, raw_type):
-            if raw_type != gguf.GGUFValueType.ARRAY or self.byte_order == "S":
-                return super()._get_field_parts(orig_offs, raw_type)
-            plain = self.data.view(np.ndarray)
-            head = [self._get(orig_offs, np.uint32), self._get(orig_offs + 4, np.uint64)]
-            kind, count, at = gguf.GGUFValueType(int(head[0][0])), int(head[1][0]), orig_offs + 12
-            if kind == gguf.GGUFValueType.STRING:
-                parts, at = _strings(plain, at, count)
-                return (
-                    at - orig_offs,
-                    head + parts,
-                    list(range(3, 3 + 2 * count, 2)),
-                    [gguf.GGUFValueType.ARRAY] + [kind] * (count > 0),
-                )
-            if kind not in self.gguf_scalar_to_np:
-                return super()._get_field_parts(orig_offs, raw_type)
-            dtype = np.dtype(self.gguf_scalar_to_np[kind]).newbyteorder(self.byte_order)
-            if count > (plain.size - at) // dtype.itemsize:
-                raise ValueError("an array that ends behind the file")
-            values = plain[at : at + count * dtype.itemsize].view(dtype)
-            parts = [values[i : i + 1] for i in range(count)]
-            return (
-                12 + values.nbytes,
-                head + parts,
-                list(range(2, 2 + count)),
-                [gguf.GGUFValueType.ARRAY] + [kind] * (count > 0),
-            )
-
-    return Reader
-
-
-def _strings(data: np.ndarray, at: int, count: int):
-    """``count`` strings of a GGUF array at ``at``, each as its length and its bytes, one after the other; and
-    where they end."""
-    parts: list[np.ndarray] = []
-    if count > (data.size - at) // 8:
-        raise ValueError("an array that ends behind the file")
-    for _ in range(count):
-        start = at + 8
-        length = int.from_bytes(data[at:start].tobytes(), sys.byteorder)
-        at = start + length
-        if at > data.size:
-            raise ValueError("a string that ends behind the file")
-        parts += data[start - 8 : start].view(np.uint64), data[start:at]
-    return parts, at
-
-
-def metadata(reader, key, default=None):
+def metadata(reader: GgufFile, key: str, default: Any = None) -> Any:
     """The value of one metadata field."""
-    field = reader.fields.get(key)
-    return default if field is None else field.contents()
+    return reader.fields.get(key, default)
 
 
 def _blocks(tensor, rows: int) -> np.ndarray:
@@ -188,7 +124,7 @@ def shape_of(reader, path: str) -> Shape:
     architecture = metadata(reader, "general.architecture")
     if architecture != "llama":
         raise NzipError(
-            f"{path}: architecture {architecture!r} is not supported; "
+            f"{path}: architecture {str(architecture)[:40]!r} is not supported; "
             "this engine runs Llama-architecture models"
         )
 
@@ -200,18 +136,21 @@ def shape_of(reader, path: str) -> Shape:
 
     scaling = metadata(reader, "llama.rope.scaling.type", "none")
     if scaling != "none":
-        raise NzipError(f"{path}: RoPE scaling ({scaling}) is not supported")
+        raise NzipError(f"{path}: RoPE scaling ({str(scaling)[:40]!r}) is not supported")
     if metadata(reader, "llama.expert_count", 0):
         raise NzipError(f"{path}: mixtures of experts are not supported")
     heads, width = need("attention.head_count"), need("embedding_length")
-    if not isinstance(heads, int) or not isinstance(need("feed_forward_length"), int) or heads < 1:
+    if not all(type(n) is int for n in (heads, width, need("feed_forward_length"))) or heads < 1:
         raise NzipError(f"{path}: head counts or FFN sizes that differ between layers are not supported")
     size = metadata(reader, "llama.attention.key_length", width // heads)
     for key in ("llama.attention.value_length", "llama.rope.dimension_count"):
         if metadata(reader, key, size) != size:
-            raise NzipError(f"{path}: {key} differs from the head size {size}; not supported")
-    tokens = reader.fields.get("tokenizer.ggml.tokens")
-    vocabulary = metadata(reader, "llama.vocab_size", len(tokens.data) if tokens else 0)
+            raise NzipError(f"{path}: {key} differs from the head size {str(size)[:40]}; not supported")
+    tokens = metadata(reader, "tokenizer.ggml.tokens")
+    vocabulary = metadata(reader, "llama.vocab_size", len(tokens) if isinstance(tokens, list) else 0)
+    theta, eps = metadata(reader, "llama.rope.freq_base", 10000.0), need("attention.layer_norm_rms_epsilon")
+    if not all(isinstance(x, int | float) and math.isfinite(x) for x in (theta, eps)):
+        raise NzipError(f"{path}: RoPE base or epsilon are no numbers")
     return Shape(
         layers=need("block_count"),
         width=width,
@@ -220,8 +159,8 @@ def shape_of(reader, path: str) -> Shape:
         head_size=size,
         hidden=need("feed_forward_length"),
         vocabulary=vocabulary,
-        theta=float(metadata(reader, "llama.rope.freq_base", 10000.0)),
-        eps=float(need("attention.layer_norm_rms_epsilon")),
+        theta=float(theta),
+        eps=float(eps),
     ).check(path)
 
 

@@ -36,7 +36,12 @@ class Shape:
     def check(self, where: str) -> Shape:
         """Raise :class:`NzipError` with one line if the engine cannot run such a model."""
         wrong = None
-        if self.width % GROUP or self.hidden % GROUP or self.heads * self.head_size % GROUP:
+        whole = (
+            self.layers, self.width, self.heads, self.kv_heads, self.head_size, self.hidden, self.vocabulary,
+        )  # fmt: skip
+        if not all(type(n) is int and 0 < n < 1 << 31 for n in whole):
+            wrong = f"sizes {str(whole)[:100]} that are no positive whole numbers"
+        elif self.width % GROUP or self.hidden % GROUP or self.heads * self.head_size % GROUP:
             wrong = (
                 f"width {self.width}, hidden {self.hidden} and heads*size {self.heads * self.head_size} "
                 f"must be multiples of {GROUP}"

@@ -7,49 +7,70 @@ line."""
 
 from __future__ import annotations
 
-import json
-import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from nzip import strict_json
 from nzip.errors import NzipError
+from nzip.predictors import tensor_table
 from nzip.predictors.llama import tokenizer
 from nzip.predictors.llama.model import Shape, Weights, embedding_of, pair_rope_rows
 from nzip.predictors.llama.quantised import QuantMatrix, concatenate, from_floats
+from nzip.predictors.model_files import open_regular, read_regular
 
 _TYPES = {"F32": 4, "F16": 2, "BF16": 2}
-_MAX_HEADER = 100 << 20
+# Bytes a number of every type that the format has.
+_ALL_TYPES = {
+    **_TYPES, "F64": 8, "I64": 8, "U64": 8, "I32": 4, "U32": 4, "I16": 2, "U16": 2, "I8": 1, "U8": 1,
+    "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1,
+}  # fmt: skip
+_MAX_HEADER = 4 << 20
+MAX_CONFIG = 1 << 20
+LARGEST = 1 << 36  # bytes of a file
 
 
 class TensorFile:
-    """Tensors of one safetensors file as float32, bounds checked before anything is read.
+    """Tensors of one safetensors file as float32; the whole table is checked before a number is read.
 
-    ``data``: the file's bytes, where it lies in memory and ``path`` only names it.
+    ``data``: the file's bytes, where it lies in memory and ``path`` only names it. Raises
+    :class:`NzipError` for what is no such file, or one whose table cannot be true.
     """
 
     def __init__(self, path: Path, data: bytes | None = None):
         self.path = path = Path(path)
         self._data = data
-        whole = len(data) if data is not None else path.stat().st_size
+        if data is None:
+            with open_regular(path, LARGEST) as file:
+                whole = file.seek(0, 2)
+        else:
+            whole = len(data)
         try:
             length = int.from_bytes(self._bytes(0, 8), "little")
-            if length > min(_MAX_HEADER, whole):
+            if whole < 8 or length > min(_MAX_HEADER, whole - 8):
                 raise ValueError("its header is too long")
-            self.tensors = json.loads(self._bytes(8, length))
-        except (ValueError, RecursionError) as error:
+            table = strict_json.loads(self._bytes(8, length), _MAX_HEADER)
+            if not isinstance(table, dict):
+                raise ValueError("no table of tensors")  # noqa: TRY004  # becomes an NzipError
+            metadata = table.pop("__metadata__", None) or {}
+            if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+                raise ValueError("its metadata are no texts")
+            found = {name: _entry(name, entry) for name, entry in table.items()}
+        except ValueError as error:
             raise NzipError(f"{path}: not a readable safetensors file ({error})") from error
-        if not isinstance(self.tensors, dict):
-            raise NzipError(f"{path}: not a readable safetensors file (no table of tensors)")
-        self.metadata = self.tensors.pop("__metadata__", None) or {}
+        self.metadata: dict[str, str] = metadata
+        self.tensors: dict[str, tuple[str, tensor_table.Tensor]] = found
         self._start = 8 + length
-        self._size = whole - self._start
+        self.numbers = tensor_table.check(
+            (tensor for _, tensor in found.values()), whole - self._start, str(path), whole=True
+        )
         self.unused = set(self.tensors)
 
     def _bytes(self, start: int, count: int) -> bytes:
         if self._data is not None:
             return self._data[start : start + count]
-        with open(self.path, "rb") as file:
+        with open_regular(self.path, LARGEST) as file:
             file.seek(start)
             return file.read(count)
 
@@ -60,26 +81,17 @@ class TensorFile:
         if entry is None:
             raise NzipError(f"{self.path}: tensor {name} is missing")
         self.unused.discard(name)
-        try:
-            kind, (begin, end), found = entry["dtype"], entry["data_offsets"], entry["shape"]
-            if not all(type(n) is int for n in (begin, end, *found)) or not isinstance(kind, str):
-                raise ValueError
-        except (KeyError, TypeError, ValueError) as error:
-            raise NzipError(f"{self.path}: the header's entry of tensor {name} is damaged") from error
+        kind, tensor = entry
         if kind not in types:
             raise NzipError(
                 f"{self.path}: tensor {name} is stored as {kind}; this engine reads {', '.join(types)}"
             )
-        if (
-            tuple(found) != shape
-            or end - begin != math.prod(shape) * types[kind]
-            or not 0 <= begin <= end <= self._size
-        ):
-            raise NzipError(
-                f"{self.path}: tensor {name} has shape {tuple(found)} or bytes that do not fit; "
-                f"expected {shape}"
-            )
-        return kind, self._bytes(self._start + begin, end - begin)
+        if tensor.shape != shape:
+            raise NzipError(f"{self.path}: tensor {name} has shape {tensor.shape}; expected {shape}")
+        data = self._bytes(self._start + tensor.begin, tensor.end - tensor.begin)
+        if len(data) != tensor.end - tensor.begin:
+            raise NzipError(f"{self.path}: was cut short while it was read")
+        return kind, data
 
     def get(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """A tensor of exactly that shape, float32."""
@@ -97,21 +109,35 @@ class TensorFile:
         return embedding_of(self.get(name + ".weight", (rows, cols)), name + ".weight")
 
 
+def _entry(name: str, entry: Any) -> tuple[str, tensor_table.Tensor]:
+    """A tensor's type and place, of a table that may be anything; whether they can be true, others say."""
+    if not isinstance(entry, dict):
+        raise ValueError("an entry of its table is none")  # noqa: TRY004  # as above
+    kind, offsets, shape = entry.get("dtype"), entry.get("data_offsets"), entry.get("shape")
+    if not isinstance(kind, str) or kind not in _ALL_TYPES:
+        raise ValueError(f"a tensor of the type {str(kind)[:20]!r}")
+    if not isinstance(shape, list) or not isinstance(offsets, list) or len(offsets) != 2:
+        raise ValueError("an entry of its table lacks shape or bytes")
+    return kind, tensor_table.Tensor(name, tuple(shape), 1, _ALL_TYPES[kind], *offsets)
+
+
 def _shape(config: dict, where: str) -> Shape:
     architecture = config.get("model_type")
     if architecture != "llama":
         raise NzipError(
-            f"{where}: architecture {architecture!r} is not supported; "
+            f"{where}: architecture {str(architecture)[:40]!r} is not supported; "
             "this engine runs Llama-architecture models"
         )
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    if not isinstance(rope, dict):
+        raise NzipError(f"{where}: its RoPE parameters in config.json are none")
     kind = rope.get("rope_type", rope.get("type", "default"))
     if kind != "default":
-        raise NzipError(f"{where}: RoPE scaling ({kind}) is not supported")
+        raise NzipError(f"{where}: RoPE scaling ({str(kind)[:40]!r}) is not supported")
     if config.get("attention_bias") or config.get("mlp_bias"):
         raise NzipError(f"{where}: biases are not supported")
     if config.get("hidden_act", "silu") != "silu":
-        raise NzipError(f"{where}: activation {config['hidden_act']!r} is not supported")
+        raise NzipError(f"{where}: activation {str(config['hidden_act'])[:40]!r} is not supported")
     try:
         heads, width = config["num_attention_heads"], config["hidden_size"]
         return Shape(
@@ -125,8 +151,10 @@ def _shape(config: dict, where: str) -> Shape:
             theta=float(config.get("rope_theta") or rope.get("rope_theta") or 10000.0),
             eps=float(config["rms_norm_eps"]),
         ).check(where)
-    except (KeyError, TypeError, ZeroDivisionError) as error:
+    except KeyError as error:
         raise NzipError(f"{where}: config.json lacks {error}") from error
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
+        raise NzipError(f"{where}: config.json holds sizes that are none ({error})") from error
 
 
 def weights_of(file: TensorFile, s: Shape, tied: bool) -> Weights:
@@ -178,13 +206,19 @@ def load(path: str) -> tuple[Weights, tokenizer.Vocabulary]:
     """The weights and the vocabulary of ``path`` (a .safetensors file)."""
     folder = Path(path).parent
     try:
-        config = json.loads((folder / "config.json").read_text())
-        tokenizer_text = (folder / "tokenizer.json").read_text()
-    except (OSError, ValueError) as error:
+        config_text = read_regular(folder / "config.json", MAX_CONFIG)
+        tokenizer_text = read_regular(folder / "tokenizer.json", tokenizer.MAX_JSON)
+    except NzipError as error:
         raise NzipError(f"{path}: needs config.json and tokenizer.json beside it ({error})") from error
+    try:
+        config = strict_json.loads(config_text, MAX_CONFIG)
+    except ValueError as error:
+        raise NzipError(f"{folder / 'config.json'}: not readable ({error})") from error
+    if not isinstance(config, dict):
+        raise NzipError(f"{folder / 'config.json'}: not readable (no object)")
     s = _shape(config, path)
     file = TensorFile(Path(path))
-    weights = weights_of(file, s, config.get("tie_word_embeddings", False))
+    weights = weights_of(file, s, bool(config.get("tie_word_embeddings", False)))
     vocabulary = tokenizer.from_tokenizer_json(
         tokenizer_text, s.vocabulary, _token_id(config, "bos"), _token_id(config, "eos"), path
     )
@@ -193,4 +227,6 @@ def load(path: str) -> tuple[Weights, tokenizer.Vocabulary]:
 
 def _token_id(config: dict, which: str) -> int | None:
     value = config.get(f"{which}_token_id")
-    return value[0] if isinstance(value, list) and value else value if isinstance(value, int) else None
+    if isinstance(value, list) and value:
+        value = value[0]
+    return value if type(value) is int else None

@@ -14,13 +14,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from nzip import strict_json
 from nzip.errors import NzipError
+from nzip.predictors.llama import tokenizer_config as config
 
 # Text is handed to the tokenizer in pieces of about this many characters, cut before a space.
 PIECE = 1 << 16
+MAX_TOKEN = 1 << 12  # bytes
+MAX_JSON = 1 << 26  # bytes of a tokenizer.json
 _NORMAL = 1  # gguf's token type of ordinary tokens
 _SURROGATES = re.compile("([\udc80-\udcff]+)")
 
@@ -62,6 +68,8 @@ class Vocabulary:
         by_bytes: dict[bytes, int] = {}
         for i, text in enumerate(strings):
             if ordinary[i] and text:
+                if len(text) > MAX_TOKEN:
+                    raise NzipError(f"{where}: token {i} has more than {MAX_TOKEN} bytes")
                 try:
                     by_bytes.setdefault(bytes([table[c] for c in text]), i)
                 except KeyError as error:
@@ -148,30 +156,40 @@ class Vocabulary:
         return b"".join(map(self.symbol_bytes, np.asarray(symbols).tolist()))
 
 
-def _build_encoder(vocabulary: dict[str, int], merges, digits: bool, pattern: str):
+def _encoder(make: Callable[[], Any], where: str) -> Callable[[str], list[int]]:
     """text → ids by the package ``tokenizers``, made on first use (decoding never makes it)."""
-    made: list = []
+    made: list[Any] = []
 
-    def encode(text: str):
+    def encode(text: str) -> list[int]:
         if not made:
             try:
-                from tokenizers import Regex, Tokenizer, models, pre_tokenizers  # optional: the extra `lm`
-            except ImportError as error:
-                raise NzipError(
-                    "encoding with a language model needs the package tokenizers: "
-                    "pip install '.[lm]' in nzip's source"
-                ) from error
-            tokenizer = Tokenizer(models.BPE(vocabulary, [tuple(m.split(" ", 1)) for m in merges]))
-            steps: list = [pre_tokenizers.Digits(individual_digits=True)] if digits else []
-            steps += [
-                pre_tokenizers.Split(Regex(pattern), "isolated"),
-                pre_tokenizers.ByteLevel(False, use_regex=False),
-            ]
-            tokenizer.pre_tokenizer = pre_tokenizers.Sequence(steps)
-            made.append(tokenizer)
-        return made[0].encode(text, add_special_tokens=False).ids
+                made.append(config.guarded(make, where))
+            except NzipError as error:
+                if isinstance(error.__cause__, ImportError):
+                    raise NzipError(
+                        "encoding with a language model needs the package tokenizers: "
+                        "pip install '.[lm]' in nzip's source"
+                    ) from error
+                raise
+        return config.guarded(lambda: made[0].encode(text, add_special_tokens=False).ids, where)
 
     return encode
+
+
+def _build_encoder(vocabulary: dict[str, int], merges, digits: bool, pattern: str, where: str):
+    def make() -> Any:
+        from tokenizers import Regex, Tokenizer, models, pre_tokenizers  # optional: the extra `lm`
+
+        tokenizer = Tokenizer(models.BPE(vocabulary, merges))
+        steps: list = [pre_tokenizers.Digits(individual_digits=True)] if digits else []
+        steps += [
+            pre_tokenizers.Split(Regex(pattern), "isolated"),
+            pre_tokenizers.ByteLevel(False, use_regex=False),
+        ]
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(steps)
+        return tokenizer
+
+    return _encoder(make, where)
 
 
 def _start_token(strings: list[str], bos: int | None, eos: int | None) -> int:
@@ -179,71 +197,92 @@ def _start_token(strings: list[str], bos: int | None, eos: int | None) -> int:
     if "<|endoftext|>" in strings:
         return strings.index("<|endoftext|>")
     for candidate in (bos, eos):
-        if candidate is not None and 0 <= candidate < len(strings):
+        if type(candidate) is int and 0 <= candidate < len(strings):
             return candidate
     return 0
 
 
 def from_gguf(metadata, where: str) -> Vocabulary:
-    """From GGUF metadata; ``metadata(key, default)`` gives a field's value."""
+    """From GGUF metadata; ``metadata(key, default)`` gives a field's value, of any type."""
     kind = metadata("tokenizer.ggml.model", None)
     if kind != "gpt2":
-        raise NzipError(f"{where}: tokenizer {kind!r} is not supported; byte-level BPE (gpt2) is")
+        raise NzipError(f"{where}: tokenizer {str(kind)[:40]!r} is not supported; byte-level BPE (gpt2) is")
     pre = metadata("tokenizer.ggml.pre", "default")
-    if pre not in PRE_TOKENIZERS:
+    if not isinstance(pre, str) or pre not in PRE_TOKENIZERS:
         raise NzipError(
-            f"{where}: pre-tokenizer {pre!r} is not supported; these are: {', '.join(PRE_TOKENIZERS)}"
+            f"{where}: pre-tokenizer {str(pre)[:40]!r} is not supported; "
+            f"these are: {', '.join(PRE_TOKENIZERS)}"
         )
     strings, merges = metadata("tokenizer.ggml.tokens", None), metadata("tokenizer.ggml.merges", None)
     if not strings or merges is None:
         raise NzipError(f"{where}: the metadata lacks the tokenizer's tokens or merges")
+    if not isinstance(strings, list) or not all(isinstance(s, str) for s in strings):
+        raise NzipError(f"{where}: the tokenizer's tokens are no texts")
     types = metadata("tokenizer.ggml.token_type", None) or [_NORMAL] * len(strings)
-    encoder = _build_encoder({s: i for i, s in enumerate(strings)}, merges, *PRE_TOKENIZERS[pre])
+    if not isinstance(types, list) or len(types) != len(strings):
+        raise NzipError(f"{where}: the tokenizer has not as many types as tokens")
+    vocabulary = {s: i for i, s in enumerate(strings)}
+    pairs = config.merges(merges, vocabulary, where)
+    encoder = _build_encoder(vocabulary, pairs, *PRE_TOKENIZERS[pre], where)
     start = _start_token(
         strings, metadata("tokenizer.ggml.bos_token_id", None), metadata("tokenizer.ggml.eos_token_id", None)
     )
     return Vocabulary(strings, [t == _NORMAL for t in types], start, encoder, where)
 
 
-def from_tokenizer_json(text: str, size: int, bos: int | None, eos: int | None, where: str) -> Vocabulary:
+def from_tokenizer_json(
+    text: bytes | str, size: int, bos: int | None, eos: int | None, where: str
+) -> Vocabulary:
     """From Hugging Face's ``tokenizer.json`` of a byte-level BPE, for a model of ``size`` tokens."""
     try:
-        config = json.loads(text)
-        model = config["model"]
-        vocabulary = model["vocab"]
-        byte_level = "ByteLevel" in json.dumps(config.get("pre_tokenizer"))
-    except (ValueError, KeyError, TypeError) as error:
+        whole = strict_json.loads(text, MAX_JSON)
+    except ValueError as error:
         raise NzipError(f"{where}: not a readable tokenizer.json ({error})") from error
+    model = whole.get("model") if isinstance(whole, dict) else None
+    if not isinstance(model, dict):
+        raise NzipError(f"{where}: not a readable tokenizer.json (no model)")
     # WordPiece without a prefix, over whole byte-level texts, is longest match: how tokenizers_lab writes
     # codecs of fixed strings.
     longest = model.get("type") == "WordPiece" and model.get("continuing_subword_prefix") == ""
-    if (
-        (model.get("type", "BPE") != "BPE" and not longest)
-        or not byte_level
-        or not isinstance(vocabulary, dict)
-    ):
+    if model.get("type", "BPE") != "BPE" and not longest:
         raise NzipError(
-            f"{where}: tokenizer {model.get('type')!r} without byte-level pieces is not supported; "
+            f"{where}: tokenizer {str(model.get('type'))[:40]!r} without byte-level pieces is not supported; "
             "byte-level BPE is"
         )
-    special = {t["content"]: t["id"] for t in config.get("added_tokens") or []}
+    steps = config.pre_tokenizer(whole.get("pre_tokenizer"), where)
+    special = _special(whole.get("added_tokens") or [], size, where)
+    plain = config.vocabulary(model.get("vocab"), size, where)
     strings = [""] * size
-    for s, i in {**vocabulary, **special}.items():
-        if not 0 <= i < size:
-            raise NzipError(f"{where}: token {s!r} has id {i}, but the model has {size} tokens")
+    for s, i in {**plain, **special}.items():
         strings[i] = s
     ordinary = [bool(s) and s not in special for s in strings]
     start = _start_token(strings, bos, eos)
     if longest:
         return Vocabulary(strings, ordinary, start, None, where)
-    config["added_tokens"], config["post_processor"] = [], None
-    made: list = []
+    made: dict[str, Any] = {
+        "version": "1.0",
+        "added_tokens": [],
+        "normalizer": config.normalizer(whole.get("normalizer"), where),
+        "pre_tokenizer": steps,
+        "post_processor": None,
+        "decoder": None,
+        "model": config.bpe(model, size, where),
+    }
 
-    def encode(piece: str):
-        if not made:
-            from tokenizers import Tokenizer  # optional: the extra `lm`
+    def make() -> Any:
+        from tokenizers import Tokenizer  # optional: the extra `lm`
 
-            made.append(Tokenizer.from_str(json.dumps(config)))
-        return made[0].encode(piece, add_special_tokens=False).ids
+        return Tokenizer.from_str(json.dumps(made))
 
-    return Vocabulary(strings, ordinary, start, encode, where)
+    return Vocabulary(strings, ordinary, start, _encoder(make, where), where)
+
+
+def _special(entry: Any, size: int, where: str) -> dict[str, int]:
+    """The added tokens of a file, by their texts."""
+    try:
+        found = {token["content"]: token["id"] for token in entry}
+        if not all(isinstance(s, str) for s in found):
+            raise TypeError
+    except (KeyError, TypeError) as error:
+        raise NzipError(f"{where}: the tokenizer's added tokens are none") from error
+    return config.vocabulary(found, size, where) if found else {}

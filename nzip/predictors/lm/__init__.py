@@ -11,12 +11,47 @@ measure.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from nzip.predictors.base import Expert
+from nzip.predictors.model_files import ModelKind, takes_model
 
 
-def create(argument: str | None) -> Expert:
-    """The registry's factory: argument → expert. Raises :class:`nzip.errors.NzipError` for what is none."""
+def _digest(path: Path) -> str:
+    from nzip.predictors.lm.source import digest  # start-up: numba
+
+    return digest(path)
+
+
+def _cost(path: Path) -> int:
+    from nzip.predictors.lm.source import cost  # start-up: numba
+
+    return cost(path)
+
+
+def _looks(head: bytes) -> bool:
+    from nzip.predictors.lm.source import looks  # start-up: numba
+
+    return looks(head)
+
+
+@takes_model(
+    ModelKind(
+        "language model",
+        _digest,
+        _cost,
+        _looks,
+        largest=1 << 36,
+        by_path=True,
+        name_of=lambda argument: argument.partition(",")[0],
+    )
+)
+def create(argument: str | None, path: Path | None = None) -> Expert:
+    """The registry's factory: argument → expert; ``path``: where the model lies, whatever ``argument`` calls
+    it. Raises :class:`nzip.errors.NzipError` for what is none."""
     from nzip.predictors.lm.expert import LmExpert  # start-up: numba
     from nzip.predictors.lm.settings import parse  # start-up: numba
+    from nzip.predictors.lm.source import load  # start-up: numba
 
-    return LmExpert(parse(argument))
+    settings = parse(argument)
+    return LmExpert(settings, None if path is None else load(path))

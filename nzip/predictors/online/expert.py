@@ -11,9 +11,10 @@ import numpy as np
 
 from nzip.predictors.base import Expert
 from nzip.predictors.content import TEXT, Content
+from nzip.predictors.model_files import takes_model
 from nzip.predictors.online import kernel, network
 from nzip.predictors.spelling import Part
-from nzip.predictors.ssm.weights import FILES, Weights
+from nzip.predictors.ssm.weights import FILES, KIND, Weights
 from nzip.predictors.stepping import ADAPTED, ONLINE, SmallExpert
 
 # Blocks longer than this go without (bytes; 40 minutes of one core at 3.6 KB/s, or at 15).
@@ -63,6 +64,7 @@ class OnlineExpert(SmallExpert):
         )
 
 
+@takes_model(KIND)
 def create(argument: str | None, data: bytes | None = None) -> OnlineExpert:
     """The registry's factory."""
     return OnlineExpert(argument, FILES.given(argument, data))

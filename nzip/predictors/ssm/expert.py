@@ -10,9 +10,10 @@ import numpy as np
 
 from nzip.predictors.base import Expert
 from nzip.predictors.content import TEXT, Content
+from nzip.predictors.model_files import takes_model
 from nzip.predictors.spelling import Part
 from nzip.predictors.ssm import kernel
-from nzip.predictors.ssm.weights import FILES, Weights
+from nzip.predictors.ssm.weights import FILES, KIND, Weights
 from nzip.predictors.stepping import STATIC, SmallExpert
 
 
@@ -51,6 +52,7 @@ class SsmExpert(SmallExpert):
         return 2 * tables + shape.width * (shape.layers * 5 * shape.width + 2048) + lanes * (1 << 21)
 
 
+@takes_model(KIND._replace(name_of=lambda argument: argument))
 def create(argument: str | None, data: bytes | None = None) -> SsmExpert:
     """The registry's factory."""
     return SsmExpert(argument, FILES.given(argument, data))

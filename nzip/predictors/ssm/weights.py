@@ -12,14 +12,18 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import xxhash
 
+from nzip import strict_json
 from nzip.errors import NzipError
+from nzip.predictors import tensor_table
 from nzip.predictors.expert_files import ExpertFiles
+from nzip.predictors.model_files import ModelKind
 from nzip.predictors.ssm.contexts import COLUMN, COLUMN_ROWS, TABLES
 
 MAGIC = b"NZSSM\0\x02\n"
@@ -107,7 +111,7 @@ def read(data: bytes, name: str = "the expert") -> Weights:
     try:
         if size > MAX_HEADER or at > len(data):
             raise ValueError
-        header = json.loads(data[len(MAGIC) + 4 : at])
+        header = strict_json.loads(data[len(MAGIC) + 4 : at], MAX_HEADER)
         width, layers, row, bits = header["shape"]
         if not all(type(n) is int for n in (width, layers, row, *bits)) or not isinstance(
             header["made"], dict
@@ -117,8 +121,10 @@ def read(data: bytes, name: str = "the expert") -> Weights:
     except (ValueError, KeyError, TypeError) as error:
         raise NzipError(f"{name} has a damaged header") from error
     tensors = layout(shape)
-    if len(data) - at != sum(np.dtype(d).itemsize * int(np.prod(s)) for _, d, s in tensors):
+    whole = sum(np.dtype(d).itemsize * int(np.prod(s)) for _, d, s in tensors)
+    if len(data) - at != whole:
         raise NzipError(f"{name} is cut short or longer than its header says")
+    tensor_table.check(_table(tensors), whole, name, whole=True)
     found = {}
     for tensor, dtype, dims in tensors:
         count = int(np.prod(dims))
@@ -129,9 +135,16 @@ def read(data: bytes, name: str = "the expert") -> Weights:
     ):
         raise NzipError(f"{name} holds numbers that no weights have")
     tables = tuple(found.pop(f"table{i}") for i in range(TABLES))
-    return Weights(
-        shape=shape, made=header["made"], digest=xxhash.xxh3_128_hexdigest(data), tables=tables, **found
-    )
+    return Weights(shape=shape, made=header["made"], digest=digest(data), tables=tables, **found)
+
+
+def _table(tensors: list[tuple[str, str, tuple[int, ...]]]) -> Iterator[tensor_table.Tensor]:
+    begin = 0
+    for name, dtype, dims in tensors:
+        entry = tensor_table.Tensor(name, dims, 1, np.dtype(dtype).itemsize, begin, 0)
+        entry = entry._replace(end=begin + entry.numbers * entry.group_bytes)
+        begin = entry.end
+        yield entry
 
 
 def blank() -> Weights:
@@ -142,3 +155,20 @@ def blank() -> Weights:
 
 # The file that ships, and those of the user's own.
 FILES = ExpertFiles("expert", Path(__file__).with_name("english.expert"), read)
+# Memory of a network that is built from a file, for each byte of it: the file, and its matrices packed anew.
+BUILT = 3
+
+
+def digest(data: bytes) -> str:
+    """The hash by which a file's weights are known: xxh3-128, hexadecimal."""
+    return xxhash.xxh3_128_hexdigest(data)
+
+
+# What an argument of ``ssm`` or ``online`` names.
+KIND = ModelKind(
+    "expert",
+    digest=digest,
+    cost=lambda data: BUILT * len(data),
+    looks=lambda head: head.startswith(MAGIC),
+    name_of=lambda argument: None if argument == "ssm" else argument,
+)

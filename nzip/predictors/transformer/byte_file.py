@@ -13,18 +13,23 @@ Concession: 7 bits of each byte are used, because the engine's products take 7.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 
+from nzip import strict_json
 from nzip.errors import NzipError
+from nzip.predictors.expert_files import LARGEST
 from nzip.predictors.llama.model import Shape, Weights
 from nzip.predictors.llama.packed import GROUP, MAX_D, OFFSET7
 from nzip.predictors.llama.quantised import QuantMatrix, from_floats
 from nzip.predictors.llama.safetensors_loader import TensorFile, weights_of
+from nzip.predictors.model_files import read_regular
 
 PEAK = OFFSET7 - 1  # the largest code
 _UNIT = np.float32(PEAK * MAX_D[7])  # a row's scale is that of its largest possible weight
 _MAX_SCALE = 1e4
+_MAX_HEADER = 1 << 16
 _WRONG = "is not a file of a byte-level transformer: nzip train makes them"
 
 
@@ -36,7 +41,7 @@ class ByteFile(TensorFile):
 
     def _is_integers(self, name: str) -> bool:
         entry = self.tensors.get(name + ".weight")
-        return isinstance(entry, dict) and entry.get("dtype") == "I8"
+        return entry is not None and entry[0] == "I8"
 
     def _scale(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         scale = self.get(name + ".scale", shape)
@@ -71,13 +76,15 @@ def read(path, data: bytes | None = None) -> tuple[Weights, dict]:
     """The weights in the file ``path``, or in its bytes ``data``, and what they were made from.
 
     Raises :class:`NzipError` where it is no such file, or one that the engine does not run."""
+    if data is None:
+        data = read_regular(path, LARGEST)
     file = ByteFile(path, data)
     try:
-        header = json.loads(file.metadata["nzip"])
+        header = strict_json.loads(file.metadata["nzip"], _MAX_HEADER)
         shape, made = header["shape"], dict(header["made"])
         wrong = any(type(shape[k]) is not (float if k in ("theta", "eps") else int) for k in shape)
         shape = Shape(**shape)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise NzipError(f"{path} {_WRONG}") from error
     if wrong:
         raise NzipError(f"{path} {_WRONG}")
@@ -85,6 +92,12 @@ def read(path, data: bytes | None = None) -> tuple[Weights, dict]:
     if shape.vocabulary != 256:
         raise NzipError(f"{path}: a vocabulary of {shape.vocabulary}, but an expert speaks in 256 bytes")
     return weights_of(file, shape, False), made
+
+
+def numbers(data: bytes) -> tuple[int, int]:
+    """How many weights a file lists, and its largest tensor. Raises :class:`NzipError` where it is none."""
+    file = ByteFile(Path("the transformer"), data)
+    return file.numbers, max((tensor.numbers for _, tensor in file.tensors.values()), default=0)
 
 
 def _half(scale: np.ndarray) -> np.ndarray:

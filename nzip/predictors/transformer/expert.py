@@ -18,6 +18,7 @@ from nzip.predictors.base import Expert
 from nzip.predictors.content import TEXT, Content
 from nzip.predictors.expert_files import ExpertFiles
 from nzip.predictors.llama.engine import Engine
+from nzip.predictors.model_files import ModelKind, takes_model
 from nzip.predictors.spelling import Part
 from nzip.predictors.stepping import TRANSFORMER, SmallExpert
 from nzip.predictors.transformer import byte_file, stream
@@ -34,7 +35,12 @@ class Model:
     def __init__(self, data: bytes, name: str):
         weights, self.made = byte_file.read(name, data)
         self.engine = Engine(weights)
-        self.digest = hashlib.sha256(data).hexdigest()[:32]
+        self.digest = digest(data)
+
+
+def digest(data: bytes) -> str:
+    """The hash by which a file's weights are known: the first 32 hexadecimal digits of its SHA-256."""
+    return hashlib.sha256(data).hexdigest()[:32]
 
 
 # The file that ships, and those of the user's own.
@@ -75,6 +81,13 @@ class TransformerExpert(SmallExpert):
         )
 
 
+def _cost(data: bytes) -> int:
+    """Building holds the file, weights as codes and packed, and the largest tensor in floats."""
+    whole, largest = byte_file.numbers(data)
+    return len(data) + 3 * whole + 16 * largest
+
+
+@takes_model(ModelKind("transformer", digest, _cost, lambda head: head[8:9] == b"{"))
 def create(argument: str | None, data: bytes | None = None) -> TransformerExpert:
     """The registry's factory."""
     return TransformerExpert(argument, FILES.given(argument, data))

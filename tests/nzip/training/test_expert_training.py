@@ -275,7 +275,7 @@ class TestCommand:
         made = weights.read(own.read_bytes()).made
         assert made["files"] == 1 and made["bytes"] == len(PROSE) and made["seed"] == 1
         packed = api.compress(PROSE[:2000], predictor=f"mix:1+ssm:{own}")
-        assert api.decompress(packed) == PROSE[:2000]
+        assert api.decompress(packed, models={"own.expert": own}) == PROSE[:2000]
         assert run(command) == 1 and "-f" in capfd.readouterr().err
 
     @pytest.mark.parametrize(("arguments", "said"), [
