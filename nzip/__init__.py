@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # what `_LAZY` gives, for type checkers, which do not run it
         skippable_frame,
     )
     from nzip.file import NzipFile, open
+    from nzip.file_to_file import Converted, compress_file, decompress_file
     from nzip.listing import Contents, contents
     from nzip.primer.training import train_primer
     from nzip.streaming import Compressor, Decompressor
@@ -53,6 +54,9 @@ _LAZY = {
     "NzipFile": "nzip.file",
     "Compressor": "nzip.streaming",
     "Decompressor": "nzip.streaming",
+    "compress_file": "nzip.file_to_file",
+    "decompress_file": "nzip.file_to_file",
+    "Converted": "nzip.file_to_file",
     "contents": "nzip.listing",
     "Contents": "nzip.listing",
     "train_primer": "nzip.primer.training",
@@ -63,6 +67,7 @@ _LAZY = {
 __all__ = [
     "Compressor",
     "Contents",
+    "Converted",
     "CorruptError",
     "Decompressor",
     "FormatError",
@@ -74,8 +79,10 @@ __all__ = [
     "TrainedExpert",
     "TruncatedError",
     "compress",
+    "compress_file",
     "contents",
     "decompress",
+    "decompress_file",
     "measure",
     "open",
     "recover",

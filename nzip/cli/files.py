@@ -36,6 +36,8 @@ from nzip.container import pipeline
 from nzip.container.recovery import recover
 from nzip.errors import CorruptError, NzipError
 from nzip.file import NzipFile
+from nzip.options import made_by
+from nzip.partial_output import PartialOutput
 from nzip.safe_output import FileError
 
 _CHUNK = 1 << 20
@@ -44,17 +46,20 @@ _CHUNK = 1 << 20
 def compress(files: Files, placing: Placing, coding: Coding, running: Running, talking: Talking) -> int:
     """Compress each file; see :func:`nzip.cli.inputs.each`."""
     predictor, models = coding_of(coding, talking)
-    block_size = block_size_of(coding)
+    block_size = block_size_of(coding, predictor if placing.resume else None)
 
     def one(path: str) -> None:
         source_name, target = targets(path, placing, compressed_name)
+        _check_resumable(path, target, placing)
         with _open(path, placing, target) as source, contextlib.ExitStack() as stack:
-            output = stack.enter_context(_output(target, placing, source, binary=True))
             meter = stack.enter_context(ShownMeter(source_name, size_of(source), talking))
+            command = made_by(False if coding.no_primer else None)
+            output = stack.enter_context(_output(target, placing, source, meter, command))
             pipeline.encode_stream(
                 source, output.write, predictor,
                 block_size=block_size, threads=running.threads, memory=running.memory,
                 verify=coding.verify, meter=meter, background=True, models=models,
+                partial=_partial(output),
             )  # fmt: skip
             removes = _removes(path, target, placing)
             if removes and isinstance(output, safe_output.Output):
@@ -81,19 +86,23 @@ def decompress(
     save what can be saved."""
     text = primer_text(primer)
 
+    if damaged and placing.resume:
+        raise click.UsageError("--recover and --resume: give one of them")
+
     def one(path: str) -> None:
         source_name, target = targets(path, placing, decompressed_name)
+        _check_resumable(path, target, placing)
         with _open(path, placing, target) as source, contextlib.ExitStack() as stack:
             refuse_terminal(path, "decompress")
-            output = stack.enter_context(_output(target, placing, source, binary=False))
+            meter = stack.enter_context(ShownMeter(source_name, decoded_size(source), talking))
+            output = stack.enter_context(_output(target, placing, source, meter))
             if damaged:
                 lost = recover(source, output.write, memory=_memory(running), primer=text)
                 output.commit()
                 if lost:
                     raise CorruptError("; ".join(lost))
                 return
-            meter = stack.enter_context(ShownMeter(source_name, decoded_size(source), talking))
-            for data in _decoded(source, text, running, meter):
+            for data in _decoded(source, text, running, meter, _partial(output)):
                 output.write(data)
             output.commit()
             meter.stop()
@@ -138,7 +147,10 @@ def cat(
     start, end = span
 
     def one(path: str) -> None:
-        with _open(path, placing, STDIN) as source, _output(STDIN, placing, source, binary=False) as output:
+        with (
+            _open(path, placing, STDIN) as source,
+            safe_output.StandardOutput(refuse_terminal=False) as output,
+        ):
             refuse_terminal(path, "decompress")
             with NzipFile(source, memory=_memory(running), primer=primer) as reader:
                 if reader.seekable():
@@ -167,24 +179,48 @@ def _open(path: str, placing: Placing, target: str) -> contextlib.AbstractContex
         path,
         force=placing.force,
         remove=_removes(path, target, placing),
-        elsewhere=target == STDIN or placing.output is not None,
+        elsewhere=target == STDIN or (placing.output is not None and not placing.resume),
     )
 
 
-def _output(target: str, placing: Placing, source: BinaryIO, *, binary: bool) -> safe_output.Sink:
+def _output(
+    target: str, placing: Placing, source: BinaryIO, meter: ShownMeter, command: str | None = None
+) -> safe_output.Sink:
+    """``command``: of an output that is compressed, as :func:`nzip.options.made_by` says it."""
     if target == STDIN:
-        return safe_output.StandardOutput(refuse_terminal=binary and not placing.force)
+        return safe_output.StandardOutput(refuse_terminal=command is not None and not placing.force)
     status = status_of(source)
     if status is not None and safe_output.is_same_file(target, status):
         raise FileError(f"{target}: is the input itself")
     regular = status is not None and safe_output.is_regular(status)
-    output = safe_output.Output(target, force=placing.force, source=status if regular else None)
+    kept = status if regular else None
+    output = (
+        PartialOutput(target, force=placing.force, source=kept, made_by=command or made_by(), note=meter.note)
+        if placing.resume
+        else safe_output.Output(target, force=placing.force, source=kept)
+    )
     if placing.remove and output.is_direct():
         raise FileError(f"{target}: --rm needs an output that is a regular file")
     return output
 
 
-def _decoded(source: BinaryIO, primer: bytes | None, running: Running, meter: ShownMeter) -> Iterator[bytes]:
+def _check_resumable(path: str, target: str, placing: Placing) -> None:
+    if placing.resume and STDIN in (path, target):
+        which = "input" if path == STDIN else "output"
+        raise FileError(f"standard {which}: --resume goes on with files, and this is none")
+
+
+def _partial(output: safe_output.Sink) -> PartialOutput | None:
+    return output if isinstance(output, PartialOutput) else None
+
+
+def _decoded(
+    source: BinaryIO,
+    primer: bytes | None,
+    running: Running,
+    meter: ShownMeter,
+    partial: PartialOutput | None = None,
+) -> Iterator[bytes]:
     return pipeline.decode_stream(
         source,
         primer=primer,
@@ -192,6 +228,7 @@ def _decoded(source: BinaryIO, primer: bytes | None, running: Running, meter: Sh
         memory=_memory(running),
         meter=meter,
         background=True,
+        partial=partial,
     )
 
 

@@ -24,7 +24,7 @@ from nzip.container import embedded_models, pipeline
 from nzip.container.embedded_models import Model
 from nzip.container.index import read_index
 from nzip.errors import NzipError
-from nzip.options import choose_predictor
+from nzip.options import choose_predictor, resumable_block_size
 from nzip.predictors.base import Predictor
 from nzip.primer.file import load
 from nzip.safe_output import FileError
@@ -210,10 +210,11 @@ def coding_of(coding: Coding, talking: Talking) -> tuple[Predictor, tuple[Model,
     return predictor, models
 
 
-def block_size_of(coding: Coding) -> int:
-    """What ``--block-size`` asks for, checked."""
+def block_size_of(coding: Coding, resumable: Predictor | None = None) -> int:
+    """What ``--block-size`` asks for, checked; without it the default, or what suits the predictor of a job
+    that is to be resumable."""
     if coding.block_size is None:
-        return pipeline.DEFAULT_BLOCK_SIZE
+        return pipeline.DEFAULT_BLOCK_SIZE if resumable is None else resumable_block_size(resumable)
     try:
         pipeline.check_block_size(coding.block_size)
     except ValueError as error:

@@ -107,6 +107,11 @@ class ShownMeter(Meter):
         """Seconds since the first block began: compiling and probing are not the speed of coding."""
         return time.perf_counter() - (self._started if self.began is None else self.began)
 
+    def note(self, text: str) -> None:
+        """Said at once, unless nothing is to be said."""
+        if not self._quiet:
+            say(f"{self._name}: {one_line(text)}")
+
     def preparing(self, predictor) -> None:
         """Tell of the one long pause that a bar cannot show: the first compilation."""
         if self._terminal and not self._quiet and predictor.must_compile():
@@ -133,7 +138,10 @@ class ShownMeter(Meter):
                     f"{position:,}" + (f" of {self._total:,}" if self._total is not None else "") + " bytes"
                 )
                 progress.update(
-                    task, completed=position, amount=amount, speed=f"{position / seconds / 1000:,.0f} KB/s"
+                    task,
+                    completed=position,
+                    amount=amount,
+                    speed=f"{(position - self.resumed) / seconds / 1000:,.0f} KB/s",
                 )
                 if self._done.wait(_TICK):
                     return
@@ -147,6 +155,6 @@ def summary(talking: Talking, source: str, target: str | None, meter: ShownMeter
         return
     raw, coded = (meter.produced, meter.consumed) if decoding else (meter.consumed, meter.produced)
     bits = f"{bits_per_byte(coded, raw):.3f} bits per byte, " if raw else ""
-    speed = raw / max(meter.seconds, 1e-9) / 1000
+    speed = (raw - meter.resumed) / max(meter.seconds, 1e-9) / 1000
     names = one_line(source) + ("" if file is None else f" → {one_line(file)}")
     say(f"{names}: {meter.consumed:,} → {meter.produced:,} bytes, {bits}{speed:,.0f} KB/s")

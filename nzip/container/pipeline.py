@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
-from nzip.container import framing, parser, passport
+from nzip.container import framing, parser, passport, resume
 from nzip.container.decoding import DEFAULT_MEMORY, StreamDecoder, check_memory, check_size
 from nzip.container.embedded_models import Model
 from nzip.container.meter import Meter
@@ -76,6 +76,17 @@ class StreamEncoder:
         for block in self._workers.drain():
             self._put(block)
 
+    def go_on(self, partial: resume.Partial, source) -> None:
+        """Before anything is written: go on with what an earlier run left in ``partial``, which is also what
+        this encoder writes to, of the stream of ``source``, a seekable file at its start."""
+        writer = StreamWriter(self._passport, self._models)
+        kept = resume.keep_blocks(partial, source, writer, self._block_size)
+        if kept.blocks:
+            self._writer = writer
+        self._meter.went_on(kept.decoded, kept.stored, kept.decoded)
+        if kept.note is not None:
+            self._meter.note(kept.note)
+
     def finish(self) -> None:
         """End the stream. More data begins another one."""
         self.flush_block()
@@ -122,13 +133,21 @@ class StreamEncoder:
 
 
 def encode_stream(
-    source, write: Callable[[bytes | memoryview], object], predictor: Predictor, **options
+    source,
+    write: Callable[[bytes | memoryview], object],
+    predictor: Predictor,
+    *,
+    partial: resume.Partial | None = None,
+    **options,
 ) -> None:
-    """Compress ``source`` (read(n), to its end) into one stream; the rest as for :class:`StreamEncoder`."""
+    """Compress ``source`` (read(n), to its end) into one stream; the rest as for :class:`StreamEncoder`, and
+    ``partial`` as for its :meth:`StreamEncoder.go_on`."""
     encoder = StreamEncoder(write, predictor, **options)
     # What a pipe has now, rather than waiting until it has a chunk.
     read = getattr(source, "read1", source.read)
     try:
+        if partial is not None:
+            encoder.go_on(partial, source)
         while data := read(parser.CHUNK):
             encoder.write(data)
         encoder.finish()
@@ -146,17 +165,21 @@ def decode_stream(
     max_size: int | None = None,
     meter: Meter | None = None,
     background: bool = False,
+    partial: resume.Partial | None = None,
 ) -> Generator[bytes, None, None]:
     """Yield the decoded bytes of every stream in ``source`` (read(n)), block by block and in order.
 
     ``predictor``, ``primer``: see :class:`nzip.container.decoding.StreamDecoder`.
     Where block n is damaged, the blocks before it are yielded before the error is raised. ``max_size``:
-    raise :class:`LimitError` before a block is decoded that would make the output longer.
+    raise :class:`LimitError` before a block is decoded that would make the output longer. ``partial``: what
+    is yielded will be written to, and where an earlier run's bytes stand, which are not yielded again; with
+    it, ``source`` should be able to seek.
     """
     promised = 0
     meter = meter or Meter()
     decoder = StreamDecoder(predictor, memory, meter, primer)
     workers = Workers(threads, memory, background)
+    kept = None if partial is None else resume.KeptBytes(partial)
 
     def run(block, job):
         with meter.block(block.header.size) as progress:
@@ -170,7 +193,7 @@ def decode_stream(
 
     def events():
         try:
-            yield from parser.pull(source, parser.parse())
+            yield from parser.pull(source, parser.parse(payloads=kept.choose if kept else "keep"))
         except NzipError as error:
             yield error
 
@@ -180,6 +203,11 @@ def decode_stream(
                 try:
                     promised += event.header.size
                     check_size(promised, max_size)
+                    if event.payload is None and kept is not None:
+                        for part in kept.again():
+                            decoder.saw(part)
+                        meter.went_on(event.header.frame_size, event.header.size, event.header.size)
+                        continue
                     weight, job = decoder.prepare(event)
                 except NzipError as error:
                     event = error
@@ -196,6 +224,10 @@ def decode_stream(
             elif isinstance(event, parser.StreamEnd):
                 decoder.end(event)
                 meter.consumed = event.offset
+        if kept is not None:
+            kept.close()
+            if kept.note is not None:
+                meter.note(kept.note)
     finally:
         workers.close()
 
