@@ -89,6 +89,7 @@ class PartialOutput(Output):
         """Append; or compare, where the target is there already. Raises :class:`FileError`."""
         if not self._compares:
             super().write(data)
+            self._try(self._open().flush)  # what stays in a buffer does not survive a kill
         elif self.read(len(view := memoryview(data))) != view:
             raise self._exists()
 

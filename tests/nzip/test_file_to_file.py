@@ -1,5 +1,5 @@
-"""Files to files, and jobs that are gone on with: whatever an earlier run has left, the bytes are those of a run
-that was not interrupted."""
+"""Files to files, and jobs that are gone on with: whatever an earlier run has left, the bytes are those of a
+run that was not interrupted."""
 
 from __future__ import annotations
 
