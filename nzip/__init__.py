@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # what `_LAZY` gives, for type checkers, which do not run it
         recover,
         skippable_frame,
     )
+    from nzip.diagnosis import Diagnosis, Finding, diagnose
     from nzip.file import NzipFile, open
     from nzip.file_to_file import Converted, compress_file, decompress_file
     from nzip.listing import Contents, contents
@@ -57,6 +58,9 @@ _LAZY = {
     "compress_file": "nzip.file_to_file",
     "decompress_file": "nzip.file_to_file",
     "Converted": "nzip.file_to_file",
+    "diagnose": "nzip.diagnosis",
+    "Diagnosis": "nzip.diagnosis",
+    "Finding": "nzip.diagnosis",
     "contents": "nzip.listing",
     "Contents": "nzip.listing",
     "train_primer": "nzip.primer.training",
@@ -70,6 +74,8 @@ __all__ = [
     "Converted",
     "CorruptError",
     "Decompressor",
+    "Diagnosis",
+    "Finding",
     "FormatError",
     "LimitError",
     "Measurement",
@@ -83,6 +89,7 @@ __all__ = [
     "contents",
     "decompress",
     "decompress_file",
+    "diagnose",
     "measure",
     "open",
     "recover",

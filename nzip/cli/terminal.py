@@ -46,11 +46,12 @@ def error_line(error: BaseException) -> str:
     """An error as one line, the option that would help spelled as a flag."""
     text = str(error)
     if isinstance(error, NzipError) and error.remedy is not None:
-        text = f"{error.message}: {error.remedy.doing} {_flag(error.remedy)}"
+        text = f"{error.message}: {error.remedy.doing} {option_line(error.remedy)}"
     return one_line(text) or type(error).__name__
 
 
-def _flag(remedy: Remedy) -> str:
+def option_line(remedy: Remedy) -> str:
+    """An option of the library's, as it is written in the shell."""
     name, value = remedy.option.replace("_", "-"), remedy.value
     if isinstance(value, bool):
         return f"--{name}" if value else f"--no-{name}"

@@ -29,13 +29,13 @@ class Counting(toys.ToyPredictor):
         self.coded, self.dies_at = 0, dies_at
 
     def encode(self, data):
-        if self.coded == self.dies_at:
+        if self.dies_at is not None and self.coded >= self.dies_at:
             raise KeyboardInterrupt
         self.coded += 1
         return super().encode(data)
 
     def decode(self, params, payload, size):
-        if self.decoded_blocks == self.dies_at:
+        if self.dies_at is not None and self.decoded_blocks >= self.dies_at:
             raise KeyboardInterrupt
         return super().decode(params, payload, size)
 
