@@ -120,15 +120,16 @@ class PartialOutput(Output):
                 with contextlib.suppress(OSError):
                     stream.close()
             if self._lock is not None and self._temporary is not None:
-                if os.fstat(self._lock).st_size:
-                    self._note(f"{self._temporary} is kept: the same command goes on with it")
-                else:
-                    with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError):
+                    if os.fstat(self._lock).st_size:
+                        self._note(f"{self._temporary} is kept: the same command goes on with it")
+                    else:
                         os.unlink(self._temporary)
         finally:
             lock, self._lock, self._temporary = self._lock, None, None
             if lock is not None:
-                os.close(lock)
+                with contextlib.suppress(OSError):  # what was written has been written by another one
+                    os.close(lock)
 
     def _begin(self) -> None:
         status = self._look()
@@ -141,11 +142,15 @@ class PartialOutput(Output):
             if not self._force:
                 self._begin_to_compare(status)
                 return
-        descriptor = self._claim()
-        self._lock = descriptor
+        self._lock = descriptor = self._claim()
         self._temporary = self.partial
         # The lock lasts until the last descriptor is closed, and this one closes with the stream.
-        self._stream = self._try(os.fdopen, self._try(os.dup, descriptor), "r+b")
+        second = self._try(os.dup, descriptor)
+        try:
+            self._stream = self._try(os.fdopen, second, "r+b")
+        except BaseException:
+            os.close(second)
+            raise
 
     def _begin_to_compare(self, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
@@ -161,6 +166,12 @@ class PartialOutput(Output):
 
     def _claim(self) -> int:
         """A descriptor of the partial output, new or an earlier run's, locked."""
+        try:
+            return self._find()
+        except OSError as error:
+            raise FileError(f"{self.partial}: cannot write there: {reason(error)}") from error
+
+    def _find(self) -> int:
         for _ in range(100):
             descriptor = self._open_partial()
             try:
@@ -184,18 +195,15 @@ class PartialOutput(Output):
     def _open_partial(self) -> int:
         flags = os.O_CREAT | os.O_NOFOLLOW | os.O_NOCTTY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
         try:
+            return os.open(self.partial, os.O_RDWR | flags, 0o600)
+        except PermissionError:
+            # It has the source's mode already where the job ended just before its end.
+            descriptor = os.open(self.partial, os.O_RDONLY | flags & ~os.O_CREAT)
             try:
-                return os.open(self.partial, os.O_RDWR | flags, 0o600)
-            except PermissionError:
-                # It has the source's mode already where the job ended just before its end.
-                descriptor = os.open(self.partial, os.O_RDONLY | flags & ~os.O_CREAT)
-                try:
-                    os.fchmod(descriptor, 0o600)
-                finally:
-                    os.close(descriptor)
-                return os.open(self.partial, os.O_RDWR | flags, 0o600)
-        except OSError as error:
-            raise FileError(f"{self.partial}: cannot write there: {reason(error)}") from error
+                os.fchmod(descriptor, 0o600)
+            finally:
+                os.close(descriptor)
+            return os.open(self.partial, os.O_RDWR | flags, 0o600)
 
     def _take_lock(self, descriptor: int) -> None:
         if fcntl is None:

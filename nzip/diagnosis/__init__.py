@@ -48,8 +48,8 @@ def diagnose(
     >>> damaged = bytearray(nzip.compress(b"text " * 100, level=1, block_size=250))
     >>> damaged[50] ^= 1
     >>> found = diagnose(io.BytesIO(damaged))
-    >>> found.exit_code, found.proven, [(f.what, f.block, f.decoded) for f in found.findings]
-    (2, 1, [('stored', 1, (0, 250))])
+    >>> found.exit_code, found.proven, [(f.block, f.decoded) for f in found.findings]
+    (2, 1, [(1, (0, 250))])
     """
     with contextlib.ExitStack() as stack:
         if isinstance(file, str | os.PathLike):

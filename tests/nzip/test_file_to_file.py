@@ -3,6 +3,7 @@ run that was not interrupted."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import random
@@ -91,8 +92,9 @@ def test_a_job_goes_on_at_the_last_whole_block(source, target, tmp_path, block, 
         die_in(source, target, block)
         before = block
     else:
+        # Those under way count themselves late.
         with pytest.raises(KeyboardInterrupt):
-            compress(source, target, Counting(block), threads=threads)
+            compress(source, target, Counting(min(block, BLOCKS - threads)), threads=threads)
         before = None
     predictor = Counting()
     found = compress(source, target, predictor, threads=threads)
@@ -372,7 +374,8 @@ def decompress(source, target, predictor=None, **options):
 def test_decoding_goes_on(target, several, tmp_path, threads, block):
     again = tmp_path / "again"
     with pytest.raises(KeyboardInterrupt):
-        decompress(target, again, Counting(block), threads=threads)
+        dies_at = block if threads == 1 else min(block, BLOCKS - threads)  # they count themselves late
+        decompress(target, again, Counting(dies_at), threads=threads)
     predictor = Counting()
     found = decompress(target, again, predictor, threads=threads)
     assert again.read_bytes() == several and leftovers(tmp_path) == []
@@ -436,3 +439,72 @@ def test_nothing_is_needed_where_all_is_there(target, several, tmp_path):
     with open(partial_path(str(again), ""), "wb") as file:
         file.write(several)
     assert nzip.decompress_file(target, again, resume=True).resumed == len(several)
+
+
+class FailingOS:
+    """The ``os`` module, whose ``at``-th system call fails."""
+
+    CALLS = (
+        "open",
+        "dup",
+        "fstat",
+        "lstat",
+        "stat",
+        "unlink",
+        "fsync",
+        "fchmod",
+        "link",
+        "replace",
+        "fdopen",
+    )
+
+    def __init__(self, at: int, number: int):
+        self.left, self.number, self.failed = at, number, None
+
+    def __getattr__(self, name):
+        found = getattr(os, name)
+        if name not in self.CALLS:
+            return found
+
+        def wrapped(*args, **options):
+            self.left -= 1
+            if self.left == -1:
+                self.failed = name
+                raise OSError(self.number, os.strerror(self.number))
+            return found(*args, **options)
+
+        return wrapped
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EPERM, errno.EINVAL, errno.ESTALE])
+@pytest.mark.parametrize("force", [False, True])
+def test_every_system_call_may_fail(source, target, tmp_path, monkeypatch, number, force):
+    """Whatever fails, the target is whole or not there, and the same command goes on to the right bytes."""
+    seen = set()
+    for at in range(100):
+        for path in tmp_path.iterdir():
+            if path != source:
+                path.unlink()
+        if force:
+            target.write_bytes(b"old")
+        partial = partial_path(str(target), "")
+        with open(partial, "wb") as file:
+            file.write(WHOLE[: len(WHOLE) // 2])
+        system = FailingOS(at, number)
+        with monkeypatch.context() as broken:
+            broken.setattr(partial_output, "os", system)
+            broken.setattr(nzip.safe_output, "os", system)
+            try:
+                compress(source, target, force=force)
+            except (NzipError, OSError) as error:
+                assert "\n" not in str(error)
+        if system.failed is None:
+            break
+        seen.add(system.failed)
+        assert (target.read_bytes() if target.exists() else None) in (WHOLE, b"old" if force else None)
+        if not target.exists() or target.read_bytes() != WHOLE:
+            compress(source, target, force=force)
+        assert target.read_bytes() == WHOLE
+    else:
+        raise AssertionError("it never succeeded")
+    assert {"open", "dup", "fstat", "lstat", "fsync", "fdopen"} <= seen
