@@ -36,7 +36,9 @@ if TYPE_CHECKING:  # what `_LAZY` gives, for type checkers, which do not run it
         recover,
         skippable_frame,
     )
+    from nzip.diagnosis import Diagnosis, Finding, diagnose
     from nzip.file import NzipFile, open
+    from nzip.file_to_file import Converted, compress_file, decompress_file
     from nzip.listing import Contents, contents
     from nzip.primer.training import train_primer
     from nzip.streaming import Compressor, Decompressor
@@ -53,6 +55,12 @@ _LAZY = {
     "NzipFile": "nzip.file",
     "Compressor": "nzip.streaming",
     "Decompressor": "nzip.streaming",
+    "compress_file": "nzip.file_to_file",
+    "decompress_file": "nzip.file_to_file",
+    "Converted": "nzip.file_to_file",
+    "diagnose": "nzip.diagnosis",
+    "Diagnosis": "nzip.diagnosis",
+    "Finding": "nzip.diagnosis",
     "contents": "nzip.listing",
     "Contents": "nzip.listing",
     "train_primer": "nzip.primer.training",
@@ -63,8 +71,11 @@ _LAZY = {
 __all__ = [
     "Compressor",
     "Contents",
+    "Converted",
     "CorruptError",
     "Decompressor",
+    "Diagnosis",
+    "Finding",
     "FormatError",
     "LimitError",
     "Measurement",
@@ -74,8 +85,11 @@ __all__ = [
     "TrainedExpert",
     "TruncatedError",
     "compress",
+    "compress_file",
     "contents",
     "decompress",
+    "decompress_file",
+    "diagnose",
     "measure",
     "open",
     "recover",

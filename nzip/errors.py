@@ -55,7 +55,13 @@ class TruncatedError(CorruptError):
 
 
 class ModelMismatchError(NzipError):
-    """The predictor named in the passport is missing here, or answers the probe differently."""
+    """The predictor named in the passport is missing here, or answers the probe differently. ``part``: what
+    of it differs: spelling, weights, tokenizer, primer, parameters, exactness, probe; None where nothing was
+    there to be compared."""
+
+    def __init__(self, message: str = "", remedy: Remedy | None = None, part: str | None = None):
+        super().__init__(message, remedy)
+        self.part = part
 
 
 class LimitError(NzipError):

@@ -76,6 +76,8 @@ DEFAULTS: Opening = {
     "embed_model": False,
 }
 
+RESUMABLE_BLOCK_SIZE = 1 << 20
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -135,6 +137,19 @@ def chosen(level: int | None, options: Opening) -> tuple[Predictor, Machinery]:
         "verify": options["verify"],
         "models": models,
     }
+
+
+def resumable_block_size(predictor: Predictor) -> int:
+    """Bytes a block where a job is to be gone on with, unless told otherwise: as ever where 16 MiB are a
+    matter of a minute, of the mix alone; 1 MiB for what takes minutes over that."""
+    fast = predictor.spelling.startswith("mix:") and not predictor.experts
+    return pipeline.DEFAULT_BLOCK_SIZE if fast else RESUMABLE_BLOCK_SIZE
+
+
+def made_by(primer: Primer | bool = None) -> str:
+    """What decides the bytes of an output and cannot be seen in the part of it that is there: for the name of
+    a partial output."""
+    return "cold" if primer is False else ""
 
 
 def choose_predictor(

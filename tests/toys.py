@@ -47,6 +47,7 @@ class ToyPredictor(Predictor):
         return b"z" + bytes([self._salt]), zlib.compress(mixed, 1, -15)
 
     def decode(self, params, payload, size):
+        time.sleep(float(os.environ.get("TOY_SLEEP_DECODING", "0")))
         self.decoded_blocks += 1
         if params != b"z" + bytes([self._salt]):
             raise CorruptError("unknown parameters")

@@ -12,7 +12,7 @@ Two dialects: sub-commands (``nzip compress FILE``), and gzip's letters without 
 * ``terminal``  what is said to standard error: lines, errors, the bar, the last line; exit codes
 * ``inputs``    the files that were named: opened, guarded, given the names of their outputs
 * ``tables``    what goes to standard output: tables for people, JSON for programs
-* ``files`` ``show`` ``measure`` ``primer`` ``train`` ``model``   a family of verbs each
+* ``files`` ``show`` ``diagnose`` ``measure`` ``primer`` ``train`` ``model``   a family of verbs each
 
 Concession: start-up time is bought with imports inside functions. ``nzip --version`` loads neither numpy nor
 numba nor rich, and a verb's file is loaded when the verb is named.

@@ -37,6 +37,8 @@ from nzip.container import pipeline
 from nzip.container.recovery import DEFAULT_MAX_SIZE, recover
 from nzip.errors import CorruptError, NzipError
 from nzip.file import NzipFile
+from nzip.options import made_by
+from nzip.partial_output import PartialOutput
 from nzip.predictors.base import Predictor
 from nzip.safe_output import FileError
 
@@ -47,18 +49,21 @@ def compress(files: Files, placing: Placing, coding: Coding, running: Running, t
     """Compress each file; see :func:`nzip.cli.inputs.each`."""
     primer = primer_text(coding.primer)
     predictor, models = coding_of(coding, talking, primer)
-    block_size = block_size_of(coding)
+    block_size = block_size_of(coding, predictor if placing.resume else None)
 
     def one(path: str) -> None:
         source_name, target = targets(path, placing, compressed_name)
+        _check_resumable(path, target, placing)
         with _open(path, placing, target) as source, contextlib.ExitStack() as stack:
             before = sources.status_of(source)
-            output = stack.enter_context(_output(target, placing, before, binary=True))
             meter = stack.enter_context(ShownMeter(source_name, size_of(source), talking))
+            command = made_by(False if coding.no_primer else None)
+            output = stack.enter_context(_output(target, placing, before, meter, command))
             pipeline.encode_stream(
                 source, output.write, predictor,
                 block_size=block_size, threads=running.threads, memory=running.memory,
                 verify=coding.verify, meter=meter, background=True, models=models,
+                partial=_partial(output),
             )  # fmt: skip
             removes = _removes(path, target, placing)
             if removes and isinstance(output, safe_output.Output):
@@ -87,12 +92,17 @@ def decompress(
     need_compiler()
     text = primer_text(decoding.primer)
 
+    if damaged and placing.resume:
+        raise click.UsageError("--recover and --resume: give one of them")
+
     def one(path: str) -> None:
         source_name, target = targets(path, placing, decompressed_name)
+        _check_resumable(path, target, placing)
         with _open(path, placing, target) as source, contextlib.ExitStack() as stack:
             expect_compressed(path, source, "decompress")
             before = sources.status_of(source)
-            output = stack.enter_context(_output(target, placing, before, binary=False))
+            meter = stack.enter_context(ShownMeter(source_name, decoded_size(source), talking))
+            output = stack.enter_context(_output(target, placing, before, meter))
             if damaged:
                 lost = recover(
                     source, output.write, memory=_memory(running), primer=text, models=dict(decoding.models),
@@ -103,8 +113,8 @@ def decompress(
                 if lost:
                     raise CorruptError("; ".join(lost))
                 return
-            meter = stack.enter_context(ShownMeter(source_name, decoded_size(source), talking))
-            for data in _decoded(source, text, decoding, running, meter, sooner=target == STDIN):
+            parts = _decoded(source, text, decoding, running, meter, _partial(output), sooner=target == STDIN)
+            for data in parts:
                 output.write(data)
             output.commit()
             meter.stop()
@@ -153,7 +163,7 @@ def cat(
     def one(path: str) -> None:
         with _open(path, placing, STDIN) as source:
             expect_compressed(path, source, "decompress")
-            output = _output(STDIN, placing, sources.status_of(source), binary=False)
+            output = StandardOutput(refuse_terminal=False, source=sources.status_of(source))
             with NzipFile(
                 source, memory=_memory(running), primer=decoding.primer, models=dict(decoding.models)
             ) as reader:
@@ -183,24 +193,48 @@ def _open(path: str, placing: Placing, target: str) -> contextlib.AbstractContex
         path,
         force=placing.force,
         remove=_removes(path, target, placing),
-        elsewhere=target == STDIN or placing.output is not None,
+        elsewhere=target == STDIN or (placing.output is not None and not placing.resume),
     )
 
 
 def _output(
-    target: str, placing: Placing, source: os.stat_result | None, *, binary: bool
+    target: str,
+    placing: Placing,
+    source: os.stat_result | None,
+    meter: ShownMeter,
+    command: str | None = None,
 ) -> safe_output.Sink:
-    regular = source is not None and sources.is_regular(source)
+    """``command``: of an output that is compressed, as :func:`nzip.options.made_by` says it."""
+    kept = source if source is not None and sources.is_regular(source) else None
     if target == STDIN:
-        return StandardOutput(
-            refuse_terminal=binary and not placing.force, source=source if regular else None
-        )
-    if source is not None and regular and safe_output.is_same_file(target, source):
+        return StandardOutput(refuse_terminal=command is not None and not placing.force, source=kept)
+    if kept is not None and safe_output.is_same_file(target, kept):
         raise FileError(f"{target}: is the input itself")
-    output = safe_output.Output(target, force=placing.force, source=source if regular else None, warn=say)
+    output = (
+        PartialOutput(
+            target,
+            force=placing.force,
+            source=kept,
+            warn=say,
+            made_by=command or made_by(),
+            note=meter.note,
+        )
+        if placing.resume
+        else safe_output.Output(target, force=placing.force, source=kept, warn=say)
+    )
     if placing.remove and output.is_direct():
         raise FileError(f"{target}: --rm needs an output that is a regular file")
     return output
+
+
+def _check_resumable(path: str, target: str, placing: Placing) -> None:
+    if placing.resume and STDIN in (path, target):
+        which = "input" if path == STDIN else "output"
+        raise FileError(f"standard {which}: --resume goes on with files, and this is none")
+
+
+def _partial(output: safe_output.Sink) -> PartialOutput | None:
+    return output if isinstance(output, PartialOutput) else None
 
 
 def _decoded(
@@ -209,6 +243,7 @@ def _decoded(
     decoding: Decoding,
     running: Running,
     meter: ShownMeter,
+    partial: PartialOutput | None = None,
     *,
     sooner: bool = False,
 ) -> Iterator[bytes]:
@@ -221,6 +256,7 @@ def _decoded(
         meter=meter,
         background=True,
         sooner=sooner,
+        partial=partial,
     )
 
 

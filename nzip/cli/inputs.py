@@ -25,7 +25,7 @@ from nzip.container import embedded_models, pipeline
 from nzip.container.embedded_models import Model
 from nzip.container.index import read_index
 from nzip.errors import FormatError, NzipError
-from nzip.options import choose_predictor
+from nzip.options import choose_predictor, resumable_block_size
 from nzip.predictors.base import Predictor
 from nzip.primer.file import load
 from nzip.safe_output import FileError
@@ -82,13 +82,18 @@ def open_input(
     return sources.open_source(path, force=force, remove=remove, elsewhere=elsewhere)
 
 
-def expect_compressed(path: str, source: BinaryIO, doing: str) -> None:
-    """Compressed data is not typed in, and other compressors' is theirs. Raises
-    :class:`nzip.safe_output.FileError` for a terminal and :class:`nzip.FormatError` for the latter."""
+def refuse_terminal(path: str, doing: str) -> None:
+    """Compressed data is not typed in. Raises :class:`nzip.safe_output.FileError`."""
     if path == STDIN and sys.stdin is not None and sys.stdin.isatty():
         raise FileError(
             f"there is no compressed data to {doing} on a terminal: name a file, or see nzip --help"
         )
+
+
+def expect_compressed(path: str, source: BinaryIO, doing: str) -> None:
+    """Compressed data is not typed in, and other compressors' is theirs. Raises as :func:`refuse_terminal`,
+    and :class:`nzip.FormatError` for the latter."""
+    refuse_terminal(path, doing)
     peek = getattr(source, "peek", None)
     found = foreign.what_is(peek(foreign.ENOUGH)) if peek is not None else None
     if found is not None:
@@ -220,10 +225,11 @@ def coding_of(coding: Coding, talking: Talking, primer: bytes | None) -> tuple[P
     return predictor, models
 
 
-def block_size_of(coding: Coding) -> int:
-    """What ``--block-size`` asks for, checked."""
+def block_size_of(coding: Coding, resumable: Predictor | None = None) -> int:
+    """What ``--block-size`` asks for, checked; without it the default, or what suits the predictor of a job
+    that is to be resumable."""
     if coding.block_size is None:
-        return pipeline.DEFAULT_BLOCK_SIZE
+        return pipeline.DEFAULT_BLOCK_SIZE if resumable is None else resumable_block_size(resumable)
     try:
         pipeline.check_block_size(coding.block_size)
     except ValueError as error:

@@ -142,6 +142,23 @@ def list_(files: Files, decoding: Decoding, as_json: bool, talking: Talking, che
 
 @cli.command()
 @files
+@takes(Decoding, Running)
+@as_json
+@takes(Talking)
+@flag("--no-decode", help="Look at stored bytes and predictors only, which takes seconds.")
+def diagnose(
+    files: Files, decoding: Decoding, running: Running, as_json: bool, talking: Talking, no_decode: bool
+) -> int:
+    """Say what is wrong with FILES.
+
+    Which bytes are damaged, or which part of the predictor differs here, and what would mend it."""
+    from nzip.cli import diagnose as verbs  # start-up: numpy
+
+    return verbs.diagnose(files, decoding.primer, running, talking, decode=not no_decode, as_json=as_json)
+
+
+@cli.command()
+@files
 @takes(Coding, Running)
 @as_json
 @takes(Talking)

@@ -105,6 +105,7 @@ class Placing:
     suffix: str = ".nz"
     force: bool = False
     remove: bool = False
+    resume: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,6 +175,7 @@ _OPTIONS: dict[type, list[Callable]] = {
         flag("-f", "--force", help="Overwrite; go on with links; binary to a terminal."),
         click.option("--rm/--keep", " /-k", "remove", default=False,
                      help="Remove the source once its output was decoded and compared; default: keep."),
+        flag("--resume", help="If stopped half-way, the same command goes on from there. Files only."),
     ],
     Coding: [
         _levels,

@@ -61,7 +61,7 @@ def error_line(error: BaseException) -> str:
     """An error as one line, the option that would help spelled as a flag."""
     text = str(error)
     if isinstance(error, NzipError) and error.remedy is not None:
-        text = f"{error.message}: {error.remedy.doing} {_flag(error.remedy)}"
+        text = f"{error.message}: {error.remedy.doing} {option_line(error.remedy)}"
     elif isinstance(error, OSError) and error.strerror:
         where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         text = where + error.strerror.lower()
@@ -69,7 +69,8 @@ def error_line(error: BaseException) -> str:
     return one_line("; ".join([text or type(error).__name__, *notes]))
 
 
-def _flag(remedy: Remedy) -> str:
+def option_line(remedy: Remedy) -> str:
+    """An option of the library's, as it is written in the shell."""
     name, value = remedy.option.replace("_", "-"), remedy.value
     if isinstance(value, bool):
         return f"--{name}" if value else f"--no-{name}"
@@ -128,6 +129,11 @@ class ShownMeter(Meter):
         """Seconds since the first block began: compiling and probing are not the speed of coding."""
         return time.perf_counter() - (self._started if self.began is None else self.began)
 
+    def note(self, text: str) -> None:
+        """Said at once, unless nothing is to be said."""
+        if not self._quiet:
+            say(f"{self._name}: {one_line(text)}")
+
     def preparing(self, predictor) -> None:
         """Tell of the one long pause that a bar cannot show: the first compilation."""
         if self._terminal and not self._quiet and predictor.must_compile():
@@ -157,7 +163,10 @@ class ShownMeter(Meter):
                     f"{position:,}" + (f" of {self._total:,}" if self._total is not None else "") + " bytes"
                 )
                 progress.update(
-                    task, completed=position, amount=amount, speed=f"{position / seconds / 1000:,.0f} KB/s"
+                    task,
+                    completed=position,
+                    amount=amount,
+                    speed=f"{(position - self.resumed) / seconds / 1000:,.0f} KB/s",
                 )
                 if self._done.wait(_TICK):
                     return
@@ -171,6 +180,6 @@ def summary(talking: Talking, source: str, target: str | None, meter: ShownMeter
         return
     raw, coded = (meter.produced, meter.consumed) if decoding else (meter.consumed, meter.produced)
     bits = f"{bits_per_byte(coded, raw):.3f} bits per byte, " if raw else ""
-    speed = raw / max(meter.seconds, 1e-9) / 1000
+    speed = (raw - meter.resumed) / max(meter.seconds, 1e-9) / 1000
     names = source + ("" if file is None else f" → {file}")
     say(f"{names}: {meter.consumed:,} → {meter.produced:,} bytes, {bits}{speed:,.0f} KB/s")

@@ -16,6 +16,7 @@ class Meter:
     def __init__(self):
         self.consumed = 0  # bytes taken in by finished blocks
         self.produced = 0  # bytes given out for them
+        self.resumed = 0  # decoded-side bytes that an earlier run had done
         self.began: float | None = None  # time.perf_counter() when the first block did
         self._lock = threading.Lock()
         self._live: list = []
@@ -42,6 +43,16 @@ class Meter:
     def preparing(self, predictor) -> None:
         """A predictor is about to be used for the first time; a listener may tell the user (it may have to
         compile itself)."""
+
+    def note(self, text: str) -> None:
+        """One line for the user about how the job goes on."""
+
+    def went_on(self, consumed: int, produced: int, size: int) -> None:
+        """An earlier run took in and gave out these bytes, for ``size`` decoded ones."""
+        self.finished(consumed, produced)
+        with self._lock:
+            self._coded += size
+            self.resumed += size
 
     def finished(self, consumed: int, produced: int) -> None:
         """A block, or a frame of the container's own, is done with."""

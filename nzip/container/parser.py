@@ -9,6 +9,7 @@ its hash was right, and no buffer grows beyond the bytes that are really there.
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import NamedTuple
 
 import xxhash
@@ -73,9 +74,9 @@ class Skippable(NamedTuple):
     end: int
 
 
-def parse(*, payloads: str = "keep", keep_damaged: bool = False):
+def parse(*, payloads: str | Callable[[framing.BlockHeader], str] = "keep", keep_damaged: bool = False):
     """Parse frames until the input ends. ``payloads``: ``keep`` them, ``check`` their hashes and drop them,
-    or ``skip`` them unread.
+    or ``skip`` them unread; or what says so for each block, given its header.
 
     With ``keep_damaged`` a block whose stored bytes are damaged or cut short is an event, too. Zeros behind
     the last stream are passed over.
@@ -183,7 +184,7 @@ def read_block_header(kind: int, chain: int, number: int, offset: int):
     )
 
 
-def _stream(start: bytes, offset: int, payloads: str, keep_damaged: bool):
+def _stream(start: bytes, offset: int, payloads: str | Callable, keep_damaged: bool):
     header = yield from read_header(start, offset)
     yield header
     offset += header.header_size
@@ -197,7 +198,8 @@ def _stream(start: bytes, offset: int, payloads: str, keep_damaged: bool):
         if kind[0] == framing.KIND_END:
             break
         block = yield from read_block_header(kind[0], chain, count + 1, offset)
-        payload, intact = yield from read_payload(block, payloads, count + 1, offset, keep_damaged)
+        wanted = payloads(block) if callable(payloads) else payloads
+        payload, intact = yield from read_payload(block, wanted, count + 1, offset, keep_damaged)
         chain, count, size = block.chain, count + 1, size + block.size
         first_frame = first_frame or block.frame_size
         entries += framing.pack_index_entry(block)
@@ -250,7 +252,7 @@ def cut_in(number: int, offset: int) -> str:
     return f"the stream is cut short in block {number} at byte {offset}"
 
 
-def _skippable(start: bytes, offset: int, payloads: str):
+def _skippable(start: bytes, offset: int, payloads: str | Callable):
     reader = FrameReader(start, f"the skippable frame at byte {offset}")
     size = yield from reader.varint(1 << 62, "the length")
     seed = yield from reader.check(0)

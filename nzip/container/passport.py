@@ -98,7 +98,8 @@ def check(passport: Passport, predictor: Predictor) -> None:
     if predictor.spelling != passport.spelling:
         raise ModelMismatchError(
             f"the file was written with predictor {passport.spelling}, "
-            f"and {predictor.spelling} was given to read it"
+            f"and {predictor.spelling} was given to read it",
+            part="spelling",
         )
     own = predictor.config()
     if own.get("primer") != passport.config.get("primer"):
@@ -108,17 +109,35 @@ def check(passport: Passport, predictor: Predictor) -> None:
         said = ", ".join(
             f"{k} is {_short(own.get(k))}, the file's {_short(passport.config.get(k))}" for k in keys
         )
-        raise ModelMismatchError(f"predictor {passport.spelling} is another one here: {said}")
+        raise ModelMismatchError(
+            f"predictor {passport.spelling} is another one here: {said}",
+            part=_part(own, passport.config) or "parameters",
+        )
     if predictor.exact != passport.exact:
         raise ModelMismatchError(
-            f"predictor {passport.spelling} promises exactness differently here and in the file"
+            f"predictor {passport.spelling} promises exactness differently here and in the file",
+            part="exactness",
         )
     probe = predictor.probe()
     if probe != passport.probe:
         raise ModelMismatchError(
             f"predictor {passport.spelling} predicts differently here: its probe is {probe.hex()}, "
-            f"the file's {passport.probe.hex()}{environment_difference(passport)}"
+            f"the file's {passport.probe.hex()}{environment_difference(passport)}",
+            part="probe",
         )
+
+
+def _part(own, theirs) -> str | None:
+    """Which of weights and tokenizer, wherever in two configs, differs; None: neither."""
+    if not isinstance(own, dict) or not isinstance(theirs, dict):
+        return None
+    for key in sorted(own.keys() | theirs.keys()):
+        here, there = own.get(key), theirs.get(key)
+        if here != there:
+            part = key if key in ("weights", "tokenizer") else _part(here, there)
+            if part is not None:
+                return part
+    return None
 
 
 def check_primer(config: dict, text: bytes) -> None:
@@ -133,14 +152,16 @@ def _primer_difference(wanted, given) -> ModelMismatchError:
     if wanted is None:
         return ModelMismatchError(
             f"the file was made without a primer, and a predictor with one ({_short(given)}) was given to "
-            "read it"
+            "read it",
+            part="primer",
         )
     made = f"the file was made with a primer of the user's own (hash {_short(wanted)})"
     if given is None:
-        return ModelMismatchError(made, Remedy("give it with", "primer", "FILE"))
+        return ModelMismatchError(made, Remedy("give it with", "primer", "FILE"), "primer")
     return ModelMismatchError(
         f"{made}, and the given one is another (hash {_short(given)})",
         Remedy("give the right one with", "primer", "FILE"),
+        "primer",
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 from nzip import codec, streams
-from nzip.container import framing, parser, passport
+from nzip.container import framing, parser, passport, resume
 from nzip.container.decoding import DEFAULT_MEMORY, StreamDecoder, check_size
 from nzip.container.embedded_models import Model
 from nzip.container.limits import check_memory
@@ -80,6 +80,17 @@ class StreamEncoder:
         for block in self._workers.drain():
             self._put(block)
 
+    def go_on(self, partial: resume.Partial, source) -> None:
+        """Before anything is written: go on with what an earlier run left in ``partial``, which is also what
+        this encoder writes to, of the stream of ``source``, a seekable file at its start."""
+        writer = StreamWriter(self._passport, self._models)
+        kept = resume.keep_blocks(partial, source, writer, self._block_size)
+        if kept.blocks:
+            self._writer = writer
+        self._meter.went_on(kept.decoded, kept.stored, kept.decoded)
+        if kept.note is not None:
+            self._meter.note(kept.note)
+
     def finish(self) -> None:
         """End the stream. More data begins another one."""
         self.flush_block()
@@ -126,11 +137,19 @@ class StreamEncoder:
 
 
 def encode_stream(
-    source, write: Callable[[bytes | memoryview], object], predictor: Predictor, **options
+    source,
+    write: Callable[[bytes | memoryview], object],
+    predictor: Predictor,
+    *,
+    partial: resume.Partial | None = None,
+    **options,
 ) -> None:
-    """Compress ``source`` (read(n), to its end) into one stream; the rest as for :class:`StreamEncoder`."""
+    """Compress ``source`` (read(n), to its end) into one stream; the rest as for :class:`StreamEncoder`, and
+    ``partial`` as for its :meth:`StreamEncoder.go_on`."""
     encoder = StreamEncoder(write, predictor, **options)
     try:
+        if partial is not None:
+            encoder.go_on(partial, source)
         # What a pipe has now, rather than waiting until it has a chunk.
         while data := streams.read_some(source, parser.CHUNK):
             encoder.write(data)
@@ -151,6 +170,7 @@ def decode_stream(
     meter: Meter | None = None,
     background: bool = False,
     sooner: bool = False,
+    partial: resume.Partial | None = None,
 ) -> Generator[bytes, None, None]:
     """Yield the decoded bytes of every stream in ``source`` (read(n)), block by block and in order.
 
@@ -159,12 +179,14 @@ def decode_stream(
     what check points have proven while the rest of its block is being decoded, in pieces; and of a damaged
     block what comes before the damage. A block may then take a thread of its own, even with one of
     ``threads``. ``max_size``: raise :class:`LimitError` before a block is decoded that would make the output
-    longer.
+    longer. ``partial``: what is yielded will be written to, and where an earlier run's bytes stand, which are
+    not yielded again; with it, ``source`` should be able to seek.
     """
     promised = 0
     meter = meter or Meter()
     decoder = StreamDecoder(predictor, memory, meter, primer, models)
     workers = Workers(threads, memory, background)
+    kept = None if partial is None else resume.KeptBytes(partial)
 
     def run(hand_on, block, job):
         with meter.block(block.header.size) as progress:
@@ -182,7 +204,8 @@ def decode_stream(
 
     def events():
         try:
-            yield from parser.pull(source, parser.parse(keep_damaged=sooner))
+            how = parser.parse(payloads=kept.choose if kept else "keep", keep_damaged=sooner)
+            yield from parser.pull(source, how)
         except NzipError as error:
             yield error
 
@@ -192,6 +215,11 @@ def decode_stream(
                 try:
                     promised += event.header.size
                     check_size(promised, max_size)
+                    if event.payload is None and kept is not None:
+                        for part in kept.again():
+                            decoder.saw(part)
+                        meter.went_on(event.header.frame_size, event.header.size, event.header.size)
+                        continue
                     weight, job = decoder.prepare(event)
                 except NzipError as error:
                     event = error
@@ -209,6 +237,10 @@ def decode_stream(
             elif isinstance(event, parser.StreamEnd):
                 decoder.end(event)
                 meter.consumed = event.offset
+        if kept is not None:
+            kept.close()
+            if kept.note is not None:
+                meter.note(kept.note)
     finally:
         workers.close()
 

@@ -84,11 +84,16 @@ class StreamWriter:
             ),
             self._chain,
         )
+        self.count(packed)
+        return head, coded.payload
+
+    def count(self, packed: framing.BlockHeader) -> None:
+        """The next block, its header packed, stands in the output: :meth:`block` or an earlier run put it
+        there."""
         self._chain = packed.chain
         self._count += 1
         self._first_frame = self._first_frame or packed.frame_size
         self._entries += framing.pack_index_entry(packed)
-        return head, coded.payload
 
     def end(self) -> bytes:
         """The end frame: index and whole-file hash."""
