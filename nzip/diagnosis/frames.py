@@ -78,6 +78,8 @@ class Frames(Blocks):
         if what == "truncated":
             message = f"it ends at byte {self.size:,}, inside the frame that begins at byte {at:,}"
             remedy = f"transfer it again, or go on with the transfer at byte {self.size:,}"
+            if not self.size:
+                message, remedy = "it is empty: it ends at byte 0", "transfer it again"
         elif what == "junk":
             message = f"behind the last stream there are {until - at:,} bytes that are none of ours"
             remedy = f"cut the file off at byte {at:,}" if behind is None else "take these bytes out"
@@ -164,7 +166,9 @@ class Frames(Blocks):
         start = self._read(0, foreign.ENOUGH)
         known_as = foreign.what_is(start)
         message, remedy = error.message, "see whether it is the right file"
-        if start[:7] == framing.MAGIC:
+        if not start.strip(b"\0"):
+            message, remedy = "it begins with zeros: its start was lost, or never written", AGAIN
+        elif start[:7] == framing.MAGIC:
             message, _, remedy = message.partition(": ")
         elif known_as is not None:
             message, _, remedy = known_as.partition(": ")
@@ -173,7 +177,6 @@ class Frames(Blocks):
         elif self._ends_as_ours():
             message = "its end is that of an nzip stream, and its start is damaged or missing"
             remedy = AGAIN
-        message += self._zeros(0, start)
         self._say("format", message, remedy=remedy, stored=(0, min(8, self.size)))
 
     def _ends_as_ours(self) -> bool:

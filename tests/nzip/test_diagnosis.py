@@ -338,3 +338,8 @@ def test_a_parser_gives_the_blocks_that_the_index_lists():
     """What steps over a damaged header reads the others as ever."""
     blocks = [b for b in parser.pull(io.BytesIO(STREAM), parser.parse()) if isinstance(b, parser.Block)]
     assert [block.offset for block in blocks] == [entry.offset for entry in ENTRIES]
+
+
+def test_an_empty_file():
+    (finding,) = diagnose(b"").findings
+    assert finding.what == "truncated" and "empty" in finding.message
