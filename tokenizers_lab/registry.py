@@ -6,11 +6,11 @@ over files of the same name; write ``./bytes`` for a file. A second codec of a n
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from tokenizers_lab.codec import Codec
+from tokenizers_lab.codecs import tokenizer_json
 from tokenizers_lab.codecs.bytes import BytesCodec
 from tokenizers_lab.codecs.gzip import GzipCodec
 from tokenizers_lab.codecs.huggingface import HuggingFaceCodec
@@ -112,23 +112,23 @@ def _from_file(path: Path, parameters: dict[str, str], spelling: str) -> Codec:
         raise LabError(f"{path}: {error.strerror}") from None
     if data[:2] == b"PK":
         return _from_arrays(path, spelling)
-    if data.lstrip()[:1] == b"{":
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[") or path.suffix.lower() == ".json":
         return _from_json(data, spelling)
     return UnigramCodec(data, spelling)
 
 
 def _from_json(data: bytes, spelling: str) -> Codec:
-    try:
-        entry = json.loads(data)
-    except ValueError as error:
-        raise DataError(f"{spelling}: not JSON: {error}") from None
-    if "tokenizers_lab" in entry:
-        codec = load(str(entry.get("codec")))
+    entry = tokenizer_json.read_json(data, spelling)
+    if isinstance(entry, dict) and "tokenizers_lab" in entry:
+        named = entry.get("codec")
+        # Names only: a file that names a file would lead anywhere, itself included.
+        if not isinstance(named, str) or parse(named)[0] not in _FACTORIES:
+            raise DataError(f"{spelling}: names {str(named)[:60]!r}, which is no codec's name")
+        codec = load(named)
         if codec.fingerprint() != entry.get("fingerprint"):
-            raise DataError(
-                f"{spelling}: names {entry.get('codec')!r}, whose ids have changed since it was saved"
-            )
+            raise DataError(f"{spelling}: names {named!r}, whose ids have changed since it was saved")
         return codec
+    tokenizer_json.check(entry, spelling)
     from tokenizers_lab.codecs.bpe import BpeCodec  # start-up: numba
 
     return BpeCodec.from_json(entry, spelling) or HuggingFaceCodec(data.decode("utf-8"), spelling)

@@ -91,6 +91,10 @@ class UnigramCodec(Codec):
     def token_lengths(self) -> np.ndarray:
         return self._lengths
 
+    def special_id(self, name: str) -> int | None:
+        i = self._processor.piece_to_id(name)
+        return i if self._processor.is_control(i) else None
+
     def used_vocab_size(self) -> int:
         return int((self._lengths > 0).sum())
 

@@ -22,7 +22,7 @@ import numpy as np
 from tokenizers_lab.codecs.bpe import BpeCodec
 from tokenizers_lab.errors import LabError
 from tokenizers_lab.files import read_blocks
-from tokenizers_lab.pretokenize import PreTokenizer
+from tokenizers_lab.pretokenize import PreTokenizer, bytelevel
 from tokenizers_lab.registry import load
 from tokenizers_lab.training import checkpoint as checkpoints
 from tokenizers_lab.training.compression_aware import choose
@@ -84,7 +84,8 @@ def train_full(
 ) -> Training:
     """Train on ``files`` (paths; ``.xz`` and ``.gz`` are unpacked) or on ``documents`` (bytes or str).
 
-    ``vocab_size`` counts special tokens and the 256 bytes. ``special``: names that get ids 0.. and no bytes.
+    ``vocab_size`` counts special tokens and the 256 bytes. ``special``: names (a string is one) that get ids
+    0.. and no bytes; no merge ever spells one.
     ``max_token_length`` in bytes, 0 for none (Hugging Face's meaning: pairs that would reach it are not
     counted). ``workers``: threads, 0 for all cores. ``max_memory``: bytes of the table of distinct pre-tokens
     before the rarest are dropped. ``candidates``, ``level``, ``serialisation``, ``order``: of the
@@ -98,7 +99,7 @@ def train_full(
     Raises :class:`LabError` for settings out of range and files that cannot be read.
     """
     started = time.perf_counter()
-    special = list(special)
+    special = _special(special)
     judge = make_objective(objective, level, serialisation, order)
     if vocab_size < 256 + len(special):
         raise LabError(
@@ -115,6 +116,7 @@ def train_full(
         pattern = re.compile(veto_pattern.encode()) if veto_pattern else None
     except re.error as error:
         raise LabError(f"veto pattern {veto_pattern!r}: {error}") from None
+    _agree(seed, forbidden, pattern, special)
     parent = _parent(extend, special, pretokenizer)
     paths = [Path(p) for p in files or ()]
     for path in paths:
@@ -152,7 +154,9 @@ def train_full(
         state.sampler.restore(text)
     try:
         state.count(paths, documents, pretokenizer, workers, max_memory, progress)
-        engine = Engine(state.counts.table, len(special), max_token_length, min_frequency)
+        engine = Engine(
+            state.counts.table, len(special), max_token_length, min_frequency, list(map(_spelling, special))
+        )
         state.engine = engine
         stream = None
         if judge.name != "frequency":
@@ -165,12 +169,14 @@ def train_full(
             len(counts.table),
             counts.dropped,
         )
-        stream = _first_merges(engine, parent, seed, stream, vocab_size)
 
         def vetoed(a, b):
             token = engine.token(a) + engine.token(b)
-            return token in forbidden or bool(pattern and pattern.search(token))
+            return (
+                token in forbidden or bool(pattern and pattern.search(token)) or engine.spells_special(a, b)
+            )
 
+        stream = _first_merges(engine, parent, seed, stream, vocab_size, vetoed)
         if stream is None:
             _by_frequency(
                 engine, vocab_size, vetoed if forbidden or pattern else None, state, progress, result, resumed
@@ -197,6 +203,49 @@ def train_full(
     result.codec = to_codec(engine, pretokenizer, special)
     result.seconds = time.perf_counter() - started
     return result
+
+
+def _special(names) -> list[str]:
+    """The names of special tokens, checked before anything is counted."""
+    names = [names] if isinstance(names, str) else list(names)
+    for name in names:
+        if not isinstance(name, str) or not name:
+            raise LabError(f"a special token is a name, not {name!r}")
+        if names.count(name) > 1:
+            raise LabError(f"the special token {name!r} is named twice")
+        if len(_spelling(name)) == 1:
+            raise LabError(
+                f"the special token {name!r} is how the vocabulary spells a single byte, which every text may "
+                f"have; give it a longer name, such as <{name}>"
+            )
+        try:
+            name.encode("utf-8")
+        except UnicodeEncodeError:
+            raise LabError(f"the special token {name!r} is not text that UTF-8 can hold") from None
+    return names
+
+
+def _spelling(name: str) -> bytes:
+    """The bytes that a tokenizer.json would spell ``name``, or b"" where none are spelled so."""
+    try:
+        return bytelevel.to_bytes(name)
+    except KeyError:
+        return b""
+
+
+def _agree(seed, forbidden, pattern, special) -> None:
+    """A token is wanted or not: raises :class:`LabError` where one is both."""
+    for token in seed:
+        if not token:
+            raise LabError("a seed is empty")
+        if token in forbidden or (pattern and pattern.search(token)):
+            raise LabError(f"{_shown(token)} is both a seed and vetoed; leave out one")
+        if token in map(_spelling, special):
+            raise LabError(f"{_shown(token)} is both a seed and a special token; leave out one")
+
+
+def _shown(token: bytes) -> str:
+    return repr(token.decode("utf-8", "backslashreplace"))
 
 
 class _Run:
@@ -286,7 +335,7 @@ def _parent(extend, special, pre) -> BpeCodec | None:
     return parent
 
 
-def _first_merges(engine: Engine, parent, seed, stream, vocab_size):
+def _first_merges(engine: Engine, parent, seed, stream, vocab_size, vetoed):
     """Apply the merges of ``parent``, then those that spell the seeds; returns the stream merged alike."""
 
     def merge(a, b):
@@ -309,6 +358,11 @@ def _first_merges(engine: Engine, parent, seed, stream, vocab_size):
             .tolist()
         )
         while len(ids) > 1:
+            if vetoed(ids[0], ids[1]):
+                way = engine.token(ids[0]) + engine.token(ids[1])
+                raise LabError(
+                    f"the seed {_shown(token)} is made through {_shown(way)}, which is vetoed or a special token"
+                )
             ids[:2] = [merge(ids[0], ids[1])]
     if engine.tokens > vocab_size:
         raise LabError(
@@ -368,8 +422,6 @@ def to_codec(engine: Engine, pre: PreTokenizer, special) -> BpeCodec:
         merges.pop((a, b), None)
         merges[a, b] = new
     names = {name: i for i, name in enumerate(special)}
-    if len(names) != len(special):
-        raise LabError("a special token is named twice")
     return BpeCodec(
         [engine.token(i) for i in range(engine.tokens)],
         [(a, b, n) for (a, b), n in merges.items()],
