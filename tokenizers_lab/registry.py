@@ -135,15 +135,32 @@ def _from_json(data: bytes, spelling: str) -> Codec:
 
 
 def _from_arrays(path: Path, spelling: str) -> Codec:
+    head, arrays = unpack_arrays(path)
+    if not isinstance(head, dict):
+        raise DataError(f"{path}: not a file of this lab, or damaged: its head is no object")
+    try:
+        codec = _of_kind(head.get("kind"), head, arrays, path, spelling)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise DataError(f"{path}: damaged: {type(error).__name__}: {error}") from None
+    except DataError:
+        raise
+    except LabError as error:  # what a user's own parameters would be told
+        raise DataError(f"{path}: damaged: {error}") from None
+    if codec is None:
+        raise LabError(f"{path}: holds a {head.get('kind')}, not a codec; use it as ac[m1={path}]")
+    return codec
+
+
+def _of_kind(kind, head: dict, arrays: dict, path: Path, spelling: str) -> Codec | None:
     from tokenizers_lab.codecs import equal_info  # start-up: numba
     from tokenizers_lab.codecs.ac import ArithmeticCodec  # start-up: numba
     from tokenizers_lab.codecs.strings import StringsCodec  # start-up: numba
     from tokenizers_lab.m1.order_n import OrderN  # start-up: numba
     from tokenizers_lab.windows.table_cache import table_from_arrays  # start-up: numba
 
-    head, arrays = unpack_arrays(path)
-    kind = head.get("kind")
     if kind == "ac":
+        if head["bits"] not in (8, 16):
+            raise DataError(f"{path}: damaged: tokens of {head['bits']} bits")
         return ArithmeticCodec(OrderN.from_arrays(arrays, head.get("m1")), int(head["bits"]), spelling)
     if kind == "strings":
         return StringsCodec.from_arrays(head, arrays, spelling)
@@ -151,7 +168,7 @@ def _from_arrays(path: Path, spelling: str) -> Codec:
         return equal_info.WindowCodec.from_arrays(head, arrays, spelling)
     if kind == "equal-info-pairs" and isinstance(head.get("facts"), dict):
         return equal_info.PairCodec(table_from_arrays(arrays, spelling), head["facts"], spelling)
-    raise LabError(f"{path}: holds a {kind}, not a codec; use it as ac[m1={path}]")
+    return None
 
 
 def _gzip(parameters, spelling):

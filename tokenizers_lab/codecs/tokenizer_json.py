@@ -31,7 +31,10 @@ def read_json(data: bytes, name: str) -> Any:
             f"{name}: begins with a byte order mark, which JSON may not; remove its first 3 bytes"
         )
     try:
-        return json.loads(data.decode("utf-8"), parse_constant=_no_number)
+        value = json.loads(data.decode("utf-8"), parse_constant=_no_number)
+        if b"\\u" in data:  # an escape can be half a character, which is no text
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        return value
     except (ValueError, RecursionError) as error:
         raise DataError(f"{name}: not JSON: {str(error) or 'nested too deeply'}") from None
 
@@ -108,7 +111,7 @@ def check(entry, name: str) -> None:
     count = len(vocab) + len(added or ())
     need(count > 0, "model.vocab", "not empty", vocab)
     top = max(ids)
-    need(top < min(1 << 24, 4 * count + 65536), "the largest id", f"possible among {count} tokens", top)
+    need(top <= largest_id(count), "the largest id", f"possible among {count} tokens", top)
     own = model.get(KEY)
     if own is not None:
         need(isinstance(own, dict), f"model.{KEY}", "an object", own)
@@ -124,6 +127,11 @@ def check(entry, name: str) -> None:
         need(_whole(size) and 0 <= size <= 2 * top + 65536, f"model.{KEY}.size", "a vocabulary's size", size)
     for part in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
         need(entry.get(part) is None or isinstance(entry[part], dict), part, "an object", entry.get(part))
+
+
+def largest_id(count: int) -> int:
+    """The largest id that is believed where a file has ``count`` tokens."""
+    return min((1 << 24) - 1, 4 * count + 65535)
 
 
 class _Need:

@@ -53,6 +53,7 @@ class PreTokenizer:
             self._steps = [split_step(self.pattern)]
         elif name.startswith("steps:"):
             self._steps = _steps(name)
+            self.name = _spelled(self._steps)
         else:
             raise LabError(
                 f"unknown pre-tokenizer {name!r}; known: {', '.join({**_KINDS, **PATTERNS})}, regex:PATTERN"
@@ -104,7 +105,11 @@ class PreTokenizer:
         if len(steps) == 1 and isinstance(pattern, str) and steps[0] == split_step(pattern):
             names = {known: name for name, known in PATTERNS.items()}
             return PreTokenizer(names.get(pattern, f"regex:{pattern}"))
-        return PreTokenizer("steps:" + json.dumps(steps, sort_keys=True, ensure_ascii=False))
+        return PreTokenizer(_spelled(steps))
+
+
+def _spelled(steps: list[dict]) -> str:
+    return "steps:" + json.dumps(steps, sort_keys=True, ensure_ascii=False)
 
 
 def _steps(name: str) -> list[dict]:

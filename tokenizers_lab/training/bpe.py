@@ -22,7 +22,7 @@ import numpy as np
 from tokenizers_lab.codecs.bpe import BpeCodec
 from tokenizers_lab.errors import LabError
 from tokenizers_lab.files import read_blocks
-from tokenizers_lab.pretokenize import PreTokenizer, bytelevel
+from tokenizers_lab.pretokenize import PreTokenizer
 from tokenizers_lab.registry import load
 from tokenizers_lab.training import checkpoint as checkpoints
 from tokenizers_lab.training.compression_aware import choose
@@ -31,6 +31,7 @@ from tokenizers_lab.training.engine import Engine
 from tokenizers_lab.training.objectives import objective as make_objective
 from tokenizers_lab.training.sampler import Sampler
 from tokenizers_lab.training.stream import Stream
+from tokenizers_lab.training.wishes import agree, shown, special_names, spelling_of
 
 _CHECKPOINT_SECONDS = 60.0
 _STEP = 256
@@ -99,7 +100,7 @@ def train_full(
     Raises :class:`LabError` for settings out of range and files that cannot be read.
     """
     started = time.perf_counter()
-    special = _special(special)
+    special = special_names(special)
     judge = make_objective(objective, level, serialisation, order)
     if vocab_size < 256 + len(special):
         raise LabError(
@@ -116,7 +117,7 @@ def train_full(
         pattern = re.compile(veto_pattern.encode()) if veto_pattern else None
     except re.error as error:
         raise LabError(f"veto pattern {veto_pattern!r}: {error}") from None
-    _agree(seed, forbidden, pattern, special)
+    agree(seed, forbidden, pattern, special)
     parent = _parent(extend, special, pretokenizer)
     paths = [Path(p) for p in files or ()]
     for path in paths:
@@ -155,7 +156,7 @@ def train_full(
     try:
         state.count(paths, documents, pretokenizer, workers, max_memory, progress)
         engine = Engine(
-            state.counts.table, len(special), max_token_length, min_frequency, list(map(_spelling, special))
+            state.counts.table, len(special), max_token_length, min_frequency, list(map(spelling_of, special))
         )
         state.engine = engine
         stream = None
@@ -203,49 +204,6 @@ def train_full(
     result.codec = to_codec(engine, pretokenizer, special)
     result.seconds = time.perf_counter() - started
     return result
-
-
-def _special(names) -> list[str]:
-    """The names of special tokens, checked before anything is counted."""
-    names = [names] if isinstance(names, str) else list(names)
-    for name in names:
-        if not isinstance(name, str) or not name:
-            raise LabError(f"a special token is a name, not {name!r}")
-        if names.count(name) > 1:
-            raise LabError(f"the special token {name!r} is named twice")
-        if len(_spelling(name)) == 1:
-            raise LabError(
-                f"the special token {name!r} is how the vocabulary spells a single byte, which every text may "
-                f"have; give it a longer name, such as <{name}>"
-            )
-        try:
-            name.encode("utf-8")
-        except UnicodeEncodeError:
-            raise LabError(f"the special token {name!r} is not text that UTF-8 can hold") from None
-    return names
-
-
-def _spelling(name: str) -> bytes:
-    """The bytes that a tokenizer.json would spell ``name``, or b"" where none are spelled so."""
-    try:
-        return bytelevel.to_bytes(name)
-    except KeyError:
-        return b""
-
-
-def _agree(seed, forbidden, pattern, special) -> None:
-    """A token is wanted or not: raises :class:`LabError` where one is both."""
-    for token in seed:
-        if not token:
-            raise LabError("a seed is empty")
-        if token in forbidden or (pattern and pattern.search(token)):
-            raise LabError(f"{_shown(token)} is both a seed and vetoed; leave out one")
-        if token in map(_spelling, special):
-            raise LabError(f"{_shown(token)} is both a seed and a special token; leave out one")
-
-
-def _shown(token: bytes) -> str:
-    return repr(token.decode("utf-8", "backslashreplace"))
 
 
 class _Run:
@@ -327,6 +285,8 @@ def _parent(extend, special, pre) -> BpeCodec | None:
     parent = load(extend)
     if not isinstance(parent, BpeCodec):
         raise LabError(f"{extend}: only a byte-level BPE tokenizer.json can be extended")
+    if any(not t.special for t in parent.added):
+        raise LabError(f"{extend}: has added tokens that are not special; training cannot go on from it")
     if list(parent.special) != special or parent.pre.name != pre.name:
         raise LabError(
             f"{extend}: was trained with special tokens {list(parent.special)} and pre-tokenizer "
@@ -361,7 +321,8 @@ def _first_merges(engine: Engine, parent, seed, stream, vocab_size, vetoed):
             if vetoed(ids[0], ids[1]):
                 way = engine.token(ids[0]) + engine.token(ids[1])
                 raise LabError(
-                    f"the seed {_shown(token)} is made through {_shown(way)}, which is vetoed or a special token"
+                    f"the seed {shown(token)} is made through {shown(way)}, which is vetoed or a special "
+                    "token"
                 )
             ids[:2] = [merge(ids[0], ids[1])]
     if engine.tokens > vocab_size:
