@@ -21,12 +21,12 @@ def test_special_tokens_have_ids_and_are_never_made(kind, english):
 
 
 def test_lines_with_the_reserved_sign_are_learned_from(english):
-    text = english[:40_000].decode()
-    bars = text.replace("\n", " ▅▅ \n")
-    assert train_unigram([bars], 600).encode(b"beginning the earth").size <= 8
-    codec = train_unigram(["▅ zebra quagga ▅\n" * 2000 + text[:20_000]], 600)
-    assert any(b"zebr" in t or b"quag" in t for t in codec._tokens)
-    assert codec.decode(codec.encode("▅ ▁ x".encode())) == "▅ ▁ x".encode()
+    text = english[:20_000].decode()
+    barred, plain = (
+        train_unigram([line * 2000 + text], 600) for line in ("▅ zebra quagga ▅\n", " zebra quagga \n")
+    )
+    assert barred.fingerprint() == plain.fingerprint() != train_unigram([text], 600).fingerprint()
+    assert barred.decode(barred.encode("▅ ▁ x".encode())) == "▅ ▁ x".encode()
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
