@@ -6,6 +6,7 @@ over files of the same name; write ``./bytes`` for a file. A second codec of a n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tokenizers_lab.codecs.sentencepiece import UnigramCodec
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.files import unpack_arrays
 
+_RANK = re.compile(rb"[A-Za-z0-9+/]+=* [0-9]+\r?\n")  # a first line: base64(token) rank
 _FACTORIES: dict[str, Callable[[dict[str, str], str], Codec]] = {}
 
 
@@ -101,15 +103,15 @@ def load(spelling) -> Codec:
 
 
 def _from_file(path: Path, parameters: dict[str, str], spelling: str) -> Codec:
-    if path.suffix == ".tiktoken":
-        from tokenizers_lab.codecs.tiktoken import load_tiktoken  # start-up: numba
-
-        return load_tiktoken(path, only(parameters, spelling, pattern=str).get("pattern"))
-    only(parameters, spelling)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise LabError(f"{path}: {error.strerror}") from None
+    if path.suffix == ".tiktoken" or _RANK.match(data):  # Llama 3's are named tokenizer.model
+        from tokenizers_lab.codecs.tiktoken import load_tiktoken  # start-up: numba
+
+        return load_tiktoken(path, only(parameters, spelling, pattern=str).get("pattern"))
+    only(parameters, spelling)
     if data[:2] == b"PK":
         return _from_arrays(path, spelling)
     if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[") or path.suffix.lower() == ".json":

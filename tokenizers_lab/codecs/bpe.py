@@ -218,7 +218,7 @@ class BpeCodec(Codec):
         if (
             model.get("type", "BPE") != "BPE"
             or "merges" not in model
-            or entry.get("normalizer") is not None
+            or entry.get("normalizer") not in (None, {"type": "Sequence", "normalizers": []})
             or any(model.get(k) for k in ("continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"))
         ):
             return None
