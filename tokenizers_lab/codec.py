@@ -15,6 +15,43 @@ import numpy as np
 from tokenizers_lab.errors import DataError
 from tokenizers_lab.files import write_json
 
+EOS_NAMES = (
+    "<|endoftext|>",
+    "</s>",
+    "<eos>",
+    "<|end_of_text|>",
+    "<|end▁of▁sentence|>",
+    "<｜end▁of▁sentence｜>",
+    "<|eos|>",
+    "<|EOS|>",
+    "<EOS>",
+    "[EOS]",
+    "EOS",
+    "<|endofdocument|>",
+    "<end_of_text>",
+    "<|eot|>",
+    "<EOT>",
+    "<eod>",
+    "<|eod|>",
+    "[EOD]",
+    "[SEP]",
+    "<sep>",
+    "<|im_end|>",
+    "<|eot_id|>",
+)
+"""The names that the field gives to the end of a sequence, the surest first."""
+PAD_NAMES = (
+    "<|pad|>",
+    "<pad>",
+    "[PAD]",
+    "<PAD>",
+    "<|PAD|>",
+    "<|padding|>",
+    "<|finetune_right_pad_id|>",
+    "<|▁pad▁|>",
+    "<｜▁pad▁｜>",
+)
+
 
 class Codec(abc.ABC):
     """Immutable. Subclasses set ``spelling`` (what :func:`tokenizers_lab.load` takes to build it again),
@@ -68,6 +105,13 @@ class Codec(abc.ABC):
         if self.token_bytes(0) is None:
             return None
         return np.array([len(self.token_bytes(i) or b"") for i in range(self.vocab_size)], dtype=np.int64)
+
+    def special_id(self, name: str) -> int | None:
+        """The id of the special token of this name (one that ``encode`` never gives), or None."""
+        return None
+
+    def _first(self, names) -> int | None:
+        return next((i for i in map(self.special_id, names) if i is not None), None)
 
     def used_vocab_size(self) -> int:
         """How many ids can occur in an encoding; differs from ``vocab_size`` for codecs with reserved ids."""

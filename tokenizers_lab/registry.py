@@ -6,11 +6,12 @@ over files of the same name; write ``./bytes`` for a file. A second codec of a n
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from tokenizers_lab.codec import Codec
+from tokenizers_lab.codecs import tokenizer_json
 from tokenizers_lab.codecs.bytes import BytesCodec
 from tokenizers_lab.codecs.gzip import GzipCodec
 from tokenizers_lab.codecs.huggingface import HuggingFaceCodec
@@ -18,6 +19,7 @@ from tokenizers_lab.codecs.sentencepiece import UnigramCodec
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.files import unpack_arrays
 
+_RANK = re.compile(rb"[A-Za-z0-9+/]+=* [0-9]+\r?\n")  # a first line: base64(token) rank
 _FACTORIES: dict[str, Callable[[dict[str, str], str], Codec]] = {}
 
 
@@ -101,49 +103,66 @@ def load(spelling) -> Codec:
 
 
 def _from_file(path: Path, parameters: dict[str, str], spelling: str) -> Codec:
-    if path.suffix == ".tiktoken":
-        from tokenizers_lab.codecs.tiktoken import load_tiktoken  # start-up: numba
-
-        return load_tiktoken(path, only(parameters, spelling, pattern=str).get("pattern"))
-    only(parameters, spelling)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise LabError(f"{path}: {error.strerror}") from None
+    if path.suffix == ".tiktoken" or _RANK.match(data):  # Llama 3's are named tokenizer.model
+        from tokenizers_lab.codecs.tiktoken import load_tiktoken  # start-up: numba
+
+        return load_tiktoken(path, only(parameters, spelling, pattern=str).get("pattern"))
+    only(parameters, spelling)
     if data[:2] == b"PK":
         return _from_arrays(path, spelling)
-    if data.lstrip()[:1] == b"{":
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[") or path.suffix.lower() == ".json":
         return _from_json(data, spelling)
     return UnigramCodec(data, spelling)
 
 
 def _from_json(data: bytes, spelling: str) -> Codec:
-    try:
-        entry = json.loads(data)
-    except ValueError as error:
-        raise DataError(f"{spelling}: not JSON: {error}") from None
-    if "tokenizers_lab" in entry:
-        codec = load(str(entry.get("codec")))
+    entry = tokenizer_json.read_json(data, spelling)
+    if isinstance(entry, dict) and "tokenizers_lab" in entry:
+        named = entry.get("codec")
+        # Names only: a file that names a file would lead anywhere, itself included.
+        if not isinstance(named, str) or parse(named)[0] not in _FACTORIES:
+            raise DataError(f"{spelling}: names {str(named)[:60]!r}, which is no codec's name")
+        codec = load(named)
         if codec.fingerprint() != entry.get("fingerprint"):
-            raise DataError(
-                f"{spelling}: names {entry.get('codec')!r}, whose ids have changed since it was saved"
-            )
+            raise DataError(f"{spelling}: names {named!r}, whose ids have changed since it was saved")
         return codec
+    tokenizer_json.check(entry, spelling)
     from tokenizers_lab.codecs.bpe import BpeCodec  # start-up: numba
 
     return BpeCodec.from_json(entry, spelling) or HuggingFaceCodec(data.decode("utf-8"), spelling)
 
 
 def _from_arrays(path: Path, spelling: str) -> Codec:
+    head, arrays = unpack_arrays(path)
+    if not isinstance(head, dict):
+        raise DataError(f"{path}: not a file of this lab, or damaged: its head is no object")
+    try:
+        codec = _of_kind(head.get("kind"), head, arrays, path, spelling)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise DataError(f"{path}: damaged: {type(error).__name__}: {error}") from None
+    except DataError:
+        raise
+    except LabError as error:  # what a user's own parameters would be told
+        raise DataError(f"{path}: damaged: {error}") from None
+    if codec is None:
+        raise LabError(f"{path}: holds a {head.get('kind')}, not a codec; use it as ac[m1={path}]")
+    return codec
+
+
+def _of_kind(kind, head: dict, arrays: dict, path: Path, spelling: str) -> Codec | None:
     from tokenizers_lab.codecs import equal_info  # start-up: numba
     from tokenizers_lab.codecs.ac import ArithmeticCodec  # start-up: numba
     from tokenizers_lab.codecs.strings import StringsCodec  # start-up: numba
     from tokenizers_lab.m1.order_n import OrderN  # start-up: numba
     from tokenizers_lab.windows.table_cache import table_from_arrays  # start-up: numba
 
-    head, arrays = unpack_arrays(path)
-    kind = head.get("kind")
     if kind == "ac":
+        if head["bits"] not in (8, 16):
+            raise DataError(f"{path}: damaged: tokens of {head['bits']} bits")
         return ArithmeticCodec(OrderN.from_arrays(arrays, head.get("m1")), int(head["bits"]), spelling)
     if kind == "strings":
         return StringsCodec.from_arrays(head, arrays, spelling)
@@ -151,7 +170,7 @@ def _from_arrays(path: Path, spelling: str) -> Codec:
         return equal_info.WindowCodec.from_arrays(head, arrays, spelling)
     if kind == "equal-info-pairs" and isinstance(head.get("facts"), dict):
         return equal_info.PairCodec(table_from_arrays(arrays, spelling), head["facts"], spelling)
-    raise LabError(f"{path}: holds a {kind}, not a codec; use it as ac[m1={path}]")
+    return None
 
 
 def _gzip(parameters, spelling):

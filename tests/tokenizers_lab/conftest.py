@@ -26,7 +26,7 @@ def bpe(english):
 def unigram(english):
     from tokenizers_lab.training.sentencepiece import train_unigram
 
-    return train_unigram([english[:100_000]], 1200, threads=1)
+    return train_unigram([english[:100_000]], 1200)
 
 
 @pytest.fixture(scope="session")

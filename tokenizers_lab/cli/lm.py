@@ -7,7 +7,6 @@ import contextlib
 import os
 import sys
 import time
-from pathlib import Path
 
 import click
 
@@ -243,22 +242,27 @@ def sample(run, prompt, tokens, temperature, top_k, seed, quiet):
 @lm.command()
 @click.argument("run")
 @click.option(
-    "-o", "--output", required=True, help="X.safetensors; config.json and tokenizer.json go beside it."
+    "-o",
+    "--output",
+    required=True,
+    help="A folder, made where it is missing; the model is model.safetensors.",
 )
 @force_option
 @quiet_option
 def export(run, output, force, quiet):
-    """Write RUN's model for nzip (--predictor mix+lm:X.safetensors) and for Hugging Face: a Llama with its
-    tokenizer."""
+    """Write RUN's model for nzip (--predictor mix+lm:FOLDER/model.safetensors) and for Hugging Face: a Llama
+    with its tokenizer."""
     from tokenizers_lab.lm.exporting import export as write  # start-up: torch
+    from tokenizers_lab.lm.exporting import files_of  # start-up: torch
     from tokenizers_lab.lm.runs import Run  # start-up: torch
 
-    for path in (output, Path(output).parent / "config.json", Path(output).parent / "tokenizer.json"):
-        refuse_existing(path, force)
+    for path in files_of(output).values():
+        if path.exists():
+            refuse_existing(path, force)
     made = write(Run.read(run), output)
     say(
         quiet,
-        f"{', '.join(map(str, made))}: written; nzip compress --predictor mix+lm:{output} FILE uses them",
+        f"{', '.join(map(str, made))}: written; nzip compress --predictor mix+lm:{made[-1]} FILE uses them",
     )
 
 

@@ -41,8 +41,10 @@ from tokenizers_lab.files import read_blocks
     help="unigram and sentencepiece-bpe are trained by SentencePiece, lossless on any bytes.",
 )
 @click.option("-o", "--output", required=True, help="T.json (bpe) or m.model (SentencePiece).")
-@click.option("--pre", default="gpt2", show_default=True, help="gpt2, gpt4, none, or regex:PATTERN.")
-@click.option("--special", multiple=True, help="A special token; may be repeated.")
+@click.option(
+    "--pre", default="gpt2", show_default=True, help="gpt2, gpt4, o200k, qwen2, none, or regex:PATTERN."
+)
+@click.option("--special", multiple=True, help="A special token, never made from text; may be repeated.")
 @click.option("--min-frequency", type=int, default=0, help="Stop at pairs seen less often.")
 @click.option("--max-token-length", type=int, default=0, help="In bytes; 0 for no limit.")
 @click.option(
@@ -79,7 +81,9 @@ from tokenizers_lab.files import read_blocks
 )
 @force_option
 @quiet_option
+@click.pass_context
 def train(
+    context,
     files,
     vocab_size,
     objective,
@@ -99,23 +103,7 @@ def train(
     resume."""
     refuse_existing(output, force)
     if model != "bpe":
-        from tokenizers_lab.training.sentencepiece import train_unigram  # start-up: numba
-
-        for name in files:
-            if not Path(name).is_file():
-                raise LabError(f"{name}: no such file")
-        codec = train_unigram(
-            (b"".join(read_blocks(f)) for f in files),
-            vocab_size,
-            model.replace("sentencepiece-", ""),
-            options["workers"] or 2,
-        )
-        codec.save(output)
-        say(
-            quiet,
-            f"{output}: {codec.vocab_size:,} tokens"
-            + ("" if codec.lossless else f"; not lossless: {codec.loss}"),
-        )
+        _train_sentencepiece(context, files, vocab_size, model, output, options["special"], quiet)
         return
     from tokenizers_lab.training.bpe import train_full  # start-up: numba
 
@@ -155,6 +143,40 @@ def train(
     if run.dropped:
         text += f"; {run.dropped:,} rare pre-tokens were dropped for memory"
     say(quiet, text)
+
+
+# What SentencePiece's trainer has a counterpart of; workers change nothing with either.
+_SENTENCEPIECE = ("files", "vocab_size", "model", "output", "special", "workers", "force", "quiet")
+
+
+def _train_sentencepiece(context, files, vocab_size, model, output, special, quiet):
+    from click.core import ParameterSource  # beside its only use
+
+    from tokenizers_lab.training.sentencepiece import train_unigram  # start-up: numba
+
+    given = [
+        max(p.opts, key=len)
+        for p in context.command.params
+        if p.name not in _SENTENCEPIECE
+        and context.get_parameter_source(p.name) in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    ]
+    if given:
+        raise LabError(f"{', '.join(given)}: only --model bpe can; SentencePiece trains {model} without")
+    for name in files:
+        if not Path(name).is_file():
+            raise LabError(f"{name}: no such file")
+    codec = train_unigram(
+        (b"".join(read_blocks(f)) for f in files),
+        vocab_size,
+        model.replace("sentencepiece-", ""),
+        special,
+    )
+    codec.save(output)
+    say(
+        quiet,
+        f"{output}: {codec.vocab_size:,} tokens"
+        + ("" if codec.lossless else f"; not lossless: {codec.loss}"),
+    )
 
 
 def _sizes(nested, vocab_size) -> list[int]:

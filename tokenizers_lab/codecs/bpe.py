@@ -1,9 +1,11 @@
 """Byte-level BPE as a codec: our encoder over any Hugging Face ``tokenizer.json`` or tiktoken rank file that
-is plain byte-level BPE. It takes raw bytes, so it is lossless on every file, text or not.
+is byte-level BPE. It takes raw bytes, so it is lossless on every file, text or not.
 
 Special tokens are kept in the vocabulary (with zero bytes of their own) but never produced by ``encode``:
-text that looks like ``<|endoftext|>`` is text. Files with normalizers, dropout, byte fallback or other
-patterns go through the `tokenizers` library instead (``huggingface.py``)."""
+text that looks like ``<|endoftext|>`` is text. Only where the merges of a file spell one themselves does its
+id occur, as in the library, and it has the bytes that they spell. Added tokens that are not special are cut
+out of the text first (``added_tokens.py``). What we cannot follow exactly (normalizers, byte fallback, steps
+that drop text, ``single_word``) goes through the `tokenizers` library instead (``huggingface.py``)."""
 
 from __future__ import annotations
 
@@ -13,8 +15,10 @@ import threading
 
 import numpy as np
 
-from tokenizers_lab.codec import Codec, as_bytes_array, as_ids
+from tokenizers_lab.codec import EOS_NAMES, PAD_NAMES, Codec, as_bytes_array, as_ids
+from tokenizers_lab.codecs import added_tokens, tokenizer_json
 from tokenizers_lab.codecs import bpe_kernel as kernel
+from tokenizers_lab.codecs.added_tokens import AddedToken, AddedTokens
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.files import write_json
 from tokenizers_lab.pretokenize import PreTokenizer, bytelevel
@@ -24,7 +28,9 @@ from tokenizers_lab.pretokenize.classes import class_table
 class BpeCodec(Codec):
     """``tokens[i]`` are the bytes of id i (``b""`` for special ones); ``merges`` are (a, b, result) ids in
     rank order; ``whole_words``: a pre-token that is a token is never split further (tiktoken,
-    ``ignore_merges``)."""
+    ``ignore_merges``). ``ranks``: int64, a merge's own where several share one (tiktoken). ``added``: all
+    that a tokenizer.json says of added tokens, special ones too, where it says more than ``special``;
+    ``outside``: ids of those that the model itself does not know."""
 
     def __init__(
         self,
@@ -35,21 +41,22 @@ class BpeCodec(Codec):
         whole_words: bool = False,
         spelling: str = "bpe",
         ranks=None,
+        added: list[AddedToken] | None = None,
+        outside=(),
     ):
         self.tokens, self.pre, self.special = tokens, pre, dict(special or {})
         self.whole_words, self.spelling = whole_words, spelling
         self.vocab_size = len(tokens)
-        self.eos_id = next(
-            (self.special[t] for t in ("<|endoftext|>", "</s>", "<eos>") if t in self.special), None
-        )
-        self.pad_id = next((self.special[t] for t in ("<|pad|>", "<pad>") if t in self.special), None)
+        self.eos_id, self.pad_id = self._first(EOS_NAMES), self._first(PAD_NAMES)
+        self.added, self._outside = list(added or ()), frozenset(outside)
+        self._cutter = AddedTokens(self.added)
         self.merges = np.asarray(merges, dtype=np.int64).reshape(-1, 3)
         self._ranks = (
             np.arange(len(self.merges), dtype=np.int64) if ranks is None else np.asarray(ranks, np.int64)
         )
         byte_ids = np.full(256, -1, dtype=np.int32)
         for i, token in enumerate(tokens):
-            if len(token) == 1 and byte_ids[token[0]] < 0:
+            if len(token) == 1 and byte_ids[token[0]] < 0 and i not in self._outside:
                 byte_ids[token[0]] = i
         if (byte_ids < 0).any():
             raise DataError(
@@ -63,17 +70,24 @@ class BpeCodec(Codec):
         keys, key_ranks, results = kernel.fill_pairs(
             self.merges[:, 0] << 32 | self.merges[:, 1], self._ranks, self.merges[:, 2]
         )
-        words = kernel.fill_words(starts, arena) if whole_words else np.zeros(1, np.int32)
+        words = np.zeros(1, np.int32)
+        if whole_words:
+            known = np.array([i not in self._outside for i in range(len(tokens))], dtype=np.bool_)
+            words = kernel.fill_words(starts, arena, known)
         self._tables = kernel.Tables(keys, key_ranks, results, byte_ids, words, starts, arena)
         self._cache = kernel.new_cache()
         self._lock = threading.Lock()
 
     def encode(self, data) -> np.ndarray:
         data = as_bytes_array(data)
-        ends = self.pre.ends(data) if self.pre.kind < 0 else np.zeros(0, np.int64)
+        pieces = self._cutter.pieces(data)
+        ends = np.zeros(0, np.int64)
+        if self.pre.kind < 0:
+            texts = [(a, b) for a, b, token in pieces.tolist() if token < 0]
+            ends = np.concatenate([ends, *(self.pre.ends(data[a:b]) + a for a, b in texts)])
         with self._lock:  # the cache is one to a codec
             ids = kernel.encode(
-                data, self.pre.kind, class_table(), ends, self._tables, self.whole_words, self._cache
+                data, self.pre.kind, class_table(), ends, pieces, self._tables, self.whole_words, self._cache
             )
         return ids.view(np.uint32)
 
@@ -87,6 +101,9 @@ class BpeCodec(Codec):
     def token_lengths(self) -> np.ndarray:
         return self._lengths
 
+    def special_id(self, name: str) -> int | None:
+        return self.special.get(name)
+
     def used_vocab_size(self) -> int:
         return self.vocab_size - len(self.special)
 
@@ -95,7 +112,7 @@ class BpeCodec(Codec):
         for token in self.tokens:
             digest.update(len(token).to_bytes(4, "little") + token)
         digest.update(self.merges.astype("<i8").tobytes() + self._ranks.astype("<i8").tobytes())
-        return {
+        described = {
             "codec": "bpe",
             "tokens": self.vocab_size,
             "tables": digest.hexdigest(),
@@ -103,10 +120,23 @@ class BpeCodec(Codec):
             "special": self.special,
             "whole_words": self.whole_words,
         }
+        if self.pre.kind < 0:
+            described["splitter"] = "tokenizers"
+        if not all(t.special for t in self.added):
+            described["added"] = [[t.content, t.id, t.special, t.normalized] for t in self.added]
+            described["outside"] = sorted(self._outside)
+        return described
 
     def truncated(self, vocab_size: int) -> BpeCodec:
         """The smaller vocabulary that the same training run would have given: the first merges only."""
         base = 256 + len(self.special)
+        if sorted(self.special.values()) != list(range(len(self.special))) or len(self.added) > len(
+            self.special
+        ):
+            raise LabError(
+                f"{self.spelling}: only a vocabulary that training here could have given can be cut short: "
+                "special tokens first, and no other added ones"
+            )
         if not base <= vocab_size <= self.vocab_size:
             raise LabError(f"vocabulary size {vocab_size} is outside {base}..{self.vocab_size}")
         keep = self.merges[:, 2] < vocab_size
@@ -121,25 +151,37 @@ class BpeCodec(Codec):
         )
 
     def to_json(self) -> dict:
-        """The Hugging Face tokenizer.json as a dict."""
-        names = {i: bytelevel.to_text(t) for i, t in enumerate(self.tokens)}
-        names.update({i: name for name, i in self.special.items()})
+        """The Hugging Face tokenizer.json as a dict. What the format has no place for (tiktoken's ranks)
+        stands under a key of the model that the library passes over."""
+        names = {i: bytelevel.to_text(t) for i, t in enumerate(self.tokens) if t}
+        spelled = set(names.values())
+        hidden = {name: i for name, i in self.special.items() if name in spelled}
+        shown = {i: name for name, i in self.special.items() if name not in hidden}
+        added = self.added or [AddedToken(i, name) for i, name in sorted(shown.items())]
+        names.update(shown)
+        names.update({t.id: t.content for t in self.added})
+        vocab = {names[i]: i for i in sorted(names)}
+        without = {name: i for name, i in vocab.items() if i not in self._outside}
+        unspelled: list[int] = []
+        if self._outside:  # the library counts on behind the model's vocabulary
+            if added_tokens.given_ids(added, without) == {t.content: t.id for t in added}:
+                vocab = without
+            else:
+                unspelled = sorted(self._outside)
+        if self.whole_words and not self.added:
+            unspelled = sorted(shown)
+        own = {
+            "ranks": [] if (self._ranks == np.arange(len(self._ranks))).all() else self._ranks.tolist(),
+            "unspelled": unspelled,
+            "special": hidden,
+            "size": 0 if max(names) + 1 == self.vocab_size else self.vocab_size,
+        }
+        own = {key: value for key, value in own.items() if value}
         return {
             "version": "1.0",
             "truncation": None,
             "padding": None,
-            "added_tokens": [
-                {
-                    "id": i,
-                    "content": name,
-                    "single_word": False,
-                    "lstrip": False,
-                    "rstrip": False,
-                    "normalized": False,
-                    "special": True,
-                }
-                for name, i in sorted(self.special.items(), key=lambda x: x[1])
-            ],
+            "added_tokens": [t.as_json() for t in added],
             "normalizer": None,
             "pre_tokenizer": self.pre.to_hf(),
             "post_processor": None,
@@ -158,53 +200,57 @@ class BpeCodec(Codec):
                 "fuse_unk": False,
                 "byte_fallback": False,
                 "ignore_merges": self.whole_words,
-                "vocab": {names[i]: i for i in range(self.vocab_size)},
+                "vocab": vocab,
                 "merges": [[names[int(a)], names[int(b)]] for a, b, _ in self.merges],
+                **({tokenizer_json.KEY: own} if own else {}),
             },
         }
 
     def save(self, path) -> None:
         """Write ``path`` as a tokenizer.json that `tokenizers` loads with identical ids."""
-        if self.pre.kind < 0:
-            self.pre.to_hf()
         write_json(path, self.to_json(), ascii=False)
 
     @classmethod
     def from_json(cls, entry: dict, spelling: str = "bpe") -> BpeCodec | None:
-        """From a parsed tokenizer.json, or None if it is more than plain byte-level BPE."""
-        model = entry.get("model") or {}
-        pre = PreTokenizer.from_hf(entry.get("pre_tokenizer"))
-        plain = (
-            model.get("type", "BPE") == "BPE"
-            and "merges" in model
-            and entry.get("normalizer") is None
-            and not any(
-                model.get(k)
-                for k in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback")
-            )
-        )
-        if not plain or pre is None:
+        """From a checked tokenizer.json (``tokenizer_json.parse``), or None if it is more than byte-level BPE
+        that we follow exactly. Dropout is for training: it is off."""
+        model = entry["model"]
+        if (
+            model.get("type", "BPE") != "BPE"
+            or "merges" not in model
+            or entry.get("normalizer") not in (None, {"type": "Sequence", "normalizers": []})
+            or any(model.get(k) for k in ("continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"))
+        ):
             return None
-        vocab = dict(model["vocab"])
-        special = {}
-        for added in entry.get("added_tokens", []):
-            special[added["content"]] = added["id"]
-            vocab.setdefault(added["content"], added["id"])
-        size = max(vocab.values(), default=-1) + 1
-        if sorted(vocab.values()) != list(range(size)):
+        found = tokenizer_json.byte_level(entry)
+        if (
+            found is None
+            or found.clash
+            or not added_tokens.plain(found.added)
+            or added_tokens.given_ids(found.added, model["vocab"]) != {a.content: a.id for a in found.added}
+            or len(found.added) != len({a.content for a in found.added})
+            or len({t for i, t in enumerate(found.tokens) if len(t) == 1 and i not in found.outside}) < 256
+        ):
             return None
-        tokens = [b""] * size
         try:
-            for text, i in vocab.items():
-                if text not in special:
-                    tokens[i] = bytelevel.to_bytes(text)
-            pairs = [tuple(m) if isinstance(m, list) else tuple(m.split(" ")) for m in model["merges"]]
-            merges = [(vocab[a], vocab[b], vocab[a + b]) for a, b in pairs]
-        except (KeyError, ValueError):
+            pre = PreTokenizer.from_hf(entry.get("pre_tokenizer"))
+        except LabError:
+            return None  # the library says what it thinks of it
+        if pre is None:
             return None
-        if len({t for t in tokens if len(t) == 1}) < 256:
-            return None
-        return cls(tokens, merges, pre, special, bool(model.get("ignore_merges")), spelling)
+        own = model.get(tokenizer_json.KEY) or {}
+        simple = all(a == AddedToken(a.id, a.content) and a.id in found.special.values() for a in found.added)
+        return cls(
+            found.tokens,
+            found.merges,
+            pre,
+            found.special,
+            bool(model.get("ignore_merges")),
+            spelling,
+            own.get("ranks") or None,
+            None if simple else found.added,
+            () if simple else found.outside,
+        )
 
 
 def twin_encode(codec: BpeCodec, data: bytes) -> list[int]:
@@ -213,12 +259,18 @@ def twin_encode(codec: BpeCodec, data: bytes) -> list[int]:
     rank = {}
     for (a, b, new), r in zip(codec.merges.tolist(), codec._ranks.tolist()):
         rank[a, b] = (r, new)
-    byte_ids = {t: i for i, t in reversed(list(enumerate(codec.tokens))) if len(t) == 1}
-    whole = {t: i for i, t in reversed(list(enumerate(codec.tokens))) if t} if codec.whole_words else {}
+    known = [(t, i) for i, t in reversed(list(enumerate(codec.tokens))) if i not in codec._outside]
+    byte_ids = {t: i for t, i in known if len(t) == 1}
+    whole = {t: i for t, i in known if t} if codec.whole_words else {}
+    words: list[bytes | int] = []
+    for start, stop, token in added_tokens.twin_pieces(codec.added, data):
+        cuts = [0, *codec.pre.ends(np.frombuffer(data[start:stop], np.uint8)).tolist()]
+        words += [token] if token >= 0 else [data[start + a : start + b] for a, b in itertools.pairwise(cuts)]
     out: list[int] = []
-    start = 0
-    for end in codec.pre.ends(np.frombuffer(data, np.uint8)).tolist():
-        word, start = data[start:end], end
+    for word in words:
+        if isinstance(word, int):
+            out.append(word)
+            continue
         if len(word) > 1 and word in whole:
             out.append(whole[word])
             continue

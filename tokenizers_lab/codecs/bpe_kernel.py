@@ -54,14 +54,14 @@ def fill_pairs(pairs, ranks, results):
 
 
 @njit(cache=True)
-def fill_words(starts, arena):
-    """Hash slots of the tokens' bytes (token i is arena[starts[i]:starts[i+1]])."""
+def fill_words(starts, arena, known):
+    """Hash slots of the bytes of the ``known`` tokens (token i is arena[starts[i]:starts[i+1]])."""
     size = 16
     while size < 2 * len(starts):
         size *= 2
     slots = np.full(size, -1, dtype=np.int32)
     for i in range(len(starts) - 1):
-        if starts[i] == starts[i + 1]:
+        if starts[i] == starts[i + 1] or not known[i]:
             continue
         at = np.int64(hash_bytes(arena, starts[i], starts[i + 1]) >> np.uint64(20)) & (size - 1)
         while slots[at] >= 0:
@@ -225,62 +225,68 @@ def _long(t, data, start, end, out, n):
 
 
 @njit(cache=True)
-def encode(data, kind, classes, ends, t, whole_words, cache):
-    """Ids of ``data``, int32. Pre-tokens come from the splitter ``kind``, or from ``ends`` where kind < 0."""
-    total = len(data)
-    out = np.empty(total, dtype=np.int32)
+def encode(data, kind, classes, ends, pieces, t, whole_words, cache):
+    """Ids of ``data``, int32. ``pieces`` (start, end, id or -1): what is one added token, and what is not.
+    Pre-tokens of those that are not come from the splitter ``kind``, or from ``ends`` where kind < 0."""
+    out = np.empty(len(data), dtype=np.int32)
     ids = np.empty(SHORT, dtype=np.int32)
     slot = np.empty(SHORT, dtype=np.int64)
     n = 0
-    i = 0
     piece = 0
-    while i < total:
-        if kind >= 0:
-            end = next_end(data, i, total, kind, classes)
-        else:
-            end = ends[piece]
-            piece += 1
-        size = end - i
-        if size == 1:
-            out[n] = t.byte_ids[data[i]]
+    for q in range(len(pieces)):
+        if pieces[q, 2] >= 0:
+            out[n] = pieces[q, 2]
             n += 1
-            i = end
             continue
-        h = np.uint64(0)
-        c = 0
-        if size <= CACHE_BYTES or whole_words:
-            h = hash_bytes(data, i, end)
-        if size <= CACHE_BYTES:
-            c = np.int64(h >> np.uint64(40)) & (CACHE_SLOTS - 1)
-            if cache.length[c] == size:
-                same = True
+        i = pieces[q, 0]
+        total = pieces[q, 1]
+        while i < total:
+            if kind >= 0:
+                end = next_end(data, i, total, kind, classes)
+            else:
+                end = ends[piece]
+                piece += 1
+            size = end - i
+            if size == 1:
+                out[n] = t.byte_ids[data[i]]
+                n += 1
+                i = end
+                continue
+            h = np.uint64(0)
+            c = 0
+            if size <= CACHE_BYTES or whole_words:
+                h = hash_bytes(data, i, end)
+            if size <= CACHE_BYTES:
+                c = np.int64(h >> np.uint64(40)) & (CACHE_SLOTS - 1)
+                if cache.length[c] == size:
+                    same = True
+                    for k in range(size):
+                        if cache.text[c, k] != data[i + k]:
+                            same = False
+                            break
+                    if same:
+                        for k in range(cache.count[c]):
+                            out[n + k] = cache.ids[c, k]
+                        n += cache.count[c]
+                        i = end
+                        continue
+            first = n
+            w = _whole(t, data, i, end, h) if whole_words else -1
+            if w >= 0:
+                out[n] = w
+                n += 1
+            elif size <= SHORT:
+                n = _short(t, data, i, end, out, n, ids, slot)
+            else:
+                n = _long(t, data, i, end, out, n)
+            if size <= CACHE_BYTES and n - first <= CACHE_IDS:
+                cache.length[c] = size
+                cache.count[c] = n - first
                 for k in range(size):
-                    if cache.text[c, k] != data[i + k]:
-                        same = False
-                        break
-                if same:
-                    for k in range(cache.count[c]):
-                        out[n + k] = cache.ids[c, k]
-                    n += cache.count[c]
-                    i = end
-                    continue
-        first = n
-        w = _whole(t, data, i, end, h) if whole_words else -1
-        if w >= 0:
-            out[n] = w
-            n += 1
-        elif size <= SHORT:
-            n = _short(t, data, i, end, out, n, ids, slot)
-        else:
-            n = _long(t, data, i, end, out, n)
-        if size <= CACHE_BYTES and n - first <= CACHE_IDS:
-            cache.length[c] = size
-            cache.count[c] = n - first
-            for k in range(size):
-                cache.text[c, k] = data[i + k]
-            for k in range(n - first):
-                cache.ids[c, k] = out[first + k]
-        i = end
+                    cache.text[c, k] = data[i + k]
+                for k in range(n - first):
+                    cache.ids[c, k] = out[first + k]
+            i = end
     return out[:n].copy()
 
 

@@ -1,24 +1,33 @@
 """Any Hugging Face ``tokenizer.json`` as a codec, run by the `tokenizers` library itself.
 
-For what ``bpe.py`` cannot run natively: normalizers, WordPiece, Unigram, byte fallback, other patterns. Bytes
-that are not UTF-8 have no place in such a tokenizer; they are replaced by U+FFFD, so these codecs are marked
-as not lossless, and the lab checks each stream before it prints bits per byte."""
+For what ``bpe.py`` cannot run natively: normalizers, WordPiece, Unigram, byte fallback, added tokens that
+take the spaces beside them. Bytes that are not UTF-8 have no place in such a tokenizer; they are replaced by
+U+FFFD, so these codecs are marked as not lossless, and the lab checks each stream before it prints bits per
+byte. Special tokens are never made from text (``encode_special_tokens``), dropout, truncation, padding and
+the post-processor are off, so a text has one encoding.
+
+Where the decoder is byte-level, tokens are byte strings, as in ``bpe.py``: a character that is split over
+several has its border inside. Concession: elsewhere offsets are the library's, of whole characters."""
 
 from __future__ import annotations
 
 import codecs
 import hashlib
+import itertools
 import json
+from typing import Any
 
 import numpy as np
 
-from tokenizers_lab.codec import Codec, as_bytes_array, as_ids
+from tokenizers_lab.codec import EOS_NAMES, PAD_NAMES, Codec, as_bytes_array, as_ids
+from tokenizers_lab.codecs import tokenizer_json
 from tokenizers_lab.errors import DataError
 from tokenizers_lab.files import write_whole
+from tokenizers_lab.pretokenize.library import library
 
 
 class HuggingFaceCodec(Codec):
-    """``text``: the JSON of a tokenizer.json."""
+    """``text``: the JSON of a tokenizer.json. Raises :class:`DataError` for what is none."""
 
     lossless = False
     loss = "bytes that are not UTF-8 become U+FFFD; a normalizer or decoder may change more"
@@ -26,31 +35,66 @@ class HuggingFaceCodec(Codec):
     def __init__(self, text: str, spelling: str = "huggingface"):
         from tokenizers import Tokenizer  # start-up, and an optional dependency
 
-        try:
-            self._tokenizer = Tokenizer.from_str(text)
-        except Exception as error:  # noqa: BLE001 - the library raises nothing narrower
-            raise DataError(f"{spelling}: not a tokenizer.json that `tokenizers` reads: {error}") from None
+        self._entry: dict[str, Any] = tokenizer_json.parse(text.encode("utf-8"), spelling)
         self._text, self.spelling = text, spelling
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
-        vocab = self._tokenizer.get_vocab(with_added_tokens=True)
+        model = {**self._entry["model"]}
+        self._dropout = bool(model.get("dropout"))
+        if "dropout" in model:
+            model["dropout"] = None
+        off = {"truncation": None, "padding": None, "post_processor": None}
+        with library(f"{spelling}: not a tokenizer.json that `tokenizers` reads"):
+            self._tokenizer = Tokenizer.from_str(json.dumps({**self._entry, **off, "model": model}))
+            self._tokenizer.encode_special_tokens = True
+            vocab = self._tokenizer.get_vocab(with_added_tokens=True)
+            self._added = self._tokenizer.get_added_tokens_decoder()
         if not vocab:
             raise DataError(f"{spelling}: its vocabulary is empty")
         self.vocab_size = max(vocab.values()) + 1
+        self._special = {t.content: i for i, t in self._added.items() if t.special}
+        self._tokens = self._byte_strings()
+        self.eos_id, self.pad_id = self._first(EOS_NAMES), self._first(PAD_NAMES)
+
+    def _byte_strings(self) -> list[bytes] | None:
+        """The bytes of every token where the decoder is byte-level, else None."""
+        decoder = self._entry.get("decoder") or {}
+        if decoder.get("type") != "ByteLevel" or not isinstance(self._entry["model"]["vocab"], dict):
+            return None
+        if self._entry["model"].get("merges") is None:
+            return None
+        found = tokenizer_json.byte_level(self._entry)
+        if found is None or found.clash or len(found.tokens) != self.vocab_size:
+            return None
+        if {t.content: t.id for t in found.added} != {t.content: i for i, t in self._added.items()}:
+            return None
+        return found.tokens
 
     def encode(self, data) -> np.ndarray:
-        text = as_bytes_array(data).tobytes().decode("utf-8", "replace")
-        return np.array(self._tokenizer.encode(text, add_special_tokens=False).ids, dtype=np.uint32)
+        return np.array(self._encoding(as_bytes_array(data).tobytes())[1].ids, dtype=np.uint32)
+
+    def _encoding(self, raw: bytes):
+        text = raw.decode("utf-8", "replace")
+        with library(f"{self.spelling}: `tokenizers` cannot encode this"):
+            return text, self._tokenizer.encode(text, add_special_tokens=False)
 
     def decode(self, ids) -> bytes:
-        return self._tokenizer.decode(
-            as_ids(ids, self.vocab_size).tolist(), skip_special_tokens=False
-        ).encode("utf-8")
+        checked = as_ids(ids, self.vocab_size).tolist()
+        if self._tokens is not None:
+            return b"".join([self._tokens[i] for i in checked])
+        with library(f"{self.spelling}: `tokenizers` cannot decode this"):
+            return self._tokenizer.decode(checked, skip_special_tokens=False).encode("utf-8")
+
+    def token_bytes(self, token: int) -> bytes | None:
+        return None if self._tokens is None else self._tokens[token]
+
+    def special_id(self, name: str) -> int | None:
+        return self._special.get(name)
+
+    def used_vocab_size(self) -> int:
+        return self.vocab_size - len(self._special)
 
     def offsets(self, data, ids=None) -> np.ndarray:
         raw = as_bytes_array(data).tobytes()
-        text = raw.decode("utf-8", "replace")
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        text, encoding = self._encoding(raw)
         if ids is not None and len(ids) != len(encoding.ids):
             raise DataError("these ids are not the encoding of this data")
         at = np.zeros(len(text) + 1, dtype=np.int64)
@@ -58,21 +102,39 @@ class HuggingFaceCodec(Codec):
             np.cumsum([len(c.encode("utf-8")) for c in text], out=at[1:])
         else:  # only then can a character stand for fewer bytes than it has
             at[:] = _replaced_offsets(raw, text)
-        stops = [at[end] for _, end in encoding.offsets]
-        out = np.maximum.accumulate(np.array([0, *stops], dtype=np.int64))
+        starts = np.array([at[start] for start, _ in encoding.offsets], dtype=np.int64)
+        stops = np.array([at[end] for _, end in encoding.offsets], dtype=np.int64)
+        out = np.maximum.accumulate(np.concatenate([[0], stops]).astype(np.int64))
+        if self._tokens is not None:
+            _inside_characters(out, starts, raw, [self._tokens[i] for i in encoding.ids])
         if len(out) > 1:
             out[-1] = len(raw)  # what a normalizer dropped at the end belongs to the last token
         return out
 
     def token_lengths(self):
-        return None
+        return super().token_lengths() if self._tokens is not None else None
 
     def description(self) -> dict:
         canonical = json.dumps(json.loads(self._text), sort_keys=True)
-        return {"codec": "huggingface", "json": hashlib.sha256(canonical.encode()).hexdigest()}
+        described = {"codec": "huggingface", "json": hashlib.sha256(canonical.encode()).hexdigest()}
+        if self._special or self._dropout:
+            described["special tokens, dropout"] = "never"  # once they were as the file and the text had it
+        return described
 
     def save(self, path) -> None:
         write_whole(path, self._text.encode("utf-8"))
+
+
+def _inside_characters(out: np.ndarray, starts: np.ndarray, raw: bytes, tokens: list[bytes]) -> None:
+    """Put the borders where the tokens' bytes have them. ``out``: the library's (tokens+1,), which know whole
+    characters only: tokens that share one stand in a group, and where the group's bytes are those of the
+    text, each border is the sum of what stands before it."""
+    borders = [0, *(i for i in range(1, len(tokens)) if starts[i] >= out[i]), len(tokens)]
+    for first, last in itertools.pairwise(borders):
+        begin = int(out[first])
+        inside = tokens[first:last]
+        if last - first > 1 and raw[begin : int(out[last])] == b"".join(inside):
+            out[first + 1 : last + 1] = begin + np.cumsum([len(t) for t in inside])
 
 
 def _replaced_offsets(raw: bytes, text: str) -> list[int]:

@@ -13,6 +13,7 @@ import re
 import numpy as np
 
 from tokenizers_lab.codec import Codec, as_bytes_array, as_ids
+from tokenizers_lab.codecs import sentencepiece_model
 from tokenizers_lab.errors import DataError
 from tokenizers_lab.files import write_whole
 
@@ -27,11 +28,14 @@ class UnigramCodec(Codec):
     def __init__(self, model: bytes, spelling: str = "unigram"):
         import sentencepiece  # start-up, and an optional dependency
 
+        sentencepiece_model.check(model, spelling)
         self._processor = sentencepiece.SentencePieceProcessor()
         try:
             self._processor.LoadFromSerializedProto(model)
         except Exception as error:  # noqa: BLE001 - the library names no kind of its own
-            raise DataError(f"{spelling}: not a SentencePiece model: {error}") from None
+            raise DataError(
+                f"{spelling}: not a SentencePiece model: {' '.join(str(error).split())[:200]}"
+            ) from None
         self._model, self.spelling = model, spelling
         self.vocab_size = self._processor.vocab_size()
         self.eos_id, self.pad_id = (
@@ -90,6 +94,10 @@ class UnigramCodec(Codec):
 
     def token_lengths(self) -> np.ndarray:
         return self._lengths
+
+    def special_id(self, name: str) -> int | None:
+        i = self._processor.piece_to_id(name)
+        return i if self._processor.is_control(i) else None
 
     def used_vocab_size(self) -> int:
         return int((self._lengths > 0).sum())

@@ -1,9 +1,11 @@
-"""From the lab to the compressor: a trained model as ``X.safetensors`` with ``config.json`` and
-``tokenizer.json`` beside it.
+"""From the lab to the compressor: a trained model as a folder with ``model.safetensors``, its configuration
+and its tokenizer.
 
-That is a Hugging Face Llama folder, and what ``nzip --predictor mix+lm:X.safetensors`` loads. Bytes are a
-byte-level BPE without merges. A codec of fixed strings is written as greedy longest match (WordPiece without
-a prefix, over byte-level characters).
+That is a Hugging Face Llama folder, which transformers reads by its name, and what
+``nzip --predictor mix+lm:FOLDER/model.safetensors`` loads. ``tokenizer_config.json`` says that nothing is put
+before a text and which token ends one: without it releases of transformers guess, each in its own way.
+Bytes are a byte-level BPE without merges. A codec of fixed strings is written as greedy longest match
+(WordPiece without a prefix, over byte-level characters).
 
 Concession: codecs whose tokens have no bytes of their own cannot predict bytes and are refused, as is
 SentencePiece."""
@@ -115,26 +117,60 @@ def config_json(shape: Shape, eos: int | None) -> dict:
     }
 
 
+def tokenizer_config_json(tokenizer: dict, eos: int | None, shape: Shape) -> dict:
+    """What transformers has to know beside ``tokenizer.json``."""
+    name = next((t["content"] for t in tokenizer["added_tokens"] if t["id"] == eos), None)
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "add_bos_token": False,
+        "add_eos_token": False,
+        "bos_token": None,
+        "eos_token": name,
+        "pad_token": name,
+        "unk_token": None,
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": shape.context,
+    }
+
+
+def files_of(output) -> dict[str, Path]:
+    """Where the parts of an export go, by what they are. ``output``: a folder, or X.safetensors in one.
+    Raises :class:`LabError` for a name that is neither."""
+    output = Path(output)
+    if output.suffix != ".safetensors":
+        if output.suffix and not output.is_dir():
+            raise LabError(f"{output}: name a folder, or a file X.safetensors, or nzip will not know it")
+        output = output / "model.safetensors"
+    parts = ("config", "generation_config", "tokenizer", "tokenizer_config")
+    return {**{part: output.parent / f"{part}.json" for part in parts}, "model": output}
+
+
 def export(run: Run, output) -> list[Path]:
-    """Write ``output`` and the two files beside it, its folder made where it is missing; returns their paths.
-    Raises :class:`LabError` for codecs that cannot, before anything is written."""
+    """Write the files of :func:`files_of`, the folder made where it is missing; returns their paths. Raises
+    :class:`LabError` for codecs that cannot, before anything is written."""
     try:
         from safetensors.torch import save  # an optional dependency
     except ImportError:
         raise LabError(
             "safetensors is missing; install the extra: pip install '.[neural]' in nzip's source"
         ) from None
-    output = Path(output)
-    if output.suffix != ".safetensors":
-        raise LabError(f"{output}: name it X.safetensors, or nzip will not know it")
+    paths = files_of(output)
+    output, eos = paths["model"], run.data["eos"]
     tokenizer = tokenizer_json(run.codec, run.data["eos"], run.shape.vocabulary)
     model = run.model()
-    found = {
-        output.parent / "config.json": json.dumps(config_json(run.shape, run.data["eos"]), indent=1).encode()
-        + b"\n",
-        output.parent / "tokenizer.json": json.dumps(tokenizer, ensure_ascii=False).encode() + b"\n",
-        output: save(model.tensors(), {"format": "pt", "made_by": "tokenizers-lab lm export"}),
+    ends = {"bos_token_id": eos, "eos_token_id": eos, "pad_token_id": eos}
+    contents = {
+        "config": config_json(run.shape, eos),
+        "generation_config": {**ends, "do_sample": True},
+        "tokenizer": tokenizer,
+        "tokenizer_config": tokenizer_config_json(tokenizer, eos, run.shape),
     }
+    found = {
+        paths[part]: json.dumps(value, ensure_ascii=False, indent=None if part == "tokenizer" else 1).encode()
+        + b"\n"
+        for part, value in contents.items()
+    }
+    found[output] = save(model.tensors(), {"format": "pt", "made_by": "tokenizers-lab lm export"})
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

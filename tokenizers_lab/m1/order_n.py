@@ -207,10 +207,11 @@ class OrderN(ByteModel):
             order = int(arrays["order"][0])
             keys, starts = arrays["keys"].astype(np.uint64), arrays["starts"].astype(np.int64)
             symbols, counts = arrays["symbols"].astype(np.uint8), arrays["counts"].astype(np.int32)
-        except (KeyError, IndexError, ValueError) as error:
+        except (KeyError, IndexError, ValueError, TypeError, OverflowError) as error:
             raise DataError(f"not the tables of an order-n model: {error}") from None
         if (
-            not 0 <= order <= MAX_ORDER
+            any(a.ndim != 1 for a in (keys, starts, symbols, counts))
+            or not 0 <= order <= MAX_ORDER
             or len(starts) != len(keys) + 1
             or len(symbols) != len(counts)
             or starts[0] != 0

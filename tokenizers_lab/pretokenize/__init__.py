@@ -1,46 +1,73 @@
 """Pre-tokenizers: how text is cut before merges are learned or applied; no token crosses a cut.
 
 ``gpt2`` (the default; Hugging Face's ``ByteLevel``), ``gpt4`` (cl100k; also Llama 3's idea), ``none`` (whole
-documents: DNA, binaries, or merges across words), or any regular expression as ``regex:PATTERN`` (slow: it
-runs in Python; its Unicode tables are the `regex` package's, which may be newer than Hugging Face's)."""
+documents: DNA, binaries, or merges across words), ``o200k`` and ``qwen2`` by name, any regular expression as
+``regex:PATTERN``, and ``steps:[…]``, what a tokenizer.json lists. Those without a kernel are slower: the
+`tokenizers` library cuts (``library.py``), by its own syntax and its own Unicode tables."""
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 
-from tokenizers_lab.errors import LabError
+from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.pretokenize import kernels
 from tokenizers_lab.pretokenize.classes import class_table
-from tokenizers_lab.pretokenize.twin import compile_pattern, split_ends
+from tokenizers_lab.pretokenize.library import LibrarySplitter, keeps_all, split_step
 
 GPT2_PATTERN = r"""'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
 GPT4_PATTERN = (
     r"""(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"""
     r"""|\s*[\r\n]+|\s+(?!\S)|\s+"""
 )
+_LETTERS = r"""[^\r\n\p{L}\p{N}]?"""
+_ENDING = r"""(?i:'s|'t|'re|'ve|'m|'ll|'d)?"""
+O200K_PATTERN = (
+    _LETTERS
+    + r"""[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"""
+    + _ENDING
+    + "|"
+    + _LETTERS
+    + r"""[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"""
+    + _ENDING
+    + r"""|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"""
+)
+QWEN2_PATTERN = GPT4_PATTERN.replace(r"\p{N}{1,3}", r"\p{N}")
 _KINDS = {"none": kernels.NONE, "gpt2": kernels.GPT2, "gpt4": kernels.GPT4}
-PATTERNS = {"gpt2": GPT2_PATTERN, "gpt4": GPT4_PATTERN}
+PATTERNS = {"gpt2": GPT2_PATTERN, "gpt4": GPT4_PATTERN, "o200k": O200K_PATTERN, "qwen2": QWEN2_PATTERN}
 
 
 class PreTokenizer:
-    """``name`` spells it; ``kind`` is the compiled splitter's number, or -1 for a regular expression;
-    ``pattern`` is the expression, or None for ``none``."""
+    """``name`` spells it; ``kind`` is the compiled splitter's number, or -1 where the library splits;
+    ``pattern`` is the expression, or None where it is not one alone. Raises :class:`LabError`."""
 
     def __init__(self, name: str):
-        self.name = name
-        if name in _KINDS:
-            self.kind, self.pattern = _KINDS[name], PATTERNS.get(name)
-        elif name.startswith("regex:") and len(name) > 6:
-            self.kind, self.pattern = -1, name[6:]
-            self._compiled = compile_pattern(self.pattern)
+        self.name, self.kind, self.pattern = name, _KINDS.get(name, -1), PATTERNS.get(name)
+        self._steps: list[dict] = []
+        if self.kind >= 0:
+            return
+        if name.startswith("regex:") and len(name) > 6:
+            self.pattern = name[6:]
+        if self.pattern:
+            self._steps = [split_step(self.pattern)]
+        elif name.startswith("steps:"):
+            self._steps = _steps(name)
+            self.name = _spelled(self._steps)
         else:
-            raise LabError(f"unknown pre-tokenizer {name!r}; known: {', '.join(_KINDS)}, regex:PATTERN")
+            raise LabError(
+                f"unknown pre-tokenizer {name!r}; known: {', '.join({**_KINDS, **PATTERNS})}, regex:PATTERN"
+            )
+        try:
+            self._splitter = LibrarySplitter(self._steps, name)
+        except DataError as error:
+            raise LabError(str(error)) from None
 
     def ends(self, data: np.ndarray) -> np.ndarray:
         """Ends of the pre-tokens of a uint8 array: int64, ascending, the last one len(data)."""
         if self.kind >= 0:
             return kernels.split_all(data, len(data), self.kind, class_table())
-        return split_ends(self._compiled, data.tobytes())
+        return self._splitter.ends(data.tobytes())
 
     def to_hf(self) -> dict:
         """The ``pre_tokenizer`` entry of a Hugging Face tokenizer.json."""
@@ -52,32 +79,47 @@ class PreTokenizer:
         }
         if self.name in ("gpt2", "none"):
             return level
-        split = {"type": "Split", "pattern": {"Regex": self.pattern}, "behavior": "Isolated", "invert": False}
-        return {"type": "Sequence", "pretokenizers": [split, level]}
+        steps = self._steps or [split_step(str(self.pattern))]
+        return {"type": "Sequence", "pretokenizers": [*steps, level]}
 
     @staticmethod
     def from_hf(entry: dict | None) -> PreTokenizer | None:
         """The reader of :meth:`to_hf`; None where the entry is one that this package cannot follow
-        natively."""
-        level = dict(entry or {})
-        split = None
-        if level.get("type") == "Sequence":
-            steps = level.get("pretokenizers", [])
-            if len(steps) == 2 and steps[0].get("type") == "Split":
-                split, level = steps
+        exactly."""
+        if not isinstance(entry, dict):
+            return None
+        steps = entry.get("pretokenizers", []) if entry.get("type") == "Sequence" else [entry]
+        if not isinstance(steps, list) or not steps or not all(isinstance(step, dict) for step in steps):
+            return None
+        *steps, level = steps
         if level.get("type") != "ByteLevel" or level.get("add_prefix_space", True):
             return None
         if level.get("use_regex", True):
-            return PreTokenizer("gpt2") if split is None else None
-        if split is None:
+            return None if steps else PreTokenizer("gpt2")
+        if not steps:
             return PreTokenizer("none")
-        if split.get("behavior") != "Isolated" or split.get("invert"):
+        if not all(map(keeps_all, steps)):
             return None
-        pattern = split.get("pattern", {}).get("Regex")
-        for name, known in PATTERNS.items():
-            if pattern == known:
-                return PreTokenizer(name)
-        return None
+        inside = steps[0].get("pattern")
+        pattern = inside.get("Regex") if isinstance(inside, dict) else None
+        if len(steps) == 1 and isinstance(pattern, str) and steps[0] == split_step(pattern):
+            names = {known: name for name, known in PATTERNS.items()}
+            return PreTokenizer(names.get(pattern, f"regex:{pattern}"))
+        return PreTokenizer(_spelled(steps))
+
+
+def _spelled(steps: list[dict]) -> str:
+    return "steps:" + json.dumps(steps, sort_keys=True, ensure_ascii=False)
+
+
+def _steps(name: str) -> list[dict]:
+    try:
+        steps = json.loads(name[6:])
+    except ValueError as error:
+        raise LabError(f"pre-tokenizer {name!r}: not JSON: {error}") from None
+    if not isinstance(steps, list) or not all(isinstance(s, dict) and keeps_all(s) for s in steps):
+        raise LabError(f"pre-tokenizer {name!r}: takes a list of steps that keep all of the text")
+    return steps
 
 
 def streamed(pre: PreTokenizer, blocks):

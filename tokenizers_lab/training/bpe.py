@@ -31,6 +31,7 @@ from tokenizers_lab.training.engine import Engine
 from tokenizers_lab.training.objectives import objective as make_objective
 from tokenizers_lab.training.sampler import Sampler
 from tokenizers_lab.training.stream import Stream
+from tokenizers_lab.training.wishes import agree, shown, special_names, spelling_of
 
 _CHECKPOINT_SECONDS = 60.0
 _STEP = 256
@@ -84,7 +85,8 @@ def train_full(
 ) -> Training:
     """Train on ``files`` (paths; ``.xz`` and ``.gz`` are unpacked) or on ``documents`` (bytes or str).
 
-    ``vocab_size`` counts special tokens and the 256 bytes. ``special``: names that get ids 0.. and no bytes.
+    ``vocab_size`` counts special tokens and the 256 bytes. ``special``: names (a string is one) that get ids
+    0.. and no bytes; no merge ever spells one.
     ``max_token_length`` in bytes, 0 for none (Hugging Face's meaning: pairs that would reach it are not
     counted). ``workers``: threads, 0 for all cores. ``max_memory``: bytes of the table of distinct pre-tokens
     before the rarest are dropped. ``candidates``, ``level``, ``serialisation``, ``order``: of the
@@ -98,7 +100,7 @@ def train_full(
     Raises :class:`LabError` for settings out of range and files that cannot be read.
     """
     started = time.perf_counter()
-    special = list(special)
+    special = special_names(special)
     judge = make_objective(objective, level, serialisation, order)
     if vocab_size < 256 + len(special):
         raise LabError(
@@ -115,6 +117,7 @@ def train_full(
         pattern = re.compile(veto_pattern.encode()) if veto_pattern else None
     except re.error as error:
         raise LabError(f"veto pattern {veto_pattern!r}: {error}") from None
+    agree(seed, forbidden, pattern, special)
     parent = _parent(extend, special, pretokenizer)
     paths = [Path(p) for p in files or ()]
     for path in paths:
@@ -152,7 +155,9 @@ def train_full(
         state.sampler.restore(text)
     try:
         state.count(paths, documents, pretokenizer, workers, max_memory, progress)
-        engine = Engine(state.counts.table, len(special), max_token_length, min_frequency)
+        engine = Engine(
+            state.counts.table, len(special), max_token_length, min_frequency, list(map(spelling_of, special))
+        )
         state.engine = engine
         stream = None
         if judge.name != "frequency":
@@ -165,12 +170,14 @@ def train_full(
             len(counts.table),
             counts.dropped,
         )
-        stream = _first_merges(engine, parent, seed, stream, vocab_size)
 
         def vetoed(a, b):
             token = engine.token(a) + engine.token(b)
-            return token in forbidden or bool(pattern and pattern.search(token))
+            return (
+                token in forbidden or bool(pattern and pattern.search(token)) or engine.spells_special(a, b)
+            )
 
+        stream = _first_merges(engine, parent, seed, stream, vocab_size, vetoed)
         if stream is None:
             _by_frequency(
                 engine, vocab_size, vetoed if forbidden or pattern else None, state, progress, result, resumed
@@ -278,6 +285,8 @@ def _parent(extend, special, pre) -> BpeCodec | None:
     parent = load(extend)
     if not isinstance(parent, BpeCodec):
         raise LabError(f"{extend}: only a byte-level BPE tokenizer.json can be extended")
+    if any(not t.special for t in parent.added):
+        raise LabError(f"{extend}: has added tokens that are not special; training cannot go on from it")
     if list(parent.special) != special or parent.pre.name != pre.name:
         raise LabError(
             f"{extend}: was trained with special tokens {list(parent.special)} and pre-tokenizer "
@@ -286,7 +295,7 @@ def _parent(extend, special, pre) -> BpeCodec | None:
     return parent
 
 
-def _first_merges(engine: Engine, parent, seed, stream, vocab_size):
+def _first_merges(engine: Engine, parent, seed, stream, vocab_size, vetoed):
     """Apply the merges of ``parent``, then those that spell the seeds; returns the stream merged alike."""
 
     def merge(a, b):
@@ -309,6 +318,12 @@ def _first_merges(engine: Engine, parent, seed, stream, vocab_size):
             .tolist()
         )
         while len(ids) > 1:
+            if vetoed(ids[0], ids[1]):
+                way = engine.token(ids[0]) + engine.token(ids[1])
+                raise LabError(
+                    f"the seed {shown(token)} is made through {shown(way)}, which is vetoed or a special "
+                    "token"
+                )
             ids[:2] = [merge(ids[0], ids[1])]
     if engine.tokens > vocab_size:
         raise LabError(
@@ -368,8 +383,6 @@ def to_codec(engine: Engine, pre: PreTokenizer, special) -> BpeCodec:
         merges.pop((a, b), None)
         merges[a, b] = new
     names = {name: i for i, name in enumerate(special)}
-    if len(names) != len(special):
-        raise LabError("a special token is named twice")
     return BpeCodec(
         [engine.token(i) for i in range(engine.tokens)],
         [(a, b, n) for (a, b), n in merges.items()],

@@ -4,6 +4,8 @@ tokens and merges. What a trainer (plain or compression-aware) drives; the kerne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tokenizers_lab.pretokenize.bytelevel import BYTE_ORDER
@@ -13,10 +15,16 @@ from tokenizers_lab.training.counts import CountTable
 
 
 class Engine:
-    """BPE state over a count table. Ids: special tokens, the 256 bytes in GPT-2's order, then merges."""
+    """BPE state over a count table. Ids: special tokens, the 256 bytes in GPT-2's order, then merges.
+    ``never``: byte strings, one a special token or ``b""``, that no merge may spell."""
 
     def __init__(
-        self, table: CountTable, special: int = 0, max_token_length: int = 0, min_frequency: int = 0
+        self,
+        table: CountTable,
+        special: int = 0,
+        max_token_length: int = 0,
+        min_frequency: int = 0,
+        never: Sequence[bytes] = (),
     ):
         data, ends, counts = table.arrays()
         starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
@@ -35,16 +43,28 @@ class Engine:
         if n:
             following[stops - 1] = -1
             previous[stops - lengths] = -1
+        taken = b"".join(never)
         tokens, pairs, pool = 1 << 12, 1 << 17, int(1.25 * n) + 1024
-        arena = np.zeros(1 << 16, dtype=np.uint8)
+        tokens = max(tokens, 2 * (special + 256))
+        arena = np.zeros(max(1 << 16, 2 * len(taken)), dtype=np.uint8)
         arena[:256] = BYTE_ORDER
+        arena[256 : 256 + len(taken)] = np.frombuffer(taken, dtype=np.uint8)
         token_start = np.zeros(tokens, dtype=np.int64)
         token_size = np.zeros(tokens, dtype=np.int64)
         token_start[special : special + 256] = np.arange(256)
         token_size[special : special + 256] = 1
-        meta = np.zeros(11, dtype=np.int64)
+        # Special tokens stand in the hash of spellings, so that a pair that spells one is found to do so.
+        sizes = np.array([len(t) for t in never], dtype=np.int64)
+        token_size[: len(never)] = sizes
+        token_start[: len(never)] = 256 + np.cumsum(sizes) - sizes
+        meta = np.zeros(12, dtype=np.int64)
         meta[st.TOKENS], meta[st.FREE], meta[st.FREE_COUNT] = special + 256, -1, pool
-        meta[st.ARENA], meta[st.MAX_LENGTH], meta[st.MIN_COUNT] = 256, max_token_length, max(1, min_frequency)
+        meta[st.ARENA], meta[st.MAX_LENGTH], meta[st.MIN_COUNT] = (
+            256 + len(taken),
+            max_token_length,
+            max(1, min_frequency),
+        )
+        meta[st.SPECIAL] = special
         self.state = st.State(
             to_id[data],
             following,
@@ -148,7 +168,8 @@ class Engine:
         m.drop_best(self.state)
 
     def apply(self, a: int, b: int) -> int:
-        """Merge the pair (a, b) now, whatever its count (0 included); the id of its token."""
+        """Merge the pair (a, b) now, whatever its count (0 included); the id of its token, which no special
+        one may spell (:meth:`spells_special`)."""
         pair = -1
         while True:
             answer = m.room_for(self.state, pair)
@@ -167,8 +188,14 @@ class Engine:
 
     def token(self, token: int) -> bytes:
         """The bytes of a token (``b""`` for special ones)."""
+        if token < self.special:
+            return b""
         o, size = int(self.state.token_start[token]), int(self.state.token_size[token])
         return self.state.arena[o : o + size].tobytes()
+
+    def spells_special(self, a: int, b: int) -> bool:
+        """Whether the token spelled a+b would be a special one."""
+        return 0 <= self.id_of(a, b) < self.special
 
     def id_of(self, a: int, b: int) -> int:
         """The id of the token spelled a+b if there is one, else -1."""

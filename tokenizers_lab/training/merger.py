@@ -31,6 +31,7 @@ from tokenizers_lab.training.state import (
     MIN_COUNT,
     PAIRS,
     POOL,
+    SPECIAL,
     STAMP,
     TOKENS,
     pop,
@@ -312,7 +313,10 @@ def run(s, target_tokens, most_merges):
         if s.meta[ARENA] + size > len(s.arena):
             return GROW_TOKENS
         pop(s)
-        apply(s, p, token_for(s, s.key[p] >> 32, s.key[p] & 0xFFFFFFFF, True))
+        new = token_for(s, s.key[p] >> 32, s.key[p] & 0xFFFFFFFF, True)
+        if new < s.meta[SPECIAL]:
+            continue  # it spells a special token: set aside for good
+        apply(s, p, new)
         made += 1
     return DONE
 

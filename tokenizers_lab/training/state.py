@@ -10,7 +10,7 @@ from collections import namedtuple
 from nzip.exact.jit import njit
 
 # Scalars of the state, in ``meta``.
-TOKENS, PAIRS, HEAP, FREE, FREE_COUNT, STAMP, MERGES, ARENA, MAX_LENGTH, MIN_COUNT, POOL = range(11)
+TOKENS, PAIRS, HEAP, FREE, FREE_COUNT, STAMP, MERGES, ARENA, MAX_LENGTH, MIN_COUNT, POOL, SPECIAL = range(12)
 # What ``run`` answers.
 DONE, EXHAUSTED, GROW_POOL, GROW_PAIRS, GROW_HEAP, GROW_TOKENS = range(6)
 

@@ -153,6 +153,13 @@ def test_compression_aware_and_unigram_training(run, texts, tmp_path):
         ("compare bytes -o R.html", 1, "--on"),
         ("analyze --codec bytes a.txt --json R.json --aligned tr", 1, "LANGUAGE=FILE"),
         ("nonsense", 1, "nonsense"),
+        ("train a.txt -o m.model --model unigram --vocab-size 300 --veto the --seed x", 1, "--seed, --veto"),
+        ("train a.txt -o m.model --model unigram --pre gpt4", 1, "--pre: only --model bpe"),
+        ("train a.txt -o m.model --model sentencepiece-bpe --checkpoint c --nested 300", 1, "--nested"),
+        ("train a.txt -o m.model --model unigram --objective frequency", 1, "--objective"),
+        ("train a.txt -o T.json --vocab-size 300 --seed x --veto x", 1, "both a seed and vetoed"),
+        ("train a.txt -o T.json --vocab-size 300 --special x1 --special x1", 1, "twice"),
+        ("train a.txt -o T.json --vocab-size 300 --special |", 1, "single byte"),
         ("export a.txt -o x.tiktoken", 2, "SentencePiece"),
     ],
 )

@@ -152,11 +152,16 @@ def test_generation_draws_from_the_models_distribution():
 def test_an_exported_model_works_in_nzip(name, trained, tmp_path, english):
     run = trained[name]
     folder = tmp_path / "made" / "here"
-    made = export(run, folder / "m.safetensors")
-    assert sorted(p.name for p in made) == ["config.json", "m.safetensors", "tokenizer.json"] and all(
-        p.is_file() for p in made
-    )
-    found = load_model(folder / "m.safetensors")
+    made = export(run, folder)
+    assert {p.name for p in made} == {
+        "config.json",
+        "generation_config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    }
+    assert all(p.is_file() for p in made)
+    found = load_model(folder / "model.safetensors")
     text = english[60_000:60_800]
     symbols = found.vocabulary.encode(text)
     assert found.vocabulary.decode(symbols) == text
@@ -172,8 +177,8 @@ def test_an_exported_model_works_in_nzip(name, trained, tmp_path, english):
         want = run.model()(torch.from_numpy(inputs)[None])[0].numpy()[:, found.vocabulary.order]
     got = np.asarray(logits, np.float64)[:, : want.shape[1]]
     assert all(np.corrcoef(a, b)[0, 1] > 0.99 for a, b in zip(got, want))  # 8-bit activations against float32
-    small = nzip.compress(text + b"\xff\x00", predictor=f"mix:1+lm:{folder / 'm.safetensors'}")
-    assert nzip.decompress(small, models={"m.safetensors": folder / "m.safetensors"}) == text + b"\xff\x00"
+    small = nzip.compress(text + b"\xff\x00", predictor=f"mix:1+lm:{folder / 'model.safetensors'}")
+    assert nzip.decompress(small, models={"model.safetensors": folder / "model.safetensors"}) == text + b"\xff\x00"
 
 
 def test_what_cannot_be_exported(trained, tmp_path):
@@ -196,3 +201,20 @@ def test_hugging_face_reads_the_tokenizers(trained, tmp_path, english):
         theirs = tokenizers.Tokenizer.from_str((tmp_path / "tokenizer.json").read_text())
         assert theirs.encode(text.decode()).ids == trained[name].codec.encode(text).tolist()
         assert json.loads((tmp_path / "config.json").read_text())["eos_token_id"] == trained[name].data["eos"]
+
+
+@pytest.mark.parametrize("name", ["bytes", "bpe", "ei"])
+def test_transformers_reads_the_folder_by_its_name(name, trained, tmp_path, english):
+    """With whichever release is installed: the same ids, nothing before them, an end, the same logits."""
+    transformers = pytest.importorskip("transformers")
+    run, text = trained[name], english[60_000:60_300]
+    export(run, tmp_path / "out")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    ids = run.codec.encode(text).tolist()
+    assert tokenizer(text.decode())["input_ids"] == ids and tokenizer.decode(ids) == text.decode()
+    assert tokenizer.eos_token_id == run.data["eos"] and len(tokenizer) <= run.shape.vocabulary
+    model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "out", torch_dtype=torch.float32)
+    assert model.generation_config.eos_token_id == run.data["eos"]
+    inputs = torch.tensor([ids[:40]])
+    with torch.no_grad():
+        assert torch.allclose(model(inputs).logits, run.model()(inputs), atol=2e-3, rtol=1e-3)

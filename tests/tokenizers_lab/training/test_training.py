@@ -256,3 +256,68 @@ def test_without_pre_tokenizer_the_limit_leaves_out_the_rest():
     run = train_full(documents=documents, vocab_size=300, pre="none", max_memory=3 << 20)
     # 4 MB blocks are the grain: the first is kept, what comes after is left out and told.
     assert 0 < run.dropped < 20 and run.bytes == 6_000_000 and run.codec.vocab_size == 300
+
+
+@pytest.mark.parametrize(
+    "special,text", [("EOS", "x EOS EOS y"), ("###", "### a\n##### b ###\n"), ("Ġa", " ab cb ab ")]
+)
+@pytest.mark.parametrize(
+    "options", [{}, {"veto": ["nothing here"]}, {"objective": "entropy", "candidates": 4}]
+)
+def test_a_special_token_is_never_spelled(special, text, options, tmp_path):
+    options = {k: [t.encode() for t in v] if k == "veto" else v for k, v in options.items()}
+    text = text * 40
+    codec = train(documents=[text], vocab_size=270, special=[special, "<pad>"], **options)
+    codec.save(tmp_path / "T.json")
+    back, theirs = lab.load(tmp_path / "T.json"), Tokenizer.from_file(str(tmp_path / "T.json"))
+    theirs.encode_special_tokens = True
+    ids = codec.encode(text.encode()).tolist()
+    assert back.fingerprint() == codec.fingerprint() and back.special == {special: 0, "<pad>": 1}
+    assert ids == back.encode(text.encode()).tolist() == theirs.encode(text).ids and not {0, 1} & set(ids)
+    assert back.decode(ids) == text.encode() and len(ids) < len(text)
+
+
+def test_wishes_are_checked_at_once():
+    def never():
+        raise AssertionError("counted before the wishes were checked")
+        yield
+
+    assert train(documents=["a b"], vocab_size=257, special="<s>").special == {"<s>": 0}
+    for options, match in (
+        ({"special": ["<s>", "<s>"]}, "twice"),
+        ({"special": "|"}, "single byte"),
+        ({"special": ["é"]}, "single byte"),
+        ({"special": [""]}, "name"),
+        ({"special": [b"x"]}, "name"),
+        ({"special": ["\ud800"]}, "UTF-8"),
+        ({"seed": [b"the"], "veto": [b"the"]}, "both a seed and vetoed"),
+        ({"seed": [b"the"], "veto_pattern": "^th"}, "both a seed and vetoed"),
+        ({"seed": [b"EOS"], "special": ["EOS"]}, "both a seed and a special"),
+    ):
+        with pytest.raises(LabError, match=match):
+            train(documents=never(), vocab_size=300, **options)
+    with pytest.raises(LabError, match="through 'th'"):
+        train(documents=["the"], vocab_size=300, seed=[b"the"], veto=[b"th"])
+
+
+@pytest.mark.parametrize(
+    "pre",
+    [r"regex:\p{N}| ?\p{L}+|\s+", "o200k", "qwen2", 'steps:[{"type":"Digits","individual_digits":true}]'],
+)
+def test_the_labs_own_file_loads_as_its_own(pre, english, tmp_path):
+    codec = train(documents=[english[:20_000]], vocab_size=400, pre=pre, special=["<eos>"])
+    codec.save(tmp_path / "T.json")
+    back, theirs = lab.load(tmp_path / "T.json"), Tokenizer.from_file(str(tmp_path / "T.json"))
+    theirs.encode_special_tokens = True
+    text = english[:3000].decode() + "İ \U00010d4a\u0897 12345 <eos> 日本 \x85\u2028"
+    assert type(back) is type(codec) and back.fingerprint() == codec.fingerprint()
+    assert back.eos_id == codec.eos_id == 0 and back.lossless and back.pre.name == codec.pre.name
+    assert (
+        codec.encode(text.encode()).tolist() == back.encode(text.encode()).tolist() == theirs.encode(text).ids
+    )
+    assert back.decode(back.encode(b"\xff\xfe a\x80")) == b"\xff\xfe a\x80"
+    assert back.truncated(300).vocab_size == 300
+    grown = train(
+        documents=[english[:20_000]], vocab_size=420, pre=pre, special="<eos>", extend=tmp_path / "T.json"
+    )
+    assert grown.tokens[:400] == codec.tokens

@@ -1,0 +1,167 @@
+"""Tokenizer, codec and M1 files of a stranger: one line and exit code 2, or a codec that works; no crash, no
+abort, no allocation by what a file claims."""
+
+import json
+
+import pytest
+from support import child_output
+
+import tokenizers_lab as lab
+from tokenizers_lab.codecs.tiktoken import export, load_tiktoken
+from tokenizers_lab.errors import DataError
+
+# Runs in a process of its own: the libraries end it on some malformed files, and memory can be bounded.
+CHILD = r"""
+import copy, json, random, resource, sys
+from pathlib import Path
+folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path({folder!r})
+import tokenizers_lab as lab
+from tokenizers_lab.errors import LabError
+from tokenizers_lab.m1.spelling import load_model
+
+RAW = "the <eos> caf\u00e9  \u65e5 \x00 12".encode() + b"\xff the"
+VALUES = [None, [], {{}}, "x", "", -1, 0, 10**12, 2**64, 1.5, True, [1], [[]], {{"a": 1}}, "\ud800"]
+VALUES.append({{"type": "Nope"}})
+faults = []
+tally = {{"refused": 0, "loaded": 0}}
+
+def attempt(path, what):
+    try:
+        codec = load_model(str(path)) if path.suffix == ".m1" else lab.load(path)
+        if path.suffix == ".m1":
+            codec.cdf(RAW)
+        else:
+            ids = codec.encode(RAW)
+            codec.offsets(RAW, ids), codec.fingerprint(), codec.used_vocab_size(), codec.token_lengths()
+            back = codec.decode(ids)
+            assert not codec.lossless or back == RAW, what
+        tally["loaded"] += 1
+    except LabError as error:
+        assert error.exit_code == 2 and "\n" not in str(error), (what, error)
+        tally["refused"] += 1
+    except BaseException as error:
+        faults.append((what, type(error).__name__, str(error)[:300]))
+
+def places(value, at=()):
+    yield at
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inside in list(items)[:4]:
+        yield from places(inside, (*at, key))
+
+def put(value, at, new):
+    if not at:
+        return new
+    value = copy.deepcopy(value)
+    inside = value
+    for key in at[:-1]:
+        inside = inside[key]
+    if new is ...:
+        del inside[at[-1]]
+    else:
+        inside[at[-1]] = new
+    return value
+
+rng = random.Random(7)
+for path in sorted(folder.iterdir()):
+    data = path.read_bytes()
+    if path.suffix == ".json" and not path.name.endswith(".tiktoken.json"):
+        entry = json.loads(data)
+        for at in list(places(entry)):
+            for new in (..., *rng.sample(VALUES, 3)):
+                if at or new is not ...:
+                    path.write_text(json.dumps(put(entry, at, new)))
+                    attempt(path, (path.name, at, new))
+    elif path.name.endswith(".tiktoken.json"):
+        ranks = path.with_suffix("")
+        for at in list(places(json.loads(data))):
+            for new in VALUES:
+                path.write_text(json.dumps(put(json.loads(data), at, new)))
+                attempt(ranks, (path.name, at, new))
+    for _ in range(60):
+        broken = bytearray(data)
+        how = rng.randrange(4)
+        if how == 0:
+            del broken[rng.randrange(len(broken)):]
+        elif how == 1:
+            start = rng.randrange(len(broken))
+            broken[start : start + rng.randrange(1, 20)] = b""
+        else:
+            for _ in range(rng.randrange(1, 5)):
+                broken[rng.randrange(len(broken))] = rng.choice([0, 255, 127, rng.randrange(256)])
+        path.write_bytes(broken)
+        if not path.name.endswith(".tiktoken.json"):
+            attempt(path, (path.name, "bytes", how))
+    path.write_bytes(data)
+tally["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+assert not faults, "\n".join(map(str, [len(faults), *faults[:20]]))
+print(json.dumps(tally))
+"""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, english):
+    """One small file of each kind."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+
+    from tokenizers_lab.m1.spelling import load_model
+    from tokenizers_lab.training.sentencepiece import train_unigram
+
+    folder = tmp_path_factory.mktemp("files")
+    ours = lab.train(documents=[english[:5000]], vocab_size=280, special=["<eos>"])
+    ours.save(folder / "ours.json")
+    export(ours, folder / "ranks.tiktoken")
+    load_tiktoken(folder / "ranks.tiktoken").save(folder / "ranked.json")
+    entry = json.loads((folder / "ours.json").read_text())
+    entry["normalizer"] = {"type": "NFC"}
+    (folder / "nfc.json").write_text(json.dumps(entry))
+    words = Tokenizer(models.WordPiece({"[UNK]": 0, "the": 1, "##e": 2, "t": 3, "##h": 4}, unk_token="[UNK]"))
+    words.normalizer = normalizers.BertNormalizer()
+    words.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    words.post_processor = processors.TemplateProcessing(single="[UNK] $A", special_tokens=[("[UNK]", 0)])
+    words.decoder = decoders.WordPiece()
+    words.save(str(folder / "words.json"))
+    pieces = Tokenizer(models.Unigram([("<unk>", 0.0), ("▁the", -1.0), ("t", -2.0), ("▁", -3.0)], 0, False))
+    pieces.pre_tokenizer, pieces.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    pieces.save(str(folder / "pieces.json"))
+    train_unigram([english[:20_000]], 400).save(folder / "small.model")
+    for i, spelling in enumerate(["gzip", "ac[m1=order-1]", "model-dictionary[n=600,m1=order-1]"]):
+        lab.load(spelling).save(folder / f"codec{i}.bin")
+    load_model("order-1").save(folder / "m.m1")
+    return folder
+
+
+def test_mutations_are_refused_or_work(files):
+    tally = json.loads(child_output(CHILD.format(folder=str(files))).splitlines()[-1])
+    assert tally["refused"] + tally["loaded"] >= 200 and tally["refused"] > 100 and tally["loaded"] > 10
+    assert tally["peak"] < 1 << 30
+
+
+@pytest.mark.parametrize(
+    "name,text,match",
+    [
+        (
+            "T.json",
+            '{"model": {"type": "BPE", "vocab": null, "merges": []}}',
+            "model.vocab must be an object",
+        ),
+        ("T.json", '{"model": {"type": "BPE", "vocab": {"a": 1000000000000}, "merges": []}}', "largest id"),
+        ("T.json", '\ufeff{"model": {}}', "byte order mark"),
+        ("T.json", "[1, 2]", "must be an object"),
+        ("T.json", "", "not JSON"),
+        ("T.json", "[" * 100_000, "not JSON"),
+        ("T.json", '{"model": {"vocab": {"a": NaN}}}', "NaN"),
+        ("T.json", '{"tokenizers_lab": 1, "codec": "T.json"}', "no codec's name"),
+        ("T.json", '{"tokenizers_lab": 1, "codec": null}', "no codec's name"),
+        ("x.tiktoken", "IQ== 1000000000000\n", "too far above"),
+        ("x.tiktoken", "\ufeffIQ== 0\n", "line 1"),
+        ("x.tiktoken", "IQ== 0\nIg== 0\n", "line 2 repeats"),
+        ("x.tiktoken", "\n", "no ranks"),
+        ("m.model", "\n\x7f", "cut short"),
+        ("m.model", "", "no pieces"),
+    ],
+)
+def test_one_line_says_what_and_where(name, text, match, tmp_path):
+    (tmp_path / name).write_text(text, "utf-8")
+    with pytest.raises(DataError, match=match) as error:
+        lab.load(tmp_path / name)
+    assert "\n" not in str(error.value) and name in str(error.value) and error.value.exit_code == 2
