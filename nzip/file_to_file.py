@@ -18,6 +18,7 @@ from nzip.errors import NzipError
 from nzip.options import Coding, Primer, chosen, made_by, primer_text, resumable_block_size, settled, shown
 from nzip.partial_output import PartialOutput
 from nzip.predictors.base import Predictor
+from nzip.predictors.model_files import Models
 from nzip.safe_output import Output, is_same_file
 from nzip.sources import is_regular, open_source
 
@@ -94,6 +95,7 @@ def decompress_file(
     resume: bool = False,
     predictor: Predictor | None = None,
     primer: Primer = None,
+    models: Models | None = None,
     threads: int = 1,
     memory: int | None = pipeline.DEFAULT_MEMORY,
     max_size: int | None = None,
@@ -106,6 +108,7 @@ def decompress_file(
             file,
             predictor=predictor,
             primer=primer_text(primer),
+            models=models,
             threads=threads,
             memory=memory,
             max_size=max_size,

@@ -11,7 +11,7 @@ from typing import Any
 
 from nzip import diagnosis as library
 from nzip.cli.inputs import STDIN, guarded, open_input, primer_text, refuse_terminal, size_of
-from nzip.cli.options import Files, Running, Talking
+from nzip.cli.options import Decoding, Files, Running, Talking
 from nzip.cli.tables import make_table, print_json, print_table
 from nzip.cli.terminal import ShownMeter, one_line, option_line, worst
 from nzip.container.decoding import DEFAULT_MEMORY
@@ -19,15 +19,15 @@ from nzip.container.decoding import DEFAULT_MEMORY
 
 def diagnose(
     files: Files,
-    primer: str | None,
+    decoding: Decoding,
     running: Running,
     talking: Talking,
     *,
     decode: bool = True,
     as_json: bool = False,
 ) -> int:
-    """Look at each file; the worst exit code. ``primer``: a primer file's path."""
-    text = primer_text(primer)
+    """Look at each file; the worst exit code."""
+    text = primer_text(decoding.primer)
     found: list[tuple[str, library.Diagnosis]] = []
 
     def one(path: str) -> None:
@@ -37,6 +37,7 @@ def diagnose(
                 source,
                 decode=decode,
                 primer=text,
+                models=dict(decoding.models),
                 threads=running.threads,
                 memory=running.memory or DEFAULT_MEMORY,
                 meter=meter,

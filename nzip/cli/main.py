@@ -154,7 +154,7 @@ def diagnose(
     Which bytes are damaged, or which part of the predictor differs here, and what would mend it."""
     from nzip.cli import diagnose as verbs  # start-up: numpy
 
-    return verbs.diagnose(files, decoding.primer, running, talking, decode=not no_decode, as_json=as_json)
+    return verbs.diagnose(files, decoding, running, talking, decode=not no_decode, as_json=as_json)
 
 
 @cli.command()

@@ -25,6 +25,7 @@ from nzip.diagnosis.frames import Frames
 from nzip.errors import NzipError
 from nzip.options import Primer, known, primer_text
 from nzip.predictors.base import Predictor
+from nzip.predictors.model_files import Models
 
 __all__ = ["Diagnosis", "Finding", "Range", "diagnose", "look"]
 
@@ -35,6 +36,7 @@ def diagnose(
     decode: bool = True,
     predictor: str | Predictor | None = None,
     primer: Primer = None,
+    models: Models | None = None,
     threads: int = 1,
     memory: int | None = decoding.DEFAULT_MEMORY,
 ) -> Diagnosis:
@@ -59,6 +61,7 @@ def diagnose(
             decode=decode,
             predictor=known(predictor),
             primer=primer_text(primer),
+            models=models,
             threads=threads,
             memory=memory,
         )
@@ -70,6 +73,7 @@ def look(
     decode: bool = True,
     predictor: Predictor | None = None,
     primer: bytes | None = None,
+    models: Models | None = None,
     threads: int = 1,
     memory: int | None = decoding.DEFAULT_MEMORY,
     meter: Meter | None = None,
@@ -77,4 +81,4 @@ def look(
     """:func:`diagnose` of a binary file, with a primer's text; ``meter`` is told how far it is."""
     if not source.seekable():
         raise NzipError("only a file that can seek can be diagnosed: save it to one")
-    return Frames(source, predictor, primer, memory, meter or Meter(), decode, threads).whole()
+    return Frames(source, predictor, primer, models, memory, meter or Meter(), decode, threads).whole()

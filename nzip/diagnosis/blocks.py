@@ -19,6 +19,7 @@ from nzip.diagnosis.findings import AGAIN, MENDS, RECOVER, Finding
 from nzip.errors import LimitError, ModelMismatchError, NzipError
 from nzip.hashes import hash32
 from nzip.predictors.base import Predictor
+from nzip.predictors.model_files import Models
 from nzip.predictors.spelling import parse
 from nzip.varint import read_u32
 
@@ -45,12 +46,14 @@ class Blocks:
         source: Any,
         predictor: Predictor | None,
         primer: bytes | None,
+        models: Models | None,
         memory: int | None,
         meter: Meter,
         decode: bool,
         threads: int,
     ):
         self.source, self.given, self.primer, self.memory = source, predictor, primer, memory
+        self.models = models
         self.meter, self.decode, self.threads = meter, decode, threads
         self.findings: list[Finding] = []
         self.size = source.seek(0, 2)
@@ -191,7 +194,13 @@ class Blocks:
         self.sought = True
         try:
             self.predictor = decoding.find_predictor(
-                start.passport, self.given, self.meter, self.primer, start.models
+                start.passport,
+                self.given,
+                self.meter,
+                self.primer,
+                start.models,
+                models=self.models,
+                memory=self.memory,
             )
         except ModelMismatchError as error:
             self._environment(error.part or self._missing(start.passport.spelling), error)

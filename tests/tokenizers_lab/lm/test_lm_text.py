@@ -178,7 +178,10 @@ def test_an_exported_model_works_in_nzip(name, trained, tmp_path, english):
     got = np.asarray(logits, np.float64)[:, : want.shape[1]]
     assert all(np.corrcoef(a, b)[0, 1] > 0.99 for a, b in zip(got, want))  # 8-bit activations against float32
     small = nzip.compress(text + b"\xff\x00", predictor=f"mix:1+lm:{folder / 'model.safetensors'}")
-    assert nzip.decompress(small, models={"model.safetensors": folder / "model.safetensors"}) == text + b"\xff\x00"
+    assert (
+        nzip.decompress(small, models={"model.safetensors": folder / "model.safetensors"})
+        == text + b"\xff\x00"
+    )
 
 
 def test_what_cannot_be_exported(trained, tmp_path):
