@@ -129,6 +129,7 @@ class Output(Sink):
         self._temporary: str | None = None
         self._stream: IO[bytes] | Any = None
         self._own: int | None = None
+        self._ends_in_hole = False
         self.direct = False
         self.durable = False
         """After :meth:`commit`: whether the system has promised that a power cut takes nothing away."""
@@ -224,6 +225,16 @@ class Output(Sink):
         """Append all of ``data``. Raises :class:`FileError`, as when the disk is full."""
         self._try(write_all, self._open(), data)
 
+    def skip(self, count: int, /) -> None:
+        """Append ``count`` zero bytes, as a hole where the file system has holes; where the output is direct,
+        byte by byte. Raises :class:`FileError`."""
+        if not self.direct:
+            self._try(self._open().seek, count, os.SEEK_CUR)
+            self._ends_in_hole = True
+            return
+        for at in range(0, count, _BUFFER):
+            self.write(bytes(min(_BUFFER, count - at)))
+
     def reread(self) -> IO[bytes]:
         """What was written so far, as a file object from its start, for a check before :meth:`commit`."""
         stream = self._open()
@@ -236,6 +247,8 @@ class Output(Sink):
         stream = self._open()
         self._try(stream.flush)
         descriptor = stream.fileno()
+        if self._ends_in_hole:
+            self._try(os.ftruncate, descriptor, self._try(stream.tell))
         if not self.direct:
             self._dress(descriptor)
         refused = self._try(sync, descriptor)

@@ -529,3 +529,25 @@ def test_a_source_is_not_what_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "open", lambda name, flags: true(pipe if name == str(path) else name, flags))
     with pytest.raises(FileError, match="try again"):
         source(path, elsewhere=True)
+
+
+def test_skipped_bytes_are_zeros_at_any_place(tmp_path):
+    path = tmp_path / "out"
+    with safe_output.Output(str(path)) as output:
+        output.skip(100_000)
+        output.write(b"middle")
+        output.skip(3 << 20)
+        output.commit()
+    found = path.read_bytes()
+    assert found == bytes(100_000) + b"middle" + bytes(3 << 20)
+
+
+def test_skipped_bytes_of_a_direct_output_are_written(tmp_path):
+    reading, writing = os.pipe()
+    with open(reading, "rb") as reader:
+        with safe_output.Output(f"/dev/fd/{writing}") as output:
+            output.skip(1000)
+            output.write(b"end")
+            output.commit()
+        os.close(writing)
+        assert reader.read() == bytes(1000) + b"end"
