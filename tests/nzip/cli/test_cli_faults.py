@@ -170,3 +170,23 @@ def test_the_target_is_durable_before_the_source_goes(nzip_cli, toys, tmp_path, 
         )
     )
     assert file < link < folder < done.index(("unlink", str(path)))
+
+
+def test_two_at_once_on_one_target(nzip_cli, toys, tmp_path, monkeypatch):
+    """The first to be done has it; the second says so, and keeps its source."""
+    first, second, target = (tmp_path / name for name in ("first", "second", "target"))
+    first.write_bytes(DATA)
+    second.write_bytes(DATA * 2)
+    encode, inner = toys.ToyPredictor.encode, []
+
+    def meddle(self, data):
+        if not inner:
+            inner.append(None)
+            inner[0] = nzip_cli("-q", "--predictor", "toy", "--rm", "-o", target, second)
+        return encode(self, data)
+
+    monkeypatch.setattr(toys.ToyPredictor, "encode", meddle)
+    ran = nzip_cli("-q", "--predictor", "toy", "--rm", "-o", target, first)
+    assert inner[0].code == 0 and not second.exists()
+    assert ran.code == 1 and "appeared" in ran.err and first.read_bytes() == DATA
+    assert nzip_cli("-dc", target).out == DATA * 2 and len(os.listdir(tmp_path)) == 2
