@@ -22,6 +22,7 @@ import resource
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -207,16 +208,18 @@ def run(job: Job) -> _Found:
         with os.fdopen(reader, "rb") as pipe:
             told = pipe.read()
         _, status = os.waitpid(child, 0)
-        found = json.loads(told) if status == 0 else {"counts": {}, "unclean": []}
-        for name, count in found["counts"].items():
-            counts[name] = counts.get(name, 0) + count
-        unclean += found["unclean"]
+        # A line for each case that ended uncleanly, as it ended, and a last one of counts.
+        lines = [json.loads(line) for line in told.splitlines()]
+        here = {} if status else lines.pop()
+        unclean += lines
         done = left
         if status:
             at = int.from_bytes(shared[:8], "little")
             unclean.append(_said(job.seed, at, f"the process ended with status {status}"))
-            done = at - first + 1  # what came before is not counted again: it ended cleanly
-            counts["before a crash"] = counts.get("before a crash", 0) + done - 1
+            done = at - first + 1
+            here = {"before a crash": done - 1 - len(lines), "unclean": len(lines) + 1}
+        for name, count in here.items():
+            counts[name] = counts.get(name, 0) + count
         first, left = first + done, left - done
     return {"counts": counts, "unclean": unclean}
 
@@ -230,9 +233,9 @@ def _child(job: Job, shared: mmap.mmap, writer: int) -> None:
     try:
         sink = os.open(os.devnull, os.O_WRONLY)
         os.dup2(sink, 2)
-        found = _batch(job, shared)
-        with os.fdopen(writer, "wb") as pipe:
-            pipe.write(json.dumps(found).encode())
+        with os.fdopen(writer, "wb", 0) as pipe:
+            counts = _batch(job, shared, lambda entry: pipe.write(json.dumps(entry).encode() + b"\n"))
+            pipe.write(json.dumps(counts).encode() + b"\n")
         code = 0
     except BaseException:  # noqa: BLE001  # told, and the process ends
         with contextlib.suppress(OSError, ValueError):
@@ -251,11 +254,10 @@ def limit() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _batch(job: Job, shared: mmap.mmap) -> _Found:
+def _batch(job: Job, shared: mmap.mmap, tell: Callable[[_Found], object]) -> dict[str, int]:
     limit()
     spy = Spy(allowed_places())
     counts: dict[str, int] = {}
-    unclean = []
     for number in range(job.first, job.first + job.count):
         shared[:8] = number.to_bytes(8, "little")
         case = hostile_writer.case(job.seed, number, job.names)
@@ -269,6 +271,6 @@ def _batch(job: Job, shared: mmap.mmap) -> _Found:
             ended = "unclean"
             where = traceback.extract_tb(error.__traceback__)[-1]
             what = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
-            unclean.append(_said(job.seed, number, f"{way.__name__}, {case.told}: {what}"[:600]))
+            tell(_said(job.seed, number, f"{way.__name__}, {case.told}: {what}"[:600]))
         counts[ended] = counts.get(ended, 0) + 1
-    return {"counts": counts, "unclean": unclean}
+    return counts

@@ -310,3 +310,23 @@ def test_the_passport_pins_what_the_search_asks_for(stream, own):
     from nzip.predictors.ssm.weights import KIND
 
     assert start.passport.config[f"ssm:{own}"]["weights"] == KIND.digest(own.read_bytes())
+
+
+@pytest.mark.parametrize("kind", ["gguf", "folder"])
+def test_a_language_model_is_found_by_its_hash(kind, folder, tmp_path):
+    pytest.importorskip("tokenizers")
+    import tiny_llama
+
+    if kind == "gguf":
+        pytest.importorskip("gguf")
+        model = tiny_llama.write_gguf(tmp_path / "tiny.gguf", "Q4_1")
+    else:
+        model = tiny_llama.write_folder(tmp_path / "tiny")
+    packed = nzip.compress(TEXT[:200], predictor=f"lm:{model},window=32")
+    with pytest.raises(ModelMismatchError, match="no model file"):
+        nzip.decompress(packed)
+    assert nzip.decompress(packed, models={model.name: model}) == TEXT[:200]
+    with pytest.raises(LimitError):
+        nzip.decompress(packed, models={model.name: model}, memory=100 << 20)
+    model.rename(folder / "another name")
+    assert nzip.decompress(packed) == TEXT[:200]
