@@ -171,10 +171,10 @@ def recover(
     """Decode what can be decoded of a damaged file; returns one line for each loss, none where all is there.
 
     ``source``: a path, or a binary file that has ``seekable``; ``target``: a path, which is replaced and
-    appears whole or not at all, or a binary file. Lost bytes become zeros, so that the others keep their
-    places, or a hole where the target can ``skip(n)``; ``max_size``: so many zeros at most (None: any
-    number), since a damaged file may claim what it never held. Of a damaged block, what its check points
-    prove is saved. The rest as for :func:`decompress`.
+    appears whole or not at all, or a binary file. Of a damaged block, what its check points prove is saved;
+    lost bytes become zeros, so that the others keep their places, or a hole where the target can ``skip(n)``.
+    ``max_size``: so many zeros at most (None: any number), since a damaged file may claim what it never held.
+    The rest as for :func:`decompress`.
 
     Raises :class:`nzip.NzipError` where nothing can be done: no stream header is left, or the predictor is
     missing or different here.

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from nzip import codec
 from nzip.container import decoding, index, parser
 from nzip.container.check_points import Proof
-from nzip.errors import CorruptError, NzipError, Remedy
+from nzip.errors import CorruptError, NzipError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
@@ -157,8 +157,7 @@ class _Rescue:
         if fits:
             line += "replaced by zeros"
         else:
-            line += "left out, since they are more zeros than may be written "
-            line += f"({Remedy('allow it with', 'max_size', zeros)})"
+            line += f"left out ({zeros} zeros are more than max_size allows)"
         if known:
             line += f"; {ranges(_merged(known))} are proven"
         self.lost.append(f"{line}: {error}")
