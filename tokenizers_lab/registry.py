@@ -199,7 +199,32 @@ def _static_ac(parameters, spelling):
     return codec
 
 
-def _equal_info(parameters, spelling):
+_SAMPLE = 64 << 10
+
+
+def m1_advice(codec: Codec, data: bytes, name: str = "FILE") -> str | None:
+    """One line where the M1 of Equal-Info Windows does not fit ``data``: on its first 64 KiB a token holds
+    less than 0.6 of the bytes that it would hold under an order-3 M1 of that very text. With the command that
+    makes one. None where it fits, for other codecs, and for less than 4 KiB, which teach no M1."""
+    kind, parameters = parse(codec.spelling)
+    sample = bytes(data[:_SAMPLE])
+    if kind != "equal-info" or len(sample) < 4096:
+        return None
+    from tokenizers_lab.m1.order_n import OrderN  # start-up: numba
+
+    others = {key: value for key, value in parameters.items() if key not in ("m1", "train")}
+    own = _equal_info(others, codec.spelling, OrderN.train(sample, 3))
+    now, then = (len(sample) / max(1, len(c.encode(sample))) for c in (codec, own))
+    if now >= 0.6 * then:
+        return None
+    inside = ",".join(f"{key}={value}" for key, value in {**others, "m1": "order-3", "train": name}.items())
+    return (
+        f"{name}: {now:.2f} bytes a token, where an M1 of this text's own gives {then:.2f}; make one: "
+        f"tokenizers-lab save '{kind}[{inside}]' -o own.codec"
+    )
+
+
+def _equal_info(parameters, spelling, model=None):
     from tokenizers_lab.codecs import equal_info  # start-up: numba
 
     read = only(
@@ -220,7 +245,7 @@ def _equal_info(parameters, spelling):
         read.get("reset", 1),
         spelling,
     )
-    return equal_info.create(_model(read), *arguments, spelling, read.get("keep"))
+    return equal_info.create(model or _model(read), *arguments, spelling, read.get("keep"))
 
 
 def _model_dictionary(parameters, spelling):

@@ -28,12 +28,15 @@ def encode(codec, file, output, force, quiet):
     import numpy as np  # start-up
 
     from tokenizers_lab.files import write_whole  # start-up: numpy
-    from tokenizers_lab.registry import load  # start-up: numpy
+    from tokenizers_lab.registry import load, m1_advice  # start-up: numpy
 
     refuse_existing(output, force)
     loaded = load(codec)
     data = read_input(file)
     ids = loaded.encode(data)
+    advice = m1_advice(loaded, data, file)
+    if advice:
+        say(False, advice)
     if not loaded.lossless and loaded.decode(ids) != data:
         say(False, f"{file}: {codec} is not lossless on this file: {loaded.loss}")
     out = io.BytesIO()

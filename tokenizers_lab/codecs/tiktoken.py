@@ -52,13 +52,12 @@ def read_ranks(path) -> dict[bytes, int]:
             text, rank = line.split()
             if not re.fullmatch(rb"-?[0-9]{1,18}", rank):
                 raise ValueError
-            token, value = base64.b64decode(text, validate=True), int(rank)
+            # Whisper's own file ends with an empty token: an id that stands for nothing.
+            token, value = b"" if text == b"=" else base64.b64decode(text, validate=True), int(rank)
         except (ValueError, binascii.Error):
             raise DataError(f"{path}: line {number} is not 'base64 rank'") from None
-        if not token or len(token) > _LONGEST:
-            raise DataError(
-                f"{path}: line {number} holds a token of {len(token)} bytes; 1 to {_LONGEST} can be"
-            )
+        if len(token) > _LONGEST:
+            raise DataError(f"{path}: line {number} holds a token of {len(token)} bytes; {_LONGEST} can be")
         if token in ranks or value in taken or value < 0:
             raise DataError(f"{path}: line {number} repeats a token or a rank, or has a negative one")
         if value > most:
