@@ -11,6 +11,7 @@ import importlib
 import os
 import signal
 import sys
+import warnings
 from types import FrameType
 from typing import NoReturn
 
@@ -34,7 +35,12 @@ from nzip.cli.terminal import BUG, OK, USAGE, error_line, one_line, say
 from nzip.errors import NzipError
 
 # Groups of commands with a module of their own, imported when they are named. start-up: numpy
-_LAZY = {"model": "nzip.cli.model", "primer": "nzip.cli.primer", "train": "nzip.cli.train"}
+_LAZY = {
+    "cache": "nzip.cli.cache",
+    "model": "nzip.cli.model",
+    "primer": "nzip.cli.primer",
+    "train": "nzip.cli.train",
+}
 
 
 class _Group(click.Group):
@@ -299,6 +305,7 @@ def run(arguments: list[str]) -> int:
         # A signal that our parent ignores (nohup) stays ignored.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
+    warnings.showwarning = lambda message, *_: say(one_line(str(message)))
     try:
         return _guarded(arguments)
     except Interrupted as stop:
