@@ -1,8 +1,8 @@
 """Where the cache lies, and whether its folders can be trusted.
 
-A folder is used only if it belongs to the user (or to root) and nobody else may write to it: machine code from
-it is run, and a table from it decides bytes. One that is not so is left alone, neither read nor written, and a
-:class:`CacheWarning` says so once. What is made here is made with mode 0700.
+A folder is used only if it belongs to the user (or to root) and nobody else may write to it: machine code
+from it is run, and a table from it decides bytes. One that is not so is left alone, neither read nor written,
+and a :class:`CacheWarning` says so once. What is made here is made with mode 0700.
 
 Every file is opened by its name *in an open folder* that was looked at after it was opened, so nobody can
 exchange the folder in between. For the same reason the folders above are not looked at: whoever may write
@@ -133,9 +133,7 @@ class Folder:
 
     def rename(self, old: str, new: str) -> None:
         """Replaces ``new`` at once. Raises OSError."""
-        os.replace(
-            self._at(old), self._at(new), src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor
-        )
+        os.replace(self._at(old), self._at(new), src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
 
     def remove(self, name: str) -> bool:
         """Whether there was such a file and it is gone."""

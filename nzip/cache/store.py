@@ -1,10 +1,10 @@
 """Entries of the cache: bytes in, verified bytes out.
 
-An entry is a file: a head of 48 bytes (magic, the content's length and XXH3-128, and a hash of these and of the
-entry's name), then the content. It is written under another name and renamed, so that nobody ever reads half
-of one; processes that write the same entry at once write the same bytes, and the last one's stay. Every read
-hashes everything before the caller believes a byte. For the largest tables (371 MB) that is 16 of the 100
-milliseconds that reading takes, and a table damaged in its middle would make a file that nobody can decode.
+An entry is a file: a head of 48 bytes (magic, the content's length and XXH3-128, and a hash of these and of
+the entry's name), then the content. It is written under another name and renamed, so that nobody ever reads
+half of one; of processes that write the same entry at once the last one's stays. Every read hashes
+everything, large tables too, before a caller believes a byte: of 371 MB that is 16 ms beside the 100 of
+reading, and a table damaged in its middle would make a file that nobody can decode.
 
 What is missing, damaged, foreign or renamed is the same to a caller: None, and it makes the thing anew. So is
 a disk that is full or cannot be written. The least recently used entries go once a kind exceeds its limit.

@@ -1,8 +1,8 @@
 """What ``nzip cache`` shows, checks and clears, as calls.
 
-Nothing here is needed for the cache to be right: what is damaged is made anew when it is next used, and limits
-are kept by whoever writes. Concession: models are shown and, if they are named, deleted, but not checked here;
-a file that needs a model checks the model's hash.
+Nothing here is needed for the cache to be right: what is damaged is made anew when it is next used, and
+limits are kept by whoever writes. Concession: models are shown and, if they are named, deleted, but not
+checked here; a file that needs a model checks the model's hash.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def check() -> list[Checked]:
 
 
 def clear(*whats: str) -> int:
-    """Delete what is kept of ``whats`` (``"code"``, ``"tables"``, ``"models"``); without any, code and tables,
-    which cost only time. How many bytes were freed. Raises :class:`NzipError`."""
+    """Delete what is kept of ``whats`` (``"code"``, ``"tables"``, ``"models"``); without any, code and
+    tables, which cost only time. How many bytes were freed. Raises :class:`NzipError`."""
     for what in whats:
         if what not in WHATS:
             raise NzipError(f"the cache has no {what!r}: there are {', '.join(WHATS)}")
@@ -95,9 +95,7 @@ def clear(*whats: str) -> int:
             continue
         with _certainly_opened(store) as folder:
             if folder is not None:
-                freed += sum(
-                    status.st_size for name, status in store.entries(folder) if folder.remove(name)
-                )
+                freed += sum(status.st_size for name, status in store.entries(folder) if folder.remove(name))
     if "models" in whats:
         for model in _models(folders.models()):
             freed += _delete(model)

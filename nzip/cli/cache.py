@@ -1,7 +1,8 @@
-"""``nzip cache``: what is kept on disk, whether it is whole, and away with it. :mod:`nzip.cache` does the work.
+"""``nzip cache``: what is kept on disk, whether it is whole, and away with it. :mod:`nzip.cache` does the
+work.
 
-Concession: ``--check`` says what it removed and ends with 0, since what was damaged will be made anew; a folder
-that is not to be trusted ends it with 1.
+Concession: ``--check`` says what it removed and ends with 0, since what was damaged will be made anew; a
+folder that is not to be trusted ends it with 1.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ _BOTH = "code and tables"
 def cache(check: bool, clear: str | None, as_json: bool) -> int:
     """Show what nzip keeps on disk: machine code, tables, models.
 
-    The folder is $NZIP_CACHE, else ~/.cache/nzip. Only folders that are yours (or root's) and that nobody else
-    may write to are used."""
+    The folder is $NZIP_CACHE, else ~/.cache/nzip. Only folders that are yours (or root's) and that nobody
+    else may write to are used."""
     from nzip import cache as store  # start-up: xxhash; `nzip --help` loads this file
 
     if check and clear:

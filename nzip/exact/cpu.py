@@ -21,10 +21,10 @@ _NEEDED = {AVX2: ("avx2",), AVX512: ("avx2", "avx512f", "avx512bw", "avx512vl", 
 @functools.cache
 def _usable() -> frozenset[str]:
     """LLVM's names of what this machine has and numba compiles for (``NUMBA_CPU_NAME=generic``,
-    ``NUMBA_CPU_FEATURES``, ``NUMBA_ENABLE_AVX``): naming an instruction of a set that the compiler may not use
-    ends the process. What a processor's name alone implies is not counted."""
+    ``NUMBA_CPU_FEATURES``, ``NUMBA_ENABLE_AVX``): naming an instruction of a set that the compiler may not
+    use ends the process. What a processor's name alone implies is not counted."""
     import llvmlite.binding as llvm  # start-up: the processor's name alone needs no LLVM
-    from numba import config  # start-up
+    from numba.core import config  # start-up
     from numba.core.codegen import get_host_cpu_features  # start-up
 
     if not llvm.get_default_triple().startswith("x86_64"):
@@ -34,7 +34,8 @@ def _usable() -> frozenset[str]:
     except RuntimeError:  # LLVM does not know this processor
         return frozenset()
     compiled_for: set[str] = set()
-    told = get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES
+    named = config.CPU_FEATURES  # type: ignore[attr-defined]  # set when numba is imported
+    told = get_host_cpu_features() if named is None else named
     for feature in told.split(","):
         sign, name = feature.strip()[:1], feature.strip()[1:]
         if sign == "+":

@@ -2,10 +2,10 @@
 
 Numba's own ``cache=True`` raises at import where neither the package's directory nor the user's cache can be
 written, and where the disk is full; it runs what lies in its folders, whoever put it there, and a flipped bit
-in them kills the process. Here machine code lies in nzip's cache (:mod:`nzip.cache`), which hands out only what
-it hashed, from folders of the user's own, and nothing lies in the package's folder. Numba looks only at the
-file that a function stands in: a constant or a helper that it takes from another file may change, and the old
-machine code goes on being used, which in a compressor means wrong bytes. Here an entry's name says everything
+in them kills the process. Here machine code lies in nzip's cache (:mod:`nzip.cache`), which hands out only
+what it hashed, from folders of the user's own, and nothing lies in the package's folder. Numba looks only at
+the file that a function stands in: a constant or a helper that it takes from another file may change, and the
+old machine code goes on being used, which in a compressor means wrong bytes. Here an entry's name says all
 that the code was made from, through all files and packages, numba and NumPy excepted, whose versions it says.
 
 One file holds the code for one signature, and there is no index: processes that compile the same write the
@@ -40,6 +40,17 @@ from nzip.cache import CODE
 _NOT_FOLLOWED = frozenset({"numpy", "numba", "llvmlite"} | sys.stdlib_module_names)
 # What changes the code that numba makes, besides the processor.
 _SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_DEFAULT")
+# What unpickling and linking code raise that is as it was written, yet by other libraries than these.
+_MADE_ELSEWHERE = (
+    pickle.UnpicklingError,
+    EOFError,
+    ImportError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    RuntimeError,
+)
 _VALUES = (int, float, str, bytes, tuple, np.generic, np.ndarray)
 
 
@@ -84,7 +95,7 @@ class _Cache(FunctionCache):
     @property
     def cache_path(self) -> str | None:
         path = CODE.path()
-        return path and str(path)
+        return None if path is None else str(path)
 
     def flush(self) -> None:
         """Code is stamped by what it was made from: there is never any that must go."""
@@ -99,7 +110,7 @@ class _Cache(FunctionCache):
             return None
         try:
             return CompileResult._rebuild(target_context, *pickle.loads(content))
-        except Exception:  # what was kept is what was written, yet made by other libraries than these
+        except _MADE_ELSEWHERE:
             return None
 
     def save_overload(self, sig, data):

@@ -1,14 +1,15 @@
 """Compiled tables of 16-bit windows as arrays, and kept on disk: one is made once for each M1
 (``growth.py``), which takes seconds.
 
-They lie in nzip's cache (:data:`nzip.cache.LAB`), which gives back what was put in or nothing. An entry's name
-is the hash of all that the table depends on, so a table is never another model's.
+They lie in nzip's cache (:data:`nzip.cache.LAB`), which gives back what was put in or nothing. An entry's
+name is the hash of all that the table depends on, so a table is never another model's.
 
 Concession: two processes that need the same table at once both make it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 
@@ -55,12 +56,11 @@ def cached_table(model: ByteModel, bits: int, facts: dict) -> WindowTable:
     name = f"windows-{key[:32]}"
     content = cache.LAB.get(name)
     if content is not None:
-        try:
+        # What was kept is what was written, yet perhaps by another version of the lab.
+        with contextlib.suppress(DataError):
             head, arrays = unpack_arrays(io.BytesIO(content))
             if head == {"kind": "windows", "key": key}:
                 return table_from_arrays(arrays, name)
-        except DataError:  # what was kept is what was written, yet by another version of the lab
-            cache.LAB.put(name, [])
     table = window_strings(model, 16, bits)
     cache.LAB.put(name, [pack_arrays({"kind": "windows", "key": key}, table_arrays(table))])
     return table
