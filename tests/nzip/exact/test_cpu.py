@@ -1,5 +1,5 @@
-"""Instruction sets are used only where numba compiles for them: naming an instruction that the compiler may not
-use ends the process in LLVM."""
+"""Instruction sets are used only where numba compiles for them: naming an instruction that the compiler may
+not use ends the process in LLVM."""
 
 from __future__ import annotations
 
