@@ -66,10 +66,7 @@ KNOWN = {
 
 def directory() -> Path:
     """The cache directory; it need not exist."""
-    own = os.environ.get("NZIP_MODELS")
-    if own:
-        return Path(own)
-    return cache.home() / "models"
+    return cache.models()
 
 
 def installed(known: Known) -> Path | None:

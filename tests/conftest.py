@@ -16,7 +16,7 @@ settings.load_profile("nzip")
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `import toys`, `import support`
 
-from support import ROOT, Ran, corpus_path
+from support import ROOT, Ran, cache_of_tables, corpus_path
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +91,7 @@ def primed_cache(tmp_path_factory):
     """Snapshots of primed tables are kept for the session, in a place of its own. Returns that place."""
     before = os.environ.get("NZIP_CACHE")
     place = tmp_path_factory.mktemp("nzip-cache")
-    os.environ["NZIP_CACHE"] = str(place)
+    os.environ["NZIP_CACHE"] = cache_of_tables(place)
     yield place
     if before is None:
         del os.environ["NZIP_CACHE"]

@@ -29,6 +29,19 @@ def corpus_path(name: str) -> Path:
     return path
 
 
+def cache_of_tables(place: Path) -> str:
+    """For ``NZIP_CACHE``: an empty cache in ``place``, but for machine code, which takes minutes to make and
+    is the session's."""
+    from nzip.cache import folders
+
+    place.mkdir(mode=0o700, exist_ok=True)
+    code = folders.opened("code", make=True)
+    if code is not None and not (place / "code").exists():
+        with code:
+            (place / "code").symlink_to(code.path.resolve())
+    return str(place)
+
+
 class Ran(NamedTuple):
     """What a command did."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 
 import click
 
@@ -29,12 +30,17 @@ from nzip.cli.options import (
     named_models,
     takes,
 )
-from nzip.cli.terminal import BUG, OK, USAGE, error_line, say
+from nzip.cli.terminal import BUG, OK, USAGE, error_line, one_line, say
 from nzip.cli.words import Verbs
 from nzip.errors import NzipError
 
 # start-up: numpy
-Verbs.lazy = {"model": "nzip.cli.model", "primer": "nzip.cli.primer", "train": "nzip.cli.train"}
+Verbs.lazy = {
+    "cache": "nzip.cli.cache",
+    "model": "nzip.cli.model",
+    "primer": "nzip.cli.primer",
+    "train": "nzip.cli.train",
+}
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -289,6 +295,7 @@ def run(arguments: list[str]) -> int:
     process."""
     if "_NZIP_COMPLETE" in os.environ:
         cli.main(arguments, prog_name="nzip")  # a shell asks for completions
+    warnings.showwarning = lambda message, *_: say(one_line(str(message)))
     return process.guarded(_guarded, arguments)
 
 

@@ -1,4 +1,5 @@
-"""The processor that this runs on: its name, and the instruction sets that compiled code may use.
+"""The processor that this runs on: its name, and the instruction sets that compiled code may use, which are
+those that the machine has and numba is allowed to compile for.
 
 Results never depend on it: each kernel that asks has a portable twin which gives the same bits. ``NZIP_ISA``
 (portable, avx2, avx512) forbids better sets, which is how tests and a user with a doubt compare them.
@@ -8,26 +9,49 @@ Concession: x86-64 alone has sets of its own here; on other processors LLVM's ve
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 
 PORTABLE, AVX2, AVX512 = 0, 1, 2
 NAMES = ("portable", "avx2", "avx512")
-_NEEDED = {AVX2: ("avx2",), AVX512: ("avx512f", "avx512bw", "avx512vl", "avx512vnni")}
+_NEEDED = {AVX2: ("avx2",), AVX512: ("avx2", "avx512f", "avx512bw", "avx512vl", "avx512vnni")}
+
+
+@functools.cache
+def _usable() -> frozenset[str]:
+    """LLVM's names of what this machine has and numba compiles for (``NUMBA_CPU_NAME=generic``,
+    ``NUMBA_CPU_FEATURES``, ``NUMBA_ENABLE_AVX``): naming an instruction of a set that the compiler may not
+    use ends the process. What a processor's name alone implies is not counted."""
+    import llvmlite.binding as llvm  # start-up: the processor's name alone needs no LLVM
+    from numba.core import config  # start-up
+    from numba.core.codegen import get_host_cpu_features  # start-up
+
+    if not llvm.get_default_triple().startswith("x86_64"):
+        return frozenset()
+    try:
+        here = {name for name, there in llvm.get_host_cpu_features().items() if there}
+    except RuntimeError:  # LLVM does not know this processor
+        return frozenset()
+    compiled_for: set[str] = set()
+    named = config.CPU_FEATURES  # type: ignore[attr-defined]  # set when numba is imported
+    told = get_host_cpu_features() if named is None else named
+    for feature in told.split(","):
+        sign, name = feature.strip()[:1], feature.strip()[1:]
+        if sign == "+":
+            compiled_for.add(name)
+        elif sign == "-":
+            compiled_for.discard(name)
+    return frozenset(here & compiled_for)
 
 
 def has(isa: int) -> bool:
-    """Whether this machine has the set, whatever ``NZIP_ISA`` says."""
-    import llvmlite.binding as llvm  # start-up: the processor's name alone needs no LLVM
-
-    if isa == PORTABLE:
-        return True
-    features = llvm.get_host_cpu_features() if llvm.get_default_triple().startswith("x86_64") else {}
-    return all(features.get(f) for f in _NEEDED[isa])
+    """Whether this machine has the set and code is compiled for it, whatever ``NZIP_ISA`` says."""
+    return isa == PORTABLE or _usable().issuperset(_NEEDED[isa])
 
 
 def detect() -> int:
-    """The best instruction set that this machine has and ``NZIP_ISA`` (portable, avx2, avx512) allows."""
+    """The best instruction set of those that :func:`has` and ``NZIP_ISA`` (portable, avx2, avx512) allow."""
     allowed = os.environ.get("NZIP_ISA", "avx512")
     best = PORTABLE
     if has(AVX2):

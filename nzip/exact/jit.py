@@ -1,32 +1,56 @@
 """``njit`` for nzip and the lab: numba's, with a cache of machine code that fails never and is never stale.
 
 Numba's own ``cache=True`` raises at import where neither the package's directory nor the user's cache can be
-written, and where the disk is full; here such an installation compiles anew each time. And numba looks only
-at the file that a function stands in: a constant or a helper that it takes from another file may change, and
-the old machine code goes on being used, which in a compressor means wrong bytes. Here the stamp of a cache
-entry covers everything a function refers to, through all files and packages, numba and NumPy excepted.
+written, and where the disk is full; it runs what lies in its folders, whoever put it there, and a flipped bit
+in them kills the process. Here machine code lies in nzip's cache (:mod:`nzip.cache`), which hands out only
+what it hashed, from folders of the user's own, and nothing lies in the package's folder. Numba looks only at
+the file that a function stands in: a constant or a helper that it takes from another file may change, and the
+old machine code goes on being used, which in a compressor means wrong bytes. Here an entry's name says all
+that the code was made from, through all files and packages, numba and NumPy excepted, whose versions it says.
 
-Concession: this touches private names of numba (``Dispatcher._cache``, ``IndexDataCacheFile._source_stamp``,
-the option ``_nrt``). Where a future numba lacks them, functions are compiled in every process, and
-tests/nzip/exact/test_jit.py says so."""
+One file holds the code for one signature, and there is no index: processes that compile the same write the
+same file, and cannot take each other's away. ``NUMBA_CACHE_DIR`` is not asked.
+
+Concession: this touches private names of numba (``Dispatcher._cache``, ``CompileResult._reduce`` and
+``_rebuild``, the option ``_nrt``). tests/nzip/exact/test_jit.py says when a future numba lacks them."""
 
 from __future__ import annotations
 
 import functools
+import marshal
 import pickle
+import re
 import sys
 import types
 from pathlib import Path
 
+import llvmlite
 import numba
 import numpy as np
 import xxhash
 from numba.core import sigutils
 from numba.core.caching import FunctionCache
+from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
+from numba.core.serialize import dumps
+
+from nzip.cache import CODE
 
 # What compiled code names there is numba's own, whose version its index holds.
 _NOT_FOLLOWED = frozenset({"numpy", "numba", "llvmlite"} | sys.stdlib_module_names)
+# What changes the code that numba makes, besides the processor.
+_SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_DEFAULT")
+# What unpickling and linking code raise that is as it was written, yet by other libraries than these.
+_MADE_ELSEWHERE = (
+    pickle.UnpicklingError,
+    EOFError,
+    ImportError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    RuntimeError,
+)
 _VALUES = (int, float, str, bytes, tuple, np.generic, np.ndarray)
 
 
@@ -39,10 +63,7 @@ def njit(*signatures, cache: bool = False, **options):
         dispatcher = numba.njit(**options)(function)
         if not isinstance(dispatcher, Dispatcher):
             return dispatcher  # NUMBA_DISABLE_JIT
-        try:
-            dispatcher._cache = _Cache(function)  # type: ignore[attr-defined]  # a private name, see above
-        except (RuntimeError, AttributeError):  # no place that can be written; a numba with other names
-            pass
+        dispatcher._cache = _Cache(function, dispatcher.targetoptions)  # type: ignore[attr-defined]
         for signature in signatures:
             dispatcher.compile(signature)
         if signatures:
@@ -59,39 +80,94 @@ def lean(function):
 
 
 class _Cache(FunctionCache):
-    """Numba's cache of one function, with a stamp that covers what the function refers to."""
+    """Numba's interface of a cache of one function, over :data:`nzip.cache.CODE`."""
 
-    def __init__(self, function):
-        super().__init__(function)
-        self._own_stamp = self._cache_file._source_stamp
-        self._stamped = False
+    def __init__(self, function, options: dict):
+        # Not super's, which looks for a place beside the source.
+        self._py_func = function
+        self._options = options
+        self._stamped: str | None = None
+        self._named = False
+        name = f"{function.__module__}.{function.__qualname__}"
+        self._stem = re.sub(r"[^A-Za-z0-9_.]+", "", name)[-80:].lstrip(".")
+        self.enable()
+
+    @property
+    def cache_path(self) -> str | None:
+        path = CODE.path()
+        return None if path is None else str(path)
+
+    def flush(self) -> None:
+        """Code is stamped by what it was made from: there is never any that must go."""
 
     def load_overload(self, sig, target_context):
-        # Not before now: what a function refers to may stand below it.
-        if not self._stamped:
-            self._cache_file._source_stamp = (self._own_stamp, dependencies(self._py_func))
-            self._stamped = True
+        target_context.refresh()  # as numba does before it looks
+        codegen = target_context.codegen()
+        self._name_symbols(codegen)
+        name = self._name_of(sig, codegen)
+        content = CODE.get(name) if name else None
+        if content is None:
+            return None
         try:
-            return super().load_overload(sig, target_context)
-        except (OSError, EOFError, pickle.UnpicklingError):
-            return None  # unreadable or damaged: compile anew
-        except (AttributeError, ImportError):  # an index that names a class which has moved: begin a new one
-            try:
-                self._cache_file.flush()
-            except OSError:
-                return None  # no right to write
+            return CompileResult._rebuild(target_context, *pickle.loads(content))
+        except _MADE_ELSEWHERE:
             return None
 
     def save_overload(self, sig, data):
-        try:
-            super().save_overload(sig, data)
-        except (OSError, EOFError, pickle.UnpicklingError):
-            self.disable()  # no room, no right, a damaged index: go on without
+        # Numba's own conditions: lifted loops, and addresses of this process within the code.
+        if all(part.can_cache for part in data.lifted) and not data.library.has_dynamic_globals:
+            name = self._name_of(sig, data.codegen)
+            if name:
+                CODE.put(name, [dumps(data._reduce())])
 
-    def _index_key(self, sig, codegen):
+    def _name_symbols(self, codegen) -> None:
+        """Tell functions of one factory apart. Numba's symbols are made of the qualified name and a number
+        that counts anew in each process, and of two symbols of one name the linker takes the first: code of
+        two processes would call each other's functions."""
+        if "<locals>" in self._py_func.__qualname__ and not self._named:
+            self._named = True
+            _, _, hashes = self._index_key((), codegen)
+            whole = xxhash.xxh3_64_hexdigest(f"{self._stamp(codegen)} {hashes}".encode())
+            self._py_func.__qualname__ += f".{whole}"
+
+    def is_kept(self, codegen) -> bool:
+        """Whether code of this very function, for whatever signature, is on disk."""
+        return CODE.holds(f"{self._stem}-{self._stamp(codegen)}-")
+
+    def _name_of(self, sig, codegen) -> str | None:
+        """The entry's name, which says all that the code depends on; None for code that must not be kept."""
+        if not self._enabled:
+            return None
         # Code reads a named tuple's fields by their places, and the tuple may be defined in a file that the
         # function never names.
-        return (*super()._index_key(sig, codegen), tuple(map(_fields, sigutils.normalize_signature(sig)[0])))
+        arguments, returned = sigutils.normalize_signature(sig)
+        signature = f"{arguments} {returned} {tuple(map(_fields, arguments))}"
+        if " at 0x" in signature:
+            return None  # a type that is known by its address, which says nothing to another process
+        _, _, hashes = self._index_key(sig, codegen)
+        key = xxhash.xxh3_128_hexdigest(f"{signature} {hashes}".encode())
+        return f"{self._stem}-{self._stamp(codegen)}-{key}"
+
+    def _stamp(self, codegen) -> str:
+        # Not before now: what a function refers to may stand below it.
+        if self._stamped is None:
+            facts = (
+                sys.implementation.cache_tag,
+                [module.__version__ for module in (numba, llvmlite, np)],
+                [getattr(numba.config, name, None) for name in _SETTINGS],
+                codegen.magic_tuple(),
+                sorted(self._options.items()),
+                self._py_func.__code__.co_firstlineno,
+                dependencies(self._py_func),
+            )
+            self._stamped = xxhash.xxh3_128_hexdigest(repr(facts).encode())
+        return self._stamped
+
+
+def is_kept(dispatcher) -> bool:
+    """Whether an earlier process left machine code of this function, as it is now, on disk."""
+    cache = getattr(dispatcher, "_cache", None)
+    return isinstance(cache, _Cache) and cache.is_kept(dispatcher.targetctx.codegen())
 
 
 def _fields(kind):
@@ -112,7 +188,7 @@ def _gather(function, digest, seen: set) -> None:
     if function in seen:
         return
     seen.add(function)
-    digest.update(_source(function.__code__.co_filename))
+    digest.update(_source(function.__code__.co_filename) or marshal.dumps(function.__code__))
     cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
     values = {name: cell.cell_contents for name, cell in cells}
     names = _names(function.__code__)
@@ -156,8 +232,8 @@ def _text(value) -> str:
 
 
 @functools.cache
-def _source(path: str) -> bytes:
+def _source(path: str) -> bytes | None:
     try:
         return xxhash.xxh3_128_digest(Path(path).read_bytes())
-    except OSError:  # from a zip file: its bytes change with its version
-        return path.encode()
+    except OSError:
+        return None  # from a zip file, or typed in

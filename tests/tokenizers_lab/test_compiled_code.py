@@ -32,8 +32,7 @@ def ids(site) -> tuple[list[str], int]:
         env={
             **inherited,
             "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)]),
-            "NZIP_CACHE": "off",
-            "NUMBA_CACHE_DIR": str(site / "machine code"),
+            "NZIP_CACHE": str(site / "cache"),
         },
     )
     assert done.returncode == 0, done.stderr
@@ -82,7 +81,7 @@ def test_a_named_tuple_of_another_file_may_change_its_order(tmp_path):
     (tmp_path / "pack" / "__init__.py").touch()
     environment = {
         "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]),
-        "NUMBA_CACHE_DIR": str(tmp_path / "machine code"),
+        "NZIP_CACHE": str(tmp_path / "cache"),
     }
     assert child_output(NAMED, **environment) == "2\n"
     names.write_text(text.replace("'first', 'second'", "'second', 'first'"))

@@ -1,21 +1,23 @@
 """Compiled tables of 16-bit windows as arrays, and kept on disk: one is made once for each M1
 (``growth.py``), which takes seconds.
 
-They lie in nzip's cache, in ``lab``. A file's name is the hash of all that the table depends on, and its
-content carries its own, so a damaged or foreign file is made anew and never believed.
+They lie in nzip's cache (:data:`nzip.cache.LAB`), which gives back what was put in or nothing. An entry's
+name is the hash of all that the table depends on, so a table is never another model's.
 
-Concession: nothing is ever removed from the cache.
+Concession: two processes that need the same table at once both make it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 
 import numpy as np
 
 from nzip import cache
-from tokenizers_lab.errors import DataError, LabError
-from tokenizers_lab.files import pack_arrays, pack_strings, unpack_arrays, unpack_strings, write_whole
+from tokenizers_lab.errors import DataError
+from tokenizers_lab.files import pack_arrays, pack_strings, unpack_arrays, unpack_strings
 from tokenizers_lab.m1.byte_model import ByteModel
 from tokenizers_lab.windows.growth import WindowTable, window_strings
 
@@ -51,31 +53,14 @@ def cached_table(model: ByteModel, bits: int, facts: dict) -> WindowTable:
     """The table under ``model`` with CDFs of ``bits`` bits, kept on disk under the hash of ``facts``, which
     are all it depends on."""
     key = hashlib.sha256(repr(sorted(facts.items())).encode()).hexdigest()
-    folder = cache.folder("lab")  # None: nothing is to be kept
-    path = folder and folder / f"windows-{key[:32]}.npz"
-    if path and path.is_file():
-        try:
-            head, arrays = unpack_arrays(path)
-            table = table_from_arrays(arrays, str(path))
-            if head.get("key") == key and head.get("digest") == _digest(table):
-                return table
-        except DataError:
-            path.unlink(missing_ok=True)
+    name = f"windows-{key[:32]}"
+    content = cache.LAB.get(name)
+    if content is not None:
+        # What was kept is what was written, yet perhaps by another version of the lab.
+        with contextlib.suppress(DataError):
+            head, arrays = unpack_arrays(io.BytesIO(content))
+            if head == {"kind": "windows", "key": key}:
+                return table_from_arrays(arrays, name)
     table = window_strings(model, 16, bits)
-    if folder and path:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_whole(
-                path,
-                pack_arrays({"kind": "windows", "key": key, "digest": _digest(table)}, table_arrays(table)),
-            )
-        except (OSError, LabError):
-            return table  # no place to keep it: the next process compiles it again
+    cache.LAB.put(name, [pack_arrays({"kind": "windows", "key": key}, table_arrays(table))])
     return table
-
-
-def _digest(table: WindowTable) -> str:
-    arrays = pack_strings(table.strings)
-    return hashlib.sha256(
-        b"".join(a.tobytes() for a in (*arrays.values(), table.emitted, table.owner))
-    ).hexdigest()

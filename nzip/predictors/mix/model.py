@@ -12,13 +12,13 @@ once more, into the bytes that are returned.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xxhash
 
 from nzip.errors import CorruptError, ModelMismatchError, Remedy
+from nzip.exact.jit import is_kept
 from nzip.hashes import text_hash
 from nzip.predictors.base import Expert, Predictor
 from nzip.predictors.content import EXECUTABLE, KIND_NAMES, MAX_PIXEL, MAX_STRIDE, TEXT, Content, detect
@@ -98,7 +98,7 @@ class MixPredictor(Predictor):
 
     def must_compile(self) -> bool:
         kernel = best(plan(self.level, TEXT), len(self.experts))
-        return not kernel.signatures and not _machine_code_on_disk(kernel)
+        return not kernel.signatures and not is_kept(kernel)
 
     def memory(self, block_size: int) -> int:
         size = max(block_size, at.PRIMED_SIZE)
@@ -287,11 +287,3 @@ class MixPredictor(Predictor):
             if told is not None:
                 told.reached(0, start + steps - first)
         return True
-
-
-def _machine_code_on_disk(kernel) -> bool:
-    """Whether numba has kept a kernel's machine code from an earlier process."""
-    try:
-        return any(Path(kernel.stats.cache_path).glob(f"kernel.{kernel.py_func.__qualname__}-*.nbc"))
-    except (AttributeError, TypeError, OSError):  # no cache at all: a read-only place
-        return False

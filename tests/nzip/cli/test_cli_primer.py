@@ -7,6 +7,7 @@ import os
 import random
 
 import pytest
+from support import cache_of_tables
 
 from nzip.hashes import text_hash
 from nzip.primer import file as primer_file
@@ -26,7 +27,7 @@ def records(seed: int, count: int) -> bytes:
 def folder(tmp_path, monkeypatch):
     """Files to learn from in train/, one to compress, and a primer made of them."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NZIP_CACHE", "off")
+    monkeypatch.setenv("NZIP_CACHE", cache_of_tables(tmp_path / "cache"))
     (tmp_path / "train" / "deep").mkdir(parents=True)
     for seed in range(4):
         (tmp_path / "train" / ("deep" if seed % 2 else "") / f"{seed}.json").write_bytes(records(seed, 12))

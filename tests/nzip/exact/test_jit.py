@@ -75,17 +75,15 @@ def test_a_read_only_installation(package, tmp_path):
     """Neither the package nor a home can be written: it works all the same, and with a home keeps its code
     there."""
     script = AS_ANYBODY + WORK.format(place=str(package))
-    wanted = python(script, path=package).split()[0]  # where nothing is in the way
-    shutil.rmtree(package / "nzip" / "coding" / "__pycache__")
     home, locked = tmp_path / "home", tmp_path / "locked"
     home.mkdir()
     locked.mkdir(mode=0o555)
     read_only(package)
     try:
+        wanted, place = python(script, path=package, HOME=str(home)).split()
+        assert Path(place).is_relative_to(home) and list(Path(place).glob("*.code"))
         for nowhere in (locked, locked / "nonexistent"):
-            assert python(script, path=package, HOME=str(nowhere)).split() == [wanted, "None"]
-        result, place = python(script, path=package, HOME=str(home)).split()
-        assert result == wanted and Path(place).is_relative_to(home) and list(Path(place).glob("*.nbc"))
+            assert python(script, path=package, HOME=str(nowhere)).split()[0] == wanted
     finally:
         writable(package)
 
@@ -109,16 +107,143 @@ def test_a_read_only_installation_compresses(package, tmp_path):
         writable(package)
 
 
-def test_code_is_kept_and_found(package):
+def test_code_is_kept_and_found(package, tmp_path):
+    """Outside the package, whose folder stays as it was installed; damaged code is made anew."""
     script = WORK.format(place=str(package)) + "print(sum(binary.encode_bit.stats.cache_hits.values()))"
-    first = python(script, path=package).split()
-    second = python(script, path=package).split()
+    before = set(package.rglob("*"))
+
+    def run() -> list[str]:
+        return python(script, path=package, HOME=str(tmp_path)).split()
+
+    first, second = run(), run()
     assert first[:2] == second[:2] and first[2] == "0" and second[2] == "1"
-    for kept in (package / "nzip" / "coding" / "__pycache__").glob(
-        "binary.encode_bit*"
-    ):  # damaged: compiled anew
-        kept.write_bytes(kept.read_bytes()[:40])
-    assert python(script, path=package).split() == first
+    (kept,) = (tmp_path / ".cache" / "nzip" / "code").glob("nzip.coding.binary.encode_bit-*")
+    kept.write_bytes(kept.read_bytes()[:40])
+    assert run() == first
+    assert set(package.rglob("*")) == before
+
+
+def test_nothing_is_kept_when_it_is_off(package, tmp_path):
+    script = WORK.format(place=str(package)) + "print(sum(binary.encode_bit.stats.cache_hits.values()))"
+    for _ in range(2):
+        assert python(script, path=package, HOME=str(tmp_path), NZIP_CACHE="off").split()[1:] == ["None", "0"]
+    assert not list(tmp_path.glob(".cache/*"))
+
+
+SMALL = """
+from nzip.exact.jit import njit
+@njit(cache=True)
+def twice(x):
+    return 2 * x
+"""
+
+
+def test_no_damage_reaches_the_loader(tmp_path):
+    """One bit of every byte is flipped, the entry is cut at every length and filled with noise: none of it is
+    unpickled. Then a few through the whole way: compiled anew, and the entry is whole again."""
+    (tmp_path / "small.py").write_text(SMALL)
+    script = f"""
+import random, small
+from pathlib import Path
+from nzip.cache import CODE
+assert small.twice(21) == 42
+(kept,) = Path({str(tmp_path)!r}).glob("cache/code/small.twice-*.code")
+name, whole = kept.name.removesuffix(".code"), kept.read_bytes()
+assert whole.endswith(CODE.get(name))
+rng = random.Random(1)
+def damaged():
+    for at in range(len(whole)):
+        yield whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1:]
+        yield whole[:at]
+    for size in (1, 47, 48, 49, len(whole), len(whole) + 1):
+        yield rng.randbytes(size)
+        yield (whole + bytes(size))[:len(whole) + size]
+count = 0
+for bad in damaged():
+    kept.write_bytes(bad)
+    assert CODE.get(name) is None, len(bad)
+    count += 1
+assert count > 10_000
+kept.rename(kept.with_name("small.other-0-0.code"))
+kept.with_name("small.other-0-0.code").write_bytes(whole)
+assert CODE.get("small.other-0-0") is None  # another's entry under this name
+from nzip.exact.jit import njit
+for at in (0, 20, 40, 60, len(whole) // 2, len(whole) - 1):
+    kept.write_bytes(whole[:at] + bytes([whole[at] ^ 16]) + whole[at + 1:])
+    again = njit(cache=True)(small.twice.py_func)
+    assert again(21) == 42 and not again.stats.cache_hits
+    assert CODE.get(name) is not None
+    again = njit(cache=True)(small.twice.py_func)
+    assert again(21) == 42 and again.stats.cache_hits
+print("fine")
+"""
+    cache = str(tmp_path / "cache")
+    path = f"{tmp_path}{os.pathsep}{ROOT}"
+    assert python(script, path=path, NZIP_CACHE=cache) == "fine\n"
+
+
+def test_what_numba_keeps_by_itself_does_not_matter(package, tmp_path):
+    """Poison where numba would look for its own cache: nothing of it is read."""
+    poison = b"cos\nabort\n(tR."
+    places = (package / "nzip" / "coding" / "__pycache__", tmp_path / "numba")
+    for place in places:
+        place.mkdir()
+    script = WORK.format(place=str(package)) + "print(sum(binary.encode_bit.stats.cache_hits.values()))"
+    lines = (package / "nzip" / "coding" / "binary.py").read_text().splitlines()
+    at = 1 + next(i for i, line in enumerate(lines) if line.startswith("def encode_bit("))
+    for line in range(at - 3, at + 1):
+        for place in places:
+            name = f"binary.encode_bit-{line}.py{sys.version_info[0]}{sys.version_info[1]}"
+            (place / f"{name}.nbi").write_bytes(poison)
+            (place / f"{name}.1.nbc").write_bytes(poison)
+    place = {"HOME": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "numba")}
+    assert python(script, path=package, **place).split()[2] == "0"
+    assert python(script, path=package, **place).split()[2] == "1"
+
+
+def test_processes_at_once_keep_each_others_code(tmp_path):
+    """Four processes compile the same five functions for two types, each beginning elsewhere: all is kept."""
+    functions = "".join(f"@njit(cache=True)\ndef f{i}(x):\n    return x + {i}\n" for i in range(5))
+    (tmp_path / "small.py").write_text(f"from nzip.exact.jit import njit\n{functions}")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}",
+        "NZIP_CACHE": str(tmp_path / "c"),
+    }
+    script = (
+        "import small, sys; first = int(sys.argv[1])\n"
+        "for kind in (int, float):\n"
+        "    for i in range(5):\n        getattr(small, f'f{(first + i) % 5}')(kind(1))\n"
+    )
+    running = [
+        subprocess.Popen([sys.executable, "-B", "-c", script, str(i)], env=environment) for i in range(4)
+    ]
+    assert [process.wait() for process in running] == [0] * 4
+    assert len(list((tmp_path / "c" / "code").iterdir())) == 10
+    script = (
+        "import small; print([getattr(small, f'f{i}')(kind(1)) for kind in (int, float) for i in range(5)],"
+        "sum(sum(getattr(small, f'f{i}').stats.cache_hits.values()) for i in range(5)))"
+    )
+    found = python(script, path=environment["PYTHONPATH"], NZIP_CACHE=environment["NZIP_CACHE"])
+    assert found == "[1, 2, 3, 4, 5, 1.0, 2.0, 3.0, 4.0, 5.0] 10\n"
+
+
+def test_functions_of_one_factory_are_told_apart(tmp_path):
+    """Their code was made in different processes, where numba counts its symbols anew; a third links both."""
+    (tmp_path / "made.py").write_text(
+        "from nzip.exact.jit import njit\n"
+        "def make(number):\n    @njit(cache=True)\n"
+        "    def add(x):\n        return x + number\n    return add\n"
+        "one, two = make(1), make(2)\n"
+        "@njit(cache=True)\ndef both(x):\n    return one(x) * 100 + two(x)\n"
+    )
+    place = {"path": f"{tmp_path}{os.pathsep}{ROOT}", "NZIP_CACHE": str(tmp_path / "cache")}
+    assert python("import made; print(made.one(1))", **place) == "2\n"
+    assert python("import made; print(made.two(1))", **place) == "3\n"
+    hits = "[sum(f.stats.cache_hits.values()) for f in (made.one, made.two, made.both)]"
+    script = f"import made; print(made.two(1), made.one(1), made.both(1), {hits})"
+    assert python(script, **place) == "3 2 203 [1, 1, 0]\n"
+    assert python(script, **place) == "3 2 203 [1, 1, 1]\n"
 
 
 STALE = {
@@ -145,7 +270,7 @@ def test_code_is_never_stale(tmp_path):
     for n in (5, 5, 7, 7):
         for name, text in STALE.items():
             (tmp_path / "pkg" / name).write_text(text.format(n=n))
-        found.append(python(script, path=f"{tmp_path}{os.pathsep}{ROOT}").split())
+        found.append(python(script, path=f"{tmp_path}{os.pathsep}{ROOT}", HOME=str(tmp_path)).split())
     assert found == [["12", "0"], ["12", "1"], ["16", "0"], ["16", "1"]]
 
 
@@ -173,7 +298,7 @@ def test_code_that_calls_a_closure_is_never_stale(tmp_path):
     for n in (5, 5, 7):
         for name, text in MADE.items():
             (tmp_path / "pkg" / name).write_text(text.format(n=n))
-        found.append(python(script, path=f"{tmp_path}{os.pathsep}{ROOT}").split())
+        found.append(python(script, path=f"{tmp_path}{os.pathsep}{ROOT}", HOME=str(tmp_path)).split())
     assert found == [["12", "0"], ["12", "1"], ["16", "0"]]
 
 
@@ -198,7 +323,7 @@ def test_code_that_reaches_through_modules_is_never_stale(tmp_path):
     for n in (10, 10, 20):
         for name, text in MODULES.items():
             (tmp_path / "pkg" / name).write_text(text.format(n=n))
-        found.append(python(script, path=f"{tmp_path}{os.pathsep}{ROOT}").split())
+        found.append(python(script, path=f"{tmp_path}{os.pathsep}{ROOT}", HOME=str(tmp_path)).split())
     assert found == [["22", "0"], ["22", "1"], ["42", "0"]]
 
 
@@ -236,25 +361,27 @@ def test_code_that_calls_other_packages_is_never_stale(package):
             (package / place).write_text(
                 f"from nzip.exact.jit import njit\n@njit(cache=True)\ndef add(x):\n    return x + {n}\n"
             )
-        found.append(set(python(script, path=package).splitlines()))
+        found.append(set(python(script, path=package, HOME=str(package)).splitlines()))
     assert found == [{"12 0"}, {"12 1"}, {"16 0"}]
 
 
 def test_a_full_disk_is_no_error(monkeypatch):
-    from numba.core.caching import IndexDataCacheFile
-
+    from nzip.cache import store
     from nzip.exact.jit import njit
 
+    tried = []
+
     def full(*_):
+        tried.append(True)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(IndexDataCacheFile, "save", full)
+    monkeypatch.setattr(store.Store, "_write", full)
 
     @njit(cache=True)
     def twice(x):
         return 2 * x
 
-    assert twice(21) == 42
+    assert twice(21) == 42 and tried
 
 
 def test_signatures_are_compiled_at_once():

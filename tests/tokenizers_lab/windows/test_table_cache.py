@@ -1,6 +1,7 @@
 """A compiled table of windows is made once; a damaged or foreign file of the cache is made anew."""
 
 import pytest
+from support import cache_of_tables
 
 from tokenizers_lab.codecs.equal_info import CDF_BITS
 from tokenizers_lab.m1.order_n import OrderN
@@ -9,7 +10,7 @@ from tokenizers_lab.windows.table_cache import cached_table
 
 
 def test_the_cache_is_checked(english, tmp_path, monkeypatch):
-    monkeypatch.setenv("NZIP_CACHE", str(tmp_path))
+    monkeypatch.setenv("NZIP_CACHE", cache_of_tables(tmp_path))
     m1 = OrderN.train(english[:120_000], 3, "order-3")
     facts = {"m1": m1.fingerprint()}
     first = cached_table(m1, CDF_BITS, facts)

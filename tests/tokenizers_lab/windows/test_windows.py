@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nasty import NASTY, random_bytes
+from support import cache_of_tables
 
 import tokenizers_lab as lab
 from tokenizers_lab.codecs.equal_info import CDF_BITS, Follower, WindowCodec, create
@@ -261,8 +262,8 @@ class Drifting(ByteModel):
         return "drifting"
 
 
-def test_other_models_take_the_same_rules(monkeypatch):
-    monkeypatch.setenv("NZIP_CACHE", "off")
+def test_other_models_take_the_same_rules(monkeypatch, tmp_path):
+    monkeypatch.setenv("NZIP_CACHE", cache_of_tables(tmp_path))
     model = Drifting()
     raw = random.Random(3).randbytes(300) + b"some text " * 20
     compiled = create(model, 16, 16, "stop", 1, "e")
@@ -301,9 +302,9 @@ def test_lossless_on_any_bytes(m1, raw, shape, rule):
 
 
 @pytest.mark.slow
-def test_the_network_that_ships_is_an_m1(english, monkeypatch):
+def test_the_network_that_ships_is_an_m1(english, monkeypatch, tmp_path):
     """Its table takes tens of thousands of contexts, so half a minute."""
-    monkeypatch.setenv("NZIP_CACHE", "off")
+    monkeypatch.setenv("NZIP_CACHE", cache_of_tables(tmp_path))
     raw = english[:2000] + bytes(range(256))
     compiled, network = lab.load("equal-info[m1=ssm]"), load_model("ssm")
     _, sizes = WindowCodec(network, 16, 16).windows(np.frombuffer(raw, np.uint8))
@@ -352,7 +353,7 @@ def test_bad_spellings_are_one_line(spelling):
 
 
 def test_saved_codecs_need_no_m1(m1, english, tmp_path, monkeypatch):
-    monkeypatch.setenv("NZIP_CACHE", "off")
+    monkeypatch.setenv("NZIP_CACHE", cache_of_tables(tmp_path))
     raw = english[130_000:140_000] + b"\xff\0"
     codecs = [
         create(m1, 16, 16, "stop", 1, "e"),
@@ -430,7 +431,7 @@ def test_ids_are_the_same_in_another_process(english, tmp_path):
     environment = {
         **os.environ,
         "PYTHONPATH": str(Path(lab.__file__).parent.parent),
-        "NZIP_CACHE": "off",
+        "NZIP_CACHE": cache_of_tables(tmp_path / "cache"),
         "NUMBA_CPU_NAME": "generic",
     }
     out = subprocess.run(

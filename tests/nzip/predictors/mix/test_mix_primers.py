@@ -8,7 +8,9 @@ import os
 import mix_samples
 import numpy as np
 import pytest
+from support import cache_of_tables
 
+from nzip import cache as store
 from nzip.errors import CorruptError, ModelMismatchError
 from nzip.hashes import text_hash
 from nzip.predictors.content import TEXT
@@ -110,7 +112,7 @@ def test_a_damaged_text_is_noticed(monkeypatch):
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """An empty cache, and a hash that the package would ship for SMALL."""
-    monkeypatch.setenv("NZIP_CACHE", str(tmp_path))
+    monkeypatch.setenv("NZIP_CACHE", cache_of_tables(tmp_path))
     known = warm_start.primed_hash(1, SMALL)
     monkeypatch.setattr(warm_start, "_known_hash", lambda level, primer: known)
     return tmp_path / "primed" / f"{known}.tables"
@@ -196,6 +198,9 @@ def test_a_cache_without_the_right_to_write(cache, primings):
 
 
 def test_the_least_recently_used_go_first(cache, primings, monkeypatch):
+    def limit(size):
+        monkeypatch.setattr(store, "PRIMED", store.PRIMED._replace(limit=size))
+
     start()
     size = cache.stat().st_size
     old, older = cache.parent / "old.tables", cache.parent / "older.tables"
@@ -204,15 +209,15 @@ def test_the_least_recently_used_go_first(cache, primings, monkeypatch):
         os.utime(place, (age, age))
     other = cache.parent / "notes.txt"
     other.write_bytes(bytes(9))
-    monkeypatch.setattr(primer_snapshot, "CACHE_LIMIT", 3 * size)
+    limit(3 * size)
     cache.unlink()
     start()
     assert cache.exists() and old.exists() and older.exists()
-    monkeypatch.setattr(primer_snapshot, "CACHE_LIMIT", 2 * size + size // 2)
+    limit(2 * size + size // 2)
     cache.unlink()
     start()
     assert cache.exists() and old.exists() and not older.exists() and other.exists()
-    monkeypatch.setattr(primer_snapshot, "CACHE_LIMIT", size - 1)
+    limit(size - 1)
     cache.unlink()
     start()
     assert not cache.exists()

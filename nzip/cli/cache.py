@@ -1,0 +1,77 @@
+"""``nzip cache``: what is kept on disk, whether it is whole, and away with it. :mod:`nzip.cache` does the
+work.
+
+Concession: ``--check`` says what it removed and ends with 0, since what was damaged will be made anew; a
+folder that is not to be trusted ends it with 1.
+"""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from nzip.cli import options
+from nzip.cli.terminal import OK, say
+
+_BOTH = "code and tables"
+
+
+@click.command("cache")
+@options.flag("--check", help="Read and hash everything; remove what is damaged.")
+@click.option(
+    "--clear",
+    is_flag=False,
+    flag_value=_BOTH,
+    type=click.Choice(["code", "tables", "models", _BOTH]),
+    metavar="[code|tables|models]",
+    help="Delete what is kept; without a word, code and tables, which can be made again.",
+)
+@options.as_json
+def cache(check: bool, clear: str | None, as_json: bool) -> int:
+    """Show what nzip keeps on disk: machine code, tables, models.
+
+    The folder is $NZIP_CACHE, else ~/.cache/nzip. Only folders that are yours (or root's) and that nobody
+    else may write to are used."""
+    from nzip import cache as store  # start-up: xxhash; `nzip --help` loads this file
+
+    if check and clear:
+        raise click.UsageError("--check and --clear: give one of them")
+    if clear:
+        freed = store.clear(*(() if clear == _BOTH else (clear,)))
+        if as_json:
+            click.echo(json.dumps({"freed": freed}))
+        else:
+            say(f"{freed / 1e6:.1f} MB freed")
+    elif check:
+        checked = store.check()
+        if as_json:
+            rows = [{**found._asdict(), "path": _text(found.path)} for found in checked]
+            click.echo(json.dumps(rows, indent=2))
+        else:
+            for found in checked:
+                removed = f", {len(found.removed)} damaged and removed" if found.removed else ""
+                say(f"{found.kind}: {found.read} read{removed}")
+    else:
+        _show(store.info(), as_json)
+    return OK
+
+
+def _text(path) -> str | None:
+    return None if path is None else str(path)
+
+
+def _show(found, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps([{**row._asdict(), "path": _text(row.path)} for row in found], indent=2))
+        return
+    from nzip.cli.tables import make_table, print_table  # start-up: rich
+
+    table = make_table("what", "folder", "entries", "MB", "limit", left=("what", "folder"))
+    for row in found:
+        limit = "-" if row.limit is None else f"{row.limit / 1e6:.0f}"
+        folder = "nothing is kept" if row.path is None else str(row.path)
+        table.add_row(row.kind, folder, str(row.entries), f"{row.bytes / 1e6:.1f}", limit)
+    print_table(table)
+    for refused in sorted({row.refused for row in found if row.refused}):
+        say(f"the cache is left alone: {refused}")
