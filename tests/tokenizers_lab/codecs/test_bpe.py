@@ -88,9 +88,10 @@ def test_bad_rank_files_name_the_line(tmp_path):
     for text, match in (
         ("IQ== 0\nnonsense\n", "line 2"),
         ("IQ== 0\nIQ== 1\n", "line 2"),
-        ("IQ== 5\n", "gaps"),
-        ("", "gaps"),
-        ("IQ== 0\n", "byte"),
+        ("IQ== 5\n", "byte 0"),
+        ("", "no ranks"),
+        ("IQ== 0\nIQ\n", "line 2"),
+        ("IQ== 0\nIg== 900000\n", "too far above"),
     ):
         path.write_text(text)
         with pytest.raises(DataError, match=match):
