@@ -13,15 +13,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Unpack, cast
 
-from nzip import streams
 from nzip.bits_per_byte import bits_per_byte
 from nzip.container import pipeline
 from nzip.container import recovery as container_recovery
 from nzip.container.framing import pack_skippable
+from nzip.io import streams
+from nzip.io.safe_output import Output
 from nzip.options import Coding, Primer, chosen, primer_text, settled, shown
 from nzip.predictors.base import Predictor
 from nzip.predictors.model_files import Models
-from nzip.safe_output import Output
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

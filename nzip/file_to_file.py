@@ -15,12 +15,12 @@ from typing import BinaryIO, NamedTuple, Unpack
 from nzip.container import pipeline
 from nzip.container.meter import Meter
 from nzip.errors import NzipError
+from nzip.io.partial_output import PartialOutput
+from nzip.io.safe_output import Output, is_same_file
+from nzip.io.sources import is_regular, open_source
 from nzip.options import Coding, Primer, chosen, made_by, primer_text, resumable_block_size, settled, shown
-from nzip.partial_output import PartialOutput
 from nzip.predictors.base import Predictor
 from nzip.predictors.model_files import Models
-from nzip.safe_output import Output, is_same_file
-from nzip.sources import is_regular, open_source
 
 _Path = str | os.PathLike[str]
 

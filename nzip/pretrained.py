@@ -29,7 +29,7 @@ from typing import IO, NamedTuple
 from nzip import cache
 from nzip.errors import ModelMismatchError, NzipError
 from nzip.hashes import file_sha256
-from nzip.safe_output import Output
+from nzip.io.safe_output import Output
 
 _CHUNK = 1 << 20
 _HUGGING_FACE = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(:[\w./-]+)?")

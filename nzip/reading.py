@@ -16,7 +16,7 @@ from typing import Any
 
 from nzip.container.raw import RawReader
 from nzip.errors import NzipError
-from nzip.streams import StreamError
+from nzip.io.streams import StreamError
 from nzip.turns import raise_again
 
 _BUFFER = 1 << 16

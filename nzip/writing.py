@@ -19,10 +19,10 @@ import os
 import weakref
 from typing import Any
 
-from nzip import streams
 from nzip.api import as_bytes
 from nzip.container import pipeline
 from nzip.errors import NzipError
+from nzip.io import streams
 from nzip.options import Machinery
 from nzip.predictors.base import Predictor
 from nzip.turns import Turns, raise_again

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from nzip import safe_output
+from nzip.io import safe_output
 from tokenizers_lab.errors import DataError, LabError
 
 BLOCK = 4 << 20
@@ -36,7 +36,8 @@ def read_blocks(path, size: int = BLOCK) -> Iterator[bytes]:
 
 
 def write_whole(path, data: bytes) -> None:
-    """Make ``data`` the content of ``path``, all of it or none: :func:`nzip.safe_output.write_whole`. Raises
+    """Make ``data`` the content of ``path``, all of it or none: :func:`nzip.io.safe_output.write_whole`.
+    Raises
     :class:`LabError` where that fails."""
     try:
         safe_output.write_whole(path, data)

@@ -1,9 +1,8 @@
 """``compress``, ``decompress``, ``test`` and ``cat``: from the command line's words to files.
 
-Where output goes, what is refused and in which order things become true on disk is :mod:`nzip.safe_output`'
-business; how streams are coded is :mod:`nzip.container.pipeline`'s. Concession: with ``--rm`` everything is
-decoded once more before the source goes, which is slow, and worth it.
-"""
+Where output goes, what is refused and in which order things become true on disk is
+:mod:`nzip.io.safe_output`' business; how streams are coded is :mod:`nzip.container.pipeline`'s. Concession:
+with ``--rm`` everything is decoded once more before the source goes, which is slow, and worth it."""
 
 from __future__ import annotations
 
@@ -14,7 +13,6 @@ from typing import BinaryIO
 
 import click
 
-from nzip import safe_output, sources
 from nzip.cli.inputs import (
     STDIN,
     block_size_of,
@@ -37,10 +35,11 @@ from nzip.container import pipeline
 from nzip.container.recovery import DEFAULT_MAX_SIZE, recover
 from nzip.errors import CorruptError, NzipError
 from nzip.file import NzipFile
+from nzip.io import safe_output, sources
+from nzip.io.partial_output import PartialOutput
+from nzip.io.safe_output import FileError
 from nzip.options import made_by
-from nzip.partial_output import PartialOutput
 from nzip.predictors.base import Predictor
-from nzip.safe_output import FileError
 
 _CHUNK = 1 << 20
 

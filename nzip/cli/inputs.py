@@ -3,7 +3,7 @@
 Every file is handled alone: one that fails gets one line and the others are still done; the exit code is the
 worst (:func:`each`). Output names come from input names, by suffix, as gzip and xz do it. Also what ``-1`` ..
 ``-9``, ``--predictor`` and ``--primer`` name, for the verbs that code. Concession: what ``xz`` refuses
-(:func:`nzip.sources.open_source`) is refused here, too, even where it would work.
+(:func:`nzip.io.sources.open_source`) is refused here, too, even where it would work.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import Any, BinaryIO, NoReturn
 
 import click
 
-from nzip import foreign, safe_output, sources
 from nzip.cli import standard
 from nzip.cli.options import Coding, Files, Placing, Talking
 from nzip.cli.terminal import OK, USAGE, error_line, say, worst
@@ -25,10 +24,11 @@ from nzip.container import embedded_models, pipeline
 from nzip.container.embedded_models import Model
 from nzip.container.index import read_index
 from nzip.errors import FormatError, NzipError
+from nzip.io import foreign, safe_output, sources
+from nzip.io.safe_output import FileError
 from nzip.options import choose_predictor, resumable_block_size
 from nzip.predictors.base import Predictor
 from nzip.primer.file import load
-from nzip.safe_output import FileError
 
 STDIN = "-"
 # Like .txz and .tgz: what the short form of a tar archive stands for.
@@ -76,14 +76,14 @@ def guarded(path: str, one: Callable[[str], None]) -> int:
 def open_input(
     path: str, *, force: bool = True, remove: bool = False, elsewhere: bool = True
 ) -> contextlib.AbstractContextManager[BinaryIO]:
-    """A file (as :func:`nzip.sources.open_source`; by default only to be looked at) or standard input."""
+    """A file (as :func:`nzip.io.sources.open_source`; by default only to be looked at) or standard input."""
     if path == STDIN:
         return standard.standard_input()
     return sources.open_source(path, force=force, remove=remove, elsewhere=elsewhere)
 
 
 def refuse_terminal(path: str, doing: str) -> None:
-    """Compressed data is not typed in. Raises :class:`nzip.safe_output.FileError`."""
+    """Compressed data is not typed in. Raises :class:`nzip.io.safe_output.FileError`."""
     if path == STDIN and sys.stdin is not None and sys.stdin.isatty():
         raise FileError(
             f"there is no compressed data to {doing} on a terminal: name a file, or see nzip --help"
@@ -126,7 +126,7 @@ def decoded_size(source: BinaryIO) -> int | None:
 
 def regular_files(paths: Iterable[str], recursive: bool) -> list[str]:
     """The regular files that are named, and with ``recursive`` those in named directories; links in
-    directories are not followed. Raises :class:`nzip.safe_output.FileError`."""
+    directories are not followed. Raises :class:`nzip.io.safe_output.FileError`."""
 
     def fail(error: OSError) -> NoReturn:
         raise FileError(f"{error.filename}: {safe_output.reason(error)}") from error
@@ -167,7 +167,7 @@ def targets(path: str, placing: Placing, derive: Callable[[str, Placing], str]) 
 
 
 def compressed_name(path: str, placing: Placing) -> str:
-    """``path`` with the suffix. Raises :class:`nzip.safe_output.FileError` where it has one already."""
+    """``path`` with the suffix. Raises :class:`nzip.io.safe_output.FileError` where it has one already."""
     suffix = _suffix(placing)
     if path.endswith((suffix, *_SHORT)) and not placing.force:
         raise FileError(f"{path}: has the suffix {suffix} already, skipping (-f to compress it again)")
@@ -175,7 +175,7 @@ def compressed_name(path: str, placing: Placing) -> str:
 
 
 def decompressed_name(path: str, placing: Placing) -> str:
-    """``path`` without the suffix. Raises :class:`nzip.safe_output.FileError` where it has none."""
+    """``path`` without the suffix. Raises :class:`nzip.io.safe_output.FileError` where it has none."""
     suffix = _suffix(placing)
     directory, name = os.path.split(path)
     for end, becomes in ((suffix, ""), *_SHORT.items()):
@@ -239,7 +239,7 @@ def block_size_of(coding: Coding, resumable: Predictor | None = None) -> int:
 
 def primer_text(path: str | None) -> bytes | None:
     """The text of the primer file of ``--primer``; None without one. Raises
-    :class:`nzip.safe_output.FileError` where it cannot be read, and as :func:`nzip.primer.file.load`. Read
+    :class:`nzip.io.safe_output.FileError` where it cannot be read, and as :func:`nzip.primer.file.load`. Read
     it once: it may be a pipe."""
     if path is None:
         return None

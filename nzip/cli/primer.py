@@ -12,7 +12,7 @@ from nzip import primer as primers
 from nzip.cli import options
 from nzip.cli.tables import add_row, make_table, print_json, print_table
 from nzip.cli.terminal import say
-from nzip.safe_output import Output
+from nzip.io.safe_output import Output
 
 
 @click.group("primer", context_settings={"help_option_names": ["-h", "--help"]})

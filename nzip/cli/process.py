@@ -13,9 +13,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
-from nzip import safe_output
 from nzip.cli import standard
 from nzip.cli.terminal import USAGE, heard
+from nzip.io import safe_output
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 

@@ -1,7 +1,7 @@
 """The standard streams, made safe: all that is printed or piped is written whole or fails, and nothing that
 was not yet there is taken for the end.
 
-:func:`install`, called once by the entry points, puts a :class:`nzip.descriptor.Descriptor` under
+:func:`install`, called once by the entry points, puts a :class:`nzip.io.descriptor.Descriptor` under
 ``sys.stdout`` and ``sys.stderr``, whatever Python made of them (``PYTHONUNBUFFERED`` makes raw files, which
 forget what a short write left), and lets what their encoding cannot say appear as ``\\xe9``. A standard
 stream that is closed gets ``/dev/null`` in its place, so that no file of ours is opened as descriptor 1 and
@@ -17,11 +17,11 @@ import stat
 import sys
 from typing import BinaryIO, TextIO, cast
 
-from nzip import safe_output, sources
-from nzip.descriptor import Descriptor
-from nzip.durability import sync
-from nzip.safe_output import FileError
-from nzip.streams import flush, write_all
+from nzip.io import safe_output, sources
+from nzip.io.descriptor import Descriptor
+from nzip.io.durability import sync
+from nzip.io.safe_output import FileError
+from nzip.io.streams import flush, write_all
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _OUT = "standard output"
@@ -63,8 +63,8 @@ def standard_input() -> contextlib.AbstractContextManager[BinaryIO]:
 
 
 class StandardOutput(safe_output.Sink):
-    """Standard output with the face of :class:`nzip.safe_output.Output`. ``source``: what the system says of
-    the input, which must not be the output as well."""
+    """Standard output with the face of :class:`nzip.io.safe_output.Output`. ``source``: what the system says
+    of the input, which must not be the output as well."""
 
     def __init__(self, *, refuse_terminal: bool, source: os.stat_result | None = None):
         if sys.stdout is None:

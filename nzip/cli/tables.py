@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nzip.bits_per_byte import bits_per_byte
 from nzip.cli.terminal import one_line
-from nzip.safe_output import FileError
+from nzip.io.safe_output import FileError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -51,7 +51,7 @@ def print_table(table: Table) -> None:
 
 def print_text(text: str) -> None:
     """Text on standard output, whose encoding may know less than it holds. Raises :class:`OSError`, as where
-    nobody reads it, and :class:`nzip.safe_output.FileError` where it is closed."""
+    nobody reads it, and :class:`nzip.io.safe_output.FileError` where it is closed."""
     if sys.stdout is None:
         raise FileError("standard output is closed")
     sys.stdout.write(_sayable(text))

@@ -16,7 +16,7 @@ import click
 
 from nzip.cli import options
 from nzip.cli.terminal import say
-from nzip.safe_output import Output
+from nzip.io.safe_output import Output
 from nzip.training import own
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import xxhash
 
-from nzip import foreign
 from nzip.codec import CODED
 from nzip.errors import CorruptError, FormatError
 from nzip.hashes import hash32, low32
+from nzip.io import foreign
 from nzip.varint import back_varint, u32, varint
 
 # As in PNG: a byte with the high bit set, a name, CR LF, ^Z, LF. A transfer that strips bit 7, rewrites

@@ -18,7 +18,7 @@ import xxhash
 from nzip.container import framing, parser
 from nzip.errors import CorruptError, NzipError, TruncatedError
 from nzip.hashes import low32
-from nzip.streams import read_fully
+from nzip.io.streams import read_fully
 from nzip.varint import read_back_varint, read_u32, read_varint, u32
 
 _PIECE = 1 << 16  # of the zeros behind the last stream, read at once

@@ -19,7 +19,7 @@ from nzip.container import check_points, config, embedded_models, framing, passp
 from nzip.container.frame_reader import FrameReader
 from nzip.errors import CorruptError, TruncatedError
 from nzip.hashes import low32
-from nzip.streams import read_fully
+from nzip.io.streams import read_fully
 from nzip.varint import back_varint, read_u32, u32
 
 # No single request asks for more than this, so that a length claims no memory before its bytes have come.
@@ -283,7 +283,7 @@ def _skippable(start: bytes, offset: int, payloads: str | Callable):
 def pull(source, parser):
     """Drive ``parser`` from ``source`` (read(n), and seek where it can); yields its events.
 
-    Read as :func:`nzip.streams.read_fully` does.
+    Read as :func:`nzip.io.streams.read_fully` does.
     """
     seekable = _can_seek(source)
     step = next(parser)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
-from nzip import codec, streams
+from nzip import codec
 from nzip.container import framing, parser, passport, resume
 from nzip.container.decoding import DEFAULT_MEMORY, StreamDecoder, check_size
 from nzip.container.embedded_models import Model
@@ -19,6 +19,7 @@ from nzip.container.meter import Meter
 from nzip.container.workers import Workers
 from nzip.container.writer import HashedBlock, StreamWriter, code_block
 from nzip.errors import NzipError
+from nzip.io import streams
 
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
     from nzip.predictors.base import Predictor

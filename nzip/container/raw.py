@@ -11,7 +11,7 @@ import io
 from typing import TYPE_CHECKING
 
 from nzip.container import decoding, index, pipeline
-from nzip.streams import read_fully
+from nzip.io.streams import read_fully
 
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
     from nzip.predictors.base import Predictor

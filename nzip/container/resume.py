@@ -7,9 +7,8 @@ So no block is coded or decoded to find out, and a power cut, a torn block or a 
 cost the blocks from there on.
 
 Concession: what stands in neither header nor blocks (that a cold start was asked for) is the business of
-whoever names the partial output (:mod:`nzip.partial_output`); and a later version of nzip, which may choose
-otherwise for the same format, goes on in its own way, to a file that is as good.
-"""
+whoever names the partial output (:mod:`nzip.io.partial_output`); and a later version of nzip, which may
+choose otherwise for the same format, goes on in its own way, to a file that is as good."""
 
 from __future__ import annotations
 

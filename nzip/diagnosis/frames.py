@@ -8,13 +8,13 @@ stream that stands whole inside another's stored bytes may then be taken for the
 
 from __future__ import annotations
 
-from nzip import foreign
 from nzip.container import framing, index, parser
 from nzip.container.workers import Workers
 from nzip.diagnosis.blocks import Blocks
 from nzip.diagnosis.findings import AGAIN, RECOVER, Diagnosis
 from nzip.errors import CorruptError, FormatError, NzipError, TruncatedError
 from nzip.hashes import hash32
+from nzip.io import foreign
 from nzip.varint import read_back_varint, u32
 
 

@@ -25,8 +25,8 @@ from typing import IO, Any, Unpack, cast
 
 from nzip.container.pipeline import StreamEncoder
 from nzip.file import File, NzipFile
+from nzip.io.safe_output import Output
 from nzip.options import Opening, choose_predictor
-from nzip.safe_output import Output
 
 SUFFIX = ".nz"
 ARCHIVE_SUFFIXES = (".tar.nz", ".tnz")

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 
 from nzip.bits_per_byte import from_nats
+from nzip.io.safe_output import write_whole
 from nzip.predictors.ssm.contexts import STATE
-from nzip.safe_output import write_whole
 from nzip.training.processor import quick
 from nzip.training.stopping import Clock
 from nzip.training.text import Source, Streams, held_out

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from nzip.errors import NzipError
-from nzip.safe_output import FileError, reason
+from nzip.io.safe_output import FileError, reason
 
 if TYPE_CHECKING:
     from nzip.training.text import Source
@@ -59,8 +59,8 @@ def train_expert(
     bits per byte.
 
     Raises :class:`nzip.NzipError` where torch is missing, the text is too short, or ``folder`` holds another
-    run; :class:`nzip.safe_output.FileError` for a file that cannot be read. About 20 KB/s on one core (ssm),
-    5 KB/s (transformer).
+    run; :class:`nzip.io.safe_output.FileError` for a file that cannot be read. About 20 KB/s on one core
+    (ssm), 5 KB/s (transformer).
 
     >>> nzip.train_expert(["a.log", "b.log"]).data  # doctest: +SKIP
     """

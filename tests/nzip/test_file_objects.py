@@ -8,8 +8,8 @@ import threading
 import pytest
 from odd_files import Duck, Raw, RawSink, Sink, unready
 
-from nzip import streams
 from nzip.errors import NzipError
+from nzip.io import streams
 
 DATA = bytes(range(256)) * 1000
 

@@ -12,11 +12,11 @@ import pytest
 import toys
 
 import nzip
-from nzip import partial_output
 from nzip.errors import CorruptError, NzipError
+from nzip.io import partial_output
+from nzip.io.partial_output import partial_path
+from nzip.io.safe_output import FileError
 from nzip.options import RESUMABLE_BLOCK_SIZE, choose_predictor, resumable_block_size
-from nzip.partial_output import partial_path
-from nzip.safe_output import FileError
 
 BLOCK = 1000
 DATA = b"".join(random.Random(1).choice((b"one ", b"two ", b"%d " % i)) for i in range(3000))  # 11 blocks
@@ -207,7 +207,7 @@ def test_the_lock_holds_until_the_target_has_its_name(source, target, monkeypatc
         return os.rename(old, new)
 
     monkeypatch.setattr(
-        nzip.safe_output.Output, "_rename_exclusively", lambda self, old: link(old, self.path)
+        nzip.io.safe_output.Output, "_rename_exclusively", lambda self, old: link(old, self.path)
     )
     compress(source, target)
     assert seen == [str(target)]
@@ -493,7 +493,7 @@ def test_every_system_call_may_fail(source, target, tmp_path, monkeypatch, numbe
         system = FailingOS(at, number)
         with monkeypatch.context() as broken:
             broken.setattr(partial_output, "os", system)
-            broken.setattr(nzip.safe_output, "os", system)
+            broken.setattr(nzip.io.safe_output, "os", system)
             try:
                 compress(source, target, force=force)
             except (NzipError, OSError) as error:

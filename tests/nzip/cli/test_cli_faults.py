@@ -11,7 +11,7 @@ import os
 import faults
 import pytest
 
-from nzip.safe_output import TEMPORARY_SUFFIX
+from nzip.io.safe_output import TEMPORARY_SUFFIX
 
 DATA = b"All work and no play makes Jack a dull boy.\n" * 60
 OLD = b"an older file"

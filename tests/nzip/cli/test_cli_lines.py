@@ -13,7 +13,7 @@ import nzip.cli
 from nzip.cli import options, terminal
 from nzip.cli.terminal import error_line
 from nzip.errors import CorruptError, LimitError, NzipError, Remedy
-from nzip.safe_output import FileError
+from nzip.io.safe_output import FileError
 
 
 @pytest.mark.parametrize(

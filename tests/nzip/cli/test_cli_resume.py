@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import nzip
-from nzip.partial_output import PARTIAL_SUFFIX
+from nzip.io.partial_output import PARTIAL_SUFFIX
 
 NZIP = [sys.executable, "-m", "nzip"]
 TEXT = b"".join(b"line %d of %d, and so on\n" % (i, i * i) for i in range(4000))
@@ -163,7 +163,7 @@ def test_it_says_what_it_keeps_and_where_it_goes_on(nzip_cli, toys, tmp_path, mo
 
 
 def test_another_level_begins_anew(nzip_cli, toys, tmp_path):
-    from nzip.partial_output import partial_path
+    from nzip.io.partial_output import partial_path
 
     source, target = tmp_path / "text", tmp_path / "text.nz"
     source.write_bytes(TEXT)

@@ -264,7 +264,7 @@ def test_a_late_refusal_of_standard_output(tmp_path, toys, monkeypatch, call, co
 
 def test_a_writer_that_comes_and_goes(tmp_path):
     """A named pipe is opened once: a hundred writers, each heard to the end."""
-    from nzip.sources import open_source
+    from nzip.io.sources import open_source
 
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -13,8 +13,8 @@ import zipfile
 
 import pytest
 
-from nzip import foreign
 from nzip.cli import words
+from nzip.io import foreign
 
 DATA = b"All work and no play makes Jack a dull boy.\n" * 20
 

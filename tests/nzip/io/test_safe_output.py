@@ -16,12 +16,12 @@ from pathlib import Path
 import faults
 import pytest
 
-from nzip import safe_output
 from nzip.cli.terminal import error_line
-from nzip.descriptor import own_descriptor
-from nzip.durability import rename_without_replacing, umask
-from nzip.safe_output import FileError, Output
-from nzip.sources import open_source
+from nzip.io import safe_output
+from nzip.io.descriptor import own_descriptor
+from nzip.io.durability import rename_without_replacing, umask
+from nzip.io.safe_output import FileError, Output
+from nzip.io.sources import open_source
 
 
 def write(path, data: bytes, **options):

@@ -3,7 +3,7 @@ on with (:mod:`nzip.container.resume`).
 
 It is named ``.NAME.XXXXXXXX.nzip-part``, the digits a hash of the target's name and of what ``made_by`` says
 of the command, and is locked while a job works on it, so that two cannot share it. It becomes the target as
-every output does (:class:`nzip.safe_output.Output`): whole, or not at all. Where the target exists already
+every output does (:class:`nzip.io.safe_output.Output`): whole, or not at all. Where the target exists already
 and must not be replaced, it may be what this very job would make (a command over several files that was
 stopped in the third): then what is written is compared with it, and nothing else.
 
@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from nzip.hashes import hash32
-from nzip.safe_output import FileError, Output, reason
+from nzip.io.safe_output import FileError, Output, reason
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

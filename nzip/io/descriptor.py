@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from nzip.streams import read_some, write_all
+from nzip.io.streams import read_some, write_all
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -13,9 +13,9 @@ import os
 import stat
 from typing import BinaryIO, cast
 
-from nzip.descriptor import Descriptor, own_descriptor
-from nzip.durability import sync_directory
-from nzip.safe_output import FileError, reason
+from nzip.io.descriptor import Descriptor, own_descriptor
+from nzip.io.durability import sync_directory
+from nzip.io.safe_output import FileError, reason
 
 _BUFFER = 1 << 16
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)

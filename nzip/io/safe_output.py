@@ -25,10 +25,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from nzip.descriptor import Descriptor, own_descriptor
-from nzip.durability import rename_without_replacing, sync, sync_directory, umask
 from nzip.errors import NzipError
-from nzip.streams import write_all
+from nzip.io.descriptor import Descriptor, own_descriptor
+from nzip.io.durability import rename_without_replacing, sync, sync_directory, umask
+from nzip.io.streams import write_all
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
