@@ -162,6 +162,8 @@ class Writing:
             raise NzipError("this file was being written when the process forked: only its parent may go on")
         # Nothing is pending, so it is this process's now; a lock may have been held by the parent's threads.
         self._process, self._turns = os.getpid(), Turns()
+        if self._encoder is not None:
+            self._encoder.adopt()
 
 
 @atexit.register

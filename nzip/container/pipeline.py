@@ -98,6 +98,10 @@ class StreamEncoder:
         self._emit(0, self._begin().end())
         self._writer = None
 
+    def adopt(self) -> None:
+        """After a fork, in the child: go on here, where nothing was begun."""
+        self._workers.adopt()
+
     def close(self) -> None:
         """Let the threads go; what was not finished is lost."""
         self._workers.close()

@@ -65,6 +65,16 @@ class Workers:
         self._process = os.getpid()
         _ALL.add(self)
 
+    def adopt(self) -> None:
+        """After a fork, in the child: go on here, where nothing was under way."""
+        if self._process == os.getpid():
+            return
+        if self._queue:
+            raise NzipError("this process was forked while blocks were under way: only its parent may go on")
+        self._process = os.getpid()
+        if self._pool is not None:
+            self._pool = ThreadPoolExecutor(self._threads)
+
     def submit(self, weight: int, job: Callable[..., Any], *args, apart: bool = False) -> Iterator[Any]:
         """Queue ``job(hand_on, *args)``; yields earlier results where there is no room for it yet.
 

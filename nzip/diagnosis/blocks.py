@@ -116,7 +116,9 @@ class Blocks:
             return
         yield from workers.submit(weight, self._decoded, block, predictor, position, self.streams)
 
-    def _decoded(self, block: parser.Block, predictor: Predictor | None, position: int, stream: int) -> tuple:
+    def _decoded(
+        self, _hand_on, block: parser.Block, predictor: Predictor | None, position: int, stream: int
+    ) -> tuple:
         header = block.header
         try:
             with self.meter.block(header.size) as progress:

@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from nzip.hashes import hash32
+from nzip.io.durability import sync
 from nzip.io.safe_output import FileError, Output, reason
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class PartialOutput(Output):
             return
         if self.read(1):
             raise self._exists()
+        self.durable = self._try(sync, self._open().fileno()) is None
         self._note(f"{self.path} was made already")
         if os.path.lexists(self.partial):
             # Left by a job that another one, without `resume`, has made needless.

@@ -449,7 +449,9 @@ def written(parts: Parts) -> bytes:
     writer.saw(parts.data)
     for header, payload in parts.blocks:
         coded = CodedBlock(header.method, header.params, payload)
-        for part in writer.block(HashedBlock(coded, header.size, header.stored_hash, header.decoded_hash)):
+        for part in writer.block(
+            HashedBlock(coded, header.size, header.stored_hash, header.decoded_hash, header.check_points)
+        ):
             out.write(part)
     out.write(writer.end())
     return out.getvalue()

@@ -207,7 +207,7 @@ def test_the_lock_holds_until_the_target_has_its_name(source, target, monkeypatc
         return os.rename(old, new)
 
     monkeypatch.setattr(
-        nzip.io.safe_output.Output, "_rename_exclusively", lambda self, old: link(old, self.path)
+        nzip.io.safe_output.Output, "_rename_exclusively", lambda self, old, made: link(old, self.path)
     )
     compress(source, target)
     assert seen == [str(target)]
@@ -494,6 +494,7 @@ def test_every_system_call_may_fail(source, target, tmp_path, monkeypatch, numbe
         with monkeypatch.context() as broken:
             broken.setattr(partial_output, "os", system)
             broken.setattr(nzip.io.safe_output, "os", system)
+            broken.setattr(nzip.io.durability, "os", system)
             try:
                 compress(source, target, force=force)
             except (NzipError, OSError) as error:

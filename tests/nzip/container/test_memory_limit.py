@@ -40,7 +40,7 @@ import nzip.predictors.online.expert, nzip.predictors.mix.model
 from nzip.hashes import hash32
 writer = StreamWriter(passport, tuple(models))
 stream = writer.header() + b"".join(
-    writer.block(HashedBlock(CodedBlock(CODED, b"\\0" * 7, b"x"), 100, hash32(b"x"), 0))
+    writer.block(HashedBlock(CodedBlock(CODED, b"\\0" * 7, b"x"), 100, hash32(b"x"), 0, b""))
 )
 stream += writer.end()
 del weights

@@ -156,6 +156,6 @@ def test_save_is_atomic(tmp_path, bpe, monkeypatch):
         raise OSError("no")
 
     monkeypatch.setattr(os, "replace", broken)
-    with pytest.raises(OSError):
+    with pytest.raises(LabError, match=r"T\.json"):
         bpe.truncated(300).save(path)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
