@@ -96,12 +96,14 @@ def build(
     """Tokenise FILES (text, JSON lines, Parquet, packed or not; folders; - for standard input) into shards
     with a manifest."""
     from tokenizers_lab.datasets.building import plan, run_local  # start-up: numpy
+    from tokenizers_lab.registry import load  # start-up: numpy
 
     if eos and no_eos:
         raise LabError("--eos and --no-eos: give one of them")
     start = time.perf_counter()
+    loaded = load(codec)
     manifest = plan(
-        codec,
+        loaded,
         files,
         output,
         format=layout,
@@ -114,7 +116,7 @@ def build(
     )
     missing = len(manifest.missing())
     if missing:
-        _advise(manifest, quiet)
+        _advise(loaded, manifest, quiet)
     if 0 < missing < manifest.shards:
         say(quiet, f"{output}: {manifest.shards - missing} of {manifest.shards} shards are there already")
     job = None
@@ -165,17 +167,15 @@ def build(
 _SHOWN = 20
 
 
-def _advise(manifest, quiet) -> None:
+def _advise(codec, manifest, quiet) -> None:
     """Whether the M1 fits the sources, before hours of work."""
-    from tokenizers_lab.registry import m1_advice  # start-up: numpy
+    from tokenizers_lab.registry import m1_advice, parse  # start-up: numpy
     from tokenizers_lab.sources.reading import beginning  # start-up: numpy
 
-    data = manifest.data
-    if quiet or not data["codec"]["spelling"].startswith("equal-info"):
+    if quiet or parse(codec.spelling)[0] != "equal-info":
         return
-    codec = manifest.codec()
     for source in manifest.sources:
-        advice = m1_advice(codec, beginning(source, 1 << 16, data["text_key"]), source.path)
+        advice = m1_advice(codec, beginning(source, 1 << 16, manifest.data["text_key"]), source.path)
         if advice:
             return say(quiet, advice)
 

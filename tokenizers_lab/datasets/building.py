@@ -76,7 +76,7 @@ def plan(
     sources = src.find_sources(files, (folder, f"{folder}.logs"))
     if not any(s.size for s in sources):
         raise LabError("all of these files are empty")
-    sources = stamps.hashed(sources, folder / PARTS)
+    sources, stamped = stamps.hashed(sources, folder / PARTS)
     vocab, end = codec.vocab_size, _end(codec, eos)
     if end is not None:
         vocab = max(vocab, end + 1)
@@ -113,7 +113,7 @@ def plan(
         if differs:
             raise LabError(f"{folder}: holds another dataset: {differs}; name another folder, or remove it")
         if not begun.data["complete"]:
-            _take_up(begun, data, sources)
+            _take_up(begun, data, sources, stamped)
         return begun
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise LabError(f"{folder}: is there already and holds no dataset; name a new or empty folder")
@@ -121,7 +121,7 @@ def plan(
     codec.save(folder / CODEC)
     manifest = Manifest(folder, data)
     manifest.codec()  # it must come back from its file as the same codec
-    _keep(sources, folder)
+    _keep(stamped, folder)
     manifest.write()
     return manifest
 
@@ -137,19 +137,23 @@ def _end(codec: Codec, eos: bool | str) -> int | None:
     return codec.eos_id if codec.eos_id is not None else codec.vocab_size
 
 
-def _keep(sources, folder: Path) -> None:
-    stamps.keep(sources, folder / PARTS)
-    if any(s.path == STANDARD_INPUT for s in sources):
+def _keep(stamped: dict, folder: Path) -> None:
+    stamps.keep(stamped, folder / PARTS)
+    if STANDARD_INPUT in stamped:
         keep_standard_input(folder / PARTS / stamps.KEPT_INPUT)
 
 
-def _take_up(begun: Manifest, data: dict, sources: list[src.Source]) -> None:
+def _take_up(begun: Manifest, data: dict, sources: list[src.Source], stamped: dict) -> None:
     """Go on with an unfinished build: the plan stays but for sources that have changed."""
     with _alone(begun.folder):
         (begun.folder / PARTS).mkdir(exist_ok=True)
         other = changed(begun.data, data)
         if other:
             begun.data["shards"] = _cut_anew(begun, data, sources, set(other))
+        if not _covered(begun.data["shards"], data["shards"]):
+            raise LabError(
+                f"{begun.folder}: its shards do not cover the sources; name another folder, or remove it"
+            )
         if other or begun.data.get("on_error") != data["on_error"]:
             begun.data.update(sources=data["sources"], on_error=data["on_error"])
             begun.write()
@@ -158,7 +162,24 @@ def _take_up(begun: Manifest, data: dict, sources: list[src.Source]) -> None:
             name = re.match(r"(?:\w+-)?(\d{5,})\.", path.name)
             if name and (int(name[1]) in missing or int(name[1]) >= begun.shards):
                 path.unlink(missing_ok=True)  # of a source that is no more, or half a shard
-        _keep(sources, begun.folder)
+        _keep(stamped, begun.folder)
+
+
+def _covered(shards: list[dict], fresh: list[dict]) -> bool:
+    """Whether two plans cover the same of each source, every byte or row group once."""
+
+    def ranges(plan):
+        out: list[list] = []
+        for source, start, stop in sorted(
+            (s for shard in plan for s in shard["segments"]), key=lambda s: s[:2]
+        ):
+            if out and out[-1][0] == source and out[-1][2] == start:
+                out[-1][2] = stop
+            else:
+                out.append([source, start, stop])
+        return out
+
+    return ranges(shards) == ranges(fresh)
 
 
 def _cut_anew(begun: Manifest, data: dict, sources: list[src.Source], other: set[int]) -> list[dict]:

@@ -163,12 +163,13 @@ class Manifest:
             part = json.loads(self.part_path(shard).read_bytes())
             if part["plan"] != self.shard_hash(shard) or (part.get("left_out") and not self.skips):
                 return None
+            _gather({"sources": self.data["sources"]}, [part])
             for split in part["splits"].values():
                 for name, entry in split["files"].items():
                     if (self.folder / name).stat().st_size != entry["bytes"]:
                         return None
             return part
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return None  # not there or cut short: the shard is to be built
 
     def missing(self) -> list[int]:
@@ -235,6 +236,8 @@ def difference(old: dict, new: dict) -> str | None:
             f"{old['codec']['fingerprint'][:12]}), not "
             f"{new['codec']['spelling']!r} ({new['codec']['fingerprint'][:12]})"
         )
+    if old["complete"] and old.get("left_out") and new["on_error"] == "stop":
+        return f"it was built with on_error 'skip', and left out {old['left_out']['count']:,} lines or rows"
     if [s["path"] for s in old["sources"]] != [s["path"] for s in new["sources"]]:
         return "it was built from other files"
     for i in changed(old, new) if old["complete"] else ():

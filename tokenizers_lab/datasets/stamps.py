@@ -1,15 +1,15 @@
 """Whether a source is still what a build was planned for: by SHA-256, which is kept in the manifest, and by
 size and times, which are kept beside the parts while the build lasts and spare hashing again.
 
-Concession: a file that was written within the last two seconds before its stamp was taken is hashed again
-next time, since the times of some file systems tick slowly; and a source that is changed and changed back
-between the two looks of a worker goes unnoticed.
-"""
+Concession: a file that was written within the last two seconds before its stamp was taken is hashed again,
+once by each process, since the times of some file systems tick slowly; and a source that is changed and
+changed back between the two looks of a worker goes unnoticed. """
 
 from __future__ import annotations
 
 import json
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
@@ -21,33 +21,32 @@ from tokenizers_lab.files import write_json
 from tokenizers_lab.sources.finding import STANDARD_INPUT, place
 from tokenizers_lab.sources.reading import Source
 
-NAME = "stamps.json"
+NAME = "stamps"
 KEPT_INPUT = "standard-input"
 _TICK = 2_000_000_000  # nanoseconds
 
 
-def hashed(sources: list[Source], parts: Path) -> list[Source]:
-    """The same with their SHA-256, taken from an earlier plan (:func:`keep`) where size and times are the
-    same."""
+def hashed(sources: list[Source], parts: Path) -> tuple[list[Source], dict]:
+    """The same with their SHA-256, taken from an earlier plan where size and times are the same; and the
+    stamps for :func:`keep`."""
     earlier = _read(parts)
 
     def one(source):
+        # Taken before the hash: a change during it leaves other times behind.
+        stamp, now = _stamp(source.path), time.time_ns()
         known = earlier.get(source.path)
-        if known and known[:3] == _stamp(source.path) and known[4]:
-            return replace(source, sha256=known[3])
-        return replace(source, sha256=_hash(str(place(source.path))))
+        if known and known[:3] == stamp and known[4]:
+            return replace(source, sha256=known[3]), known
+        sha256 = _hash(str(place(source.path)))
+        return replace(source, sha256=sha256), [*stamp, sha256, now - max(stamp[1:]) > _TICK]
 
     with ThreadPoolExecutor(4) as pool:
-        return list(pool.map(one, sources))
+        pairs = list(pool.map(one, sources))
+    return [s for s, _ in pairs], {s.path: stamp for s, stamp in pairs}
 
 
-def keep(sources: list[Source], parts: Path) -> None:
-    """Write down how the sources look now. To be called with what :func:`hashed` gave, at once."""
-    found = {}
-    for source in sources:
-        stamp = _stamp(source.path)
-        # Whether its times would tell of a change that comes right after this.
-        found[source.path] = [*stamp, source.sha256, _now(parts) - max(stamp[1:]) > _TICK]
+def keep(found: dict, parts: Path) -> None:
+    """Write the stamps down, for workers and for the next plan."""
     write_json(parts / NAME, found)
 
 
@@ -57,17 +56,9 @@ def require_unchanged(source: Source, path: str, parts: Path) -> None:
     if not source.sha256:
         return
     known, now = _read(parts).get(source.path), _stamp(path)
-    if (known is None or known[:3] != now) and _hash_once(path, *now) != source.sha256:
+    trusted = known is not None and known[:3] == now and known[4]
+    if not trusted and _hash_once(path, *now) != source.sha256:
         raise DataError(f"{path}: has changed since the build began; run the same command again")
-
-
-def _now(folder: Path) -> int:
-    """The time of the file system, which may be another machine's."""
-    probe = folder / f".{os.getpid()}.tmp"
-    probe.write_bytes(b"")
-    now = probe.stat().st_mtime_ns
-    probe.unlink()
-    return now
 
 
 def _stamp(path: str) -> list[int]:
