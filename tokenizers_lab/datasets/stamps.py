@@ -3,7 +3,7 @@ size and times, which are kept beside the parts while the build lasts and spare 
 
 Concession: a file that was written within the last two seconds before its stamp was taken is hashed again,
 once by each process, since the times of some file systems tick slowly; and a source that is changed and
-changed back between the two looks of a worker goes unnoticed. """
+changed back between the two looks of a worker goes unnoticed."""
 
 from __future__ import annotations
 

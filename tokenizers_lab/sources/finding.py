@@ -28,7 +28,8 @@ _DATASET = "tokenizers_lab_dataset"
 
 def find(paths, leave_out=()) -> list[str]:
     """The files of ``paths`` in order; a folder stands for its files, sorted. ``leave_out``: folders that are
-    never looked into. Raises :class:`LabError` for what is missing, no regular file, or a circle."""
+    never looked into. Raises :class:`LabError` for what is missing, no
+    regular file, a circle, or a folder without sources."""
     out: list[str] = []
     barred = {os.path.realpath(p) for p in leave_out}
     for path in [paths] if isinstance(paths, (str, os.PathLike)) else paths:
@@ -38,7 +39,10 @@ def find(paths, leave_out=()) -> list[str]:
                 raise LabError("-: standard input can be named once only")
             out.append(path)
         elif os.path.isdir(path):
-            out += sorted(_walk(path, (os.path.realpath(path),), barred), key=Path)
+            found = sorted(_walk(path, (os.path.realpath(path),), barred), key=Path)
+            if not found:
+                raise LabError(f"{path}: holds no source (hidden files and datasets of this lab are none)")
+            out += found
         else:
             _require_file(path)
             out.append(str(Path(path)))

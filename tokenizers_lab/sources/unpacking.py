@@ -46,6 +46,8 @@ class naming:
     def __exit__(self, kind, error, trace):
         if error is None or isinstance(error, LabError):
             return False
+        if isinstance(error, MemoryError):
+            raise LabError(f"{self.path}: takes too much memory to unpack: {error}") from None
         damage = isinstance(error, (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, _Damaged))
         if damage or (isinstance(error, OSError) and error.errno is None):  # bz2's
             raise DataError(f"{self.path}: half-written or damaged: {error}") from None
@@ -97,6 +99,8 @@ class _Zstandard(io.RawIOBase):
             if self._frame.eof:
                 self._left, self._frame = self._frame.unused_data, None
         except self._error as error:
+            if "too much memory" in str(error):
+                raise MemoryError("its zstd window is beyond 128 MiB") from None
             raise _Damaged(str(error)) from None
         return out
 

@@ -369,3 +369,21 @@ def test_packed_data_is_unpacked_piece_by_piece(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 70 << 20
+
+
+def test_a_window_that_takes_too_much_memory_is_no_damage(tmp_path):
+    parameters = zstandard.ZstdCompressionParameters.from_level(3, window_log=30)
+    packer = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    (tmp_path / "a.zst").write_bytes(packer.compress(RAW) + packer.flush())
+    with pytest.raises(LabError, match=r"a\.zst: takes too much memory") as error:
+        reading.read_text([tmp_path / "a.zst"])
+    assert error.value.exit_code == 1
+
+
+def test_a_folder_without_sources_is_told(tmp_path):
+    (tmp_path / "a.txt").write_bytes(RAW)
+    build("bytes", [tmp_path / "a.txt"], tmp_path / "d", workers=1)
+    (tmp_path / "empty").mkdir()
+    for folder in ("d", "empty"):
+        with pytest.raises(LabError, match=f"{folder}: holds no source"):
+            finding.find([tmp_path / "a.txt", tmp_path / folder])
