@@ -15,11 +15,10 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from tokenizers_lab.datasets.writers import hash_file
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.files import write_json
 from tokenizers_lab.sources.finding import STANDARD_INPUT, place
-from tokenizers_lab.sources.reading import Source
+from tokenizers_lab.sources.reading import Source, digest
 
 NAME = "stamps"
 KEPT_INPUT = "standard-input"
@@ -37,7 +36,7 @@ def hashed(sources: list[Source], parts: Path) -> tuple[list[Source], dict]:
         known = earlier.get(source.path)
         if known and known[:3] == stamp and known[4]:
             return replace(source, sha256=known[3]), known
-        sha256 = _hash(str(place(source.path)))
+        sha256 = digest(source.path)
         return replace(source, sha256=sha256), [*stamp, sha256, now - max(stamp[1:]) > _TICK]
 
     with ThreadPoolExecutor(4) as pool:
@@ -69,16 +68,9 @@ def _stamp(path: str) -> list[int]:
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
 
 
-def _hash(path: str) -> str:
-    try:
-        return hash_file(path)[0]
-    except OSError as error:
-        raise LabError(f"{path}: cannot be read: {error.strerror}") from None
-
-
 @lru_cache(maxsize=1024)
 def _hash_once(path: str, *stamp: int) -> str:
-    return _hash(path)
+    return digest(path)
 
 
 def _read(parts: Path) -> dict:

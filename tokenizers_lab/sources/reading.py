@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -295,6 +296,12 @@ def _whole(source: Source):
             shutil.copyfileobj(packed, file, _BLOCK)
         file.seek(0)
         yield file
+
+
+def digest(path: str) -> str:
+    """SHA-256 (hex) of a source's bytes on disk."""
+    with naming(path), open(place(path), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def size_of(path: str) -> int:

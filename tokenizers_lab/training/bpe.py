@@ -25,8 +25,8 @@ from tokenizers_lab.pretokenize import PreTokenizer
 from tokenizers_lab.registry import load
 from tokenizers_lab.sources.finding import STANDARD_INPUT, find
 from tokenizers_lab.sources.finding import shown as shown_source
+from tokenizers_lab.sources.reading import digest, read_text, size_of, watch_utf8
 from tokenizers_lab.sources.reading import documents as documents_of
-from tokenizers_lab.sources.reading import read_text, size_of, watch_utf8
 from tokenizers_lab.training import checkpoint as checkpoints
 from tokenizers_lab.training.compression_aware import choose
 from tokenizers_lab.training.counts import CorpusCounts, CountTable, count_corpus
@@ -141,7 +141,8 @@ def train_full(
         "order": order,
         "stream_bytes": stream_bytes,
         "max_memory": max_memory,
-        "files": [[shown_source(p), size_of(p)] for p in paths],
+        "files": [[shown_source(p), size_of(p), digest(p) if checkpoint else ""] for p in paths],
+        "text_key": text_key,
         "extend": parent.fingerprint() if parent else None,
         "seed": [t.hex() for t in seed],
         "veto": sorted(t.hex() for t in forbidden),
