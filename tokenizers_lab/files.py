@@ -1,4 +1,4 @@
-"""The lab's files: sources read block by block, outputs that appear whole, arrays with a JSON head.
+"""The lab's own files: outputs that appear whole, arrays with a JSON head, files read block by block.
 
 What a codec, an M1, a table of windows or a checkpoint of training keeps on disk are NumPy's zipped arrays
 beside one named ``head``, written by :func:`pack_arrays`: the same bytes for the same content, so files can
@@ -10,13 +10,12 @@ written as they come, under a temporary name, where they are made.
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
-import lzma
+import math
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -24,15 +23,18 @@ from nzip.io import safe_output
 from tokenizers_lab.errors import DataError, LabError
 
 BLOCK = 4 << 20
+# What arrays may unpack to: ours shrink to a tenth at best, a file made to fill memory to a thousandth.
+_SMALL, _RATIO = 64 << 20, 100
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
-def read_blocks(path, size: int = BLOCK) -> Iterator[bytes]:
-    """A file as blocks of ``size`` bytes; ``.xz`` and ``.gz`` files are unpacked as they are read."""
-    openers: dict[str, Callable] = {".xz": lzma.open, ".gz": gzip.open}
-    opener = openers.get(str(path)[-3:], open)
-    with opener(path, "rb") as source:
-        while block := source.read(size):
-            yield block
+def read_blocks(file, size: int = BLOCK) -> Iterator[bytes]:
+    """What is left of an open file as blocks of up to ``size`` bytes."""
+    while block := file.read(size):
+        yield block
 
 
 def write_whole(path, data: bytes) -> None:
@@ -67,11 +69,45 @@ def pack_arrays(head: dict, arrays: dict) -> bytes:
     return out.getvalue()
 
 
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    """An array of an archive, allocated only once its header agrees with the member's size."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member.filename}: packed in a way that this lab never packs")
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        if version not in _HEADERS:
+            raise ValueError(f"{member.filename}: a header of version {version}")
+        shape, fortran, dtype = _HEADERS[version](file)
+        if dtype.hasobject:
+            raise ValueError(f"{member.filename}: holds Python objects")
+        if any(n < 0 for n in shape):
+            raise ValueError(f"{member.filename}: has the shape {shape}")
+        size = math.prod(shape) * dtype.itemsize
+        if file.tell() + size != member.file_size:
+            raise ValueError(f"{member.filename}: its shape {shape} does not fit {member.file_size} bytes")
+        data = bytearray()
+        while block := file.read(min(BLOCK, size + 1 - len(data))):
+            data += block  # grows with what is there, whatever the archive claims
+        if len(data) != size:
+            raise ValueError(f"{member.filename}: is cut short")
+    if not dtype.itemsize:
+        raise ValueError(f"{member.filename}: its items have no bytes")
+    array = np.frombuffer(data, dtype).reshape(shape[::-1] if fortran else shape)
+    return array.T if fortran else array
+
+
 def unpack_arrays(path) -> tuple[dict, dict[str, np.ndarray]]:
-    """The head and the arrays of a file written by :func:`pack_arrays`. Raises :class:`DataError`."""
+    """The head and the arrays of a file written by :func:`pack_arrays`, in memory that grows with what
+    the file holds, never by what it claims. Raises :class:`DataError`."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            packed = sum(m.compress_size for m in members)
+            if sum(m.file_size for m in members) > _SMALL + _RATIO * packed:
+                raise ValueError(f"{packed} bytes claim to unpack to {sum(m.file_size for m in members)}")
+            if len({m.filename for m in members}) < len(members):
+                raise ValueError("two arrays of one name")
+            arrays = {m.filename.removesuffix(".npy"): _array(archive, m) for m in members}
         return json.loads(arrays.pop("head").tobytes()), arrays
     except (
         OSError,
@@ -80,8 +116,11 @@ def unpack_arrays(path) -> tuple[dict, dict[str, np.ndarray]]:
         zipfile.BadZipFile,
         zlib.error,
         EOFError,
+        AttributeError,
+        TypeError,
         NotImplementedError,
         RuntimeError,
+        OverflowError,
         MemoryError,
     ) as error:  # of zipfile, whatever stands in a damaged head
         raise DataError(f"{path}: not a file of this lab, or damaged: {error}") from None

@@ -33,9 +33,12 @@ from tokenizers_lab.analysis.stability import stability
 from tokenizers_lab.analysis.window_sweep import window_sweep
 from tokenizers_lab.bits_per_byte import tokenise
 from tokenizers_lab.errors import LabError
-from tokenizers_lab.files import read_blocks, write_json
+from tokenizers_lab.files import write_json
 from tokenizers_lab.m1.spelling import load_model
-from tokenizers_lab.registry import load
+from tokenizers_lab.registry import load, m1_advice
+from tokenizers_lab.sources.finding import find
+from tokenizers_lab.sources.finding import shown as shown_source
+from tokenizers_lab.sources.reading import is_utf8, read_text
 
 VERSION = 1
 
@@ -57,11 +60,14 @@ def analyze(
     labels=None,
     sweep: str | None = None,
     sweep_train: str | None = None,
+    text_key: str = "text",
     progress=None,
 ) -> dict:
     """Every metric of every codec on every file.
 
-    ``codecs``: spellings or codecs. ``files``: paths, or ``{name: bytes}``. ``compressors``: of the token
+    ``codecs``: spellings or codecs. ``files``: paths, folders, "-" (what they may be:
+    ``tokenizers_lab.sources``; ``text_key``: the field of JSON lines, the column of Parquet), or ``{name:
+    bytes}``. ``compressors``: of the token
     stream. ``language``: ``tr``, ``hu`` …: adds %TR and %Pure, with dictionaries from the folder ``hunspell``
     or the usual places. ``gold``: a file of segmented words. ``aligned``: ``{language: path}`` of
     translations; ``reference`` is the language that parity divides by (the first). ``domains``: the i-th
@@ -69,16 +75,17 @@ def analyze(
     ``sweep``: an M1 (``order-3``, trained on the file ``sweep_train`` or the text that ships): adds the
     window sweep on every file. ``progress(done, total, what)``.
 
-    Returns the results, written to ``json_path`` if given; an interrupted run then goes on where it stopped
-    (resume.py). Raises :class:`LabError` for input that cannot be used; a codec that loses bytes is no error:
-    its bits per byte are missing, and the reason stands in their place."""
+    Returns the results (``warnings``, where there are any: files that are no UTF-8, M1s that do not fit),
+    written to ``json_path`` if given; an interrupted run then goes on where it stopped (resume.py). Raises
+    :class:`LabError` for input that cannot be used; a codec that loses bytes is no error: its bits per byte
+    are missing, and the reason stands in their place."""
     loaded = [load(c) for c in codecs]
     if not loaded:
         raise LabError("name at least one codec")
     names = _distinct(list(labels) if labels else [_short(c.spelling) for c in loaded])
     if len(names) != len(loaded):
         raise LabError("give one label for each codec")
-    texts = _texts(files)
+    texts, places = _texts(files, text_key)
     dictionary = Dictionary.find(language, hunspell) if language else None
     words = morphology.read_gold(gold) if gold else None
     passages = None
@@ -100,6 +107,12 @@ def analyze(
             ("baseline", hashes[name]),
             partial(compression.raw_bits_per_byte, raw, compressors, nzip_bytes, nzip_level),
         )
+    warnings = [
+        f"{name}: is not UTF-8 text; taken as bytes" for name, raw in texts.items() if not is_utf8(raw)
+    ]
+    warnings += filter(None, (m1_advice(c, raw, places[name]) for c in loaded for name, raw in texts.items()))
+    if warnings:
+        out["warnings"] = warnings
     streams: dict = {}
     for name, codec in zip(names, loaded):
         entry: dict = {
@@ -210,21 +223,22 @@ def _overlaps(names, codecs, streams, texts) -> dict:
     return out
 
 
-def _texts(files) -> dict[str, bytes]:
+def _texts(files, text_key) -> tuple[dict[str, bytes], dict[str, str]]:
+    """The texts by name, and where each lies."""
     if isinstance(files, dict):
         texts = {str(k): bytes(v) for k, v in files.items()}
+        places = {name: "FILE" for name in texts}
     else:
-        paths = [Path(f) for f in files]
-        for path in paths:
-            if not path.is_file():
-                raise LabError(f"{path}: no such file")
-        texts = dict(zip(_distinct([p.name for p in paths]), (b"".join(read_blocks(p)) for p in paths)))
+        paths = find(files)
+        names = _distinct([shown_source(p) for p in paths])
+        places = dict(zip(names, paths))
+        texts = dict(zip(names, (read_text(p, text_key) for p in paths)))
     if not texts:
         raise LabError("name at least one file to analyse")
     for name, raw in texts.items():
         if not raw:
             raise LabError(f"{name}: is empty; there is nothing to measure")
-    return texts
+    return texts, places
 
 
 def _short(spelling: str) -> str:

@@ -11,6 +11,7 @@ from tokenizers_lab.cli.common import (
     quiet_option,
     refuse_existing,
     say,
+    text_key_option,
 )
 from tokenizers_lab.errors import LabError
 
@@ -52,6 +53,7 @@ def _analysis_options(command):
                 help="Equal-Info Windows of 16 to 128 bits under this M1 (order-3), beside the codecs.",
             ),
             click.option("--sweep-train", help="The file that this M1 is trained on."),
+            text_key_option,
             click.option("--label", "labels", multiple=True, help="A name for each codec, in order."),
             quiet_option,
         ]
@@ -75,7 +77,7 @@ def _analysis(codecs, files, quiet, compressors, nzip_kib, aligned, labels, **op
             raise LabError(f"--aligned {item!r}: write LANGUAGE=FILE")
         pairs[language] = path
     with progress_bar(quiet) as step:
-        return run(
+        results = run(
             codecs,
             files,
             compressors=chosen,
@@ -85,6 +87,9 @@ def _analysis(codecs, files, quiet, compressors, nzip_kib, aligned, labels, **op
             progress=step and (lambda done, total, what: step("analyse", done, total)),
             **options,
         )
+    for warning in results.get("warnings", ()):
+        say(quiet, warning)
+    return results
 
 
 @click.command()

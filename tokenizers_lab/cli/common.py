@@ -53,6 +53,15 @@ def say(quiet: bool, text: str) -> None:
         click.echo(text, err=True)
 
 
+def say_bytes(quiet: bool, names) -> None:
+    """Which sources are no UTF-8 text."""
+    for name in names:
+        say(quiet, f"{name}: is not UTF-8 text; taken as bytes")
+
+
+text_key_option = click.option(
+    "--text-key", default="text", show_default=True, help="The field of JSONL, the column of Parquet."
+)
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress, no last line.")
 force_option = click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
 

@@ -8,7 +8,7 @@ import time
 
 import click
 
-from tokenizers_lab.cli.common import CODEC_HELP, progress_bar, quiet_option, say
+from tokenizers_lab.cli.common import CODEC_HELP, progress_bar, quiet_option, say, text_key_option
 from tokenizers_lab.errors import DataError, LabError
 
 
@@ -48,15 +48,20 @@ def dataset():
     help="Text files are cut into documents of about this, at line ends; 0: never.",
 )
 @click.option("--shard-mib", type=float, default=16, show_default=True, help="MiB of source a shard.")
+@text_key_option
 @click.option(
-    "--text-key", default="text", show_default=True, help="The field of JSONL, the column of Parquet."
-)
-@click.option(
-    "--eos/--no-eos",
-    default=True,
+    "--on-error",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
     show_default=True,
-    help="End every document with an end-of-sequence token.",
+    help="At lines and rows that hold no text; what is skipped is counted and named.",
 )
+@click.option(
+    "--eos",
+    metavar="NAME",
+    help="The special token that ends documents (default: the codec's own, or a new id).",
+)
+@click.option("--no-eos", is_flag=True, help="End documents with no token.")
 @click.option(
     "--executor",
     type=click.Choice(["local", "datatrove", "ray", "slurm"]),
@@ -81,28 +86,37 @@ def build(
     document_kib,
     shard_mib,
     text_key,
+    on_error,
     eos,
+    no_eos,
     executor,
     options,
     quiet,
 ):
-    """Tokenise FILES (text, .jsonl, .parquet; .nz, .xz, .gz are unpacked; folders) into shards with a
-    manifest."""
+    """Tokenise FILES (text, JSON lines, Parquet, packed or not; folders; - for standard input) into shards
+    with a manifest."""
     from tokenizers_lab.datasets.building import plan, run_local  # start-up: numpy
+    from tokenizers_lab.registry import load  # start-up: numpy
 
+    if eos and no_eos:
+        raise LabError("--eos and --no-eos: give one of them")
     start = time.perf_counter()
+    loaded = load(codec)
     manifest = plan(
-        codec,
+        loaded,
         files,
         output,
         format=layout,
         held_out=held_out,
-        eos=eos,
+        eos=eos or not no_eos,
         document_bytes=document_kib << 10,
         shard_bytes=int(shard_mib * (1 << 20)),
         text_key=text_key,
+        on_error=on_error,
     )
     missing = len(manifest.missing())
+    if missing:
+        _advise(loaded, manifest, quiet)
     if 0 < missing < manifest.shards:
         say(quiet, f"{output}: {manifest.shards - missing} of {manifest.shards} shards are there already")
     job = None
@@ -128,6 +142,7 @@ def build(
     if not missing:
         say(quiet, f"{output}: complete already, nothing to do")
         return
+    _say_odd(manifest, quiet)
     for split, total in manifest.data["totals"].items():
         say(
             quiet,
@@ -147,6 +162,45 @@ def build(
         f"{output}: {missing} shards in {time.perf_counter() - start:.1f} s"
         + (f", {size / 1e6 / (time.perf_counter() - start):.1f} MB/s" if missing == manifest.shards else ""),
     )
+
+
+_SHOWN = 20
+
+
+def _advise(codec, manifest, quiet) -> None:
+    """Whether the M1 fits the sources, before hours of work."""
+    from tokenizers_lab.registry import m1_advice, parse  # start-up: numpy
+    from tokenizers_lab.sources.reading import beginning  # start-up: numpy
+
+    if quiet or parse(codec.spelling)[0] != "equal-info":
+        return
+    for source in manifest.sources:
+        advice = m1_advice(codec, beginning(source, 1 << 16, manifest.data["text_key"]), source.path)
+        if advice:
+            return say(quiet, advice)
+
+
+def _say_odd(manifest, quiet) -> None:
+    """What a build found that its user may not have expected."""
+    data = manifest.data
+    if data["eos"] is not None and data["eos"] >= data["codec"]["vocab_size"]:
+        say(
+            quiet,
+            f"{manifest.folder}: the codec has no token that ends a sequence; a new id, {data['eos']}, is "
+            "made for it (--eos NAME takes one of the codec's special tokens)",
+        )
+    for path, count in manifest.data.get("not_utf8", {}).items():
+        say(quiet, f"{path}: is not UTF-8 text in {count:,} documents; taken as bytes")
+    left = manifest.data.get("left_out")
+    if left:
+        for line in left["first"][:_SHOWN]:
+            say(quiet, f"left out: {line}")
+        more = (
+            ""
+            if left["count"] <= _SHOWN
+            else f"; the first {len(left['first']):,} are named in manifest.json"
+        )
+        say(quiet, f"{manifest.folder}: {left['count']:,} lines or rows were left out{more}")
 
 
 def _distributed(manifest, executor, workers, options):

@@ -13,9 +13,10 @@ from tokenizers_lab.cli.common import (
     read_input,
     refuse_existing,
     say,
+    say_bytes,
+    text_key_option,
 )
 from tokenizers_lab.errors import LabError
-from tokenizers_lab.files import read_blocks
 
 
 @click.command()
@@ -75,6 +76,7 @@ from tokenizers_lab.files import read_blocks
 @click.option("--seed", multiple=True, help="A token to make first; may be repeated.")
 @click.option("--veto", multiple=True, help="A token never to make; may be repeated.")
 @click.option("--veto-pattern", help="A regular expression of tokens never to make.")
+@text_key_option
 @click.option("--nested", help="Smaller sizes to save too, as T-SIZE.json: 1024,4096.")
 @click.option(
     "--checkpoint", help="Kept during the run (default: OUTPUT.checkpoint); the run resumes from it."
@@ -99,11 +101,13 @@ def train(
     veto,
     **options,
 ):
-    """Learn a vocabulary from FILES (.xz and .gz are unpacked). Ctrl-C keeps a checkpoint; run again to
-    resume."""
+    """Learn a vocabulary from FILES (text, JSON lines, Parquet, packed or not; folders; - for standard
+    input). Ctrl-C keeps a checkpoint; run again to resume."""
     refuse_existing(output, force)
     if model != "bpe":
-        _train_sentencepiece(context, files, vocab_size, model, output, options["special"], quiet)
+        _train_sentencepiece(
+            context, files, vocab_size, model, output, options["special"], options["text_key"], quiet
+        )
         return
     from tokenizers_lab.training.bpe import train_full  # start-up: numba
 
@@ -130,6 +134,7 @@ def train(
             raise
     if any(size > run.codec.vocab_size for size in sizes):
         say(quiet, f"the text gave {run.codec.vocab_size} tokens only; larger --nested sizes are left out")
+    say_bytes(quiet, run.not_utf8)
     run.codec.save(output)
     for size in sizes:
         if size <= run.codec.vocab_size:
@@ -146,12 +151,24 @@ def train(
 
 
 # What SentencePiece's trainer has a counterpart of; workers change nothing with either.
-_SENTENCEPIECE = ("files", "vocab_size", "model", "output", "special", "workers", "force", "quiet")
+_SENTENCEPIECE = (
+    "files",
+    "vocab_size",
+    "model",
+    "output",
+    "special",
+    "workers",
+    "text_key",
+    "force",
+    "quiet",
+)
 
 
-def _train_sentencepiece(context, files, vocab_size, model, output, special, quiet):
+def _train_sentencepiece(context, files, vocab_size, model, output, special, text_key, quiet):
     from click.core import ParameterSource  # beside its only use
 
+    from tokenizers_lab.sources.finding import find  # start-up: nzip's streams
+    from tokenizers_lab.sources.reading import read_text  # start-up: numpy
     from tokenizers_lab.training.sentencepiece import train_unigram  # start-up: numba
 
     given = [
@@ -162,11 +179,8 @@ def _train_sentencepiece(context, files, vocab_size, model, output, special, qui
     ]
     if given:
         raise LabError(f"{', '.join(given)}: only --model bpe can; SentencePiece trains {model} without")
-    for name in files:
-        if not Path(name).is_file():
-            raise LabError(f"{name}: no such file")
     codec = train_unigram(
-        (b"".join(read_blocks(f)) for f in files),
+        (read_text(f, text_key) for f in find(files)),
         vocab_size,
         model.replace("sentencepiece-", ""),
         special,

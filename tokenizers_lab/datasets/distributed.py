@@ -26,6 +26,7 @@ from datatrove.executor import LocalPipelineExecutor, RayPipelineExecutor, Slurm
 from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.logging import logger
 
+from tokenizers_lab.datasets.building import end_with
 from tokenizers_lab.datasets.manifest import Manifest
 from tokenizers_lab.datasets.shard import build_shard
 from tokenizers_lab.errors import DataError, LabError
@@ -83,6 +84,7 @@ class _LocalExecutor(LocalPipelineExecutor):
     def _launch_run_for_rank(self, *args, **kwargs):
         if multiprocess.parent_process() is not None:
             sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for the worker's life
+            end_with(multiprocess.parent_process())
         return super()._launch_run_for_rank(*args, **kwargs)
 
 

@@ -24,9 +24,14 @@ from tokenizers_lab.files import write_json
 from tokenizers_lab.registry import load
 
 VERSION = 1
+NAMED = 1000  # lines and rows left out that are named, of a shard and of a dataset; all are counted
 NAME, CODEC, PARTS = "manifest.json", "codec.bin", "parts"
 TRAIN, HELD_OUT = "train", "held_out"
 FORMATS = ("nanogpt", "megatron", "parquet")
+
+
+# What only the building tells.
+_FOUND = ("complete", "totals", "shards", "on_error", "left_out", "not_utf8")
 
 
 def split_of(raw: bytes, share: float) -> str:
@@ -83,9 +88,22 @@ class Manifest:
     @cached_property
     def plan_hash(self) -> str:
         """SHA-256 of all that is decided before the first shard is built."""
-        plan = {k: v for k, v in self.data.items() if k not in ("complete", "totals", "shards")}
+        plan = {k: v for k, v in self.data.items() if k not in _FOUND}
         plan["segments"] = [s["segments"] for s in self.data["shards"]]
         return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+
+    def shard_hash(self, shard: int) -> str:
+        """SHA-256 of all that decides what is in one shard: the options, its segments, the sources of these.
+        A shard that was built under another is not this one."""
+        plan = {k: v for k, v in self.data.items() if k not in (*_FOUND, "sources")}
+        plan["segments"] = segments = self.data["shards"][shard]["segments"]
+        plan["sources"] = {s[0]: self.data["sources"][s[0]] for s in segments}
+        return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def skips(self) -> bool:
+        """Whether lines and rows without text are left out; else they stop the build."""
+        return self.data.get("on_error") == "skip"
 
     @property
     def content_hash(self) -> str:
@@ -143,14 +161,15 @@ class Manifest:
         """The record of a finished shard whose files are all there in full length, else None."""
         try:
             part = json.loads(self.part_path(shard).read_bytes())
-            if part["plan"] != self.plan_hash:
+            if part["plan"] != self.shard_hash(shard) or (part.get("left_out") and not self.skips):
                 return None
+            _gather({"sources": self.data["sources"]}, [part])
             for split in part["splits"].values():
                 for name, entry in split["files"].items():
                     if (self.folder / name).stat().st_size != entry["bytes"]:
                         return None
             return part
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return None  # not there or cut short: the shard is to be built
 
     def missing(self) -> list[int]:
@@ -175,26 +194,55 @@ class Manifest:
                 total = totals.setdefault(split, {"documents": 0, "tokens": 0, "bytes": 0})
                 for key in total:
                     total[key] += record[key]
+        _gather(self.data, done)
         self.data["totals"] = {k: totals[k] for k in (TRAIN, HELD_OUT) if k in totals}
         self.data["complete"] = True
         self.write()
         shutil.rmtree(self.folder / PARTS)
 
 
+def _gather(data: dict, parts: list[dict]) -> None:
+    """What was left out (``{"count": n, "first": [lines]}``) and the documents that are no UTF-8 text
+    (``{path: n}``), where there are any."""
+    left = [part["left_out"] for part in parts if part.get("left_out")]
+    if left:
+        named = [line for entry in left for line in entry["first"]]
+        data["left_out"] = {"count": sum(entry["count"] for entry in left), "first": named[:NAMED]}
+    odd: dict[str, int] = {}
+    for part in parts:
+        for source, count in part.get("not_utf8", {}).items():
+            path = data["sources"][int(source)]["path"]
+            odd[path] = odd.get(path, 0) + count
+    if odd:
+        data["not_utf8"] = odd
+
+
+def changed(old: dict, new: dict) -> list[int]:
+    """The sources, by index, that are not what they were. A hash that was never taken equals any."""
+
+    def same(a, b):
+        one, other = ({**e, "sha256": ""} for e in (a, b))
+        return one == other and (a.get("sha256", "") in ("", b["sha256"]))
+
+    return [i for i, (a, b) in enumerate(zip(old["sources"], new["sources"])) if not same(a, b)]
+
+
 def difference(old: dict, new: dict) -> str | None:
     """In words, the first thing in which two plans differ; None if a build of one may go on with the
-    other."""
+    other. Sources of an unfinished dataset may change: :func:`changed`."""
     if old["codec"]["fingerprint"] != new["codec"]["fingerprint"]:
         return (
             f"its codec is {old['codec']['spelling']!r} (fingerprint "
             f"{old['codec']['fingerprint'][:12]}), not "
             f"{new['codec']['spelling']!r} ({new['codec']['fingerprint'][:12]})"
         )
+    if old["complete"] and old.get("left_out") and new["on_error"] == "stop":
+        return f"it was built with on_error 'skip', and left out {old['left_out']['count']:,} lines or rows"
     if [s["path"] for s in old["sources"]] != [s["path"] for s in new["sources"]]:
         return "it was built from other files"
-    for a, b in zip(old["sources"], new["sources"]):
-        if a != b:
-            return f"{b['path']} has changed since ({a['size']:,} bytes then, {b['size']:,} now)"
+    for i in changed(old, new) if old["complete"] else ():
+        a, b = old["sources"][i], new["sources"][i]
+        return f"{b['path']} has changed since ({a['size']:,} bytes then, {b['size']:,} now)"
     for key in (
         "format",
         "held_out",
@@ -207,6 +255,4 @@ def difference(old: dict, new: dict) -> str | None:
     ):
         if old.get(key) != new.get(key):
             return f"its {key} is {old.get(key)}, not {new.get(key)}"
-    if [s["segments"] for s in old["shards"]] != [s["segments"] for s in new["shards"]]:
-        return "it is cut into other shards"
     return None

@@ -16,10 +16,12 @@ import numpy as np
 
 from tokenizers_lab.bits_per_byte import require
 from tokenizers_lab.codec import Codec
-from tokenizers_lab.datasets.manifest import HELD_OUT, TRAIN, Manifest, split_of
+from tokenizers_lab.datasets.manifest import HELD_OUT, NAMED, PARTS, TRAIN, Manifest, split_of
 from tokenizers_lab.datasets.sources import read_segment
+from tokenizers_lab.datasets.stamps import require_unchanged, where
 from tokenizers_lab.datasets.writers import WRITERS
 from tokenizers_lab.files import write_whole
+from tokenizers_lab.sources.reading import is_utf8
 
 
 @lru_cache(maxsize=2)
@@ -48,13 +50,27 @@ def build_shard(folder, index: int, root: str | None = None) -> dict:
     data, sources = manifest.data, manifest.sources
     end = np.array([] if data["eos"] is None else [data["eos"]], dtype=np.uint32)
     lengths = codec.token_lengths()
+    left_out: list[str] = []
+    odd: dict[int, int] = {}
+    used: dict = {}
+    parts = manifest.folder / PARTS
     with ExitStack() as stack:
         writers: dict = {}
         for segment in manifest.segments(index):
-            source = sources[segment.source]
-            if root is not None:
-                source = replace(source, path=os.path.join(root, source.path))
-            for document in read_segment(source, segment, data["document_bytes"], data["text_key"]):
+            planned = sources[segment.source]
+            source = replace(planned, path=where(planned, parts, root))
+            if segment.source not in used:
+                used[segment.source] = planned, source.path
+                require_unchanged(planned, source.path, parts)
+
+            def skip(place, why, name=planned.path):
+                left_out.append(f"{name}: {place}: {why}")
+
+            for document in read_segment(
+                source, segment, data["document_bytes"], data["text_key"], skip if manifest.skips else None
+            ):
+                if not is_utf8(document.raw):
+                    odd[segment.source] = odd.get(segment.source, 0) + 1
                 ids = codec.encode(document.raw)
                 require(codec, lengths, document.raw, ids, f"{source.path}: the document at {document.key}")
                 split = split_of(document.raw, data["held_out"])
@@ -68,9 +84,15 @@ def build_shard(folder, index: int, root: str | None = None) -> dict:
                     document.raw,
                     np.concatenate([ids, end]) if len(end) else ids,
                 )
-        part = {
-            "plan": manifest.plan_hash,
+        for planned, path in used.values():
+            require_unchanged(planned, path, parts)
+        part: dict = {
+            "plan": manifest.shard_hash(index),
             "splits": {k: writers[k].commit() for k in (TRAIN, HELD_OUT) if k in writers},
         }
+    if left_out:
+        part["left_out"] = {"count": len(left_out), "first": left_out[:NAMED]}
+    if odd:
+        part["not_utf8"] = odd
     write_whole(manifest.part_path(index), json.dumps(part).encode())
     return part

@@ -42,7 +42,7 @@ def verify(folder, against=None, progress: Callable | None = None) -> list[str]:
                 )
     if faults:
         return faults
-    found = src.find_sources(against) if against is not None else None
+    found = src.find_sources(against, (folder, f"{folder}.logs")) if against is not None else None
     if found is not None and [(s.size, s.kind) for s in found] != [
         (s.size, s.kind) for s in manifest.sources
     ]:
@@ -103,11 +103,17 @@ def _hash_only(where, documents, record) -> list[str]:
     return faults
 
 
+def _unheard(where: str, why: str) -> None:
+    """Of what was left out at building, nothing is said again."""
+
+
 def _compare(manifest, index, found, decoded) -> list[str]:
     data, faults = manifest.data, []
     for segment in manifest.segments(index):
         source = found[segment.source]
-        for document in src.read_segment(source, segment, data["document_bytes"], data["text_key"]):
+        for document in src.read_segment(
+            source, segment, data["document_bytes"], data["text_key"], _unheard if manifest.skips else None
+        ):
             split = split_of(document.raw, data["held_out"])
             got = next(decoded.get(split, iter(())), None)
             if got is None or got[:2] != (segment.source, document.key) or got[3] or got[2] != document.raw:

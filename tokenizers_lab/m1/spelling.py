@@ -7,20 +7,22 @@ from pathlib import Path
 from nzip.errors import NzipError
 from nzip.predictors import registry as predictors
 from tokenizers_lab.errors import LabError
-from tokenizers_lab.files import read_blocks, unpack_arrays
+from tokenizers_lab.files import unpack_arrays
 from tokenizers_lab.m1.byte_model import ByteModel
 from tokenizers_lab.m1.expert import ExpertModel
 from tokenizers_lab.m1.order_n import OrderN, default_text
+from tokenizers_lab.sources.finding import STANDARD_INPUT
+from tokenizers_lab.sources.reading import read_text
 
 
 def load_model(spelling: str, train: str | None = None) -> ByteModel:
-    """The byte model (M1) of a spelling: ``order-3`` (on ``train``, a file, or on the text that ships), a
-    ``.m1`` file, or the spelling of an exact nzip expert (``transformer``). Raises :class:`LabError` for what
-    is none of these, :class:`DataError` for a damaged file."""
+    """The byte model (M1) of a spelling: ``order-3`` (on ``train``, a file or folder, or on the text that
+    ships), a ``.m1`` file, or the spelling of an exact nzip expert (``transformer``). Raises
+    :class:`LabError` for what is none of these, :class:`DataError` for a damaged file."""
     if spelling.startswith("order-") and spelling[6:].isdigit():
-        if train is not None and not Path(train).is_file():
+        if train not in (None, STANDARD_INPUT) and not Path(train).exists():
             raise LabError(f"{train}: no such file to train the M1 {spelling} on")
-        text = b"".join(read_blocks(train)) if train else default_text()
+        text = read_text(train) if train else default_text()
         return OrderN.train(text, int(spelling[6:]), spelling)
     if Path(spelling).is_file():
         head, arrays = unpack_arrays(spelling)

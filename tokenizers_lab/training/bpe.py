@@ -21,9 +21,12 @@ import numpy as np
 
 from tokenizers_lab.codecs.bpe import BpeCodec
 from tokenizers_lab.errors import LabError
-from tokenizers_lab.files import read_blocks
 from tokenizers_lab.pretokenize import PreTokenizer
 from tokenizers_lab.registry import load
+from tokenizers_lab.sources.finding import STANDARD_INPUT, find
+from tokenizers_lab.sources.finding import shown as shown_source
+from tokenizers_lab.sources.reading import digest, read_text, size_of, watch_utf8
+from tokenizers_lab.sources.reading import documents as documents_of
 from tokenizers_lab.training import checkpoint as checkpoints
 from tokenizers_lab.training.compression_aware import choose
 from tokenizers_lab.training.counts import CorpusCounts, CountTable, count_corpus
@@ -39,8 +42,8 @@ _STEP = 256
 
 @dataclass
 class Training:
-    """What a run gave: the codec, what it was counted on, and per-merge costs for compression-aware
-    objectives."""
+    """What a run gave: the codec, what it was counted on (``not_utf8``: files that are no UTF-8 text, as far
+    as this run has read them), and per-merge costs for compression-aware objectives."""
 
     codec: BpeCodec
     bytes: int
@@ -50,6 +53,7 @@ class Training:
     costs: list[float] = field(default_factory=list)
     seconds: float = 0.0
     exhausted: bool = False
+    not_utf8: list[str] = field(default_factory=list)
 
 
 def train(files=None, vocab_size: int = 8192, objective: str = "frequency", **options) -> BpeCodec:
@@ -80,10 +84,13 @@ def train_full(
     seed=(),
     veto=(),
     veto_pattern: str | None = None,
+    text_key: str = "text",
     checkpoint=None,
     progress=None,
 ) -> Training:
-    """Train on ``files`` (paths; ``.xz`` and ``.gz`` are unpacked) or on ``documents`` (bytes or str).
+    """Train on ``files`` (paths, folders, "-"; what they may be: ``tokenizers_lab.sources``) or on
+    ``documents`` (bytes or str). ``text_key``: the field of JSON lines, the column of Parquet; each is a
+    document.
 
     ``vocab_size`` counts special tokens and the 256 bytes. ``special``: names (a string is one) that get ids
     0.. and no bytes; no merge ever spells one.
@@ -119,10 +126,7 @@ def train_full(
         raise LabError(f"veto pattern {veto_pattern!r}: {error}") from None
     agree(seed, forbidden, pattern, special)
     parent = _parent(extend, special, pretokenizer)
-    paths = [Path(p) for p in files or ()]
-    for path in paths:
-        if not path.is_file():
-            raise LabError(f"{path}: no such file")
+    paths = find(files or ())
     if bool(paths) == (documents is not None):
         raise LabError("give files or documents to train on (not both)")
     settings = {
@@ -137,7 +141,8 @@ def train_full(
         "order": order,
         "stream_bytes": stream_bytes,
         "max_memory": max_memory,
-        "files": [[p.name, p.stat().st_size] for p in paths],
+        "files": [[shown_source(p), size_of(p), digest(p) if checkpoint else ""] for p in paths],
+        "text_key": text_key,
         "extend": parent.fingerprint() if parent else None,
         "seed": [t.hex() for t in seed],
         "veto": sorted(t.hex() for t in forbidden),
@@ -154,14 +159,14 @@ def train_full(
         state.counts, state.files_done, resumed, text = checkpoints.load(checkpoint, settings)
         state.sampler.restore(text)
     try:
-        state.count(paths, documents, pretokenizer, workers, max_memory, progress)
+        state.count(paths, documents, pretokenizer, workers, max_memory, progress, text_key)
         engine = Engine(
             state.counts.table, len(special), max_token_length, min_frequency, list(map(spelling_of, special))
         )
         state.engine = engine
         stream = None
         if judge.name != "frequency":
-            stream = Stream.of(_validation(validation, state.sampler), pretokenizer, len(special))
+            stream = Stream.of(_validation(validation, state.sampler, text_key), pretokenizer, len(special))
         counts = state.counts
         result = Training(
             None,  # type: ignore[arg-type] # known at the end
@@ -202,6 +207,7 @@ def train_full(
     if checkpoint:
         Path(checkpoint).unlink(missing_ok=True)
     result.codec = to_codec(engine, pretokenizer, special)
+    result.not_utf8 = list(dict.fromkeys(state.not_utf8))
     result.seconds = time.perf_counter() - started
     return result
 
@@ -212,6 +218,7 @@ class _Run:
     def __init__(self, settings, path, counts, sampler):
         self.settings, self.path, self.counts, self.sampler = settings, path, counts, sampler
         self.files_done, self.engine, self.saved, self.base = 0, None, time.monotonic(), 0
+        self.not_utf8: list[str] = []
 
     def save(self, now: bool = False) -> None:
         if self.path and (now or time.monotonic() - self.saved > _CHECKPOINT_SECONDS):
@@ -221,7 +228,7 @@ class _Run:
             )
             self.saved = time.monotonic()
 
-    def count(self, paths, documents, pre, workers, max_memory, progress):
+    def count(self, paths, documents, pre, workers, max_memory, progress, text_key):
         if documents is not None:
             if not self.files_done:
                 self.counts = count_corpus(
@@ -233,7 +240,7 @@ class _Run:
                 )
                 self.files_done = 1
             return
-        total = sum(p.stat().st_size for p in paths)
+        total = sum(map(size_of, paths))
         for path in paths[self.files_done :]:
             shown = [self.counts.bytes]
 
@@ -244,34 +251,37 @@ class _Run:
             before = self.sampler.snapshot()
             try:
                 fresh = count_corpus(
-                    [self.sampler.blocks(read_blocks(path))], pre, workers, max_memory, progress and step
+                    (self._blocks(path, d) for d in documents_of(path, text_key)),
+                    pre,
+                    workers,
+                    max_memory,
+                    progress and step,
                 )
-            except OSError as error:
-                raise LabError(f"{path}: {error.strerror or error}") from None
-            except EOFError:
-                raise LabError(f"{path}: the compressed file ends too early") from None
             except KeyboardInterrupt:
                 self.sampler.restore(before)  # the checkpoint holds whole files only
                 raise
             self.counts.absorb(fresh.table, pre, max_memory)
             self.counts.bytes += fresh.bytes
-            self.counts.documents += 1
+            self.counts.documents += fresh.documents
             self.counts.dropped += fresh.dropped
             self.files_done += 1
             self.save()
+
+    def _blocks(self, path, document):
+        return self.sampler.blocks(watch_utf8(document, lambda: self.not_utf8.append(path)))
 
 
 def _bytes(document):
     return [document.encode("utf-8") if isinstance(document, str) else document]
 
 
-def _validation(given, sampler: Sampler) -> bytes:
+def _validation(given, sampler: Sampler, text_key: str) -> bytes:
     if given is None:
         text = sampler.joined()
     elif isinstance(given, (str, Path)):
-        if not Path(given).is_file():
+        if str(given) != STANDARD_INPUT and not Path(given).exists():
             raise LabError(f"{given}: no such file for the validation stream")
-        text = b"".join(read_blocks(given))
+        text = read_text(given, text_key)
     else:
         text = bytes(given)
     if not text:

@@ -167,3 +167,30 @@ def test_interrupted_builds_resume(tmp_path):
         text=True,
     )
     assert check.returncode == 0, check.stderr
+
+
+def test_what_is_worth_knowing_is_said(run, tmp_path):
+    """A new end of sequence, lines left out, an M1 that does not know the text."""
+    code, _, err = run("dataset build a.txt --codec bytes -o D --workers 1")
+    assert code == 0 and "a new id, 256, is made" in err
+    assert "new id" not in run("dataset build a.txt --codec bytes -o E --workers 1 --no-eos")[2]
+    run("train a.txt --vocab-size 300 --special <stop> --special </s> -o T.json")
+    code, _, err = run("dataset build a.txt --codec T.json --eos <stop> -o F --workers 1")
+    assert code == 0 and "new id" not in err and run("dataset verify F -q")[0] == 0
+    code, _, err = run("dataset build a.txt --codec T.json --eos the -o G --workers 1")
+    assert code == 1 and "no special token 'the'" in err and err.count("\n") == 1
+    assert run("dataset build a.txt --codec bytes --eos x --no-eos -o G")[0] == 1
+    code, _, err = run("dataset build a.txt c.jsonl --codec bytes -o H --workers 1 --on-error skip")
+    assert code == 0 and "left out: c.jsonl: line 2: not JSON" in err and "H: 1 lines or rows" in err
+    letters = {c: 0x10A0 + c - 97 for c in range(97, 123)} | {c: 0x10D0 + c - 65 for c in range(65, 91)}
+    (tmp_path / "g.txt").write_text(default_text()[:70_000].decode().translate(letters))
+    for words in (
+        "dataset build g.txt --codec equal-info[v=256] -o I --workers 1",
+        "analyze --codec equal-info[v=256] g.txt --compressors none --json R.json",
+    ):
+        code, _, err = run(words)
+        assert code == 0 and "bytes a token, where an M1 of this text's own gives" in err, err
+        assert (
+            "train=g.txt" in err
+            and "bytes a token, where" not in run(words.replace("g.txt", "a.txt") + " -q")[2]
+        )

@@ -483,3 +483,218 @@ def test_a_killed_worker_loses_nothing_and_repeats_nothing(tmp_path, english):
     assert all(p.stat().st_mtime_ns == t for p, t in done.items())
     subprocess.run([*command, str(tmp_path / "e"), "-q"], env=environment, check=True)
     assert contents(tmp_path / "d") == contents(tmp_path / "e")
+
+
+def bad_lines(tmp_path) -> tuple[Path, list[str]]:
+    """400 lines of JSON, of which three hold no text."""
+    lines = [json.dumps({"text": f"{i} " + "word " * (i % 7)}) for i in range(400)]
+    good = [line for i, line in enumerate(lines) if i not in (5, 200, 333)]
+    lines[5], lines[200], lines[333] = '{"text": "\\ud800"}', "{", '{"other": "x"}'
+    (tmp_path / "x.jsonl").write_text("\n".join(lines) + "\n")
+    return tmp_path / "x.jsonl", good
+
+
+def decoded(folder) -> list[bytes]:
+    reader = TokenReader(folder)
+    return [reader.codec.decode(reader.document(i)) for i in range(reader.documents)]
+
+
+@pytest.mark.parametrize("shard_bytes", [700, 1 << 20])
+def test_lines_without_text_are_skipped_counted_and_named(tmp_path, shard_bytes):
+    path, good = bad_lines(tmp_path)
+    options = {"workers": 1, "shard_bytes": shard_bytes}
+    with pytest.raises(DataError, match="line 6: a lone surrogate"):  # the default
+        build("bytes", [path], tmp_path / "d", **options)
+    manifest = build("bytes", [path], tmp_path / "d", on_error="skip", **options)  # goes on
+    left = manifest.data["left_out"]
+    assert left["count"] == 3 == len(left["first"])
+    for line, (number, why) in zip(left["first"], [(6, "surrogate"), (201, "not JSON"), (334, "no text")]):
+        assert f"x.jsonl: line {number}: " in line and why in line
+    assert decoded(tmp_path / "d") == [json.loads(line)["text"].encode() for line in good]
+    assert verify(tmp_path / "d", [path]) == []
+    with pytest.raises(LabError, match="left out 3"):
+        plan("bytes", [path], tmp_path / "d", shard_bytes=shard_bytes)
+    with pytest.raises(LabError, match="on_error"):
+        plan("bytes", [path], tmp_path / "e", on_error="ignore")
+
+
+def test_stopping_again_builds_what_was_skipped(tmp_path):
+    """A shard with lines left out is none of a build that leaves nothing out."""
+    path, _ = bad_lines(tmp_path)
+    manifest = plan("bytes", [path], tmp_path / "d", shard_bytes=700, on_error="skip")
+    from tokenizers_lab.datasets.shard import build_shard
+
+    assert build_shard(tmp_path / "d", 0)["left_out"]["count"] == 1 and manifest.part(0)
+    with pytest.raises(DataError, match="line 6"):
+        build("bytes", [path], tmp_path / "d", shard_bytes=700, workers=1)
+
+
+def test_rows_without_text_are_skipped_too(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"text": ["a", None, "b", None]}), tmp_path / "x.parquet", row_group_size=3)
+    with pytest.raises(DataError, match="row 2"):
+        build("bytes", [tmp_path / "x.parquet"], tmp_path / "d", workers=1)
+    manifest = build("bytes", [tmp_path / "x.parquet"], tmp_path / "d", workers=1, on_error="skip")
+    assert decoded(tmp_path / "d") == [b"a", b"b"] and manifest.data["left_out"]["count"] == 2
+    assert [
+        "row 2" in manifest.data["left_out"]["first"][0],
+        "row 4" in manifest.data["left_out"]["first"][1],
+    ]
+
+
+def test_the_end_of_sequence_by_name(tmp_path, english):
+    (tmp_path / "a.txt").write_bytes(english[:5000])
+    codec = lab.train(documents=[english[:20_000]], vocab_size=300, special=["<stop>", "</s>"])
+    for eos, expected in ((True, codec.special["</s>"]), ("<stop>", codec.special["<stop>"]), (False, None)):
+        build(codec, [tmp_path / "a.txt"], tmp_path / str(eos), workers=1, eos=eos)
+        assert TokenReader(tmp_path / str(eos)).eos == expected and verify(tmp_path / str(eos)) == []
+    with pytest.raises(LabError, match="no special token 'the'"):
+        plan(codec, [tmp_path / "a.txt"], tmp_path / "d", eos="the")
+    assert not (tmp_path / "d").exists()
+
+
+@pytest.fixture
+def three(tmp_path):
+    """Three files of JSON lines in about 20 shards, the second with a bad line: begun, and stopped there.
+    Gives the files, the options, and the time stamps of what was finished."""
+    files = []
+    for name in "abc":
+        lines = [json.dumps({"text": f"{name} {i} " + "word " * (i % 9)}) for i in range(150)]
+        if name == "b":
+            lines[140] = '{"text": "bad]'
+        files.append(tmp_path / f"{name}.jsonl")
+        files[-1].write_text("\n".join(lines) + "\n")
+    options = {"workers": 1, "shard_bytes": 1500}
+    manifest = plan("bytes", files, tmp_path / "d", shard_bytes=1500)
+    from tokenizers_lab.datasets.shard import build_shard
+
+    for i in range(manifest.shards):
+        try:
+            build_shard(tmp_path / "d", i)
+        except DataError as error:
+            assert "line 141" in str(error)
+    whole = {
+        p: p.stat().st_mtime_ns
+        for i in range(manifest.shards)
+        if manifest.part(i) and not any(s.source == 1 for s in manifest.segments(i))
+        for p in (tmp_path / "d").glob(f"train-{i:05d}*")
+    }
+    assert len(whole) > 12 and len(manifest.missing()) == 1
+    return files, options, whole
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lines: [*lines[:140], '{"text": "bad"}', *lines[141:]],  # a byte more
+        lambda lines: [*lines[:140], *lines[141:]],  # less
+        lambda lines: [*lines[:140], '{"text":"good"}'[:14] + "}", *lines[141:]],
+        lambda lines: [*lines[:3], lines[3].replace("3", "8"), *lines[4:140], '{"text":"bad"}', *lines[141:]],
+        lambda lines: [lines[0]],  # almost nothing
+        lambda lines: [line for line in lines if "bad" not in line] * 3,  # much more
+    ],
+)
+def test_a_mended_source_is_built_anew_and_the_others_stay(three, tmp_path, change):
+    files, options, whole = three
+    stat = files[1].stat()
+    files[1].write_text("\n".join(change(files[1].read_text().splitlines())) + "\n")
+    os.utime(files[1], ns=(stat.st_atime_ns, stat.st_mtime_ns))  # as some editors leave it
+    build("bytes", files, tmp_path / "d", **options)
+    assert all(p.stat().st_mtime_ns == t for p, t in whole.items())
+    build("bytes", files, tmp_path / "e", **options)
+    assert sorted(decoded(tmp_path / "d")) == sorted(decoded(tmp_path / "e"))  # of now, each once
+    assert verify(tmp_path / "d") == [] == verify(tmp_path / "d", files)
+    named = {
+        n
+        for s in Manifest.read(tmp_path / "d").data["shards"]
+        for r in s["splits"].values()
+        for n in r["files"]
+    }
+    assert {p.name for p in (tmp_path / "d").iterdir()} == named | {"manifest.json", "codec.bin"}
+    with pytest.raises(LabError, match="changed since"):  # what is complete is of then
+        files[0].write_bytes(files[0].read_bytes()[::-1])
+        build("bytes", files, tmp_path / "d", **options)
+
+
+def test_a_source_that_changes_under_a_build_stops_it(tmp_path, english):
+    path = tmp_path / "a.txt"
+    path.write_bytes(english[:20_000])
+    from tokenizers_lab.datasets import shard
+
+    manifest = plan("bytes", [path], tmp_path / "d", shard_bytes=5000, document_bytes=1000)
+    shard.build_shard(tmp_path / "d", 0)
+    path.write_bytes(english[:9000] + b"X" + english[9001:20_000])  # of equal length
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(DataError, match="changed since the build began"):
+        shard.build_shard(tmp_path / "d", 1)
+    path.write_bytes(english[:20_000])  # touched only
+    os.utime(path, ns=(2, 2))
+    shard.build_shard(tmp_path / "d", 1)
+    real = shard.read_segment
+
+    def meanwhile(*arguments):
+        yield from real(*arguments)
+        path.write_bytes(english[:19_999] + b"X")
+        os.utime(path, ns=(3, 3))
+
+    shard.read_segment = meanwhile
+    try:
+        with pytest.raises(DataError, match="changed since the build began"):
+            shard.build_shard(tmp_path / "d", 2)
+    finally:
+        shard.read_segment = real
+    assert manifest.missing() == [2, 3] and not list((tmp_path / "d").glob("*-00002*"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_workers_end_with_their_parent(tmp_path, english, sign):
+    (tmp_path / "a.txt").write_bytes((english * 40)[:8_000_000])
+    command = [sys.executable, "-m", "tokenizers_lab", "dataset", "build", str(tmp_path / "a.txt")]
+    command += [
+        "--codec",
+        "ac[m1=order-2]",
+        "--shard-mib",
+        "0.1",
+        "--workers",
+        "2",
+        "-o",
+        str(tmp_path / "d"),
+    ]
+    process = subprocess.Popen(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL
+    )
+    parts = tmp_path / "d" / "parts"
+    while not (parts.is_dir() and any(parts.glob("*.json"))):
+        assert process.poll() is None
+        time.sleep(0.01)
+    children = [
+        int(p)
+        for t in Path(f"/proc/{process.pid}/task").iterdir()
+        for p in (t / "children").read_text().split()
+    ]
+    assert len(children) >= 2
+    process.send_signal(sign)
+    assert process.wait() == -sign
+    deadline = time.monotonic() + 60
+    while alive := [c for c in children if _runs(c)]:
+        assert time.monotonic() < deadline, alive
+        time.sleep(0.02)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
+
+
+def test_a_plan_that_leaves_something_out_is_not_taken_up(tmp_path, english):
+    (tmp_path / "a.txt").write_bytes(english[:20_000])
+    manifest = plan("bytes", [tmp_path / "a.txt"], tmp_path / "d", shard_bytes=5000, document_bytes=1000)
+    manifest.data["shards"].pop(1)
+    manifest.write()
+    with pytest.raises(LabError, match="do not cover"):
+        plan("bytes", [tmp_path / "a.txt"], tmp_path / "d", shard_bytes=5000, document_bytes=1000)

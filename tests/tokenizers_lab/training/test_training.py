@@ -127,6 +127,12 @@ def test_a_checkpoint_of_other_settings_is_refused(english, tmp_path):
         train([tmp_path / "a.txt"], 500, checkpoint=checkpoint, progress=stop)
     with pytest.raises(LabError, match="min_frequency"):
         train([tmp_path / "a.txt"], 500, checkpoint=checkpoint, min_frequency=3)
+    with pytest.raises(LabError, match="text_key"):
+        train([tmp_path / "a.txt"], 500, checkpoint=checkpoint, text_key="body")
+    (tmp_path / "a.txt").write_bytes(english[:4_999] + b"X")  # of equal length
+    with pytest.raises(LabError, match="files"):
+        train([tmp_path / "a.txt"], 500, checkpoint=checkpoint)
+    (tmp_path / "a.txt").write_bytes(english[:5_000])
     checkpoint.write_bytes(checkpoint.read_bytes()[:-40])
     with pytest.raises(LabError, match="damaged"):
         train([tmp_path / "a.txt"], 500, checkpoint=checkpoint)

@@ -1,0 +1,312 @@
+"""What stands in a source: looked at (:func:`look_at`), and read as documents, blocks or one text.
+
+A text file is one document; a JSON line and a row of Parquet are documents as they are. Where several become
+one text (:func:`read_text`), a line end is put behind each that has none.
+
+Concession: Parquet that is packed once more is unpacked into a temporary file, since it is read from its end.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.files import read_blocks
+from tokenizers_lab.sources import kinds
+from tokenizers_lab.sources.finding import STANDARD_INPUT, find, place
+from tokenizers_lab.sources.unpacking import naming, unpacked
+
+_BLOCK = 1 << 20
+Skip = Callable[[str, str], None]
+"""Told of what is left out: ``line 3`` or ``row 4``, and why."""
+
+
+class Document(NamedTuple):
+    """``key``: byte offset in its (unpacked) source, or the row of a Parquet file."""
+
+    key: int
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class Source:
+    """``path``: "-" for standard input. ``kind``: text, jsonl or parquet. ``packing``: of ``kinds.PACKINGS``,
+    or "". ``size``: bytes on disk; ``extent``: what segments count (unpacked bytes, or Parquet row groups);
+    None where only reading it all would tell. ``sha256``: hex, of the bytes on disk, or "" where nobody has
+    asked."""
+
+    path: str
+    kind: str
+    packing: str
+    size: int
+    extent: int | None
+    sha256: str = ""
+
+
+def look_at(path: str) -> Source:
+    """What the file of ``path`` is. Raises :class:`LabError` where it cannot be read, :class:`DataError`
+    where it is damaged or holds no text."""
+    with naming(path):
+        at = place(path)
+        size = at.stat().st_size
+        with open(at, "rb") as file:
+            start = file.read(kinds.ENOUGH)
+            ends_as_parquet = (
+                start[:4] == b"PAR1" and size >= 12 and file.seek(-4, 2) and file.read() == b"PAR1"
+            )
+    named, kind = kinds.by_name("" if path == STANDARD_INPUT else Path(path).name)
+    packing = kinds.packing_of(start)
+    inner = start
+    if packing:
+        # What is damaged is told when it is read, so that what stands before it is built.
+        with contextlib.suppress(DataError), naming(path), unpacked(at, packing) as file:
+            inner = b""
+            inner = file.read(kinds.ENOUGH)
+            if kinds.packing_of(inner):
+                raise LabError(f"{path}: is packed twice; unpack it once")
+    found = kinds.holds_no_text(inner, path if not packing else "")
+    if found:
+        raise DataError(f"{path}: {found}; it cannot be read as text")
+    if named and not packing:
+        what = "is empty" if not size else f"does not begin as .{named} files do"
+        raise DataError(f"{path}: half-written or damaged: {what}")
+    if ends_as_parquet or packing and inner[:4] == b"PAR1" and kind == "text":
+        kind = "parquet"
+    elif path == STANDARD_INPUT and _first_line_is_json(at, packing):
+        kind = "jsonl"
+    if kind == "parquet" and not packing:
+        return Source(path, kind, "", size, footer(path).num_row_groups)
+    if packing == "nz" and kind != "parquet":
+        with naming(path), unpacked(at, packing) as file:
+            return Source(path, kind, packing, size, file.seek(0, os.SEEK_END))
+    return Source(path, kind, packing, size, None if packing else size)
+
+
+def _first_line_is_json(at, packing) -> bool:
+    with contextlib.suppress(DataError), naming(STANDARD_INPUT), unpacked(at, packing) as file:
+        return kinds.looks_like_json_lines(file.read(_BLOCK))
+    return False
+
+
+def open_source(source: Source):
+    """Its bytes, unpacked."""
+    return unpacked(place(source.path), source.packing)
+
+
+def documents(path: str, text_key: str = "text") -> Iterator[Iterable[bytes]]:
+    """The documents of a file, each as blocks. Raises as :func:`look_at`, and :class:`DataError` for lines
+    and rows that hold no text under ``text_key``."""
+    source = look_at(path)
+    if source.kind == "parquet":
+        for document in rows(source, 0, None, text_key):
+            yield [document.raw]
+        return
+    with naming(path), open_source(source) as file:
+        if source.kind == "text":
+            yield _named(path, read_blocks(file))
+        else:
+            for document in lines(source, file, 0, None, text_key):
+                yield [document.raw]
+
+
+def _named(path: str, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same; damage that is met while a caller reads is told with the file's name."""
+    with naming(path):
+        yield from blocks
+
+
+def beginning(source: Source, size: int, text_key: str = "text") -> bytes:
+    """The first ``size`` bytes of a source's text, or less where it is short or damaged: for a look only."""
+    found = b""
+    with contextlib.suppress(DataError):
+        for document in documents(source.path, text_key):
+            for block in document:
+                found += block[:size]
+                if len(found) >= size:
+                    return found[:size]
+    return found
+
+
+def read_text(paths, text_key: str = "text") -> bytes:
+    """All of ``paths`` (files, folders, "-") as one text."""
+    parts: list[bytes] = []
+    for path in find(paths):
+        for document in documents(path, text_key):
+            if parts and parts[-1] and not parts[-1].endswith(b"\n"):
+                parts.append(b"\n")
+            parts.append(b"".join(document))
+    return b"".join(parts)
+
+
+def is_utf8(raw: bytes) -> bool:
+    """Whether ``raw`` is text in UTF-8."""
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def watch_utf8(blocks: Iterable[bytes], on_bytes: Callable[[], None]) -> Iterator[bytes]:
+    """The same blocks; ``on_bytes()`` is called, once, if together they are not UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    good = True
+    for block in blocks:
+        if good:
+            good = _decodes(decoder, block, False)
+        yield block
+    if not (good and _decodes(decoder, b"", True)):
+        on_bytes()
+
+
+def _decodes(decoder, block, final) -> bool:
+    try:
+        decoder.decode(bytes(block), final)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def lines(source: Source, file, start: int, stop: int | None, text_key: str, skip: Skip | None = None):
+    """JSON lines: the documents of those that begin in ``start .. stop`` (bytes; None: to the end). A bad
+    line raises :class:`DataError`, or is told to ``skip``."""
+    at = 0
+    if start:
+        file.seek(start - 1)
+        at = start - 1 + len(file.readline())
+    first, seen, before = at, 0, 0  # the lines before ``first`` are counted once they matter
+    while stop is None or at < stop:
+        line = file.readline()
+        if not line:
+            return
+        if line.strip():
+            raw, why = _text_of(line, text_key)
+            if raw is not None:
+                yield Document(at, raw)
+            else:
+                before = before or line_number(source, first)
+                if skip is None:
+                    raise DataError(f"{source.path}: line {before + seen}: {why}")
+                skip(f"line {before + seen}", why)
+        at += len(line)
+        seen += 1
+
+
+def _text_of(line, text_key) -> tuple[bytes | None, str]:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return None, f"not JSON ({error})" if line.endswith(b"\n") else f"half-written, not JSON ({error})"
+    text = entry.get(text_key) if isinstance(entry, dict) else None
+    if not isinstance(text, str):
+        return None, f"no text under {text_key!r}; name it by --text-key"
+    try:
+        return text.encode("utf-8"), ""
+    except UnicodeEncodeError:
+        return None, "a lone surrogate, which no UTF-8 can spell"
+
+
+def line_number(source: Source, at: int) -> int:
+    """The line number of the byte offset ``at``: read again from the start, since this is for an error
+    only."""
+    number = 1
+    with open_source(source) as file:
+        while at > 0 and (block := file.read(min(at, _BLOCK))):
+            number += block.count(b"\n")
+            at -= len(block)
+    return number
+
+
+def footer(path):
+    """What a Parquet file says of itself. Raises :class:`DataError`."""
+    import pyarrow  # start-up, and an optional dependency
+    import pyarrow.parquet as pq  # start-up, and an optional dependency
+
+    try:
+        return pq.read_metadata(place(str(path)))
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowException, OSError) as error:
+        raise DataError(
+            f"{path}: not a Parquet file, or half-written: {str(error).splitlines()[0]}"
+        ) from None
+
+
+def rows(source: Source, start: int, stop: int | None, text_key: str, skip: Skip | None = None):
+    """Parquet: the rows of the row groups ``start .. stop`` (None: to the end) as documents, strings as the
+    bytes that stand there, whether UTF-8 or not. A row without text raises :class:`DataError`, or is told to
+    ``skip``."""
+    import pyarrow  # start-up, and an optional dependency
+    import pyarrow.parquet as pq  # start-up, and an optional dependency
+
+    path = source.path
+    try:
+        with contextlib.ExitStack() as stack:
+            file = pq.ParquetFile(stack.enter_context(_whole(source)))
+            if text_key not in file.schema_arrow.names:
+                raise DataError(
+                    f"{path}: no column {text_key!r} (there are {', '.join(file.schema_arrow.names)}); "
+                    "name it by --text-key"
+                )
+            stop = file.num_row_groups if stop is None else stop
+            row = sum(file.metadata.row_group(g).num_rows for g in range(start))
+            for group in range(start, stop):
+                for batch in file.iter_batches(batch_size=1024, row_groups=[group], columns=[text_key]):
+                    for value in _as_bytes(batch.column(0)).to_pylist():
+                        if isinstance(value, bytes):
+                            yield Document(row, value)
+                        elif skip is None:
+                            raise DataError(f"{path}: row {row + 1}: {text_key!r} holds no text")
+                        else:
+                            skip(f"row {row + 1}", f"{text_key!r} holds no text")
+                        row += 1
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{path}: damaged: {(str(error) or 'no reason given').splitlines()[0]}") from None
+
+
+def _as_bytes(column):
+    import pyarrow as pa  # start-up, and an optional dependency
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_string(column.type):
+        return column.cast(pa.binary())
+    if pa.types.is_large_string(column.type) or str(column.type) == "string_view":
+        return column.cast(pa.large_binary())
+    return column
+
+
+@contextlib.contextmanager
+def _whole(source: Source):
+    """A Parquet file that can be read from its end."""
+    if not source.packing:
+        with open(place(source.path), "rb") as file:
+            yield file
+        return
+    with tempfile.TemporaryFile() as file:
+        with naming(source.path), open_source(source) as packed:
+            shutil.copyfileobj(packed, file, _BLOCK)
+        file.seek(0)
+        yield file
+
+
+def digest(path: str) -> str:
+    """SHA-256 (hex) of a source's bytes on disk."""
+    with naming(path), open(place(path), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def size_of(path: str) -> int:
+    """Bytes on disk of a source, to show how far its reading is."""
+    try:
+        return place(path).stat().st_size
+    except OSError as error:
+        raise LabError(f"{path}: cannot be read: {error.strerror}") from None
