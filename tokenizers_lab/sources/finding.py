@@ -19,7 +19,7 @@ import tempfile
 from functools import lru_cache
 from pathlib import Path
 
-from nzip.streams import read_some
+from nzip.io.streams import read_some
 from tokenizers_lab.errors import LabError
 
 STANDARD_INPUT = "-"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 
-from nzip import foreign
+from nzip.io import foreign
 
 ENOUGH = foreign.ENOUGH
 PACKINGS = ("nz", "xz", "gz", "bz2", "zst")
