@@ -122,7 +122,8 @@ def decompress(
 
 
 class Measurement(NamedTuple):
-    """What :func:`measure` found: sizes in bytes, before and after."""
+    """What :func:`measure` found: sizes in bytes, before and after. Use it to compare levels, predictors and
+    primers without keeping a byte."""
 
     raw: int
     compressed: int

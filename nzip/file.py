@@ -114,7 +114,8 @@ def open(
 
 
 class NzipFile(io.BufferedIOBase):
-    """A compressed file as a binary file object: read-only, or write-only.
+    """A compressed file as a binary file object: read-only, or write-only. Use it, or :func:`open`, which
+    also makes text files, where a file object is wanted or a part of a large file is enough.
 
     ``file``: a path, or a file object (which is not closed with this one). ``mode``: ``r``, ``w`` (truncate),
     ``x`` (must not exist) or ``a`` (append another stream), with or without ``b``. Writing takes ``level``,

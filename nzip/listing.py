@@ -51,7 +51,8 @@ class Stream(NamedTuple):
 
 class Contents(NamedTuple):
     """A file: its bytes up to the end of the last stream or skippable frame, the bytes that it decodes to,
-    and its streams. ``checked``: the stored bytes have been compared with their hashes."""
+    and its streams. ``checked``: the stored bytes have been compared with their hashes.
+    Use it to know a file without decoding it."""
 
     compressed: int
     size: int

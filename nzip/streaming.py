@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 class Compressor:
     """Compresses data fed in pieces. Parameters as for :func:`nzip.compress`, but that one thread does it
-    all.
+    all. Use it where data comes in pieces and the result goes out in pieces (sockets, message queues); for
+    files take :func:`nzip.open`, for bytes in memory :func:`nzip.compress`.
 
     >>> compressor = Compressor(level=1)
     >>> stream = compressor.compress(b"some ") + compressor.compress(b"data") + compressor.flush()
@@ -81,7 +82,8 @@ class Compressor:
 
 
 class Decompressor:
-    """Decompresses one stream fed in pieces; skippable frames before it are passed over.
+    """Decompresses one stream fed in pieces; skippable frames before it are passed over. Use it where
+    compressed data comes in pieces, or something else follows the stream (``unused_data``).
 
     ``predictor``, ``primer``, ``models`` and ``memory`` as for :func:`nzip.decompress`, which handles several
     streams at once.

@@ -54,7 +54,10 @@ PAD_NAMES = (
 
 
 class Codec(abc.ABC):
-    """Immutable. Subclasses set ``spelling`` (what :func:`tokenizers_lab.load` takes to build it again),
+    """A tokenizer, whatever stands behind it. Write a subclass to bring one of your own into the lab; to use
+    one, :func:`tokenizers_lab.load` makes it from its spelling.
+
+    Immutable. Subclasses set ``spelling`` (what :func:`tokenizers_lab.load` takes to build it again),
     ``vocab_size`` (ids are 0 .. vocab_size-1) and ``lossless``.
 
     ``lossless`` is True only where ``decode(encode(x)) == x`` holds for *every* byte string by construction

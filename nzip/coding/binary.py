@@ -141,7 +141,8 @@ class BinaryEncoder:
 
 
 class BinaryDecoder:
-    """Decodes what :class:`BinaryEncoder` wrote; on other bytes it gives some bits, never an error."""
+    """Decodes what :class:`BinaryEncoder` wrote; on other bytes it gives some bits, never an error. Use
+    it to read from Python; kernels take :func:`decode_bit`."""
 
     def __init__(self, data):
         self._buffer = np.frombuffer(data, np.uint8) if len(data) else np.zeros(1, np.uint8)

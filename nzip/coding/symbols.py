@@ -67,7 +67,8 @@ def _check_decision(p1: int, bits: int) -> None:
 
 class SymbolEncoder:
     """Codes symbols one at a time (``encode``), in rows (``encode_many``), or yes/no decisions
-    (``encode_bit``).
+    (``encode_bit``). Use it where a model gives a distribution over an alphabet: bytes, tokens. For bits
+    under probabilities of 22 bits :class:`nzip.coding.binary.BinaryEncoder` is faster.
 
     >>> encoder = SymbolEncoder()
     >>> for symbol in (2, 0, 2): encoder.encode([0, 1, 2, 100], symbol)

@@ -25,7 +25,10 @@ SIDE_BITS = 16
 
 
 class Predictor(abc.ABC):
-    """Codes one block at a time. Subclasses set ``spelling`` (canonical, as kept in a file's header)."""
+    """Codes one block at a time. Subclasses set ``spelling`` (canonical, as kept in a file's header).
+
+    Write one where you have a way of coding blocks of your own, coder and all. Where you have a distribution
+    over the next byte, write an :class:`Expert` instead: the mix and the bare coder come for nothing."""
 
     spelling: str
     exact: bool = True
@@ -86,7 +89,8 @@ class Predictor(abc.ABC):
 
 
 class ExpertState(abc.ABC):
-    """One run of an expert over ``lanes`` streams in lock step."""
+    """One run of an expert over ``lanes`` streams in lock step. What an :class:`Expert` of your own returns
+    from ``start``; nobody else makes one."""
 
     @abc.abstractmethod
     def distributions(self) -> np.ndarray:
@@ -125,7 +129,10 @@ class ExpertState(abc.ABC):
 
 
 class Expert(abc.ABC):
-    """A next-byte model. Immutable; ``start`` gives a fresh run."""
+    """A next-byte model. Immutable; ``start`` gives a fresh run.
+
+    Write one to bring a model of your own into the mix (docs/PREDICTORS.md); where it steps in compiled code,
+    :class:`nzip.predictors.stepping.SmallExpert` saves the calls between two bytes."""
 
     spelling: str
     exact: bool = True

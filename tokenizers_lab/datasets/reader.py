@@ -19,6 +19,8 @@ from tokenizers_lab.errors import AccountingError, DataError, LabError
 
 class TokenReader:
     """``TokenReader(folder, "train")``; the other split, where the build made one, is ``"held_out"``.
+    Use it to read tokens as NumPy arrays, in any order; torch's loaders take
+    :class:`tokenizers_lab.datasets.torch_data.TokenDataset`.
 
     ``vocab_size``: ids are below it, ``eos`` (or None) included. ``tokens``, ``bytes``, ``documents``: the
     split's totals. Raises :class:`LabError` for an unfinished dataset or a split that is not there,

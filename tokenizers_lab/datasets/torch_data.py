@@ -15,7 +15,7 @@ from tokenizers_lab.errors import LabError
 
 class TokenDataset(torch.utils.data.Dataset):
     """Item i: ``(x, y)``, int64 tensors of shape (length,): the tokens from ``i * length`` on and the ones
-    that follow each.
+    that follow each. Use it under torch's ``DataLoader``.
 
     The last, shorter stretch (at most ``length`` tokens) is left out unless ``tail`` is true; its item is
     then shorter, so score it in a batch of its own. With ``tail`` every token but the stream's first is a

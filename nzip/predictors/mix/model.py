@@ -48,7 +48,10 @@ class MixPredictor(Predictor):
 
     ``lanes``: streams that a block is cut into when there are experts (1 to 192; without experts always 1);
     None: as many as the experts want. ``primed``: False never starts warm. ``primer``: a text of the user's
-    own to start from, in place of the shipped ones; the decoder must be given the same."""
+    own to start from, in place of the shipped ones; the decoder must be given the same.
+
+    Use it where a spelling cannot say what you want (``lanes``, ``primed``); else let
+    :func:`nzip.predictors.registry.create` make it from ``"mix:3"``."""
 
     reports_progress = True
     hands_on = True
