@@ -1,7 +1,8 @@
 """Do bytes depend on the machine? Encodes and decodes on this one, on lesser ones, and on aarch64 under qemu.
 
     python scripts/anywhere.py prepare      # an aarch64 root in the user's cache, or in --folder
-    python scripts/anywhere.py run [--cases 1-text 3-text] [--out bench/results/anywhere.json]
+    python scripts/anywhere.py run [--cases 1-text 1-primed] [--out bench/results/anywhere.json]
+    python scripts/anywhere.py run --add --cases … --places …   # goes into what --out holds already
     python scripts/anywhere.py table        # of the JSON, as docs/SECURITY.md has it
 
 A case is a level, or a predictor with a tiny language model, on a sample. Every place encodes it and decodes
@@ -55,6 +56,8 @@ CASES = {
     "1-primed": ("start", {"level": 1}),
     "3-primed": ("start", {"level": 3}),
 }
+# Without primers, which take two megabytes to read, and qemu minutes.
+RECORDED = tuple(name for name in CASES if "primed" not in name)
 TWINS = tuple(f"{level}-mixed" for level in (1, 3, 5))  # what nzip.reference decodes, within a minute
 
 
@@ -119,7 +122,11 @@ def _place(found, place, python, folder: Path, room: Path, streams: Path | None,
         "PYTHONPATH": os.pathsep.join([str(ROOT), *site]),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    words = [*(python or [sys.executable]), str(ROOT / "scripts" / "anywhere_worker.py"), str(room / "job.json")]
+    words = [
+        *(python or [sys.executable]),
+        str(ROOT / "scripts" / "anywhere_worker.py"),
+        str(room / "job.json"),
+    ]
     with subprocess.Popen(words, cwd=room, env=environment, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         for line in child.stdout:
@@ -135,9 +142,6 @@ def _note(found: dict, place: str, said: dict, there_and_back: bool) -> None:
         found["places"].setdefault(place, said)
         return
     case = found["cases"][said["case"]]
-    if "error" in said:
-        found["failed"].append(f"{place}, {said['case']}: {said['error']}")
-        return
     if "stream" in said:
         case.setdefault("streams", {})[place] = said["stream"]
         case.setdefault("bytes", {})[place] = said["bytes"]
@@ -162,8 +166,25 @@ def _twin(found: dict, name: str, room: Path) -> None:
     found["cases"][name].setdefault("decoded", {})[f"twin of {FIRST}"] = right
 
 
+def merged(kept: dict, new: dict) -> dict:
+    """An earlier run's results with a new one's; streams that changed meanwhile show as a difference."""
+    places = kept["places"] | new["places"]
+    both = {**kept, "host": kept["host"] | new["host"], "failed": kept["failed"] + new["failed"]}
+    both["places"] = {name: places[name] for name in PLACES if name in places}
+    both["cases"] = {name: case for name, case in kept["cases"].items() if name not in new["cases"]}
+    for name, case in new["cases"].items():
+        old = kept["cases"].get(name, {})
+        both["cases"][name] = case | {
+            key: old.get(key, {}) | case.get(key, {}) for key in ("streams", "bytes", "decoded", "seconds")
+        }
+        if old and old["streams"].get(FIRST) != case.get("streams", {}).get(FIRST):
+            both["failed"].append(f"{name}: {FIRST} made another stream than before")
+    both["cases"] = {name: both["cases"][name] for name in CASES if name in both["cases"]}
+    return both
+
+
 def differences(found: dict) -> list[str]:
-    """What is not as promised, a line each: failures, streams that differ, wrong bytes, and what is missing."""
+    """What is not as promised, a line each: failures, streams that differ, wrong bytes, what is missing."""
     lines = list(found["failed"])
     for name, case in found["cases"].items():
         streams, decoded = case.get("streams", {}), case.get("decoded", {})
@@ -207,8 +228,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("what", choices=("prepare", "run", "table"))
     parser.add_argument("--folder", type=Path, default=anywhere_root.default_folder(), help="the root's")
-    parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES), metavar="CASE")
+    parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(RECORDED), metavar="CASE")
     parser.add_argument("--places", nargs="+", choices=list(PLACES), default=list(PLACES), metavar="PLACE")
+    parser.add_argument("--add", action="store_true", help="keep what --out holds of other places and cases")
     parser.add_argument("--out", type=Path, default=RESULTS, help="the JSON")
     given = parser.parse_args()
     if FIRST not in given.places:
@@ -225,6 +247,8 @@ def main() -> int:
     except anywhere_root.RootError as error:
         print(f"anywhere: {error}", file=sys.stderr)
         return 2
+    if given.add:
+        found = merged(json.loads(given.out.read_text(encoding="utf-8")), found)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(table(found))

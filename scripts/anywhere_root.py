@@ -6,8 +6,10 @@
     folder/wheels  numba and the rest for aarch64, from the Python package index
     folder/site    the same, unpacked
 
-Concession: it needs Linux on x86-64 with apt, dpkg-deb and Debian's keys (the package debian-archive-keyring);
-nothing is run as root, and nothing of the root but Python is ever run.
+Nothing of the root but its Python is ever run, and nothing needs a superuser.
+
+Concession: it needs Linux on x86-64 with apt, dpkg-deb and Debian's keys (debian-archive-keyring), and takes
+the newest wheels that pip finds.
 """
 
 from __future__ import annotations
@@ -83,7 +85,9 @@ def _qemu(folder: Path) -> Path | None:
 def _download(place: Path, packages: tuple[str, ...]) -> list[Path]:
     """Packages of Debian by an apt of our own; returns the files that are new."""
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None or not KEYS.exists():
-        raise RootError(f"this needs apt-get, dpkg-deb and {KEYS}: run it on Debian, or make the root by hand")
+        raise RootError(
+            f"this needs apt-get, dpkg-deb and {KEYS}: run it on Debian, or make the root by hand"
+        )
     (place / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     (place / "archives" / "partial").mkdir(parents=True, exist_ok=True)
     (place / "status").touch()
@@ -121,5 +125,7 @@ def _run(words: list[str], **options) -> str:
     except OSError as error:
         raise RootError(f"{words[0]}: {error.strerror}") from error
     if done.returncode:
-        raise RootError(f"{' '.join(words[:4])} … failed: {(done.stderr.strip() or 'no word').splitlines()[-1]}")
+        raise RootError(
+            f"{' '.join(words[:4])} … failed: {(done.stderr.strip() or 'no word').splitlines()[-1]}"
+        )
     return done.stdout

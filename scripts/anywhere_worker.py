@@ -4,9 +4,10 @@
 
 The job: ``cases`` (name, sample: a path, options of :func:`nzip.compress`), ``models`` (where those lie that
 are named), ``streams`` (the folder for what is encoded, or None), ``others`` (the folder of the streams to
-decode, or None). What runs here is said in JSON, a line for the machine, then one for each case as it is done.
+decode, or None). What runs here is said in JSON: a line for the machine, then one for each case as it is
+done.
 
-Concession: a case that fails is told as its error's words, and the next one is begun.
+Concession: a case that fails ends the process; those behind it are missing from the results.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import json
 import platform
 import sys
 import time
-import traceback
 from pathlib import Path
 
 
@@ -25,11 +25,7 @@ def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     _say(_machine())
     for case in job["cases"]:
-        try:
-            _say(_one(case, job))
-        except Exception as error:  # told, whatever it is: that is what this script is for
-            traceback.print_exc()
-            _say({"case": case["name"], "error": f"{type(error).__name__}: {error}"})
+        _say(_one(case, job))
 
 
 def _one(case: dict, job: dict) -> dict:
