@@ -117,11 +117,15 @@ def _place(found, place, python, folder: Path, room: Path, streams: Path | None,
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     site = [str(folder.resolve() / "site")] if python else []
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("NZIP_", "NUMBA_", "PYTHON"))}
-    environment |= PLACES[place] | {
-        "NZIP_CACHE": str(cache.resolve()),
-        "PYTHONPATH": os.pathsep.join([str(ROOT), *site]),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
+    environment |= (
+        PLACES[place]
+        | _numpy_without(place)
+        | {
+            "NZIP_CACHE": str(cache.resolve()),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *site]),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+    )
     words = [
         *(python or [sys.executable]),
         str(ROOT / "scripts" / "anywhere_worker.py"),
@@ -134,6 +138,16 @@ def _place(found, place, python, folder: Path, room: Path, streams: Path | None,
             _note(found, place, json.loads(line), there_and_back=streams is None)
     if child.returncode:
         found["failed"].append(f"{place}: ended with {child.returncode}")
+
+
+def _numpy_without(place: str) -> dict[str, str]:
+    """What forbids numpy the instructions that ``place`` lacks."""
+    import numpy
+
+    here = numpy.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+    beyond = [name for name in here if name == "X86_V4" or name.startswith("AVX512")]
+    lacking = {"avx2": beyond, "baseline": here}.get(place, [])
+    return {"NPY_DISABLE_CPU_FEATURES": " ".join(lacking)} if lacking else {}
 
 
 def _note(found: dict, place: str, said: dict, there_and_back: bool) -> None:

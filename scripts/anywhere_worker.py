@@ -59,11 +59,13 @@ def _machine() -> dict:
 
     from nzip.exact import cpu
 
+    simd = numpy.show_config(mode="dicts")["SIMD Extensions"]
     features = numba.config.CPU_FEATURES
     return {
         "machine": platform.machine(),
         "python": platform.python_version(),
         "numpy": numpy.__version__,
+        "numpy_uses": simd["baseline"] + simd.get("found", []),
         "numba": numba.__version__,
         "compiled_for": numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name(),
         "avx512_compiled": "+avx512f" in (get_host_cpu_features() if features is None else features),
