@@ -31,6 +31,8 @@ import anywhere_root
 import mix_samples
 import tiny_llama
 
+import bench.results
+
 RESULTS = ROOT / "bench" / "results" / "anywhere.json"
 COMMAND = "python scripts/anywhere.py run"
 FIRST, OTHER = "native", "aarch64"
@@ -56,8 +58,6 @@ CASES = {
     "1-primed": ("start", {"level": 1}),
     "3-primed": ("start", {"level": 3}),
 }
-# Without primers, which take two megabytes to read, and qemu minutes.
-RECORDED = tuple(name for name in CASES if "primed" not in name)
 TWINS = tuple(f"{level}-mixed" for level in (1, 3, 5))  # what nzip.reference decodes, within a minute
 
 
@@ -76,8 +76,12 @@ def run(folder: Path, places: list[str], cases: list[str]) -> dict:
     """All of it; returns the JSON. Raises :class:`anywhere_root.RootError` without a root."""
     python = {OTHER: anywhere_root.command(folder)} if OTHER in places else {}
     found: dict = {
+        "date": bench.results.now(),
         "command": COMMAND,
-        "host": {"system": f"{platform.system()} {platform.machine()}", "processor": _processor()},
+        "host": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "processor": bench.results.machine()["processor"],
+        },
         "places": {},
         "cases": {name: {"sample": CASES[name][0], "options": CASES[name][1]} for name in cases},
         "failed": [],
@@ -184,6 +188,7 @@ def merged(kept: dict, new: dict) -> dict:
     """An earlier run's results with a new one's; streams that changed meanwhile show as a difference."""
     places = kept["places"] | new["places"]
     both = {**kept, "host": kept["host"] | new["host"], "failed": kept["failed"] + new["failed"]}
+    both["date"] = new["date"]
     both["places"] = {name: places[name] for name in PLACES if name in places}
     both["cases"] = {name: case for name, case in kept["cases"].items() if name not in new["cases"]}
     for name, case in new["cases"].items():
@@ -231,18 +236,12 @@ def table(found: dict) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def _processor() -> str:
-    from bench.results import machine
-
-    return machine()["processor"]
-
-
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("what", choices=("prepare", "run", "table"))
     parser.add_argument("--folder", type=Path, default=anywhere_root.default_folder(), help="the root's")
-    parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(RECORDED), metavar="CASE")
+    parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES), metavar="CASE")
     parser.add_argument("--places", nargs="+", choices=list(PLACES), default=list(PLACES), metavar="PLACE")
     parser.add_argument("--add", action="store_true", help="keep what --out holds of other places and cases")
     parser.add_argument("--out", type=Path, default=RESULTS, help="the JSON")

@@ -44,7 +44,7 @@ def _results(**changes) -> dict:
         "decoded": {"aarch64 of native": True, "native of aarch64": True},
     }
     places = {"native": {}, "aarch64": {}}
-    return {"host": {}, "places": places, "failed": [], "cases": {"1-text": case | changes}}
+    return {"date": "", "host": {}, "places": places, "failed": [], "cases": {"1-text": case | changes}}
 
 
 def test_what_differs_is_said():
