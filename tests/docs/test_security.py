@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+import sys
 
 from support import ROOT
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import anywhere
 
 PAGE = (ROOT / "docs" / "SECURITY.md").read_text(encoding="utf-8")
 NAMED = re.findall(r"`(tests/[\w/.-]+\.py)(?:::([\w:]+))?`", PAGE)
@@ -34,14 +40,18 @@ def test_every_test_that_is_named_exists():
 
 
 def test_every_promise_names_its_test():
-    rows = [
-        line
-        for line in PAGE.splitlines()
-        if line.startswith("|") and not line.startswith(("|--", "| promise"))
-    ]
+    tables = re.findall(r"^\| promise .*\n\|--.*\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
+    rows = [row for rows in tables for row in rows.splitlines()]
     assert len(rows) > 10
     assert [row for row in rows if not re.search(r"\| `tests/[^|]*\|$", row)] == []
 
 
 def test_every_system_has_its_line():
     assert all(f"**{name}**" in PAGE for name in ("Linux", "macOS", "Windows"))
+
+
+def test_the_table_of_machines_is_of_the_recorded_run():
+    found = json.loads(anywhere.RESULTS.read_text(encoding="utf-8"))
+    assert anywhere.differences(found) == []
+    assert set(found["places"]) == set(anywhere.PLACES) and set(found["cases"]) == set(anywhere.CASES)
+    assert anywhere.table(found) in PAGE and anywhere.COMMAND in PAGE
