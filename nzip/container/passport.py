@@ -201,6 +201,6 @@ def describe_environment() -> dict[str, str]:
 
 
 def _short(value) -> str:
-    # From a header, so perhaps hostile: escaped by repr, and cut.
+    # From a header, so perhaps hostile: escaped by repr, and cut in the middle, for a path ends in its name.
     text = value if isinstance(value, str) and value.isprintable() else repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return text if len(text) <= 60 else f"{text[:25]}...{text[-32:]}"

@@ -248,6 +248,6 @@ def _digest(kind: ModelKind, path: str, mtime: int, size: int, inode: int, devic
 
 
 def _shown(text: str) -> str:
-    # From a header, so perhaps hostile: escaped, and cut.
+    # From a header, so perhaps hostile: escaped, and cut in the middle, for a path ends in its name.
     text = text if text.isprintable() else repr(text)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return text if len(text) <= 80 else f"{text[:30]}...{text[-47:]}"

@@ -67,6 +67,7 @@ def coded(path: Path, *spellings: str, **environment: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.slow  # compiles a network anew
 def test_experts_compile_for_the_oldest_processor(tmp_path):
     """mix:1+ssm, the expert that ships; here and there the same bytes."""
     text = tmp_path / "text"
