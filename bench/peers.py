@@ -86,6 +86,18 @@ PEERS: dict[str, Peer] = {
             suffix=".7z",
             decompress_to_stdout=True,
         ),
+        *(
+            _peer(
+                f"kanzi{level}",
+                f"kanzi -l {level}",
+                f"kanzi -c -i IN -o OUT -l {level} -b 64m -j 1 -f",
+                "kanzi -d -i IN -o OUT -j 1 -f",
+                suffix=".knz",
+            )
+            for level in (7, 8, 9)
+        ),
+        _peer("bsc", "bsc -e2", "bsc e IN OUT -b64 -e2 -tT", "bsc d IN OUT -tT", ""),
+        _peer("paq8px", "paq8px -8LT", "paq8px -8LT IN OUT", "paq8px -d IN OUT", "", suffix=".paq8px"),
         _peer(
             "zpaq",
             "zpaq -m5",

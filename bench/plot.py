@@ -1,13 +1,15 @@
 """The size-speed picture: bits a byte against KB per CPU-second, which spans four powers of ten.
 
 Each contender is a dot at its compression speed and a ring at its decompression speed, joined by a line;
-nzip's levels are joined among themselves. Lower and further right is better."""
+nzip's levels are joined among themselves. Lower and further right is better. What others have published and
+was not run here (published.py) is a hollow diamond, and says so."""
 
 from __future__ import annotations
 
 import itertools
 from pathlib import Path
 
+from bench.published import of
 from bench.results import COLD, Summary, summaries
 
 NZIP, PEER, INK, GRID = "#c2410c", "#475569", "#1e293b", "#e2e8f0"
@@ -59,9 +61,18 @@ def draw(results: dict, path: Path, baseline: str = "zpaq") -> None:
             zorder=3,
         )
         axes.plot(row.compress_speed, y, "o", markersize=7, color=color, zorder=4)
+    published = of(results["files"])
+    for theirs in published:
+        place = (theirs.speed, theirs.bits_per_byte)
+        axes.plot(*place, "D", markersize=6, markerfacecolor="white", markeredgecolor=PEER, zorder=4)
+        axes.annotate(
+            f"{theirs.label} (published)", place, xytext=(9, 0), textcoords="offset points", va="center",
+            fontsize=8.5, color=PEER, fontstyle="italic",
+        )  # fmt: skip
     speeds = [speed for row in rows for speed in (row.compress_speed, row.decompress_speed)]
+    speeds += [theirs.speed for theirs in published]
     axes.set_xlim(min(speeds) / 2.5, max(speeds) * 2.5)
-    values = [row.bits_per_byte for row in rows]
+    values = [row.bits_per_byte for row in (*rows, *published)]
     margin = max((max(values) - min(values)) * 0.1, 0.02)
     axes.set_ylim(min(values) - margin, max(values) + margin)
     axes.xaxis.set_major_formatter(
