@@ -21,7 +21,7 @@ from nzip.errors import CorruptError, FormatError, ModelMismatchError
 from nzip.predictors.mix.plan import LEVELS
 from nzip.predictors.mix.twin.model import decode_block
 
-MAGIC, DRAFT = b"\x89NZ\r\n\x1a\n", 6
+MAGIC, DRAFT = b"\x89NZ\r\n\x1a\n", 7
 CHECK_POINT = 1 << 16  # decoded bytes
 
 
@@ -107,7 +107,7 @@ def stream(reader: Reader, primer: bytes | None) -> bytes:
     reader.blob()  # config
     if flags & 1:
         reader.blob()  # environment
-    reader.take(8)  # probe
+    reader.take(4)  # probe
     chain = reader.check()
     spelling = name.decode()
     if flags:
@@ -126,8 +126,6 @@ def stream(reader: Reader, primer: bytes | None) -> bytes:
         params = b""
         if kind == 2:
             params = reader.blob()
-            if reader.varint() != 1:
-                raise FormatError(f"the block at byte {reader.frame} has several payloads")
             payload_size = reader.varint()
         stored = decoded = reader.number(4)
         if kind == 2:

@@ -25,7 +25,7 @@ from nzip.varint import back_varint, u32, varint
 # line ends or re-encodes as UTF-8 breaks it at once. The eighth byte says which kind of frame follows.
 MAGIC = b"\x89NZ\r\n\x1a\n"
 # Until 1.0 every change of the bytes raises the draft number; readers refuse every other draft.
-DRAFT = 6
+DRAFT = 7
 VERSION_BYTE = 0x80 | DRAFT
 SKIPPABLE_BYTE = 0x7F
 
@@ -34,7 +34,6 @@ KIND_END, KIND_MODEL = 3, 4
 
 MAX_BLOCK = 1 << 30
 MAX_PARAMS = (1 << 16) - 1
-MAX_PAYLOADS = 1  # payload streams of a coded block: the header has room for more, and this draft writes one
 MAX_FRAME = MAX_BLOCK + (1 << 18)  # of a block: its payload, and a header whose every field is at its limit
 HASH_SIZE = 4
 FILE_HASH_SIZE = 8
@@ -67,7 +66,7 @@ def pack_block(block: BlockHeader, before: int) -> tuple[bytes, BlockHeader]:
     body = bytearray([block.method])
     body += varint(block.size)
     if coded:
-        body += varint(len(block.params)) + block.params + varint(MAX_PAYLOADS) + varint(block.payload_size)
+        body += varint(len(block.params)) + block.params + varint(block.payload_size)
     body += u32(block.stored_hash)
     if coded:
         body += u32(block.decoded_hash)

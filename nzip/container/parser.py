@@ -165,10 +165,9 @@ def read_block_header(kind: int, chain: int, number: int, offset: int):
     if kind not in (STORED, CODED):
         raise CorruptError(f"{reader.where} is damaged")
     size = payload_size = yield from reader.varint(framing.MAX_BLOCK, "the size")
-    params, payloads = b"", 1
+    params = b""
     if kind == CODED:
         params = yield from reader.blob(framing.MAX_PARAMS, "parameters")
-        payloads = yield from reader.varint(framing.MAX_PAYLOADS, "the number of payload streams")
         payload_size = yield from reader.varint(framing.MAX_BLOCK, "the payload's size")
     stored = decoded = read_u32((yield from reader.take(4)))
     if kind == CODED:
@@ -177,7 +176,7 @@ def read_block_header(kind: int, chain: int, number: int, offset: int):
     if count := check_points.count(size):
         points = yield from reader.take(check_points.SIZE * count)
     own = yield from reader.check(chain)
-    if not size or not payloads or payload_size > size:
+    if not size or payload_size > size:
         raise CorruptError(f"{reader.where} contradicts itself")
     return framing.BlockHeader(
         kind, size, bytes(params), payload_size, stored, decoded, bytes(points), own, len(reader.data)

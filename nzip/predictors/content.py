@@ -8,25 +8,29 @@ guess costs size, never bytes. Concession: one kind per block; mixed files take 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 import numpy as np
 
-TEXT, BINARY, EXECUTABLE, IMAGE, AUDIO, DNA = range(6)
-KIND_NAMES = ("text", "binary", "executable", "image", "audio", "dna")
-MAX_STRIDE = 1 << 16
-MAX_PIXEL = 16
+from nzip.predictors.kinds import (
+    AUDIO,
+    BINARY,
+    DNA,
+    EXECUTABLE,
+    IMAGE,
+    KIND_NAMES,
+    MAX_PIXEL,
+    MAX_STRIDE,
+    TEXT,
+    Content,
+)
+
+__all__ = [
+    "AUDIO", "BINARY", "DNA", "EXECUTABLE", "IMAGE", "KIND_NAMES", "MAX_PIXEL", "MAX_STRIDE", "TEXT",
+    "Content", "detect",
+]  # fmt: skip
+
 _SAMPLE = 1 << 16
 _HARMLESS = list(b"\t\n\f\r\x1b")  # controls that texts have
-
-
-@dataclass(frozen=True)
-class Content:
-    """``kind`` (TEXT to DNA), ``stride``: bytes per row or 0, ``pixel``: bytes per pixel, sample or field."""
-
-    kind: int
-    stride: int = 0
-    pixel: int = 1
 
 
 def detect(data: np.ndarray) -> Content:

@@ -316,7 +316,8 @@ def lie_about_a_block(parts: Parts, chance: random.Random) -> tuple[bytes, str]:
         header, told = header._replace(decoded_hash=chance.getrandbits(32)), told + "decoded hash"
     elif how == 6:
         code = bytes([chance.choice([0, 1, 3, 8, 9, 127, 128, 129, 136, 200, 254, 255])])
-        params = header.params[:6] + code + chance.choice([b"", chance.randbytes(4), text_hash(PRIMER)[:4]])
+        pinned = chance.choice([b"", chance.randbytes(4), text_hash(PRIMER)[:4]])
+        params = b"\x10" + code + pinned + header.params[1:]
         header, told = header._replace(params=params), told + "primer"
     elif how == 7:
         payload, told = payload + bytes(chance.choice([1, 9, 300])), told + "payload, longer"

@@ -109,7 +109,7 @@ class LmPredictor(Predictor):
             payload = self._encode(symbols, progress)
         if other:
             rest_params, rest = _rest().encode(other)
-            payload = varint(len(payload)) + payload + bytes([len(rest_params)]) + rest_params + rest
+            payload = varint(len(payload)) + payload + varint(len(rest_params)) + rest_params + rest
         if progress is not None:
             progress[0] = len(data)
         return params, payload
@@ -183,8 +183,8 @@ class LmPredictor(Predictor):
         text = self._decode(own, lanes, text_size, progress, sinks[0]) if text_size else b""
         other = b""
         if text_size < size:
-            n = rest[0]
-            other = _rest().decode(rest[1 : 1 + n], rest[1 + n :], size - text_size, sink=sinks[1])
+            n, at = read_varint(rest, 0, spans.NUMBER)
+            other = _rest().decode(rest[at : at + n], rest[at + n :], size - text_size, sink=sinks[1])
         if progress is not None:
             progress[0] = size
         return spans.join(text, other, lengths)

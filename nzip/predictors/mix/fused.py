@@ -94,8 +94,7 @@ def drive(
         _drive(mix, data, ends, steps, decoding, bits.coder, bits.buffer, given, *runs)
         if not bits.drain():
             return False
-        if progress is not None:
-            progress[0] = begin + steps - first
+        progress(begin + steps - first)
         if told is not None:
             told.reached(0, begin + steps - first)
     return True

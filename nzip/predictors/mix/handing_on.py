@@ -1,7 +1,9 @@
-"""What a block's decoding tells of: ranges of the block as they become final, the call filter undone.
+"""What a block's decoding tells of: ranges as they become final, the call filter undone, and streams put back
+to where they belong in the block.
 
-Concession: an executable in several lanes is told of when all of it is there, since the filter is undone from
-the front.
+Concessions: an executable in several lanes is told of when all of it is there, since the filter is undone
+from the front; a block of several streams is told of in whole regions of 64 KiB, so that a million small
+segments are no million calls.
 """
 
 from __future__ import annotations
@@ -11,6 +13,11 @@ from collections.abc import Callable
 import numpy as np
 
 from nzip.predictors.mix.call_filter import call_filter, filter_part
+from nzip.predictors.mix.segments import Segments, scatter
+
+REGION = 1 << 16  # bytes, as many as a check point of the container proves
+
+Sink = Callable[[int, memoryview], None]
 
 
 class HandingOn:
@@ -20,9 +27,7 @@ class HandingOn:
     ``filtered``: the call filter is to be undone; ``plain`` then holds the block without it, which the walk,
     whose contexts are filtered bytes, must not see."""
 
-    def __init__(
-        self, sink: Callable[[int, memoryview], None], block: np.ndarray, starts: list[int], filtered: bool
-    ):
+    def __init__(self, sink: Sink, block: np.ndarray, starts: list[int], filtered: bool):
         self._sink = sink
         self._block = block
         self._given = list(starts)  # by lane, up to where it was told of
@@ -56,3 +61,44 @@ class HandingOn:
         if place > given:
             self._given[lane] = place
             self._sink(given, self.plain[given:place].data.toreadonly())
+
+
+class Scattering:
+    """A block that its streams are put into, one after the other, and a ``sink`` that is told of it.
+
+    ``block`` uint8 (size,) is whole once every stream of ``segments`` was."""
+
+    def __init__(self, segments: Segments, size: int, sink: Sink | None):
+        self.block = np.empty(size, np.uint8)
+        self._segments = segments
+        self._ends = np.cumsum(segments.lengths, dtype=np.int64)
+        self._sink = sink
+        # By region, the bytes that are still to come.
+        self._left = np.full(-(-size // REGION), REGION, np.int32)
+        if size % REGION:
+            self._left[-1] = size % REGION
+
+    def stream(self, number: int) -> Sink:
+        """What takes ranges of one stream, each of its bytes once."""
+        mine = np.flatnonzero(self._segments.streams == number)
+        lengths = self._segments.lengths[mine]
+        places = self._ends[mine] - lengths
+        own = np.cumsum(lengths, dtype=np.int64) - lengths
+
+        def take(start: int, part: memoryview | np.ndarray) -> None:
+            first, end = scatter(
+                self.block, np.frombuffer(part, np.uint8), start, own, places, lengths, self._left, REGION
+            )
+            if self._sink is not None and end > first:
+                self._tell(first // REGION, -(-end // REGION))
+
+        return take
+
+    def _tell(self, first: int, end: int) -> None:
+        """Tell of the regions from ``first`` to before ``end`` that have become whole."""
+        assert self._sink is not None
+        whole = np.flatnonzero(self._left[first:end] == 0) + first
+        for run in np.split(whole, np.flatnonzero(np.diff(whole) > 1) + 1) if len(whole) else ():
+            self._left[run] = -1
+            start = int(run[0]) * REGION
+            self._sink(start, self.block[start : (int(run[-1]) + 1) * REGION].data.toreadonly())

@@ -7,6 +7,7 @@ same in one compiled loop where it can."""
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -29,12 +30,12 @@ def drive(
     ends: np.ndarray,
     bits: Output | Input,
     decoding: bool,
-    progress: np.ndarray | None,
+    progress: Callable[[int], None],
     told: HandingOn | None = None,
 ) -> bool:
     """Code every lane of ``data`` (uint8) up to its end (``ends`` int64), the block from ``first`` on;
-    ``progress`` as in :attr:`nzip.predictors.base.Predictor.reports_progress`; ``told`` of what is decoded.
-    False once it is hopeless (see ``bits.drain``)."""
+    ``progress`` is told how many bytes are done, ``told`` of what is decoded. False once it is hopeless (see
+    ``bits.drain``)."""
     starts = mix.lanes[:, at.L_START].astype(np.int64)
     lanes = len(starts)
     own = None if decoding else [data[s:e] for s, e in zip(starts, ends, strict=True)]
@@ -70,8 +71,7 @@ def drive(
         done += count
         for state in states:
             state.update(symbols, ready)
-        if progress is not None:
-            progress[0] = done
+        progress(done)
     return True
 
 

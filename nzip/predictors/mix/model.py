@@ -1,52 +1,42 @@
 """``MixPredictor``: the mix as a predictor of blocks, with or without experts.
 
-A block's params say all that the decoder cannot know: the kind of content, row length, filter and lanes
-(docs/FORMAT.md, "Parameters of mix"). Without experts a block is one lane and one call of the kernel after
-the other; with experts lanes advance in lock step (lockstep.py), or experts and mix in one compiled loop
-(fused.py).
+A block is cut into streams by content (usually it is one), and these are coded one after the other, each with
+a plan of its own (stream.py). A block's params say all that the decoder cannot know (params.py), and its
+payload begins with the layout of the streams' segments, where there are several (segments.py).
 
-A block is copied once, behind its primer's text where it has one, and filtered there; a decoded one is copied
-once more, into the bytes that are returned.
+A stream is copied once where it is all of the block, and twice where it is gathered from it. Concession:
+streams of one block are coded one after the other; threads go over blocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import xxhash
 
-from nzip.errors import CorruptError, ModelMismatchError, Remedy
 from nzip.exact.jit import is_kept
 from nzip.hashes import text_hash
 from nzip.predictors.base import Expert, Predictor
-from nzip.predictors.content import EXECUTABLE, KIND_NAMES, MAX_PIXEL, MAX_STRIDE, TEXT, Content, detect
-from nzip.predictors.mix import constants as at
-from nzip.predictors.mix import lockstep
-from nzip.predictors.mix.call_filter import call_filter
-from nzip.predictors.mix.coder import CHUNK, Input, Output
-from nzip.predictors.mix.handing_on import HandingOn
+from nzip.predictors.content import detect
+from nzip.predictors.kinds import STORED, TEXT, Content
+from nzip.predictors.mix import params as parameters
+from nzip.predictors.mix import segments as layout
+from nzip.predictors.mix.handing_on import Scattering, Sink
 from nzip.predictors.mix.kernel import best
+from nzip.predictors.mix.params import Block, Descriptor, Stream
 from nzip.predictors.mix.plan import LEVELS, plan
-from nzip.predictors.mix.primer_choice import choose
-from nzip.predictors.mix.primers import HASH_BYTES, USER, Primer, named, portion
-from nzip.predictors.mix.state import Mix, build, memory
-from nzip.predictors.mix.warm_start import warm
+from nzip.predictors.mix.primers import HASH_BYTES, USER, Primer
+from nzip.predictors.mix.segments import Segments
+from nzip.predictors.mix.stream import MAX_LANES, Progress, Streams, untold
 
-MAX_LANES = 192
-# In place of lanes - 1: a block that not all experts help is coded as by a predictor with only those whose
-# bits are set in 255 minus this.
-_SOME = 192
 MAX_EXPERTS = 6
-_NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
-_PARAMS = 7  # kind, stride (3 bytes), pixel, lanes - 1, primer; with a primer, its hash
 
 
 class MixPredictor(Predictor):
     """``mix:LEVEL``, LEVEL 1 to 5, with any number of experts as further inputs.
 
-    ``lanes``: streams that a block is cut into when there are experts (1 to 192; without experts always 1);
+    ``lanes``: lanes that a stream is cut into when there are experts (1 to 192; without experts always 1);
     None: as many as the experts want. ``primed``: False never starts warm. ``primer``: a text of the user's
     own to start from, in place of the shipped ones; the decoder must be given the same.
 
@@ -81,9 +71,9 @@ class MixPredictor(Predictor):
         self.primer = (
             None if primer is None else Primer(USER, "of the user", primer, text_hash(primer)[:HASH_BYTES])
         )
-        self._leading = sum(e.leads for e in self.experts)
         self.exact = all(e.exact for e in self.experts)
         self.spelling = "+".join([f"mix:{level}", *(e.spelling for e in self.experts)])
+        self._streams = Streams(level, self.experts, lanes, primed, self.primer)
 
     def _with(self, **changes) -> MixPredictor:
         """The same predictor, made with ``changes`` to the arguments of its own making."""
@@ -104,12 +94,9 @@ class MixPredictor(Predictor):
         return not kernel.signatures and not is_kept(kernel)
 
     def memory(self, block_size: int) -> int:
-        size = max(block_size, at.PRIMED_SIZE)
-        plans = max(
-            memory(plan(self.level, kind, 1), size, len(self.experts)) for kind in range(len(KIND_NAMES))
-        )
-        own = plans + 3 * (block_size + len(self.primer.text if self.primer else b"")) + 24 * CHUNK
-        return own + sum(e.memory(block_size, self._lanes_for(block_size)) for e in self.experts)
+        """Streams are coded one after the other, so the largest, at most all of the block, is what counts;
+        beside it the block that its streams are put together in."""
+        return self._streams.memory(block_size) + 2 * block_size + layout.memory(block_size)
 
     def probe(self) -> bytes:
         """Hash of what coding a fixed kilobyte of every flavour of byte gives, end state of the weights
@@ -117,17 +104,39 @@ class MixPredictor(Predictor):
         # Small numbers with repeats, words and rows: made by arithmetic so that no file is needed.
         i = np.arange(1024, dtype=np.int64)
         data = np.where(i % 3 == 0, 32 + (i * i >> 5) % 90, 97 + (i >> 3) * 7 % 26).astype(np.uint8)
-        payload, mix = self._encode(data, Content(TEXT), self._lanes_for(4), None)
+        payload, mix = self._streams.code(data, Content(TEXT), self._streams.lanes_for(4), None)
         return xxhash.xxh3_64_digest(payload + mix.final_weights.tobytes() + mix.state_map.tobytes())
 
     def encode(self, data, progress: np.ndarray | None = None) -> tuple[bytes, bytes]:
         block = np.frombuffer(data, np.uint8)
-        content = detect(block)
-        helpers = sum(e.helps(block, content) << i for i, e in enumerate(self.experts))
-        if helpers == (1 << len(self.experts)) - 1:
-            return self._encode_block(block, content, progress)
-        params, payload = self._only(helpers)._encode_block(block, content, progress)
-        return params[:5] + bytes([255 - helpers]) + params[6:], payload
+        return self.encode_streams(block, [detect(block)], None, progress)
+
+    def encode_streams(
+        self,
+        block: np.ndarray,
+        contents: list[Content],
+        segments: Segments | None,
+        progress: np.ndarray | None = None,
+    ) -> tuple[bytes, bytes]:
+        """As :meth:`encode`, with ``block`` (uint8) cut so: a content for each stream, and the segments of
+        more than one. A stream that coding does not make smaller is stored."""
+        experts = bool(self.experts)
+        if segments is None:
+            descriptor, payload = self._streams.encode(block, contents[0], _report(progress, 0))
+            block_of = Block(0, (Stream(descriptor, len(block), len(payload)),))
+            return parameters.pack(block_of, experts), payload
+        packed = layout.pack(segments, len(contents))
+        streams, payloads, done = [], [packed], 0
+        for number, content in enumerate(contents):
+            own = layout.gather(block, segments, number)
+            descriptor, payload = self._streams.encode(own, content, _report(progress, done))
+            if len(payload) >= len(own):
+                descriptor, payload = Descriptor(Content(STORED)), own.tobytes()
+            streams.append(Stream(descriptor, len(own), len(payload)))
+            payloads.append(payload)
+            done += len(own)
+            _report(progress, done)(0)
+        return parameters.pack(Block(len(packed), tuple(streams)), experts), b"".join(payloads)
 
     def decode(
         self,
@@ -135,158 +144,31 @@ class MixPredictor(Predictor):
         payload,
         size: int,
         progress: np.ndarray | None = None,
-        sink: Callable[[int, memoryview], None] | None = None,
+        sink: Sink | None = None,
     ) -> bytes:
-        if len(params) < _PARAMS or len(params) != _PARAMS + HASH_BYTES * (params[6] > 0):
-            raise CorruptError(f"a mix block with parameters of {len(params)} bytes")
-        if self.experts and params[5] >= _SOME:
-            helpers = 255 - params[5]
-            if helpers >= (1 << len(self.experts)) - 1:
-                raise CorruptError("a mix block that names experts which its predictor has not")
-            some = self._only(helpers)
-            lanes = bytes([some._lanes_for(size) - 1])
-            return some.decode(params[:5] + lanes + params[6:], payload, size, progress, sink)
-        content = Content(params[0], int.from_bytes(params[1:4], "little"), params[4])
-        if (
-            content.kind >= len(KIND_NAMES)
-            or content.stride > MAX_STRIDE
-            or not 1 <= content.pixel <= MAX_PIXEL
-        ):
-            raise CorruptError("a mix block with impossible parameters")
-        if params[5] + 1 != self._lanes_for(size):
-            raise CorruptError("a mix block with another number of lanes than its predictor gives it")
-        if params[6] and content.kind != TEXT:
-            raise CorruptError("a mix block that primes what is not text")
-        primer = self._named_primer(params[6], params[7:]) if params[6] else None
-        return self._decode(payload, content, self._lanes_for(size), primer, size, progress, sink).tobytes()
+        block = parameters.read(params, size, len(payload), bool(self.experts))
+        if len(block.streams) == 1:
+            descriptor = block.streams[0].descriptor
+            return self._streams.decode(descriptor, payload, size, _report(progress, 0), sink).tobytes()
+        payload = memoryview(payload)
+        segments = layout.read(payload[: block.layout], [s.size for s in block.streams])
+        scattering = Scattering(segments, size, sink)
+        at, done = block.layout, 0
+        for number, (descriptor, own, coded) in enumerate(block.streams):
+            take = scattering.stream(number)
+            part = payload[at : at + coded]
+            self._streams.decode(descriptor, part, own, _report(progress, done), take)
+            at, done = at + coded, done + own
+        return scattering.block.tobytes()
 
-    def _only(self, helpers: int) -> MixPredictor:
-        """The same predictor with those experts only whose bits are set."""
-        return self._with(experts=tuple(e for i, e in enumerate(self.experts) if helpers >> i & 1))
 
-    def _lanes_for(self, size: int) -> int:
-        wanted = self.lanes or max((e.lanes_for(size) for e in self.experts), default=1)
-        return max(1, min(wanted, MAX_LANES, size)) if self.experts else 1
+def _report(progress: np.ndarray | None, before: int) -> Progress:
+    """What keeps ``progress`` (see :attr:`Predictor.reports_progress`) of a stream with ``before`` bytes of
+    the block done already."""
+    if progress is None:
+        return untold
 
-    def _choose_primer(self, data: np.ndarray, content: Content) -> Primer | None:
-        if content.kind != TEXT or not self.primed:
-            return None
-        if self.primer is not None:
-            return portion(self.primer, self.level)
-        code = choose(data)
-        return portion(named(code), self.level) if code else None
+    def report(done: int) -> None:
+        progress[0] = before + done
 
-    def _named_primer(self, number: int, pinned: bytes) -> Primer:
-        """The primer that a block names, its hash checked. :class:`ModelMismatchError` if it is another."""
-        primer = self.primer if number == USER else named(number)
-        if primer is None:
-            raise ModelMismatchError(
-                "this file was made with a primer of the user's own", Remedy("give it with", "primer", "FILE")
-            )
-        if primer.hash != pinned:
-            raise ModelMismatchError(
-                f"the primer {primer.name} is not the one this file was made with "
-                f"(hash {primer.hash.hex()}, the file wants {pinned.hex()})"
-            )
-        return portion(primer, self.level)
-
-    def _encode_block(
-        self, data: np.ndarray, content: Content, progress: np.ndarray | None
-    ) -> tuple[bytes, bytes]:
-        """Params and payload of a block that every expert helps."""
-        lanes = self._lanes_for(len(data))
-        primer = self._choose_primer(data, content)
-        params = bytes([content.kind, *content.stride.to_bytes(3, "little"), content.pixel, lanes - 1])
-        params += bytes([primer.code]) + primer.hash if primer else b"\0"
-        payload, _ = self._encode(data, content, lanes, primer, progress)
-        return params, payload
-
-    def _start(
-        self, content: Content, lanes: int, size: int, primer: Primer | None
-    ) -> tuple[Mix, np.ndarray, np.ndarray, int]:
-        """For a block of ``size`` bytes: a mix ready for it, where each lane ends, an array (uint8) for
-        primer and block with the primer's text in place, and where the block begins in it."""
-        edges = [size * lane // lanes for lane in range(lanes + 1)]
-        prefix = primer.prefix if primer else b""
-        first = len(prefix)
-        data = np.zeros(first + size, np.uint8)
-        data[:first] = np.frombuffer(prefix, np.uint8)
-        if primer:
-            mix = warm(self.level, primer, edges[:-1], len(self.experts), self._leading)
-        else:
-            chosen = plan(self.level, content.kind, content.stride)
-            experts = len(self.experts)
-            mix = build(chosen, size, content.stride, content.pixel, edges[:-1], experts, self._leading)
-        return mix, np.array(edges[1:], np.int64) + first, data, first
-
-    def _kernel(self, content: Content):
-        return best(plan(self.level, content.kind, content.stride), len(self.experts))
-
-    def _encode(
-        self, block: np.ndarray, content: Content, lanes: int, primer: Primer | None = None, progress=None
-    ) -> tuple[bytes, Mix]:
-        """The payload, and the mix as it ends."""
-        mix, ends, data, first = self._start(content, lanes, len(block), primer)
-        data[first:] = block
-        if content.kind == EXECUTABLE:
-            call_filter(data[first:], 1)
-        output = Output(len(block))
-        if not self._walk(content, mix, ends, data, first, output, False, progress, None):
-            return bytes(len(data) + 1), mix  # hopeless: longer than the data, so the block is stored
-        return output.finish(), mix
-
-    def _decode(
-        self,
-        payload,
-        content: Content,
-        lanes: int,
-        primer: Primer | None,
-        size: int,
-        progress=None,
-        sink=None,
-    ) -> np.ndarray:
-        """The block, uint8 (size,)."""
-        mix, ends, data, first = self._start(content, lanes, size, primer)
-        filtered = content.kind == EXECUTABLE
-        told = None
-        if sink is not None:
-            told = HandingOn(sink, data[first:], [0, *(ends[:-1] - first).tolist()], filtered)
-        self._walk(content, mix, ends, data, first, Input(payload), True, progress, told)
-        if told is not None:
-            return told.finish()
-        if filtered:
-            call_filter(data[first:], -1)
-        return data[first:]
-
-    def _walk(
-        self,
-        content: Content,
-        mix: Mix,
-        ends: np.ndarray,
-        data: np.ndarray,
-        first: int,
-        bits: Output | Input,
-        decoding: bool,
-        progress: np.ndarray | None,
-        told: HandingOn | None,
-    ) -> bool:
-        """Code ``data[first:]``, with ``told`` told of what is decoded; False once it is hopeless (see
-        ``bits.drain``)."""
-        if self.experts:
-            from nzip.predictors.mix import fused  # start-up: the experts' kernels
-
-            runs = fused.start(self.experts) if len(ends) == 1 else None
-            if runs is not None:
-                return fused.drive(runs, mix, data, first, ends, bits, decoding, progress, told)
-            return lockstep.drive(self.experts, mix, data, first, ends, bits, decoding, progress, told)
-        kernel = self._kernel(content)
-        for start in range(first, len(data), CHUNK):
-            steps = min(CHUNK, len(data) - start)
-            kernel(mix, data, ends, steps, decoding, bits.coder, bits.buffer, _NO_EXPERTS)
-            if not bits.drain():
-                return False
-            if progress is not None:
-                progress[0] = start + steps - first
-            if told is not None:
-                told.reached(0, start + steps - first)
-        return True
+    return report

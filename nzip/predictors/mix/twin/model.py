@@ -1,42 +1,57 @@
-"""A block of the mix decoded in plain Python: twin of model.py, as far as reading goes.
+"""A block of the mix decoded in plain Python: twin of model.py and stream.py, as far as reading goes.
 
-Concession: a primed block reads its primer first, which takes an hour.
+Concession: a primed stream reads its primer first, which takes an hour.
 """
 
 from __future__ import annotations
 
-from nzip.errors import CorruptError, FormatError, ModelMismatchError
+from nzip.errors import ModelMismatchError
 from nzip.hashes import text_hash
-from nzip.predictors.content import EXECUTABLE, KIND_NAMES
+from nzip.predictors.kinds import EXECUTABLE, STORED
+from nzip.predictors.mix import params as parameters
 from nzip.predictors.mix import primers
 from nzip.predictors.mix.constants import PRIMED_SIZE
+from nzip.predictors.mix.params import Descriptor
 from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.twin.call_filter import undo_call_filter
 from nzip.predictors.mix.twin.coder import BinaryDecoder
 from nzip.predictors.mix.twin.kernel import Mix
+from nzip.predictors.mix.twin.segments import read_segments
 
 
 def decode_block(level: int, params: bytes, payload: bytes, size: int, primer: bytes | None = None) -> bytes:
     """A block of ``mix:LEVEL``, ``size`` bytes. ``primer``: the user's own, where the block names one.
 
-    Raises :class:`CorruptError`, :class:`FormatError` for what it does not know,
+    Raises :class:`nzip.errors.CorruptError` for impossible parameters,
     :class:`ModelMismatchError`."""
-    if (
-        len(params) < 7
-        or len(params) != 7 + primers.HASH_BYTES * (params[6] > 0)
-        or params[0] >= len(KIND_NAMES)
-    ):
-        raise CorruptError("a mix block with impossible parameters")
-    kind, stride, pixel, number = params[0], int.from_bytes(params[1:4], "little"), params[4], params[6]
-    if params[5]:
-        raise FormatError(
-            "several lanes: this block was made with experts, which the reference does not know"
-        )
-    chosen = plan(level, kind, stride)
-    mix = Mix(chosen, PRIMED_SIZE if number else size, stride, pixel)
+    block = parameters.read(params, size, len(payload), False)
+    at, streams = block.layout, []
+    for descriptor, own, coded in block.streams:
+        streams.append(decode_stream(level, descriptor, payload[at : at + coded], own, primer))
+        at += coded
+    if len(streams) == 1:
+        return streams[0]
+    out, taken = bytearray(), [0] * len(streams)
+    for stream, length in read_segments(payload[: block.layout], [len(s) for s in streams]):
+        out += streams[stream][taken[stream] : taken[stream] + length]
+        taken[stream] += length
+    return bytes(out)
+
+
+def decode_stream(level: int, stream: Descriptor, payload: bytes, size: int, primer: bytes | None) -> bytes:
+    """One stream, ``size`` bytes; arguments and errors as :func:`decode_block`."""
+    content, number = stream.content, stream.primer
+    if content.kind == STORED:
+        return bytes(payload)
+    mix = Mix(
+        plan(level, content.kind, content.stride),
+        PRIMED_SIZE if number else size,
+        content.stride,
+        content.pixel,
+    )
     if number:
         text = primer if number == primers.USER else primers.named(number).text
-        if text is None or text_hash(text)[: primers.HASH_BYTES] != params[7:]:
+        if text is None or text_hash(text)[: primers.HASH_BYTES] != stream.pinned:
             raise ModelMismatchError("the block wants another primer")
         mix.read_primer(text[-primers.READS[level] :])
         if number != primers.USER and number & primers.HABITS:
@@ -46,6 +61,6 @@ def decode_block(level: int, params: bytes, payload: bytes, size: int, primer: b
     for _ in range(size):
         mix.code_byte(decoder.decode)
     data = mix.data[start:]
-    if kind == EXECUTABLE:
+    if content.kind == EXECUTABLE:
         undo_call_filter(data)
     return bytes(data)

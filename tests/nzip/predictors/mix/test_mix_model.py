@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from nzip import codec
 from nzip.errors import CorruptError, NzipError
-from nzip.predictors.content import KIND_NAMES
+from nzip.predictors.kinds import KIND_NAMES, Content
 from nzip.predictors.mix.constants import PRIMED_SIZE, VECTOR
 from nzip.predictors.mix.model import MixPredictor
+from nzip.predictors.mix.params import Descriptor
 from nzip.predictors.mix.plan import LEVELS, plan
 from nzip.predictors.mix.sizes import input_width, match_bits, slot_bytes
 
@@ -71,7 +72,7 @@ def test_higher_levels_are_smaller():
 def test_params_of_every_kind_decode_something(level, kind):
     """Parameters that no encoder of ours would choose are within bounds all the same."""
     for stride, pixel in ((0, 1), (1, 1), (1, 16), (65536, 16), (7, 3), (3, 7)):
-        params = bytes([kind, *stride.to_bytes(3, "little"), pixel, 0, 0])
+        params = Descriptor(Content(kind, stride, pixel)).pack(False)
         back = COLD[level].decode(params, b"\x5a" * 40, 150)
         assert len(back) == 150
 

@@ -17,6 +17,7 @@ from nzip.predictors.content import TEXT
 from nzip.predictors.mix import primer_snapshot, primers, warm_start
 from nzip.predictors.mix.constants import PRIMED_SIZE
 from nzip.predictors.mix.model import MixPredictor
+from nzip.predictors.mix.params import read as read_params
 from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.primer_choice import TRIALS, choose
 from nzip.predictors.mix.state import Mix, build
@@ -25,6 +26,12 @@ NUMBERS = range(1, len(primers.index()) + 1)
 SMALL = primers.Primer(
     1, "small", mix_samples.text(3000, seed=41), text_hash(mix_samples.text(3000, seed=41))[:4]
 )
+
+
+def primer_of(params: bytes) -> int:
+    """The code of the primer that the only stream of a block starts from."""
+    (stream,) = read_params(params, 1, 1, False).streams
+    return stream.descriptor.primer
 
 
 def array(data: bytes) -> np.ndarray:
@@ -51,7 +58,7 @@ def test_what_no_primer_knows_starts_cold_or_with_habits():
         assert choose(array(data)) == 0 or choose(array(data)) & primers.HABITS
     assert choose(array(b"%08d 0x%04x\n" * 10_000)) == 0  # long enough to form its own
     for kind in mix_samples.KINDS[1:]:
-        assert MixPredictor(1).encode(mix_samples.sample(kind, 2000))[0][6:] == b"\0"
+        assert primer_of(MixPredictor(1).encode(mix_samples.sample(kind, 2000))[0]) == 0
 
 
 @pytest.mark.parametrize(
@@ -75,20 +82,20 @@ def test_priming_helps_and_is_pinned(primed_cache):
     data = primers.shipped(1).text[1000:2500] + mix_samples.text(500, seed=42)
     predictor, cold = MixPredictor(1), MixPredictor(1, primed=False)
     params, payload = predictor.encode(data)
-    assert params[6] in NUMBERS and params[7:] == primers.shipped(params[6]).hash
+    assert params[:1] == b"\x10" and params[1] in NUMBERS and params[2:] == primers.shipped(params[1]).hash
     assert len(payload) < 0.6 * len(cold.encode(data)[1])
     assert cold.decode(params, payload, len(data)) == data  # what primes is said by the block alone
     with pytest.raises(ModelMismatchError, match="hash") as caught:
-        predictor.decode(params[:7] + bytes(4), payload, len(data))
+        predictor.decode(params[:2] + bytes(4), payload, len(data))
     assert "\n" not in str(caught.value)
     for number in (max(NUMBERS) + 1, 254):
         with pytest.raises(CorruptError, match=f"primer {number % 128}"):
-            predictor.decode(params[:6] + bytes([number]) + params[7:], payload, len(data))
+            predictor.decode(params[:1] + bytes([number]) + params[2:], payload, len(data))
     with pytest.raises(ModelMismatchError, match="primer=FILE"):
-        predictor.decode(params[:6] + bytes([primers.USER]) + params[7:], payload, len(data))
+        predictor.decode(params[:1] + bytes([primers.USER]) + params[2:], payload, len(data))
     with pytest.raises(CorruptError, match="not text"):
-        predictor.decode(b"\x01" + params[1:], payload, len(data))
-    for bad in (params[:-1], params + b"x", params[:7], params[:6]):
+        predictor.decode(b"\x11" + params[1:], payload, len(data))
+    for bad in (params[:-1], params + b"x", params[:2], params[:1]):
         with pytest.raises(CorruptError):
             predictor.decode(bad, payload, len(data))
 
@@ -247,14 +254,14 @@ def test_shipped_hashes_are_true(level, number):
 )
 def test_no_primer_that_is_tried_would_have_been_much_better(name, corpus, primed_cache, monkeypatch):
     """The choice by a sample at -1 against what the whole beginning of the file takes at -3."""
-    from nzip.predictors.mix import model
+    from nzip.predictors.mix import stream
 
     data = corpus(f"dev/{name}").read_bytes()[:20_000]
     chosen = choose(array(data))
     likely = np.argsort(primers.scores(array(data)))[::-1][:TRIALS]
     sizes = {}
     for number in {0, chosen, *(int(i) + 1 for i in likely)}:
-        monkeypatch.setattr(model, "choose", lambda _, number=number: number)
+        monkeypatch.setattr(stream, "choose", lambda _, number=number: number)
         sizes[number] = len(MixPredictor(3).encode(data)[1])
     assert sizes[chosen] <= 1.02 * min(sizes.values())
 
@@ -263,32 +270,32 @@ def test_no_primer_that_is_tried_would_have_been_much_better(name, corpus, prime
 def test_habits_alone(level, corpus, primed_cache, monkeypatch):
     """Weights and maps of a primer, no words of it: round trip in another predictor, and a gain of its
     own."""
-    from nzip.predictors.mix import model
+    from nzip.predictors.mix import stream
 
     data = corpus("dev/text_tr.txt").read_bytes()[:10_000]
     sizes = {}
     for code in (0, 6, primers.HABITS | 6):
-        monkeypatch.setattr(model, "choose", lambda _, code=code: code)
+        monkeypatch.setattr(stream, "choose", lambda _, code=code: code)
         params, payload = MixPredictor(level).encode(data)
-        assert params[6] == code and MixPredictor(level).decode(params, payload, len(data)) == data
+        assert primer_of(params) == code and MixPredictor(level).decode(params, payload, len(data)) == data
         sizes[code] = len(payload)
     assert len(set(sizes.values())) == 3 and sizes[primers.HABITS | 6] < sizes[0]
 
 
 def test_habits_of_no_primer_are_refused():
     with pytest.raises(CorruptError, match="names primer 0"):
-        MixPredictor(1).decode(bytes([TEXT, 0, 0, 0, 1, 0, primers.HABITS, 1, 2, 3, 4]), b"x", 10)
+        MixPredictor(1).decode(bytes([0x10 | TEXT, primers.HABITS, 1, 2, 3, 4]), b"x", 10)
 
 
 def test_habits_by_the_twin(monkeypatch):
     """What the compiled mix keeps of a primer is what plain Python keeps."""
-    from nzip.predictors.mix import model
+    from nzip.predictors.mix import stream
     from nzip.predictors.mix.twin import model as twin
 
     small = SMALL._replace(text=SMALL.text[:600])
     monkeypatch.setattr(primers, "shipped", lambda number: small)
     monkeypatch.setattr(warm_start, "_known_hash", lambda level, primer: None)
-    monkeypatch.setattr(model, "choose", lambda _: primers.HABITS | 1)
+    monkeypatch.setattr(stream, "choose", lambda _: primers.HABITS | 1)
     data = mix_samples.text(300, seed=43)
     for level in (1, 5):
         params, payload = MixPredictor(level).encode(data)

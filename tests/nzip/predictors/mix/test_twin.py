@@ -18,8 +18,10 @@ from nzip.predictors.mix.call_filter import call_filter
 from nzip.predictors.mix.constants import MAX_CONTEXTS, MAX_WIDTH
 from nzip.predictors.mix.kernel import TEXTS, best, run
 from nzip.predictors.mix.model import MixPredictor
+from nzip.predictors.mix.params import Descriptor
 from nzip.predictors.mix.plan import LEVELS, plan
 from nzip.predictors.mix.sizes import input_width
+from nzip.predictors.mix.stream import Streams
 from nzip.predictors.mix.twin.call_filter import undo_call_filter
 from nzip.predictors.mix.twin.model import decode_block
 
@@ -47,17 +49,17 @@ def test_a_plans_own_kernel_equals_the_general_one(level, monkeypatch):
     data = np.frombuffer(
         text + text[:900] + bytes(range(256)) * 2 + text[1000:2500] + b"a" * 700, np.uint8
     ).copy()
-    coder = MixPredictor(level, primed=False)
+    coder = Streams(level)
     content = Content(TEXT, 0, 1)
-    payload, mix = coder._encode(data, content, 1)
+    payload, mix = coder.code(data, content, 1, None)
     assert best(plan(level, TEXT)) is not run
-    monkeypatch.setattr(MixPredictor, "_kernel", lambda self, content: run)
-    same, general = coder._encode(data, content, 1)
+    monkeypatch.setattr(Streams, "kernel", lambda self, content: run)
+    same, general = coder.code(data, content, 1, None)
     assert payload == same
     for field in mix._fields:
         assert np.array_equal(getattr(mix, field), getattr(general, field)), field
     monkeypatch.undo()
-    assert np.array_equal(coder._decode(same, content, 1, None, len(data)), data)
+    assert np.array_equal(coder.decode(Descriptor(content), same, len(data)), data)
 
 
 def test_plans_of_other_content_and_experts_take_the_general_kernel():

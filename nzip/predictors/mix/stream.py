@@ -1,0 +1,260 @@
+"""One stream of a block, coded and decoded: a mix for its content, started from a primer or from nothing,
+with the experts that help.
+
+Without experts a stream is one lane and one call of the kernel after the other; with experts lanes advance in
+lock step (lockstep.py), or experts and mix in one compiled loop (fused.py).
+
+A stream is copied once, behind its primer's text where it has one, and filtered there; that is where it takes
+the *form* that the mix codes (:func:`_put_on`, :func:`_take_off`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from nzip.errors import CorruptError, ModelMismatchError, Remedy
+from nzip.predictors.base import Expert
+from nzip.predictors.kinds import EXECUTABLE, KIND_NAMES, STORED, TEXT, Content
+from nzip.predictors.mix import constants as at
+from nzip.predictors.mix import lockstep
+from nzip.predictors.mix.call_filter import call_filter
+from nzip.predictors.mix.coder import CHUNK, Input, Output
+from nzip.predictors.mix.handing_on import HandingOn, Sink
+from nzip.predictors.mix.kernel import best
+from nzip.predictors.mix.params import Descriptor
+from nzip.predictors.mix.plan import plan
+from nzip.predictors.mix.primer_choice import choose
+from nzip.predictors.mix.primers import USER, Primer, named, portion
+from nzip.predictors.mix.state import Mix, build, memory
+from nzip.predictors.mix.warm_start import warm
+
+MAX_LANES = 192
+# In place of lanes - 1: a stream that not all experts help is coded as by a predictor with only those whose
+# bits are set in 255 minus this.
+_SOME = 192
+_NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
+
+Progress = Callable[[int], None]
+
+
+def untold(done: int) -> None:
+    """For those who want to know nothing of progress."""
+
+
+class Streams(NamedTuple):
+    """What a predictor codes its streams with. ``experts``: leading ones first; ``lanes``, ``primed`` and
+    ``primer`` as for :class:`nzip.predictors.mix.MixPredictor`."""
+
+    level: int
+    experts: tuple[Expert, ...] = ()
+    lanes: int | None = None
+    primed: bool = True
+    primer: Primer | None = None
+
+    @property
+    def leading(self) -> int:
+        """How many of the experts lead."""
+        return sum(e.leads for e in self.experts)
+
+    def lanes_for(self, size: int) -> int:
+        """Lanes of a stream of ``size`` bytes that every expert helps."""
+        wanted = self.lanes or max((e.lanes_for(size) for e in self.experts), default=1)
+        return max(1, min(wanted, MAX_LANES, size)) if self.experts else 1
+
+    def only(self, helpers: int) -> Streams:
+        """The same with those experts only whose bits are set."""
+        return self._replace(experts=tuple(e for i, e in enumerate(self.experts) if helpers >> i & 1))
+
+    def kernel(self, content: Content):
+        """The compiled kernel for a content."""
+        return best(plan(self.level, content.kind, content.stride), len(self.experts))
+
+    def memory(self, size: int) -> int:
+        """Bytes needed to code a stream of ``size`` bytes, an upper bound, what comes out included."""
+        room = max(size, at.PRIMED_SIZE)
+        plans = max(
+            memory(plan(self.level, kind, 1), room, len(self.experts)) for kind in range(len(KIND_NAMES))
+        )
+        own = plans + 3 * (size + len(self.primer.text if self.primer else b"")) + 24 * CHUNK
+        return own + sum(e.memory(size, self.lanes_for(size)) for e in self.experts)
+
+    # Encoding.
+
+    def encode(
+        self, data: np.ndarray, content: Content, progress: Progress = untold
+    ) -> tuple[Descriptor, bytes]:
+        """Code ``data`` (uint8), of content ``content``; a payload longer than ``data`` where it is
+        hopeless."""
+        if content.kind == STORED:
+            progress(len(data))
+            return Descriptor(content), data.tobytes()
+        helpers = sum(e.helps(data, content) << i for i, e in enumerate(self.experts))
+        some = self.only(helpers)
+        lanes = some.lanes_for(len(data))
+        primer = some.choose_primer(data, content)
+        said = lanes - 1 if len(some.experts) == len(self.experts) else 255 - helpers
+        descriptor = Descriptor(content, lanes=said)
+        if primer:
+            descriptor = descriptor._replace(primer=primer.code, pinned=primer.hash)
+        return descriptor, some.code(data, content, lanes, primer, progress)[0]
+
+    def choose_primer(self, data: np.ndarray, content: Content) -> Primer | None:
+        """What ``data`` starts from, or None for nothing."""
+        if content.kind != TEXT or not self.primed:
+            return None
+        if self.primer is not None:
+            return portion(self.primer, self.level)
+        code = choose(data)
+        return portion(named(code), self.level) if code else None
+
+    def code(
+        self,
+        data: np.ndarray,
+        content: Content,
+        lanes: int,
+        primer: Primer | None,
+        progress: Progress = untold,
+    ) -> tuple[bytes, Mix]:
+        """The payload of a stream that every expert helps, and the mix as it ends."""
+        mix, ends, room, first = self._start(content, lanes, len(data), primer)
+        room[first:] = data
+        _put_on(room[first:], content)
+        output = Output(len(data))
+        if not self._walk(content, mix, ends, room, first, output, False, progress, None):
+            return bytes(len(data) + 1), mix  # hopeless: longer than the data, so it is stored
+        return output.finish(), mix
+
+    # Decoding.
+
+    def decode(
+        self,
+        descriptor: Descriptor,
+        payload,
+        size: int,
+        progress: Progress = untold,
+        sink: Sink | None = None,
+    ) -> np.ndarray:
+        """The stream's bytes, uint8 (size,). ``sink`` as in
+        :attr:`nzip.predictors.base.Predictor.hands_on`. Raises :class:`CorruptError`, and
+        :class:`ModelMismatchError` where a primer is another."""
+        content = descriptor.content
+        if content.kind == STORED:
+            out = np.frombuffer(payload, np.uint8)
+            progress(size)
+            if sink is not None:
+                sink(0, out.data.toreadonly())
+            return out
+        some = self._helping(descriptor.lanes, size)
+        primer = some._named_primer(descriptor) if descriptor.primer else None
+        return some._decode(payload, content, some.lanes_for(size), primer, size, progress, sink)
+
+    def _helping(self, said: int, size: int) -> Streams:
+        """The same with the experts that a stream's descriptor says, its lanes checked."""
+        if said >= _SOME and self.experts:
+            helpers = 255 - said
+            if helpers >= (1 << len(self.experts)) - 1:
+                raise CorruptError("a mix block that names experts which its predictor has not")
+            return self.only(helpers)
+        if said + 1 != self.lanes_for(size):
+            raise CorruptError("a mix block with another number of lanes than its predictor gives it")
+        return self
+
+    def _named_primer(self, descriptor: Descriptor) -> Primer:
+        """The primer that a stream names, its hash checked. :class:`ModelMismatchError` if it is another."""
+        primer = self.primer if descriptor.primer == USER else named(descriptor.primer)
+        if primer is None:
+            raise ModelMismatchError(
+                "this file was made with a primer of the user's own", Remedy("give it with", "primer", "FILE")
+            )
+        if primer.hash != descriptor.pinned:
+            raise ModelMismatchError(
+                f"the primer {primer.name} is not the one this file was made with "
+                f"(hash {primer.hash.hex()}, the file wants {descriptor.pinned.hex()})"
+            )
+        return portion(primer, self.level)
+
+    def _decode(
+        self,
+        payload,
+        content: Content,
+        lanes: int,
+        primer: Primer | None,
+        size: int,
+        progress: Progress,
+        sink: Sink | None,
+    ) -> np.ndarray:
+        mix, ends, room, first = self._start(content, lanes, size, primer)
+        told = None
+        if sink is not None:
+            starts = [0, *(ends[:-1] - first).tolist()]
+            told = HandingOn(sink, room[first:], starts, content.kind == EXECUTABLE)
+        self._walk(content, mix, ends, room, first, Input(payload), True, progress, told)
+        if told is not None:
+            return told.finish()
+        _take_off(room[first:], content)
+        return room[first:]
+
+    def _start(
+        self, content: Content, lanes: int, size: int, primer: Primer | None
+    ) -> tuple[Mix, np.ndarray, np.ndarray, int]:
+        """For a stream of ``size`` bytes: a mix ready for it, where each lane ends, an array (uint8) for
+        primer and stream with the primer's text in place, and where the stream begins in it."""
+        edges = [size * lane // lanes for lane in range(lanes + 1)]
+        prefix = primer.prefix if primer else b""
+        first = len(prefix)
+        room = np.zeros(first + size, np.uint8)
+        room[:first] = np.frombuffer(prefix, np.uint8)
+        experts = len(self.experts)
+        if primer:
+            mix = warm(self.level, primer, edges[:-1], experts, self.leading)
+        else:
+            chosen = plan(self.level, content.kind, content.stride)
+            mix = build(chosen, size, content.stride, content.pixel, edges[:-1], experts, self.leading)
+        return mix, np.array(edges[1:], np.int64) + first, room, first
+
+    def _walk(
+        self,
+        content: Content,
+        mix: Mix,
+        ends: np.ndarray,
+        data: np.ndarray,
+        first: int,
+        bits: Output | Input,
+        decoding: bool,
+        progress: Progress,
+        told: HandingOn | None,
+    ) -> bool:
+        """Code ``data[first:]``, with ``told`` told of what is decoded; False once it is hopeless (see
+        ``bits.drain``)."""
+        if self.experts:
+            from nzip.predictors.mix import fused  # start-up: the experts' kernels
+
+            runs = fused.start(self.experts) if len(ends) == 1 else None
+            if runs is not None:
+                return fused.drive(runs, mix, data, first, ends, bits, decoding, progress, told)
+            return lockstep.drive(self.experts, mix, data, first, ends, bits, decoding, progress, told)
+        kernel = self.kernel(content)
+        for start in range(first, len(data), CHUNK):
+            steps = min(CHUNK, len(data) - start)
+            kernel(mix, data, ends, steps, decoding, bits.coder, bits.buffer, _NO_EXPERTS)
+            if not bits.drain():
+                return False
+            progress(start + steps - first)
+            if told is not None:
+                told.reached(0, start + steps - first)
+        return True
+
+
+def _put_on(stream: np.ndarray, content: Content) -> None:
+    """A stream, in place, in the form that the mix codes."""
+    if content.kind == EXECUTABLE:
+        call_filter(stream, 1)
+
+
+def _take_off(stream: np.ndarray, content: Content) -> None:
+    """The inverse of :func:`_put_on`."""
+    if content.kind == EXECUTABLE:
+        call_filter(stream, -1)

@@ -1,0 +1,163 @@
+"""Dictionaries: words in the order of their codes, and the tables that the transform reads.
+
+A code is one to three bytes and says by itself where it ends: its last byte is a *final* (80 to BF), all before
+it are *leads* (C0 to FF). The first 64 words take a final, the next 4,096 a lead and a final, the rest two
+leads and a final. A word is of lower-case letters: a to z, and those two-byte letters of UTF-8 that the
+dictionary's alphabet names; each of those is a word itself, among the first 4,160, so that unknown words are
+spelled in codes, too.
+
+A dictionary is part of the format: its hash covers every word, every letter and their order. Concession:
+letters of three bytes (Thai, Tamil, Chinese) belong to no alphabet, and a letter whose capital is not one
+two-byte letter has none."""
+
+from __future__ import annotations
+
+import functools
+import lzma
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import NamedTuple
+
+import numpy as np
+
+from nzip.errors import CorruptError, ModelMismatchError
+from nzip.exact.jit import lean
+from nzip.hashes import text_hash
+
+ONE, TWO, THREE = 64, 4096, 64 * 4096  # codes of each length
+MOST = ONE + TWO + THREE
+LONGEST = 40  # bytes of a word
+HASH_BYTES = 4
+USER = 63  # the number of a dictionary of the user's own
+NAMES = ("english",)  # shipped, by number from 1
+# Multiplier of the words' hash: the golden ratio's 64 bits.
+_K = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Tables(NamedTuple):
+    """What the kernels read. ``letters`` (uint8): all words, one after the other; ``starts`` (uint32, words +
+    1): where each begins; ``slots`` (uint32, a power of two): word + 1 by hash, 0 empty; ``lower`` (uint16,
+    2048): of a letter's code point the lower form's, 0 for what is no letter; ``upper`` (uint16, 2048): of a
+    lower letter its capital's code point, 0 where it has none; ``spelled`` (uint16, 2048): of a lower
+    two-byte letter the index of its word."""
+
+    letters: np.ndarray
+    starts: np.ndarray
+    slots: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    spelled: np.ndarray
+
+
+class Dictionary(NamedTuple):
+    """``number`` (1 to 62 ship with the package, 63 is the user's own), the first bytes of its ``hash``, its
+    ``words`` (bytes, in the order of their codes), ``alphabet`` (pairs of a lower letter and its capital, a
+    letter without capital twice) and ``tables``."""
+
+    number: int
+    name: str
+    hash: bytes
+    words: tuple[bytes, ...]
+    alphabet: str
+    tables: Tables
+
+    @property
+    def content(self) -> bytes:
+        """The dictionary as a file's content: its alphabet, then a word a line."""
+        return b"\n".join([self.alphabet.encode(), *self.words])
+
+
+def build(words: Sequence[bytes], alphabet: str | None = None, name: str = "of the user") -> Dictionary:
+    """A dictionary of the user's own from its words in the order of their codes. ``alphabet``: as
+    :class:`Dictionary` has it; None: all letters beyond ASCII that occur, with Python's capitals.
+    ``ValueError`` for words that the transform could not code."""
+    if alphabet is None:
+        found = sorted({c for c in b"".join(words).decode() if ord(c) > 127})
+        alphabet = "".join(
+            c + (up if len(up := c.upper()) == 1 and 127 < ord(up) < 2048 else c) for c in found
+        )
+    return _made(USER, name, tuple(words), alphabet)
+
+
+@functools.lru_cache(maxsize=4)
+def named(number: int) -> Dictionary:
+    """The shipped dictionary of that number. :class:`CorruptError` if there is none,
+    :class:`ModelMismatchError` if the installed file is damaged."""
+    if not 1 <= number <= len(NAMES):
+        raise CorruptError(f"a block that names dictionary {number}, and there are {len(NAMES)}")
+    name = NAMES[number - 1]
+    damaged = ModelMismatchError(f"the installed dictionary {name} is damaged: reinstall nzip")
+    try:
+        content = lzma.decompress(files(__package__).joinpath(f"{name}.xz").read_bytes())
+    except lzma.LZMAError:
+        raise damaged from None
+    alphabet, *words = content.split(b"\n")
+    if text_hash(content).hex() != HASHES[name]:
+        raise damaged
+    return _made(number, name, tuple(words), alphabet.decode())
+
+
+def _made(number: int, name: str, words: tuple[bytes, ...], alphabet: str) -> Dictionary:
+    lower, upper = _cases(alphabet)
+    if not 0 < len(words) <= MOST:
+        raise ValueError(f"a dictionary has 1 to {MOST} words, not {len(words)}")
+    index = {word: i for i, word in enumerate(words)}
+    if len(index) < len(words):
+        raise ValueError("a dictionary with a word twice")
+    spelled = np.zeros(2048, np.uint16)
+    for point in range(128, 2048):
+        if lower[point] == point:
+            own = index.get(chr(point).encode(), MOST)
+            if own >= ONE + TWO:
+                raise ValueError(f"{chr(point)!r} is a letter of the alphabet, and not among the first words")
+            spelled[point] = own
+    for word in words:
+        letters = word.decode()
+        if not 0 < len(word) <= LONGEST or any(ord(c) > 2047 or lower[ord(c)] != ord(c) for c in letters):
+            raise ValueError(f"not a word of 1 to {LONGEST} bytes of lower-case letters: {letters!r}")
+    blob = np.frombuffer(b"".join(words), np.uint8)
+    starts = np.cumsum([0, *map(len, words)], dtype=np.uint32)
+    slots = np.zeros(1 << (2 * len(words)).bit_length(), np.uint32)
+    _fill(slots, blob, starts)
+    tables = Tables(blob, starts, slots, lower, upper, spelled)
+    content = b"\n".join([alphabet.encode(), *words])
+    return Dictionary(number, name, text_hash(content)[:HASH_BYTES], words, alphabet, tables)
+
+
+def _cases(alphabet: str) -> tuple[np.ndarray, np.ndarray]:
+    """The tables ``lower`` and ``upper`` of an alphabet, ASCII's letters added."""
+    lower, upper = np.zeros(2048, np.uint16), np.zeros(2048, np.uint16)
+    pairs = [(c, c - 32) for c in range(ord("a"), ord("z") + 1)]
+    points = [ord(c) for c in alphabet]
+    if len(points) % 2 or any(not 128 <= p < 2048 for p in points):
+        raise ValueError("an alphabet is pairs of two-byte letters of UTF-8")
+    for small, capital in pairs + list(zip(points[::2], points[1::2], strict=True)):
+        if lower[small] or lower[capital]:
+            raise ValueError(f"{chr(small)!r} or {chr(capital)!r} stands in the alphabet twice")
+        lower[small] = lower[capital] = small
+        upper[small] = capital if capital != small else 0
+    return lower, upper
+
+
+@lean
+def hashed(data, start, end):
+    """A hash (uint64) of ``data[start:end]``, the same in every process."""
+    h = np.uint64(0)
+    for k in range(start, end):
+        h = (h ^ np.uint64(data[k])) * _K
+        h ^= h >> np.uint64(29)
+    return h
+
+
+@lean
+def _fill(slots, letters, starts):
+    mask = np.uint64(len(slots) - 1)
+    for word in range(len(starts) - 1):
+        slot = (hashed(letters, starts[word], starts[word + 1]) >> np.uint64(20)) & mask
+        while slots[slot]:
+            slot = (slot + np.uint64(1)) & mask
+        slots[slot] = word + 1
+
+
+# The hashes (XXH3-64) of the shipped dictionaries' contents.
+HASHES = {"english": "340f6c96fa94a262"}

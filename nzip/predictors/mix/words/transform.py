@@ -1,0 +1,334 @@
+"""Words to codes and back, compiled.
+
+The coded stream: codes (dictionary.py) for known words; 40 makes the next letter a capital, 07 all letters up
+to the next 06; other bytes below 80 stand for themselves. 0C says that a whole sequence of UTF-8 follows as it
+is, 06 outside of capitals that one byte does: so 06, 07, 0C, 40 and bytes that belong to no sequence are
+written. A word is a longest run of small letters, with or without one capital before it, or a run of at least
+two capitals (less its last one where a small letter follows); unknown words are spelled in small letters.
+
+Both ways take any bytes. The decoder reads and writes within its arrays whatever it is given, and refuses what
+no encoder writes: unknown codes, marks before what is no letter, capitals, sequences cut short. It stops where
+a code is not all there yet, so that it can be fed piecemeal. Concession: a few streams that no encoder writes
+decode (a known word spelled); a hash above says what is damaged."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nzip.errors import CorruptError
+from nzip.exact.jit import lean
+from nzip.predictors.mix.words.dictionary import LONGEST, ONE, TWO, Dictionary, hashed
+
+CAPITAL, CAPITALS, END, SEQUENCE = 0x40, 7, 6, 12
+# State of the decoder: bytes of the coded stream and of the raw one that are done, and which letters to raise.
+IN, OUT, RAISING = range(3)
+DONE, FULL, BAD = 0, 1, 2
+SLACK = 64  # a token writes less
+
+
+def encode(raw: np.ndarray, dictionary: Dictionary) -> np.ndarray:
+    """``raw`` (uint8, any bytes) coded, an array of its own."""
+    coded = np.empty(2 * len(raw) + SLACK, np.uint8)
+    return coded[: _encode(raw, coded, dictionary.tables)].copy()
+
+
+def decode(coded: np.ndarray, size: int, dictionary: Dictionary) -> np.ndarray:
+    """The ``size`` bytes (uint8) that ``coded`` was made from. :class:`CorruptError` where no encoder made it
+    from so many."""
+    raw = np.empty(size, np.uint8)
+    state = np.zeros(3, np.int64)
+    answer = decode_part(coded, len(coded), raw, size, state, dictionary.tables)
+    check_end(answer, state, len(coded), size)
+    return raw
+
+
+def check_end(answer: int, state: np.ndarray, coded: int, size: int) -> None:
+    """:class:`CorruptError` unless a stream of ``coded`` bytes ended well after ``size`` bytes."""
+    if answer != DONE or state[IN] != coded or state[OUT] != size or state[RAISING]:
+        raise CorruptError("a stream of words that no encoder wrote")
+
+
+@lean
+def sequence_length(data, i, end):
+    """Bytes of the UTF-8 sequence of more than one byte that begins at ``data[i]``; 1 where none does, -1
+    where ``end`` comes before one can be told."""
+    lead = data[i]
+    need = 1 if lead < 0xC2 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4 if lead < 0xF5 else 1
+    for k in range(1, need):
+        if i + k >= end:
+            return -1
+        if data[i + k] & 0xC0 != 0x80:
+            return 1
+    return need
+
+
+@lean
+def _letter(data, i, lower):
+    """(bytes, code point) of the letter at ``data[i]``, (0, 0) where none is."""
+    b = data[i]
+    if b < 128:
+        return (1, np.int64(b)) if lower[b] else (0, np.int64(0))
+    if 0xC2 <= b < 0xE0 and i + 1 < len(data) and data[i + 1] & 0xC0 == 0x80:
+        point = np.int64(b & 31) << 6 | np.int64(data[i + 1] & 63)
+        if lower[point]:
+            return 2, point
+    return 0, np.int64(0)
+
+
+@lean
+def _end_of_small(data, i, lower):
+    """Where the run of small letters that begins at ``i`` ends."""
+    while i < len(data):
+        if 97 <= data[i] <= 122:
+            i += 1
+            continue
+        if data[i] < 128:
+            break
+        size, point = _letter(data, i, lower)
+        if not size or lower[point] != point:
+            break
+        i += size
+    return i
+
+
+@lean
+def _end_of_capitals(data, i, lower):
+    """(end, letters) of the run of capitals that begins at ``i``, less its last where a small letter follows
+    and one is left."""
+    count, before = 0, i
+    while i < len(data):
+        size, point = _letter(data, i, lower)
+        if not size:
+            break
+        if lower[point] == point:
+            if count > 1:
+                return before, count - 1
+            break
+        count, before = count + 1, i
+        i += size
+    return i, count
+
+
+@lean
+def _write_code(out, o, word):
+    if word < ONE:
+        out[o] = 0x80 + word
+        return o + 1
+    word -= ONE
+    if word < TWO:
+        out[o] = 0xC0 + (word >> 6)
+        out[o + 1] = 0x80 + (word & 63)
+        return o + 2
+    word -= TWO
+    out[o] = 0xC0 + (word >> 12)
+    out[o + 1] = 0xC0 + (word >> 6 & 63)
+    out[o + 2] = 0x80 + (word & 63)
+    return o + 3
+
+
+@lean
+def _find(data, start, end, tables):
+    """The word that ``data[start:end]`` is, -1 if it is none."""
+    if end - start > LONGEST:
+        return -1
+    mask = np.uint64(len(tables.slots) - 1)
+    slot = (hashed(data, start, end) >> np.uint64(20)) & mask
+    while tables.slots[slot]:
+        word = np.int64(tables.slots[slot]) - 1
+        first = np.int64(tables.starts[word])
+        if np.int64(tables.starts[word + 1]) - first == end - start:
+            same = True
+            for k in range(end - start):
+                if tables.letters[first + k] != data[start + k]:
+                    same = False
+                    break
+            if same:
+                return word
+        slot = (slot + np.uint64(1)) & mask
+    return -1
+
+
+@lean
+def _write_word(raw, start, end, out, o, tables):
+    """Write the letters ``raw[start:end]`` as a code or spelled, without marks."""
+    # In small letters first, where they would be spelled: no letter grows by this, so there is room.
+    small, i, plain = o, start, True
+    while i < end:
+        if raw[i] < 128:
+            out[small] = raw[i] | 32
+            small, i = small + 1, i + 1
+        else:
+            plain = False
+            point = np.int64(tables.lower[np.int64(raw[i] & 31) << 6 | np.int64(raw[i + 1] & 63)])
+            out[small] = 0xC0 | point >> 6
+            out[small + 1] = 0x80 | point & 63
+            small, i = small + 2, i + 2
+    word = _find(out, o, small, tables)
+    if word >= 0:
+        return _write_code(out, o, word)
+    if plain:
+        return small
+    i = o
+    while i < small:  # a letter's code is not longer than the letter
+        if out[i] < 128:
+            out[o] = out[i]
+            o, i = o + 1, i + 1
+        else:
+            point = np.int64(out[i] & 31) << 6 | np.int64(out[i + 1] & 63)
+            o, i = _write_code(out, o, np.int64(tables.spelled[point])), i + 2
+    return o
+
+
+@lean
+def _encode(raw, out, tables):
+    """Bytes written to ``out``, at most twice those of ``raw`` (and a word's room more)."""
+    i = o = 0
+    while i < len(raw):
+        b = raw[i]
+        size, point = _letter(raw, i, tables.lower)
+        if size and tables.lower[point] == point:
+            end = _end_of_small(raw, i, tables.lower)
+            o = _write_word(raw, i, end, out, o, tables)
+            i = end
+        elif size:
+            end, count = _end_of_capitals(raw, i, tables.lower)
+            if count == 1:
+                end = _end_of_small(raw, i + size, tables.lower)
+            out[o] = CAPITAL if count == 1 else CAPITALS
+            o = _write_word(raw, i, end, out, o + 1, tables)
+            if count > 1:
+                out[o] = END
+                o += 1
+            i = end
+        elif b >= 128:
+            size = max(1, sequence_length(raw, i, len(raw)))
+            out[o] = SEQUENCE if size > 1 else END
+            for k in range(size):
+                out[o + 1 + k] = raw[i + k]
+            i, o = i + size, o + 1 + size
+        else:
+            if b == END or b == CAPITALS or b == SEQUENCE or b == CAPITAL:
+                out[o] = END
+                o += 1
+            out[o] = b
+            i, o = i + 1, o + 1
+    return o
+
+
+@lean
+def _write_raised(letters, first, size, out, o, raising, upper):
+    """Write a word with its first letter (``raising`` 1) or all (2) raised; -1 where one has no capital."""
+    k = 0
+    while k < size:
+        b = letters[first + k]
+        step = 1 if b < 128 else 2
+        if raising == 2 or k == 0:
+            point = (
+                np.int64(b) if step == 1 else np.int64(b & 31) << 6 | np.int64(letters[first + 1 + k] & 63)
+            )
+            point = np.int64(upper[point])
+            if not point:
+                return -1
+            if step == 1:
+                out[o + k] = point
+            else:
+                out[o + k] = 0xC0 | point >> 6
+                out[o + k + 1] = 0x80 | point & 63
+        else:
+            out[o + k] = b
+            if step == 2:
+                out[o + k + 1] = letters[first + k + 1]
+        k += step
+    return o + size
+
+
+@lean
+def decode_part(coded, upto, out, limit, state, tables):
+    """Decode on from ``state`` as far as ``coded[:upto]`` is there and whole and ``out[:limit]`` has room.
+    DONE when no more can be told from what is there, FULL where room is lacking, BAD."""
+    i, o, raising = state[IN], state[OUT], state[RAISING]
+    words = len(tables.starts) - 1
+    answer = DONE
+    while i < upto:
+        b = np.int64(coded[i])
+        if b >= 128:
+            used, word = 1, b & 63
+            if b >= 0xC0:
+                if i + 1 >= upto:
+                    break
+                used, word = 2, word << 6 | np.int64(coded[i + 1] & 63)
+                if coded[i + 1] < 128:
+                    answer = BAD
+                    break
+                if coded[i + 1] < 0xC0:
+                    word += ONE
+                else:
+                    if i + 2 >= upto:
+                        break
+                    used, word = 3, (word << 6 | np.int64(coded[i + 2] & 63)) + ONE + TWO
+                    if coded[i + 2] & 0xC0 != 0x80:
+                        answer = BAD
+                        break
+            if word >= words:
+                answer = BAD
+                break
+            first = np.int64(tables.starts[word])
+            size = np.int64(tables.starts[word + 1]) - first
+            if o + size > limit:
+                answer = FULL
+                break
+            if raising:
+                if _write_raised(tables.letters, first, size, out, o, raising, tables.upper) < 0:
+                    answer = BAD
+                    break
+                if raising == 1:
+                    raising = 0
+            else:
+                for k in range(size):
+                    out[o + k] = tables.letters[first + k]
+            i, o = i + used, o + size
+        elif 97 <= b <= 122:
+            if o >= limit:
+                answer = FULL
+                break
+            out[o] = b - 32 if raising else b
+            if raising == 1:
+                raising = 0
+            i, o = i + 1, o + 1
+        elif raising == 2 and b == END:
+            raising = 0
+            i += 1
+        elif raising or 65 <= b <= 90:
+            answer = BAD
+            break
+        elif b == CAPITAL:
+            raising = 1
+            i += 1
+        elif b == CAPITALS:
+            raising = 2
+            i += 1
+        elif b == SEQUENCE or b == END:
+            if i + 1 >= upto:
+                break
+            size = 1
+            if b == SEQUENCE:
+                size = sequence_length(coded, i + 1, upto)
+                if size < 0:
+                    break
+                if size == 1:
+                    answer = BAD
+                    break
+            if o + size > limit:
+                answer = FULL
+                break
+            for k in range(size):
+                out[o + k] = coded[i + 1 + k]
+            i, o = i + 1 + size, o + size
+        else:
+            if o >= limit:
+                answer = FULL
+                break
+            out[o] = b
+            i, o = i + 1, o + 1
+    state[IN], state[OUT], state[RAISING] = i, o, raising
+    return answer
