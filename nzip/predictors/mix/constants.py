@@ -7,6 +7,9 @@ read without compiling anything. A change of any number here changes the bytes a
 number.
 """
 
+# The kind of text whose words are codes (mix/words): content.py has no number for it, since no file is born so.
+CODED = 7
+
 # Places in Mix.setting (int64).
 (
     S_CONTEXTS,

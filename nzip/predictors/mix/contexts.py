@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from nzip.predictors.content import BINARY, DNA, EXECUTABLE, IMAGE, TEXT
 from nzip.predictors.mix.constants import (
+    CODED,
     R_ABOVE,
     R_AFTER1,
     R_AFTER2,
@@ -165,7 +166,7 @@ def nucleotides(n: int) -> Recipe:
 def recipes(level: int, kind: int, stride: int = 0) -> list[Recipe]:
     """The contexts of ``level`` (1..5) for ``kind`` (content.py); ``stride`` > 0 adds the neighbourhood of a
     table's rows to binary content."""
-    if kind == TEXT:
+    if kind in (TEXT, CODED):
         return {1: _TEXT_1, 2: _TEXT_2, 3: _TEXT_3, 4: _TEXT_4, 5: _TEXT_5}[level]
     if kind in (BINARY, EXECUTABLE):
         found = {1: _BINARY_1, 2: _BINARY_3[:10], 3: _BINARY_3, 4: _BINARY_5[:24], 5: _BINARY_5}[level]

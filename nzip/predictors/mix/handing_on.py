@@ -14,6 +14,7 @@ import numpy as np
 
 from nzip.predictors.mix.call_filter import call_filter, filter_part
 from nzip.predictors.mix.segments import Segments, scatter
+from nzip.predictors.mix.words.options import Words
 
 REGION = 1 << 16  # bytes, as many as a check point of the container proves
 
@@ -61,6 +62,35 @@ class HandingOn:
         if place > given:
             self._given[lane] = place
             self._sink(given, self.plain[given:place].data.toreadonly())
+
+
+class Undoing:
+    """As :class:`HandingOn`, of a stream whose words and lines are transformed: ``coded`` uint8 (length,) is
+    where the walk puts it, ``plain`` uint8 (size,) what it stands for. ``sink`` may be None."""
+
+    def __init__(self, sink: Sink | None, coded: np.ndarray, size: int, words: Words):
+        self._sink = sink
+        self._coded = coded
+        self._given = 0
+        self.plain = np.empty(size, np.uint8)
+        self._decoder = words.decoder(self.plain)
+
+    def reached(self, lane: int, place: int) -> None:
+        """The coded stream, of one lane, is there up to ``place``."""
+        self._decoder.feed(self._coded, place)
+        self._tell()
+
+    def finish(self) -> np.ndarray:
+        """All is decoded: the stream, uint8 (size,). :class:`CorruptError` where it is none."""
+        self._decoder.finish(self._coded)
+        self._tell()
+        return self.plain
+
+    def _tell(self) -> None:
+        done = self._decoder.done
+        if self._sink is not None and done > self._given:
+            self._sink(self._given, self.plain[self._given : done].data.toreadonly())
+        self._given = done
 
 
 class Scattering:

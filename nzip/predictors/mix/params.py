@@ -17,28 +17,43 @@ from nzip.varint import read_varint, varint
 MANY = 0x80  # in place of a descriptor: several streams follow
 MAX_STREAMS = 255
 HASH_BYTES = 4
-_KIND, _ROW, _PRIMER = 0x07, 0x08, 0x10
+_KIND, _ROW, _PRIMER, _WORDS = 0x07, 0x08, 0x10, 0x20
+# In the first byte of a transform of words (words/options.py): a width follows; and the dictionary's number.
+WORDS_WIDTH, WORDS_DICTIONARY = 0x80, 0x3F
 _NUMBER = "a number in a mix block's parameters"
 
 
 class Descriptor(NamedTuple):
-    """What a stream is coded by. ``primer``: a primer's code or 0; ``pinned``: the first bytes of its text's
-    hash; ``lanes``: lanes - 1 or which experts help, as one byte of the file (0 without experts)."""
+    """What a stream is coded by. ``primer``: a primer's code or 0; ``words``: how its words and lines are
+    transformed (words/options.py), and ``length`` the transformed stream's bytes, or nothing and 0;
+    ``pinned``: the first bytes of the hash of what is read beforehand; ``lanes``: lanes - 1 or which experts
+    help, as one byte of the file (0 without experts)."""
 
     content: Content
     primer: int = 0
+    words: bytes = b""
+    length: int = 0
     pinned: bytes = b""
     lanes: int = 0
+
+    @property
+    def pins(self) -> bool:
+        """Whether something is read beforehand, a primer or a dictionary."""
+        return self.primer > 0 or bool(self.words and self.words[0] & WORDS_DICTIONARY)
 
     def pack(self, experts: bool) -> bytes:
         """``experts``: the predictor has some, so that each coded stream says its lanes."""
         kind, stride, pixel = self.content.kind, self.content.stride, self.content.pixel
         row = (stride, pixel) != (0, 1)
-        out = bytes([kind | _ROW * row | _PRIMER * (self.primer > 0)])
+        out = bytes([kind | _ROW * row | _PRIMER * (self.primer > 0) | _WORDS * bool(self.words)])
         if row:
             out += varint(stride) + bytes([pixel])
         if self.primer:
-            out += bytes([self.primer]) + self.pinned
+            out += bytes([self.primer])
+        if self.words:
+            out += self.words + varint(self.length)
+        if self.pins:
+            out += self.pinned
         if experts and kind != STORED:
             out += bytes([self.lanes])
         return out
@@ -96,6 +111,8 @@ def read(params: bytes, size: int, coded: int, experts: bool) -> Block:
         block = Block(layout, tuple(streams))
         if sum(s.size for s in streams) != size or layout + sum(s.coded for s in streams) != coded:
             raise CorruptError("a mix block whose streams do not make up the block")
+    if any(s.descriptor.length > s.size for s in block.streams):
+        raise CorruptError("a mix block with a stream whose words are longer than itself")
     if at != len(params):
         raise CorruptError(f"a mix block with parameters of {len(params)} bytes, {len(params) - at} too many")
     return block
@@ -110,9 +127,9 @@ def _descriptor(params: bytes, at: int, experts: bool) -> tuple[Descriptor, int]
         return bytes(params[at - count : at])
 
     (first,) = take(1)
-    kind, stride, pixel, primer, pinned = first & _KIND, 0, 1, 0, b""
+    kind, stride, pixel, primer, words, length = first & _KIND, 0, 1, 0, b"", 0
     stored = kind == STORED
-    if first & ~(_KIND | _ROW | _PRIMER) or kind > STORED or (stored and first != STORED):
+    if first & ~(_KIND | _ROW | _PRIMER | _WORDS) or kind > STORED or (stored and first != STORED):
         raise CorruptError("a mix block with impossible parameters")
     if first & _ROW:
         stride, at = read_varint(params, at, _NUMBER)
@@ -123,9 +140,16 @@ def _descriptor(params: bytes, at: int, experts: bool) -> tuple[Descriptor, int]
         (primer,) = take(1)
         if not primer or kind != TEXT:
             raise CorruptError("a mix block that primes what is not text")
-        pinned = take(HASH_BYTES)
-    lanes = take(1)[0] if experts and not stored else 0
-    return Descriptor(Content(kind, stride, pixel), primer, pinned, lanes), at
+    if first & _WORDS:
+        words = take(1)
+        if words[0] & WORDS_WIDTH:
+            words += take(1)
+        length, at = read_varint(params, at, _NUMBER)
+        if not words[0] or not length or kind != TEXT:
+            raise CorruptError("a mix block with impossible words")
+    found = Descriptor(Content(kind, stride, pixel), primer, words, length)
+    pinned = take(HASH_BYTES) if found.pins else b""
+    return found._replace(pinned=pinned, lanes=take(1)[0] if experts and not stored else 0), at
 
 
 assert len(KIND_NAMES) <= STORED < 1 << _KIND.bit_length()

@@ -1,51 +1,82 @@
-"""Which shipped primer a block of text starts from: the one that codes a sample of it best.
+"""How a stream of text is coded: raw or as words, and from which primer; what codes a sample of it best.
 
-Primers that know some of the block's six-byte sequences (primers.scores) are tried, the likeliest first: the
-fastest level, started from each, codes a few thousand bytes of the block. One that does not clearly beat a
-cold start is not used, since on a long block its gain fades and its words stay in the way. Then some primers'
-*habits* alone are tried: weights and maps that have read much text, and empty contexts. Concession: the
-trials take a tenth of a second a block and use the fastest level's judgement for all; only the encoder
-chooses, the block names the choice."""
+Primers that know some of the stream's six-byte sequences (primers.scores) are tried, the likeliest first: the
+fastest level, started from each, codes a few thousand bytes. One that does not clearly beat a cold start is
+not used, since on a long stream its gain fades and its words stay in the way. Then some primers' *habits*
+alone are tried: weights and maps that have read much text, and empty contexts. Raw bytes and words are tried
+alike, cold first; the primers then for the better one, or for both where they are close. Concession: the
+trials take a tenth of a second or two a stream and use the fastest level's judgement for all; only the
+encoder chooses, the stream says what."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from nzip.coding.binary import POSITION, STATE_SIZE, start_encoder
-from nzip.predictors.content import TEXT
+from nzip.predictors.kinds import TEXT
 from nzip.predictors.mix import primers
-from nzip.predictors.mix.kernel import TEXTS
+from nzip.predictors.mix.constants import CODED
+from nzip.predictors.mix.kernel import best
 from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.state import build
 from nzip.predictors.mix.warm_start import warm
+from nzip.predictors.mix.words import choice
+from nzip.predictors.mix.words.options import Words
 
 LEVEL = 1  # the level that tries
-KNOWN = 0.015  # the share of a block's sequences that a primer must know to be tried
-NEARLY = 0.6  # and, for a long block, of what the likeliest knows
+KNOWN = 0.015  # the share of a stream's sequences that a primer must know to be tried
+NEARLY = 0.6  # and, for a long stream, of what the likeliest knows
 TRIALS = 4
-PIECES, PIECE = 3, 6000  # of a long block, from its beginning, middle and end
+PIECES, PIECE = 3, 6000  # of a long stream, from its beginning, middle and end
 GAIN = 0.015  # of the sample's cold size, for a primer to be used
 HABITS_OF, HABITS_GAIN = (2, 4, 6), 0.004  # docs, code, European languages
-HABITS_MOST = 100_000  # a longer block forms its own habits; others' have been seen to cost it 0.3 %
+HABITS_MOST = 100_000  # a longer stream forms its own habits; others' have been seen to cost it 0.3 %
+CLOSE = 0.04  # both forms are tried on with primers where they differ by less
+
+Form = Words | None
 
 
-def choose(data: np.ndarray) -> int:
-    """The primer to start ``data`` (uint8, text) from, as in a block's params, or 0 for none."""
+def choose(
+    data: np.ndarray, primed: bool = True, own: primers.Primer | None = None, words: bool = True
+) -> tuple[Form, primers.Primer | None]:
+    """The form of ``data`` (uint8, text), None for raw, and the primer to start it from, whole, or None.
+    ``own``: the user's, in place of those that ship; ``words``: whether another form than raw may be."""
+    sample = _sample(data)
+    form = choice.choose(data) if words else None
+    forms = [form, None] if form else [None]
+    if not primed or own is not None:
+        if len(forms) > 1:
+            forms.sort(key=lambda form: _coded(sample, form, own))
+        return forms[0], own
+    cold = {form is not None: _coded(sample, form, None) for form in forms} if len(forms) > 1 or words else {}
+    if len(forms) > 1:
+        least = min(cold.values())
+        forms = [form for form in forms if cold[form is not None] < (1 + CLOSE) * least]
+    found: list[tuple[int, Form, primers.Primer | None]] = []
+    tried, habits = _candidates(data)
+    if not tried and not habits and len(forms) == 1:
+        return forms[0], None
+    for form in forms:
+        start = cold.get(form is not None) or _coded(sample, form, None)
+        found.append((start, form, None))
+        for codes, gain in ((tried, GAIN), (habits, HABITS_GAIN)):
+            sizes = [(_coded(sample, form, primers.named(code)), code) for code in codes]
+            size, code = min(sizes, default=(start, 0))
+            if size < (1 - gain) * start:
+                found.append((size, form, primers.named(code)))
+                break
+    _, form, primer = min(found, key=lambda entry: entry[0])
+    return form, primer
+
+
+def _candidates(data: np.ndarray) -> tuple[list[int], list[int]]:
+    """Codes of the primers to try on ``data``, and of those whose habits to try."""
     known = primers.scores(data)
     likely = sorted(range(len(known)), key=lambda i: -known[i])[:TRIALS]
     short = len(data) <= HABITS_MOST
     enough = KNOWN if short else max(KNOWN, NEARLY * known[likely[0]])
     tried = [i + 1 for i in likely if known[i] >= enough]
-    habits = [primers.HABITS | number for number in HABITS_OF] if short else []
-    if not tried and not habits:
-        return 0
-    sample = _sample(data)
-    cold = _coded(sample, 0)
-    for codes, gain in ((tried, GAIN), (habits, HABITS_GAIN)):
-        size, best = min(((_coded(sample, code), code) for code in codes), default=(cold, 0))
-        if size < (1 - gain) * cold:
-            return best
-    return 0
+    return tried, [primers.HABITS | number for number in HABITS_OF] if short else []
 
 
 def _sample(data: np.ndarray) -> np.ndarray:
@@ -56,21 +87,26 @@ def _sample(data: np.ndarray) -> np.ndarray:
     return np.concatenate([data[s : s + PIECE] for s in starts])
 
 
-def _coded(sample: np.ndarray, code: int) -> int:
-    """Bytes that ``sample`` takes after the primer ``code``; 0: after none."""
-    if code:
-        primer = primers.portion(primers.named(code), LEVEL)
+def _coded(sample: np.ndarray, form: Form, primer: primers.Primer | None) -> int:
+    """Bytes that ``sample`` takes in ``form`` after ``primer``; None: after none."""
+    dictionary = form.dictionary if form else None
+    stream = form.apply(sample) if form else sample
+    kind = CODED if dictionary else TEXT
+    prefix = b""
+    if primer:
+        primer = primers.portion(primer, LEVEL, dictionary)
+        prefix = primer.prefix
         mix = warm(LEVEL, primer, [0], 0)
-        first = len(primer.prefix)
-        data = np.empty(first + len(sample), np.uint8)
-        data[:first] = np.frombuffer(primer.prefix, np.uint8)
-        data[first:] = sample
     else:
-        mix = build(plan(LEVEL, TEXT), len(sample), 0, 1, [0])
-        first, data = 0, sample
+        mix = build(plan(LEVEL, kind), len(stream), 0, 1, [0])
+    first = len(prefix)
+    data = np.empty(first + len(stream), np.uint8)
+    data[:first] = np.frombuffer(prefix, np.uint8)
+    data[first:] = stream
     coder = np.zeros(STATE_SIZE, np.uint64)
-    bits = np.zeros(len(sample) * 22 + 4096, np.uint8)
+    bits = np.zeros(len(stream) * 22 + 4096, np.uint8)
     start_encoder(coder, len(bits))
     ends = np.array([len(data)], np.int64)
-    TEXTS[LEVEL](mix, data, ends, len(sample), False, coder, bits, np.zeros((0, 1, 0, 0), np.uint32))
+    kernel = best(plan(LEVEL, kind))
+    kernel(mix, data, ends, len(stream), False, coder, bits, np.zeros((0, 1, 0, 0), np.uint32))
     return int(coder[POSITION])

@@ -22,7 +22,12 @@ import numpy as np
 
 from nzip.errors import CorruptError, ModelMismatchError
 from nzip.hashes import text_hash
-from nzip.predictors.mix.constants import K1, K2
+from nzip.predictors.kinds import TEXT
+from nzip.predictors.mix.constants import CODED, K1, K2
+from nzip.predictors.mix.words import dictionary as dictionaries
+from nzip.predictors.mix.words.dictionary import Dictionary
+from nzip.predictors.mix.words.lines import find_width
+from nzip.predictors.mix.words.options import Words
 
 GRAM = 6
 KEEP = 32  # one in KEEP sequences stands in a signature
@@ -38,13 +43,19 @@ READS = {1: 640_000, 2: 640_000, 3: 640_000, 4: 1_000_000, 5: 2_000_000}
 class Primer(NamedTuple):
     """``number`` (1 to 127 ship with the package, 255 is the user's own), its ``text`` and the first bytes of
     its hash. ``habits``: only what reading it taught the weights and maps is kept, what it says is
-    forgotten."""
+    forgotten. ``dictionary``: the number of the one by which the words of ``text`` are coded, or 0."""
 
     number: int
     name: str
     text: bytes
     hash: bytes
     habits: bool = False
+    dictionary: int = 0
+
+    @property
+    def kind(self) -> int:
+        """The kind of content by whose plan it is read."""
+        return CODED if self.dictionary else TEXT
 
     @property
     def code(self) -> int:
@@ -61,9 +72,35 @@ USER = 255
 HABITS = 128
 
 
-def portion(primer: Primer, level: int) -> Primer:
-    """What ``level`` reads of a primer: its last bytes."""
+def portion(primer: Primer, level: int, dictionary: Dictionary | None = None) -> Primer:
+    """What ``level`` reads of a primer before a stream whose words ``dictionary`` codes: the last bytes of
+    its text, or of its text coded likewise, lines folded."""
+    if dictionary is not None:
+        shipped_one = dictionary.number != dictionaries.USER
+        text = (
+            _coded_by_shipped(primer.text, dictionary.number)
+            if shipped_one
+            else _coded(primer.text, dictionary)
+        )
+        primer = primer._replace(text=text, dictionary=dictionary.number)
     return primer._replace(text=primer.text[-READS[level] :])
+
+
+@functools.lru_cache(maxsize=4)
+def _coded_by_shipped(text: bytes, number: int) -> bytes:
+    return _coded(text, dictionaries.named(number))
+
+
+def _coded(text: bytes, dictionary: Dictionary) -> bytes:
+    raw = np.frombuffer(text, np.uint8)
+    return Words(dictionary, find_width(raw)).apply(raw).tobytes()
+
+
+def pin(primer: Primer | None, dictionary: Dictionary | None) -> bytes:
+    """By which a stream pins what is read before it: the first bytes of the primer's hash, of the
+    dictionary's, or of the hash of both; none of neither."""
+    read = [part.hash for part in (primer, dictionary) if part is not None]
+    return text_hash(b"".join(read))[:HASH_BYTES] if len(read) == 2 else b"".join(read)
 
 
 # For `nzip primer list`.

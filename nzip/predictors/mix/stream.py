@@ -4,8 +4,9 @@ with the experts that help.
 Without experts a stream is one lane and one call of the kernel after the other; with experts lanes advance in
 lock step (lockstep.py), or experts and mix in one compiled loop (fused.py).
 
-A stream is copied once, behind its primer's text where it has one, and filtered there; that is where it takes
-the *form* that the mix codes (:func:`_put_on`, :func:`_take_off`).
+A stream is copied once, behind its primer's text where it has one; there it has the *form* that the mix codes:
+an executable's calls are filtered in place (:func:`_put_on`, :func:`_take_off`), a text's words and lines are
+transformed, where no expert, who reads raw bytes, helps.
 """
 
 from __future__ import annotations
@@ -22,14 +23,16 @@ from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import lockstep
 from nzip.predictors.mix.call_filter import call_filter
 from nzip.predictors.mix.coder import CHUNK, Input, Output
-from nzip.predictors.mix.handing_on import HandingOn, Sink
+from nzip.predictors.mix.handing_on import HandingOn, Sink, Undoing
 from nzip.predictors.mix.kernel import best
 from nzip.predictors.mix.params import Descriptor
 from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.primer_choice import choose
-from nzip.predictors.mix.primers import USER, Primer, named, portion
+from nzip.predictors.mix.primers import USER, Primer, named, pin, portion
 from nzip.predictors.mix.state import Mix, build, memory
 from nzip.predictors.mix.warm_start import warm
+from nzip.predictors.mix.words.dictionary import Dictionary
+from nzip.predictors.mix.words.options import Words
 
 MAX_LANES = 192
 # In place of lanes - 1: a stream that not all experts help is coded as by a predictor with only those whose
@@ -42,6 +45,11 @@ Progress = Callable[[int], None]
 
 def untold(done: int) -> None:
     """For those who want to know nothing of progress."""
+
+
+def scaled(progress: Progress, size: int, length: int) -> Progress:
+    """Tells ``progress`` in bytes of a stream of ``size`` what is done of its ``length`` in another form."""
+    return progress if size == length else lambda done: progress(done * size // length)
 
 
 class Streams(NamedTuple):
@@ -75,9 +83,8 @@ class Streams(NamedTuple):
     def memory(self, size: int) -> int:
         """Bytes needed to code a stream of ``size`` bytes, an upper bound, what comes out included."""
         room = max(size, at.PRIMED_SIZE)
-        plans = max(
-            memory(plan(self.level, kind, 1), room, len(self.experts)) for kind in range(len(KIND_NAMES))
-        )
+        kinds = (*range(len(KIND_NAMES)), at.CODED)
+        plans = max(memory(plan(self.level, kind, 1), room, len(self.experts)) for kind in kinds)
         own = plans + 3 * (size + len(self.primer.text if self.primer else b"")) + 24 * CHUNK
         return own + sum(e.memory(size, self.lanes_for(size)) for e in self.experts)
 
@@ -94,21 +101,25 @@ class Streams(NamedTuple):
         helpers = sum(e.helps(data, content) << i for i, e in enumerate(self.experts))
         some = self.only(helpers)
         lanes = some.lanes_for(len(data))
-        primer = some.choose_primer(data, content)
+        words, primer = some.choose(data, content)
         said = lanes - 1 if len(some.experts) == len(self.experts) else 255 - helpers
-        descriptor = Descriptor(content, lanes=said)
-        if primer:
-            descriptor = descriptor._replace(primer=primer.code, pinned=primer.hash)
-        return descriptor, some.code(data, content, lanes, primer, progress)[0]
+        descriptor = Descriptor(content, primer.code if primer else 0, lanes=said)
+        if words:
+            coded = words.apply(data)
+            descriptor = descriptor._replace(words=words.params(), length=len(coded))
+            form = Content(at.CODED) if words.dictionary else content
+        else:
+            coded, form = data, content
+        descriptor = descriptor._replace(pinned=pin(primer, words.dictionary if words else None))
+        return descriptor, some.code(coded, form, lanes, primer, scaled(progress, len(data), len(coded)))[0]
 
-    def choose_primer(self, data: np.ndarray, content: Content) -> Primer | None:
-        """What ``data`` starts from, or None for nothing."""
-        if content.kind != TEXT or not self.primed:
-            return None
-        if self.primer is not None:
-            return portion(self.primer, self.level)
-        code = choose(data)
-        return portion(named(code), self.level) if code else None
+    def choose(self, data: np.ndarray, content: Content) -> tuple[Words | None, Primer | None]:
+        """How ``data`` is transformed, and what it starts from; None for not at all, and nothing."""
+        if content.kind != TEXT:
+            return None, None
+        words, primer = choose(data, self.primed, self.primer, not self.experts)
+        dictionary = words.dictionary if words else None
+        return words, portion(primer, self.level, dictionary) if primer else None
 
     def code(
         self,
@@ -118,7 +129,8 @@ class Streams(NamedTuple):
         primer: Primer | None,
         progress: Progress = untold,
     ) -> tuple[bytes, Mix]:
-        """The payload of a stream that every expert helps, and the mix as it ends."""
+        """The payload of a stream that every expert helps, in its form (``content`` that of the form, of kind
+        CODED where words are), and the mix as it ends."""
         mix, ends, room, first = self._start(content, lanes, len(data), primer)
         room[first:] = data
         _put_on(room[first:], content)
@@ -148,8 +160,17 @@ class Streams(NamedTuple):
                 sink(0, out.data.toreadonly())
             return out
         some = self._helping(descriptor.lanes, size)
-        primer = some._named_primer(descriptor) if descriptor.primer else None
-        return some._decode(payload, content, some.lanes_for(size), primer, size, progress, sink)
+        words = Words.parse(descriptor.words) if descriptor.words else None
+        dictionary = words.dictionary if words else None
+        primer = some._primer(descriptor) if descriptor.primer else None
+        some._check_pin(descriptor, primer, dictionary)
+        if primer:
+            primer = portion(primer, self.level, dictionary)
+        if not words:
+            return some._decode(payload, content, some.lanes_for(size), primer, size, progress, sink)
+        if some.experts:
+            raise CorruptError("a mix block with words in a stream of experts")
+        return some._decode_words(payload, descriptor, words, primer, size, progress, sink)
 
     def _helping(self, said: int, size: int) -> Streams:
         """The same with the experts that a stream's descriptor says, its lanes checked."""
@@ -162,19 +183,46 @@ class Streams(NamedTuple):
             raise CorruptError("a mix block with another number of lanes than its predictor gives it")
         return self
 
-    def _named_primer(self, descriptor: Descriptor) -> Primer:
-        """The primer that a stream names, its hash checked. :class:`ModelMismatchError` if it is another."""
+    def _primer(self, descriptor: Descriptor) -> Primer:
+        """The primer that a stream names, whole. :class:`ModelMismatchError` if it is not here."""
         primer = self.primer if descriptor.primer == USER else named(descriptor.primer)
         if primer is None:
             raise ModelMismatchError(
                 "this file was made with a primer of the user's own", Remedy("give it with", "primer", "FILE")
             )
-        if primer.hash != descriptor.pinned:
+        return primer
+
+    def _check_pin(
+        self, descriptor: Descriptor, primer: Primer | None, dictionary: Dictionary | None
+    ) -> None:
+        """:class:`ModelMismatchError` if what is read beforehand is not what the stream pins."""
+        here = pin(primer, dictionary)
+        if here != descriptor.pinned:
+            names = [f"the primer {primer.name}"] if primer else []
+            names += [f"the dictionary {dictionary.name}"] if dictionary else []
             raise ModelMismatchError(
-                f"the primer {primer.name} is not the one this file was made with "
-                f"(hash {primer.hash.hex()}, the file wants {descriptor.pinned.hex()})"
+                f"{' or '.join(names)} is not the one this file was made with "
+                f"(hash {here.hex()}, the file wants {descriptor.pinned.hex()})"
             )
-        return portion(primer, self.level)
+
+    def _decode_words(
+        self,
+        payload,
+        descriptor: Descriptor,
+        words: Words,
+        primer: Primer | None,
+        size: int,
+        progress: Progress,
+        sink: Sink | None,
+    ) -> np.ndarray:
+        """A stream of ``size`` bytes whose words or lines were transformed."""
+        form = Content(at.CODED) if words.dictionary else descriptor.content
+        length = descriptor.length
+        mix, ends, room, first = self._start(form, 1, length, primer)
+        undoing = Undoing(sink, room[first:], size, words)
+        told = scaled(progress, size, length)
+        self._walk(form, mix, ends, room, first, Input(payload), True, told, undoing)
+        return undoing.finish()
 
     def _decode(
         self,
@@ -225,7 +273,7 @@ class Streams(NamedTuple):
         bits: Output | Input,
         decoding: bool,
         progress: Progress,
-        told: HandingOn | None,
+        told: HandingOn | Undoing | None,
     ) -> bool:
         """Code ``data[first:]``, with ``told`` told of what is decoded; False once it is hopeless (see
         ``bits.drain``)."""

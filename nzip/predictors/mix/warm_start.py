@@ -9,13 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.coding.binary import STATE_SIZE, start_encoder
-from nzip.predictors.content import TEXT
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import primer_snapshot, primers
 from nzip.predictors.mix.kernel import best
 from nzip.predictors.mix.plan import Plan, plan, sets_with
 from nzip.predictors.mix.sizes import input_width
 from nzip.predictors.mix.state import Mix, build
+from nzip.predictors.mix.words.dictionary import USER as WORDS_USER
+from nzip.predictors.mix.words.dictionary import Dictionary
 
 _CHUNK = 1 << 14
 _COUNTS = np.uint32((1 << at.COUNT_BITS) - 1)
@@ -24,7 +25,7 @@ _COUNTS = np.uint32((1 << at.COUNT_BITS) - 1)
 def warm(level: int, primer: primers.Primer, lane_starts: list[int], experts: int, leading: int = 0) -> Mix:
     """A mix of ``level`` that has read ``primer``. The block's data must stand behind the primer's text in
     the kernel's ``data`` (``primer.prefix``), and ``lane_starts`` are counted from the block's start."""
-    chosen = plan(level, TEXT)
+    chosen = plan(level, primer.kind)
     known = _known_hash(level, primer)
     primed = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
     loaded = known is not None and primer_snapshot.load(primed, known)
@@ -103,15 +104,23 @@ def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: int) -> Mix:
     return mix._replace(**kept)
 
 
-def primed_hash(level: int, primer: primers.Primer) -> str:
+def primed_hash(level: int, primer: primers.Primer, dictionary: Dictionary | None = None) -> str:
     """The hash of what priming gives; scripts/make_primers.py ships it."""
-    chosen = plan(level, TEXT)
+    read = primers.portion(primer, level, dictionary)
+    chosen = plan(level, read.kind)
     mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
-    _read_primer(mix, chosen, primers.portion(primer, level).text)
+    _read_primer(mix, chosen, read.text)
     return primer_snapshot.hash_of(mix)
 
 
 def _known_hash(level: int, primer: primers.Primer) -> str | None:
     if primer.number == primers.USER:
         return None
-    return primers.index()[primer.number - 1]["snapshots"].get(str(level))
+    if primer.dictionary == WORDS_USER:
+        return None
+    return primers.index()[primer.number - 1]["snapshots"].get(snapshot_key(level, primer.dictionary))
+
+
+def snapshot_key(level: int, dictionary: int) -> str:
+    """What a snapshot's hash is found by in the index: ``5``, or ``5+1`` with words coded by dictionary 1."""
+    return f"{level}+{dictionary}" if dictionary else str(level)
