@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from nzip.predictors.content import BINARY, DNA, EXECUTABLE, IMAGE, TEXT
 from nzip.predictors.mix.constants import (
+    CODED,
     R_ABOVE,
     R_AFTER1,
     R_AFTER2,
@@ -84,6 +85,9 @@ _TEXT_5 = [
     _r((R_ABOVE, 0xFFFFFF)), _r((R_TAG, 0xFF), R_WORD), _r(R_WORD2, _C1), _r(R_WORD, (R_SHAPE, 0xFFFF0)),
     _r((R_NUMBERLESS, 0xFFFFFF)),
 ]  # fmt: skip
+
+# Where words are codes (mix/words).
+_CODED_1, _CODED_2, _CODED_3, _CODED_4, _CODED_5 = _TEXT_1, _TEXT_2, _TEXT_3, _TEXT_4, _TEXT_5
 
 _BINARY_1 = [order(1), order(2), order(3), order(4), order(6), bytes_at(2, 3)]
 _BINARY_3 = [
@@ -165,6 +169,8 @@ def nucleotides(n: int) -> Recipe:
 def recipes(level: int, kind: int, stride: int = 0) -> list[Recipe]:
     """The contexts of ``level`` (1..5) for ``kind`` (content.py); ``stride`` > 0 adds the neighbourhood of a
     table's rows to binary content."""
+    if kind == CODED:
+        return {1: _CODED_1, 2: _CODED_2, 3: _CODED_3, 4: _CODED_4, 5: _CODED_5}[level]
     if kind == TEXT:
         return {1: _TEXT_1, 2: _TEXT_2, 3: _TEXT_3, 4: _TEXT_4, 5: _TEXT_5}[level]
     if kind in (BINARY, EXECUTABLE):

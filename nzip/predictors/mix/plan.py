@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from nzip.predictors.content import AUDIO, DNA, IMAGE, TEXT
 from nzip.predictors.mix.constants import (
+    CODED,
     SET_ABOVE,
     SET_C1,
     SET_C2,
@@ -44,6 +45,7 @@ class Plan:
     apms: bool = True
     direct: bool = False
     runs: bool = False
+    coded: bool = False
     rate: int = 300
     rate_min: int = 38
     final_rate: int = 16
@@ -88,7 +90,7 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
     bytes."""
     contexts = recipes(level, kind, stride)
     sets, hits = _BINARY_SETS[level], (2, 6)
-    if kind == TEXT:
+    if kind in (TEXT, CODED):
         sets, hits = _SETS[level], {1: (0, 0), 2: (1, 6)}.get(level, (3, 8))
     elif kind in (IMAGE, AUDIO):
         sets = _PLANE_SETS[level]
@@ -102,8 +104,9 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
         matches=(12, 20)[: len(_MATCHES[level])] if kind == DNA else _MATCHES[level],
         slot_bytes=_SLOT_BYTES[level],
         hits=hits,
-        apms=level > 1 or kind != TEXT,
+        apms=level > 1 or kind not in (TEXT, CODED),
         direct=level == 5,
         runs=level >= 4,
+        coded=kind == CODED,
         rate_min={1: 45, 2: 38, 3: 30, 4: 22, 5: 15}[level],
     )
