@@ -7,7 +7,7 @@ read without compiling anything. A change of any number here changes the bytes a
 number.
 """
 
-# The kind of text whose words are codes (mix/words): content.py has no number for it, since no file is born so.
+# The kind of text whose words are codes (mix/words). No file is born so: content.py has no number for it.
 CODED = 7
 
 # Places in Mix.setting (int64).
@@ -35,7 +35,8 @@ CODED = 7
     S_DIRECT,
     S_RUNS,
     S_PRIMED,
-) = range(23)
+    S_CODED,
+) = range(24)
 SETTINGS = 32
 
 # Context registers; a recipe names up to three with masks.
@@ -60,8 +61,12 @@ SETTINGS = 32
     R_TAG,
     R_NUMBERLESS,
     R_PLANE,
-) = range(20)
-REGISTERS = 24
+    R_WORD3,
+    R_CLASSES,
+    R_GAP,
+    R_EXPECTED,
+) = range(24)
+REGISTERS = 32
 R_NONE = 255
 
 # Places in one lane's state (uint64): what must survive from byte to byte.
@@ -85,8 +90,12 @@ R_NONE = 255
     L_MATCH_LENGTH1,
     L_RATE,
     L_START,
-) = range(19)
-LANE_STATE = 24
+    L_WORD3,
+    L_CLASSES,
+    L_GAP,
+    L_MISSES,
+) = range(23)
+LANE_STATE = 32
 
 # Selectors of weight sets: which small context picks a set's weight vector (weight_sets.py).
 (
@@ -103,10 +112,17 @@ LANE_STATE = 24
     SET_FIELD,
     SET_EXPERT,
     SET_EDGE,
-) = range(13)
+    SET_CLASS1,
+    SET_CLASS2,
+    SET_EXPECTED,
+    SET_WORD_SHAPE,
+    SET_MISSES,
+    SET_PUNCT,
+) = range(19)
 
 # Bytes that mean something to the history.
 NEWLINE, ZERO = b"\n0"
+FLAGS = b"@\x06\x07\x0c"  # of capitals and escapes, where words are codes (mix/words)
 MOST_LETTERS = 31  # of a word that are counted
 LINE_BEGINNING = 4  # bytes of a line that its register R_LINE holds
 
@@ -124,7 +140,10 @@ LINE_BEGINNING = 4  # bytes of a line that its register R_LINE holds
     SHAPE_QUOTE,
     SHAPE_CLOSING,
     SHAPE_CONTROL,
-) = range(12)
+    SHAPE_LEAD,
+    SHAPE_FINAL,
+    SHAPE_FLAG,
+) = range(15)
 
 # Multipliers of every hash of contexts, modulo 2**64.
 K1, K2, K3 = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93, 0xCA5A826395121157

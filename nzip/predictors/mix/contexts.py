@@ -86,6 +86,9 @@ _TEXT_5 = [
     _r((R_NUMBERLESS, 0xFFFFFF)),
 ]  # fmt: skip
 
+# Where words are codes (mix/words).
+_CODED_1, _CODED_2, _CODED_3, _CODED_4, _CODED_5 = _TEXT_1, _TEXT_2, _TEXT_3, _TEXT_4, _TEXT_5
+
 _BINARY_1 = [order(1), order(2), order(3), order(4), order(6), bytes_at(2, 3)]
 _BINARY_3 = [
     order(0), order(1), order(2), order(3), order(4), order(6), bytes_at(2, 3), bytes_at(1, 3),
@@ -166,7 +169,9 @@ def nucleotides(n: int) -> Recipe:
 def recipes(level: int, kind: int, stride: int = 0) -> list[Recipe]:
     """The contexts of ``level`` (1..5) for ``kind`` (content.py); ``stride`` > 0 adds the neighbourhood of a
     table's rows to binary content."""
-    if kind in (TEXT, CODED):
+    if kind == CODED:
+        return {1: _CODED_1, 2: _CODED_2, 3: _CODED_3, 4: _CODED_4, 5: _CODED_5}[level]
+    if kind == TEXT:
         return {1: _TEXT_1, 2: _TEXT_2, 3: _TEXT_3, 4: _TEXT_4, 5: _TEXT_5}[level]
     if kind in (BINARY, EXECUTABLE):
         found = {1: _BINARY_1, 2: _BINARY_3[:10], 3: _BINARY_3, 4: _BINARY_5[:24], 5: _BINARY_5}[level]

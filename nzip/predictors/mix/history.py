@@ -34,6 +34,18 @@ def _classes() -> np.ndarray:
 
 
 CLASSES = _classes()
+
+
+def _coded_classes() -> np.ndarray:
+    """The same where words are codes: a code's first bytes, its last byte, flags of capitals and escapes."""
+    found = CLASSES.copy()
+    found[128:192] = at.SHAPE_FINAL
+    found[192:] = at.SHAPE_LEAD
+    found[list(at.FLAGS)] = at.SHAPE_FLAG
+    return found
+
+
+CODED_CLASSES = _coded_classes()
 NO_NUCLEOTIDE = 4
 # By byte: 0 to 3 for A, C, G, T.
 NUCLEOTIDES = np.array([b"ACGT".find(c) if c in b"ACGT" else NO_NUCLEOTIDE for c in range(256)], np.uint8)
@@ -55,6 +67,9 @@ def fill_registers(data, registers, lane, state):
     registers[at.R_DNA] = lane[at.L_DNA]
     registers[at.R_TAG] = lane[at.L_TAG]
     registers[at.R_NUMBERLESS] = lane[at.L_NUMBERLESS]
+    registers[at.R_WORD3] = lane[at.L_WORD3]
+    registers[at.R_CLASSES] = lane[at.L_CLASSES]
+    registers[at.R_GAP] = lane[at.L_GAP]
     line_start = i64(lane[at.L_LINE_START])
     column = position - line_start
     registers[at.R_COLUMN] = u64(min(column, 255))
@@ -148,8 +163,8 @@ def fill_registers(data, registers, lane, state):
 
 
 @helper
-def advance(lane, byte, state):
-    """Take a byte into the lane's registers once it is known."""
+def advance(lane, byte, kind, state):
+    """Take a byte of the class ``kind`` into the lane's registers once it is known."""
     history = lane[at.L_HISTORY]
     k1 = history & u64(0xFF)
     k2 = history & u64(0xFFFF)
@@ -158,19 +173,31 @@ def advance(lane, byte, state):
     lane[at.L_HISTORY] = (history << u64(8)) | u64(byte)
     position = lane[at.L_POSITION]
     lane[at.L_POSITION] = position + u64(1)
-    kind = CLASSES[byte]
-    if kind == at.SHAPE_LOWER or kind == at.SHAPE_UPPER or kind == at.SHAPE_HIGH:
+    if (
+        kind == at.SHAPE_LOWER
+        or kind == at.SHAPE_UPPER
+        or kind == at.SHAPE_HIGH
+        or kind == at.SHAPE_LEAD
+        or kind == at.SHAPE_FINAL
+    ):
+        if lane[at.L_WORD] == u64(0):
+            lane[at.L_CLASSES] = (lane[at.L_CLASSES] << u64(8)) | u64(byte)
+            lane[at.L_GAP] = u64(0)
         lower = byte + LETTER_CASE if kind == at.SHAPE_UPPER else byte
         word = (lane[at.L_WORD] + u64(lower)) * K1
         lane[at.L_WORD] = word ^ (word >> u64(30))
         if lane[at.L_WORD_POSITION] < u64(at.MOST_LETTERS):
             lane[at.L_WORD_POSITION] += u64(1)
-    else:
+    elif kind != at.SHAPE_FLAG:
+        lane[at.L_GAP] = (lane[at.L_GAP] << u64(8)) | u64(byte)
         if lane[at.L_WORD] != u64(0):
+            lane[at.L_WORD3] = lane[at.L_WORD2]
             lane[at.L_WORD2] = lane[at.L_WORD1]
             lane[at.L_WORD1] = lane[at.L_WORD]
             lane[at.L_WORD] = u64(0)
         lane[at.L_WORD_POSITION] = u64(0)
+    else:
+        lane[at.L_GAP] = (lane[at.L_GAP] << u64(8)) | u64(byte)
     column = position - lane[at.L_LINE_START]
     if byte == at.NEWLINE:
         lane[at.L_LINE_BEFORE] = lane[at.L_LINE_START]

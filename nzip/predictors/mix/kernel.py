@@ -24,9 +24,9 @@ from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import match
 from nzip.predictors.mix.bit_history import adapt, adapt_direct, find_slot, run_after, run_cell, slot_of
 from nzip.predictors.mix.compiled import K1, K2, K3, clamp, i64, u32, u64
-from nzip.predictors.mix.constants import FINAL_WIDTH, MAX_CONTEXTS, MAX_SETS, MAX_WIDTH, REGISTERS
+from nzip.predictors.mix.constants import CODED, FINAL_WIDTH, MAX_CONTEXTS, MAX_SETS, MAX_WIDTH, REGISTERS
 from nzip.predictors.mix.expert_inputs import bit_probability, fine_stretch, sum_up
-from nzip.predictors.mix.history import advance, fill_registers
+from nzip.predictors.mix.history import CLASSES, CODED_CLASSES, advance, fill_registers
 from nzip.predictors.mix.plan import LEVELS, Plan, plan
 from nzip.predictors.mix.sizes import input_width
 from nzip.predictors.mix.state import recipe_table
@@ -70,6 +70,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
     HIT_FROM, HIT_TO = chosen.hits
     RECIPES, SET_KINDS = recipe_table(chosen.recipes), np.array(chosen.sets, np.int64)
     INPUTS = MAX_WIDTH if ANY else WIDTH
+    IS_CODED = chosen.coded
 
     def run(state, data, ends, steps, decoding, coder, buffer, experts):
         """Code ``steps`` bytes of every lane, lanes in turn within a step.
@@ -85,6 +86,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
             limit, final_rate, apm_rate, hit_from, hit_to = LIMIT, FINAL_RATE, APM_RATE, HIT_FROM, HIT_TO
             recipes, set_kinds = RECIPES, SET_KINDS
             expert_count = 0
+            coded = IS_CODED
             third = False
             lane_count = 1
         else:
@@ -100,6 +102,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
             hit_from, hit_to = i64(setting[at.S_HIT_FROM]), i64(setting[at.S_HIT_TO])
             recipes, set_kinds = state.recipes, state.set_kinds
             expert_count = i64(setting[at.S_EXPERTS])
+            coded = setting[at.S_CODED] > 0
             third = state.final_weights.size > at.FINAL_ROWS * FINAL_WIDTH
             lane_count = state.lanes.shape[0]
         widest = WIDEST if expert_count else MAP_WIDEST  # experts may be surer than the maps ever are
@@ -152,6 +155,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
         c1 = 0
         byte = 0
         ended = 0
+        missed = 0
         y = 0
         mixed = 0
         final0 = 0
@@ -193,6 +197,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                     context[i] = h
                     prefetch(slots, slot_of(h, groups))
                 match.find_matches(data, lane, state, match_slot, predicted)
+                registers[at.R_EXPECTED] = u64(predicted[0] & 255)
                 match_level = match.magnitude(i64(lane[at.L_MATCH_LENGTH0]))
                 history = lane[at.L_HISTORY]
                 c1 = i64(history & u64(0xFF))
@@ -204,6 +209,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                     for e in range(expert_count):
                         sum_up(cumulative, e, experts[step, number, e])
                 byte = i64(data[position])
+                missed = 0
                 c0 = 1
                 node = u64(1)
                 base1 = u64(0)
@@ -399,6 +405,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                         h = (context[i] + half) * K1
                         h ^= h >> u64(32)
                         context[i] = h
+                missed |= (p >> (at.PROBABILITY_BITS - 1)) ^ y
                 c0 = (c0 << 1) | y
                 learnt = node
                 node = (node << u64(1)) | u64(y)
@@ -409,7 +416,8 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
             byte = c0 & 255
             if decoding:
                 data[position] = np.uint8(byte)
-            advance(lane, byte, state)
+            advance(lane, byte, CODED_CLASSES[byte] if coded else CLASSES[byte], state)
+            lane[at.L_MISSES] = (lane[at.L_MISSES] << u64(1)) | u64(missed)
             ended = byte
             waiting = LAST_BIT
             if rate > rate_min and (position & 15) == 0:
@@ -424,9 +432,14 @@ run = make()
 TEXTS = {level: make(plan(level, TEXT), f"text{level}") for level in LEVELS}  # text without experts
 
 
+CODED_TEXTS = {level: make(plan(level, CODED), f"coded{level}") for level in LEVELS}  # words as codes
+
+
 def best(chosen: Plan, experts: int = 0):
     """The fastest kernel for a plan, number of experts and one lane."""
-    for level, kernel in TEXTS.items():
-        if not experts and chosen == plan(level, TEXT):
-            return kernel
+    if not experts:
+        for kind, kernels in ((TEXT, TEXTS), (CODED, CODED_TEXTS)):
+            for level, kernel in kernels.items():
+                if chosen == plan(level, kind):
+                    return kernel
     return run

@@ -45,6 +45,7 @@ class Plan:
     apms: bool = True
     direct: bool = False
     runs: bool = False
+    coded: bool = False
     rate: int = 300
     rate_min: int = 38
     final_rate: int = 16
@@ -106,5 +107,6 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
         apms=level > 1 or kind not in (TEXT, CODED),
         direct=level == 5,
         runs=level >= 4,
+        coded=kind == CODED,
         rate_min={1: 45, 2: 38, 3: 30, 4: 22, 5: 15}[level],
     )

@@ -109,6 +109,7 @@ def build(
     setting[at.S_LONG] = bool(used & {at.R_LONG1, at.R_LONG2})
     setting[at.S_DIRECT] = plan.direct
     setting[at.S_RUNS] = plan.runs
+    setting[at.S_CODED] = plan.coded
 
     lanes = np.zeros((len(lane_starts), at.LANE_STATE), np.uint64)
     lanes[:, at.L_RATE] = setting[at.S_RATE]

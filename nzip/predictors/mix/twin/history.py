@@ -9,11 +9,12 @@ from nzip.predictors.mix.twin.numbers import MASK, byte
 class Registers:
     """What the bytes so far look like, in many ways: the values that recipes (contexts.py) pick from."""
 
-    def __init__(self, start: int, stride: int, pixel: int):
+    def __init__(self, start: int, stride: int, pixel: int, coded: bool = False):
         self.start = self.position = self.line_start = self.line_before = start
         self.stride, self.pixel = stride, pixel
         self.history = self.word = self.word1 = self.word2 = self.shape = self.line = self.dna = self.tag = 0
-        self.word_position = self.numberless = 0
+        self.word_position = self.numberless = self.word3 = self.classes = self.gap = 0
+        self.kinds = CODED_KIND if coded else KIND
 
     def values(self, data: bytearray, after1: list[int], after2: list[int]) -> list[int]:
         """All registers, in the numbering of constants.py (R_...), for the byte at the position."""
@@ -23,6 +24,7 @@ class Registers:
         found[at.R_SHAPE], found[at.R_LINE] = self.shape, self.line
         found[at.R_WORD_POSITION] = self.word_position
         found[at.R_DNA], found[at.R_TAG], found[at.R_NUMBERLESS] = self.dna, self.tag, self.numberless
+        found[at.R_WORD3], found[at.R_CLASSES], found[at.R_GAP] = self.word3, self.classes, self.gap
         column = self.position - self.line_start
         found[at.R_COLUMN] = min(column, 255)
         found[at.R_ABOVE] = self.above(data, self.line_before + column)
@@ -93,16 +95,20 @@ class Registers:
         column = self.position - self.line_start
         self.history = (self.history << 8 | new) & MASK
         self.position += 1
-        kind = KIND[new]
-        if kind in (at.SHAPE_LOWER, at.SHAPE_UPPER, at.SHAPE_HIGH):
+        kind = self.kinds[new]
+        if kind in _OF_WORDS:
+            if not self.word:
+                self.classes, self.gap = (self.classes << 8 | new) & MASK, 0
             lower = new + 32 if kind == at.SHAPE_UPPER else new
             self.word = (self.word + lower) * at.K1 & MASK
             self.word ^= self.word >> 30
             self.word_position = min(at.MOST_LETTERS, self.word_position + 1)
         else:
-            if self.word:
-                self.word, self.word1, self.word2 = 0, self.word, self.word1
-            self.word_position = 0
+            self.gap = (self.gap << 8 | new) & MASK
+            if kind != at.SHAPE_FLAG:
+                if self.word:
+                    self.word, self.word1, self.word2, self.word3 = 0, self.word, self.word1, self.word2
+                self.word_position = 0
         if new == at.NEWLINE:
             self.line_before, self.line_start, self.line = self.line_start, self.position, 0
         elif column < at.LINE_BEGINNING:
@@ -143,3 +149,7 @@ def _kind(c: int) -> int:
 
 
 KIND = [_kind(c) for c in range(256)]
+# Where words are codes: flags, then a code's first bytes and its last.
+CODED_KIND = [at.SHAPE_FLAG if c in at.FLAGS else KIND[c] for c in range(128)]
+CODED_KIND += [at.SHAPE_FINAL] * 64 + [at.SHAPE_LEAD] * 64
+_OF_WORDS = (at.SHAPE_LOWER, at.SHAPE_UPPER, at.SHAPE_HIGH, at.SHAPE_LEAD, at.SHAPE_FINAL)

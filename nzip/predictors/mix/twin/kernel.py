@@ -55,8 +55,9 @@ class Mix:
 
     def begin(self, start: int) -> None:
         """A text begins at ``start``: the registers and the learning rate start afresh."""
-        self.registers = Registers(start, self.stride, self.pixel)
+        self.registers = Registers(start, self.stride, self.pixel, self.plan.coded)
         self.rate = self.plan.rate
+        self.misses = 0  # of the last eight bytes, one bit each: whether one of its bits was not the likelier
         for match in self.matches:
             match.restart()
 
@@ -96,9 +97,11 @@ class Mix:
         contexts = self.hashes(self.values)
         for match in self.matches:
             match.find(data, position, registers.start)
+        self.values[at.R_EXPECTED] = self.matches[0].byte & 255
         self.match_level = min(15, self.matches[0].length.bit_length())
         self.last_byte = registers.history & 0xFF
         c0, nibble = 1, 0
+        self.missed = False
         self.run_slots: list[int] = []
         for bit in range(8):
             if bit in (0, 4):
@@ -114,6 +117,7 @@ class Mix:
                 node = 1
             y = self.code_bit(next_bit, c0, bit, node, nibble)
             c0, node = c0 << 1 | y, node << 1 | y
+        self.misses = (self.misses << 1 | self.missed) & 0xFF
         new = c0 & 255
         if plan.runs:
             self.update_runs(new)
@@ -163,7 +167,9 @@ class Mix:
             p1 = self.apm1.refine(x, (self.last_byte * 17 + nibble) * 16 + node)
             p2 = self.apm2.refine(x, ((two_bytes * at.K1 & MASK) >> 52) * 16 + node)
             p = (mixed + p1 + 2 * p2 + 2) >> 2
-        y = next_bit(min((1 << at.PROBABILITY_BITS) - 1, max(1, p)))
+        p = min((1 << at.PROBABILITY_BITS) - 1, max(1, p))
+        y = next_bit(p)
+        self.missed |= p >> (at.PROBABILITY_BITS - 1) != y
         # Learn.
         target = y << at.PROBABILITY_BITS
         if plan.apms:
@@ -204,6 +210,11 @@ class Mix:
             at.SET_C2: history >> 8 & 0xFF,
             at.SET_C3: history >> 16 & 0xFF,
             at.SET_HITS: self.hits,
+            at.SET_CLASS1: self.registers.classes & 0xFF,
+            at.SET_CLASS2: self.registers.classes >> 8 & 0xFF,
+            at.SET_EXPECTED: values[at.R_EXPECTED],
+            at.SET_MISSES: self.misses,
+            at.SET_PUNCT: self.registers.gap & 0xFF,
             at.SET_SHAPE: self.registers.shape & 0xFF,
             at.SET_COLUMN: min(values[at.R_COLUMN], 63) + 64 * (values[at.R_ABOVE] == at.NEWLINE),
             at.SET_WORD_POSITION: self.registers.word_position,

@@ -15,7 +15,7 @@ from nzip import reference
 from nzip.errors import CorruptError, FormatError, NzipError
 from nzip.predictors.content import BINARY, KIND_NAMES, TEXT, Content
 from nzip.predictors.mix.call_filter import call_filter
-from nzip.predictors.mix.constants import MAX_CONTEXTS, MAX_WIDTH
+from nzip.predictors.mix.constants import CODED, MAX_CONTEXTS, MAX_WIDTH
 from nzip.predictors.mix.kernel import TEXTS, best, run
 from nzip.predictors.mix.model import MixPredictor
 from nzip.predictors.mix.params import Descriptor
@@ -23,6 +23,8 @@ from nzip.predictors.mix.plan import LEVELS, plan
 from nzip.predictors.mix.sizes import input_width
 from nzip.predictors.mix.stream import Streams
 from nzip.predictors.mix.twin.call_filter import undo_call_filter
+from nzip.predictors.mix.twin.coder import BinaryDecoder
+from nzip.predictors.mix.twin.kernel import Mix
 from nzip.predictors.mix.twin.model import decode_block
 
 
@@ -60,6 +62,42 @@ def test_a_plans_own_kernel_equals_the_general_one(level, monkeypatch):
         assert np.array_equal(getattr(mix, field), getattr(general, field)), field
     monkeypatch.undo()
     assert np.array_equal(coder.decode(Descriptor(content), same, len(data)), data)
+
+
+def _coded_text(size: int) -> bytes:
+    """What a text is whose words are codes: spelled and coded words, flags, escapes, all bytes."""
+    chance = random.Random(19)
+    words = [b"".join((bytes([lead]), bytes([0x80 + n % 64]))) for n, lead in enumerate(range(0xC0, 0x100))]
+    words += [
+        b"\x85",
+        b"\x91",
+        b"@\xa0",
+        b"\x07\xc5\x81\x06",
+        b"\xc1\xd2\x83",
+        b"caf\x0c\xc3\xa9",
+        b"spelt",
+        b"42",
+    ]
+    found = bytearray()
+    while len(found) < size:
+        found += chance.choice(words[: 1 + chance.randrange(len(words))] + words[-8:])
+        found += chance.choice(
+            [b" ", b" ", b" ", b", ", b". ", b"\n", b" (", b")\n\n", bytes([chance.randrange(256)])]
+        )
+    return bytes(found[:size])
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_text_whose_words_are_codes(level):
+    data = _coded_text({1: 1500, 2: 800}.get(level, 400))
+    block = np.frombuffer(data + data[:200], np.uint8)
+    chosen = plan(level, CODED)
+    assert best(chosen) not in (run, best(plan(level, TEXT)))
+    payload, _ = MixPredictor(level, primed=False)._encode(block, Content(CODED), 1)
+    mix, decoder = Mix(chosen, len(block)), BinaryDecoder(payload)
+    for _ in range(len(block)):
+        mix.code_byte(decoder.decode)
+    assert mix.data == block.tobytes()
 
 
 def test_plans_of_other_content_and_experts_take_the_general_kernel():
