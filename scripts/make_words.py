@@ -4,13 +4,13 @@ Run: python scripts/make_words.py TRAIN_DIR [NAME ...]
 
 TRAIN_DIR holds NAME.xz files. Which words: those in the most pieces of the texts, groups of texts weighted.
 Which codes: words that stand among the same neighbours get codes that begin alike. For that each word has a
-vector (how much more often than chance each frequent token stands at the places -2 to 2, reduced by a singular
-value decomposition), and the words of each code length are halved again and again along the code's bits.
-Only sources that are in the public domain, permissive or CC-BY-SA are named here; licences stand in NOTICE.
+vector (how much more often than chance each frequent token stands at the places -2 to 2, reduced by a
+singular value decomposition), and the words of each code length are halved again and again along the code's
+bits. Only sources that are in the public domain, permissive or CC-BY-SA are named here; licences stand in
+NOTICE.
 
-Concession: the order hangs on floats, so another BLAS may order a few words otherwise. What ships is the file,
-pinned by its hash.
-"""
+Concession: the order hangs on floats, so another BLAS may order a few words otherwise. What ships is the
+file, pinned by its hash."""
 
 import argparse
 import lzma
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sparse
+from scipy import sparse
 from scipy.sparse.linalg import svds
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -51,7 +51,8 @@ class Recipe(NamedTuple):
 RECIPES = {
     "english": Recipe(
         groups=(
-            (0.35, ("austen.txt", "sotu.txt", "treasury_of_david.txt", "matthew_henry_concise.txt", "web_bible.txt")),
+            (0.35, ("austen.txt", "sotu.txt", "treasury_of_david.txt", "matthew_henry_concise.txt",
+                    "web_bible.txt")),
             (0.30, ("wiki_markup_pages.xml", "wiki_en_tables.xml")),
             (0.20, ("wordnet_glosses.txt", "jargon.txt")),
             (0.15, ("postgresql_doc.txt", "python_doc.txt", "apache_doc.txt", "gnome_help_en.txt",

@@ -1,10 +1,10 @@
 """Dictionaries: words in the order of their codes, and the tables that the transform reads.
 
-A code is one to three bytes and says by itself where it ends: its last byte is a *final* (80 to BF), all before
-it are *leads* (C0 to FF). The first 64 words take a final, the next 4,096 a lead and a final, the rest two
-leads and a final. A word is of lower-case letters: a to z, and those two-byte letters of UTF-8 that the
-dictionary's alphabet names; each of those is a word itself, among the first 4,160, so that unknown words are
-spelled in codes, too.
+A code is one to three bytes and says by itself where it ends: its last byte is a *final* (80 to BF), all
+before it are *leads* (C0 to FF). The first 64 words take a final, the next 4,096 a lead and a final, the
+rest two leads and a final. A word is of lower-case letters: a to z, and those two-byte letters of UTF-8
+that the dictionary's alphabet names; each of those is a word itself, among the first 4,160, so that unknown
+words are spelled in codes, too.
 
 A dictionary is part of the format: its hash covers every word, every letter and their order. Concession:
 letters of three bytes (Thai, Tamil, Chinese) belong to no alphabet, and a letter whose capital is not one
@@ -25,18 +25,20 @@ from nzip.exact.jit import lean
 from nzip.hashes import text_hash
 
 ONE, TWO, THREE = 64, 4096, 64 * 4096  # codes of each length
+TAG = 13  # bits of a slot that are the word's hash; the rest say which word
 MOST = ONE + TWO + THREE
 LONGEST = 40  # bytes of a word
 HASH_BYTES = 4
 USER = 63  # the number of a dictionary of the user's own
 NAMES = ("english",)  # shipped, by number from 1
 # Multiplier of the words' hash: the golden ratio's 64 bits.
-_K = np.uint64(0x9E3779B97F4A7C15)
+K = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Tables(NamedTuple):
     """What the kernels read. ``letters`` (uint8): all words, one after the other; ``starts`` (uint32, words +
-    1): where each begins; ``slots`` (uint32, a power of two): word + 1 by hash, 0 empty; ``lower`` (uint16,
+    1): where each begins; ``slots`` (uint32, a power of two): by hash, TAG bits more of it and
+    word + 1, 0 empty; ``lower`` (uint16,
     2048): of a letter's code point the lower form's, 0 for what is no letter; ``upper`` (uint16, 2048): of a
     lower letter its capital's code point, 0 where it has none; ``spelled`` (uint16, 2048): of a lower
     two-byte letter the index of its word."""
@@ -140,23 +142,23 @@ def _cases(alphabet: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 @lean
-def hashed(data, start, end):
-    """A hash (uint64) of ``data[start:end]``, the same in every process."""
-    h = np.uint64(0)
-    for k in range(start, end):
-        h = (h ^ np.uint64(data[k])) * _K
-        h ^= h >> np.uint64(29)
-    return h
+def hashed(h, letter):
+    """The hash ``h`` (uint64, 0 at first) of a word one byte on, the same in every process."""
+    h = (h ^ np.uint64(letter)) * K
+    return h ^ h >> np.uint64(29)
 
 
 @lean
 def _fill(slots, letters, starts):
     mask = np.uint64(len(slots) - 1)
     for word in range(len(starts) - 1):
-        slot = (hashed(letters, starts[word], starts[word + 1]) >> np.uint64(20)) & mask
+        h = np.uint64(0)
+        for k in range(starts[word], starts[word + 1]):
+            h = hashed(h, letters[k])
+        slot = (h >> np.uint64(20)) & mask
         while slots[slot]:
             slot = (slot + np.uint64(1)) & mask
-        slots[slot] = word + 1
+        slots[slot] = (h >> np.uint64(64 - TAG)) << np.uint64(32 - TAG) | np.uint64(word + 1)
 
 
 # The hashes (XXH3-64) of the shipped dictionaries' contents.

@@ -1,13 +1,14 @@
 """Line ends that can be told from the text, folded away: CRLF to LF, and wrapped lines to long ones.
 
 Where every LF follows a CR, the CRs go. Where paragraphs were wrapped at a width, each newline that *greedy
-wrapping* predicts (the next word would pass the width) becomes a space, and a space where a break was predicted
-gets the mark 1E before it. Only single spaces and newlines between two other bytes that are no white space
-are looked at, so indented text, verse and code pass nearly as they are. A 1E of the text is written twice. The
-column counts characters of UTF-8.
+wrapping* predicts (the next word would pass the width) becomes a space, and a space where a break was
+predicted gets the mark 1E before it. Only single spaces and newlines between two other bytes that are no
+white space are looked at, so indented text, verse and code pass nearly as they are. A 1E of the text is
+written twice. The column counts characters of UTF-8.
 
-Unfolding looks ahead to the next word's end, at most the width; that is all that it lags behind. Concession:
-one width for a whole stream, found by counting; a text of several widths is folded for the commonest."""
+Unfolding looks ahead to the next word's end, at most the width; that is all that it lags behind.
+Concession: one width for a whole stream, found by counting; a text of several widths is folded for the
+commonest."""
 
 from __future__ import annotations
 
@@ -24,6 +25,13 @@ IN, OUT, COLUMN, BEFORE = range(4)
 DONE, FULL, BAD = 0, 1, 2
 
 
+def read_only(data: np.ndarray) -> np.ndarray:
+    """``data`` as kernels take it, in one piece and not to be written, so that they are compiled once."""
+    view = np.ascontiguousarray(data).view()
+    view.flags.writeable = False
+    return view
+
+
 def find_crlf(raw: np.ndarray) -> bool:
     """Whether every LF of ``raw`` (uint8) follows a CR, and there is one."""
     ends = np.flatnonzero(raw == 10)
@@ -38,7 +46,7 @@ def find_width(raw: np.ndarray) -> int:
         starts = np.linspace(0, len(raw) - _SAMPLE, _SAMPLES).astype(np.int64)
         samples = [raw[s : s + _SAMPLE] for s in starts]
     hits, misses = np.zeros(MOST + 2, np.int64), np.zeros(MOST + 2, np.int64)
-    ends = sum(_count(sample, hits, misses) for sample in samples)
+    ends = sum(_count(read_only(sample), hits, misses) for sample in samples)
     hits, misses = np.cumsum(hits), np.cumsum(misses[::-1])[::-1][: MOST + 2]
     worth = (hits - 2 * misses)[: MOST + 1]
     worth[:LEAST] = 0
@@ -78,7 +86,7 @@ def remove_cr(raw: np.ndarray) -> np.ndarray:
 def fold(raw: np.ndarray, width: int) -> np.ndarray:
     """``raw`` (uint8, any bytes) with its lines folded, an array of its own."""
     folded = np.empty(2 * len(raw), np.uint8)
-    return folded[: _fold(raw, folded, width)].copy()
+    return folded[: _fold(read_only(raw), folded, width)].copy()
 
 
 def unfold(folded: np.ndarray, size: int, width: int, crlf: bool = False) -> np.ndarray:
@@ -86,7 +94,7 @@ def unfold(folded: np.ndarray, size: int, width: int, crlf: bool = False) -> np.
     are not so many."""
     raw = np.empty(size, np.uint8)
     state = np.zeros(4, np.int64)
-    answer = unfold_part(folded, len(folded), True, raw, state, width, crlf)
+    answer = unfold_part(read_only(folded), len(folded), True, raw, state, width, crlf)
     if answer != DONE or state[IN] != len(folded) or state[OUT] != size:
         raise CorruptError("folded lines that no encoder wrote")
     return raw
@@ -143,6 +151,11 @@ def unfold_part(folded, upto, last, out, state, width, crlf):
     answer = DONE
     while i < upto:
         b, used = np.int64(folded[i]), 1
+        if b > 32 and o < len(out):
+            out[o] = b
+            i, o, before = i + 1, o + 1, b
+            column += b & 0xC0 != 0x80
+            continue
         if b == MARK and width:
             if i + 1 >= upto:
                 if last:
@@ -157,7 +170,7 @@ def unfold_part(folded, upto, last, out, state, width, crlf):
             if word < 0:
                 break
             if word > 0 and column + word > width:
-                b = 10
+                b = np.int64(10)
         size = 2 if crlf and b == 10 else 1
         if o + size > len(out):
             answer = FULL

@@ -1,8 +1,9 @@
 """``Words``: what a stream of text was transformed with, as params, forth and back, at once or piecemeal.
 
-Encoding takes the CRs first, then folds lines, then codes words; decoding undoes the words into a small buffer
-and unfolds from there, so that what is decoded can be handed on with a lag of one word. The params are one
-byte (the dictionary's number in six bits, 0 for none; 40: CRLF; 80: a width follows), then the width."""
+Encoding takes the CRs first, then folds lines, then codes words; decoding undoes the words into a small
+buffer and unfolds from there, so that what is decoded can be handed on with a lag of one word. The params
+are one byte (the dictionary's number in six bits, 0 for none; 40: CRLF; 80: a width follows), then the
+width."""
 
 from __future__ import annotations
 
@@ -101,7 +102,7 @@ class Decoder:
         return self.done
 
     def finish(self, coded: np.ndarray) -> None:
-        """All of ``coded`` is there. :class:`CorruptError` unless ``out`` is then full and nothing is left."""
+        """All of ``coded`` is there. :class:`CorruptError` unless that fills ``out`` exactly."""
         self._go_on(coded, len(coded), last=True)
         if self._codes[transform.IN] != len(coded) or self.done != len(self._out):
             raise CorruptError("a stream of words that no encoder wrote")
@@ -141,10 +142,12 @@ class Decoder:
             folded[lines.IN], codes[transform.OUT] = 0, left
 
     def _decode_words(self, coded: np.ndarray, upto: int, out: np.ndarray, limit: int) -> int:
-        assert self._words.dictionary is not None
+        assert self._words.dictionary is not None  # for mypy: else all goes through _unfold
         tables = self._words.dictionary.tables
-        return transform.decode_part(coded, upto, out, limit, self._codes, tables)
+        return transform.decode_part(lines.read_only(coded), upto, out, limit, self._codes, tables)
 
     def _unfold(self, folded: np.ndarray, upto: int, last: bool) -> int:
         words = self._words
-        return lines.unfold_part(folded, upto, last, self._out, self._lines, words.width, words.crlf)
+        return lines.unfold_part(
+            lines.read_only(folded), upto, last, self._out, self._lines, words.width, words.crlf
+        )

@@ -1,15 +1,16 @@
 """Words to codes and back, compiled.
 
-The coded stream: codes (dictionary.py) for known words; 40 makes the next letter a capital, 07 all letters up
-to the next 06; other bytes below 80 stand for themselves. 0C says that a whole sequence of UTF-8 follows as it
-is, 06 outside of capitals that one byte does: so 06, 07, 0C, 40 and bytes that belong to no sequence are
-written. A word is a longest run of small letters, with or without one capital before it, or a run of at least
-two capitals (less its last one where a small letter follows); unknown words are spelled in small letters.
+The coded stream: codes (dictionary.py) for known words; 40 makes the next letter a capital, 07 all letters
+up to the next 06; other bytes below 80 stand for themselves. 0C says that a whole sequence of UTF-8 follows
+as it is, 06 outside of capitals that one byte does: so 06, 07, 0C, 40 and bytes that belong to no sequence
+are written. A word is a longest run of small letters, with or without one capital before it, or a run of at
+least two capitals (less its last one where a small letter follows); unknown words are spelled in small
+letters.
 
-Both ways take any bytes. The decoder reads and writes within its arrays whatever it is given, and refuses what
-no encoder writes: unknown codes, marks before what is no letter, capitals, sequences cut short. It stops where
-a code is not all there yet, so that it can be fed piecemeal. Concession: a few streams that no encoder writes
-decode (a known word spelled); a hash above says what is damaged."""
+Both ways take any bytes. The decoder reads and writes within its arrays whatever it is given, and refuses
+what no encoder writes: unknown codes, marks before what is no letter, capitals, sequences cut short. It
+stops where a code is not all there yet, so that it can be fed piecemeal. Concession: a few streams that no
+encoder writes decode (a known word spelled); a hash above says what is damaged."""
 
 from __future__ import annotations
 
@@ -17,19 +18,24 @@ import numpy as np
 
 from nzip.errors import CorruptError
 from nzip.exact.jit import lean
-from nzip.predictors.mix.words.dictionary import LONGEST, ONE, TWO, Dictionary, hashed
+from nzip.predictors.mix.words.dictionary import ONE, TAG, TWO, Dictionary, K, hashed
+from nzip.predictors.mix.words.lines import read_only
 
 CAPITAL, CAPITALS, END, SEQUENCE = 0x40, 7, 6, 12
-# State of the decoder: bytes of the coded stream and of the raw one that are done, and which letters to raise.
+# State of the decoder: bytes of the coded and of the raw stream that are done, which letters to raise.
 IN, OUT, RAISING = range(3)
 DONE, FULL, BAD = 0, 1, 2
 SLACK = 64  # a token writes less
+_PLAIN, _MARK, _CAPITAL, _SMALL, _HIGH = range(5)
+_KIND = np.zeros(256, np.uint8)
+_KIND[65:91], _KIND[97:123], _KIND[128:] = _CAPITAL, _SMALL, _HIGH
+_KIND[[CAPITAL, CAPITALS, END, SEQUENCE]] = _MARK
 
 
 def encode(raw: np.ndarray, dictionary: Dictionary) -> np.ndarray:
     """``raw`` (uint8, any bytes) coded, an array of its own."""
     coded = np.empty(2 * len(raw) + SLACK, np.uint8)
-    return coded[: _encode(raw, coded, dictionary.tables)].copy()
+    return coded[: _encode(read_only(raw), coded, dictionary.tables)].copy()
 
 
 def decode(coded: np.ndarray, size: int, dictionary: Dictionary) -> np.ndarray:
@@ -37,15 +43,10 @@ def decode(coded: np.ndarray, size: int, dictionary: Dictionary) -> np.ndarray:
     from so many."""
     raw = np.empty(size, np.uint8)
     state = np.zeros(3, np.int64)
-    answer = decode_part(coded, len(coded), raw, size, state, dictionary.tables)
-    check_end(answer, state, len(coded), size)
-    return raw
-
-
-def check_end(answer: int, state: np.ndarray, coded: int, size: int) -> None:
-    """:class:`CorruptError` unless a stream of ``coded`` bytes ended well after ``size`` bytes."""
-    if answer != DONE or state[IN] != coded or state[OUT] != size or state[RAISING]:
+    answer = decode_part(read_only(coded), len(coded), raw, size, state, dictionary.tables)
+    if answer != DONE or state[IN] != len(coded) or state[OUT] != size or state[RAISING]:
         raise CorruptError("a stream of words that no encoder wrote")
+    return raw
 
 
 @lean
@@ -79,7 +80,7 @@ def _letter(data, i, lower):
 def _end_of_small(data, i, lower):
     """Where the run of small letters that begins at ``i`` ends."""
     while i < len(data):
-        if 97 <= data[i] <= 122:
+        if _KIND[data[i]] == _SMALL:
             i += 1
             continue
         if data[i] < 128:
@@ -127,25 +128,24 @@ def _write_code(out, o, word):
 
 
 @lean
-def _find(data, start, end, tables):
-    """The word that ``data[start:end]`` is, -1 if it is none."""
-    if end - start > LONGEST:
-        return -1
+def _find(data, start, end, h, tables):
+    """The word that ``data[start:end]``, whose hash is ``h``, is; -1 if it is none."""
     mask = np.uint64(len(tables.slots) - 1)
-    slot = (hashed(data, start, end) >> np.uint64(20)) & mask
+    slot, tag = (h >> np.uint64(20)) & mask, h >> np.uint64(64 - TAG)
     while tables.slots[slot]:
-        word = np.int64(tables.slots[slot]) - 1
-        first = np.int64(tables.starts[word])
-        if np.int64(tables.starts[word + 1]) - first == end - start:
-            same = True
-            for k in range(end - start):
-                if tables.letters[first + k] != data[start + k]:
-                    same = False
-                    break
+        entry = np.uint64(tables.slots[slot])
+        if entry >> np.uint64(32 - TAG) == tag:
+            word = np.int64(entry & np.uint64((1 << (32 - TAG)) - 1)) - 1
+            first = np.int64(tables.starts[word])
+            same = np.int64(tables.starts[word + 1]) - first == end - start
+            k = 0
+            while same and k < end - start:
+                same = tables.letters[first + k] == data[start + k]
+                k += 1
             if same:
                 return word
         slot = (slot + np.uint64(1)) & mask
-    return -1
+    return np.int64(-1)
 
 
 @lean
@@ -153,17 +153,21 @@ def _write_word(raw, start, end, out, o, tables):
     """Write the letters ``raw[start:end]`` as a code or spelled, without marks."""
     # In small letters first, where they would be spelled: no letter grows by this, so there is room.
     small, i, plain = o, start, True
+    h = np.uint64(0)
     while i < end:
         if raw[i] < 128:
-            out[small] = raw[i] | 32
+            letter = raw[i] | 32
+            h = hashed(h, letter)
+            out[small] = letter
             small, i = small + 1, i + 1
         else:
             plain = False
             point = np.int64(tables.lower[np.int64(raw[i] & 31) << 6 | np.int64(raw[i + 1] & 63)])
             out[small] = 0xC0 | point >> 6
             out[small + 1] = 0x80 | point & 63
+            h = hashed(hashed(h, out[small]), out[small + 1])
             small, i = small + 2, i + 2
-    word = _find(out, o, small, tables)
+    word = _find(out, o, small, h, tables)
     if word >= 0:
         return _write_code(out, o, word)
     if plain:
@@ -183,17 +187,81 @@ def _write_word(raw, start, end, out, o, tables):
 def _encode(raw, out, tables):
     """Bytes written to ``out``, at most twice those of ``raw`` (and a word's room more)."""
     i = o = 0
+    lower, slots, starts, letters = tables.lower, tables.slots, tables.starts, tables.letters
+    mask = np.uint64(len(slots) - 1)
     while i < len(raw):
         b = raw[i]
-        size, point = _letter(raw, i, tables.lower)
-        if size and tables.lower[point] == point:
-            end = _end_of_small(raw, i, tables.lower)
+        kind = _KIND[b]
+        if kind == _PLAIN:
+            out[o] = b
+            i, o = i + 1, o + 1
+            continue
+        if kind == _SMALL or kind == _CAPITAL:
+            # A word of ASCII alone, the usual one: as below, but in place, which is twice as fast.
+            end, count = i, 0
+            while end < len(raw) and _KIND[raw[end]] == _CAPITAL:
+                end += 1
+            count = end - i
+            if count > 1 and end < len(raw) and _KIND[raw[end]] == _SMALL:
+                end, count = end - 1, count - 1
+            if count < 2:
+                while end < len(raw) and _KIND[raw[end]] == _SMALL:
+                    end += 1
+            if end == len(raw) or raw[end] < 128:
+                if count:
+                    out[o] = CAPITAL if count == 1 else CAPITALS
+                    o += 1
+                h = np.uint64(0)
+                for k in range(end - i):
+                    letter = raw[i + k] | 32
+                    out[o + k] = letter
+                    h = (h ^ np.uint64(letter)) * K
+                    h ^= h >> np.uint64(29)
+                size, word = end - i, np.int64(-1)
+                slot, tag = (h >> np.uint64(20)) & mask, h >> np.uint64(64 - TAG)
+                while slots[slot]:
+                    entry = np.uint64(slots[slot])
+                    if entry >> np.uint64(32 - TAG) == tag:
+                        found = np.int64(entry & np.uint64((1 << (32 - TAG)) - 1)) - 1
+                        first = np.int64(starts[found])
+                        same = np.int64(starts[found + 1]) - first == size
+                        k = 0
+                        while same and k < size:
+                            same = letters[first + k] == out[o + k]
+                            k += 1
+                        if same:
+                            word = found
+                            break
+                    slot = (slot + np.uint64(1)) & mask
+                if word < 0:
+                    o += size
+                elif word < ONE:
+                    out[o] = 0x80 + word
+                    o += 1
+                elif word < ONE + TWO:
+                    out[o] = 0xC0 + ((word - ONE) >> 6)
+                    out[o + 1] = 0x80 + ((word - ONE) & 63)
+                    o += 2
+                else:
+                    word -= ONE + TWO
+                    out[o] = 0xC0 + (word >> 12)
+                    out[o + 1] = 0xC0 + (word >> 6 & 63)
+                    out[o + 2] = 0x80 + (word & 63)
+                    o += 3
+                if count > 1:
+                    out[o] = END
+                    o += 1
+                i = end
+                continue
+        size, point = _letter(raw, i, lower)
+        if size and lower[point] == point:
+            end = _end_of_small(raw, i, lower)
             o = _write_word(raw, i, end, out, o, tables)
             i = end
         elif size:
-            end, count = _end_of_capitals(raw, i, tables.lower)
+            end, count = _end_of_capitals(raw, i, lower)
             if count == 1:
-                end = _end_of_small(raw, i + size, tables.lower)
+                end = _end_of_small(raw, i + size, lower)
             out[o] = CAPITAL if count == 1 else CAPITALS
             o = _write_word(raw, i, end, out, o + 1, tables)
             if count > 1:
@@ -207,11 +275,9 @@ def _encode(raw, out, tables):
                 out[o + 1 + k] = raw[i + k]
             i, o = i + size, o + 1 + size
         else:
-            if b == END or b == CAPITALS or b == SEQUENCE or b == CAPITAL:
-                out[o] = END
-                o += 1
-            out[o] = b
-            i, o = i + 1, o + 1
+            out[o] = END
+            out[o + 1] = b
+            i, o = i + 1, o + 2
     return o
 
 
@@ -310,7 +376,7 @@ def decode_part(coded, upto, out, limit, state, tables):
         elif b == SEQUENCE or b == END:
             if i + 1 >= upto:
                 break
-            size = 1
+            size = np.int64(1)
             if b == SEQUENCE:
                 size = sequence_length(coded, i + 1, upto)
                 if size < 0:
