@@ -43,9 +43,7 @@ def _plant(folder) -> None:
 
 
 def _held(folder) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def _one_error(case) -> None:

@@ -13,10 +13,14 @@ import shutil
 import faults
 import pytest
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*synced:RuntimeWarning", "ignore:.*durable:RuntimeWarning")
+
 pytest.importorskip("tokenizers")
 
 from tokenizers_lab.cli.main import main
+from tokenizers_lab.datasets.building import plan
 from tokenizers_lab.datasets.manifest import Manifest
+from tokenizers_lab.errors import LabError
 
 TEXTS = {"a.txt": b"All work and no play makes Jack a dull boy.\n" * 40, "b.txt": bytes(range(256)) * 3}
 SAMPLE = ("open", "write", "fsync", "close", "replace", "mkdir"), (errno.EIO,)
@@ -74,3 +78,22 @@ def test_whatever_fails_a_build_goes_on_to_the_same_bytes(tmp_path, capfd, layou
         assert action()[::2] == (0, ""), case
         assert contents(folder) == want, case
     assert {"open", "write", "fsync", "close", "replace", "mkdir"} <= fired
+
+
+def test_a_folder_with_others_files_is_none_that_was_begun(tmp_path):
+    """What a plan that failed has left is gone on with; a user's own files never are."""
+    (tmp_path / "a.txt").write_bytes(TEXTS["a.txt"])
+    for names in (("parts", "notes"), ("codec.bin",), ("parts", "parts/mine")):
+        folder = tmp_path / "-".join(names).replace("/", "-")
+        folder.mkdir()
+        for name in names:
+            (folder / name).mkdir() if name == "parts" else (folder / name).write_bytes(b"mine")
+        with pytest.raises(LabError, match="holds no dataset"):
+            plan("bytes", [tmp_path / "a.txt"], folder)
+        assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*")) == sorted(names)
+    folder = tmp_path / "begun"
+    (folder / "parts").mkdir(parents=True)
+    (folder / "codec.bin").write_bytes(b"half")
+    (folder / ".codec.bin.01234567.nzip-tmp").write_bytes(b"ha")
+    plan("bytes", [tmp_path / "a.txt"], folder)
+    assert sorted(os.listdir(folder)) == ["codec.bin", "manifest.json", "parts"]
