@@ -156,14 +156,31 @@ def test_mutations_are_refused_or_work(files):
         ("T.json", '{"model": ' + "9" * 5000 + "}", "not JSON: an integer of more than"),
         (
             "T.json",
-            '{"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"],'
-            ' "continuing_subword_prefix": "######"}}',
+            json.dumps(
+                {
+                    "model": {
+                        "type": "BPE",
+                        "vocab": {"a": 0, "b": 1, "ab": 2},
+                        "merges": ["a b"],
+                        "continuing_subword_prefix": "######",
+                    }
+                }
+            ),
             "second token has the prefix",
         ),
         (
             "T.json",
-            '{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}, "normalizer": {"type": "Sequence",'
-            ' "normalizers": [{"type": "Replace", "pattern": {"Regex": "(?<x>a\\\\g<x>?)"}, "content": ""}]}}',
+            json.dumps(
+                {
+                    "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []},
+                    "normalizer": {
+                        "type": "Sequence",
+                        "normalizers": [
+                            {"type": "Replace", "pattern": {"Regex": r"(?<x>a\g<x>?)"}, "content": ""}
+                        ],
+                    },
+                }
+            ),
             "call themselves",
         ),
         ("T.json", '{"model": {"vocab": {"a": NaN}}}', "NaN"),

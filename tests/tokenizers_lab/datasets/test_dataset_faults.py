@@ -23,7 +23,7 @@ from tokenizers_lab.datasets.manifest import Manifest
 from tokenizers_lab.errors import LabError
 
 TEXTS = {"a.txt": b"All work and no play makes Jack a dull boy.\n" * 40, "b.txt": bytes(range(256)) * 3}
-SAMPLE = ("open", "write", "fsync", "close", "replace", "mkdir"), (errno.EIO,)
+SAMPLE = ("write", "replace", "mkdir"), (errno.EIO,)
 WHOLE = faults.CALLS, faults.ERRORS
 
 
@@ -77,7 +77,8 @@ def test_whatever_fails_a_build_goes_on_to_the_same_bytes(tmp_path, capfd, layou
         assert len(os.listdir("/proc/self/fd")) == descriptors, case
         assert action()[::2] == (0, ""), case
         assert contents(folder) == want, case
-    assert {"open", "write", "fsync", "close", "replace", "mkdir"} <= fired
+    assert {"write", "replace", "mkdir"} <= fired
+    assert which is SAMPLE or {"open", "fsync", "close", "read", "unlink"} <= fired
 
 
 def test_a_folder_with_others_files_is_none_that_was_begun(tmp_path):

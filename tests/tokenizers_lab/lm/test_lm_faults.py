@@ -1,5 +1,5 @@
-"""Every system call of ``tokenizers-lab lm train`` fails in turn, in every way: one error, a checkpoint that is
-whole or the last one, and the same call goes on to the same losses and weights.
+"""Every system call of ``tokenizers-lab lm train`` fails in turn, in every way: one error, a checkpoint that
+is whole or the last one, and the same call goes on to the same losses and weights.
 
 The default suite takes a sample; the whole grid is behind ``slow``."""
 
@@ -26,9 +26,14 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*(synced|durable|does not keep):RuntimeWarning"),
 ]
 PLAN = Plan(2, batch=2, warm_up=1, evaluations=0)
-SAMPLE = ("open", "fsync", "close", "replace"), (errno.EIO,)
-WRITES = ("write",), (errno.ENOSPC,)
+SAMPLE = ("fsync", "replace"), (errno.EIO,)
 WHOLE = faults.CALLS, faults.ERRORS
+
+
+def _descriptors(place) -> int:
+    """Files below ``place`` that are open (an error's traceback may hold the dataset's)."""
+    links = (os.path.join("/proc/self/fd", name) for name in os.listdir("/proc/self/fd"))
+    return sum(os.path.exists(link) and os.readlink(link).startswith(str(place)) for link in links)
 
 
 def weights(folder) -> str:
@@ -36,9 +41,7 @@ def weights(folder) -> str:
     return hashlib.sha256(b"".join(state[k].numpy().tobytes() for k in sorted(state))).hexdigest()
 
 
-@pytest.mark.parametrize(
-    "which", [SAMPLE, *(pytest.param(x, marks=pytest.mark.slow) for x in (WRITES, WHOLE))]
-)
+@pytest.mark.parametrize("which", [SAMPLE, pytest.param(WHOLE, marks=pytest.mark.slow)])
 def test_whatever_fails_a_run_goes_on_to_the_same_weights(tmp_path, monkeypatch, which):
     (tmp_path / "a.txt").write_bytes(b"All work and no play makes Jack a dull boy.\n" * 30)
     build("bytes", [tmp_path / "a.txt"], tmp_path / "data", document_bytes=256, workers=1)
@@ -58,7 +61,7 @@ def test_whatever_fails_a_run_goes_on_to_the_same_weights(tmp_path, monkeypatch,
     prepare()
     losses = action()
     want, names, fired = weights(folder), sorted(os.listdir(folder)), set()
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = _descriptors(place)
     for case in faults.every_failure(prepare, action, below=place, calls=which[0], codes=which[1], most=2000):
         fired.add(case.call)
         if case.error is None:
@@ -70,7 +73,7 @@ def test_whatever_fails_a_run_goes_on_to_the_same_weights(tmp_path, monkeypatch,
                 assert Run.read(folder).checkpoint()["step"] in (1, 2), case
         left = [name for name in os.listdir(folder) if name not in names] if folder.exists() else []
         assert not left or case.call == "unlink", case
-        assert len(os.listdir("/proc/self/fd")) == descriptors, case
+        assert _descriptors(place) == descriptors, case
         assert action() == losses and weights(folder) == want, case
         assert (folder / NAME).exists() and set(os.listdir(folder)) >= set(names), case
     assert set(which[0]) <= fired or which is WHOLE and {"open", "write", "read", "fsync", "mkdir"} <= fired
