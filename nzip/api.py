@@ -111,7 +111,7 @@ def decompress(
             pipeline.decode_stream(
                 _ViewReader(view),
                 predictor=predictor,
-                primer=primer_text(primer),
+                primer=primer_text(primer, memory),
                 models=models,
                 threads=threads,
                 memory=memory,
@@ -186,7 +186,7 @@ def recover(
     >>> len(recover(io.BytesIO(damaged), target)), len(target.getvalue())
     (1, 300)
     """
-    text = primer_text(primer)
+    text = primer_text(primer, memory)
     with contextlib.ExitStack() as stack:
         if isinstance(source, str | os.PathLike):
             source = stack.enter_context(open(source, "rb"))

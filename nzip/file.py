@@ -118,13 +118,15 @@ class NzipFile(io.BufferedIOBase):
     also makes text files, where a file object is wanted or a part of a large file is enough.
 
     ``file``: a path, or a file object (which is not closed with this one). ``mode``: ``r``, ``w`` (truncate),
-    ``x`` (must not exist) or ``a`` (append another stream), with or without ``b``. Writing takes ``level``,
+    ``x`` (must not exist) or ``a`` (append another stream; zeros that fill the file up go), with or without
+    ``b``. Writing takes ``level``,
     ``predictor``, ``block_size``, ``verify`` and ``embed_model`` as :func:`nzip.compress`; reading takes
     ``predictor``, ``models`` and ``memory`` as :func:`nzip.decompress`; both take ``primer`` as these do, and
     ``threads`` (0 for all cores).
 
     Reading raises the errors of :func:`nzip.decompress`; damaged data is never returned, and after an error
-    comes the error, never the end. Threads may share one object: each call is whole. Pickling is refused, and
+    comes the error, never the end: ``read(n)`` and ``readinto`` that meet damage give what is proven before
+    it, and the next call raises. Threads may share one object: each call is whole. Pickling is refused, and
     after a fork only the parent may go on writing.
     """
 
@@ -148,7 +150,8 @@ class NzipFile(io.BufferedIOBase):
         if reading:
             if settings["level"] is not None:
                 raise ValueError("a level is for writing: a file's own header says how to read it")
-            text, predictor = primer_text(settings["primer"]), known(settings["predictor"])
+            text = primer_text(settings["primer"], settings["memory"])
+            predictor = known(settings["predictor"])
             thread_count(settings["threads"])
         else:
             writing = Writing(*chosen(settings["level"], settings))
@@ -171,7 +174,8 @@ class NzipFile(io.BufferedIOBase):
                     ),
                 )
             else:
-                writing.begin(opened, path, self)
+                padded = _padding(file, opened) if mode[0] == "a" else None
+                writing.begin(opened, path, self, padded=padded)
                 self._writing = writing
             self._file = opened
         except BaseException:
@@ -337,6 +341,27 @@ class NzipFile(io.BufferedIOBase):
         if self._writing is None:
             raise io.UnsupportedOperation("file was not opened for writing")
         return self._writing
+
+
+def _padding(file: File, opened: Any) -> int | None:
+    """Where the zeros begin that fill a file up which is to be appended to; None where there are none, or
+    nothing can be known: it is damaged, or can be written to only."""
+    with contextlib.ExitStack() as stack:
+        source = opened
+        try:
+            if isinstance(file, str | bytes | os.PathLike):
+                source = stack.enter_context(builtins.open(file, "rb"))
+            elif not (opened.readable() and opened.seekable() and hasattr(opened, "truncate")):
+                return None
+            before = opened.tell()
+            try:
+                end = index.end_of_streams(source)
+                size = source.seek(0, io.SEEK_END)
+            finally:
+                opened.seek(before)
+        except (AttributeError, OSError, NzipError):
+            return None
+    return end if end < size and before == size else None
 
 
 def _holds_bytes(file: File) -> bool:

@@ -107,7 +107,7 @@ def decompress_file(
         parts: Iterable[bytes] = pipeline.decode_stream(
             file,
             predictor=predictor,
-            primer=primer_text(primer),
+            primer=primer_text(primer, memory),
             models=models,
             threads=threads,
             memory=memory,

@@ -16,6 +16,7 @@ from nzip.api import Readable
 from nzip.bits_per_byte import bits_per_byte
 from nzip.container import parser, passport
 from nzip.options import Primer, primer_text
+from nzip.predictors.model_files import Models
 
 
 class Block(NamedTuple):
@@ -67,15 +68,21 @@ class Contents(NamedTuple):
 
 
 def contents(
-    file: str | os.PathLike[str] | Readable, *, check: bool = False, primer: Primer = None
+    file: str | os.PathLike[str] | Readable,
+    *,
+    check: bool = False,
+    primer: Primer = None,
+    models: Models | None = None,
 ) -> Contents:
     """What the headers of ``file`` say: a path, or a binary file from where it stands.
 
     ``check``: read every stored byte and compare the hashes. ``primer``: compare the streams that were made
-    with a primer of the user's own with this one (a primer file's path or bytes).
+    with a primer of the user's own with this one (a primer file's path or bytes). ``models``: compare the
+    models that the streams name with those that lie here (``{"my.expert": PATH}``), by their hashes; names
+    that no stream has are ignored.
 
     Raises :class:`nzip.FormatError`, :class:`nzip.CorruptError` or :class:`nzip.TruncatedError` as
-    :func:`nzip.decompress`, and :class:`nzip.ModelMismatchError` for another primer.
+    :func:`nzip.decompress`, and :class:`nzip.ModelMismatchError` for another primer or model.
 
     >>> import io, nzip
     >>> found = contents(io.BytesIO(nzip.compress(b"text " * 100, level=1, block_size=400)))
@@ -89,6 +96,7 @@ def contents(
         found = read(file, check=check)
     if text is not None:
         check_primer(found, text)
+    check_models(found, models)
     return found
 
 
@@ -96,6 +104,22 @@ def check_primer(found: Contents, text: bytes) -> None:
     """Raises :class:`nzip.ModelMismatchError` where a stream was made with another primer than ``text``."""
     for stream in found.streams:
         passport.check_primer(stream.config, text)
+
+
+def check_models(found: Contents, models: Models | None) -> None:
+    """Raises :class:`nzip.ModelMismatchError` where a stream names a model of ``models``, and means another
+    than lies there."""
+    if not models:
+        return
+    from nzip.predictors import registry  # start-up: NumPy, which listing a file does without
+
+    seen = set[str]()
+    for stream in found.streams:
+        key = repr((stream.predictor, stream.config, stream.models))
+        if key not in seen:  # a file may hold very many streams of one kind
+            seen.add(key)
+            inside = {model.name for model in stream.models}
+            registry.check_models(stream.predictor, stream.config, models, inside)
 
 
 def read(source: Readable, *, check: bool) -> Contents:

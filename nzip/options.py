@@ -179,8 +179,9 @@ def known(predictor: str | Predictor | None) -> Predictor | None:
     return registry.create(predictor) if isinstance(predictor, str) else predictor
 
 
-def primer_text(primer: Primer) -> bytes | None:
-    """The text of a primer that may be given as ``primer=``; None for None and False."""
+def primer_text(primer: Primer, memory: int | None = None) -> bytes | None:
+    """The text of a primer that may be given as ``primer=``; None for None and False. ``memory``: bytes that
+    unpacking it may take, None for no limit. Raises as :func:`nzip.primer.file.load`."""
     if primer is None or primer is False:
         return None
-    return load(primer)
+    return load(primer, memory)

@@ -1,6 +1,7 @@
 """The reading side of :class:`nzip.NzipFile`: decoded bytes with a position, and what follows an error.
 
-Damage is reported by every later read, until a seek begins anew through the index. What may pass (an error of
+Damage is reported by every later read, until a seek begins anew through the index; ``read(n)`` and
+``readinto`` hand on what is proven before it first. What may pass (an error of
 the file below, an interruption) leaves the position where it was; the next read begins there again where the
 file can seek, and raises the same error where it cannot. Nothing after an error looks like the end.
 
@@ -21,7 +22,7 @@ from nzip.turns import raise_again
 
 _BUFFER = 1 << 16
 # `BufferedReader` allocates what is asked for before it knows what there is.
-_PIECE = 1 << 24
+_PIECE = 1 << 18
 
 
 class Reading:
@@ -40,20 +41,21 @@ class Reading:
         self.closed = False
 
     def read(self, size: int) -> bytes:
-        """Up to ``size`` bytes, all for -1."""
-        if size <= _PIECE:
+        """Up to ``size`` bytes, all for -1. Where damage comes in their midst, what is proven before it; -1
+        raises then, since nobody would ask again."""
+        if size <= 0:
             return self._taken("read", size)
         with self._lock:
             before, parts = self.position, []
             try:
-                while size > 0 and (part := self._taken("read", min(size, _PIECE))):
+                while size > 0 and (part := self._taken("read1", min(size, _PIECE))):
                     parts.append(part)
                     size -= len(part)
-            except BaseException:
-                self.position = before
-                self._drop()
-                raise
-            return b"".join(parts)
+            except BaseException as error:
+                if not parts or self._failed is not error:
+                    self._back_to(before)
+                    raise
+            return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def read1(self, size: int) -> bytes:
         """Up to ``size`` bytes with few reads underneath."""
@@ -64,11 +66,22 @@ class Reading:
         return self._taken("readline", min(size, (1 << 63) - 1))
 
     def readinto(self, name: str, buffer: Any) -> int:
-        """``name``: readinto or readinto1."""
-        with self._lock:
-            count = self._call(name, buffer)
-            self.position += count
-            return count
+        """``name``: readinto, which gives as much as :meth:`read`, or readinto1."""
+        with self._lock, memoryview(buffer) as given, given.cast("B") as view:
+            before, done = self.position, 0
+            try:
+                while done < len(view):
+                    with view[done:] as left:
+                        count = self._call("readinto1", left)
+                    self.position += count
+                    done += count
+                    if not count or name == "readinto1":
+                        break
+            except BaseException as error:
+                if not done or self._failed is not error:
+                    self._back_to(before)
+                    raise
+            return done
 
     def peek(self, size: int) -> bytes:
         """As of :class:`io.BufferedReader`."""
@@ -113,6 +126,12 @@ class Reading:
             except BaseException as error:
                 self._after(error)
                 raise
+
+    def _back_to(self, position: int) -> None:
+        """A call that gives nothing has taken nothing."""
+        if self.position != position:
+            self.position = position
+            self._drop()
 
     def _after(self, error: BaseException) -> None:
         """Settle what the next call will do."""

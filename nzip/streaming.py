@@ -104,7 +104,8 @@ class Decompressor:
         models: Models | None = None,
         memory: int | None = pipeline.DEFAULT_MEMORY,
     ):
-        self._decoder = decoding.StreamDecoder(predictor, memory, primer=primer_text(primer), models=models)
+        text = primer_text(primer, memory)
+        self._decoder = decoding.StreamDecoder(predictor, memory, primer=text, models=models)
         self._parser = parser.parse()
         self._step = next(self._parser)
         self._buffer = bytearray()

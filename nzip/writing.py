@@ -48,14 +48,17 @@ class Writing:
         # A stream is open, or not even the first one is written.
         self._started = False
         self._complete = False
+        self._padded: int | None = None
         self._turns = Turns()
         self._encoder: pipeline.StreamEncoder | None = pipeline.StreamEncoder(
             self._put, predictor, **machinery
         )
 
-    def begin(self, file: Any, owns: bool, owner: io.BufferedIOBase) -> None:
+    def begin(self, file: Any, owns: bool, owner: io.BufferedIOBase, *, padded: int | None = None) -> None:
         """Write to ``file``; it is closed by :meth:`close` where this object ``owns`` it. ``owner``: around
-        which `io` wrappers are looked for."""
+        which `io` wrappers are looked for. ``padded``: where the zeros begin that fill the file up, and that
+        must go before something is appended."""
+        self._padded = padded
         self._file, self._owns, self._owner = file, owns, weakref.ref(owner)
         _open.add(self)
 
@@ -153,6 +156,11 @@ class Writing:
         return self._encoder
 
     def _put(self, part: bytes | memoryview) -> None:
+        if self._padded is not None:
+            # Not before there is something to be written: until then, and after, the file is whole.
+            self._file.truncate(self._padded)
+            self._file.seek(0, io.SEEK_END)
+            self._padded = None
         streams.write_all(self._file, part)
 
     def _check_process(self) -> None:

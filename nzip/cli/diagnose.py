@@ -27,7 +27,7 @@ def diagnose(
     as_json: bool = False,
 ) -> int:
     """Look at each file; the worst exit code."""
-    text = primer_text(decoding.primer)
+    text = primer_text(decoding.primer, running.memory or DEFAULT_MEMORY)
     found: list[tuple[str, library.Diagnosis]] = []
 
     def one(path: str) -> None:

@@ -22,7 +22,6 @@ from nzip.cli.inputs import (
     decompressed_name,
     each,
     expect_compressed,
-    need_compiler,
     open_input,
     primer_text,
     size_of,
@@ -34,6 +33,7 @@ from nzip.cli.terminal import ShownMeter, say, summary
 from nzip.container import pipeline
 from nzip.container.recovery import DEFAULT_MAX_SIZE, recover
 from nzip.errors import CorruptError, NzipError
+from nzip.exact.compiler import need_compiler
 from nzip.file import NzipFile
 from nzip.io import safe_output, sources
 from nzip.io.partial_output import PartialOutput
@@ -89,7 +89,7 @@ def decompress(
     """Decompress each file; see :func:`nzip.cli.inputs.each`. ``damaged``:
     save what can be saved, with at most ``max_size`` zeros for what is lost (None: 1 GiB)."""
     need_compiler()
-    text = primer_text(decoding.primer)
+    text = primer_text(decoding.primer, _memory(running))
 
     if damaged and placing.resume:
         raise click.UsageError("--recover and --resume: give one of them")
@@ -127,7 +127,7 @@ def decompress(
 def test(files: Files, decoding: Decoding, running: Running, talking: Talking) -> int:
     """Decode each file to nowhere."""
     need_compiler()
-    text = primer_text(decoding.primer)
+    text = primer_text(decoding.primer, _memory(running))
 
     def one(path: str) -> None:
         with open_input(path) as source:

@@ -24,6 +24,7 @@ from nzip.container import embedded_models, pipeline
 from nzip.container.embedded_models import Model
 from nzip.container.index import read_index
 from nzip.errors import FormatError, NzipError
+from nzip.exact.compiler import need_compiler
 from nzip.io import foreign, safe_output, sources
 from nzip.io.safe_output import FileError
 from nzip.options import choose_predictor, resumable_block_size
@@ -196,13 +197,6 @@ def _suffix(placing: Placing) -> str:
 # What codes -----------------------------------------------------------------------------------------------
 
 
-def need_compiler() -> None:
-    """Raises :class:`nzip.NzipError` where numba was told not to compile: uncompiled, the coders would take
-    hours, and the arithmetic of Python's numbers is not theirs."""
-    if os.environ.get("NUMBA_DISABLE_JIT", "0").strip() not in ("", "0"):
-        raise NzipError("NUMBA_DISABLE_JIT is set, and nothing can be coded without compiling: unset it")
-
-
 def predictor_of(coding: Coding, primer: bytes | None) -> Predictor:
     """The predictor that ``-1`` .. ``-9`` or ``--predictor`` asks for, started from the text ``primer`` of
     ``--primer``, or as ``--no-primer`` says."""
@@ -237,13 +231,13 @@ def block_size_of(coding: Coding, resumable: Predictor | None = None) -> int:
     return coding.block_size
 
 
-def primer_text(path: str | None) -> bytes | None:
-    """The text of the primer file of ``--primer``; None without one. Raises
-    :class:`nzip.io.safe_output.FileError` where it cannot be read, and as :func:`nzip.primer.file.load`. Read
-    it once: it may be a pipe."""
+def primer_text(path: str | None, memory: int | None = None) -> bytes | None:
+    """The text of the primer file of ``--primer``; None without one. ``memory``: bytes that unpacking it may
+    take. Raises :class:`nzip.io.safe_output.FileError` where it cannot be read, and as
+    :func:`nzip.primer.file.load`. Read it once: it may be a pipe."""
     if path is None:
         return None
     try:
-        return load(path)
+        return load(path, memory)
     except OSError as error:
         raise FileError(f"{path}: {safe_output.reason(error)}") from error

@@ -140,10 +140,10 @@ def cat(
 def list_(files: Files, decoding: Decoding, as_json: bool, talking: Talking, check: bool) -> int:
     """Show sizes and predictors.
 
-    With -v every block, too."""
+    With -v every block, too. --primer and --model: compare with what FILES name; nothing is decoded."""
     from nzip.cli import show  # start-up: numpy
 
-    return show.list_files(files, decoding.primer, talking, check=check, as_json=as_json)
+    return show.list_files(files, decoding, talking, check=check, as_json=as_json)
 
 
 @cli.command()
@@ -238,7 +238,7 @@ def gzip_style(
     if action == "list":
         from nzip.cli import show  # start-up: numpy
 
-        return show.list_files(files, coding.primer, talking)
+        return show.list_files(files, Decoding(coding.primer, models), talking)
     from nzip.cli import files as verbs  # start-up: numpy
 
     decoding = Decoding(coding.primer, models)

@@ -14,7 +14,6 @@ from nzip.cli.inputs import (
     block_size_of,
     coding_of,
     each,
-    need_compiler,
     open_input,
     predictor_of,
     primer_text,
@@ -24,6 +23,7 @@ from nzip.cli.options import Coding, Files, Running, Talking
 from nzip.cli.tables import add_row, bits_cell, bits_value, make_table, print_json, print_table
 from nzip.cli.terminal import ShownMeter
 from nzip.container import passport, pipeline
+from nzip.exact.compiler import need_compiler
 
 
 def measure(files: Files, coding: Coding, running: Running, talking: Talking, *, as_json: bool) -> int:

@@ -7,8 +7,17 @@ from typing import Any, NamedTuple
 
 from nzip import listing
 from nzip.cli.inputs import each, expect_compressed, open_input, primer_text
-from nzip.cli.options import Files, Talking
-from nzip.cli.tables import add_row, bits_cell, bits_value, make_table, print_json, print_table, print_text
+from nzip.cli.options import Decoding, Files, Talking
+from nzip.cli.tables import (
+    add_row,
+    bits_cell,
+    bits_value,
+    make_table,
+    print_columns,
+    print_json,
+    print_table,
+    print_text,
+)
 from nzip.cli.terminal import OK, one_line
 from nzip.levels import DEFAULT_LEVEL, LEVELS
 
@@ -19,12 +28,12 @@ class _Row(NamedTuple):
 
 
 def list_files(
-    files: Files, primer: str | None, talking: Talking, *, check: bool = False, as_json: bool = False
+    files: Files, decoding: Decoding, talking: Talking, *, check: bool = False, as_json: bool = False
 ) -> int:
     """What the headers of compressed files say; with ``check``, after reading and hashing every stored
-    byte. ``primer``: the path of a primer file to compare theirs with."""
+    byte. ``decoding``: a primer and models to compare theirs with."""
     rows: list[_Row] = []
-    text = primer_text(primer)
+    text = primer_text(decoding.primer)
 
     def one(path: str) -> None:
         with open_input(path) as source:
@@ -32,6 +41,7 @@ def list_files(
             found = listing.read(source, check=check)
         if text is not None:
             listing.check_primer(found, text)
+        listing.check_models(found, dict(decoding.models))
         rows.append(_Row(path, found))
 
     code = each(files, one)
@@ -114,16 +124,19 @@ def _name(stream: listing.Stream) -> str:
 
 
 def _print_streams(row: _Row) -> None:
-    for number, stream in enumerate(row.found.streams, 1):
-        kind = "exact" if stream.exact else "NOT exact"
-        table = make_table("block", "offset", "compressed", "size", "bits/byte", "method", left=("method",))
-        title = f"{one_line(row.file)}, stream {number}: {stream.predictor}, {kind}, probe {stream.probe}"
-        for key, value in (("config", stream.config), ("environment", stream.environment)):
-            if value:
-                title += f", {key} {one_line(json.dumps(value, sort_keys=True))}"
-        for count, block in enumerate(stream.blocks, 1):
-            add_row(
-                table,
+    """A line for streams in a row that are of one kind, then one table of all blocks."""
+    said = [_about(stream) for stream in row.found.streams]
+    first = 0
+    for end in range(1, len(said) + 1):
+        if end == len(said) or said[end] != said[first]:
+            which = f"stream {end}" if end == first + 1 else f"streams {first + 1} to {end}"
+            print_text(f"{one_line(row.file)}, {which}: {said[first]}\n")
+            first = end
+    print_columns(
+        ("stream", "block", "offset", "compressed", "size", "bits/byte", "method"),
+        [
+            (
+                str(number),
                 str(count),
                 f"{block.offset:,}",
                 f"{block.compressed:,}",
@@ -131,8 +144,20 @@ def _print_streams(row: _Row) -> None:
                 bits_cell(block.compressed, block.size),
                 block.method,
             )
-        print_text(title + "\n")
-        print_table(table)
+            for number, stream in enumerate(row.found.streams, 1)
+            for count, block in enumerate(stream.blocks, 1)
+        ],
+        left=("method",),
+    )
+
+
+def _about(stream: listing.Stream) -> str:
+    kind = "exact" if stream.exact else "NOT exact"
+    said = f"{one_line(stream.predictor)}, {kind}, probe {stream.probe}"
+    for key, value in (("config", stream.config), ("environment", stream.environment)):
+        if value:
+            said += f", {key} {one_line(json.dumps(value, sort_keys=True))}"
+    return said
 
 
 def levels(as_json: bool) -> int:

@@ -49,6 +49,20 @@ def print_table(table: Table) -> None:
     print_text(captured.get())
 
 
+def print_columns(head: tuple[str, ...], rows: list[tuple[str, ...]], *, left: tuple[str, ...]) -> None:
+    """A plain table of any number of rows, for cells that need no folding: a table of rich's takes a
+    millisecond for each. The columns not in ``left`` are flush right."""
+    widths = [max(map(len, cells)) for cells in zip(head, *rows, strict=True)]
+    aligned = [
+        f"{{:<{width}}}" if name in left else f"{{:>{width}}}"
+        for name, width in zip(head, widths, strict=True)
+    ]
+    line = "  ".join(aligned)
+    lines = [line.format(*head), "  ".join("-" * width for width in widths)]
+    lines += [line.format(*row) for row in rows]
+    print_text("".join(text.rstrip() + "\n" for text in lines) + "\n")
+
+
 def print_text(text: str) -> None:
     """Text on standard output, whose encoding may know less than it holds. Raises :class:`OSError`, as where
     nobody reads it, and :class:`nzip.io.safe_output.FileError` where it is closed."""

@@ -15,6 +15,7 @@ from nzip.container.check_points import Proof, UnprovenError
 from nzip.container.limits import check_memory
 from nzip.container.meter import Meter
 from nzip.errors import CorruptError, LimitError, ModelMismatchError, TruncatedError
+from nzip.exact.compiler import need_compiler
 from nzip.hashes import hash32
 
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
@@ -109,6 +110,7 @@ def find_predictor(
     """The predictor that a passport names, from its ``embedded`` models and from ``models``, which say where
     others lie; its answers checked against the passport's. Building it, and asking it, takes ``memory`` bytes
     at most: :class:`LimitError`."""
+    need_compiler()
     if given is None or given.spelling != found.spelling:
         from nzip.predictors import registry  # start-up: NumPy, which listing a file does without
 

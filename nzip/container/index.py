@@ -134,8 +134,13 @@ def read_backwards(source) -> Index:
 
 def _last_frame(source, size: int):
     """:func:`_frame_before` the file's end, or before the zeros that fill it up."""
+    return _ending(source, size)[1]
+
+
+def _ending(source, size: int):
+    """The byte at which the last frame ends, and the frame."""
     try:
-        return _frame_before(source, size)
+        return size, _frame_before(source, size)
     except NzipError:
         end = _before_zeros(source, size)
         if end == size:
@@ -143,8 +148,15 @@ def _last_frame(source, size: int):
         # The frame's own hash, its last four bytes, may end in zeros, too.
         for own in range(min(4, size - end) + 1):
             with contextlib.suppress(NzipError):
-                return _frame_before(source, end + own)
+                return end + own, _frame_before(source, end + own)
         raise
+
+
+def end_of_streams(source) -> int:
+    """Where the last stream or skippable frame of a seekable file ends: at the file's end, or before the
+    zeros that fill it up. Raises :class:`NzipError` where neither is so."""
+    size = source.seek(0, 2)
+    return _ending(source, size)[0] if size else 0
 
 
 def _before_zeros(source, size: int) -> int:

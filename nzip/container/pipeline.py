@@ -19,6 +19,7 @@ from nzip.container.meter import Meter
 from nzip.container.workers import Workers
 from nzip.container.writer import HashedBlock, StreamWriter, code_block
 from nzip.errors import NzipError
+from nzip.exact.compiler import need_compiler
 from nzip.io import streams
 
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
@@ -50,6 +51,7 @@ class StreamEncoder:
         models: tuple[Model, ...] = (),
     ):
         check_block_size(block_size)
+        need_compiler()
         self._write = write
         self._predictor = predictor
         self._block_size = block_size

@@ -60,7 +60,7 @@ def diagnose(
             file,
             decode=decode,
             predictor=known(predictor),
-            primer=primer_text(primer),
+            primer=primer_text(primer, memory),
             models=models,
             threads=threads,
             memory=memory,

@@ -15,6 +15,7 @@ cannot be added to one.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.util
 import logging
@@ -26,6 +27,7 @@ from typing import IO, Any, Unpack, cast
 from nzip.container.pipeline import StreamEncoder
 from nzip.file import File, NzipFile
 from nzip.io.safe_output import Output
+from nzip.io.streams import read_fully
 from nzip.options import Opening, choose_predictor
 
 SUFFIX = ".nz"
@@ -142,12 +144,37 @@ class _Tar(tarfile.TarFile):
         if not self._is_archive(os.fspath(name)):
             super().add(name, *args, **options)
 
+    def addfile(self, tarinfo: tarfile.TarInfo, fileobj: Any = None) -> None:
+        """As of the base class, but that a file is read as everywhere in nzip, and an error names it."""
+        try:
+            super().addfile(tarinfo, None if fileobj is None else cast(Any, _Member(fileobj)))
+        except OSError as error:  # what is written to raises FileError, which is none
+            if error.filename is not None:
+                raise
+            code, said = (
+                (error.errno, error.strerror)
+                if error.errno
+                else (errno.EIO, "became shorter while it was packed")
+            )
+            raise OSError(code, said, getattr(fileobj, "name", tarinfo.name)) from error
+
     def _is_archive(self, name: str) -> bool:
         if self._temporary is not None and os.path.samestat(os.lstat(name), self._temporary):
             return True
         # By name and folder: a hard link to the old archive is a file of the user's own.
         same_name = os.path.normcase(os.path.basename(name)) == os.path.normcase(os.path.basename(self._path))
         return same_name and os.path.samestat(os.stat(os.path.dirname(name) or os.curdir), self._directory)
+
+
+class _Member:
+    """A file that is packed: what it has nothing of yet is waited for."""
+
+    def __init__(self, file: IO[bytes]):
+        self._file = file
+
+    def read(self, n: int) -> bytes:
+        """``n`` bytes, fewer at its end only."""
+        return read_fully(self._file, n)
 
 
 # shutil then leaves the working directory of the process alone.

@@ -166,6 +166,14 @@ def find(part: Part, kind: ModelKind, config: Mapping[str, Any], models: Models)
     )
 
 
+def compare(part: Part, kind: ModelKind, config: Mapping[str, Any], models: Models) -> None:
+    """Raises :class:`ModelMismatchError` where ``models`` says of the model that a header's term asks for
+    where it lies, and it is another one, or none."""
+    name = None if part.argument is None else kind.name_of(part.argument)
+    if name is not None and _named(name, part, str(config.get(kind.pinned)), models) is not None:
+        find(part, kind, config, models)
+
+
 def check_room(needed: int, memory: int | None, spelling: str) -> None:
     """Raises :class:`LimitError` where making a spelling's predictor needs more than ``memory`` bytes."""
     if memory is not None and needed > memory:

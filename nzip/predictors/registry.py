@@ -22,12 +22,22 @@ import functools
 import importlib
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from nzip.errors import CorruptError, LimitError, ModelMismatchError, NzipError
+from nzip.exact.compiler import need_compiler
 from nzip.predictors.base import Expert, Predictor
-from nzip.predictors.model_files import NOTHING, Found, Models, check_room, find, is_settings, kind_of
+from nzip.predictors.model_files import (
+    NOTHING,
+    Found,
+    Models,
+    check_room,
+    compare,
+    find,
+    is_settings,
+    kind_of,
+)
 from nzip.predictors.spelling import Part, is_name, parse
 
 MAX_EXPERTS = 6  # as many as the mix takes
@@ -132,6 +142,7 @@ def create(spelling: str) -> Predictor:
     so the last few are kept.
 
     Raises :class:`NzipError` for unknown names and refused arguments."""
+    need_compiler()
     terms = _terms(spelling)
     return _build(spelling, terms, (NOTHING,) * len(terms))
 
@@ -213,6 +224,7 @@ def create_for_reading(
 
     Raises :class:`ModelMismatchError` where it names nothing here, :class:`CorruptError` for embedded models
     that are damaged or that no expert names, :class:`LimitError`."""
+    need_compiler()
     embedded, config, models = embedded or {}, config or {}, models or {}
     try:
         terms = _terms(spelling)
@@ -242,6 +254,21 @@ def create_for_reading(
         raise ModelMismatchError(
             f"the file needs the predictor {spelling[:200]}: {message}", getattr(error, "remedy", None)
         ) from error
+
+
+def check_models(
+    spelling: str, config: Mapping[str, Any], models: Models, embedded: Collection[str] = ()
+) -> None:
+    """Compare what the caller says of models with what a header pins; nothing is built, and models that the
+    header does not name are ignored. The arguments as for :func:`create_for_reading`.
+
+    Raises :class:`ModelMismatchError` for another model or none, and :class:`NzipError` where an expert is
+    not known here."""
+    terms = _terms(spelling)
+    for term in terms:
+        kind = None if term.part.argument is None else kind_of(term.entry.load())
+        if kind is not None and term.part.argument not in embedded:
+            compare(term.part, kind, config if len(terms) == 1 else _of_expert(config, term.part), models)
 
 
 def _of_expert(config: Mapping[str, Any], part: Part) -> Mapping[str, Any]:

@@ -120,6 +120,7 @@ def train(
         adam.load_state_dict(kept["adam"])
         seen, spent, sat = kept["seen"], kept["spent"], kept["sat"]
         log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+        log = [entry for entry in log if entry["seen"] <= seen]  # it is written before the checkpoint
     slices = slices_of(sources)
     streams = Streams(sources, run.lanes, run.seed + seen)
     states, hashes = net.start(run.lanes), np.zeros((run.lanes, STATE), np.uint64)
@@ -167,8 +168,8 @@ def train(
                     }
                 )
                 losses = []
-                _save(checkpoint, net, adam, run, seen, spent, sat)
                 write_whole(folder / "log.jsonl", "".join(json.dumps(entry) + "\n" for entry in log).encode())
+                _save(checkpoint, net, adam, run, seen, spent, sat)
         if over:
             break
     return log

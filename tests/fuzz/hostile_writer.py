@@ -25,7 +25,7 @@ import toys
 import xxhash
 
 from nzip.codec import CODED, STORED, CodedBlock
-from nzip.container import config, embedded_models, framing
+from nzip.container import check_points, config, embedded_models, framing
 from nzip.container.passport import Passport
 from nzip.container.writer import HashedBlock, StreamWriter, code_block
 from nzip.errors import NzipError
@@ -35,6 +35,8 @@ from nzip.primer import file as primer_file
 from nzip.varint import u32, varint
 
 TEXT = (b"The rain in Spain stays mainly in the plain, and the plain lies in the rain. " * 9)[:600]
+# Bytes that a check point proves while these streams are written and read: blocks of DATA have some.
+CHECK_POINT = 64
 DATA = TEXT[:330] + random.Random(7).randbytes(40) + TEXT[:100]
 PRIMER = b"the plain, the rain, and what stays in Spain; " * 40
 
@@ -104,7 +106,7 @@ def honest(name: str, block_size: int) -> Parts:
         made = code_block(predictor, piece, verify=False)
         header = framing.BlockHeader(
             made.coded.method, made.size, made.coded.params, len(made.coded.payload), made.stored_hash,
-            made.decoded_hash,
+            made.decoded_hash, made.check_points,
         )  # fmt: skip
         blocks.append((header, bytes(made.coded.payload)))
     return Parts(Passport.of(predictor), models, tuple(blocks), DATA)
@@ -291,6 +293,17 @@ def _digest(data: bytes) -> str:
     return xxhash.xxh3_128_hexdigest(data)
 
 
+def _points(true: bytes, chance: random.Random) -> bytes:
+    """Check points that are none: too few, too many, one of them wrong, in another order."""
+    how = chance.randrange(4)
+    if not true or how == 0:
+        return chance.randbytes(chance.choice([0, 3, 4, 8, 40]))
+    at = 4 * chance.randrange(len(true) // 4)
+    if how == 1:
+        return true[:at] + chance.randbytes(4) + true[at + 4 :]
+    return true[at:] + true[:at] if how == 2 else true[:at]
+
+
 def lie_about_a_block(parts: Parts, chance: random.Random) -> tuple[bytes, str]:
     """One block's size, params, payload or hashes: the stored bytes have the hash that is said of them."""
     at = chance.randrange(len(parts.blocks))
@@ -299,7 +312,10 @@ def lie_about_a_block(parts: Parts, chance: random.Random) -> tuple[bytes, str]:
     told = "a block's "
     if how == 0:
         size = chance.choice([0, 1, header.size - 1, header.size + 1, 1 << 16, 1 << 20, 1 << 24, 1 << 30])
-        header, told = header._replace(size=size), told + f"size {size}"
+        # As many check points as such a block has, or the lie would end at the header's own length.
+        wanted = 4 * min(check_points.count(size), 1 << 12)
+        points = header.check_points.ljust(wanted, b"\x11")[:wanted]
+        header, told = header._replace(size=size, check_points=points), told + f"size {size}"
     elif how == 1:
         params = chance.choice(
             [b"", chance.randbytes(chance.randrange(40)), _mutated(header.params, chance), b"\xff" * 65535]
@@ -321,9 +337,11 @@ def lie_about_a_block(parts: Parts, chance: random.Random) -> tuple[bytes, str]:
         header, told = header._replace(params=params), told + "primer"
     elif how == 7:
         payload, told = payload + bytes(chance.choice([1, 9, 300])), told + "payload, longer"
-    elif "check_points" in header._fields:
-        header = header._replace(check_points=chance.randbytes(chance.choice([0, 4, 8, 40])))
-        told += "check points"
+    elif how == 8:
+        header, told = (
+            header._replace(check_points=_points(header.check_points, chance)),
+            told + "check points",
+        )
     header = header._replace(payload_size=len(payload), stored_hash=hash32(payload))
     if header.method == STORED:
         header = header._replace(decoded_hash=header.stored_hash)
@@ -420,7 +438,8 @@ def lying_primer(seed: int, number: int) -> bytes:
 
 
 def register_toys() -> None:
-    """Names that the streams use, in this process."""
+    """Names that the streams use, in this process, and its short segments."""
+    check_points.CHECK_POINT = CHECK_POINT
     registry.register_predictor("toy", toys.toy_factory)
     registry.register_expert("count", toys.count_factory)
     registry.register_expert("runs", toys.runs_factory)
@@ -429,6 +448,7 @@ def register_toys() -> None:
 
 def unregister_toys() -> None:
     """Take them back."""
+    check_points.CHECK_POINT = 1 << 16
     for name in ("toy", "count", "runs", "stranger"):
         registry.unregister(name)
 

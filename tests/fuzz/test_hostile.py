@@ -16,6 +16,7 @@ import hostile_runner
 import hostile_writer
 
 import nzip
+from nzip.container import check_points
 from nzip.errors import CorruptError, FormatError
 from nzip.primer import file as primer_file
 
@@ -39,6 +40,18 @@ def test_the_writer_writes_what_the_package_writes():
     assert stream == hostile_writer.written(parts)
     assert nzip.decompress(stream) == hostile_writer.DATA
     assert hostile_writer.put_together(parts, hostile_writer.raw_config(parts, b"")) == stream
+
+
+def test_check_points_are_among_the_lies():
+    """Every honest stream has some, and cases are drawn in which they are wrong, too few and too many."""
+    assert check_points.CHECK_POINT == hostile_writer.CHECK_POINT
+    header, _ = hostile_writer.honest("toy", 250).blocks[0]
+    assert len(header.check_points) == 4 * 3
+    drawn = [
+        case for n in range(3000) if "check points" in (case := hostile_writer.case(1, n, ("toy",))).told
+    ]
+    ends = {hostile_runner.read(case, hostile_runner.whole) for case in drawn}
+    assert len(drawn) > 50 and "CorruptError" in ends
 
 
 def test_a_case_is_a_function_of_seed_and_number():

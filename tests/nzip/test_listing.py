@@ -44,6 +44,25 @@ def test_contents_of_paths_and_files(stream, tmp_path):
     assert math.isnan(nzip.contents(io.BytesIO(nzip.compress(b""))).bits_per_byte)
 
 
+def test_blocks_of_many_streams_are_one_table(nzip_cli, tmp_path):
+    one = nzip.compress(b"x", predictor="toy:7")
+    (tmp_path / "many.nz").write_bytes(one * 3000 + nzip.compress(DATA, block_size=1000) + one)
+    ran = nzip_cli("list", "-v", tmp_path / "many.nz")
+    assert ran.code == 0
+    lines = ran.out.decode().splitlines()
+    about = [line for line in lines if line.startswith(str(tmp_path)) and ", stream" in line]
+    assert [line.partition(": ")[0].rpartition(", ")[2] for line in about] == [
+        "streams 1 to 3000", "stream 3001", "stream 3002",
+    ]  # fmt: skip
+    (head,) = (i for i, line in enumerate(lines) if line.split()[:2] == ["stream", "block"])
+    rows = [line.split() for line in lines[head + 2 :] if line]
+    assert len(rows) == 3001 + 5 and rows[0][:2] == ["1", "1"]
+    assert [row[:2] for row in rows[2999:3006]] == [
+        ["3000", "1"], *(["3001", str(n)] for n in range(1, 6)), ["3002", "1"],
+    ]  # fmt: skip
+    assert rows[3000][4:] == ["1,000", rows[3000][5], "coded"] and rows[0][4:] == ["1", rows[0][5], "stored"]
+
+
 def test_contents_refuses_and_checks(stream):
     with pytest.raises(FormatError):
         nzip.contents(io.BytesIO(b"no stream at all"))

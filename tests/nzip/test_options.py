@@ -10,6 +10,7 @@ import pytest
 
 import nzip
 from nzip import levels, options
+from nzip.errors import NzipError
 from nzip.levels import Level
 
 TAKES = [
@@ -92,6 +93,34 @@ nzip.compress(b"", block_size="many")
 nzip.compress(b"", leve=1)
 nzip.Compressor(threads=1)
 """
+
+
+def test_without_a_compiler_every_call_says_so(tmp_path, monkeypatch, toys):
+    """As the shell does; what codes nothing goes on, and no file is touched."""
+    stream, path = nzip.compress(b"text" * 99, predictor="toy"), tmp_path / "x.nz"
+    path.write_bytes(stream)
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    for call in (
+        lambda: nzip.compress(b"text", level=1),
+        lambda: nzip.compress(b"text", predictor=toys.ToyPredictor()),
+        lambda: nzip.decompress(stream),
+        lambda: nzip.decompress(stream, predictor=toys.ToyPredictor()),
+        lambda: nzip.measure(b"text", level=1),
+        lambda: nzip.Compressor(level=1),
+        lambda: nzip.Decompressor().decompress(stream),
+        lambda: nzip.open(path, "wb", level=1),
+        lambda: nzip.open(path).read(),
+        lambda: nzip.recover(path, tmp_path / "x"),
+        lambda: nzip.compress_file(path, tmp_path / "x", level=1),
+        lambda: nzip.decompress_file(path, tmp_path / "x"),
+    ):
+        with pytest.raises(NzipError, match="NUMBA_DISABLE_JIT is set") as caught:
+            call()
+        assert caught.value.exit_code == 1
+    assert path.read_bytes() == stream and [p.name for p in tmp_path.iterdir()] == ["x.nz"]
+    assert nzip.contents(path).size == 396
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "0")
+    assert nzip.decompress(stream) == b"text" * 99
 
 
 @pytest.mark.slow

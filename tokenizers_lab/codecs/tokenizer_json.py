@@ -10,9 +10,11 @@ follow a number in a file), and none above 2^24."""
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from nzip import strict_json
 from tokenizers_lab.codecs import added_tokens
 from tokenizers_lab.codecs.added_tokens import AddedToken
 from tokenizers_lab.errors import DataError
@@ -21,6 +23,8 @@ from tokenizers_lab.pretokenize import bytelevel
 KEY = "tokenizers_lab"
 """What of a codec has no place in the format stands under this key of ``model``, which the library passes
 over."""
+_LARGEST = 1 << 28  # bytes of a file; the largest known has a tenth
+_DEPTH = 32
 _MODELS = ("BPE", "WordPiece", "WordLevel", "Unigram")
 
 
@@ -31,16 +35,12 @@ def read_json(data: bytes, name: str) -> Any:
             f"{name}: begins with a byte order mark, which JSON may not; remove its first 3 bytes"
         )
     try:
-        value = json.loads(data.decode("utf-8"), parse_constant=_no_number)
+        value = strict_json.loads(data, _LARGEST, _DEPTH)
         if b"\\u" in data:  # an escape can be half a character, which is no text
             json.dumps(value, ensure_ascii=False).encode("utf-8")
         return value
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{name}: not JSON: {str(error) or 'nested too deeply'}") from None
-
-
-def _no_number(text: str):
-    raise ValueError(f"{text} is no number")
+    except ValueError as error:
+        raise DataError(f"{name}: not JSON: {error}") from None
 
 
 def parse(data: bytes, name: str) -> dict:
@@ -84,10 +84,19 @@ def check(entry, name: str) -> None:
     if "merges" in model or kind == "BPE":
         merges = model.get("merges")
         need(isinstance(merges, list), "model.merges", "a list", merges)
+        prefix = model.get("continuing_subword_prefix") or ""
+        need(isinstance(prefix, str), "model.continuing_subword_prefix", "text", prefix)
         for i, merge in enumerate(merges):
             pair = merge.split(" ") if isinstance(merge, str) else merge
             good = isinstance(pair, list) and len(pair) == 2 and all(isinstance(x, str) for x in pair)
             need(good, f"model.merges[{i}]", "two tokens", merge)
+            # The library cuts so many bytes off every second token, whether they are there or not.
+            need(
+                pair[1].startswith(prefix),
+                f"model.merges[{i}]",
+                "one whose second token has the prefix",
+                merge,
+            )
     dropout = model.get("dropout")
     need(dropout is None or _number(dropout) and 0 <= dropout <= 1, "model.dropout", "from 0 to 1", dropout)
     most = model.get("max_input_chars_per_word")
@@ -127,6 +136,17 @@ def check(entry, name: str) -> None:
         need(_whole(size) and 0 <= size <= 2 * top + 65536, f"model.{KEY}.size", "a vocabulary's size", size)
     for part in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
         need(entry.get(part) is None or isinstance(entry[part], dict), part, "an object", entry.get(part))
+        own_group = next((text for text in _patterns(entry.get(part)) if "\\g" in text), None)
+        need(own_group is None, part, "free of patterns that call themselves", own_group)
+
+
+def _patterns(value) -> Iterator[str]:
+    """Every regular expression in a part of the file."""
+    for key, inside in value.items() if isinstance(value, dict) else enumerate(value or ()):
+        if key == "Regex" and isinstance(inside, str):
+            yield inside
+        elif isinstance(inside, dict | list):
+            yield from _patterns(inside)
 
 
 def largest_id(count: int) -> int:

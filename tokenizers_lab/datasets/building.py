@@ -18,6 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 
+from nzip.io.safe_output import TEMPORARY_SUFFIX
 from tokenizers_lab.codec import Codec
 from tokenizers_lab.datasets import sources as src
 from tokenizers_lab.datasets import stamps
@@ -115,15 +116,30 @@ def plan(
         if not begun.data["complete"]:
             _take_up(begun, data, sources, stamped)
         return begun
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not _only_begun(folder):
         raise LabError(f"{folder}: is there already and holds no dataset; name a new or empty folder")
-    (folder / PARTS).mkdir(parents=True)
+    (folder / PARTS).mkdir(parents=True, exist_ok=True)
     codec.save(folder / CODEC)
     manifest = Manifest(folder, data)
     manifest.codec()  # it must come back from its file as the same codec
     _keep(stamped, folder)
     manifest.write()
     return manifest
+
+
+def _only_begun(folder: Path) -> bool:
+    """Whether ``folder`` holds nothing but what an earlier plan wrote before it failed, or nothing at all."""
+    parts = folder / PARTS
+    if not folder.is_dir() or (any(folder.iterdir()) and not parts.is_dir()):
+        return False
+    ours = {folder: {PARTS, CODEC}, parts: {stamps.NAME, stamps.KEPT_INPUT}}
+    found = [path for place in ours if place.is_dir() for path in place.iterdir()]
+    left = [path for path in found if path.name.startswith(".") and path.name.endswith(TEMPORARY_SUFFIX)]
+    if any(path.name not in ours[path.parent] for path in found if path not in left):
+        return False
+    for path in left:
+        path.unlink(missing_ok=True)
+    return True
 
 
 def _end(codec: Codec, eos: bool | str) -> int | None:
@@ -227,6 +243,7 @@ def build(
 def run_local(manifest: Manifest, workers: int = 0, progress: Callable | None = None) -> None:
     """Build the missing shards of a planned dataset here, and finish it."""
     if manifest.data["complete"]:
+        manifest.tidy()
         return
     with _alone(manifest.folder):
         missing = manifest.missing()

@@ -198,7 +198,12 @@ class Manifest:
         self.data["totals"] = {k: totals[k] for k in (TRAIN, HELD_OUT) if k in totals}
         self.data["complete"] = True
         self.write()
-        shutil.rmtree(self.folder / PARTS)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Remove what a complete dataset needs no more. Where that fails it does no harm, and the next build
+        tries again."""
+        shutil.rmtree(self.folder / PARTS, ignore_errors=True)
 
 
 def _gather(data: dict, parts: list[dict]) -> None:

@@ -7,13 +7,13 @@ dataset."""
 from __future__ import annotations
 
 import json
-import os
 import pickle
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
+from nzip.io.safe_output import TEMPORARY_SUFFIX, FileError, Output
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.files import write_json, write_whole
 from tokenizers_lab.lm.evaluation import PRECISIONS
@@ -102,10 +102,11 @@ class Run:
                         f"{folder}: holds another run (its {key} differs); name another folder, or remove it"
                     )
             return old
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        codec = (manifest.folder / CODEC).read_bytes()
+        if folder.exists() and not _only_begun(folder, codec):
             raise LabError(f"{folder}: is there already and holds no run; name a new or empty folder")
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / CODEC, (manifest.folder / CODEC).read_bytes())
+        write_whole(folder / CODEC, codec)
         write_json(folder / NAME, data)
         return cls(folder, data)
 
@@ -143,16 +144,20 @@ class Run:
             ) from None
 
     def save(self, state: dict) -> None:
-        """Checkpoint and log, each whole or not at all."""
-        temporary = self.folder / f".{CHECKPOINT}.tmp"
+        """Checkpoint and log, each whole or not at all. Raises :class:`LabError` where they cannot be
+        written; the last checkpoint is then still there."""
         try:
-            with open(temporary, "wb") as file:
-                torch.save(state, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self.folder / CHECKPOINT)
-        finally:
-            temporary.unlink(missing_ok=True)
+            with Output(str(self.folder / CHECKPOINT), force=True) as output:
+                sink = _Sink(output)
+                try:
+                    torch.save(state, sink)
+                except Exception:
+                    if sink.failed is not None:  # torch has made an error of its own of it
+                        raise sink.failed from None
+                    raise
+                output.commit()
+        except FileError as error:
+            raise LabError(str(error)) from None
         lines = [{"step": i + 1, "loss": loss} for i, loss in enumerate(state["losses"])] + state["curve"]
         write_whole(self.folder / LOG, "".join(json.dumps(x) + "\n" for x in lines).encode())
 
@@ -169,3 +174,37 @@ class Run:
                 f"{self.folder / CHECKPOINT}: is of another shape: {str(error).splitlines()[0]}"
             ) from None
         return model.eval()
+
+
+class _Sink:
+    """``output`` as torch writes to it; ``failed``: what a write raised."""
+
+    def __init__(self, output: Output):
+        self._output = output
+        self.failed: FileError | None = None
+
+    def write(self, data) -> int:
+        """All of ``data``; its bytes."""
+        with memoryview(data) as view:
+            try:
+                self._output.write(view)
+            except FileError as error:
+                self.failed = error
+                raise
+            return view.nbytes
+
+    def flush(self) -> None:
+        """Nothing: the output is flushed when it is committed."""
+
+
+def _only_begun(folder: Path, codec: bytes) -> bool:
+    """Whether ``folder`` holds nothing but what a run of this codec wrote before it failed, or nothing."""
+    if not folder.is_dir():
+        return False
+    found = list(folder.iterdir())
+    left = [path for path in found if path.name.startswith(".") and path.name.endswith(TEMPORARY_SUFFIX)]
+    if any(path.name != CODEC or path.read_bytes() != codec for path in found if path not in left):
+        return False
+    for path in left:
+        path.unlink(missing_ok=True)
+    return True

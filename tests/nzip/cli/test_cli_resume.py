@@ -40,6 +40,8 @@ def interrupt(plugin_environment, tmp_path):
             env={**plugin_environment, **environment},
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            # A shell ignores Ctrl-C for what it runs in the background, these tests perhaps.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         deadline = time.monotonic() + 120  # so that a broken build fails, not hangs
         while process.poll() is None and not any(p.stat().st_size >= size for p in _there(tmp_path)):
@@ -77,7 +79,10 @@ SLOW = {"TOY_SLEEP": "0.02", "TOY_SLEEP_DECODING": "0.02"}
 TOY = ("--predictor", "toy", "--block-size", BLOCK)
 
 
-def _kill_and_go_on(interrupt, finish, tmp_path, words, kills: int, seed: int):
+KILLS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)
+
+
+def _kill_and_go_on(interrupt, finish, tmp_path, words, kills: int, seed: int, numbers=KILLS):
     """Compress and decompress, with ``kills`` kills in each; what is made is what an uninterrupted run
     makes."""
     rng = random.Random(seed)
@@ -91,7 +96,7 @@ def _kill_and_go_on(interrupt, finish, tmp_path, words, kills: int, seed: int):
     ):
         job = (*verb, "--resume", f"-T{rng.choice((1, 2))}", source, "-o", target)
         for _ in range(kills):
-            number = rng.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM))
+            number = rng.choice(numbers)
             size = rng.randrange(1, 3 * len(expected) // 4)
             code = interrupt(number, size, rng.random() * 0.05, *job, environment=SLOW)
             assert code in (0, -number)
@@ -109,6 +114,18 @@ def _kill_and_go_on(interrupt, finish, tmp_path, words, kills: int, seed: int):
 
 def test_killed_at_random_moments(interrupt, finish, tmp_path):
     _kill_and_go_on(interrupt, finish, tmp_path, TOY, 2, 1)
+
+
+def test_interrupted_by_ctrl_c(interrupt, finish, tmp_path):
+    """What a terminal sends: the exit is by that signal, and the same command goes on."""
+    _kill_and_go_on(interrupt, finish, tmp_path, TOY, 1, 5, (signal.SIGINT,))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_interrupted_by_ctrl_c_very_often(interrupt, finish, tmp_path, seed):
+    words = (("-1", "--block-size", 2000), TOY, ("-3", "--no-primer", "--block-size", 2000))[seed]
+    _kill_and_go_on(interrupt, finish, tmp_path, words, 8, seed, (signal.SIGINT,))
 
 
 def test_killed_at_random_moments_with_the_mix(interrupt, finish, tmp_path, monkeypatch):

@@ -266,6 +266,29 @@ def test_a_file_gives_what_came_before_damage_then_the_error_again_and_again(sma
         assert file.seek(600) == 600 and file.read(50) == TEXT[600:650]
 
 
+@pytest.mark.parametrize("seeks", [False, True])
+@pytest.mark.parametrize("how", ["read", "readinto"])
+def test_a_read_across_damage_gives_what_came_before_it_first(small, seeks, how):
+    toy = toys.HandingToy()
+    with nzip.NzipFile(io.BytesIO(damaged_in_the_middle(toy)), predictor=toy) as file:
+        if seeks:
+            file.seek(1)
+            file.seek(0)
+        buffer = bytearray(len(TEXT))
+        got = file.read(len(TEXT)) if how == "read" else bytes(buffer[: file.readinto(buffer)])
+        assert len(got) >= 2 * POINT and TEXT.startswith(got) and file.tell() == len(got)
+        for call in (lambda: file.read(9), file.read, lambda: file.readinto(buffer), file.readline):
+            with pytest.raises(CorruptError, match="block 1"):
+                call()
+        assert file.tell() == len(got)
+    # Whoever asks for all of it asks once, and would take a part for the whole.
+    with (
+        nzip.NzipFile(io.BytesIO(damaged_in_the_middle(toy)), predictor=toy) as file,
+        pytest.raises(CorruptError, match="block 1"),
+    ):
+        file.read()
+
+
 class Waiting(toys.HandingToy):
     """Decodes its first check point, and the rest when it is told to."""
 

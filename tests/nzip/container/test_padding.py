@@ -56,6 +56,35 @@ def test_zeros_behind_the_last_stream_are_passed_over(stream, zeros):
     assert nzip.recover(io.BytesIO(padded), out, predictor=TOY) == [] and out.getvalue() == want
 
 
+@pytest.mark.parametrize("zeros", [0, 1, 4, 513, 100_001])
+@pytest.mark.parametrize("stream", [STREAM, STREAM + NOTE, nzip.compress(b"", predictor=TOY)])
+def test_what_is_appended_takes_the_place_of_the_zeros(tmp_path, stream, zeros):
+    path = tmp_path / "x.nz"
+    path.write_bytes(stream + bytes(zeros))
+    with nzip.NzipFile(path, "ab", predictor=TOY, block_size=300) as file:
+        assert path.read_bytes() == stream + bytes(zeros)  # until there is something to take their place
+        file.write(DATA)
+    assert path.read_bytes() == stream + STREAM
+    memory = io.BytesIO(stream + bytes(zeros))
+    memory.seek(0, 2)
+    with nzip.NzipFile(memory, "a", predictor=TOY, block_size=300) as file:
+        file.write(DATA)
+    assert memory.getvalue() == stream + STREAM
+
+
+def test_what_is_no_padding_is_not_cut(tmp_path):
+    """Zeros behind junk, zeros alone, and zeros of the last stream's own hash."""
+    path = tmp_path / "x.nz"
+    ends_in_zero = next(
+        found for found in (nzip.skippable_frame(b"%d" % n) for n in range(5000)) if found.endswith(b"\0")
+    )
+    for before in (b"junk" + bytes(9), bytes(9), b"", STREAM + b"x" + bytes(7), STREAM + ends_in_zero):
+        path.write_bytes(before)
+        with nzip.NzipFile(path, "ab", predictor=TOY, block_size=300) as file:
+            file.write(DATA)
+        assert path.read_bytes() == before + STREAM
+
+
 def test_the_reference_passes_over_them_too():
     stored = nzip.compress(bytes(range(200)), predictor=TOY)
     assert reference.decode(stored + bytes(513)) == bytes(range(200))

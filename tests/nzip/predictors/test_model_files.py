@@ -96,6 +96,29 @@ def test_by_option_everywhere(stream, own, tmp_path):
     assert nzip.contents(io.BytesIO(stream)).size == len(TEXT)  # headers alone: no model is wanted
 
 
+def test_contents_compares_models(stream, own, nzip_cli, tmp_path, monkeypatch):
+    """Where one is named; by hash, and nothing is built of it."""
+    monkeypatch.setattr(registry, "_build", lambda *a: pytest.fail("built"))
+    other, path = tmp_path / "other", tmp_path / "x.nz"
+    other.write_bytes(random_file(2))
+    path.write_bytes(stream)
+    for models in ({"own.expert": own}, {"ssm": own}, {"somebody's": other}, {}):
+        assert nzip.contents(path, models=models).size == len(TEXT)
+    for models in ({"own.expert": other}, {"ssm": other}, {str(own): tmp_path / "none"}):
+        with pytest.raises(NzipError):
+            nzip.contents(path, models=models)
+    with pytest.raises(ModelMismatchError, match="is another"):
+        nzip.contents(path, models={"own.expert": other})
+    for words in (("list",), ("list", "--json"), ("list", "--check"), ("-l",)):
+        assert nzip_cli(*words, path, "--model", f"own.expert={own}").code == 0
+        wrong = nzip_cli(*words, path, "--model", f"own.expert={other}")
+        assert wrong.code == 1 and "is another" in wrong.err and wrong.err.count("\n") == 1
+    # What is embedded needs none, and none is looked at.
+    monkeypatch.undo()
+    embedded = nzip.compress(TEXT, predictor=f"mix:1+ssm:{own}", primer=False, embed_model=True)
+    assert nzip.contents(io.BytesIO(embedded), models={"own.expert": other}).streams[0].models
+
+
 def test_an_option_that_names_another_model_is_refused_before_it_is_parsed(stream, tmp_path, monkeypatch):
     (tmp_path / "other").write_bytes(random_file(2))
     from nzip.predictors.ssm import weights

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nzip
-from nzip.errors import CorruptError, FormatError, ModelMismatchError, NzipError
+from nzip.errors import CorruptError, FormatError, LimitError, ModelMismatchError, NzipError
 from nzip.hashes import hash32, text_hash
 from nzip.predictors.mix import primers
 from nzip.primer import file as primer_file
@@ -98,6 +98,32 @@ def test_unpacking_is_bounded_in_memory(monkeypatch):
     monkeypatch.setattr(primer_file, "_XZ_MEMORY", 1000)
     with pytest.raises(CorruptError, match="cannot be unpacked"):
         primer_file.unpack(primer_file.pack(TEXT))
+
+
+def test_memory_is_looked_at_before_a_primer_is_unpacked(monkeypatch, tmp_path):
+    """In every call that decodes, and of a file before more than its first bytes are read."""
+    primer = primer_file.pack(prose(1, 100_000))
+    path = tmp_path / "own.primer"
+    path.write_bytes(primer)
+    stream = nzip.compress(b"text" * 9, level=1, primer=False)
+    (tmp_path / "x.nz").write_bytes(stream)
+    assert nzip.decompress(stream, primer=path) == b"text" * 9
+    monkeypatch.setattr(lzma, "LZMADecompressor", lambda *a, **b: pytest.fail("unpacked"))
+    for form in (path, primer):
+        for call in (
+            lambda form, **o: nzip.decompress(stream, primer=form, **o),
+            lambda form, **o: nzip.NzipFile(io.BytesIO(stream), primer=form, **o),
+            lambda form, **o: nzip.Decompressor(primer=form, **o),
+            lambda form, **o: nzip.recover(io.BytesIO(stream), io.BytesIO(), primer=form, **o),
+            lambda form, **o: nzip.diagnose(io.BytesIO(stream), primer=form, **o),
+            lambda form, **o: nzip.decompress_file(tmp_path / "x.nz", tmp_path / "x", primer=form, **o),
+        ):
+            with pytest.raises(LimitError, match="primer.* needs 1 MiB .* the limit is 0 MiB: allow it with"):
+                call(form, memory=300_000)
+    path.write_bytes(primer[:21])  # the head alone: what it claims is enough to refuse it
+    with pytest.raises(LimitError, match="own.primer: needs 1 MiB"):
+        primer_file.load(path, 300_000)
+    assert not (tmp_path / "x").exists()
 
 
 def test_load_names_the_file(tmp_path):

@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 from nzip import api
 from nzip.cli.main import run
 from nzip.errors import NzipError
+from nzip.io.safe_output import FileError
 from nzip.predictors.ssm import kernel, weights
 from nzip.predictors.ssm.weights import Shape
 from nzip.predictors.transformer import byte_file
@@ -62,6 +63,26 @@ def test_the_same_seed_gives_the_same_weights(tmp_path):
     for i, net in enumerate(nets):
         train(net, [source()], SHORT._replace(total=5_000), tmp_path / str(i))
     assert export(nets[0], {}) == export(nets[1], {})
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "checkpoint.pt"])
+def test_it_goes_on_after_a_checkpoint_that_could_not_be_kept(tmp_path, monkeypatch, name):
+    """Whichever of its two files fails, the other alone misleads nobody."""
+    true, tried = loop.write_whole, []
+
+    def fails(path, data):
+        tried.append(path.name)
+        if path.name == name:
+            raise FileError(f"{path}: cannot write: no space left on device")
+        true(path, data)
+
+    run = SHORT._replace(total=3_000)
+    monkeypatch.setattr(loop, "write_whole", fails)
+    with pytest.raises(FileError, match="no space left"):
+        train(small(), [source()], run, tmp_path)
+    monkeypatch.setattr(loop, "write_whole", true)
+    log = train(small(), [source()], run, tmp_path)
+    assert len(log) == 1 and log[-1]["seen"] >= run.total and name in tried
 
 
 def test_it_goes_on_after_a_stop(tmp_path):

@@ -151,6 +151,38 @@ def test_mutations_are_refused_or_work(files):
         ("T.json", "[1, 2]", "must be an object"),
         ("T.json", "", "not JSON"),
         ("T.json", "[" * 100_000, "not JSON"),
+        ("T.json", '{"model": ' + '{"a":' * 40 + "1" + "}" * 41, "nested more than 32 deep"),
+        ("T.json", '{"model": {}, "model": {}}', "a name stands twice"),
+        ("T.json", '{"model": ' + "9" * 5000 + "}", "not JSON: an integer of more than"),
+        (
+            "T.json",
+            json.dumps(
+                {
+                    "model": {
+                        "type": "BPE",
+                        "vocab": {"a": 0, "b": 1, "ab": 2},
+                        "merges": ["a b"],
+                        "continuing_subword_prefix": "######",
+                    }
+                }
+            ),
+            "second token has the prefix",
+        ),
+        (
+            "T.json",
+            json.dumps(
+                {
+                    "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []},
+                    "normalizer": {
+                        "type": "Sequence",
+                        "normalizers": [
+                            {"type": "Replace", "pattern": {"Regex": r"(?<x>a\g<x>?)"}, "content": ""}
+                        ],
+                    },
+                }
+            ),
+            "call themselves",
+        ),
         ("T.json", '{"model": {"vocab": {"a": NaN}}}', "NaN"),
         ("T.json", '{"tokenizers_lab": 1, "codec": "T.json"}', "no codec's name"),
         ("T.json", '{"tokenizers_lab": 1, "codec": null}', "no codec's name"),
