@@ -9,6 +9,7 @@ hashes by which cached snapshots of primed tables are verified.
 """
 
 import argparse
+import itertools
 import json
 import lzma
 import sys
@@ -19,6 +20,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from nzip.hashes import text_hash
 from nzip.predictors.mix import primers
+from nzip.predictors.mix.words.lines import find_width
 
 TARGET = Path(__file__).parents[1] / "nzip" / "predictors" / "mix" / "primer_texts"
 K = 1000
@@ -90,7 +92,10 @@ def main() -> None:
         signatures.append(signature.astype("<u4").tobytes())
         digest = text_hash(text).hex()
         entries.append(
-            {"name": name, "bytes": len(text), "hash": digest, "signature": len(signature), "snapshots": {}}
+            {
+                "name": name, "bytes": len(text), "hash": digest, "width": find_width(np.frombuffer(text, np.uint8)),
+                "signature": len(signature), "snapshots": {},
+            }  # fmt: skip
         )
         print(f"{name}: {len(text)} bytes, {len(packed)} packed, {len(signature)} sequences in the signature")
     (TARGET / "signatures.bin").write_bytes(b"".join(signatures))
@@ -104,12 +109,15 @@ def add_snapshots(entries: list[dict]) -> None:
     """Prime every level with every primer and write the hashes of what results into the index."""
     primers.index.cache_clear()
     from nzip.predictors.mix.plan import LEVELS
-    from nzip.predictors.mix.warm_start import primed_hash
+    from nzip.predictors.mix.warm_start import primed_hash, snapshot_key
+    from nzip.predictors.mix.words.dictionary import NAMES, named
 
     for number, entry in enumerate(entries, 1):
-        for level in LEVELS:
-            entry["snapshots"][str(level)] = primed_hash(level, primers.shipped(number))
-            print(f"{entry['name']} -{level}: {entry['snapshots'][str(level)]}", flush=True)
+        primer = primers.shipped(number)
+        for level, dictionary in itertools.product(LEVELS, (0, *range(1, len(NAMES) + 1))):
+            key = snapshot_key(level, dictionary)
+            entry["snapshots"][key] = primed_hash(level, primer, named(dictionary) if dictionary else None)
+            print(f"{entry['name']} -{key}: {entry['snapshots'][key]}", flush=True)
     (TARGET / "index.json").write_text(json.dumps({"primers": entries}, indent=1) + "\n")
 
 

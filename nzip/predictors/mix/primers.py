@@ -26,7 +26,6 @@ from nzip.predictors.kinds import TEXT
 from nzip.predictors.mix.constants import CODED, K1, K2
 from nzip.predictors.mix.words import dictionary as dictionaries
 from nzip.predictors.mix.words.dictionary import Dictionary
-from nzip.predictors.mix.words.lines import find_width
 from nzip.predictors.mix.words.options import Words
 
 GRAM = 6
@@ -43,13 +42,15 @@ READS = {1: 640_000, 2: 640_000, 3: 640_000, 4: 1_000_000, 5: 2_000_000}
 class Primer(NamedTuple):
     """``number`` (1 to 127 ship with the package, 255 is the user's own), its ``text`` and the first bytes of
     its hash. ``habits``: only what reading it taught the weights and maps is kept, what it says is
-    forgotten. ``dictionary``: the number of the one by which the words of ``text`` are coded, or 0."""
+    forgotten. ``width``: where the text's lines were wrapped, or 0; ``dictionary``: the number of the one by
+    which the words of ``text`` are coded, or 0."""
 
     number: int
     name: str
     text: bytes
     hash: bytes
     habits: bool = False
+    width: int = 0
     dictionary: int = 0
 
     @property
@@ -78,22 +79,21 @@ def portion(primer: Primer, level: int, dictionary: Dictionary | None = None) ->
     if dictionary is not None:
         shipped_one = dictionary.number != dictionaries.USER
         text = (
-            _coded_by_shipped(primer.text, dictionary.number)
+            _coded_by_shipped(primer.text, primer.width, dictionary.number)
             if shipped_one
-            else _coded(primer.text, dictionary)
+            else _coded(primer.text, primer.width, dictionary)
         )
         primer = primer._replace(text=text, dictionary=dictionary.number)
     return primer._replace(text=primer.text[-READS[level] :])
 
 
 @functools.lru_cache(maxsize=4)
-def _coded_by_shipped(text: bytes, number: int) -> bytes:
-    return _coded(text, dictionaries.named(number))
+def _coded_by_shipped(text: bytes, width: int, number: int) -> bytes:
+    return _coded(text, width, dictionaries.named(number))
 
 
-def _coded(text: bytes, dictionary: Dictionary) -> bytes:
-    raw = np.frombuffer(text, np.uint8)
-    return Words(dictionary, find_width(raw)).apply(raw).tobytes()
+def _coded(text: bytes, width: int, dictionary: Dictionary) -> bytes:
+    return Words(dictionary, width).apply(np.frombuffer(text, np.uint8)).tobytes()
 
 
 def pin(primer: Primer | None, dictionary: Dictionary | None) -> bytes:
@@ -118,7 +118,7 @@ WHAT_FOR = {
 
 @functools.cache
 def index() -> tuple[dict, ...]:
-    """The shipped primers in order of their numbers: dicts with name, bytes, hash (hex), snapshots."""
+    """The shipped primers in order of their numbers: dicts with name, bytes, hash (hex), width, snapshots."""
     return tuple(json.loads(_read("index.json"))["primers"])
 
 
@@ -136,7 +136,9 @@ def shipped(number: int) -> Primer:
     text = lzma.decompress(_read(entry["name"] + ".xz"))
     if text_hash(text).hex() != entry["hash"]:
         raise ModelMismatchError(f"the installed primer {entry['name']} is damaged: reinstall nzip")
-    return Primer(number, entry["name"], text, bytes.fromhex(entry["hash"])[:HASH_BYTES])
+    return Primer(
+        number, entry["name"], text, bytes.fromhex(entry["hash"])[:HASH_BYTES], width=entry["width"]
+    )
 
 
 def named(code: int) -> Primer:

@@ -10,13 +10,15 @@ from nzip.hashes import text_hash
 from nzip.predictors.kinds import EXECUTABLE, STORED
 from nzip.predictors.mix import params as parameters
 from nzip.predictors.mix import primers
-from nzip.predictors.mix.constants import PRIMED_SIZE
+from nzip.predictors.mix.constants import CODED, PRIMED_SIZE
 from nzip.predictors.mix.params import Descriptor
 from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.twin.call_filter import undo_call_filter
 from nzip.predictors.mix.twin.coder import BinaryDecoder
 from nzip.predictors.mix.twin.kernel import Mix
 from nzip.predictors.mix.twin.segments import read_segments
+from nzip.predictors.mix.words.dictionary import NAMES, USER
+from nzip.predictors.mix.words.twin import TwinDictionary, encode, fold, shipped, undo
 
 
 def decode_block(level: int, params: bytes, payload: bytes, size: int, primer: bytes | None = None) -> bytes:
@@ -43,24 +45,45 @@ def decode_stream(level: int, stream: Descriptor, payload: bytes, size: int, pri
     content, number = stream.content, stream.primer
     if content.kind == STORED:
         return bytes(payload)
+    words = _dictionary(stream.words)
+    length = stream.length or size
     mix = Mix(
-        plan(level, content.kind, content.stride),
-        PRIMED_SIZE if number else size,
+        plan(level, CODED if words else content.kind, content.stride),
+        PRIMED_SIZE if number else length,
         content.stride,
         content.pixel,
     )
+    read = []
     if number:
-        text = primer if number == primers.USER else primers.named(number).text
-        if text is None or text_hash(text)[: primers.HASH_BYTES] != stream.pinned:
-            raise ModelMismatchError("the block wants another primer")
+        shipped_one = None if number == primers.USER else primers.named(number)
+        text, width = (shipped_one.text, shipped_one.width) if shipped_one else (primer, 0)
+        if text is None:
+            raise ModelMismatchError("the block wants a primer of the user's own")
+        read.append(text_hash(text)[: primers.HASH_BYTES])
+        if words:
+            text = encode(fold(text, width) if width else text, words)
         mix.read_primer(text[-primers.READS[level] :])
         if number != primers.USER and number & primers.HABITS:
             mix.forget_words()
+    if words:
+        read.append(words.hash)
+    if (text_hash(b"".join(read))[: primers.HASH_BYTES] if len(read) == 2 else b"".join(read)) != stream.pinned:
+        raise ModelMismatchError("the block wants another primer or dictionary")
     start = len(mix.data)
     decoder = BinaryDecoder(payload)
-    for _ in range(size):
+    for _ in range(length):
         mix.code_byte(decoder.decode)
     data = mix.data[start:]
+    if stream.words:
+        return undo(stream.words, bytes(data), words)
     if content.kind == EXECUTABLE:
         undo_call_filter(data)
     return bytes(data)
+
+
+def _dictionary(words: bytes) -> TwinDictionary | None:
+    """The dictionary that a stream's transform names."""
+    number = words[0] & parameters.WORDS_DICTIONARY if words else 0
+    if number == USER:
+        raise ModelMismatchError("the block wants a dictionary of the user's own")
+    return shipped(NAMES[number - 1]) if number else None

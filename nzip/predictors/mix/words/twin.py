@@ -11,6 +11,7 @@ import re
 from importlib.resources import files
 
 from nzip.errors import CorruptError
+from nzip.hashes import text_hash
 
 WHITE = b" \n\t\r"
 MARKS = b"\x06\x07\x0c@"
@@ -23,6 +24,7 @@ class TwinDictionary:
 
     def __init__(self, content: bytes):
         first, *words = content.split(b"\n")
+        self.hash = text_hash(content)[:4]
         alphabet = first.decode()
         self.codes = {word: code(i) for i, word in enumerate(words)}
         self.words = {c: word for word, c in self.codes.items()}
