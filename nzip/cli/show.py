@@ -64,7 +64,9 @@ def _stream_as_json(stream: listing.Stream) -> dict[str, Any]:
         "exact": stream.exact,
         "config": stream.config,
         "probe": stream.probe,
-        "blocks": [block._asdict() for block in stream.blocks],
+        "blocks": [
+            {**block._asdict(), "parts": [part._asdict() for part in block.parts]} for block in stream.blocks
+        ],
     }
     if stream.models:
         value["models"] = [model._asdict() for model in stream.models]
@@ -129,10 +131,24 @@ def _print_streams(row: _Row) -> None:
                 f"{block.compressed:,}",
                 f"{block.size:,}",
                 bits_cell(block.compressed, block.size),
-                block.method,
+                _method(block),
             )
+            for part in block.parts if len(block.parts) > 1 else ():
+                cells = f"{part.compressed:,}", f"{part.size:,}", bits_cell(part.compressed, part.size)
+                add_row(table, "", "", *cells, "  " + _called(part))
         print_text(title + "\n")
         print_table(table)
+
+
+def _method(block: listing.Block) -> str:
+    """How a block is kept, and what it was found to hold."""
+    if len(block.parts) > 1:
+        return f"{block.method}: {len(block.parts)} streams"
+    return f"{block.method}: {_called(block.parts[0])}" if block.parts else block.method
+
+
+def _called(part: listing.Part) -> str:
+    return f"{part.kind}, primer {part.primer}" if part.primer else part.kind
 
 
 def levels(as_json: bool) -> int:

@@ -12,9 +12,7 @@ the weights a little."""
 from __future__ import annotations
 
 import functools
-import json
 import lzma
-from importlib.resources import files
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -23,6 +21,10 @@ import numpy as np
 from nzip.errors import CorruptError, ModelMismatchError
 from nzip.hashes import text_hash
 from nzip.predictors.mix.constants import K1, K2
+from nzip.predictors.mix.primer_index import HABITS, USER, index
+from nzip.predictors.mix.primer_index import read as _read
+
+__all__ = ["HABITS", "USER", "Primer", "index", "named", "portion", "scores", "sequences", "shipped"]
 
 GRAM = 6
 KEEP = 32  # one in KEEP sequences stands in a signature
@@ -57,10 +59,6 @@ class Primer(NamedTuple):
         return b"" if self.habits else self.text
 
 
-USER = 255
-HABITS = 128
-
-
 def portion(primer: Primer, level: int) -> Primer:
     """What ``level`` reads of a primer: its last bytes."""
     return primer._replace(text=primer.text[-READS[level] :])
@@ -77,16 +75,6 @@ WHAT_FOR = {
     "cyrillic": "Russian and Ukrainian",
     "asian": "Chinese, Japanese, Vietnamese, Tamil",
 }
-
-
-@functools.cache
-def index() -> tuple[dict, ...]:
-    """The shipped primers in order of their numbers: dicts with name, bytes, hash (hex), snapshots."""
-    return tuple(json.loads(_read("index.json"))["primers"])
-
-
-def _read(name: str) -> bytes:
-    return files(__package__).joinpath("primer_texts", name).read_bytes()
 
 
 @functools.lru_cache(maxsize=2)
@@ -135,4 +123,8 @@ def scores(data: np.ndarray) -> list[float]:
     found = sequences(data)
     if not len(found):
         return [0.0] * len(index())
-    return [float(np.isin(found, signature, assume_unique=True).mean()) for signature in _signatures()]
+    known = []
+    for signature in _signatures():
+        place = np.minimum(np.searchsorted(signature, found), len(signature) - 1)
+        known.append(float((signature[place] == found).mean()))
+    return known

@@ -17,7 +17,7 @@ import numpy as np
 
 from nzip.errors import CorruptError, ModelMismatchError, Remedy
 from nzip.predictors.base import Expert
-from nzip.predictors.kinds import EXECUTABLE, KIND_NAMES, STORED, TEXT, Content
+from nzip.predictors.kinds import BINARY, EXECUTABLE, KIND_NAMES, STORED, TEXT, Content
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import lockstep
 from nzip.predictors.mix.call_filter import call_filter
@@ -35,6 +35,8 @@ MAX_LANES = 192
 # In place of lanes - 1: a stream that not all experts help is coded as by a predictor with only those whose
 # bits are set in 255 minus this.
 _SOME = 192
+# Noise is stored where samples of it, so many of so many bytes, gain nothing.
+_PIECES, _PIECE, _NO_GAIN = 3, 6000, 0.999
 _NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
 
 Progress = Callable[[int], None]
@@ -84,30 +86,32 @@ class Streams(NamedTuple):
     # Encoding.
 
     def encode(
-        self, data: np.ndarray, content: Content, progress: Progress = untold
+        self, data: np.ndarray, content: Content, progress: Progress = untold, code: int | None = None
     ) -> tuple[Descriptor, bytes]:
         """Code ``data`` (uint8), of content ``content``; a payload longer than ``data`` where it is
-        hopeless."""
+        hopeless. ``code``: the primer to start from (0: none); None: choose one."""
         if content.kind == STORED:
-            progress(len(data))
-            return Descriptor(content), data.tobytes()
+            if _is_noise(data):
+                progress(len(data))
+                return Descriptor(content), data.tobytes()
+            content = Content(BINARY)
         helpers = sum(e.helps(data, content) << i for i, e in enumerate(self.experts))
         some = self.only(helpers)
         lanes = some.lanes_for(len(data))
-        primer = some.choose_primer(data, content)
+        primer = some.choose_primer(data, content, code)
         said = lanes - 1 if len(some.experts) == len(self.experts) else 255 - helpers
         descriptor = Descriptor(content, lanes=said)
         if primer:
             descriptor = descriptor._replace(primer=primer.code, pinned=primer.hash)
         return descriptor, some.code(data, content, lanes, primer, progress)[0]
 
-    def choose_primer(self, data: np.ndarray, content: Content) -> Primer | None:
+    def choose_primer(self, data: np.ndarray, content: Content, code: int | None = None) -> Primer | None:
         """What ``data`` starts from, or None for nothing."""
         if content.kind != TEXT or not self.primed:
             return None
         if self.primer is not None:
             return portion(self.primer, self.level)
-        code = choose(data)
+        code = choose(data) if code is None else code
         return portion(named(code), self.level) if code else None
 
     def code(
@@ -246,6 +250,13 @@ class Streams(NamedTuple):
             if told is not None:
                 told.reached(0, start + steps - first)
         return True
+
+
+def _is_noise(data: np.ndarray) -> bool:
+    """Whether the fastest level makes samples of what looks like noise no smaller."""
+    starts = np.linspace(0, max(0, len(data) - _PIECE), _PIECES).astype(np.int64)
+    sample = np.concatenate([data[start : start + _PIECE] for start in starts])
+    return len(Streams(1).code(sample, Content(BINARY), 1, None)[0]) > _NO_GAIN * len(sample)
 
 
 def _put_on(stream: np.ndarray, content: Content) -> None:
