@@ -14,19 +14,35 @@ from typing import NamedTuple
 from nzip import codec
 from nzip.api import Readable
 from nzip.bits_per_byte import bits_per_byte
-from nzip.container import parser, passport
+from nzip.container import framing, parser, passport
 from nzip.options import Primer, primer_text
+from nzip.predictors.kinds import STREAM_NAMES
+from nzip.predictors.mix import params
+from nzip.predictors.mix.primer_index import name_of
 from nzip.predictors.model_files import Models
+
+
+class Part(NamedTuple):
+    """What of a block the mix coded as one: its ``kind`` of content, its ``form`` ("words" where words were
+    replaced by codes, "lines" where only line ends were, else empty), the name of the ``primer`` that it starts
+    from (empty for none), its bytes and what they take."""
+
+    kind: str
+    form: str
+    primer: str
+    size: int
+    compressed: int
 
 
 class Block(NamedTuple):
     """A block: where it starts in the file, its bytes there and decoded, and its ``method``, ``coded`` or
-    ``stored``."""
+    ``stored``. ``parts``: the streams of a coded block of the mix; of others nothing is known."""
 
     offset: int
     compressed: int
     size: int
     method: str
+    parts: list[Part]
 
 
 class Model(NamedTuple):
@@ -132,8 +148,11 @@ def read(source: Readable, *, check: bool) -> Contents:
             stored = event.offset + event.header_size
         elif isinstance(event, parser.Block):
             header = event.header
-            method = "stored" if header.method == codec.STORED else "coded"
-            streams[-1].blocks.append(Block(event.offset, header.frame_size, header.size, method))
+            stored_block = header.method == codec.STORED
+            method, parts = (
+                ("stored", []) if stored_block else ("coded", _parts(streams[-1].predictor, header))
+            )
+            streams[-1].blocks.append(Block(event.offset, header.frame_size, header.size, method, parts))
             size += header.size
         elif isinstance(event, parser.StreamEnd):
             stored = event.offset
@@ -141,6 +160,18 @@ def read(source: Readable, *, check: bool) -> Contents:
             skippable += 1
             stored = event.end
     return Contents(stored, size, streams, skippable, check)
+
+
+def _parts(predictor: str, header: framing.BlockHeader) -> list[Part]:
+    """The streams of a block. Raises :class:`nzip.CorruptError` where a mix block's parameters are
+    impossible."""
+    if predictor.partition(":")[0].partition("+")[0] != "mix":
+        return []
+    block = params.read(header.params, header.size, header.payload_size, "+" in predictor)
+    return [
+        Part(STREAM_NAMES[d.content.kind], d.form, name_of(d.primer), size, coded)
+        for d, size, coded in block.streams
+    ]
 
 
 def _stream(event: parser.StreamStart) -> Stream:

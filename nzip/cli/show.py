@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from nzip import listing
@@ -74,7 +75,9 @@ def _stream_as_json(stream: listing.Stream) -> dict[str, Any]:
         "exact": stream.exact,
         "config": stream.config,
         "probe": stream.probe,
-        "blocks": [block._asdict() for block in stream.blocks],
+        "blocks": [
+            {**block._asdict(), "parts": [part._asdict() for part in block.parts]} for block in stream.blocks
+        ],
     }
     if stream.models:
         value["models"] = [model._asdict() for model in stream.models]
@@ -135,20 +138,22 @@ def _print_streams(row: _Row) -> None:
     print_columns(
         ("stream", "block", "offset", "compressed", "size", "bits/byte", "method"),
         [
-            (
-                str(number),
-                str(count),
-                f"{block.offset:,}",
-                f"{block.compressed:,}",
-                f"{block.size:,}",
-                bits_cell(block.compressed, block.size),
-                block.method,
-            )
+            row_of
             for number, stream in enumerate(row.found.streams, 1)
             for count, block in enumerate(stream.blocks, 1)
+            for row_of in _block_rows(number, count, block)
         ],
         left=("method",),
     )
+
+
+def _block_rows(number: int, count: int, block: listing.Block) -> Iterator[tuple[str, ...]]:
+    """A row for a block, and one for each of the streams that it was cut into."""
+    cells = f"{block.compressed:,}", f"{block.size:,}", bits_cell(block.compressed, block.size)
+    yield str(number), str(count), f"{block.offset:,}", *cells, _method(block)
+    for part in block.parts if len(block.parts) > 1 else ():
+        cells = f"{part.compressed:,}", f"{part.size:,}", bits_cell(part.compressed, part.size)
+        yield "", "", "", *cells, "  " + _called(part)
 
 
 def _about(stream: listing.Stream) -> str:
@@ -158,6 +163,17 @@ def _about(stream: listing.Stream) -> str:
         if value:
             said += f", {key} {one_line(json.dumps(value, sort_keys=True))}"
     return said
+
+
+def _method(block: listing.Block) -> str:
+    """How a block is kept, and what it was found to hold."""
+    if len(block.parts) > 1:
+        return f"{block.method}: {len(block.parts)} streams"
+    return f"{block.method}: {_called(block.parts[0])}" if block.parts else block.method
+
+
+def _called(part: listing.Part) -> str:
+    return part.kind + f" as {part.form}" * bool(part.form) + f", primer {part.primer}" * bool(part.primer)
 
 
 def levels(as_json: bool) -> int:

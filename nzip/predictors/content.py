@@ -37,7 +37,7 @@ def detect(data: np.ndarray) -> Content:
     """The content of ``data`` (uint8, of any length)."""
     if len(data) < 64:
         return Content(TEXT)
-    named = _by_header(data)
+    named = by_header(data)
     if named is not None:
         return named
     samples = _samples(data)
@@ -54,6 +54,11 @@ def detect(data: np.ndarray) -> Content:
     return Content(BINARY, *_row_length(samples))
 
 
+def rows(data: np.ndarray) -> tuple[int, int]:
+    """Row length and bytes a field of binary ``data``, 0 and 1 where there are no rows."""
+    return _row_length(_samples(data))
+
+
 def _samples(data: np.ndarray, count: int = 5) -> list[np.ndarray]:
     if len(data) <= count * _SAMPLE:
         return [data]
@@ -61,7 +66,7 @@ def _samples(data: np.ndarray, count: int = 5) -> list[np.ndarray]:
     return [data[s : s + _SAMPLE] for s in starts]
 
 
-def _by_header(data: np.ndarray) -> Content | None:
+def by_header(data: np.ndarray) -> Content | None:
     head = data[:128].tobytes()
     if head[:2] == b"BM" and len(data) > 64:
         width, height, _, bits = struct.unpack_from("<iiHH", head, 18)

@@ -18,14 +18,15 @@ import xxhash
 from nzip.exact.jit import is_kept
 from nzip.hashes import text_hash
 from nzip.predictors.base import Expert, Predictor
-from nzip.predictors.content import detect
 from nzip.predictors.kinds import STORED, TEXT, Content
+from nzip.predictors.mix import cutting
 from nzip.predictors.mix import params as parameters
 from nzip.predictors.mix import segments as layout
 from nzip.predictors.mix.handing_on import Scattering, Sink
 from nzip.predictors.mix.kernel import best
 from nzip.predictors.mix.params import Block, Descriptor, Stream
 from nzip.predictors.mix.plan import LEVELS, plan
+from nzip.predictors.mix.primer_choice import Start
 from nzip.predictors.mix.primers import HASH_BYTES, USER, Primer
 from nzip.predictors.mix.segments import Segments
 from nzip.predictors.mix.stream import MAX_LANES, Progress, Streams, untold
@@ -109,7 +110,8 @@ class MixPredictor(Predictor):
 
     def encode(self, data, progress: np.ndarray | None = None) -> tuple[bytes, bytes]:
         block = np.frombuffer(data, np.uint8)
-        return self.encode_streams(block, [detect(block)], None, progress)
+        cut = cutting.streams(block, self.primed and self.primer is None, not self.experts)
+        return self.encode_streams(block, cut.contents, cut.segments, progress, cut.starts)
 
     def encode_streams(
         self,
@@ -117,26 +119,29 @@ class MixPredictor(Predictor):
         contents: list[Content],
         segments: Segments | None,
         progress: np.ndarray | None = None,
+        starts: list[Start | None] | None = None,
     ) -> tuple[bytes, bytes]:
         """As :meth:`encode`, with ``block`` (uint8) cut so: a content for each stream, and the segments of
-        more than one. A stream that coding does not make smaller is stored."""
+        more than one. A stream that coding does not make smaller is stored. ``starts``: what
+        :class:`nzip.predictors.mix.cutting.Cut` says of them."""
         experts = bool(self.experts)
         if segments is None:
             descriptor, payload = self._streams.encode(block, contents[0], _report(progress, 0))
             block_of = Block(0, (Stream(descriptor, len(block), len(payload)),))
             return parameters.pack(block_of, experts), payload
         packed = layout.pack(segments, len(contents))
-        streams, payloads, done = [], [packed], 0
+        coded, payloads, done = list[Stream](), [packed], 0
         for number, content in enumerate(contents):
             own = layout.gather(block, segments, number)
-            descriptor, payload = self._streams.encode(own, content, _report(progress, done))
+            start = starts[number] if starts else None
+            descriptor, payload = self._streams.encode(own, content, _report(progress, done), start)
             if len(payload) >= len(own):
                 descriptor, payload = Descriptor(Content(STORED)), own.tobytes()
-            streams.append(Stream(descriptor, len(own), len(payload)))
+            coded.append(Stream(descriptor, len(own), len(payload)))
             payloads.append(payload)
             done += len(own)
             _report(progress, done)(0)
-        return parameters.pack(Block(len(packed), tuple(streams)), experts), b"".join(payloads)
+        return parameters.pack(Block(len(packed), tuple(coded)), experts), b"".join(payloads)
 
     def decode(
         self,

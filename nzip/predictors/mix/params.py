@@ -41,6 +41,11 @@ class Descriptor(NamedTuple):
         """Whether something is read beforehand, a primer or a dictionary."""
         return self.primer > 0 or bool(self.words and self.words[0] & WORDS_DICTIONARY)
 
+    @property
+    def form(self) -> str:
+        """``words``, ``lines`` or, raw, nothing."""
+        return ("words" if self.words[0] & WORDS_DICTIONARY else "lines") if self.words else ""
+
     def pack(self, experts: bool) -> bytes:
         """``experts``: the predictor has some, so that each coded stream says its lanes."""
         kind, stride, pixel = self.content.kind, self.content.stride, self.content.pixel

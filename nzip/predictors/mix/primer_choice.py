@@ -10,6 +10,8 @@ encoder chooses, the stream says what."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from nzip.coding.binary import POSITION, STATE_SIZE, start_encoder
@@ -36,18 +38,35 @@ CLOSE = 0.04  # both forms are tried on with primers where they differ by less
 Form = Words | None
 
 
+class Start(NamedTuple):
+    """How a stream is coded: its ``form`` (None: raw), and the ``primer`` that it starts from, whole (None:
+    from nothing)."""
+
+    form: Form
+    primer: primers.Primer | None
+
+    @property
+    def kin(self) -> tuple[int, int]:
+        """Streams of one kin are better one stream: the numbers of their dictionary and primer."""
+        dictionary = self.form.dictionary if self.form else None
+        return dictionary.number if dictionary else 0, self.primer.code if self.primer else 0
+
+
+COLD = Start(None, None)
+
+
 def choose(
     data: np.ndarray, primed: bool = True, own: primers.Primer | None = None, words: bool = True
-) -> tuple[Form, primers.Primer | None]:
-    """The form of ``data`` (uint8, text), None for raw, and the primer to start it from, whole, or None.
-    ``own``: the user's, in place of those that ship; ``words``: whether another form than raw may be."""
+) -> Start:
+    """How to code ``data`` (uint8, text). ``own``: the user's primer, in place of those that ship;
+    ``words``: whether another form than raw may be."""
     sample = _sample(data)
     form = choice.choose(data) if words else None
     forms = [form, None] if form else [None]
     if not primed or own is not None:
         if len(forms) > 1:
             forms.sort(key=lambda form: _coded(sample, form, own))
-        return forms[0], own
+        return Start(forms[0], own)
     cold = {form is not None: _coded(sample, form, None) for form in forms} if len(forms) > 1 or words else {}
     if len(forms) > 1:
         least = min(cold.values())
@@ -55,7 +74,7 @@ def choose(
     found: list[tuple[int, Form, primers.Primer | None]] = []
     tried, habits = _candidates(data)
     if not tried and not habits and len(forms) == 1:
-        return forms[0], None
+        return Start(forms[0], None)
     for form in forms:
         start = cold.get(form is not None) or _coded(sample, form, None)
         found.append((start, form, None))
@@ -66,7 +85,7 @@ def choose(
                 found.append((size, form, primers.named(code)))
                 break
     _, form, primer = min(found, key=lambda entry: entry[0])
-    return form, primer
+    return Start(form, primer)
 
 
 def _candidates(data: np.ndarray) -> tuple[list[int], list[int]]:

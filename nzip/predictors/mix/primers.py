@@ -12,9 +12,7 @@ the weights a little."""
 from __future__ import annotations
 
 import functools
-import json
 import lzma
-from importlib.resources import files
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -24,9 +22,15 @@ from nzip.errors import CorruptError, ModelMismatchError
 from nzip.hashes import text_hash
 from nzip.predictors.kinds import TEXT
 from nzip.predictors.mix.constants import CODED, K1, K2
+from nzip.predictors.mix.primer_index import HABITS, USER, index
+from nzip.predictors.mix.primer_index import read as _read
 from nzip.predictors.mix.words import dictionary as dictionaries
 from nzip.predictors.mix.words.dictionary import Dictionary
 from nzip.predictors.mix.words.options import Words
+
+__all__ = [
+    "HABITS", "USER", "Primer", "index", "named", "pin", "portion", "scores", "sequences", "shipped",
+]  # fmt: skip
 
 GRAM = 6
 KEEP = 32  # one in KEEP sequences stands in a signature
@@ -67,10 +71,6 @@ class Primer(NamedTuple):
     def prefix(self) -> bytes:
         """What stands before the block's bytes, for matches to reach back into."""
         return b"" if self.habits else self.text
-
-
-USER = 255
-HABITS = 128
 
 
 def portion(primer: Primer, level: int, dictionary: Dictionary | None = None) -> Primer:
@@ -114,16 +114,6 @@ WHAT_FOR = {
     "cyrillic": "Russian and Ukrainian",
     "asian": "Chinese, Japanese, Vietnamese, Tamil",
 }
-
-
-@functools.cache
-def index() -> tuple[dict, ...]:
-    """The shipped primers in order of their numbers: dicts with name, bytes, hash (hex), width, snapshots."""
-    return tuple(json.loads(_read("index.json"))["primers"])
-
-
-def _read(name: str) -> bytes:
-    return files(__package__).joinpath("primer_texts", name).read_bytes()
 
 
 @functools.lru_cache(maxsize=2)
@@ -174,4 +164,8 @@ def scores(data: np.ndarray) -> list[float]:
     found = sequences(data)
     if not len(found):
         return [0.0] * len(index())
-    return [float(np.isin(found, signature, assume_unique=True).mean()) for signature in _signatures()]
+    known = []
+    for signature in _signatures():
+        place = np.minimum(np.searchsorted(signature, found), len(signature) - 1)
+        known.append(float((signature[place] == found).mean()))
+    return known

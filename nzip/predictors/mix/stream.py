@@ -18,7 +18,7 @@ import numpy as np
 
 from nzip.errors import CorruptError, ModelMismatchError, Remedy
 from nzip.predictors.base import Expert
-from nzip.predictors.kinds import EXECUTABLE, KIND_NAMES, STORED, TEXT, Content
+from nzip.predictors.kinds import BINARY, EXECUTABLE, KIND_NAMES, STORED, TEXT, Content
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import lockstep
 from nzip.predictors.mix.call_filter import call_filter
@@ -27,7 +27,7 @@ from nzip.predictors.mix.handing_on import HandingOn, Sink, Undoing
 from nzip.predictors.mix.kernel import best
 from nzip.predictors.mix.params import Descriptor
 from nzip.predictors.mix.plan import plan
-from nzip.predictors.mix.primer_choice import choose
+from nzip.predictors.mix.primer_choice import COLD, Start, choose
 from nzip.predictors.mix.primers import USER, Primer, named, pin, portion
 from nzip.predictors.mix.state import Mix, build, memory
 from nzip.predictors.mix.warm_start import warm
@@ -38,6 +38,8 @@ MAX_LANES = 192
 # In place of lanes - 1: a stream that not all experts help is coded as by a predictor with only those whose
 # bits are set in 255 minus this.
 _SOME = 192
+# Noise is stored where samples of it, so many of so many bytes, gain nothing.
+_PIECES, _PIECE, _NO_GAIN = 3, 6000, 0.999
 _NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
 
 Progress = Callable[[int], None]
@@ -91,35 +93,37 @@ class Streams(NamedTuple):
     # Encoding.
 
     def encode(
-        self, data: np.ndarray, content: Content, progress: Progress = untold
+        self, data: np.ndarray, content: Content, progress: Progress = untold, start: Start | None = None
     ) -> tuple[Descriptor, bytes]:
         """Code ``data`` (uint8), of content ``content``; a payload longer than ``data`` where it is
-        hopeless."""
+        hopeless. ``start``: the form it takes and the primer it starts from; None: choose them."""
         if content.kind == STORED:
-            progress(len(data))
-            return Descriptor(content), data.tobytes()
+            if _is_noise(data):
+                progress(len(data))
+                return Descriptor(content), data.tobytes()
+            content = Content(BINARY)
         helpers = sum(e.helps(data, content) << i for i, e in enumerate(self.experts))
         some = self.only(helpers)
         lanes = some.lanes_for(len(data))
-        words, primer = some.choose(data, content)
+        words, primer = start or some.choose(data, content)
+        dictionary = words.dictionary if words else None
+        primer = portion(primer, self.level, dictionary) if primer else None
         said = lanes - 1 if len(some.experts) == len(self.experts) else 255 - helpers
         descriptor = Descriptor(content, primer.code if primer else 0, lanes=said)
         if words:
             coded = words.apply(data)
             descriptor = descriptor._replace(words=words.params(), length=len(coded))
-            form = Content(at.CODED) if words.dictionary else content
+            form = Content(at.CODED) if dictionary else content
         else:
             coded, form = data, content
-        descriptor = descriptor._replace(pinned=pin(primer, words.dictionary if words else None))
+        descriptor = descriptor._replace(pinned=pin(primer, dictionary))
         return descriptor, some.code(coded, form, lanes, primer, scaled(progress, len(data), len(coded)))[0]
 
-    def choose(self, data: np.ndarray, content: Content) -> tuple[Words | None, Primer | None]:
-        """How ``data`` is transformed, and what it starts from; None for not at all, and nothing."""
+    def choose(self, data: np.ndarray, content: Content) -> Start:
+        """The form that ``data`` takes, and what it starts from."""
         if content.kind != TEXT:
-            return None, None
-        words, primer = choose(data, self.primed, self.primer, not self.experts)
-        dictionary = words.dictionary if words else None
-        return words, portion(primer, self.level, dictionary) if primer else None
+            return COLD
+        return choose(data, self.primed, self.primer, not self.experts)
 
     def code(
         self,
@@ -294,6 +298,13 @@ class Streams(NamedTuple):
             if told is not None:
                 told.reached(0, start + steps - first)
         return True
+
+
+def _is_noise(data: np.ndarray) -> bool:
+    """Whether the fastest level makes samples of what looks like noise no smaller."""
+    starts = np.linspace(0, max(0, len(data) - _PIECE), _PIECES).astype(np.int64)
+    sample = np.concatenate([data[start : start + _PIECE] for start in starts])
+    return len(Streams(1).code(sample, Content(BINARY), 1, None)[0]) > _NO_GAIN * len(sample)
 
 
 def _put_on(stream: np.ndarray, content: Content) -> None:
