@@ -22,6 +22,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from nzip.io import safe_output
+from nzip.io.streams import read_fully
 from tokenizers_lab.errors import DataError, LabError
 
 BLOCK = 4 << 20
@@ -50,7 +51,7 @@ _HEADERS = {
 
 def read_blocks(file, size: int = BLOCK) -> Iterator[bytes]:
     """What is left of an open file as blocks of up to ``size`` bytes."""
-    while block := file.read(size):
+    while block := read_fully(file, size):
         yield block
 
 

@@ -7,6 +7,7 @@ down. Whatever on a coded path is neither plain integer arithmetic nor a single 
 * ``jit``          ``njit`` with a cache of machine code that is never stale; no ``fastmath``, anywhere
 * ``numerics``     exp2, log2 and softmax as written sequences of operations
 * ``bits``         the bits of a float and back, as one register move
+* ``compiler``     whether there is one: asked before anything is coded
 * ``cpu``          which processor this is, and which instruction sets may be used (never: what comes out)
 * ``x86_emitter``  vector instructions from Python; ``x86`` and ``x86_softmax``: the loops written with it
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import NamedTuple
 
+from nzip.io.streams import read_fully
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.sources.finding import find
 from tokenizers_lab.sources.reading import (
@@ -113,7 +114,7 @@ def _pieces(file, segment: Segment, document_bytes: int) -> Iterator[Document]:
     between. The cut at x is behind the first line end in [x-1, x+_LOOK), else at x, moved on to where a UTF-8
     character may begin."""
     if not document_bytes:
-        yield Document(0, b"".join(iter(lambda: file.read(_BLOCK), b"")))
+        yield Document(0, b"".join(iter(lambda: read_fully(file, _BLOCK), b"")))
         return
     look = min(_LOOK, document_bytes)
     base = max(segment.start - 1, 0)  # of the buffer
@@ -124,7 +125,7 @@ def _pieces(file, segment: Segment, document_bytes: int) -> Iterator[Document]:
     def cut(x):
         nonlocal buffer, ended
         while not ended and base + len(buffer) < x + look + 4:
-            block = file.read(_BLOCK)
+            block = read_fully(file, _BLOCK)
             buffer += block
             ended = not block
         if x - base >= len(buffer):

