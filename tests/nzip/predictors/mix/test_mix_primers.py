@@ -19,7 +19,7 @@ from nzip.predictors.mix.constants import PRIMED_SIZE
 from nzip.predictors.mix.model import MixPredictor
 from nzip.predictors.mix.params import read as read_params
 from nzip.predictors.mix.plan import plan
-from nzip.predictors.mix.primer_choice import TRIALS, choose
+from nzip.predictors.mix.primer_choice import TRIALS, Start, choose
 from nzip.predictors.mix.state import Mix, build
 
 NUMBERS = range(1, len(primers.index()) + 1)
@@ -38,6 +38,16 @@ def array(data: bytes) -> np.ndarray:
     return np.frombuffer(data, np.uint8)
 
 
+def chosen_for(data: bytes) -> int:
+    """The code of the primer that is chosen, 0 for none."""
+    return choose(array(data)).kin[1]
+
+
+def only(code: int):
+    """In place of ``choose``: raw bytes, from the primer ``code``."""
+    return lambda *_: Start(None, primers.named(code) if code else None)
+
+
 @pytest.mark.parametrize("number", NUMBERS)
 def test_texts_are_what_the_index_says(number):
     primer, entry = primers.shipped(number), primers.index()[number - 1]
@@ -50,13 +60,13 @@ def test_texts_are_what_the_index_says(number):
 def test_a_primer_is_chosen_for_its_own_kind(number):
     text = primers.shipped(number).text
     middle = len(text) // 2
-    assert choose(array(text[middle : middle + 20_000])) == number
+    assert chosen_for(text[middle : middle + 20_000]) == number
 
 
 def test_what_no_primer_knows_starts_cold_or_with_habits():
     for data in (b"", b"abc", bytes(5000), mix_samples.dna(5000), b"%08d 0x%04x\n" * 300):
-        assert choose(array(data)) == 0 or choose(array(data)) & primers.HABITS
-    assert choose(array(b"%08d 0x%04x\n" * 10_000)) == 0  # long enough to form its own
+        assert chosen_for(data) == 0 or chosen_for(data) & primers.HABITS
+    assert chosen_for(b"%08d 0x%04x\n" * 10_000) == 0  # long enough to form its own
     for kind in mix_samples.KINDS[1:]:
         assert primer_of(MixPredictor(1).encode(mix_samples.sample(kind, 2000))[0]) == 0
 
@@ -74,14 +84,18 @@ def test_what_no_primer_knows_starts_cold_or_with_habits():
     ],
 )
 def test_real_files(name, expected, corpus):
-    number = choose(array(corpus(f"dev/{name}").read_bytes()))
+    number = chosen_for(corpus(f"dev/{name}").read_bytes())
     assert number and primers.index()[number - 1]["name"] == expected
 
 
-def test_priming_helps_and_is_pinned(primed_cache):
+def test_priming_helps_and_is_pinned(primed_cache, monkeypatch):
+    from nzip.predictors.mix import stream
+
+    monkeypatch.setattr(stream, "choose", only(1))
     data = primers.shipped(1).text[1000:2500] + mix_samples.text(500, seed=42)
     predictor, cold = MixPredictor(1), MixPredictor(1, primed=False)
     params, payload = predictor.encode(data)
+    monkeypatch.setattr(stream, "choose", only(0))
     assert params[:1] == b"\x10" and params[1] in NUMBERS and params[2:] == primers.shipped(params[1]).hash
     assert len(payload) < 0.6 * len(cold.encode(data)[1])
     assert cold.decode(params, payload, len(data)) == data  # what primes is said by the block alone
@@ -257,11 +271,11 @@ def test_no_primer_that_is_tried_would_have_been_much_better(name, corpus, prime
     from nzip.predictors.mix import stream
 
     data = corpus(f"dev/{name}").read_bytes()[:20_000]
-    chosen = choose(array(data))
+    chosen = chosen_for(data)
     likely = np.argsort(primers.scores(array(data)))[::-1][:TRIALS]
     sizes = {}
     for number in {0, chosen, *(int(i) + 1 for i in likely)}:
-        monkeypatch.setattr(stream, "choose", lambda _, number=number: number)
+        monkeypatch.setattr(stream, "choose", only(number))
         sizes[number] = len(MixPredictor(3).encode(data)[1])
     assert sizes[chosen] <= 1.02 * min(sizes.values())
 
@@ -275,7 +289,7 @@ def test_habits_alone(level, corpus, primed_cache, monkeypatch):
     data = corpus("dev/text_tr.txt").read_bytes()[:10_000]
     sizes = {}
     for code in (0, 6, primers.HABITS | 6):
-        monkeypatch.setattr(stream, "choose", lambda _, code=code: code)
+        monkeypatch.setattr(stream, "choose", only(code))
         params, payload = MixPredictor(level).encode(data)
         assert primer_of(params) == code and MixPredictor(level).decode(params, payload, len(data)) == data
         sizes[code] = len(payload)
@@ -295,7 +309,7 @@ def test_habits_by_the_twin(monkeypatch):
     small = SMALL._replace(text=SMALL.text[:600])
     monkeypatch.setattr(primers, "shipped", lambda number: small)
     monkeypatch.setattr(warm_start, "_known_hash", lambda level, primer: None)
-    monkeypatch.setattr(stream, "choose", lambda _: primers.HABITS | 1)
+    monkeypatch.setattr(stream, "choose", only(primers.HABITS | 1))
     data = mix_samples.text(300, seed=43)
     for level in (1, 5):
         params, payload = MixPredictor(level).encode(data)

@@ -1,0 +1,91 @@
+"""Streams of text whose words are codes: chosen where they help, pinned, handed on, and read by the twin."""
+
+from __future__ import annotations
+
+import mix_samples
+import numpy as np
+import pytest
+
+from nzip.errors import CorruptError, ModelMismatchError
+from nzip.predictors.mix import primer_choice, stream
+from nzip.predictors.mix.model import MixPredictor
+from nzip.predictors.mix.params import WORDS_DICTIONARY, read
+from nzip.predictors.mix.primer_choice import Start
+from nzip.predictors.mix.twin import model as twin
+from nzip.predictors.mix.words.dictionary import named
+from nzip.predictors.mix.words.options import Words
+
+PROSE = (
+    b"It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of\n"
+    b"foolishness, it was the epoch of belief, it was the epoch of incredulity, it was the season of\n"
+    b"light, it was the season of darkness, it was the spring of hope, it was the winter of despair.\n"
+)
+
+
+def descriptor(params: bytes, size: int):
+    """Of a block's only stream."""
+    return read(params, size, size, False).streams[0].descriptor
+
+
+@pytest.fixture
+def as_words(monkeypatch):
+    """Every text is coded as words, lines folded, from nothing."""
+    start = Start(Words(named(1), 96), None)
+    monkeypatch.setattr(stream, "choose", lambda *_: start)
+
+
+def test_words_are_chosen_for_prose_and_for_nothing_else():
+    assert primer_choice.choose(np.frombuffer(PROSE, np.uint8), primed=False).form
+    for data in (b"", b"abc", mix_samples.dna(5000), b"%08d 0x%04x\n" * 300, "Съешь же ещё этих".encode() * 90):
+        assert primer_choice.choose(np.frombuffer(data, np.uint8), primed=False).kin[0] != 1
+    assert primer_choice.choose(np.frombuffer(PROSE, np.uint8), primed=False, words=False).form is None
+
+
+@pytest.mark.parametrize("level", [1, 3])
+def test_handed_on_and_decoded(level, as_words):
+    data = PROSE * 3 + b"\x00\xff\x0c@ odd \x1e bytes" + PROSE
+    predictor = MixPredictor(level)
+    params, payload = predictor.encode(data)
+    found = descriptor(params, len(data))
+    assert found.form == "words" and found.words[0] & WORDS_DICTIONARY == 1 and found.pinned == named(1).hash
+    given = bytearray(len(data))
+
+    def sink(start, part):
+        given[start : start + len(part)] = part
+
+    assert predictor.decode(params, payload, len(data), sink=sink) == data and bytes(given) == data
+
+
+@pytest.mark.parametrize("level", [1, 5])
+def test_the_twin_reads_words(level, as_words):
+    data = PROSE[:260]
+    params, payload = MixPredictor(level).encode(data)
+    assert descriptor(params, len(data)).words
+    assert twin.decode_block(level, params, payload, len(data)) == data
+
+
+def test_another_dictionary_is_refused(as_words):
+    predictor = MixPredictor(1)
+    params, payload = predictor.encode(PROSE)
+    place = params.index(named(1).hash)
+    other = params[:place] + bytes(4) + params[place + 4 :]
+    with pytest.raises(ModelMismatchError, match="dictionary english is not the one"):
+        predictor.decode(other, payload, len(PROSE))
+    with pytest.raises(CorruptError, match="dictionary 62"):
+        predictor.decode(params[:1] + bytes([params[1] & 0xC0 | 62]) + params[2:], payload, len(PROSE))
+    for bad in (params[:-1], params[:2], params[:1] + b"\0" + params[2:], params + b"x"):
+        with pytest.raises(CorruptError):
+            predictor.decode(bad, payload, len(PROSE))
+
+
+def test_damaged_words_are_noticed_or_of_the_right_size(as_words):
+    predictor = MixPredictor(1)
+    params, payload = predictor.encode(PROSE)
+    ended = 0
+    for i in range(0, len(payload), 7):
+        bad = payload[:i] + bytes([payload[i] ^ 0x55]) + payload[i + 1 :]
+        try:
+            assert len(predictor.decode(params, bad, len(PROSE))) == len(PROSE)
+        except CorruptError:
+            ended += 1
+    assert ended
