@@ -19,6 +19,7 @@ from nzip.predictors.mix.segments import Segments, gather, joined, most
 from nzip.predictors.segmentation import Pieces, cut
 
 LEAST = 2000  # bytes that are worth a stream
+ASIDE = 16  # a text that is less than so much of its block is not worth trials: scores choose its primer
 
 
 class Cut(NamedTuple):
@@ -33,6 +34,8 @@ class Cut(NamedTuple):
 def streams(block: np.ndarray, primed: bool) -> Cut:
     """``block`` (uint8) cut into streams. ``primed``: texts start from the shipped primers, so that those
     that want different ones are told apart."""
+    if len(block) < 2 * LEAST:
+        return Cut([detect(block)], [None], None)
     pieces = _without_small(cut(block))
     known: list[int | None] = [None] * len(pieces.contents)
     if primed and Content(TEXT) in pieces.contents:
@@ -75,6 +78,8 @@ def _with_texts(block: np.ndarray, pieces: Pieces) -> tuple[Pieces, list[int | N
     names = np.unique(kinds)
     known: list[int | None] = [None] * len(contents)
     if len(names) == 1:
+        if int(sizes.sum()) * ASIDE < len(block):
+            known[text] = int(names[0])
         return Pieces(contents, numbers, lengths), known
     # Regions take the place of the pieces of text that they are of.
     places = np.concatenate([starts[~mine], _places(starts[mine], lengths[mine], sizes)])
@@ -84,8 +89,9 @@ def _with_texts(block: np.ndarray, pieces: Pieces) -> tuple[Pieces, list[int | N
     # Texts whose trials choose the same primer are one stream.
     wanted = []
     segments = joined(numbers, lengths)
-    for number in range(len(contents), len(contents) + len(names)):
-        wanted.append(choose(gather(block, segments, number)))
+    for number, name in enumerate(names.tolist(), len(contents)):
+        own = gather(block, segments, number)
+        wanted.append(choose(own) if len(own) * ASIDE >= len(block) else name)
     different = list(dict.fromkeys(wanted))
     renumbered = [*range(text), text, *range(text, len(contents) - 1)]
     renumbered += [len(contents) - 1 + different.index(code) for code in wanted]
