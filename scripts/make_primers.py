@@ -93,8 +93,12 @@ def main() -> None:
         digest = text_hash(text).hex()
         entries.append(
             {
-                "name": name, "bytes": len(text), "hash": digest, "width": find_width(np.frombuffer(text, np.uint8)),
-                "signature": len(signature), "snapshots": {},
+                "name": name,
+                "bytes": len(text),
+                "hash": digest,
+                "width": find_width(np.frombuffer(text, np.uint8)),
+                "signature": len(signature),
+                "snapshots": {},
             }  # fmt: skip
         )
         print(f"{name}: {len(text)} bytes, {len(packed)} packed, {len(signature)} sequences in the signature")

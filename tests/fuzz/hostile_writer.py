@@ -2,7 +2,8 @@
 
 Random damage dies at the first hash. Here each lie is told before the hashes are made: in the passport
 (spellings that name files, configs that are deep or huge), in embedded models (sizes, names, bombs, weights
-that are none), in blocks (sizes, params, payloads, primers), in the index, and in what lies between streams.
+that are none), in blocks (sizes, params, payloads, primers, streams), in the index, and in what lies between
+streams.
 A case is a function of a seed and a number alone, so that what a run finds can be made again.
 
 Everything is packed by the package's own functions, so the writer follows the format. Concession: what needs
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
 import json
 import lzma
 import random
@@ -31,6 +33,7 @@ from nzip.container.writer import HashedBlock, StreamWriter, code_block
 from nzip.errors import NzipError
 from nzip.hashes import hash32, text_hash
 from nzip.predictors import registry
+from nzip.predictors.kinds import STORED as STORED_STREAM
 from nzip.primer import file as primer_file
 from nzip.varint import u32, varint
 
@@ -308,7 +311,7 @@ def lie_about_a_block(parts: Parts, chance: random.Random) -> tuple[bytes, str]:
     """One block's size, params, payload or hashes: the stored bytes have the hash that is said of them."""
     at = chance.randrange(len(parts.blocks))
     header, payload = parts.blocks[at]
-    how = chance.randrange(9)
+    how = chance.randrange(10)
     told = "a block's "
     if how == 0:
         size = chance.choice([0, 1, header.size - 1, header.size + 1, 1 << 16, 1 << 20, 1 << 24, 1 << 30])
@@ -338,10 +341,11 @@ def lie_about_a_block(parts: Parts, chance: random.Random) -> tuple[bytes, str]:
     elif how == 7:
         payload, told = payload + bytes(chance.choice([1, 9, 300])), told + "payload, longer"
     elif how == 8:
-        header, told = (
-            header._replace(check_points=_points(header.check_points, chance)),
-            told + "check points",
-        )
+        params, payload = _streams(header.size, chance)
+        header, told = header._replace(method=CODED, params=params), told + "streams"
+    else:
+        header = header._replace(check_points=_points(header.check_points, chance))
+        told += "check points"
     header = header._replace(payload_size=len(payload), stored_hash=hash32(payload))
     if header.method == STORED:
         header = header._replace(decoded_hash=header.stored_hash)
@@ -357,6 +361,23 @@ def lie_about_a_block(parts: Parts, chance: random.Random) -> tuple[bytes, str]:
     elif how == 1:
         blocks += blocks[:1] * chance.choice([1, 40])
     return put_together(parts._replace(blocks=tuple(blocks))), told
+
+
+def _streams(size: int, chance: random.Random) -> tuple[bytes, bytes]:
+    """Params and payload of a mix block of streams that mostly make up the block, with a layout of noise."""
+    edges = sorted({0, size, *(chance.randrange(size + 1) for _ in range(chance.choice([1, 1, 2, 9])))})
+    layout = chance.randbytes(chance.choice([0, 1, 3, 20]))
+    streams, payload = b"", layout
+    for begin, end in itertools.pairwise(edges):
+        own = chance.randbytes(chance.randint(0, end - begin))
+        kind = chance.choice([0, 0, 1, 2, 3, 4, 5, 6, 6, 7, 0x0A, 0x10, 0x26])
+        if kind == STORED_STREAM:
+            own = chance.randbytes(end - begin)
+        said = end - begin if chance.randrange(8) else _number(chance)
+        streams += bytes([kind]) + varint(said) + varint(len(own))
+        payload += own
+    count = len(edges) - 1 if chance.randrange(8) else chance.choice([0, 1, 2, 255, 256, 1 << 40])
+    return b"\x80" + varint(count) + varint(len(layout)) + streams, payload
 
 
 def lie_about_the_index(parts: Parts, chance: random.Random) -> tuple[bytes, str]:

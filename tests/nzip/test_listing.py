@@ -40,7 +40,7 @@ def test_contents_of_paths_and_files(stream, tmp_path):
     assert [block.size for block in first.blocks] == [1000] * 4 + [400]
     assert first.blocks[1].offset == first.blocks[0].offset + first.blocks[0].compressed
     assert (second.predictor, second.blocks[0].method, first.blocks[0].method) == ("toy:7", "stored", "coded")
-    assert first.exact and first.environment == {} and first.models == [] and len(first.probe) == 16
+    assert first.exact and first.environment == {} and first.models == [] and len(first.probe) == 8
     assert math.isnan(nzip.contents(io.BytesIO(nzip.compress(b""))).bits_per_byte)
 
 
@@ -102,3 +102,13 @@ def test_recover_leaves_the_target_alone_where_nothing_can_be_done(tmp_path):
     with pytest.raises(NzipError):
         nzip.recover(tmp_path / "x.nz", tmp_path / "x")
     assert (tmp_path / "x").read_bytes() == b"older" and len(list(tmp_path.iterdir())) == 2
+
+
+def test_contents_shows_the_streams_of_a_block():
+    noise = random.Random(4).randbytes(300)
+    found = nzip.contents(io.BytesIO(nzip.compress(DATA, predictor="mix:1", primer=False)))
+    (block,) = found.streams[0].blocks
+    (part,) = block.parts
+    assert (part.kind, part.primer, part.size) == ("text", "", len(DATA)) and part.compressed < 100
+    (stored,) = nzip.contents(io.BytesIO(nzip.compress(noise, predictor="mix:1"))).streams[0].blocks
+    assert stored.method == "stored" and stored.parts == []

@@ -15,10 +15,13 @@ from nzip.predictors.content import detect, rows
 from nzip.predictors.kinds import BINARY, TEXT, Content
 from nzip.predictors.mix import texts
 from nzip.predictors.mix.primer_choice import Start, choose
+from nzip.predictors.mix.primers import named
 from nzip.predictors.mix.segments import Segments, gather, joined, most
+from nzip.predictors.mix.words import choice
 from nzip.predictors.segmentation import Pieces, cut
 
 LEAST = 2000  # bytes that are worth a stream
+ASIDE = 16  # a text that is less than so much of its block is not worth trials: scores choose its primer
 
 
 class Cut(NamedTuple):
@@ -33,6 +36,8 @@ class Cut(NamedTuple):
 def streams(block: np.ndarray, primed: bool, words: bool) -> Cut:
     """``block`` (uint8) cut into streams. ``primed``: texts start from the shipped primers, so that those
     that want different ones are told apart; ``words``: they may take another form than raw."""
+    if len(block) < 2 * LEAST:
+        return Cut([detect(block)], [None], None)
     pieces = _without_small(cut(block))
     known: list[Start | None] = [None] * len(pieces.contents)
     if primed and Content(TEXT) in pieces.contents:
@@ -75,6 +80,8 @@ def _with_texts(block: np.ndarray, pieces: Pieces, words: bool) -> tuple[Pieces,
     names = np.unique(kinds)
     known: list[Start | None] = [None] * len(contents)
     if len(names) == 1:
+        if int(sizes.sum()) * ASIDE < len(block):
+            known[text] = _untried(gather(block, segments, text), int(names[0]), words)
         return Pieces(contents, numbers, lengths), known
     # Regions take the place of the pieces of text that they are of.
     places = np.concatenate([starts[~mine], _places(starts[mine], lengths[mine], sizes)])
@@ -85,8 +92,10 @@ def _with_texts(block: np.ndarray, pieces: Pieces, words: bool) -> tuple[Pieces,
     wanted: list[tuple[int, int]] = []
     different: dict[tuple[int, int], Start | None] = {}
     segments = joined(numbers, lengths)
-    for number in range(len(contents), len(contents) + len(names)):
-        start = choose(gather(block, segments, number), words=words)
+    for number, name in enumerate(names.tolist(), len(contents)):
+        own = gather(block, segments, number)
+        tried = len(own) * ASIDE >= len(block)
+        start = choose(own, words=words) if tried else _untried(own, name, words)
         different[start.kin] = None if start.kin in different and start.form else start
         wanted.append(start.kin)
     renumbered = [*range(text), text, *range(text, len(contents) - 1)]
@@ -96,6 +105,11 @@ def _with_texts(block: np.ndarray, pieces: Pieces, words: bool) -> tuple[Pieces,
         Pieces([*others, *[Content(TEXT)] * len(different)], np.array(renumbered)[numbers], lengths),
         [*known[1:], *different.values()],
     )
+
+
+def _untried(text: np.ndarray, number: int, words: bool) -> Start:
+    """How a text is coded that the primer of a number (0: none) knows best, and that is too little to try."""
+    return Start(choice.choose(text) if words else None, named(number) if number else None)
 
 
 def _places(starts: np.ndarray, lengths: np.ndarray, sizes: np.ndarray) -> np.ndarray:

@@ -67,7 +67,9 @@ def decode_stream(level: int, stream: Descriptor, payload: bytes, size: int, pri
             mix.forget_words()
     if words:
         read.append(words.hash)
-    if (text_hash(b"".join(read))[: primers.HASH_BYTES] if len(read) == 2 else b"".join(read)) != stream.pinned:
+    if (
+        text_hash(b"".join(read))[: primers.HASH_BYTES] if len(read) == 2 else b"".join(read)
+    ) != stream.pinned:
         raise ModelMismatchError("the block wants another primer or dictionary")
     start = len(mix.data)
     decoder = BinaryDecoder(payload)

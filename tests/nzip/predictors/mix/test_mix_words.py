@@ -36,7 +36,13 @@ def as_words(monkeypatch):
 
 def test_words_are_chosen_for_prose_and_for_nothing_else():
     assert primer_choice.choose(np.frombuffer(PROSE, np.uint8), primed=False).form
-    for data in (b"", b"abc", mix_samples.dna(5000), b"%08d 0x%04x\n" * 300, "Съешь же ещё этих".encode() * 90):
+    for data in (
+        b"",
+        b"abc",
+        mix_samples.dna(5000),
+        b"%08d 0x%04x\n" * 300,
+        "Съешь же ещё этих".encode() * 90,
+    ):
         assert primer_choice.choose(np.frombuffer(data, np.uint8), primed=False).kin[0] != 1
     assert primer_choice.choose(np.frombuffer(PROSE, np.uint8), primed=False, words=False).form is None
 
