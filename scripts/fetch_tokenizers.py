@@ -190,6 +190,16 @@ FILES = [
         "9addc8bdce5988448ae81b729336f43a81262160ae8da760674badab9d4c7d33",
         "library",
     ),
+    Pinned(
+        "vnlp.model",
+        "VNLP, Turkish (SentencePiece)",
+        "pypi",
+        "vngrs-nlp",
+        "0.2.4",
+        "vnlp/resources/SPU_word_tokenizer_16k.model",
+        "d6077a3956ad464d8e2758109b1166fbe87beb4f4e0643c5015c73b278c3a77d",
+        "library",
+    ),
 ]
 
 
