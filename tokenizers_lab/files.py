@@ -13,6 +13,8 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -23,6 +25,21 @@ from nzip.io import safe_output
 from tokenizers_lab.errors import DataError, LabError
 
 BLOCK = 4 << 20
+_FAULTS = (
+    ValueError,
+    KeyError,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    AttributeError,
+    TypeError,
+    NotImplementedError,
+    RuntimeError,
+    OverflowError,
+    MemoryError,
+    SyntaxError,
+    tokenize.TokenError,  # NumPy mends headers of old with Python's tokenizer
+)
 # What arrays may unpack to: ours shrink to a tenth at best, a file made to fill memory to a thousandth.
 _SMALL, _RATIO = 64 << 20, 100
 _HEADERS = {
@@ -74,26 +91,42 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{member.filename}: packed in a way that this lab never packs")
     with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        if version not in _HEADERS:
-            raise ValueError(f"{member.filename}: a header of version {version}")
-        shape, fortran, dtype = _HEADERS[version](file)
-        if dtype.hasobject:
-            raise ValueError(f"{member.filename}: holds Python objects")
-        if any(n < 0 for n in shape):
-            raise ValueError(f"{member.filename}: has the shape {shape}")
-        size = math.prod(shape) * dtype.itemsize
-        if file.tell() + size != member.file_size:
-            raise ValueError(f"{member.filename}: its shape {shape} does not fit {member.file_size} bytes")
-        data = bytearray()
-        while block := file.read(min(BLOCK, size + 1 - len(data))):
-            data += block  # grows with what is there, whatever the archive claims
-        if len(data) != size:
-            raise ValueError(f"{member.filename}: is cut short")
+        return _from_npy(file, member.file_size, member.filename)
+
+
+def _from_npy(file, length: int, name: str) -> np.ndarray:
+    """An array of ``length`` bytes with its header."""
+    version = np.lib.format.read_magic(file)
+    if version not in _HEADERS:
+        raise ValueError(f"{name}: a header of version {version}")
+    shape, fortran, dtype = _HEADERS[version](file)
+    if dtype.hasobject:
+        raise ValueError(f"{name}: holds Python objects")
+    if any(n < 0 for n in shape):
+        raise ValueError(f"{name}: has the shape {shape}")
+    size = math.prod(shape) * dtype.itemsize
+    if file.tell() + size != length:
+        raise ValueError(f"{name}: its shape {shape} does not fit {length} bytes")
+    data = bytearray()
+    while block := file.read(min(BLOCK, size + 1 - len(data))):
+        data += block  # grows with what is there, whatever the archive claims
+    if len(data) != size:
+        raise ValueError(f"{name}: is cut short")
     if not dtype.itemsize:
-        raise ValueError(f"{member.filename}: its items have no bytes")
+        raise ValueError(f"{name}: its items have no bytes")
     array = np.frombuffer(data, dtype).reshape(shape[::-1] if fortran else shape)
     return array.T if fortran else array
+
+
+def read_array(path, name: str | None = None) -> np.ndarray:
+    """The array of an ``.npy`` file, in memory that grows with what it holds, never by what it claims.
+    ``name``: for errors. Raises :class:`DataError`, and :class:`OSError` where it cannot be opened."""
+    with open(path, "rb") as file:
+        try:
+            return _from_npy(file, os.fstat(file.fileno()).st_size, "its header")
+        except _FAULTS as error:
+            why = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise DataError(f"{name or path}: not a NumPy array, or damaged: {why}") from None
 
 
 def unpack_arrays(path) -> tuple[dict, dict[str, np.ndarray]]:
@@ -108,21 +141,11 @@ def unpack_arrays(path) -> tuple[dict, dict[str, np.ndarray]]:
             if len({m.filename for m in members}) < len(members):
                 raise ValueError("two arrays of one name")
             arrays = {m.filename.removesuffix(".npy"): _array(archive, m) for m in members}
-        return json.loads(arrays.pop("head").tobytes()), arrays
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        AttributeError,
-        TypeError,
-        NotImplementedError,
-        RuntimeError,
-        OverflowError,
-        MemoryError,
-    ) as error:  # of zipfile, whatever stands in a damaged head
+        head = json.loads(arrays.pop("head").tobytes())
+        if not isinstance(head, dict):
+            raise ValueError("its head is no object")  # noqa: TRY004 - a fault of the file
+        return head, arrays
+    except (OSError, *_FAULTS) as error:  # of zipfile, whatever stands in a damaged head
         raise DataError(f"{path}: not a file of this lab, or damaged: {error}") from None
 
 

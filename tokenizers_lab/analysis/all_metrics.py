@@ -38,6 +38,7 @@ from tokenizers_lab.m1.spelling import load_model
 from tokenizers_lab.registry import load, m1_advice
 from tokenizers_lab.sources.finding import find
 from tokenizers_lab.sources.finding import shown as shown_source
+from tokenizers_lab.sources.left_out import left_out
 from tokenizers_lab.sources.reading import is_utf8, read_text
 
 VERSION = 1
@@ -61,6 +62,7 @@ def analyze(
     sweep: str | None = None,
     sweep_train: str | None = None,
     text_key: str = "text",
+    on_error: str = "stop",
     progress=None,
 ) -> dict:
     """Every metric of every codec on every file.
@@ -75,6 +77,9 @@ def analyze(
     ``sweep``: an M1 (``order-3``, trained on the file ``sweep_train`` or the text that ships): adds the
     window sweep on every file. ``progress(done, total, what)``.
 
+    ``on_error``: ``stop`` at lines and rows that hold no text, or ``skip`` them (``left_out`` in the
+    results).
+
     Returns the results (``warnings``, where there are any: files that are no UTF-8, M1s that do not fit),
     written to ``json_path`` if given; an interrupted run then goes on where it stopped (resume.py). Raises
     :class:`LabError` for input that cannot be used; a codec that loses bytes is no error: its bits per byte
@@ -85,7 +90,8 @@ def analyze(
     names = _distinct(list(labels) if labels else [_short(c.spelling) for c in loaded])
     if len(names) != len(loaded):
         raise LabError("give one label for each codec")
-    texts, places = _texts(files, text_key)
+    left = left_out(on_error)
+    texts, places = _texts(files, text_key, left)
     dictionary = Dictionary.find(language, hunspell) if language else None
     words = morphology.read_gold(gold) if gold else None
     passages = None
@@ -113,6 +119,8 @@ def analyze(
     warnings += filter(None, (m1_advice(c, raw, places[name]) for c in loaded for name, raw in texts.items()))
     if warnings:
         out["warnings"] = warnings
+    if left is not None and left.count:
+        out["left_out"] = left.json()
     streams: dict = {}
     for name, codec in zip(names, loaded):
         entry: dict = {
@@ -223,7 +231,7 @@ def _overlaps(names, codecs, streams, texts) -> dict:
     return out
 
 
-def _texts(files, text_key) -> tuple[dict[str, bytes], dict[str, str]]:
+def _texts(files, text_key, left) -> tuple[dict[str, bytes], dict[str, str]]:
     """The texts by name, and where each lies."""
     if isinstance(files, dict):
         texts = {str(k): bytes(v) for k, v in files.items()}
@@ -232,7 +240,7 @@ def _texts(files, text_key) -> tuple[dict[str, bytes], dict[str, str]]:
         paths = find(files)
         names = _distinct([shown_source(p) for p in paths])
         places = dict(zip(names, paths))
-        texts = dict(zip(names, (read_text(p, text_key) for p in paths)))
+        texts = dict(zip(names, (read_text(p, text_key, left) for p in paths)))
     if not texts:
         raise LabError("name at least one file to analyse")
     for name, raw in texts.items():

@@ -7,10 +7,12 @@ import click
 from tokenizers_lab.cli.common import (
     CODEC_HELP,
     force_option,
+    on_error_option,
     progress_bar,
     quiet_option,
     refuse_existing,
     say,
+    say_left_out,
     text_key_option,
 )
 from tokenizers_lab.errors import LabError
@@ -54,6 +56,7 @@ def _analysis_options(command):
             ),
             click.option("--sweep-train", help="The file that this M1 is trained on."),
             text_key_option,
+            on_error_option,
             click.option("--label", "labels", multiple=True, help="A name for each codec, in order."),
             quiet_option,
         ]
@@ -89,6 +92,7 @@ def _analysis(codecs, files, quiet, compressors, nzip_kib, aligned, labels, **op
         )
     for warning in results.get("warnings", ()):
         say(quiet, warning)
+    say_left_out(quiet, "files", results.get("left_out"), "the results file")
     return results
 
 

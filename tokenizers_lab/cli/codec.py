@@ -56,9 +56,7 @@ def encode(codec, file, output, force, quiet):
 @force_option
 def decode(codec, ids, output, force):
     """The bytes of IDS (an .npy file that encode wrote)."""
-    import numpy as np  # start-up
-
-    from tokenizers_lab.files import write_whole  # start-up: numpy
+    from tokenizers_lab.files import read_array, write_whole  # start-up: numpy
     from tokenizers_lab.registry import load  # start-up: numpy
 
     if output != "-":
@@ -67,11 +65,11 @@ def decode(codec, ids, output, force):
     if not Path(ids).is_file():
         raise LabError(f"{ids}: no such file")
     try:
-        array = np.load(ids, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise DataError(f"{ids}: not a NumPy array of ids: {error}") from None
-    if not isinstance(array, np.ndarray):
-        raise DataError(f"{ids}: holds several arrays; give one of ids")
+        array = read_array(ids)
+    except OSError as error:
+        raise LabError(f"{ids}: cannot be read: {error.strerror}") from None
+    if array.dtype.kind not in "iu" or array.ndim != 1:
+        raise DataError(f"{ids}: holds {array.dtype} of shape {array.shape}; ids are a row of whole numbers")
     data = loaded.decode(array)
     if output == "-":
         sys.stdout.buffer.write(data)

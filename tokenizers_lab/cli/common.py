@@ -59,8 +59,31 @@ def say_bytes(quiet: bool, names) -> None:
         say(quiet, f"{name}: is not UTF-8 text; taken as bytes")
 
 
+_SHOWN = 20
+
+
+def say_left_out(quiet: bool, what: str, left: dict | None, place: str) -> None:
+    """What was skipped: the first lines of ``{"count": n, "first": [lines]}``, and how many there are; more
+    are named in ``place`` ("" where nowhere)."""
+    if not left or not left["count"]:
+        return
+    for line in left["first"][:_SHOWN]:
+        say(quiet, f"left out: {line}")
+    more = (
+        f"; the first {len(left['first']):,} are named in {place}" if place and left["count"] > _SHOWN else ""
+    )
+    say(quiet, f"{what}: {left['count']:,} lines or rows were left out{more}")
+
+
 text_key_option = click.option(
     "--text-key", default="text", show_default=True, help="The field of JSONL, the column of Parquet."
+)
+on_error_option = click.option(
+    "--on-error",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    show_default=True,
+    help="At lines and rows that hold no text; what is skipped is counted and named.",
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress, no last line.")
 force_option = click.option("-f", "--force", is_flag=True, help="Overwrite the output.")

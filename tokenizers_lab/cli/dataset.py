@@ -8,7 +8,15 @@ import time
 
 import click
 
-from tokenizers_lab.cli.common import CODEC_HELP, progress_bar, quiet_option, say, text_key_option
+from tokenizers_lab.cli.common import (
+    CODEC_HELP,
+    on_error_option,
+    progress_bar,
+    quiet_option,
+    say,
+    say_left_out,
+    text_key_option,
+)
 from tokenizers_lab.errors import DataError, LabError
 
 
@@ -49,13 +57,7 @@ def dataset():
 )
 @click.option("--shard-mib", type=float, default=16, show_default=True, help="MiB of source a shard.")
 @text_key_option
-@click.option(
-    "--on-error",
-    type=click.Choice(["stop", "skip"]),
-    default="stop",
-    show_default=True,
-    help="At lines and rows that hold no text; what is skipped is counted and named.",
-)
+@on_error_option
 @click.option(
     "--eos",
     metavar="NAME",
@@ -164,9 +166,6 @@ def build(
     )
 
 
-_SHOWN = 20
-
-
 def _advise(codec, manifest, quiet) -> None:
     """Whether the M1 fits the sources, before hours of work."""
     from tokenizers_lab.registry import m1_advice, parse  # start-up: numpy
@@ -191,16 +190,7 @@ def _say_odd(manifest, quiet) -> None:
         )
     for path, count in manifest.data.get("not_utf8", {}).items():
         say(quiet, f"{path}: is not UTF-8 text in {count:,} documents; taken as bytes")
-    left = manifest.data.get("left_out")
-    if left:
-        for line in left["first"][:_SHOWN]:
-            say(quiet, f"left out: {line}")
-        more = (
-            ""
-            if left["count"] <= _SHOWN
-            else f"; the first {len(left['first']):,} are named in manifest.json"
-        )
-        say(quiet, f"{manifest.folder}: {left['count']:,} lines or rows were left out{more}")
+    say_left_out(quiet, str(manifest.folder), manifest.data.get("left_out"), "manifest.json")
 
 
 def _distributed(manifest, executor, workers, options):

@@ -8,12 +8,14 @@ import click
 
 from tokenizers_lab.cli.common import (
     force_option,
+    on_error_option,
     progress_bar,
     quiet_option,
     read_input,
     refuse_existing,
     say,
     say_bytes,
+    say_left_out,
     text_key_option,
 )
 from tokenizers_lab.errors import LabError
@@ -77,6 +79,7 @@ from tokenizers_lab.errors import LabError
 @click.option("--veto", multiple=True, help="A token never to make; may be repeated.")
 @click.option("--veto-pattern", help="A regular expression of tokens never to make.")
 @text_key_option
+@on_error_option
 @click.option("--nested", help="Smaller sizes to save too, as T-SIZE.json: 1024,4096.")
 @click.option(
     "--checkpoint", help="Kept during the run (default: OUTPUT.checkpoint); the run resumes from it."
@@ -106,7 +109,15 @@ def train(
     refuse_existing(output, force)
     if model != "bpe":
         _train_sentencepiece(
-            context, files, vocab_size, model, output, options["special"], options["text_key"], quiet
+            context,
+            files,
+            vocab_size,
+            model,
+            output,
+            options["special"],
+            options["text_key"],
+            options["on_error"],
+            quiet,
         )
         return
     from tokenizers_lab.training.bpe import train_full  # start-up: numba
@@ -135,6 +146,7 @@ def train(
     if any(size > run.codec.vocab_size for size in sizes):
         say(quiet, f"the text gave {run.codec.vocab_size} tokens only; larger --nested sizes are left out")
     say_bytes(quiet, run.not_utf8)
+    say_left_out(quiet, output, run.left_out and run.left_out.json(), "")
     run.codec.save(output)
     for size in sizes:
         if size <= run.codec.vocab_size:
@@ -159,15 +171,17 @@ _SENTENCEPIECE = (
     "special",
     "workers",
     "text_key",
+    "on_error",
     "force",
     "quiet",
 )
 
 
-def _train_sentencepiece(context, files, vocab_size, model, output, special, text_key, quiet):
+def _train_sentencepiece(context, files, vocab_size, model, output, special, text_key, on_error, quiet):
     from click.core import ParameterSource  # beside its only use
 
     from tokenizers_lab.sources.finding import find  # start-up: nzip's streams
+    from tokenizers_lab.sources.left_out import left_out  # beside its only use
     from tokenizers_lab.sources.reading import read_text  # start-up: numpy
     from tokenizers_lab.training.sentencepiece import train_unigram  # start-up: numba
 
@@ -179,13 +193,15 @@ def _train_sentencepiece(context, files, vocab_size, model, output, special, tex
     ]
     if given:
         raise LabError(f"{', '.join(given)}: only --model bpe can; SentencePiece trains {model} without")
+    left = left_out(on_error)
     codec = train_unigram(
-        (read_text(f, text_key) for f in find(files)),
+        (read_text(f, text_key, left) for f in find(files)),
         vocab_size,
         model.replace("sentencepiece-", ""),
         special,
     )
     codec.save(output)
+    say_left_out(quiet, output, left and left.json(), "")
     say(
         quiet,
         f"{output}: {codec.vocab_size:,} tokens"

@@ -4,7 +4,9 @@ Of folders, what is hidden (``.git``, ``.cache``, ``.ipynb_checkpoints``) and wh
 is no source; a file named outright always is one. Links are followed; one that leads back to a folder above
 it, or nowhere, is refused rather than left out.
 
-Concession: standard input is kept in a temporary file first, for it is read more than once.
+Concession: standard input is kept in a temporary file first, for it is read more than once. The file has no
+name, so that nothing stays of it however the process ends; where there is no ``/proc`` it has one, which a
+kill leaves.
 """
 
 from __future__ import annotations
@@ -18,12 +20,14 @@ import sys
 import tempfile
 from functools import lru_cache
 from pathlib import Path
+from typing import IO
 
 from nzip.io.streams import read_some
 from tokenizers_lab.errors import LabError
 
 STANDARD_INPUT = "-"
 _DATASET = "tokenizers_lab_dataset"
+_open: list = []  # the file of standard input, as long as the process
 
 
 def find(paths, leave_out=()) -> list[str]:
@@ -118,11 +122,17 @@ def _require_file(path: str) -> None:
 def _standard_input() -> str:
     if sys.stdin is None:
         raise LabError("-: there is no standard input")
-    handle, name = tempfile.mkstemp(prefix="tokenizers-lab-")
-    atexit.register(_remove, name, os.getpid())
-    with os.fdopen(handle, "wb") as file:
-        while block := read_some(sys.stdin.buffer, 1 << 20):
-            file.write(block)
+    file: IO[bytes] = tempfile.TemporaryFile(prefix="tokenizers-lab-")  # noqa: SIM115 - as long as the process
+    name = f"/proc/self/fd/{file.fileno()}"
+    if not os.path.exists(name):
+        file.close()
+        handle, name = tempfile.mkstemp(prefix="tokenizers-lab-")
+        atexit.register(_remove, name, os.getpid())
+        file = os.fdopen(handle, "wb")
+    while block := read_some(sys.stdin.buffer, 1 << 20):
+        file.write(block)
+    file.flush()
+    _open.append(file)
     return name
 
 

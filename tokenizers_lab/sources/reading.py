@@ -24,6 +24,7 @@ from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.files import read_blocks
 from tokenizers_lab.sources import kinds
 from tokenizers_lab.sources.finding import STANDARD_INPUT, find, place
+from tokenizers_lab.sources.left_out import LeftOut
 from tokenizers_lab.sources.unpacking import naming, unpacked
 
 _BLOCK = 1 << 20
@@ -103,19 +104,20 @@ def open_source(source: Source):
     return unpacked(place(source.path), source.packing)
 
 
-def documents(path: str, text_key: str = "text") -> Iterator[Iterable[bytes]]:
+def documents(path: str, text_key: str = "text", left: LeftOut | None = None) -> Iterator[Iterable[bytes]]:
     """The documents of a file, each as blocks. Raises as :func:`look_at`, and :class:`DataError` for lines
-    and rows that hold no text under ``text_key``."""
+    and rows that hold no text under ``text_key``, unless they are to be ``left`` out."""
     source = look_at(path)
+    skip = left.of(path) if left is not None else None
     if source.kind == "parquet":
-        for document in rows(source, 0, None, text_key):
+        for document in rows(source, 0, None, text_key, skip):
             yield [document.raw]
         return
     with naming(path), open_source(source) as file:
         if source.kind == "text":
             yield _named(path, read_blocks(file))
         else:
-            for document in lines(source, file, 0, None, text_key):
+            for document in lines(source, file, 0, None, text_key, skip):
                 yield [document.raw]
 
 
@@ -137,11 +139,11 @@ def beginning(source: Source, size: int, text_key: str = "text") -> bytes:
     return found
 
 
-def read_text(paths, text_key: str = "text") -> bytes:
-    """All of ``paths`` (files, folders, "-") as one text."""
+def read_text(paths, text_key: str = "text", left: LeftOut | None = None) -> bytes:
+    """All of ``paths`` (files, folders, "-") as one text. Raises as :func:`documents`."""
     parts: list[bytes] = []
     for path in find(paths):
-        for document in documents(path, text_key):
+        for document in documents(path, text_key, left):
             if parts and parts[-1] and not parts[-1].endswith(b"\n"):
                 parts.append(b"\n")
             parts.append(b"".join(document))

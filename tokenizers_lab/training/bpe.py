@@ -20,11 +20,12 @@ from pathlib import Path
 import numpy as np
 
 from tokenizers_lab.codecs.bpe import BpeCodec
-from tokenizers_lab.errors import LabError
+from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.pretokenize import PreTokenizer
 from tokenizers_lab.registry import load
 from tokenizers_lab.sources.finding import STANDARD_INPUT, find
 from tokenizers_lab.sources.finding import shown as shown_source
+from tokenizers_lab.sources.left_out import LeftOut, left_out
 from tokenizers_lab.sources.reading import digest, read_text, size_of, watch_utf8
 from tokenizers_lab.sources.reading import documents as documents_of
 from tokenizers_lab.training import checkpoint as checkpoints
@@ -43,7 +44,8 @@ _STEP = 256
 @dataclass
 class Training:
     """What a run gave: the codec, what it was counted on (``not_utf8``: files that are no UTF-8 text, as far
-    as this run has read them), and per-merge costs for compression-aware objectives."""
+    as this run has read them; ``left_out``: with ``on_error="skip"``), and per-merge costs for
+    compression-aware objectives."""
 
     codec: BpeCodec
     bytes: int
@@ -54,6 +56,7 @@ class Training:
     seconds: float = 0.0
     exhausted: bool = False
     not_utf8: list[str] = field(default_factory=list)
+    left_out: LeftOut | None = None
 
 
 def train(files=None, vocab_size: int = 8192, objective: str = "frequency", **options) -> BpeCodec:
@@ -85,12 +88,13 @@ def train_full(
     veto=(),
     veto_pattern: str | None = None,
     text_key: str = "text",
+    on_error: str = "stop",
     checkpoint=None,
     progress=None,
 ) -> Training:
     """Train on ``files`` (paths, folders, "-"; what they may be: ``tokenizers_lab.sources``) or on
     ``documents`` (bytes or str). ``text_key``: the field of JSON lines, the column of Parquet; each is a
-    document.
+    document. ``on_error``: ``stop`` at lines and rows that hold no text, or ``skip`` them.
 
     ``vocab_size`` counts special tokens and the 256 bytes. ``special``: names (a string is one) that get ids
     0.. and no bytes; no merge ever spells one.
@@ -107,7 +111,7 @@ def train_full(
     Raises :class:`LabError` for settings out of range and files that cannot be read.
     """
     started = time.perf_counter()
-    special = special_names(special)
+    special, left = special_names(special), left_out(on_error)
     judge = make_objective(objective, level, serialisation, order)
     if vocab_size < 256 + len(special):
         raise LabError(
@@ -143,6 +147,7 @@ def train_full(
         "max_memory": max_memory,
         "files": [[shown_source(p), size_of(p), digest(p) if checkpoint else ""] for p in paths],
         "text_key": text_key,
+        "on_error": on_error,
         "extend": parent.fingerprint() if parent else None,
         "seed": [t.hex() for t in seed],
         "veto": sorted(t.hex() for t in forbidden),
@@ -153,20 +158,28 @@ def train_full(
         checkpoint,
         CorpusCounts(CountTable()),
         Sampler(stream_bytes if judge.name != "frequency" else 0),
+        left,
     )
     resumed = np.zeros((0, 3), np.int32)
     if checkpoint and Path(checkpoint).exists():
-        state.counts, state.files_done, resumed, text = checkpoints.load(checkpoint, settings)
-        state.sampler.restore(text)
+        state.counts, state.files_done, resumed, text = checkpoints.load(checkpoint, settings, left)
+        try:
+            state.sampler.restore(text)
+        except ValueError:
+            raise DataError(f"{checkpoint}: its sample is damaged; remove it to begin anew") from None
     try:
         state.count(paths, documents, pretokenizer, workers, max_memory, progress, text_key)
+        if paths and not state.counts.bytes:
+            raise LabError("these files hold no text to learn from")
         engine = Engine(
             state.counts.table, len(special), max_token_length, min_frequency, list(map(spelling_of, special))
         )
         state.engine = engine
         stream = None
         if judge.name != "frequency":
-            stream = Stream.of(_validation(validation, state.sampler, text_key), pretokenizer, len(special))
+            stream = Stream.of(
+                _validation(validation, state.sampler, text_key, left), pretokenizer, len(special)
+            )
         counts = state.counts
         result = Training(
             None,  # type: ignore[arg-type] # known at the end
@@ -207,6 +220,7 @@ def train_full(
     if checkpoint:
         Path(checkpoint).unlink(missing_ok=True)
     result.codec = to_codec(engine, pretokenizer, special)
+    result.left_out = left
     result.not_utf8 = list(dict.fromkeys(state.not_utf8))
     result.seconds = time.perf_counter() - started
     return result
@@ -215,7 +229,8 @@ def train_full(
 class _Run:
     """What a checkpoint keeps, and when it was last kept."""
 
-    def __init__(self, settings, path, counts, sampler):
+    def __init__(self, settings, path, counts, sampler, left):
+        self.left = left
         self.settings, self.path, self.counts, self.sampler = settings, path, counts, sampler
         self.files_done, self.engine, self.saved, self.base = 0, None, time.monotonic(), 0
         self.not_utf8: list[str] = []
@@ -224,7 +239,7 @@ class _Run:
         if self.path and (now or time.monotonic() - self.saved > _CHECKPOINT_SECONDS):
             merges = self.engine.merges()[self.base :] if self.engine else np.zeros((0, 3), np.int32)
             checkpoints.save(
-                self.path, self.settings, self.counts, self.files_done, merges, self.sampler.text()
+                self.path, self.settings, self.counts, self.files_done, merges, self.sampler.text(), self.left
             )
             self.saved = time.monotonic()
 
@@ -249,9 +264,10 @@ class _Run:
                 progress("count", shown[0], max(total, shown[0]))
 
             before = self.sampler.snapshot()
+            left = (self.left.count, list(self.left.first)) if self.left else None
             try:
                 fresh = count_corpus(
-                    (self._blocks(path, d) for d in documents_of(path, text_key)),
+                    (self._blocks(path, d) for d in documents_of(path, text_key, self.left)),
                     pre,
                     workers,
                     max_memory,
@@ -259,6 +275,8 @@ class _Run:
                 )
             except KeyboardInterrupt:
                 self.sampler.restore(before)  # the checkpoint holds whole files only
+                if self.left and left:
+                    self.left.count, self.left.first = left
                 raise
             self.counts.absorb(fresh.table, pre, max_memory)
             self.counts.bytes += fresh.bytes
@@ -275,13 +293,13 @@ def _bytes(document):
     return [document.encode("utf-8") if isinstance(document, str) else document]
 
 
-def _validation(given, sampler: Sampler, text_key: str) -> bytes:
+def _validation(given, sampler: Sampler, text_key: str, left: LeftOut | None) -> bytes:
     if given is None:
         text = sampler.joined()
     elif isinstance(given, (str, Path)):
         if str(given) != STANDARD_INPUT and not Path(given).exists():
             raise LabError(f"{given}: no such file for the validation stream")
-        text = read_text(given, text_key)
+        text = read_text(given, text_key, left)
     else:
         text = bytes(given)
     if not text:
@@ -370,6 +388,8 @@ def _by_compression(
 ):
     state.base = engine.merged
     for a, b, _ in resumed.tolist():
+        if not (0 <= a < engine.tokens and 0 <= b < engine.tokens):
+            raise DataError(f"{state.path}: its merges are not those of this corpus; remove the checkpoint")
         stream = stream.merged(a, b, engine.apply(a, b))
     with ThreadPoolExecutor(workers) as pool:
         while engine.tokens < vocab_size:

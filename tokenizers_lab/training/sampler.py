@@ -11,6 +11,8 @@ import json
 
 import numpy as np
 
+_MOST = 1 << 53
+
 
 class Sampler:
     """Even samples of a stream of unknown length in bounded memory: every s-th piece of 4 KB; s doubles when
@@ -44,8 +46,16 @@ class Sampler:
     text = snapshot
 
     def restore(self, kept: bytes) -> None:
+        """Raises :class:`ValueError` for what :meth:`snapshot` did not make."""
         size = int.from_bytes(kept[:4], "little")
-        self.stride, self.seen, lengths = json.loads(kept[4 : 4 + size])
+        try:
+            self.stride, self.seen, lengths = json.loads(kept[4 : 4 + size])
+            numbers = [self.stride, self.seen, *lengths]
+        except (TypeError, RecursionError) as error:
+            raise ValueError(str(error)) from None
+        whole = all(type(n) is int and 0 <= n <= _MOST for n in numbers) and self.stride > 0
+        if not whole or sum(lengths) + size + 4 != len(kept):
+            raise ValueError("its pieces do not add up")
         ends = np.cumsum([4 + size, *lengths]).tolist()
         self.pieces = [kept[a:b] for a, b in itertools.pairwise(ends)]
 

@@ -8,6 +8,8 @@ import io
 import json
 import lzma
 import os
+import signal
+import subprocess
 import sys
 import tarfile
 import zipfile
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import ROOT
 
 import nzip
 import tokenizers_lab as lab
@@ -387,3 +390,22 @@ def test_a_folder_without_sources_is_told(tmp_path):
     for folder in ("d", "empty"):
         with pytest.raises(LabError, match=f"{folder}: holds no source"):
             finding.find([tmp_path / "a.txt", tmp_path / folder])
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_standard_input_leaves_no_file_however_it_ends(how, tmp_path):
+    code = "import time; from tokenizers_lab.sources.reading import read_text\n"
+    code += "print(len(read_text('-')), flush=True)\ntime.sleep(60)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
+    )
+    process.stdin.write(b"the cat\n" * 1000)
+    process.stdin.close()
+    assert process.stdout.readline() == b"8000\n" and list(tmp_path.iterdir()) == []
+    process.send_signal(how)
+    process.wait()
+    process.stdout.close()
+    assert list(tmp_path.iterdir()) == []
