@@ -20,6 +20,7 @@ from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.files import unpack_arrays
 
 _RANK = re.compile(rb"[A-Za-z0-9+/]+=* [0-9]+\r?\n")  # a first line: base64(token) rank
+_NO_CODECS = ("order-n",)  # files of the lab that a codec is made from
 _FACTORIES: dict[str, Callable[[dict[str, str], str], Codec]] = {}
 
 
@@ -149,6 +150,8 @@ def _from_arrays(path: Path, spelling: str) -> Codec:
     except LabError as error:  # what a user's own parameters would be told
         raise DataError(f"{path}: damaged: {error}") from None
     if codec is None:
+        if head.get("kind") not in _NO_CODECS:
+            raise DataError(f"{path}: holds a {str(head.get('kind'))[:40]!r}, no codec of this lab")
         raise LabError(f"{path}: holds a {head.get('kind')}, not a codec; use it as ac[m1={path}]")
     return codec
 

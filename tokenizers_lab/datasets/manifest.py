@@ -14,10 +14,9 @@ import shutil
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from nzip.hashes import text_hash
 from tokenizers_lab.codec import Codec
+from tokenizers_lab.datasets import claims
 from tokenizers_lab.datasets.sources import Segment, Source, from_json
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.files import write_json
@@ -57,27 +56,13 @@ class Manifest:
             data = json.loads(path.read_text("utf-8"))
         except OSError as error:
             raise LabError(f"{folder}: not a dataset: {NAME}: {error.strerror}") from None
-        except ValueError as error:
-            raise DataError(f"{path}: not JSON: {error}") from None
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path}: not JSON: {str(error).splitlines()[0]}") from None
         if not isinstance(data, dict) or data.get("tokenizers_lab_dataset") != VERSION:
             raise DataError(f"{path}: not the manifest of a dataset of version {VERSION}")
         try:
-            shards = data["shards"]
+            claims.require_manifest(data)
             from_json(data["sources"])
-            if data["complete"] and not all(isinstance(s["splits"], dict) for s in shards):
-                raise ValueError("a shard without its splits")
-            for key in (
-                "vocab_size",
-                "dtype",
-                "format",
-                "held_out",
-                "document_bytes",
-                "text_key",
-                "codec",
-                "totals",
-            ):
-                data[key]
-            np.dtype(data["dtype"])
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{path}: damaged: {error!r}") from None
         return cls(folder, data)
@@ -152,6 +137,11 @@ class Manifest:
                 f"{path}: not the codec of {NAME}: fingerprint {codec.fingerprint()[:12]} against "
                 f"{self.data['codec']['fingerprint'][:12]}"
             )
+        eos = self.data["eos"]
+        if eos is not None and eos > codec.vocab_size:
+            raise DataError(f"{path}: has {codec.vocab_size} ids, and {NAME} an end of sequence {eos}")
+        if self.data["vocab_size"] != max(codec.vocab_size, -1 if eos is None else eos + 1):
+            raise DataError(f"{path}: has {codec.vocab_size} ids, {NAME} says {self.data['vocab_size']}")
         return codec
 
     def part_path(self, shard: int) -> Path:
@@ -163,13 +153,13 @@ class Manifest:
             part = json.loads(self.part_path(shard).read_bytes())
             if part["plan"] != self.shard_hash(shard) or (part.get("left_out") and not self.skips):
                 return None
-            _gather({"sources": self.data["sources"]}, [part])
+            claims.require_part(part, shard, self.data["format"], len(self.data["sources"]))
             for split in part["splits"].values():
                 for name, entry in split["files"].items():
                     if (self.folder / name).stat().st_size != entry["bytes"]:
                         return None
             return part
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None  # not there or cut short: the shard is to be built
 
     def missing(self) -> list[int]:
@@ -195,6 +185,10 @@ class Manifest:
                 for key in total:
                     total[key] += record[key]
         _gather(self.data, done)
+        if not totals:
+            left = self.data.get("left_out")
+            why = f": {left['count']:,} lines or rows were left out ({left['first'][0]})" if left else ""
+            raise LabError(f"{self.folder}: there is no document in these sources{why}")
         self.data["totals"] = {k: totals[k] for k in (TRAIN, HELD_OUT) if k in totals}
         self.data["complete"] = True
         self.write()

@@ -12,9 +12,11 @@ from functools import cached_property
 import numpy as np
 
 from tokenizers_lab.bits_per_byte import held
+from tokenizers_lab.datasets.claims import MOST
 from tokenizers_lab.datasets.manifest import TRAIN, Manifest
 from tokenizers_lab.datasets.writers import DOCS
 from tokenizers_lab.errors import AccountingError, DataError, LabError
+from tokenizers_lab.files import read_array
 
 
 class TokenReader:
@@ -52,14 +54,14 @@ class TokenReader:
             path = self.manifest.folder / name
             try:
                 if name.endswith(".parquet"):
-                    tokens = _parquet_tokens(path)
+                    tokens = _parquet_tokens(path, record["tokens"])
                 else:
                     dtype = np.dtype(self.manifest.data["dtype"]).newbyteorder("<")
                     tokens = (
                         np.memmap(path, dtype=dtype, mode="r") if record["tokens"] else np.zeros(0, dtype)
                     )
             except (OSError, ValueError) as error:
-                raise DataError(f"{path}: cannot be read: {error}") from None
+                raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
             if len(tokens) != record["tokens"]:
                 raise DataError(
                     f"{path}: holds {len(tokens)} tokens, the manifest says {record['tokens']}; run "
@@ -92,13 +94,17 @@ class TokenReader:
         for record in self._records:
             path = self.manifest.folder / next(n for n in record["files"] if n.endswith(DOCS))
             try:
-                table = np.load(path, allow_pickle=False)
-            except (OSError, ValueError, EOFError) as error:
-                raise DataError(f"{path}: cannot be read: {error}") from None
+                table = read_array(path)
+            except OSError as error:
+                raise DataError(f"{path}: cannot be read: {error.strerror}") from None
             if (
                 table.shape != (record["documents"], 4)
-                or table[:, 3].sum() != record["tokens"]
-                or table[:, 2].sum() != record["bytes"]
+                or table.dtype != np.dtype("<i8")
+                or not ((table >= 0) & (table < MOST)).all()
+                or (table[:, 0] >= len(self.manifest.data["sources"])).any()
+                or (self.eos is not None and (table[:, 3] < 1).any())
+                or sum(table[:, 3].tolist()) != record["tokens"]
+                or sum(table[:, 2].tolist()) != record["bytes"]
             ):
                 raise DataError(
                     f"{path}: its documents do not add up to the manifest's; run 'dataset verify'"
@@ -151,13 +157,24 @@ class TokenReader:
         return held(self.token_lengths, self.read(start, stop))
 
 
-def _parquet_tokens(path) -> np.ndarray:
+def _parquet_tokens(path, claimed: int) -> np.ndarray:
     import pyarrow as pa  # start-up, and an optional dependency
     import pyarrow.parquet as pq  # start-up, and an optional dependency
 
     try:
+        found = pq.read_metadata(path)
+        groups = [found.row_group(i) for i in range(found.num_row_groups)]
+        held = {g.column(j).path_in_schema: 0 for g in groups for j in range(g.num_columns)}
+        for group in groups:
+            for j in range(group.num_columns):
+                held[group.column(j).path_in_schema] += group.column(j).num_values
+        ids = sum(n for name, n in held.items() if name.split(".")[0] == "input_ids")
+        if groups and not claimed <= ids <= claimed + found.num_rows:  # an empty list counts as one
+            raise ValueError(f"its index has {ids} tokens, the manifest {claimed}; run 'dataset verify'")
         column = pq.read_table(path, columns=["input_ids"]).column(0)
+        if not (pa.types.is_list(column.type) and pa.types.is_integer(column.type.value_type)):
+            raise ValueError(f"its input_ids are {column.type}, no lists of ids")
         flat = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    except pa.ArrowException as error:
-        raise ValueError(str(error).splitlines()[0]) from None
+    except (pa.ArrowException, IndexError, MemoryError) as error:
+        raise ValueError((str(error) or type(error).__name__).splitlines()[0]) from None
     return np.concatenate(flat) if flat else np.zeros(0, np.uint16)

@@ -10,6 +10,7 @@ token."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import cast
 
@@ -51,6 +52,11 @@ class Shape:
         return cls(*SIZES[size], vocabulary, context)
 
     def __post_init__(self):
+        counts = (self.layers, self.width, self.heads, self.hidden, self.vocabulary, self.context)
+        if not all(type(n) is int and 0 < n < 1 << 31 for n in counts) or self.context > 1 << 20:
+            raise LabError(f"a model's sizes are whole numbers above 0, its context 2**20 at most: {counts}")
+        if not all(math.isfinite(x) and x > 0 for x in (self.theta, self.eps)):
+            raise LabError(f"theta {self.theta} and eps {self.eps} must be numbers above 0")
         if self.width % self.heads or self.width // self.heads % 16 or self.width % 32 or self.hidden % 32:
             raise LabError(
                 f"width {self.width} and hidden size {self.hidden} must be multiples of 32, and each of "
@@ -63,6 +69,15 @@ class Shape:
     def parameters(self) -> int:
         """Without embedding and output layer."""
         return self.layers * (4 * self.width**2 + 3 * self.width * self.hidden + 2 * self.width) + self.width
+
+    def weights(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of a model's weights by their names in :class:`Llama`."""
+        w, out = self.width, {"embed.weight": (self.vocabulary, self.width)}
+        parts = {"before": (w,), "between": (w,), "qkv": (3 * w, w), "out": (w, w)}
+        parts |= {"gate_up": (2 * self.hidden, w), "down": (w, self.hidden)}
+        for i in range(self.layers):
+            out |= {f"layers.{i}.{name}.weight": shape for name, shape in parts.items()}
+        return {**out, "norm.weight": (w,), "head.weight": (self.vocabulary, w)}
 
     @property
     def head_parameters(self) -> int:

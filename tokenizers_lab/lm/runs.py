@@ -7,8 +7,11 @@ dataset."""
 from __future__ import annotations
 
 import json
+import math
 import os
 import pickle
+import struct
+import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,11 +19,28 @@ import torch
 
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.files import write_json, write_whole
+from tokenizers_lab.lm import checkpoints
 from tokenizers_lab.lm.evaluation import PRECISIONS
 from tokenizers_lab.lm.model import Llama, Shape
 from tokenizers_lab.registry import load
 
 NAME, CODEC, CHECKPOINT, LOG = "run.json", "codec.bin", "checkpoint.pt", "log.jsonl"
+
+_UNREADABLE = (
+    OSError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    AssertionError,
+    OverflowError,
+    MemoryError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    struct.error,
+)  # of torch's readers, whatever stands in a damaged file
 
 
 @dataclass(frozen=True)
@@ -46,6 +66,15 @@ class Plan:
     half_life: int = 262144
 
     def __post_init__(self):
+        counts = (self.steps, self.batch, self.warm_up, self.seed, self.evaluations, self.eval_bytes)
+        if not all(type(n) is int and 0 <= n < 1 << 53 for n in (*counts, self.half_life)):
+            raise LabError(
+                "steps, batch, warm-up, seed, evaluations and the rest are whole numbers from 0 on"
+            )
+        if not all(math.isfinite(x) and x >= 0 for x in (self.rate, self.decay, self.clip)):
+            raise LabError("rate, decay and clip are numbers from 0 on")
+        if self.evaluations > 1000 or type(self.compiled) is not bool:
+            raise LabError("evaluations are 1,000 at most, compiled is true or false")
         if self.precision not in PRECISIONS:
             raise LabError(f"precision {self.precision!r}: known are {', '.join(PRECISIONS)}")
         if self.steps < 1 or self.batch < 1 or not self.rate > 0 or not self.half_life > 0:
@@ -69,15 +98,20 @@ class Run:
             data = json.loads(path.read_text("utf-8"))
         except OSError as error:
             raise LabError(f"{folder}: not a run of 'lm train': {NAME}: {error.strerror}") from None
-        except ValueError as error:
-            raise DataError(f"{path}: not JSON: {error}") from None
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path}: not JSON: {str(error).splitlines()[0]}") from None
         try:
             if data["tokenizers_lab_run"] != 1:
                 raise ValueError("of another version")
-            data["eos"], data["codec"]["fingerprint"], Plan(**data["plan"])
-            return cls(folder, data)
-        except (KeyError, TypeError, ValueError) as error:
+            data["codec"]["fingerprint"], Plan(**data["plan"])
+            run, eos = cls(folder, data), data["eos"]
+            if eos is not None and not (type(eos) is int and 0 <= eos < run.shape.vocabulary):
+                raise ValueError(f"an end of sequence {eos!r:.40}")
+            return run
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DataError(f"{path}: damaged: {error!r}") from None
+        except LabError as error:  # of its plan or shape
+            raise DataError(f"{path}: damaged: {error}") from None
 
     @classmethod
     def create(cls, folder, shape: Shape, plan: Plan, reader) -> Run:
@@ -126,21 +160,18 @@ class Run:
         if not path.exists():
             return None
         try:
-            kept = torch.load(path, map_location=device, weights_only=True)
-            kept["step"], kept["model"], kept["losses"], kept["curve"]
-            return kept
-        except (
-            OSError,
-            RuntimeError,
-            EOFError,
-            KeyError,
-            TypeError,
-            ValueError,
-            pickle.UnpicklingError,
-        ) as error:
-            raise DataError(
-                f"{path}: cannot be read ({str(error).splitlines()[0][:120]}); remove it to begin anew"
-            ) from None
+            # Looked at on the CPU, where a lie costs nothing, whatever the device.
+            kept = torch.load(path, map_location="cpu", weights_only=True)
+        except _UNREADABLE as error:
+            why = (str(error) or type(error).__name__).splitlines()[0][:120]
+            raise DataError(f"{path}: cannot be read ({why}); remove it to begin anew") from None
+        try:
+            checkpoints.require_state(kept, self.plan.steps)
+            checkpoints.require_tensors(kept["model"], self.shape.weights, 3 + 6 * self.shape.layers)
+        except ValueError as error:
+            raise DataError(f"{path}: damaged, or of another run: {error}; remove it to begin anew") from None
+        kept["model"] = {name: tensor.to(device) for name, tensor in kept["model"].items()}
+        return kept
 
     def save(self, state: dict) -> None:
         """Checkpoint and log, each whole or not at all."""
@@ -162,10 +193,5 @@ class Run:
         if kept is None:
             raise LabError(f"{self.folder}: has no checkpoint yet; run 'lm train' first")
         model = Llama(self.shape).to(device)
-        try:
-            model.load_state_dict(kept["model"])
-        except RuntimeError as error:
-            raise DataError(
-                f"{self.folder / CHECKPOINT}: is of another shape: {str(error).splitlines()[0]}"
-            ) from None
+        model.load_state_dict(kept["model"])
         return model.eval()

@@ -26,11 +26,12 @@ from nzip.training.stopping import Clock, Interrupt
 from tokenizers_lab.bits_per_byte import from_nats
 from tokenizers_lab.datasets.manifest import HELD_OUT
 from tokenizers_lab.datasets.reader import TokenReader
-from tokenizers_lab.errors import LabError
+from tokenizers_lab.errors import DataError, LabError
+from tokenizers_lab.lm import checkpoints
 from tokenizers_lab.lm.batches import Batches
 from tokenizers_lab.lm.evaluation import ROWS, autocast, evaluate
 from tokenizers_lab.lm.model import Llama, Shape
-from tokenizers_lab.lm.runs import Plan, Run
+from tokenizers_lab.lm.runs import CHECKPOINT, Plan, Run
 
 SAVE_EVERY = 120.0  # seconds between checkpoints
 
@@ -154,7 +155,7 @@ def train(data, folder, shape: Shape, plan: Plan, progress: Callable[[dict], Non
         kept = run.checkpoint(device)
         if kept is not None:
             model.load_state_dict(kept.pop("model"))
-            adam.load_state_dict(kept.pop("adam"))
+            adam.load_state_dict(_averages(run, kept.pop("adam", None), adam))
             state = kept
         wrapped = trainable(model, plan.compiled)
         wrapped = (
@@ -175,6 +176,16 @@ def train(data, folder, shape: Shape, plan: Plan, progress: Callable[[dict], Non
             device,
         )
         return loop.go(progress)
+
+
+def _averages(run: Run, kept, adam) -> dict:
+    parameters = [p for group in adam.param_groups for p in group["params"]]
+    try:
+        return checkpoints.require_adam(kept, adam.state_dict(), parameters)
+    except ValueError as error:
+        raise DataError(
+            f"{run.folder / CHECKPOINT}: damaged, or of another run: {error}; remove it to begin anew"
+        ) from None
 
 
 class _Loop:
