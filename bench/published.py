@@ -20,9 +20,7 @@ class Published(NamedTuple):
 
 
 PUBLISHED = (
-    Published(
-        "cmix v21", "alice29.txt", 152_089, 1.635, 1.5, "byronknoll.com/cmix.html; speed: its enwik8"
-    ),
+    Published("cmix v21", "alice29.txt", 152_089, 1.635, 1.5, "byronknoll.com/cmix.html; speed: its enwik8"),
 )
 
 

@@ -192,7 +192,7 @@ FILES = [
     ),
     Pinned(
         "vnlp.model",
-        "VNLP, Turkish (SentencePiece, NFKC)",
+        "VNLP, Turkish (SentencePiece)",
         "pypi",
         "vngrs-nlp",
         "0.2.4",

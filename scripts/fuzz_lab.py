@@ -3,7 +3,7 @@
     python scripts/fuzz_lab.py --count 20000 --seed 1 --out fuzz-lab.json
 
 Tokenizers, codecs, M1s, datasets (whole and unfinished), checkpoints and runs are changed at random and read
-in processes of their own (tests/tokenizers_lab/strangers_runner.py); one that dies or is silent for a minute
+in processes of their own (tests/tokenizers_lab/strangers_runner.py); one that dies or is silent for long
 counts against the case at hand, and another goes on behind it. What is known is written to --out every 20
 seconds. Exit code 1 where a case ended uncleanly; ``--case N`` reads one alone.
 
@@ -16,6 +16,7 @@ import argparse
 import concurrent.futures
 import datetime
 import json
+import math
 import os
 import platform
 import select
@@ -28,7 +29,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "tokenizers_lab")]
 RUNNER = ROOT / "tests" / "tokenizers_lab" / "strangers_runner.py"
-SILENCE = 60  # seconds; reading what is whole comes first, and compiles
+SILENCE = 120  # seconds of processor time; reading what is whole comes first, and compiles
 
 
 def run(templates: Path, seed: int, first: int, stop: int, out: list[dict]) -> None:
@@ -41,25 +42,53 @@ def run(templates: Path, seed: int, first: int, stop: int, out: list[dict]) -> N
             env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
         )
         assert process.stdout is not None and process.stderr is not None
-        silence = 10 * SILENCE
-        while select.select([process.stdout], [], [], silence)[0]:
+        begun, used = first, 0.0
+        while True:
+            if not select.select([process.stdout], [], [], 10)[0]:
+                if _processor_time(process.pid) - used < (10 if first == begun else 1) * SILENCE:
+                    continue
+                break
             line = process.stdout.readline()
             if not line.endswith(b"\n"):
                 break
             out.append(json.loads(line))
-            first, silence = first + 1, SILENCE
+            first, used = first + 1, _processor_time(process.pid)
         if first < stop:
             alive = process.poll() is None
             process.kill()
             said = process.stderr.read().decode("utf-8", "replace").strip().splitlines()[-1:]
-            if silence > SILENCE:
+            if first == begun and not begun:
                 raise SystemExit(f"the reader does not start: {said}")
-            end = "silent for a minute" if alive else f"ended with {process.wait()}: {said}"
+            end = f"{SILENCE} s of silence" if alive else f"ended with {process.wait()}: {said}"
             out.append({"case": first, "kind": "?", "what": "?", "end": end, "seconds": 0, "peak": 0})
             first += 1
         process.stdout.close()
         process.stderr.close()
         process.wait()
+
+
+def _processor_time(pid: int) -> float:
+    """Seconds that a process has used; endless where it is no more."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return math.inf
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def table(kept: dict[str, Any]) -> str:
+    """The lines of docs/SECURITY.md about a run."""
+    lines = [
+        f"**The recorded run** (`bench/results/fuzz-lab.json`, by `python scripts/fuzz_lab.py --count "
+        f"{kept['asked']} --seed {kept['seed']}`): {kept['count']:,} cases, seed {kept['seed']}, "
+        f"{len(kept['unclean'])} unclean ends; the slowest took {kept['slowest_seconds']} s of processor time, "
+        f"the largest {kept['largest_mib']} MiB.",
+        "",
+        "| kind | refused in one line | read, with answers that agree |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {kind} | {n['refused']:,} | {n['read']:,} |" for kind, n in kept["kinds"].items()]
+    return "\n".join(lines) + "\n"
 
 
 def tally(cases: list[dict]) -> dict[str, Any]:
@@ -85,7 +114,11 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--out", type=Path, default=Path("fuzz-lab.json"))
     parser.add_argument("--case", type=int, help="make and read this one alone")
+    parser.add_argument("--table", action="store_true", help="only print the table of what --out holds")
     given = parser.parse_args()
+    if given.table:
+        print(table(json.loads(given.out.read_text(encoding="utf-8"))), end="")
+        return 0
     import strangers
 
     from tokenizers_lab.m1.order_n import default_text

@@ -120,7 +120,7 @@ def _from_npy(file, length: int, name: str) -> np.ndarray:
 
 
 def read_array(path, name: str | None = None) -> np.ndarray:
-    """The array of an ``.npy`` file, in memory that grows with what it holds, never by what its header claims.
+    """The array of an ``.npy`` file, in memory that grows with what it holds, never by what it claims.
     ``name``: for errors. Raises :class:`DataError`, and :class:`OSError` where it cannot be opened."""
     with open(path, "rb") as file:
         try:
@@ -144,7 +144,7 @@ def unpack_arrays(path) -> tuple[dict, dict[str, np.ndarray]]:
             arrays = {m.filename.removesuffix(".npy"): _array(archive, m) for m in members}
         head = json.loads(arrays.pop("head").tobytes())
         if not isinstance(head, dict):
-            raise ValueError("its head is no object")
+            raise ValueError("its head is no object")  # noqa: TRY004 - a fault of the file
         return head, arrays
     except (OSError, *_FAULTS) as error:  # of zipfile, whatever stands in a damaged head
         raise DataError(f"{path}: not a file of this lab, or damaged: {error}") from None

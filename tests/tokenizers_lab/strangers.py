@@ -35,8 +35,8 @@ KINDS = (
     "resume",
 )
 WEIGHTS = (4, 4, 2, 2, 2, 1, 1, 1, 1, 0.5)
-"""``training``: checkpoints of vocabularies; ``unfinished``: datasets to go on with; ``run``: a language model
-to sample from; ``resume``: one to train on."""
+"""``training``: checkpoints of vocabularies; ``unfinished``: datasets to go on with; ``run``: a language
+model to sample from; ``resume``: one to train on."""
 
 RAW = "the <eos> café  日 \x00 12".encode() + b"\xff the"
 VALUES: list[Any] = [None, [], {}, "x", "", -1, 0, 10**12, 2**31, 2**64, 1.5, True, [1], [[]], {"a": 1}]

@@ -77,7 +77,8 @@ def analyze(
     ``sweep``: an M1 (``order-3``, trained on the file ``sweep_train`` or the text that ships): adds the
     window sweep on every file. ``progress(done, total, what)``.
 
-    ``on_error``: ``stop`` at lines and rows that hold no text, or ``skip`` them (``left_out`` in the results).
+    ``on_error``: ``stop`` at lines and rows that hold no text, or ``skip`` them (``left_out`` in the
+    results).
 
     Returns the results (``warnings``, where there are any: files that are no UTF-8, M1s that do not fit),
     written to ``json_path`` if given; an interrupted run then goes on where it stopped (resume.py). Raises

@@ -63,8 +63,8 @@ _SHOWN = 20
 
 
 def say_left_out(quiet: bool, what: str, left: dict | None, place: str) -> None:
-    """What was skipped: the first lines of ``{"count": n, "first": [lines]}``, and how many there are; more are
-    named in ``place`` ("" where nowhere)."""
+    """What was skipped: the first lines of ``{"count": n, "first": [lines]}``, and how many there are; more
+    are named in ``place`` ("" where nowhere)."""
     if not left or not left["count"]:
         return
     for line in left["first"][:_SHOWN]:

@@ -242,6 +242,8 @@ def build(
 
 def run_local(manifest: Manifest, workers: int = 0, progress: Callable | None = None) -> None:
     """Build the missing shards of a planned dataset here, and finish it."""
+    if workers < 0:
+        raise LabError(f"workers {workers}: give 0 (one for each core) or more")
     if manifest.data["complete"]:
         manifest.tidy()
         return

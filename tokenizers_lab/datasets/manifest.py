@@ -185,6 +185,10 @@ class Manifest:
                 for key in total:
                     total[key] += record[key]
         _gather(self.data, done)
+        if not totals:
+            left = self.data.get("left_out")
+            why = f": {left['count']:,} lines or rows were left out ({left['first'][0]})" if left else ""
+            raise LabError(f"{self.folder}: there is no document in these sources{why}")
         self.data["totals"] = {k: totals[k] for k in (TRAIN, HELD_OUT) if k in totals}
         self.data["complete"] = True
         self.write()

@@ -34,6 +34,9 @@ def tokenizer_json(codec: Codec, eos: int | None, vocabulary: int) -> dict:
     there is none."""
     if isinstance(codec, BpeCodec):
         data = codec.to_json()
+        # As one string, which every release of tokenizers reads; pairs came with 0.20. No byte-level
+        # character is a space.
+        data["model"]["merges"] = [" ".join(pair) for pair in data["model"]["merges"]]
     elif isinstance(codec, (BytesCodec, StringsCodec)):
         tokens = [bytes([i]) for i in range(256)] if isinstance(codec, BytesCodec) else codec.strings
         vocab = {bytelevel.to_text(t): i for i, t in enumerate(tokens)}

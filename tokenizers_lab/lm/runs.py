@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import struct
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ _UNREADABLE = (
     MemoryError,
     pickle.UnpicklingError,
     zipfile.BadZipFile,
+    struct.error,
 )  # of torch's readers, whatever stands in a damaged file
 
 

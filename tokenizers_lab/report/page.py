@@ -20,9 +20,15 @@ from tokenizers_lab.report.tables import tables
 def write_report(results, output=None, title: str | None = None) -> str:
     """The page of ``results`` (a dict from :func:`tokenizers_lab.analyze`, or the path of its JSON), written
     to ``output`` if given."""
-    if not isinstance(results, dict):
-        results = read_results(results)
-    page = html(results, title)
+    if isinstance(results, dict):
+        page = html(results, title)
+    else:
+        path = results
+        try:
+            page = html(read_results(path), title)
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            # A file may be anybody's; results that a program hands over are its own, and show their trace.
+            raise DataError(f"{path}: damaged results: {type(error).__name__}: {error}") from None
     if output is not None:
         write_whole(output, page.encode("utf-8"))
     return page

@@ -20,6 +20,7 @@ import sys
 import tempfile
 from functools import lru_cache
 from pathlib import Path
+from typing import IO
 
 from nzip.io.streams import read_some
 from tokenizers_lab.errors import LabError
@@ -121,7 +122,7 @@ def _require_file(path: str) -> None:
 def _standard_input() -> str:
     if sys.stdin is None:
         raise LabError("-: there is no standard input")
-    file = tempfile.TemporaryFile(prefix="tokenizers-lab-")  # noqa: SIM115 - as long as the process
+    file: IO[bytes] = tempfile.TemporaryFile(prefix="tokenizers-lab-")  # noqa: SIM115 - as long as the process
     name = f"/proc/self/fd/{file.fileno()}"
     if not os.path.exists(name):
         file.close()

@@ -1,4 +1,4 @@
-"""What a reader was told to leave out (``on_error="skip"``): lines and rows that hold no text, counted and named.
+"""What a reader was told to leave out (``on_error="skip"``): lines and rows without text, counted and named.
 
 Concession: the first thousand are named, all are counted.
 """
@@ -35,8 +35,8 @@ class LeftOut:
 
 
 def left_out(on_error: str) -> LeftOut | None:
-    """Where to keep what is left out; None where it stops the reading. Raises :class:`LabError` for a word that
-    is neither ``stop`` nor ``skip``."""
+    """Where to keep what is left out; None where it stops the reading. Raises :class:`LabError` for a word
+    that is neither ``stop`` nor ``skip``."""
     if on_error not in CHOICES:
         raise LabError(f"on_error {on_error!r}: stop or skip")
     return LeftOut() if on_error == "skip" else None

@@ -169,6 +169,8 @@ def train_full(
             raise DataError(f"{checkpoint}: its sample is damaged; remove it to begin anew") from None
     try:
         state.count(paths, documents, pretokenizer, workers, max_memory, progress, text_key)
+        if paths and not state.counts.bytes:
+            raise LabError("these files hold no text to learn from")
         engine = Engine(
             state.counts.table, len(special), max_token_length, min_frequency, list(map(spelling_of, special))
         )

@@ -48,8 +48,9 @@ def save(
 
 
 def load(path, settings: dict, left: LeftOut | None = None) -> tuple[CorpusCounts, int, np.ndarray, bytes]:
-    """(counts, files done, merges, stream); what was left out until then goes to ``left``. Raises :class:`LabError` naming the first setting that
-    differs."""
+    """(counts, files done, merges, stream); what was left out until then goes to ``left``. Raises
+    :class:`LabError` naming the first setting that differs, :class:`DataError` for tables that are not
+    sound."""
     head, arrays = unpack_arrays(Path(path))
     if head.get("kind") != "training":
         raise DataError(f"{path}: not a checkpoint of training")

@@ -38,7 +38,7 @@ def run(*words) -> int:
     "verb",
     [
         ["train", "--vocab-size", 262, "-o", "OUT.json"],
-        ["train", "--model", "unigram", "--vocab-size", 300, "-o", "OUT.model"],
+        ["train", "--model", "unigram", "--vocab-size", 288, "-o", "OUT.model"],
         ["analyze", "--codec", "bytes", "--compressors", "none", "--json", "OUT.json"],
         ["dataset", "build", "--codec", "bytes", "--workers", 1, "-o", "OUT"],
     ],
@@ -85,3 +85,22 @@ def test_a_run_that_goes_on_still_knows_what_it_left_out(files):
     with pytest.raises(LabError, match="on_error"):
         train_full([files / "bad.jsonl"], 262, checkpoint=files / "c")
     assert train_full([files / "bad.jsonl"], 262, **options).left_out.count == 3
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", '{"other": 1}\n'])
+def test_nothing_to_read_is_no_success(tmp_path, text, capfd):
+    (tmp_path / "a.jsonl").write_text(text)
+    skip = ["--on-error", "skip"] if "other" in text else []
+    assert run("train", tmp_path / "a.jsonl", "--vocab-size", 260, "-o", tmp_path / "T.json", *skip) == 1
+    assert "no text to learn from" in capfd.readouterr().err and not (tmp_path / "T.json").exists()
+    words = ["dataset", "build", "--codec", "bytes", "--workers", 1, "-o", tmp_path / "d", *skip]
+    assert run(*words, tmp_path / "a.jsonl") == 1
+    assert "empty" in (error := capfd.readouterr().err) or "no document in these sources" in error
+
+
+def test_results_of_a_stranger_are_one_line(tmp_path, capfd):
+    (tmp_path / "R.json").write_text('{"tokenizers_lab": 1, "files": 3, "codecs": {"a": 1}}')
+    assert run("report", tmp_path / "R.json", "-o", tmp_path / "R.html") == 2
+    error = capfd.readouterr().err
+    assert error.count("\n") == 1 and "R.json: damaged results" in error
+    assert not (tmp_path / "R.html").exists()

@@ -394,9 +394,10 @@ def test_a_folder_without_sources_is_told(tmp_path):
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_standard_input_leaves_no_file_however_it_ends(how, tmp_path):
-    code = "import time; from tokenizers_lab.sources.reading import read_text as r; print(len(r('-')), flush=True)"
+    code = "import time; from tokenizers_lab.sources.reading import read_text\n"
+    code += "print(len(read_text('-')), flush=True)\ntime.sleep(60)"
     process = subprocess.Popen(
-        [sys.executable, "-c", code + "; time.sleep(60)"],
+        [sys.executable, "-c", code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
