@@ -17,7 +17,7 @@ import numpy as np
 from nzip.exact.jit import njit
 from nzip.predictors.base import Expert
 from nzip.predictors.mix import constants as at
-from nzip.predictors.mix.handing_on import HandingOn
+from nzip.predictors.mix.handing_on import Told
 from nzip.predictors.mix.kernel import run
 from nzip.predictors.online import kernel as online_kernel
 from nzip.predictors.online import network
@@ -84,7 +84,7 @@ def _drive(
 
 
 def drive(
-    runs: Runs, mix, data, first: int, ends, bits, decoding: bool, progress, told: HandingOn | None = None
+    runs: Runs, mix, data, first: int, ends, bits, decoding: bool, progress, told: Told | None = None
 ) -> bool:
     """Code ``data[first:]``; False once it is hopeless (see ``bits.drain``). ``told`` of what is decoded."""
     count = int((runs.places >= 0).sum())

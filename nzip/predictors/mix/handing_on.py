@@ -93,6 +93,9 @@ class Undoing:
         self._given = done
 
 
+Told = HandingOn | Undoing
+
+
 class Scattering:
     """A block that its streams are put into, one after the other, and a ``sink`` that is told of it.
 

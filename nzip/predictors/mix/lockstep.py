@@ -15,7 +15,7 @@ from nzip.coding.binary import decode_bit, encode_bit
 from nzip.predictors.base import SIDE_BITS, Expert, ExpertState
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix.coder import Input, Output
-from nzip.predictors.mix.handing_on import HandingOn
+from nzip.predictors.mix.handing_on import Told
 from nzip.predictors.mix.kernel import run
 from nzip.predictors.mix.state import Mix
 
@@ -31,7 +31,7 @@ def drive(
     bits: Output | Input,
     decoding: bool,
     progress: Callable[[int], None],
-    told: HandingOn | None = None,
+    told: Told | None = None,
 ) -> bool:
     """Code every lane of ``data`` (uint8) up to its end (``ends`` int64), the block from ``first`` on;
     ``progress`` is told how many bytes are done, ``told`` of what is decoded. False once it is hopeless (see

@@ -34,6 +34,8 @@ GAIN = 0.015  # of the sample's cold size, for a primer to be used
 HABITS_OF, HABITS_GAIN = (2, 4, 6), 0.004  # docs, code, European languages
 HABITS_MOST = 100_000  # a longer stream forms its own habits; others' have been seen to cost it 0.3 %
 CLOSE = 0.04  # both forms are tried on with primers where they differ by less
+# What words must gain on the sample: of a long stream it is told by its beginning, where they gain most.
+WORTH, WORTH_LONG = 0.005, 0.05
 
 Form = Words | None
 
@@ -63,14 +65,17 @@ def choose(
     sample = _sample(data)
     form = choice.choose(data) if words else None
     forms = [form, None] if form else [None]
+    first = own if primed else None
+    cold: dict[bool, int] = {}
+    if form:
+        cold = {form is not None: _coded(sample, form, first) for form in forms}
+        gain = 1 - cold[True] / max(cold[False], 1)
+        if gain < (WORTH if len(data) <= HABITS_MOST else WORTH_LONG):
+            forms = [None]
+        elif gain > CLOSE:
+            forms = [form]
     if not primed or own is not None:
-        if len(forms) > 1:
-            forms.sort(key=lambda form: _coded(sample, form, own))
-        return Start(forms[0], own)
-    cold = {form is not None: _coded(sample, form, None) for form in forms} if len(forms) > 1 or words else {}
-    if len(forms) > 1:
-        least = min(cold.values())
-        forms = [form for form in forms if cold[form is not None] < (1 + CLOSE) * least]
+        return Start(forms[0], first)
     found: list[tuple[int, Form, primers.Primer | None]] = []
     tried, habits = _candidates(data)
     if not tried and not habits and len(forms) == 1:

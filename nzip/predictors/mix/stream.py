@@ -23,7 +23,7 @@ from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import lockstep
 from nzip.predictors.mix.call_filter import call_filter
 from nzip.predictors.mix.coder import CHUNK, Input, Output
-from nzip.predictors.mix.handing_on import HandingOn, Sink, Undoing
+from nzip.predictors.mix.handing_on import HandingOn, Sink, Told, Undoing
 from nzip.predictors.mix.kernel import best
 from nzip.predictors.mix.params import Descriptor
 from nzip.predictors.mix.plan import plan
@@ -277,7 +277,7 @@ class Streams(NamedTuple):
         bits: Output | Input,
         decoding: bool,
         progress: Progress,
-        told: HandingOn | Undoing | None,
+        told: Told | None,
     ) -> bool:
         """Code ``data[first:]``, with ``told`` told of what is decoded; False once it is hopeless (see
         ``bits.drain``)."""
