@@ -13,8 +13,10 @@ two-byte letter has none."""
 from __future__ import annotations
 
 import functools
+import json
 import lzma
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -30,7 +32,6 @@ MOST = ONE + TWO + THREE
 LONGEST = 40  # bytes of a word
 HASH_BYTES = 4
 USER = 63  # the number of a dictionary of the user's own
-NAMES = ("english",)  # shipped, by number from 1
 # Multiplier of the words' hash: the golden ratio's 64 bits.
 K = np.uint64(0x9E3779B97F4A7C15)
 
@@ -51,7 +52,8 @@ class Tables(NamedTuple):
     spelled: np.ndarray
 
 
-class Dictionary(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Dictionary:
     """``number`` (1 to 62 ship with the package, 63 is the user's own), the first bytes of its ``hash``, its
     ``words`` (bytes, in the order of their codes), ``alphabet`` (pairs of a lower letter and its capital, a
     letter without capital twice) and ``tables``."""
@@ -62,6 +64,12 @@ class Dictionary(NamedTuple):
     words: tuple[bytes, ...]
     alphabet: str
     tables: Tables
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, Dictionary) and (self.number, self.hash) == (other.number, other.hash)
+
+    def __hash__(self) -> int:
+        return hash((self.number, self.hash))
 
     @property
     def content(self) -> bytes:
@@ -81,20 +89,27 @@ def build(words: Sequence[bytes], alphabet: str | None = None, name: str = "of t
     return _made(USER, name, tuple(words), alphabet)
 
 
-@functools.lru_cache(maxsize=4)
+@functools.cache
+def index() -> tuple[dict, ...]:
+    """The shipped dictionaries in order of their numbers, from 1: dicts with name, hash (hex) and ``common``,
+    the words by which their language is known."""
+    return tuple(json.loads(files(__package__).joinpath("index.json").read_bytes()))
+
+
+@functools.cache
 def named(number: int) -> Dictionary:
     """The shipped dictionary of that number. :class:`CorruptError` if there is none,
     :class:`ModelMismatchError` if the installed file is damaged."""
-    if not 1 <= number <= len(NAMES):
-        raise CorruptError(f"a block that names dictionary {number}, and there are {len(NAMES)}")
-    name = NAMES[number - 1]
+    if not 1 <= number <= len(index()):
+        raise CorruptError(f"a block that names dictionary {number}, and there are {len(index())}")
+    name = index()[number - 1]["name"]
     damaged = ModelMismatchError(f"the installed dictionary {name} is damaged: reinstall nzip")
     try:
         content = lzma.decompress(files(__package__).joinpath(f"{name}.xz").read_bytes())
     except lzma.LZMAError:
         raise damaged from None
     alphabet, *words = content.split(b"\n")
-    if text_hash(content).hex() != HASHES[name]:
+    if text_hash(content).hex() != index()[number - 1]["hash"]:
         raise damaged
     return _made(number, name, tuple(words), alphabet.decode())
 
@@ -159,7 +174,3 @@ def _fill(slots, letters, starts):
         while slots[slot]:
             slot = (slot + np.uint64(1)) & mask
         slots[slot] = (h >> np.uint64(64 - TAG)) << np.uint64(32 - TAG) | np.uint64(word + 1)
-
-
-# The hashes (XXH3-64) of the shipped dictionaries' contents.
-HASHES = {"english": "340f6c96fa94a262"}

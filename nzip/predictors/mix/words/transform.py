@@ -1,9 +1,9 @@
 """Words to codes and back, compiled.
 
 The coded stream: codes (dictionary.py) for known words; 40 makes the next letter a capital, 07 all letters
-up to the next 06; other bytes below 80 stand for themselves. 0C says that a whole sequence of UTF-8 follows
-as it is, 06 outside of capitals that one byte does: so 06, 07, 0C, 40 and bytes that belong to no sequence
-are written. A word is a longest run of small letters, with or without one capital before it, or a run of at
+up to the first byte that is none; other bytes below 80 stand for themselves. 0C says that a whole sequence
+of UTF-8 follows as it is, 06 that one byte does: so 06, 07, 0C, 40 and bytes that belong to no sequence are
+written. A word is a longest run of small letters, with or without one capital before it, or a run of at
 least two capitals (less its last one where a small letter follows); unknown words are spelled in small
 letters.
 
@@ -21,15 +21,16 @@ from nzip.exact.jit import lean
 from nzip.predictors.mix.words.dictionary import ONE, TAG, TWO, Dictionary, K, hashed
 from nzip.predictors.mix.words.lines import read_only
 
-CAPITAL, CAPITALS, END, SEQUENCE = 0x40, 7, 6, 12
+CAPITAL, CAPITALS, BYTE, SEQUENCE = 0x40, 7, 6, 12
 # State of the decoder: bytes of the coded and of the raw stream that are done, which letters to raise.
 IN, OUT, RAISING = range(3)
+NONE, FIRST, ALL, GOING = range(4)  # GOING: ALL, and a letter was raised already
 DONE, FULL, BAD = 0, 1, 2
 SLACK = 64  # a token writes less
 _PLAIN, _MARK, _CAPITAL, _SMALL, _HIGH = range(5)
 _KIND = np.zeros(256, np.uint8)
 _KIND[65:91], _KIND[97:123], _KIND[128:] = _CAPITAL, _SMALL, _HIGH
-_KIND[[CAPITAL, CAPITALS, END, SEQUENCE]] = _MARK
+_KIND[[CAPITAL, CAPITALS, BYTE, SEQUENCE]] = _MARK
 
 
 def encode(raw: np.ndarray, dictionary: Dictionary) -> np.ndarray:
@@ -44,9 +45,14 @@ def decode(coded: np.ndarray, size: int, dictionary: Dictionary) -> np.ndarray:
     raw = np.empty(size, np.uint8)
     state = np.zeros(3, np.int64)
     answer = decode_part(read_only(coded), len(coded), raw, size, state, dictionary.tables)
-    if answer != DONE or state[IN] != len(coded) or state[OUT] != size or state[RAISING]:
+    if answer != DONE or state[IN] != len(coded) or state[OUT] != size or is_open(state):
         raise CorruptError("a stream of words that no encoder wrote")
     return raw
+
+
+def is_open(state: np.ndarray) -> bool:
+    """Whether a mark waits for its letter."""
+    return bool(state[RAISING] == FIRST or state[RAISING] == ALL)
 
 
 @lean
@@ -248,9 +254,6 @@ def _encode(raw, out, tables):
                     out[o + 1] = 0xC0 + (word >> 6 & 63)
                     out[o + 2] = 0x80 + (word & 63)
                     o += 3
-                if count > 1:
-                    out[o] = END
-                    o += 1
                 i = end
                 continue
         size, point = _letter(raw, i, lower)
@@ -264,18 +267,15 @@ def _encode(raw, out, tables):
                 end = _end_of_small(raw, i + size, lower)
             out[o] = CAPITAL if count == 1 else CAPITALS
             o = _write_word(raw, i, end, out, o + 1, tables)
-            if count > 1:
-                out[o] = END
-                o += 1
             i = end
         elif b >= 128:
             size = max(1, sequence_length(raw, i, len(raw)))
-            out[o] = SEQUENCE if size > 1 else END
+            out[o] = SEQUENCE if size > 1 else BYTE
             for k in range(size):
                 out[o + 1 + k] = raw[i + k]
             i, o = i + size, o + 1 + size
         else:
-            out[o] = END
+            out[o] = BYTE
             out[o + 1] = b
             i, o = i + 1, o + 2
     return o
@@ -283,12 +283,12 @@ def _encode(raw, out, tables):
 
 @lean
 def _write_raised(letters, first, size, out, o, raising, upper):
-    """Write a word with its first letter (``raising`` 1) or all (2) raised; -1 where one has no capital."""
+    """Write a word with its first letter (``raising`` FIRST) or all raised; -1 where one has no capital."""
     k = 0
     while k < size:
         b = letters[first + k]
         step = 1 if b < 128 else 2
-        if raising == 2 or k == 0:
+        if raising != FIRST or k == 0:
             point = (
                 np.int64(b) if step == 1 else np.int64(b & 31) << 6 | np.int64(letters[first + 1 + k] & 63)
             )
@@ -347,8 +347,7 @@ def decode_part(coded, upto, out, limit, state, tables):
                 if _write_raised(tables.letters, first, size, out, o, raising, tables.upper) < 0:
                     answer = BAD
                     break
-                if raising == 1:
-                    raising = 0
+                raising = NONE if raising == FIRST else GOING
             else:
                 for k in range(size):
                     out[o + k] = tables.letters[first + k]
@@ -358,22 +357,20 @@ def decode_part(coded, upto, out, limit, state, tables):
                 answer = FULL
                 break
             out[o] = b - 32 if raising else b
-            if raising == 1:
-                raising = 0
+            if raising:
+                raising = NONE if raising == FIRST else GOING
             i, o = i + 1, o + 1
-        elif raising == 2 and b == END:
-            raising = 0
-            i += 1
-        elif raising or 65 <= b <= 90:
+        elif raising == FIRST or raising == ALL or 65 <= b <= 90:
             answer = BAD
             break
         elif b == CAPITAL:
-            raising = 1
+            raising = FIRST
             i += 1
         elif b == CAPITALS:
-            raising = 2
+            raising = ALL
             i += 1
-        elif b == SEQUENCE or b == END:
+        elif b == SEQUENCE or b == BYTE:
+            raising = NONE
             if i + 1 >= upto:
                 break
             size = np.int64(1)
@@ -395,6 +392,6 @@ def decode_part(coded, upto, out, limit, state, tables):
                 answer = FULL
                 break
             out[o] = b
-            i, o = i + 1, o + 1
+            i, o, raising = i + 1, o + 1, NONE
     state[IN], state[OUT], state[RAISING] = i, o, raising
     return answer
