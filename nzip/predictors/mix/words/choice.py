@@ -17,7 +17,8 @@ from nzip.predictors.mix.words.dictionary import Dictionary, index, named
 from nzip.predictors.mix.words.options import Words
 
 _SAMPLE, _SAMPLES = 1 << 13, 8
-SHORTER = 0.80  # a stream is coded where at most this many bytes are left of one
+MARKED = 4  # what a byte or a sequence that stands as it is costs, in bytes
+SHORTER = 0.765  # a stream is coded where at most this many bytes are left of one
 _WORD = re.compile(rb"[a-z\x80-\xff]+")
 ENGLISH = 1
 
@@ -33,8 +34,15 @@ def choose(raw: np.ndarray) -> Words | None:
 def choose_dictionary(raw: np.ndarray) -> Dictionary | None:
     """The dictionary that shortens samples of ``raw`` (uint8) most, None where none does by much."""
     sample = _sample(raw)
-    shares = {len(transform.encode(sample, named(n))) / max(1, len(sample)): n for n in _likely(sample)}
+    shares = {_left(sample, named(n)): n for n in _likely(sample)}
     return named(shares[min(shares)]) if min(shares) <= SHORTER else None
+
+
+def _left(sample: np.ndarray, dictionary: Dictionary) -> float:
+    """Bytes that are left of one of ``sample``, those that had to be marked counted as more."""
+    coded = transform.encode(sample, dictionary)
+    marks = np.count_nonzero((coded == transform.SEQUENCE) | (coded == transform.BYTE))
+    return (len(coded) + MARKED * marks) / max(1, len(sample))
 
 
 def _likely(sample: np.ndarray) -> set[int]:
