@@ -18,7 +18,7 @@ import numpy as np
 
 from nzip.errors import CorruptError
 from nzip.exact.jit import lean
-from nzip.predictors.mix.words.dictionary import ONE, TAG, TWO, Dictionary, K, hashed
+from nzip.predictors.mix.words.dictionary import ONE, TAG, TWO, Dictionary, keyed, mixed
 from nzip.predictors.mix.words.lines import read_only
 
 CAPITAL, CAPITALS, BYTE, SEQUENCE = 0x40, 7, 6, 12
@@ -134,20 +134,24 @@ def _write_code(out, o, word):
 
 
 @lean
-def _find(data, start, end, h, tables):
-    """The word that ``data[start:end]``, whose hash is ``h``, is; -1 if it is none."""
+def _find(data, start, end, tables):
+    """The word that ``data[start:end]`` is, -1 if it is none."""
+    first, second, h = keyed(data, start, end)
     mask = np.uint64(len(tables.slots) - 1)
     slot, tag = (h >> np.uint64(20)) & mask, h >> np.uint64(64 - TAG)
     while tables.slots[slot]:
         entry = np.uint64(tables.slots[slot])
         if entry >> np.uint64(32 - TAG) == tag:
             word = np.int64(entry & np.uint64((1 << (32 - TAG)) - 1)) - 1
-            first = np.int64(tables.starts[word])
-            same = np.int64(tables.starts[word + 1]) - first == end - start
-            k = 0
-            while same and k < end - start:
-                same = tables.letters[first + k] == data[start + k]
-                k += 1
+            # No byte of a word is zero, so that shorter words differ in these already.
+            same = tables.firsts[word] == first and tables.seconds[word] == second
+            if same and end - start > 16:
+                begin = np.int64(tables.starts[word])
+                same = np.int64(tables.starts[word + 1]) - begin == end - start
+                k = 16
+                while same and k < end - start:
+                    same = tables.letters[begin + k] == data[start + k]
+                    k += 1
             if same:
                 return word
         slot = (slot + np.uint64(1)) & mask
@@ -159,21 +163,17 @@ def _write_word(raw, start, end, out, o, tables):
     """Write the letters ``raw[start:end]`` as a code or spelled, without marks."""
     # In small letters first, where they would be spelled: no letter grows by this, so there is room.
     small, i, plain = o, start, True
-    h = np.uint64(0)
     while i < end:
         if raw[i] < 128:
-            letter = raw[i] | 32
-            h = hashed(h, letter)
-            out[small] = letter
+            out[small] = raw[i] | 32
             small, i = small + 1, i + 1
         else:
             plain = False
             point = np.int64(tables.lower[np.int64(raw[i] & 31) << 6 | np.int64(raw[i + 1] & 63)])
             out[small] = 0xC0 | point >> 6
             out[small + 1] = 0x80 | point & 63
-            h = hashed(hashed(h, out[small]), out[small + 1])
             small, i = small + 2, i + 2
-    word = _find(out, o, small, h, tables)
+    word = _find(out, o, small, tables)
     if word >= 0:
         return _write_code(out, o, word)
     if plain:
@@ -193,7 +193,8 @@ def _write_word(raw, start, end, out, o, tables):
 def _encode(raw, out, tables):
     """Bytes written to ``out``, at most twice those of ``raw`` (and a word's room more)."""
     i = o = 0
-    lower, slots, starts, letters = tables.lower, tables.slots, tables.starts, tables.letters
+    lower, slots, starts = tables.lower, tables.slots, tables.starts
+    firsts, seconds = tables.firsts, tables.seconds
     mask = np.uint64(len(slots) - 1)
     while i < len(raw):
         b = raw[i]
@@ -202,58 +203,54 @@ def _encode(raw, out, tables):
             out[o] = b
             i, o = i + 1, o + 1
             continue
-        if kind == _SMALL or kind == _CAPITAL:
-            # A word of ASCII alone, the usual one: as below, but in place, which is twice as fast.
-            end, count = i, 0
-            while end < len(raw) and _KIND[raw[end]] == _CAPITAL:
+        if kind == _SMALL or (kind == _CAPITAL and i + 1 < len(raw) and _KIND[raw[i + 1]] != _CAPITAL):
+            # A word of up to sixteen letters of ASCII, the usual one: as below, but in place and in one pass.
+            small, end = o, i
+            first = second = np.uint64(0)
+            if kind == _CAPITAL:
+                out[o] = CAPITAL
+                out[o + 1] = b | 32
+                first = np.uint64(b | 32)
+                small, end = o + 1, i + 1
+            stop = min(len(raw), i + 8)
+            while end < stop and _KIND[raw[end]] == _SMALL:
+                out[small + end - i] = raw[end]
+                first = first << np.uint64(8) | np.uint64(raw[end])
                 end += 1
-            count = end - i
-            if count > 1 and end < len(raw) and _KIND[raw[end]] == _SMALL:
-                end, count = end - 1, count - 1
-            if count < 2:
-                while end < len(raw) and _KIND[raw[end]] == _SMALL:
+            if end == i + 8:
+                stop = min(len(raw), i + 16)
+                while end < stop and _KIND[raw[end]] == _SMALL:
+                    out[small + end - i] = raw[end]
+                    second = second << np.uint64(8) | np.uint64(raw[end])
                     end += 1
-            if end == len(raw) or raw[end] < 128:
-                if count:
-                    out[o] = CAPITAL if count == 1 else CAPITALS
-                    o += 1
-                h = np.uint64(0)
-                for k in range(end - i):
-                    letter = raw[i + k] | 32
-                    out[o + k] = letter
-                    h = (h ^ np.uint64(letter)) * K
-                    h ^= h >> np.uint64(29)
-                size, word = end - i, np.int64(-1)
+            if end == len(raw) or _KIND[raw[end]] < _SMALL:
+                h = mixed(mixed(np.uint64(0), first), second)
                 slot, tag = (h >> np.uint64(20)) & mask, h >> np.uint64(64 - TAG)
+                word = np.int64(-1)
                 while slots[slot]:
                     entry = np.uint64(slots[slot])
                     if entry >> np.uint64(32 - TAG) == tag:
                         found = np.int64(entry & np.uint64((1 << (32 - TAG)) - 1)) - 1
-                        first = np.int64(starts[found])
-                        same = np.int64(starts[found + 1]) - first == size
-                        k = 0
-                        while same and k < size:
-                            same = letters[first + k] == out[o + k]
-                            k += 1
-                        if same:
+                        size = np.int64(starts[found + 1]) - np.int64(starts[found])
+                        if firsts[found] == first and seconds[found] == second and size <= 16:
                             word = found
                             break
                     slot = (slot + np.uint64(1)) & mask
                 if word < 0:
-                    o += size
+                    o = small + end - i
                 elif word < ONE:
-                    out[o] = 0x80 + word
-                    o += 1
+                    out[small] = 0x80 + word
+                    o = small + 1
                 elif word < ONE + TWO:
-                    out[o] = 0xC0 + ((word - ONE) >> 6)
-                    out[o + 1] = 0x80 + ((word - ONE) & 63)
-                    o += 2
+                    out[small] = 0xC0 + ((word - ONE) >> 6)
+                    out[small + 1] = 0x80 + ((word - ONE) & 63)
+                    o = small + 2
                 else:
                     word -= ONE + TWO
-                    out[o] = 0xC0 + (word >> 12)
-                    out[o + 1] = 0xC0 + (word >> 6 & 63)
-                    out[o + 2] = 0x80 + (word & 63)
-                    o += 3
+                    out[small] = 0xC0 + (word >> 12)
+                    out[small + 1] = 0xC0 + (word >> 6 & 63)
+                    out[small + 2] = 0x80 + (word & 63)
+                    o = small + 3
                 i = end
                 continue
         size, point = _letter(raw, i, lower)
