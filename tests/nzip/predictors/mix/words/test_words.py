@@ -29,13 +29,14 @@ OWN_WORDS = [c.encode() for c in "äößруст"] + [
 OWN = build(OWN_WORDS[:9] + OWN_WORDS[10:])
 TWINS = {1: twin.shipped("english"), USER: twin.TwinDictionary(OWN.content)}
 
+LONG = max(ENGLISH.words, key=len)  # known by more than its first sixteen letters
 PIECES = [
     b"the", b"The", b"THE", b"THEm", b"tHe", b"of", b"thethe", b"zz", b"ZZ", b"zzq", b"A", b"AB", b"ABc",
     b"a" * 50, b"B" * 50, b" ", b"  ", b"\n", b"\r\n", b"\r", b"\n\n", b"\t", b". ", b", ", b"\0", b"\x06",
     b"\x07", b"\x0c", b"@", b"\x1e", b"\x1e ", b"\x7f", b"\x80", b"\xbf", b"\xc0", b"\xc2", b"\xd1",
     b"\xe0", b"\xe2\x80", b"\xf0\x9f\x98", b"\xf5", b"\xff", "é".encode(), "€".encode(), "😀".encode(),
     "größe GRÖßE Größe".encode(), "Русь РУ руру".encode(), "рРр".encode(), b"\x80" * 300, b"word " * 12,
-    b"x" * 90 + b" ",
+    b"x" * 90 + b" ", LONG, LONG[:-1] + b"z", LONG[:16], LONG.title(),
 ]  # fmt: skip
 HOSTILE = st.one_of(
     st.lists(st.sampled_from(PIECES) | st.binary(max_size=3), max_size=60).map(b"".join),
