@@ -108,7 +108,7 @@ class Decoder:
             raise CorruptError("a stream of words that no encoder wrote")
 
     def _go_on(self, coded: np.ndarray, upto: int, last: bool) -> None:
-        codes = self._codes
+        codes, upto = self._codes, min(upto, len(coded))
         if not self._folded:
             answer = self._decode_words(coded, upto, self._out, len(self._out))
         elif self._words.dictionary is None:
