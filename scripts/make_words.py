@@ -13,6 +13,7 @@ Concession: the order hangs on floats, so another BLAS may order a few words oth
 file, pinned by its hash."""
 
 import argparse
+import json
 import lzma
 import re
 import sys
@@ -37,32 +38,58 @@ FREQUENT = 0.35  # the power of a word's score that is its weight in a split
 
 
 class Recipe(NamedTuple):
-    """``groups``: weight and sources; ``count``: words; ``alphabet``: letters beyond ASCII, each with its
-    capital; ``trusted``: sources whose words need not stand in others; ``texts``: how many others must have
-    the rest."""
+    """``groups``: weight and sources; ``count``: words at most; ``letters``: small ones beyond ASCII;
+    ``trusted``: sources whose words need not stand in others; ``texts``: how many sources must have the rest,
+    ``times`` in all."""
 
     groups: tuple[tuple[float, tuple[str, ...]], ...]
-    count: int
-    alphabet: str = ""
+    count: int = 12_000
+    letters: str = ""
     trusted: tuple[str, ...] = ()
-    texts: int = 3
+    texts: int = 1
+    times: int = 2
+
+    @property
+    def alphabet(self) -> str:
+        """Each letter, then its capital, or itself where that is no letter of two bytes."""
+        pairs = ((c, c.upper()) for c in sorted(self.letters))
+        return "".join(c + (up if len(up) == 1 and ord(up) > 127 else c) for c, up in pairs)
 
 
 RECIPES = {
     "english": Recipe(
         groups=(
-            (0.35, ("austen.txt", "sotu.txt", "treasury_of_david.txt", "matthew_henry_concise.txt",
+            (0.31, ("austen.txt", "sotu.txt", "treasury_of_david.txt", "matthew_henry_concise.txt",
                     "web_bible.txt")),
-            (0.30, ("wiki_markup_pages.xml", "wiki_en_tables.xml")),
+            (0.33, ("wiki_markup_pages.xml", "wiki_en_tables.xml")),
             (0.20, ("wordnet_glosses.txt", "jargon.txt")),
-            (0.15, ("postgresql_doc.txt", "python_doc.txt", "apache_doc.txt", "gnome_help_en.txt",
-                    "debian_handbook_en.txt", "cppreference.txt")),
+            (0.10, ("postgresql_doc.txt", "python_doc.txt", "gnome_help_en.txt", "debian_handbook_en.txt",
+                    "cppreference.txt")),
+            (0.06, ("python_django.py.txt", "python_sympy.py.txt", "js_lodash_preact.js.txt",
+                    "typescript_node.d.ts.txt", "cpp_leveldb.cc.txt", "json_mixed.json.txt",
+                    "css_bootstrap.css.txt")),
         ),
         count=44_000,
         trusted=("wordnet_glosses.txt",),
+        texts=2,
     ),
+    "cyrillic": Recipe(
+        ((0.7, ("ml_gnome_ru.txt",)), (0.3, ("ml_gnome_uk.txt",))),
+        letters="абвгдежзийклмнопрстуфхцчшщъыьэюяёєіїґў",
+    ),
+    "german": Recipe(((1.0, ("ml_handbook_de-DE.txt",)),), letters="äöüß"),
+    "french": Recipe(((1.0, ("ml_handbook_fr-FR.txt",)),), letters="àâçèéêîôùû"),
+    "spanish": Recipe(((0.5, ("ml_handbook_es-ES.txt",)), (0.5, ("ml_sparv_es.txt",))), letters="áéíñóúü"),
+    "italian": Recipe(((1.0, ("ml_handbook_it-IT.txt",)),), letters="àèéìòù"),
+    "portuguese": Recipe(((1.0, ("ml_handbook_pt-BR.txt",)),), letters="áâãàçéêíóôõú"),
+    "polish": Recipe(((1.0, ("ml_handbook_pl-PL.txt",)),), letters="ąćęłńóśźż"),
+    "czech": Recipe(((1.0, ("ml_gnome_cs.txt",)),), letters="áčďéěíňóřšťúůýž"),
+    "dutch": Recipe(((1.0, ("ml_gnome_nl.txt",)),), letters="éëï"),
+    "swedish": Recipe(((1.0, ("ml_gnome_sv.txt",)),), letters="åäöé"),
+    "hungarian": Recipe(((1.0, ("ml_gnome_hu.txt",)),), letters="áéíóöőúüű"),
+    "finnish": Recipe(((1.0, ("ml_gnome_fi.txt",)),), letters="äöå"),
 }  # fmt: skip
-MOST_OF = 4 << 20  # bytes of a manual that are read
+COMMON = 40  # words by which a language is known
 
 
 class Corpus(NamedTuple):
@@ -73,15 +100,14 @@ class Corpus(NamedTuple):
 
 
 def read(recipe: Recipe, train: Path) -> Corpus:
-    letters = "".join(sorted(set(recipe.alphabet[::2])))
+    letters = recipe.alphabet[::2]
     rule = re.compile(rf"[a-z{letters}]+|[.,;:!?()\[\]\"'=|<>/0-9-]|\n\n")
-    numbers: dict[str, int] = {}
+    # Letters first: each is a word, whether a text has it alone or not.
+    numbers = {letter: i for i, letter in enumerate(letters)}
     texts = {}
     for _, sources in recipe.groups:
         for source in sources:
             raw = lzma.decompress((train / f"{source}.xz").read_bytes())
-            if source.endswith("_doc.txt"):
-                raw = raw[:MOST_OF]
             found = rule.findall(raw.decode(errors="replace").lower())
             texts[source] = np.array([numbers.setdefault(t, len(numbers)) for t in found], np.int64)
             print(f"{source}: {len(found)} tokens, {len(numbers)} known", flush=True)
@@ -108,16 +134,15 @@ def choose(recipe: Recipe, corpus: Corpus, score: np.ndarray) -> list[int]:
     times = sum(present.values())
     texts = sum((count > 0).astype(int) for count in present.values())
     trusted = sum((present[source] for source in recipe.trusted), np.zeros(size, int)) > 0
-    letters = set(recipe.alphabet[::2])
-    first = [corpus.tokens.index(c.encode()) for c in sorted(letters)]
+    first = list(range(len(recipe.alphabet) // 2))
     words = []
     for i in np.argsort(-score, kind="stable"):
         word = corpus.tokens[i]
-        if not word.decode().isalpha() or len(word) > LONGEST or len(word.decode()) > 20 or i in first:
+        if not word.decode().isalpha() or len(word) > LONGEST or len(word.decode()) > 20 or i < len(first):
             continue
         if len(word) == 1 and word not in (b"a", b"i", b"s", b"t"):
             continue
-        if times[i] >= 4 and (trusted[i] or texts[i] >= recipe.texts):
+        if times[i] >= recipe.times and (trusted[i] or texts[i] >= recipe.texts):
             words.append(int(i))
     print(f"{len(words)} words to choose from")
     return first + words[: recipe.count - len(first)]
@@ -152,15 +177,16 @@ def vectors(corpus: Corpus, words: list[int]) -> np.ndarray:
     return found / (np.linalg.norm(found, axis=1, keepdims=True) + 1e-9)
 
 
-def ordered(vectors: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Which word gets each code of one length, by halving: words that share a code's first bits are alike."""
+def ordered(vectors: np.ndarray, weights: np.ndarray, first: int) -> np.ndarray:
+    """Which word gets each code of one length, from the code ``first`` on (counted within its length), by
+    halving: words that share a code's first bits are alike."""
     out = np.empty(len(vectors), np.int64)
-    top = max(0, (len(vectors) - 1).bit_length() - 1)
-    work = [(0, len(vectors), np.arange(len(vectors)), None, None, top)]
+    last = first + len(vectors)
+    work = [(first, last, np.arange(len(vectors)), None, None, last.bit_length())]
     while work:
         start, end, members, left, right, bit = work.pop()
         if end - start == 1:
-            out[start] = members[0]
+            out[start - first] = members[0]
             continue
         while start >> bit == (end - 1) >> bit:
             bit -= 1
@@ -217,23 +243,27 @@ def halves(vectors: np.ndarray, weights: np.ndarray, first: int) -> tuple[np.nda
     return best[1], best[2]
 
 
-def make(recipe: Recipe, train: Path) -> bytes:
+def make(recipe: Recipe, train: Path) -> tuple[bytes, list[str]]:
+    """A dictionary's content, and its language's commonest words of at least two letters."""
     began = time.perf_counter()
     corpus = read(recipe, train)
     score = scores(recipe, corpus)
     words = choose(recipe, corpus, score)
     print(f"{len(words)} words chosen, {time.perf_counter() - began:.0f} s", flush=True)
-    found = vectors(corpus, words)
+    near = vectors(corpus, words)
     print(f"vectors, {time.perf_counter() - began:.0f} s", flush=True)
     weights = np.maximum(score[words], 1e-9) ** FREQUENT
-    letters = len(recipe.alphabet[::2] and set(recipe.alphabet[::2]))
+    letters = len(recipe.alphabet) // 2
     order = list(range(letters))
-    for start, end in ((letters, ONE), (max(ONE, letters), ONE + TWO), (ONE + TWO, len(words))):
-        if start < min(end, len(words)):
-            part = slice(start, min(end, len(words)))
-            order += (start + ordered(found[part], weights[part])).tolist()
+    for shorter, end in ((0, ONE), (ONE, ONE + TWO), (ONE + TWO, len(words))):
+        start, end = max(shorter, letters), min(end, len(words))
+        if start < end:
+            part = slice(start, end)
+            order += (start + ordered(near[part], weights[part], start - shorter)).tolist()
     print(f"ordered, {time.perf_counter() - began:.0f} s", flush=True)
-    return b"\n".join([recipe.alphabet.encode(), *(corpus.tokens[words[i]] for i in order)])
+    found = [corpus.tokens[i] for i in words]
+    common = [word.decode() for word in found[letters:] if len(word.decode()) > 1][:COMMON]
+    return b"\n".join([recipe.alphabet.encode(), *(found[i] for i in order)]), common
 
 
 def pack(content: bytes) -> bytes:
@@ -246,11 +276,17 @@ def main() -> None:
     parser.add_argument("train", type=Path)
     parser.add_argument("names", nargs="*", default=list(RECIPES), help="which dictionaries, all by default")
     options = parser.parse_args()
+    index = TARGET / "index.json"
+    known = {e["name"]: e for e in json.loads(index.read_text(encoding="utf-8"))} if index.exists() else {}
     for name in options.names:
-        content = make(RECIPES[name], options.train)
+        content, common = make(RECIPES[name], options.train)
         packed = pack(content)
         (TARGET / f"{name}.xz").write_bytes(packed)
-        print(f"{name}: {len(packed)} bytes, hash {text_hash(content).hex()}: write it into dictionary.py")
+        known[name] = {"name": name, "hash": text_hash(content).hex(), "common": " ".join(common)}
+        print(f"{name}: {len(packed)} bytes")
+    entries = [known[name] for name in RECIPES if name in known]
+    index.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"all: {sum(path.stat().st_size for path in TARGET.glob('*.xz'))} bytes")
 
 
 if __name__ == "__main__":

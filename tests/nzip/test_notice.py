@@ -74,6 +74,30 @@ def test_every_source_may_be_passed_on(recipes):
             assert any(free in licence for free in FREE), f"{source}: {licence}"
 
 
+def counted() -> set[str]:
+    """The sources of the dictionaries."""
+    spec = importlib.util.spec_from_file_location("make_words", ROOT / "scripts" / "make_words.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    recipes = module.RECIPES.values()
+    return {source for recipe in recipes for _, sources in recipe.groups for source in sources}
+
+
+def test_every_text_whose_words_were_counted_is_named_and_may_be_used():
+    pytest.importorskip("scipy", exc_type=ImportError)
+    part = NOTICE[NOTICE.index("Dictionaries:") : NOTICE.index("Weights:")]
+    found = re.findall(r"(?<![\w.-])(?:\w[\w.-]*)\.(?:txt|xml)(?![\w-])", part)
+    assert set(found) == counted()
+    with open(corpus_path("MANIFEST.tsv"), encoding="utf-8", newline="") as lines:
+        rows = {
+            row["path"]: row["licence"]
+            for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        }
+    for name in found:
+        licence = rows[f"train/{name}"]
+        assert any(free in licence for free in (*FREE, "WordNet 3.0 licence")), f"{name}: {licence}"
+
+
 def mixture() -> dict:
     spec = importlib.util.spec_from_file_location("train_expert", ROOT / "scripts" / "train_expert.py")
     module = importlib.util.module_from_spec(spec)

@@ -13,8 +13,10 @@ two-byte letter has none."""
 from __future__ import annotations
 
 import functools
+import json
 import lzma
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -30,7 +32,6 @@ MOST = ONE + TWO + THREE
 LONGEST = 40  # bytes of a word
 HASH_BYTES = 4
 USER = 63  # the number of a dictionary of the user's own
-NAMES = ("english",)  # shipped, by number from 1
 # Multiplier of the words' hash: the golden ratio's 64 bits.
 K = np.uint64(0x9E3779B97F4A7C15)
 
@@ -38,7 +39,8 @@ K = np.uint64(0x9E3779B97F4A7C15)
 class Tables(NamedTuple):
     """What the kernels read. ``letters`` (uint8): all words, one after the other; ``starts`` (uint32, words +
     1): where each begins; ``slots`` (uint32, a power of two): by hash, TAG bits more of it and
-    word + 1, 0 empty; ``lower`` (uint16,
+    word + 1, 0 empty; ``firsts`` and ``seconds`` (uint64, words): a word's first eight bytes and the next
+    eight; ``lower`` (uint16,
     2048): of a letter's code point the lower form's, 0 for what is no letter; ``upper`` (uint16, 2048): of a
     lower letter its capital's code point, 0 where it has none; ``spelled`` (uint16, 2048): of a lower
     two-byte letter the index of its word."""
@@ -46,12 +48,15 @@ class Tables(NamedTuple):
     letters: np.ndarray
     starts: np.ndarray
     slots: np.ndarray
+    firsts: np.ndarray
+    seconds: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
     spelled: np.ndarray
 
 
-class Dictionary(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Dictionary:
     """``number`` (1 to 62 ship with the package, 63 is the user's own), the first bytes of its ``hash``, its
     ``words`` (bytes, in the order of their codes), ``alphabet`` (pairs of a lower letter and its capital, a
     letter without capital twice) and ``tables``."""
@@ -62,6 +67,12 @@ class Dictionary(NamedTuple):
     words: tuple[bytes, ...]
     alphabet: str
     tables: Tables
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, Dictionary) and (self.number, self.hash) == (other.number, other.hash)
+
+    def __hash__(self) -> int:
+        return hash((self.number, self.hash))
 
     @property
     def content(self) -> bytes:
@@ -81,20 +92,27 @@ def build(words: Sequence[bytes], alphabet: str | None = None, name: str = "of t
     return _made(USER, name, tuple(words), alphabet)
 
 
-@functools.lru_cache(maxsize=4)
+@functools.cache
+def index() -> tuple[dict, ...]:
+    """The shipped dictionaries in order of their numbers, from 1: dicts with name, hash (hex) and ``common``,
+    the words by which their language is known."""
+    return tuple(json.loads(files(__package__).joinpath("index.json").read_bytes()))
+
+
+@functools.cache
 def named(number: int) -> Dictionary:
     """The shipped dictionary of that number. :class:`CorruptError` if there is none,
     :class:`ModelMismatchError` if the installed file is damaged."""
-    if not 1 <= number <= len(NAMES):
-        raise CorruptError(f"a block that names dictionary {number}, and there are {len(NAMES)}")
-    name = NAMES[number - 1]
+    if not 1 <= number <= len(index()):
+        raise CorruptError(f"a block that names dictionary {number}, and there are {len(index())}")
+    name = index()[number - 1]["name"]
     damaged = ModelMismatchError(f"the installed dictionary {name} is damaged: reinstall nzip")
     try:
         content = lzma.decompress(files(__package__).joinpath(f"{name}.xz").read_bytes())
     except lzma.LZMAError:
         raise damaged from None
     alphabet, *words = content.split(b"\n")
-    if text_hash(content).hex() != HASHES[name]:
+    if text_hash(content).hex() != index()[number - 1]["hash"]:
         raise damaged
     return _made(number, name, tuple(words), alphabet.decode())
 
@@ -120,8 +138,9 @@ def _made(number: int, name: str, words: tuple[bytes, ...], alphabet: str) -> Di
     blob = np.frombuffer(b"".join(words), np.uint8)
     starts = np.cumsum([0, *map(len, words)], dtype=np.uint32)
     slots = np.zeros(1 << (2 * len(words)).bit_length(), np.uint32)
-    _fill(slots, blob, starts)
-    tables = Tables(blob, starts, slots, lower, upper, spelled)
+    firsts, seconds = np.zeros((2, len(words)), np.uint64)
+    _fill(slots, firsts, seconds, blob, starts)
+    tables = Tables(blob, starts, slots, firsts, seconds, lower, upper, spelled)
     content = b"\n".join([alphabet.encode(), *words])
     return Dictionary(number, name, text_hash(content)[:HASH_BYTES], words, alphabet, tables)
 
@@ -142,24 +161,33 @@ def _cases(alphabet: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 @lean
-def hashed(h, letter):
-    """The hash ``h`` (uint64, 0 at first) of a word one byte on, the same in every process."""
-    h = (h ^ np.uint64(letter)) * K
+def keyed(data, start, end):
+    """The word ``data[start:end]`` as (uint64) its first eight bytes, the next eight, and a hash of all, the
+    same in every process."""
+    first = second = np.uint64(0)
+    for k in range(start, min(end, start + 8)):
+        first = first << np.uint64(8) | np.uint64(data[k])
+    for k in range(start + 8, min(end, start + 16)):
+        second = second << np.uint64(8) | np.uint64(data[k])
+    h = mixed(mixed(np.uint64(0), first), second)
+    for k in range(start + 16, end):
+        h = mixed(h, np.uint64(data[k]))
+    return first, second, h
+
+
+@lean
+def mixed(h, more):
+    """The hash ``h`` with ``more`` (uint64) added to it."""
+    h = (h ^ more) * K
     return h ^ h >> np.uint64(29)
 
 
 @lean
-def _fill(slots, letters, starts):
+def _fill(slots, firsts, seconds, letters, starts):
     mask = np.uint64(len(slots) - 1)
     for word in range(len(starts) - 1):
-        h = np.uint64(0)
-        for k in range(starts[word], starts[word + 1]):
-            h = hashed(h, letters[k])
+        firsts[word], seconds[word], h = keyed(letters, np.int64(starts[word]), np.int64(starts[word + 1]))
         slot = (h >> np.uint64(20)) & mask
         while slots[slot]:
             slot = (slot + np.uint64(1)) & mask
         slots[slot] = (h >> np.uint64(64 - TAG)) << np.uint64(32 - TAG) | np.uint64(word + 1)
-
-
-# The hashes (XXH3-64) of the shipped dictionaries' contents.
-HASHES = {"english": "340f6c96fa94a262"}

@@ -46,34 +46,38 @@ def find_width(raw: np.ndarray) -> int:
         starts = np.linspace(0, len(raw) - _SAMPLE, _SAMPLES).astype(np.int64)
         samples = [raw[s : s + _SAMPLE] for s in starts]
     hits, misses = np.zeros(MOST + 2, np.int64), np.zeros(MOST + 2, np.int64)
-    ends = sum(_count(read_only(sample), hits, misses) for sample in samples)
+    counts = np.zeros(2, np.int64)
+    for sample in samples:
+        _count(read_only(sample), hits, misses, counts)
+    ends, spaces = counts
     hits, misses = np.cumsum(hits), np.cumsum(misses[::-1])[::-1][: MOST + 2]
     worth = (hits - 2 * misses)[: MOST + 1]
     worth[:LEAST] = 0
     width = int(worth.argmax())
-    return width if 2 * worth[width] > ends and worth[width] >= 4 else 0
+    # Tables without spaces are lines of one word each: any width fits, and nothing is gained.
+    return width if 2 * worth[width] > ends and worth[width] >= 4 and spaces > 3 * ends else 0
 
 
 @lean
-def _count(data, hits, misses):
-    """Add to ``hits`` (as differences) which widths predict each newline, and to ``misses`` up to which width
-    each space would be taken for a break; the newlines between words."""
-    column, ends = 0, 0
+def _count(data, hits, misses, counts):
+    """Add to ``hits`` (as differences) which widths predict each newline, to ``misses`` up to which width
+    each space would be taken for a break, and to ``counts`` newlines and spaces, all between words."""
+    column = 0
     for i in range(len(data)):
         b = data[i]
         if (b == 10 or b == 32) and i > 0 and not _white(data[i - 1]):
             word = _word(data, i + 1, MOST)
             if word > 0 and b == 10:
-                ends += 1
+                counts[0] += 1
                 hits[0] += 1
                 hits[min(column + word, MOST) + 1] -= 1
             elif word > 0:
+                counts[1] += 1
                 misses[min(column + word, MOST + 1)] += 1
         if b == 10:
             column = 0
         elif b & 0xC0 != 0x80:
             column += 1
-    return ends
 
 
 def remove_cr(raw: np.ndarray) -> np.ndarray:

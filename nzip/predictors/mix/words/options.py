@@ -108,7 +108,7 @@ class Decoder:
             raise CorruptError("a stream of words that no encoder wrote")
 
     def _go_on(self, coded: np.ndarray, upto: int, last: bool) -> None:
-        codes = self._codes
+        codes, upto = self._codes, min(upto, len(coded))
         if not self._folded:
             answer = self._decode_words(coded, upto, self._out, len(self._out))
         elif self._words.dictionary is None:
@@ -116,7 +116,7 @@ class Decoder:
             codes[transform.IN] = self._lines[lines.IN]
         else:
             answer = self._both(coded, upto, last)
-        if answer != transform.DONE or last and codes[transform.RAISING]:
+        if answer != transform.DONE or (last and transform.is_open(codes)):
             raise CorruptError("a stream of words that no encoder wrote")
 
     def _both(self, coded: np.ndarray, upto: int, last: bool) -> int:

@@ -1,9 +1,9 @@
 """Words to codes and back, compiled.
 
 The coded stream: codes (dictionary.py) for known words; 40 makes the next letter a capital, 07 all letters
-up to the next 06; other bytes below 80 stand for themselves. 0C says that a whole sequence of UTF-8 follows
-as it is, 06 outside of capitals that one byte does: so 06, 07, 0C, 40 and bytes that belong to no sequence
-are written. A word is a longest run of small letters, with or without one capital before it, or a run of at
+up to the first byte that is none; other bytes below 80 stand for themselves. 0C says that a whole sequence
+of UTF-8 follows as it is, 06 that one byte does: so 06, 07, 0C, 40 and bytes that belong to no sequence are
+written. A word is a longest run of small letters, with or without one capital before it, or a run of at
 least two capitals (less its last one where a small letter follows); unknown words are spelled in small
 letters.
 
@@ -18,18 +18,19 @@ import numpy as np
 
 from nzip.errors import CorruptError
 from nzip.exact.jit import lean
-from nzip.predictors.mix.words.dictionary import ONE, TAG, TWO, Dictionary, K, hashed
+from nzip.predictors.mix.words.dictionary import ONE, TAG, TWO, Dictionary, keyed, mixed
 from nzip.predictors.mix.words.lines import read_only
 
-CAPITAL, CAPITALS, END, SEQUENCE = 0x40, 7, 6, 12
+CAPITAL, CAPITALS, BYTE, SEQUENCE = 0x40, 7, 6, 12
 # State of the decoder: bytes of the coded and of the raw stream that are done, which letters to raise.
 IN, OUT, RAISING = range(3)
+NONE, FIRST, ALL, GOING = range(4)  # GOING: ALL, and a letter was raised already
 DONE, FULL, BAD = 0, 1, 2
 SLACK = 64  # a token writes less
 _PLAIN, _MARK, _CAPITAL, _SMALL, _HIGH = range(5)
 _KIND = np.zeros(256, np.uint8)
 _KIND[65:91], _KIND[97:123], _KIND[128:] = _CAPITAL, _SMALL, _HIGH
-_KIND[[CAPITAL, CAPITALS, END, SEQUENCE]] = _MARK
+_KIND[[CAPITAL, CAPITALS, BYTE, SEQUENCE]] = _MARK
 
 
 def encode(raw: np.ndarray, dictionary: Dictionary) -> np.ndarray:
@@ -44,9 +45,14 @@ def decode(coded: np.ndarray, size: int, dictionary: Dictionary) -> np.ndarray:
     raw = np.empty(size, np.uint8)
     state = np.zeros(3, np.int64)
     answer = decode_part(read_only(coded), len(coded), raw, size, state, dictionary.tables)
-    if answer != DONE or state[IN] != len(coded) or state[OUT] != size or state[RAISING]:
+    if answer != DONE or state[IN] != len(coded) or state[OUT] != size or is_open(state):
         raise CorruptError("a stream of words that no encoder wrote")
     return raw
+
+
+def is_open(state: np.ndarray) -> bool:
+    """Whether a mark waits for its letter."""
+    return bool(state[RAISING] == FIRST or state[RAISING] == ALL)
 
 
 @lean
@@ -128,20 +134,24 @@ def _write_code(out, o, word):
 
 
 @lean
-def _find(data, start, end, h, tables):
-    """The word that ``data[start:end]``, whose hash is ``h``, is; -1 if it is none."""
+def _find(data, start, end, tables):
+    """The word that ``data[start:end]`` is, -1 if it is none."""
+    first, second, h = keyed(data, start, end)
     mask = np.uint64(len(tables.slots) - 1)
     slot, tag = (h >> np.uint64(20)) & mask, h >> np.uint64(64 - TAG)
     while tables.slots[slot]:
         entry = np.uint64(tables.slots[slot])
         if entry >> np.uint64(32 - TAG) == tag:
             word = np.int64(entry & np.uint64((1 << (32 - TAG)) - 1)) - 1
-            first = np.int64(tables.starts[word])
-            same = np.int64(tables.starts[word + 1]) - first == end - start
-            k = 0
-            while same and k < end - start:
-                same = tables.letters[first + k] == data[start + k]
-                k += 1
+            # No byte of a word is zero, so that shorter words differ in these already.
+            same = tables.firsts[word] == first and tables.seconds[word] == second
+            if same and end - start > 16:
+                begin = np.int64(tables.starts[word])
+                same = np.int64(tables.starts[word + 1]) - begin == end - start
+                k = 16
+                while same and k < end - start:
+                    same = tables.letters[begin + k] == data[start + k]
+                    k += 1
             if same:
                 return word
         slot = (slot + np.uint64(1)) & mask
@@ -153,21 +163,17 @@ def _write_word(raw, start, end, out, o, tables):
     """Write the letters ``raw[start:end]`` as a code or spelled, without marks."""
     # In small letters first, where they would be spelled: no letter grows by this, so there is room.
     small, i, plain = o, start, True
-    h = np.uint64(0)
     while i < end:
         if raw[i] < 128:
-            letter = raw[i] | 32
-            h = hashed(h, letter)
-            out[small] = letter
+            out[small] = raw[i] | 32
             small, i = small + 1, i + 1
         else:
             plain = False
             point = np.int64(tables.lower[np.int64(raw[i] & 31) << 6 | np.int64(raw[i + 1] & 63)])
             out[small] = 0xC0 | point >> 6
             out[small + 1] = 0x80 | point & 63
-            h = hashed(hashed(h, out[small]), out[small + 1])
             small, i = small + 2, i + 2
-    word = _find(out, o, small, h, tables)
+    word = _find(out, o, small, tables)
     if word >= 0:
         return _write_code(out, o, word)
     if plain:
@@ -187,7 +193,8 @@ def _write_word(raw, start, end, out, o, tables):
 def _encode(raw, out, tables):
     """Bytes written to ``out``, at most twice those of ``raw`` (and a word's room more)."""
     i = o = 0
-    lower, slots, starts, letters = tables.lower, tables.slots, tables.starts, tables.letters
+    lower, slots, starts = tables.lower, tables.slots, tables.starts
+    firsts, seconds = tables.firsts, tables.seconds
     mask = np.uint64(len(slots) - 1)
     while i < len(raw):
         b = raw[i]
@@ -196,61 +203,54 @@ def _encode(raw, out, tables):
             out[o] = b
             i, o = i + 1, o + 1
             continue
-        if kind == _SMALL or kind == _CAPITAL:
-            # A word of ASCII alone, the usual one: as below, but in place, which is twice as fast.
-            end, count = i, 0
-            while end < len(raw) and _KIND[raw[end]] == _CAPITAL:
+        if kind == _SMALL or (kind == _CAPITAL and i + 1 < len(raw) and _KIND[raw[i + 1]] != _CAPITAL):
+            # A word of up to sixteen letters of ASCII, the usual one: as below, but in place and in one pass.
+            small, end = o, i
+            first = second = np.uint64(0)
+            if kind == _CAPITAL:
+                out[o] = CAPITAL
+                out[o + 1] = b | 32
+                first = np.uint64(b | 32)
+                small, end = o + 1, i + 1
+            stop = min(len(raw), i + 8)
+            while end < stop and _KIND[raw[end]] == _SMALL:
+                out[small + end - i] = raw[end]
+                first = first << np.uint64(8) | np.uint64(raw[end])
                 end += 1
-            count = end - i
-            if count > 1 and end < len(raw) and _KIND[raw[end]] == _SMALL:
-                end, count = end - 1, count - 1
-            if count < 2:
-                while end < len(raw) and _KIND[raw[end]] == _SMALL:
+            if end == i + 8:
+                stop = min(len(raw), i + 16)
+                while end < stop and _KIND[raw[end]] == _SMALL:
+                    out[small + end - i] = raw[end]
+                    second = second << np.uint64(8) | np.uint64(raw[end])
                     end += 1
-            if end == len(raw) or raw[end] < 128:
-                if count:
-                    out[o] = CAPITAL if count == 1 else CAPITALS
-                    o += 1
-                h = np.uint64(0)
-                for k in range(end - i):
-                    letter = raw[i + k] | 32
-                    out[o + k] = letter
-                    h = (h ^ np.uint64(letter)) * K
-                    h ^= h >> np.uint64(29)
-                size, word = end - i, np.int64(-1)
+            if end == len(raw) or _KIND[raw[end]] < _SMALL:
+                h = mixed(mixed(np.uint64(0), first), second)
                 slot, tag = (h >> np.uint64(20)) & mask, h >> np.uint64(64 - TAG)
+                word = np.int64(-1)
                 while slots[slot]:
                     entry = np.uint64(slots[slot])
                     if entry >> np.uint64(32 - TAG) == tag:
                         found = np.int64(entry & np.uint64((1 << (32 - TAG)) - 1)) - 1
-                        first = np.int64(starts[found])
-                        same = np.int64(starts[found + 1]) - first == size
-                        k = 0
-                        while same and k < size:
-                            same = letters[first + k] == out[o + k]
-                            k += 1
-                        if same:
+                        size = np.int64(starts[found + 1]) - np.int64(starts[found])
+                        if firsts[found] == first and seconds[found] == second and size <= 16:
                             word = found
                             break
                     slot = (slot + np.uint64(1)) & mask
                 if word < 0:
-                    o += size
+                    o = small + end - i
                 elif word < ONE:
-                    out[o] = 0x80 + word
-                    o += 1
+                    out[small] = 0x80 + word
+                    o = small + 1
                 elif word < ONE + TWO:
-                    out[o] = 0xC0 + ((word - ONE) >> 6)
-                    out[o + 1] = 0x80 + ((word - ONE) & 63)
-                    o += 2
+                    out[small] = 0xC0 + ((word - ONE) >> 6)
+                    out[small + 1] = 0x80 + ((word - ONE) & 63)
+                    o = small + 2
                 else:
                     word -= ONE + TWO
-                    out[o] = 0xC0 + (word >> 12)
-                    out[o + 1] = 0xC0 + (word >> 6 & 63)
-                    out[o + 2] = 0x80 + (word & 63)
-                    o += 3
-                if count > 1:
-                    out[o] = END
-                    o += 1
+                    out[small] = 0xC0 + (word >> 12)
+                    out[small + 1] = 0xC0 + (word >> 6 & 63)
+                    out[small + 2] = 0x80 + (word & 63)
+                    o = small + 3
                 i = end
                 continue
         size, point = _letter(raw, i, lower)
@@ -264,18 +264,15 @@ def _encode(raw, out, tables):
                 end = _end_of_small(raw, i + size, lower)
             out[o] = CAPITAL if count == 1 else CAPITALS
             o = _write_word(raw, i, end, out, o + 1, tables)
-            if count > 1:
-                out[o] = END
-                o += 1
             i = end
         elif b >= 128:
             size = max(1, sequence_length(raw, i, len(raw)))
-            out[o] = SEQUENCE if size > 1 else END
+            out[o] = SEQUENCE if size > 1 else BYTE
             for k in range(size):
                 out[o + 1 + k] = raw[i + k]
             i, o = i + size, o + 1 + size
         else:
-            out[o] = END
+            out[o] = BYTE
             out[o + 1] = b
             i, o = i + 1, o + 2
     return o
@@ -283,12 +280,12 @@ def _encode(raw, out, tables):
 
 @lean
 def _write_raised(letters, first, size, out, o, raising, upper):
-    """Write a word with its first letter (``raising`` 1) or all (2) raised; -1 where one has no capital."""
+    """Write a word with its first letter (``raising`` FIRST) or all raised; -1 where one has no capital."""
     k = 0
     while k < size:
         b = letters[first + k]
         step = 1 if b < 128 else 2
-        if raising == 2 or k == 0:
+        if raising != FIRST or k == 0:
             point = (
                 np.int64(b) if step == 1 else np.int64(b & 31) << 6 | np.int64(letters[first + 1 + k] & 63)
             )
@@ -347,8 +344,7 @@ def decode_part(coded, upto, out, limit, state, tables):
                 if _write_raised(tables.letters, first, size, out, o, raising, tables.upper) < 0:
                     answer = BAD
                     break
-                if raising == 1:
-                    raising = 0
+                raising = NONE if raising == FIRST else GOING
             else:
                 for k in range(size):
                     out[o + k] = tables.letters[first + k]
@@ -358,22 +354,20 @@ def decode_part(coded, upto, out, limit, state, tables):
                 answer = FULL
                 break
             out[o] = b - 32 if raising else b
-            if raising == 1:
-                raising = 0
+            if raising:
+                raising = NONE if raising == FIRST else GOING
             i, o = i + 1, o + 1
-        elif raising == 2 and b == END:
-            raising = 0
-            i += 1
-        elif raising or 65 <= b <= 90:
+        elif raising == FIRST or raising == ALL or 65 <= b <= 90:
             answer = BAD
             break
         elif b == CAPITAL:
-            raising = 1
+            raising = FIRST
             i += 1
         elif b == CAPITALS:
-            raising = 2
+            raising = ALL
             i += 1
-        elif b == SEQUENCE or b == END:
+        elif b == SEQUENCE or b == BYTE:
+            raising = NONE
             if i + 1 >= upto:
                 break
             size = np.int64(1)
@@ -395,6 +389,6 @@ def decode_part(coded, upto, out, limit, state, tables):
                 answer = FULL
                 break
             out[o] = b
-            i, o = i + 1, o + 1
+            i, o, raising = i + 1, o + 1, NONE
     state[IN], state[OUT], state[RAISING] = i, o, raising
     return answer

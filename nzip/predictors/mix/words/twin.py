@@ -66,7 +66,7 @@ def encode(raw: bytes, dictionary: TwinDictionary) -> bytes:
     for token in dictionary.token.finditer(raw):
         text = token.group()
         if token.lastgroup == "capitals":
-            out += b"\x07" + _word(text, dictionary) + b"\x06"
+            out += b"\x07" + _word(text, dictionary)
         elif token.lastgroup == "word":
             out += b"@" * bool(dictionary.capital_letter.match(text)) + _word(text, dictionary)
         elif token.lastgroup == "sequence":
@@ -99,17 +99,19 @@ def decode(coded: bytes, dictionary: TwinDictionary) -> bytes:
             word = token["word"] if token["word"].isalpha() else dictionary.words.get(token["word"])
             if word is None:
                 raise CorruptError("no word has this code")
-            if raising == 2:
+            if raising >= 2:
+                raising = 3
                 word = dictionary.letter.sub(lambda m: _raised(m.group(), dictionary), word)
             elif raising == 1:
                 word = dictionary.letter.sub(lambda m: _raised(m.group(), dictionary), word, count=1)
                 raising = 0
             out += word
-        elif raising == 2 and token.group() == b"\x06":
-            raising = 0
-        elif raising or token.group() in b"\x0cABCDEFGHIJKLMNOPQRSTUVWXYZ" or token.group()[0] >= 128:
+            continue
+        # 1: the next letter is raised; 2: all are; 3: and one was.
+        if raising in (1, 2) or token.group() in b"\x0cABCDEFGHIJKLMNOPQRSTUVWXYZ" or token.group()[0] >= 128:
             raise CorruptError("what no encoder writes")
-        elif token["sequence"]:
+        raising = 0
+        if token["sequence"]:
             out += token["sequence"]
         elif token.group() == b"\x06":
             if place == len(coded):
@@ -120,7 +122,7 @@ def decode(coded: bytes, dictionary: TwinDictionary) -> bytes:
             raising = 2 if token.group() == b"\x07" else 1
         else:
             out += token.group()
-    if raising:
+    if raising in (1, 2):
         raise CorruptError("a letter is missing")
     return bytes(out)
 
