@@ -78,15 +78,13 @@ def _processor_time(pid: int) -> float:
 
 def table(kept: dict[str, Any]) -> str:
     """The lines of docs/SECURITY.md about a run."""
-    lines = [
+    told = (
         f"**The recorded run** (`bench/results/fuzz-lab.json`, by `python scripts/fuzz_lab.py --count "
         f"{kept['asked']} --seed {kept['seed']}`): {kept['count']:,} cases, seed {kept['seed']}, "
-        f"{len(kept['unclean'])} unclean ends; the slowest took {kept['slowest_seconds']} s of processor time, "
-        f"the largest {kept['largest_mib']} MiB.",
-        "",
-        "| kind | refused in one line | read, with answers that agree |",
-        "|---|---|---|",
-    ]
+        f"{len(kept['unclean'])} unclean ends; the slowest took {kept['slowest_seconds']} s of processor "
+        f"time, the largest {kept['largest_mib']} MiB."
+    )
+    lines = [told, "", "| kind | refused in one line | read, with answers that agree |", "|---|---|---|"]
     lines += [f"| {kind} | {n['refused']:,} | {n['read']:,} |" for kind, n in kept["kinds"].items()]
     return "\n".join(lines) + "\n"
 

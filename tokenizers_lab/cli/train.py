@@ -146,7 +146,7 @@ def train(
     if any(size > run.codec.vocab_size for size in sizes):
         say(quiet, f"the text gave {run.codec.vocab_size} tokens only; larger --nested sizes are left out")
     say_bytes(quiet, run.not_utf8)
-    say_left_out(quiet, output, run.left_out and run.left_out.json(), "")
+    say_left_out(quiet, output, run.left_out.json() if run.left_out else None, "")
     run.codec.save(output)
     for size in sizes:
         if size <= run.codec.vocab_size:
@@ -201,7 +201,7 @@ def _train_sentencepiece(context, files, vocab_size, model, output, special, tex
         special,
     )
     codec.save(output)
-    say_left_out(quiet, output, left and left.json(), "")
+    say_left_out(quiet, output, left.json() if left else None, "")
     say(
         quiet,
         f"{output}: {codec.vocab_size:,} tokens"

@@ -72,8 +72,14 @@ class Shape:
 
     def weights(self) -> dict[str, tuple[int, ...]]:
         """The shapes of a model's weights by their names in :class:`Llama`."""
-        w, out = self.width, {"embed.weight": (self.vocabulary, self.width)}
-        parts = {"before": (w,), "between": (w,), "qkv": (3 * w, w), "out": (w, w)}
+        w = self.width
+        out: dict[str, tuple[int, ...]] = {"embed.weight": (self.vocabulary, w)}
+        parts: dict[str, tuple[int, ...]] = {
+            "before": (w,),
+            "between": (w,),
+            "qkv": (3 * w, w),
+            "out": (w, w),
+        }
         parts |= {"gate_up": (2 * self.hidden, w), "down": (w, self.hidden)}
         for i in range(self.layers):
             out |= {f"layers.{i}.{name}.weight": shape for name, shape in parts.items()}
