@@ -1,15 +1,13 @@
 """Make the primers that ship: nzip/predictors/mix/primer_texts/ (texts, index, signatures) from train texts.
 
-Run: python scripts/make_primers.py TRAIN_DIR [--snapshots]
+Run: python scripts/make_primers.py TRAIN_DIR
 
 TRAIN_DIR holds NAME.xz files. Only sources that are in the public domain, permissive or CC-BY-SA are named
 here; their licences stand in NOTICE. Slices are taken evenly over a source, cut at line ends, and what suits
-most files comes last, since the mix trusts what it saw last. ``--snapshots`` (minutes) also computes the
-hashes by which cached snapshots of primed tables are verified.
+most files comes last, since the mix trusts what it saw last.
 """
 
 import argparse
-import itertools
 import json
 import lzma
 import sys
@@ -76,9 +74,6 @@ def slices(text: bytes, total: int, count: int) -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("train", type=Path)
-    parser.add_argument(
-        "--snapshots", action="store_true", help="also compute the snapshots' hashes (minutes)"
-    )
     options = parser.parse_args()
     TARGET.mkdir(exist_ok=True)
     entries, signatures = [], []
@@ -98,31 +93,12 @@ def main() -> None:
                 "hash": digest,
                 "width": find_width(np.frombuffer(text, np.uint8)),
                 "signature": len(signature),
-                "snapshots": {},
             }  # fmt: skip
         )
         print(f"{name}: {len(text)} bytes, {len(packed)} packed, {len(signature)} sequences in the signature")
     (TARGET / "signatures.bin").write_bytes(b"".join(signatures))
     (TARGET / "index.json").write_text(json.dumps({"primers": entries}, indent=1) + "\n")
     print(f"all: {sum(p.stat().st_size for p in TARGET.iterdir())} bytes")
-    if options.snapshots:
-        add_snapshots(entries)
-
-
-def add_snapshots(entries: list[dict]) -> None:
-    """Prime every level with every primer and write the hashes of what results into the index."""
-    primers.index.cache_clear()
-    from nzip.predictors.mix.plan import LEVELS
-    from nzip.predictors.mix.warm_start import primed_hash, snapshot_key
-    from nzip.predictors.mix.words.dictionary import NAMES, named
-
-    for number, entry in enumerate(entries, 1):
-        primer = primers.shipped(number)
-        for level, dictionary in itertools.product(LEVELS, (0, *range(1, len(NAMES) + 1))):
-            key = snapshot_key(level, dictionary)
-            entry["snapshots"][key] = primed_hash(level, primer, named(dictionary) if dictionary else None)
-            print(f"{entry['name']} -{key}: {entry['snapshots'][key]}", flush=True)
-    (TARGET / "index.json").write_text(json.dumps({"primers": entries}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

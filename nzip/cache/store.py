@@ -75,9 +75,9 @@ class Store(NamedTuple):
             return None
         return bytes(content) if whole and xxhash.xxh3_128_digest(content) == entry.digest else None
 
-    def get_into(self, name: str, views: list[memoryview], known: str) -> bool:
-        """Fill byte views, end to end, with an entry's content, whose XXH3-128 must be ``known`` (in hex).
-        False where that fails: what is in them is then undefined."""
+    def get_into(self, name: str, views: list[memoryview]) -> bool:
+        """Fill byte views, end to end, with an entry's content, as it was put. False where that fails: what
+        is in them is then undefined."""
         try:
             entry = self._find(name)
             if entry is None:
@@ -87,7 +87,7 @@ class Store(NamedTuple):
                     return False
         except OSError:
             return False
-        return _digest(views) == entry.digest == bytes.fromhex(known)
+        return _digest(views) == entry.digest
 
     def put(self, name: str, parts: Iterable[Buffer]) -> bool:
         """Keep an entry, its content given in parts; whole or not at all. Whether it is kept."""

@@ -64,7 +64,7 @@ def choose(
     ``words``: whether another form than raw may be."""
     sample = _sample(data)
     form = choice.choose(data) if words else None
-    forms = [form, None] if form else [None]
+    forms: list[Form] = [form, None] if form else [None]
     first = own if primed else None
     cold: dict[bool, int] = {}
     if form:
@@ -112,7 +112,7 @@ def _sample(data: np.ndarray) -> np.ndarray:
 
 
 def _coded(sample: np.ndarray, form: Form, primer: primers.Primer | None) -> int:
-    """Bytes that ``sample`` takes in ``form`` after ``primer``; None: after none."""
+    """Bytes that ``sample`` takes in ``form`` after ``primer`` (None: after none), its params included."""
     dictionary = form.dictionary if form else None
     stream = form.apply(sample) if form else sample
     kind = CODED if dictionary else TEXT
@@ -127,10 +127,11 @@ def _coded(sample: np.ndarray, form: Form, primer: primers.Primer | None) -> int
     data = np.empty(first + len(stream), np.uint8)
     data[:first] = np.frombuffer(prefix, np.uint8)
     data[first:] = stream
+    said = (1 if primer else 0) + (len(form.params()) + 2 if form else 0) + len(primers.pin(primer, dictionary))
     coder = np.zeros(STATE_SIZE, np.uint64)
     bits = np.zeros(len(stream) * 22 + 4096, np.uint8)
     start_encoder(coder, len(bits))
     ends = np.array([len(data)], np.int64)
     kernel = best(plan(LEVEL, kind))
     kernel(mix, data, ends, len(stream), False, coder, bits, np.zeros((0, 1, 0, 0), np.uint32))
-    return int(coder[POSITION])
+    return int(coder[POSITION]) + said

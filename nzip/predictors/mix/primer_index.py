@@ -20,7 +20,7 @@ def read(name: str) -> bytes:
 
 @functools.cache
 def index() -> tuple[dict, ...]:
-    """The shipped primers in order of their numbers: dicts with name, bytes, hash (hex), width, snapshots."""
+    """The shipped primers in order of their numbers: dicts with name, bytes, hash (hex), width, signature."""
     return tuple(json.loads(read("index.json"))["primers"])
 
 

@@ -1,9 +1,8 @@
 """Snapshots of primed mixes, in nzip's cache (:data:`nzip.cache.PRIMED`).
 
-A snapshot is read back in a fraction of the time that priming costs. It is named by the hash of its bytes,
-which for a shipped primer the package says, and is believed only if they have that hash, so a damaged or
-foreign file costs time, never correctness. Concession: several processes that start at once each prime, and
-the last one's file stays."""
+A snapshot is read back in a fraction of the time that priming costs. It is named by a hash of all that made
+it (warm_start.py), and the cache gives back what was put or nothing, so a damaged one costs time, never
+correctness. Concession: several processes that start at once each prime, and the last one's file stays."""
 
 from __future__ import annotations
 
@@ -27,12 +26,11 @@ def hash_of(mix: Mix) -> str:
     return digest.hexdigest()
 
 
-def load(mix: Mix, known: str) -> bool:
-    """Fill ``mix`` from the snapshot of that hash. False where that fails; ``mix`` is then spoilt."""
-    views = [getattr(mix, field).data.cast("B") for field in FIELDS]
-    return cache.PRIMED.get_into(known, views, known)
+def load(mix: Mix, name: str) -> bool:
+    """Fill ``mix`` from the snapshot of that name. False where that fails; ``mix`` is then spoilt."""
+    return cache.PRIMED.get_into(name, [getattr(mix, field).data.cast("B") for field in FIELDS])
 
 
-def save(mix: Mix, known: str) -> None:
+def save(mix: Mix, name: str) -> None:
     """Keep a snapshot, if there is a place for it; whole or not at all, and never more than the limit."""
-    cache.PRIMED.put(known, [getattr(mix, field).data for field in FIELDS])
+    cache.PRIMED.put(name, [getattr(mix, field).data for field in FIELDS])

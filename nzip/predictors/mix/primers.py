@@ -24,7 +24,6 @@ from nzip.predictors.kinds import TEXT
 from nzip.predictors.mix.constants import CODED, K1, K2
 from nzip.predictors.mix.primer_index import HABITS, USER, index
 from nzip.predictors.mix.primer_index import read as _read
-from nzip.predictors.mix.words import dictionary as dictionaries
 from nzip.predictors.mix.words.dictionary import Dictionary
 from nzip.predictors.mix.words.options import Words
 
@@ -77,21 +76,12 @@ def portion(primer: Primer, level: int, dictionary: Dictionary | None = None) ->
     """What ``level`` reads of a primer before a stream whose words ``dictionary`` codes: the last bytes of
     its text, or of its text coded likewise, lines folded."""
     if dictionary is not None:
-        shipped_one = dictionary.number != dictionaries.USER
-        text = (
-            _coded_by_shipped(primer.text, primer.width, dictionary.number)
-            if shipped_one
-            else _coded(primer.text, primer.width, dictionary)
-        )
+        text = _coded(primer.text, primer.width, dictionary)
         primer = primer._replace(text=text, dictionary=dictionary.number)
     return primer._replace(text=primer.text[-READS[level] :])
 
 
 @functools.lru_cache(maxsize=4)
-def _coded_by_shipped(text: bytes, width: int, number: int) -> bytes:
-    return _coded(text, width, dictionaries.named(number))
-
-
 def _coded(text: bytes, width: int, dictionary: Dictionary) -> bytes:
     return Words(dictionary, width).apply(np.frombuffer(text, np.uint8)).tobytes()
 

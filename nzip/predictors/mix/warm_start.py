@@ -1,22 +1,23 @@
 """Warm starts: a mix that has read a primer before the block's first byte.
 
 What reading gives is kept as a snapshot (primer_snapshot.py), because priming costs a second at -3 and ten at
--5. A snapshot of a shipped primer is named by the hash that the package ships for it; a user's own primer is
-read anew each time."""
+-5. Its name is a hash of all that made it: the text, the plan, the tables, and the source of what reads."""
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
+import xxhash
 
 from nzip.coding.binary import STATE_SIZE, start_encoder
+from nzip.exact.jit import dependencies
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import primer_snapshot, primers
 from nzip.predictors.mix.kernel import best
 from nzip.predictors.mix.plan import Plan, plan, sets_with
 from nzip.predictors.mix.sizes import input_width
 from nzip.predictors.mix.state import Mix, build
-from nzip.predictors.mix.words.dictionary import USER as WORDS_USER
-from nzip.predictors.mix.words.dictionary import Dictionary
 
 _CHUNK = 1 << 14
 _COUNTS = np.uint32((1 << at.COUNT_BITS) - 1)
@@ -26,16 +27,13 @@ def warm(level: int, primer: primers.Primer, lane_starts: list[int], experts: in
     """A mix of ``level`` that has read ``primer``. The block's data must stand behind the primer's text in
     the kernel's ``data`` (``primer.prefix``), and ``lane_starts`` are counted from the block's start."""
     chosen = plan(level, primer.kind)
-    known = _known_hash(level, primer)
+    name = snapshot_name(level, primer)
     primed = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
-    loaded = known is not None and primer_snapshot.load(primed, known)
-    if not loaded:
-        if known is not None:
-            del primed  # perhaps half filled; not two at a time
-            primed = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
+    if not primer_snapshot.load(primed, name):
+        del primed  # perhaps half filled; not two at a time
+        primed = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
         _read_primer(primed, chosen, primer.text)
-        if known:
-            primer_snapshot.save(primed, known)
+        primer_snapshot.save(primed, name)
     if primer.habits:
         _forget_words(primed)
     start = len(primer.prefix)
@@ -104,23 +102,23 @@ def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: int) -> Mix:
     return mix._replace(**kept)
 
 
-def primed_hash(level: int, primer: primers.Primer, dictionary: Dictionary | None = None) -> str:
-    """The hash of what priming gives; scripts/make_primers.py ships it."""
-    read = primers.portion(primer, level, dictionary)
-    chosen = plan(level, read.kind)
-    mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
-    _read_primer(mix, chosen, read.text)
-    return primer_snapshot.hash_of(mix)
+def snapshot_name(level: int, primer: primers.Primer) -> str:
+    """What the snapshot of a mix that has read ``primer`` is called: a hash of all that it depends on."""
+    made_by = _made_by(level, primer.kind) + xxhash.xxh3_128_digest(primer.text)
+    return xxhash.xxh3_128_hexdigest(made_by)
 
 
-def _known_hash(level: int, primer: primers.Primer) -> str | None:
-    if primer.number == primers.USER:
-        return None
-    if primer.dictionary == WORDS_USER:
-        return None
-    return primers.index()[primer.number - 1]["snapshots"].get(snapshot_key(level, primer.dictionary))
+@functools.cache
+def _made_by(level: int, kind: int) -> bytes:
+    """What priming depends on but for the text: code, plan, tables."""
+    chosen = plan(level, kind)
+    digest = xxhash.xxh3_128(repr(chosen).encode())
+    for function in (best(chosen).py_func, build, _read_primer):
+        digest.update(dependencies(function).encode())
+    fresh = build(chosen, 1, 0, 1, [0])
+    for field in ("state_map", "match_map", "run_map", "weights", *_TABLES):
+        digest.update(getattr(fresh, field).data)
+    return digest.digest()
 
 
-def snapshot_key(level: int, dictionary: int) -> str:
-    """What a snapshot's hash is found by in the index: ``5``, or ``5+1`` with words coded by dictionary 1."""
-    return f"{level}+{dictionary}" if dictionary else str(level)
+_TABLES = ("next_state", "stretch", "two_inputs", "squash", "reciprocal")

@@ -17,7 +17,7 @@ from nzip.predictors.mix.twin.call_filter import undo_call_filter
 from nzip.predictors.mix.twin.coder import BinaryDecoder
 from nzip.predictors.mix.twin.kernel import Mix
 from nzip.predictors.mix.twin.segments import read_segments
-from nzip.predictors.mix.words.dictionary import NAMES, USER
+from nzip.predictors.mix.words.dictionary import USER, index
 from nzip.predictors.mix.words.twin import TwinDictionary, encode, fold, shipped, undo
 
 
@@ -88,4 +88,4 @@ def _dictionary(words: bytes) -> TwinDictionary | None:
     number = words[0] & parameters.WORDS_DICTIONARY if words else 0
     if number == USER:
         raise ModelMismatchError("the block wants a dictionary of the user's own")
-    return shipped(NAMES[number - 1]) if number else None
+    return shipped(index()[number - 1]["name"]) if number else None

@@ -21,6 +21,7 @@ from nzip.predictors.mix.params import read as read_params
 from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.primer_choice import TRIALS, Start, choose
 from nzip.predictors.mix.state import Mix, build
+from nzip.predictors.mix.words.dictionary import named as named_dictionary
 
 NUMBERS = range(1, len(primers.index()) + 1)
 SMALL = primers.Primer(
@@ -132,11 +133,9 @@ def test_a_damaged_text_is_noticed(monkeypatch):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """An empty cache, and a hash that the package would ship for SMALL."""
+    """An empty cache: the place of SMALL's snapshot."""
     monkeypatch.setenv("NZIP_CACHE", cache_of_tables(tmp_path))
-    known = warm_start.primed_hash(1, SMALL)
-    monkeypatch.setattr(warm_start, "_known_hash", lambda level, primer: known)
-    return tmp_path / "primed" / f"{known}.tables"
+    return tmp_path / "primed" / f"{warm_start.snapshot_name(1, SMALL)}.tables"
 
 
 @pytest.fixture
@@ -244,23 +243,17 @@ def test_the_least_recently_used_go_first(cache, primings, monkeypatch):
     assert not cache.exists()
 
 
-def test_the_snapshots_hash_is_named_by_the_package():
-    """A user's own primer has none, a shipped one the index's or, before those are made, none."""
-    assert warm_start._known_hash(1, primers.Primer(primers.USER, "mine", b"x", b"y")) is None
-    for number in NUMBERS:
-        for level in (1, 5):
-            known = warm_start._known_hash(level, primers.shipped(number))
-            assert known is None or (len(known) == 32 and int(known, 16) >= 0)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", NUMBERS)
-@pytest.mark.parametrize("level", [1, 3])
-def test_shipped_hashes_are_true(level, number):
-    known = primers.index()[number - 1]["snapshots"].get(str(level))
-    if known is None:
-        pytest.fail("the index has no hashes of snapshots: run scripts/make_primers.py --snapshots")
-    assert warm_start.primed_hash(level, primers.shipped(number)) == known
+def test_a_snapshot_is_named_by_all_that_made_it(monkeypatch):
+    name = warm_start.snapshot_name
+    others = {name(1, SMALL), name(3, SMALL), name(1, SMALL._replace(text=SMALL.text[1:]))}
+    others.add(name(1, primers.portion(SMALL, 1, named_dictionary(1))))
+    assert len(others) == 4 and name(1, SMALL._replace(hash=b"", number=2)) == name(1, SMALL)
+    monkeypatch.setattr(warm_start, "_read_primer", lambda mix, chosen, text: None)  # other code
+    warm_start._made_by.cache_clear()
+    try:
+        assert name(1, SMALL) not in others
+    finally:
+        warm_start._made_by.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -308,7 +301,6 @@ def test_habits_by_the_twin(monkeypatch):
 
     small = SMALL._replace(text=SMALL.text[:600])
     monkeypatch.setattr(primers, "shipped", lambda number: small)
-    monkeypatch.setattr(warm_start, "_known_hash", lambda level, primer: None)
     monkeypatch.setattr(stream, "choose", only(primers.HABITS | 1))
     data = mix_samples.text(300, seed=43)
     for level in (1, 5):
