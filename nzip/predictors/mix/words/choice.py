@@ -12,7 +12,7 @@ from collections import Counter
 
 import numpy as np
 
-from nzip.predictors.mix.words import lines, transform
+from nzip.predictors.mix.words import lines, marks, transform
 from nzip.predictors.mix.words.dictionary import Dictionary, index, named
 from nzip.predictors.mix.words.options import Words
 
@@ -41,8 +41,8 @@ def choose_dictionary(raw: np.ndarray) -> Dictionary | None:
 def _left(sample: np.ndarray, dictionary: Dictionary) -> float:
     """Bytes that are left of one of ``sample``, those that had to be marked counted as more."""
     coded = transform.encode(sample, dictionary)
-    marks = np.count_nonzero((coded == transform.SEQUENCE) | (coded == transform.BYTE))
-    return (len(coded) + MARKED * marks) / max(1, len(sample))
+    marked = np.count_nonzero((coded == marks.SEQUENCE) | (coded == marks.BYTE))
+    return (len(coded) + MARKED * marked) / max(1, len(sample))
 
 
 def _likely(sample: np.ndarray) -> set[int]:
