@@ -17,8 +17,8 @@ from nzip.predictors.mix.words.dictionary import Dictionary, index, named
 from nzip.predictors.mix.words.options import Words
 
 _SAMPLE, _SAMPLES = 1 << 13, 8
-MARKED = 4  # what a byte or a sequence that stands as it is costs, in bytes
-SHORTER = 0.765  # a stream is coded where at most this many bytes are left of one
+MARKED = 8  # what a byte or a sequence that stands as it is costs, in bytes
+SHORTER = 0.80  # a stream is coded where at most this many bytes are left of one
 _WORD = re.compile(rb"[a-z\x80-\xff]+")
 ENGLISH = 1
 
