@@ -12,13 +12,13 @@ from collections import Counter
 
 import numpy as np
 
-from nzip.predictors.mix.words import lines, transform
+from nzip.predictors.mix.words import lines, marks, transform
 from nzip.predictors.mix.words.dictionary import Dictionary, index, named
 from nzip.predictors.mix.words.options import Words
 
 _SAMPLE, _SAMPLES = 1 << 13, 8
-MARKED = 4  # what a byte or a sequence that stands as it is costs, in bytes
-SHORTER = 0.765  # a stream is coded where at most this many bytes are left of one
+MARKED = 8  # what a byte or a sequence that stands as it is costs, in bytes
+SHORTER = 0.80  # a stream is coded where at most this many bytes are left of one
 _WORD = re.compile(rb"[a-z\x80-\xff]+")
 ENGLISH = 1
 
@@ -41,8 +41,8 @@ def choose_dictionary(raw: np.ndarray) -> Dictionary | None:
 def _left(sample: np.ndarray, dictionary: Dictionary) -> float:
     """Bytes that are left of one of ``sample``, those that had to be marked counted as more."""
     coded = transform.encode(sample, dictionary)
-    marks = np.count_nonzero((coded == transform.SEQUENCE) | (coded == transform.BYTE))
-    return (len(coded) + MARKED * marks) / max(1, len(sample))
+    marked = np.count_nonzero((coded == marks.SEQUENCE) | (coded == marks.BYTE))
+    return (len(coded) + MARKED * marked) / max(1, len(sample))
 
 
 def _likely(sample: np.ndarray) -> set[int]:

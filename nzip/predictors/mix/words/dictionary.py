@@ -89,7 +89,17 @@ def build(words: Sequence[bytes], alphabet: str | None = None, name: str = "of t
         alphabet = "".join(
             c + (up if len(up := c.upper()) == 1 and 127 < ord(up) < 2048 else c) for c in found
         )
-    return _made(USER, name, tuple(words), alphabet)
+    lower, _ = _cases(alphabet)
+    if not 0 < len(words) <= MOST:
+        raise ValueError(f"a dictionary has 1 to {MOST} words, not {len(words)}")
+    if len(set(words)) < len(words):
+        raise ValueError("a dictionary with a word twice")
+    for word in words:
+        letters = word.decode()
+        if not 0 < len(word) <= LONGEST or any(ord(c) > 2047 or lower[ord(c)] != ord(c) for c in letters):
+            raise ValueError(f"not a word of 1 to {LONGEST} bytes of lower-case letters: {letters!r}")
+    content = b"\n".join([alphabet.encode(), *words])
+    return _made(USER, name, tuple(words), alphabet, text_hash(content)[:HASH_BYTES])
 
 
 @functools.cache
@@ -114,35 +124,23 @@ def named(number: int) -> Dictionary:
     alphabet, *words = content.split(b"\n")
     if text_hash(content).hex() != index()[number - 1]["hash"]:
         raise damaged
-    return _made(number, name, tuple(words), alphabet.decode())
+    return _made(number, name, tuple(words), alphabet.decode(), text_hash(content)[:HASH_BYTES])
 
 
-def _made(number: int, name: str, words: tuple[bytes, ...], alphabet: str) -> Dictionary:
+def _made(number: int, name: str, words: tuple[bytes, ...], alphabet: str, pinned: bytes) -> Dictionary:
     lower, upper = _cases(alphabet)
-    if not 0 < len(words) <= MOST:
-        raise ValueError(f"a dictionary has 1 to {MOST} words, not {len(words)}")
-    index = {word: i for i, word in enumerate(words)}
-    if len(index) < len(words):
-        raise ValueError("a dictionary with a word twice")
     spelled = np.zeros(2048, np.uint16)
-    for point in range(128, 2048):
-        if lower[point] == point:
-            own = index.get(chr(point).encode(), MOST)
-            if own >= ONE + TWO:
-                raise ValueError(f"{chr(point)!r} is a letter of the alphabet, and not among the first words")
-            spelled[point] = own
-    for word in words:
-        letters = word.decode()
-        if not 0 < len(word) <= LONGEST or any(ord(c) > 2047 or lower[ord(c)] != ord(c) for c in letters):
-            raise ValueError(f"not a word of 1 to {LONGEST} bytes of lower-case letters: {letters!r}")
+    for letter in alphabet[::2]:
+        if letter.encode() not in words[: ONE + TWO]:
+            raise ValueError(f"{letter!r} is a letter of the alphabet, and not among the first words")
+        spelled[ord(letter)] = words.index(letter.encode())
     blob = np.frombuffer(b"".join(words), np.uint8)
     starts = np.cumsum([0, *map(len, words)], dtype=np.uint32)
     slots = np.zeros(1 << (2 * len(words)).bit_length(), np.uint32)
     firsts, seconds = np.zeros((2, len(words)), np.uint64)
     _fill(slots, firsts, seconds, blob, starts)
     tables = Tables(blob, starts, slots, firsts, seconds, lower, upper, spelled)
-    content = b"\n".join([alphabet.encode(), *words])
-    return Dictionary(number, name, text_hash(content)[:HASH_BYTES], words, alphabet, tables)
+    return Dictionary(number, name, pinned, words, alphabet, tables)
 
 
 def _cases(alphabet: str) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,5 @@
-"""The transform of words and lines in plain Python: twin of dictionary.py, transform.py, lines.py,
-options.py.
+"""The transform of words and lines in plain Python: twin of dictionary.py, encoder.py, transform.py,
+lines.py, options.py.
 
 It reads the shipped file itself and shares no code with them; tests hold both against each other. Slow: a
 megabyte takes seconds."""
