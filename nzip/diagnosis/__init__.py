@@ -48,7 +48,7 @@ def diagnose(
 
     >>> import io, nzip
     >>> damaged = bytearray(nzip.compress(b"text " * 100, level=1, block_size=250))
-    >>> damaged[50] ^= 1
+    >>> damaged[44] ^= 1
     >>> found = diagnose(io.BytesIO(damaged))
     >>> found.exit_code, found.proven, [(f.block, f.decoded) for f in found.findings]
     (2, 1, [(1, (0, 250))])

@@ -2,7 +2,8 @@
 
 From the contracts upwards; each may import what stands above it in this list, never the reverse:
 
-* ``content``         what a stretch of bytes is: text, binary, image ...
+* ``kinds``           text, binary, image ...; ``content``: which of them a stretch of bytes is
+* ``segmentation``    where in a block that changes
 * ``base``            the two contracts
 * ``spelling``        ``mix:3+lm:PATH`` as text
 * ``distribution``    logits to the 256 integers of an answer; ``expert_files``: an argument to its weights
