@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import contextlib
 import datetime
 import json
 import math
@@ -42,7 +43,7 @@ def run(templates: Path, seed: int, first: int, stop: int, out: list[dict]) -> N
             env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
         )
         assert process.stdout is not None and process.stderr is not None
-        begun, used = first, 0.0
+        begun, used, line = first, 0.0, b" "
         while True:
             if not select.select([process.stdout], [], [], 10)[0]:
                 if _processor_time(process.pid) - used < (10 if first == begun else 1) * SILENCE:
@@ -54,6 +55,8 @@ def run(templates: Path, seed: int, first: int, stop: int, out: list[dict]) -> N
             out.append(json.loads(line))
             first, used = first + 1, _processor_time(process.pid)
         if first < stop:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0 if line else 20)  # one that closed its output is about to end
             alive = process.poll() is None
             process.kill()
             said = process.stderr.read().decode("utf-8", "replace").strip().splitlines()[-1:]

@@ -336,6 +336,8 @@ def widest_strings(table: WindowTable, count: int) -> list[bytes]:
 
 def check(width, token_bits, rule, reset, spelling) -> tuple[int, int, str, int]:
     """The parameters of a codec, or :class:`LabError`."""
+    if not all(type(n) is int for n in (width, token_bits, reset)):
+        raise LabError(f"codec {spelling!r}: b, v and reset are whole numbers")
     if width % 8 or not 16 <= width <= 128:
         raise LabError(f"codec {spelling!r}: b must be 16, 24, 32 … 128")
     if token_bits not in (8, 16) or width % token_bits:
