@@ -33,7 +33,7 @@ class Cut(NamedTuple):
     segments: Segments | None
 
 
-def streams(block: np.ndarray, primed: bool, words: bool) -> Cut:
+def streams(block: np.ndarray, primed: bool, words: bool = False) -> Cut:
     """``block`` (uint8) cut into streams. ``primed``: texts start from the shipped primers, so that those
     that want different ones are told apart; ``words``: they may take another form than raw."""
     if len(block) < 2 * LEAST:

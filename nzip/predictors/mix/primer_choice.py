@@ -60,8 +60,15 @@ COLD = Start(None, None)
 def choose(
     data: np.ndarray, primed: bool = True, own: primers.Primer | None = None, words: bool = True
 ) -> Start:
-    """How to code ``data`` (uint8, text). ``own``: the user's primer, in place of those that ship;
-    ``words``: whether another form than raw may be."""
+    """How to code ``data`` (uint8, text): the first of :func:`choices`."""
+    return choices(data, primed, own, words)[0]
+
+
+def choices(
+    data: np.ndarray, primed: bool = True, own: primers.Primer | None = None, words: bool = True
+) -> list[Start]:
+    """Ways of coding ``data`` (uint8, text), the one that codes its sample best first. ``own``: the user's
+    primer, in place of those that ship; ``words``: whether another form than raw may be."""
     sample = _sample(data)
     form = choice.choose(data) if words else None
     forms: list[Form] = [form, None] if form else [None]
@@ -74,23 +81,22 @@ def choose(
             forms = [None]
         elif gain > CLOSE:
             forms = [form]
+        forms.sort(key=lambda form: cold[form is not None])
     if not primed or own is not None:
-        return Start(forms[0], first)
+        return [Start(form, first) for form in forms]
     found: list[tuple[int, Form, primers.Primer | None]] = []
     tried, habits = _candidates(data)
     if not tried and not habits and len(forms) == 1:
-        return Start(forms[0], None)
+        return [Start(forms[0], None)]
     for form in forms:
         start = cold.get(form is not None) or _coded(sample, form, None)
         found.append((start, form, None))
         for codes, gain in ((tried, GAIN), (habits, HABITS_GAIN)):
-            sizes = [(_coded(sample, form, primers.named(code)), code) for code in codes]
-            size, code = min(sizes, default=(start, 0))
-            if size < (1 - gain) * start:
-                found.append((size, form, primers.named(code)))
+            sizes = sorted((_coded(sample, form, primers.named(code)), code) for code in codes)
+            if sizes and sizes[0][0] < (1 - gain) * start:
+                found += [(size, form, primers.named(code)) for size, code in sizes[:2] if size < start]
                 break
-    _, form, primer = min(found, key=lambda entry: entry[0])
-    return Start(form, primer)
+    return [Start(form, primer) for _, form, primer in sorted(found, key=lambda entry: entry[0])]
 
 
 def _candidates(data: np.ndarray) -> tuple[list[int], list[int]]:
@@ -127,7 +133,9 @@ def _coded(sample: np.ndarray, form: Form, primer: primers.Primer | None) -> int
     data = np.empty(first + len(stream), np.uint8)
     data[:first] = np.frombuffer(prefix, np.uint8)
     data[first:] = stream
-    said = (1 if primer else 0) + (len(form.params()) + 2 if form else 0) + len(primers.pin(primer, dictionary))
+    said = (
+        (1 if primer else 0) + (len(form.params()) + 2 if form else 0) + len(primers.pin(primer, dictionary))
+    )
     coder = np.zeros(STATE_SIZE, np.uint64)
     bits = np.zeros(len(stream) * 22 + 4096, np.uint8)
     start_encoder(coder, len(bits))

@@ -27,7 +27,7 @@ from nzip.predictors.mix.handing_on import HandingOn, Sink, Told, Undoing
 from nzip.predictors.mix.kernel import best
 from nzip.predictors.mix.params import Descriptor
 from nzip.predictors.mix.plan import plan
-from nzip.predictors.mix.primer_choice import COLD, Start, choose
+from nzip.predictors.mix.primer_choice import COLD, Start, choices
 from nzip.predictors.mix.primers import USER, Primer, named, pin, portion
 from nzip.predictors.mix.state import Mix, build, memory
 from nzip.predictors.mix.warm_start import warm
@@ -40,6 +40,8 @@ MAX_LANES = 192
 _SOME = 192
 # Noise is stored where samples of it, so many of so many bytes, gain nothing.
 _PIECES, _PIECE, _NO_GAIN = 3, 6000, 0.999
+# Bytes of a stream of which several ways of coding are tried, how many starts, and of what of a longer one's.
+SHORT, MOST_TRIALS, SAMPLE = 1 << 16, 3, 1 << 16
 _NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
 
 Progress = Callable[[int], None]
@@ -103,9 +105,43 @@ class Streams(NamedTuple):
                 return Descriptor(content), data.tobytes()
             content = Content(BINARY)
         helpers = sum(e.helps(data, content) << i for i, e in enumerate(self.experts))
+        trials = [(helpers, start)] if start else self._trials(data, content, helpers)
+        if len(trials) > 1 and len(data) > SHORT:
+            trials = [min(trials, key=lambda trial: self._sampled(data, content, *trial))]
+        first, *others = trials
+        best = self._encode(data, content, *first, progress)
+        for trial in others:
+            found = self._encode(data, content, *trial)
+            if _cost(found) < _cost(best):
+                best = found
+        return best
+
+    def _trials(self, data: np.ndarray, content: Content, helpers: int) -> list[tuple[int, Start]]:
+        """Ways of coding a stream that are worth trying, as bits of the experts that help and starts: of a
+        short one several starts, and where experts that do not lead read raw bytes, words without them."""
+        some = self.only(helpers)
+        trials = [(helpers, start) for start in some.choose(data, content)]
+        if helpers and content.kind == TEXT and not some.leading:
+            trials += [(0, start) for start in self.only(0).choose(data, content)]
+        return trials
+
+    def _sampled(self, data: np.ndarray, content: Content, helpers: int, start: Start) -> int:
+        """Bytes that a stretch out of the middle of a long stream takes."""
+        middle = (len(data) - SAMPLE) // 2
+        return _cost(self._encode(data[middle : middle + SAMPLE], content, helpers, start))
+
+    def _encode(
+        self,
+        data: np.ndarray,
+        content: Content,
+        helpers: int,
+        start: Start,
+        progress: Progress = untold,
+    ) -> tuple[Descriptor, bytes]:
+        """As :meth:`encode`, with the experts whose bits are set, from ``start``."""
         some = self.only(helpers)
         lanes = some.lanes_for(len(data))
-        words, primer = start or some.choose(data, content)
+        words, primer = start
         dictionary = words.dictionary if words else None
         primer = portion(primer, self.level, dictionary) if primer else None
         said = lanes - 1 if len(some.experts) == len(self.experts) else 255 - helpers
@@ -119,11 +155,13 @@ class Streams(NamedTuple):
         descriptor = descriptor._replace(pinned=pin(primer, dictionary))
         return descriptor, some.code(coded, form, lanes, primer, scaled(progress, len(data), len(coded)))[0]
 
-    def choose(self, data: np.ndarray, content: Content) -> Start:
-        """The form that ``data`` takes, and what it starts from."""
+    def choose(self, data: np.ndarray, content: Content) -> list[Start]:
+        """The forms that ``data`` may take, and what it may start from, the likeliest best first; one where
+        it is long."""
         if content.kind != TEXT:
-            return COLD
-        return choose(data, self.primed, self.primer, not self.experts)
+            return [COLD]
+        found = choices(data, self.primed, self.primer, not self.experts)
+        return found[:MOST_TRIALS] if len(data) <= SHORT else found[:1]
 
     def code(
         self,
@@ -305,6 +343,11 @@ def _is_noise(data: np.ndarray) -> bool:
     starts = np.linspace(0, max(0, len(data) - _PIECE), _PIECES).astype(np.int64)
     sample = np.concatenate([data[start : start + _PIECE] for start in starts])
     return len(Streams(1).code(sample, Content(BINARY), 1, None)[0]) > _NO_GAIN * len(sample)
+
+
+def _cost(coded: tuple[Descriptor, bytes]) -> int:
+    descriptor, payload = coded
+    return len(descriptor.pack(False)) + len(payload)
 
 
 def _put_on(stream: np.ndarray, content: Content) -> None:

@@ -45,8 +45,8 @@ def chosen_for(data: bytes) -> int:
 
 
 def only(code: int):
-    """In place of ``choose``: raw bytes, from the primer ``code``."""
-    return lambda *_: Start(None, primers.named(code) if code else None)
+    """In place of ``choices``: raw bytes, from the primer ``code``."""
+    return lambda *_: [Start(None, primers.named(code) if code else None)]
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -92,11 +92,11 @@ def test_real_files(name, expected, corpus):
 def test_priming_helps_and_is_pinned(primed_cache, monkeypatch):
     from nzip.predictors.mix import stream
 
-    monkeypatch.setattr(stream, "choose", only(1))
+    monkeypatch.setattr(stream, "choices", only(1))
     data = primers.shipped(1).text[1000:2500] + mix_samples.text(500, seed=42)
     predictor, cold = MixPredictor(1), MixPredictor(1, primed=False)
     params, payload = predictor.encode(data)
-    monkeypatch.setattr(stream, "choose", only(0))
+    monkeypatch.setattr(stream, "choices", only(0))
     assert params[:1] == b"\x10" and params[1] in NUMBERS and params[2:] == primers.shipped(params[1]).hash
     assert len(payload) < 0.6 * len(cold.encode(data)[1])
     assert cold.decode(params, payload, len(data)) == data  # what primes is said by the block alone
@@ -268,7 +268,7 @@ def test_no_primer_that_is_tried_would_have_been_much_better(name, corpus, prime
     likely = np.argsort(primers.scores(array(data)))[::-1][:TRIALS]
     sizes = {}
     for number in {0, chosen, *(int(i) + 1 for i in likely)}:
-        monkeypatch.setattr(stream, "choose", only(number))
+        monkeypatch.setattr(stream, "choices", only(number))
         sizes[number] = len(MixPredictor(3).encode(data)[1])
     assert sizes[chosen] <= 1.02 * min(sizes.values())
 
@@ -282,7 +282,7 @@ def test_habits_alone(level, corpus, primed_cache, monkeypatch):
     data = corpus("dev/text_tr.txt").read_bytes()[:10_000]
     sizes = {}
     for code in (0, 6, primers.HABITS | 6):
-        monkeypatch.setattr(stream, "choose", only(code))
+        monkeypatch.setattr(stream, "choices", only(code))
         params, payload = MixPredictor(level).encode(data)
         assert primer_of(params) == code and MixPredictor(level).decode(params, payload, len(data)) == data
         sizes[code] = len(payload)
@@ -301,7 +301,7 @@ def test_habits_by_the_twin(monkeypatch):
 
     small = SMALL._replace(text=SMALL.text[:600])
     monkeypatch.setattr(primers, "shipped", lambda number: small)
-    monkeypatch.setattr(stream, "choose", only(primers.HABITS | 1))
+    monkeypatch.setattr(stream, "choices", only(primers.HABITS | 1))
     data = mix_samples.text(300, seed=43)
     for level in (1, 5):
         params, payload = MixPredictor(level).encode(data)

@@ -31,7 +31,7 @@ def descriptor(params: bytes, size: int):
 def as_words(monkeypatch):
     """Every text is coded as words, lines folded, from nothing."""
     start = Start(Words(named(1), 96), None)
-    monkeypatch.setattr(stream, "choose", lambda *_: start)
+    monkeypatch.setattr(stream, "choices", lambda *_: [start])
 
 
 def test_words_are_chosen_for_prose_and_for_nothing_else():
