@@ -14,7 +14,7 @@ from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import primer_snapshot, primers
 from nzip.predictors.mix.kernel import best
 from nzip.predictors.mix.plan import Plan, plan, sets_with
-from nzip.predictors.mix.sizes import input_width
+from nzip.predictors.mix.sizes import context_inputs, input_width
 from nzip.predictors.mix.state import Mix, build
 
 _CHUNK = 1 << 14
@@ -76,7 +76,7 @@ def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: int) -> Mix:
     else makes room."""
     mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0], experts, leading)
     narrow, wide = input_width(chosen, 0), input_width(chosen, experts)
-    own = (2 + chosen.direct + chosen.runs) * len(chosen.recipes) + 2 * len(chosen.matches)
+    own = context_inputs(chosen) + 2 * len(chosen.matches)
     old, new = primed.weights.reshape(-1, at.SET_SIZE, narrow), mix.weights.reshape(-1, at.SET_SIZE, wide)
     if not leading:
         mix.setting[at.S_RATE] = at.WARM_RATE
