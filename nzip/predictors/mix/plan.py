@@ -39,7 +39,8 @@ class Plan:
 
     ``recipes``: contexts; ``sets``: selectors (SET_...); ``matches``: the least lengths of match models;
     ``hits``: of which contexts (from, to) the known ones are counted; ``direct``, ``runs``: which have a
-    probability of their own at every node, and runs; the rest are settings by name."""
+    probability of their own at every node, and runs; ``rate``, ``warm_rate``: where the first
+    layer's learning rate begins, after nothing and after a primer; the rest are settings by name."""
 
     recipes: tuple[Recipe, ...]
     sets: tuple[int, ...]
@@ -52,6 +53,7 @@ class Plan:
     runs: tuple[int, int] = (0, 0)
     coded: bool = False
     rate: int = 300
+    warm_rate: int = 300
     rate_min: int = 38
     final_rate: int = 16
     state_limit: int = 1023
@@ -101,6 +103,8 @@ _MATCHES = {1: (6,), 2: (6,), 3: (5, 12), 4: (5, 12), 5: (5, 12)}
 
 
 _NONE = (0, 0)
+_RATE_MIN = {1: 45, 2: 38, 3: 30, 4: 22, 5: 15}
+_CODED_RATE_MIN = {1: 45, 2: 40, 3: 36, 4: 26, 5: 22}
 
 
 def plan(level: int, kind: int, stride: int = 0) -> Plan:
@@ -134,5 +138,6 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
         direct=direct,
         runs=runs,
         coded=kind == CODED,
-        rate_min={1: 45, 2: 38, 3: 30, 4: 22, 5: 15}[level],
+        warm_rate={4: 100, 5: 80}.get(level, 150) if kind in (TEXT, CODED) else 300,
+        rate_min=(_CODED_RATE_MIN if kind == CODED else _RATE_MIN)[level],
     )

@@ -40,7 +40,8 @@ def warm(level: int, primer: primers.Primer, lane_starts: list[int], experts: in
     start = len(primer.prefix)
     mix = _with_experts(primed, chosen, experts, leading) if experts else primed
     lanes = np.zeros((len(lane_starts), at.LANE_STATE), np.uint64)
-    lanes[:, at.L_RATE] = mix.setting[at.S_RATE]
+    # most is learnt already; what experts want is their own affair (_with_experts)
+    lanes[:, at.L_RATE] = mix.setting[at.S_RATE] if experts else chosen.warm_rate
     for place in (at.L_START, at.L_POSITION, at.L_LINE_START, at.L_LINE_BEFORE):
         lanes[:, place] = np.array(lane_starts) + start
     mix.setting[at.S_PRIMED] = start

@@ -68,6 +68,7 @@ class Mix:
         for learnt in (*self.state_maps, *self.run_maps, *(m.map for m in self.matches)):
             learnt.count = [min(count, at.COUNT_AFTER) for count in learnt.count]
         self.begin(len(text))
+        self.rate = self.plan.warm_rate
 
     def forget_words(self) -> None:
         """Keep what a primer taught the weights and maps, and forget every context that it has."""
@@ -79,6 +80,7 @@ class Mix:
         for match in self.matches:
             match.last.clear()
         self.begin(0)
+        self.rate = self.plan.warm_rate
 
     def hashes(self, values: list[int]) -> list[int]:
         """One hash a context."""
