@@ -3,9 +3,11 @@ meant in a small context.
 
 A row is one context. It has 16 buckets along the prediction's stretch, 15 steps of a nat from -7.5 to 7.5,
 each a probability of 22 bits (int32). A prediction reads the two buckets beside it, interpolated, and the
-nearer one learns what the bit was. Two maps lie in one array, one behind the other:
+nearer one learns what the bit was. Three maps lie in one array, one behind the other:
 
 * by the byte before: row ``(byte * 17 + nibble) * 16 + node``, APM1_ROWS of them;
+* by the byte that a match expects: row ``byte * 256 + bits``, APM3_ROWS of them, where a plan says so, and
+  ``bits`` are a one and the bits so far of this byte, or 0 once the match is known to be wrong;
 * by a hash (12 bits) of the two bytes before and the nibble: row ``hash * 16 + node``, APM2_ROWS of them.
 
 ``nibble`` is 0 in a byte's first half and 1 + the first half in its second; ``node`` is a one and the bits so
@@ -17,7 +19,7 @@ a plan says so.
 import numpy as np
 
 from nzip.predictors.mix.compiled import K1, clamp, i64, inlined, u64
-from nzip.predictors.mix.constants import APM1_ROWS, APM_BUCKETS
+from nzip.predictors.mix.constants import APM1_ROWS, APM2_ROWS, APM_BUCKETS
 from nzip.predictors.mix.vector import prefetch
 
 _ROW = u64(APM_BUCKETS.bit_length() - 1)  # log2 of the cells of a row
@@ -36,6 +38,13 @@ def base_by_byte(byte, nibble):
 def base_by_two_bytes(two_bytes, nibble):
     """Base of the map by the two bytes before, which stand above eight free bits."""
     return (((two_bytes | nibble) * K1) >> u64(64 - 12) << _NODES) + u64(APM1_ROWS)
+
+
+@inlined
+def base_by_expected(byte):
+    """Base of the map by the byte that a match expects; its node is a one and all bits so far, 0 where the
+    match has been wrong."""
+    return (byte << u64(8)) + u64(APM1_ROWS + APM2_ROWS)
 
 
 @inlined

@@ -88,6 +88,7 @@ def run_after(run, byte):
 def run_cell(i, run, c0, bit):
     """The cell of context ``i``'s run map which says that the run's byte comes again; 0 where it cannot,
     after the bits ``c0``."""
-    if run and ((run & 255 | 256) >> (8 - bit)) == c0:
-        return u64(i * RUN_CELLS | (min(run >> 8, _RUN_STEPS) << 1) | ((run >> (7 - bit)) & 1)) + u64(1)
-    return u64(0)
+    told = u64(run != 0) & u64(
+        ((run & 255 | 256) >> (8 - bit)) == c0
+    )  # no branch, which would be guessed badly
+    return (u64(i * RUN_CELLS | (min(run >> 8, _RUN_STEPS) << 1) | ((run >> (7 - bit)) & 1)) + u64(1)) * told

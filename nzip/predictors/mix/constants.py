@@ -32,14 +32,17 @@ CODED = 7
     S_PIXEL,
     S_APMS,
     S_LONG,
-    S_DIRECT,
-    S_RUNS,
+    S_DIRECT_FROM,
+    S_DIRECT_TO,
+    S_RUNS_FROM,
+    S_RUNS_TO,
     S_PRIMED,
     S_CODED,
-) = range(24)
+    S_THIRD_APM,
+) = range(27)
 SETTINGS = 32
 
-# Context registers; a recipe names up to three with masks.
+# Context registers; a recipe names up to four with masks.
 (
     R_HISTORY,
     R_WORD,
@@ -167,6 +170,7 @@ MATCH_CELLS = 128  # of one match model's map
 RUN_CELLS = 128  # of one context's run map, behind an empty cell
 APM1_ROWS = 256 * 17 * 16  # by the last byte, the nibble before, the bits of this nibble
 APM2_ROWS = 4096 * 16  # by a hash of two bytes and the nibble before, the bits of this nibble
+APM3_ROWS = 256 * 256  # by the byte that a match expects, the bits of this byte
 APM_BUCKETS = 16
 MAX_SETS, MAX_CONTEXTS, MAX_WIDTH = 16, 64, 256  # that the compiled mix has room for
 

@@ -1,6 +1,6 @@
 """Which contexts each level mixes for each kind of content, as data.
 
-A recipe names up to three context registers (constants.py, R_...), each with a 64-bit mask; the kernel hashes
+A recipe names up to four context registers (constants.py, R_...), each with a 64-bit mask; the kernel hashes
 what is left. plan.py adds what else the kernel needs to know. Order matters (each context has its own state
 map), so a change of any line here changes the bytes and raises the format's draft number.
 """
@@ -13,8 +13,10 @@ from nzip.predictors.mix.constants import (
     R_ABOVE,
     R_AFTER1,
     R_AFTER2,
+    R_CLASSES,
     R_COLUMN,
     R_DNA,
+    R_GAP,
     R_HISTORY,
     R_LINE,
     R_LONG1,
@@ -29,6 +31,7 @@ from nzip.predictors.mix.constants import (
     R_WORD,
     R_WORD1,
     R_WORD2,
+    R_WORD3,
 )  # fmt: skip
 
 _ALL = (1 << 64) - 1
@@ -87,7 +90,20 @@ _TEXT_5 = [
 ]  # fmt: skip
 
 # Where words are codes (mix/words).
-_CODED_1, _CODED_2, _CODED_3, _CODED_4, _CODED_5 = _TEXT_1, _TEXT_2, _TEXT_3, _TEXT_4, _TEXT_5
+CLASSES2 = _r((R_CLASSES, 0xFFFF), _C1)
+_CODED_1 = [order(1), order(2), order(4), _r(R_WORD, _C1), BIGRAM, HIGH_BITS]
+_CODED_2 = [order(0), order(1), order(2), order(3), order(4), order(6), WORD, BIGRAM, AFTER1, HIGH_BITS]
+_CODED_3 = [  # six with runs, then three with probabilities of their own (plan.py)
+    order(0), order(1), order(2), order(3), HIGH_BITS, AFTER1, WORD, BIGRAM, SKIP_WORD, order(4), order(6),
+    order(8),
+]  # fmt: skip
+_CODED_4 = [*_TEXT_4, CLASSES2]
+_NOT_CODED = (9, 10, 25, 27)  # of _TEXT_5: bytes 1 and 3, order 5, what followed, the line above
+_CODED_5 = [
+    *(recipe for i, recipe in enumerate(_TEXT_5) if i not in _NOT_CODED),
+    _r(R_WORD, R_WORD1, R_WORD2, R_WORD3), _r(R_WORD, (R_GAP, 0xFFFF)), CLASSES2,
+    _r(R_WORD, (R_CLASSES, 0xFFFF)), AFTER1, HIGH_BITS,
+]  # fmt: skip
 
 _BINARY_1 = [order(1), order(2), order(3), order(4), order(6), bytes_at(2, 3)]
 _BINARY_3 = [

@@ -28,7 +28,7 @@ from nzip.predictors.mix.constants import CODED, FINAL_WIDTH, MAX_CONTEXTS, MAX_
 from nzip.predictors.mix.expert_inputs import bit_probability, fine_stretch, sum_up
 from nzip.predictors.mix.history import CLASSES, CODED_CLASSES, advance, fill_registers
 from nzip.predictors.mix.plan import LEVELS, Plan, plan
-from nzip.predictors.mix.sizes import input_width
+from nzip.predictors.mix.sizes import has, input_width
 from nzip.predictors.mix.state import recipe_table
 from nzip.predictors.mix.vector import dot, local_i16, local_i64, local_u64, prefetch, train
 from nzip.predictors.mix.weight_sets import (
@@ -64,8 +64,10 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
     chosen = known or plan(1, TEXT)  # constants of some plan, where they are not used
     CONTEXTS, SETS, MATCHES = len(chosen.recipes), len(chosen.sets), len(chosen.matches)
     WIDTH = input_width(chosen)
-    APMS, DIRECT, RUNS = int(chosen.apms), int(chosen.direct), int(chosen.runs)
-    MAYBE_DIRECT, MAYBE_RUNS, MAYBE_APMS = ANY or chosen.direct, ANY or chosen.runs, ANY or chosen.apms
+    APMS, THIRD_APM = int(chosen.apms), int(chosen.third_apm)
+    (DIRECT_FROM, DIRECT_TO), (RUNS_FROM, RUNS_TO) = chosen.direct, chosen.runs
+    MAYBE_DIRECT, MAYBE_RUNS = ANY or has(chosen.direct), ANY or has(chosen.runs)
+    MAYBE_APMS, MAYBE_THIRD_APM = ANY or chosen.apms, ANY or chosen.third_apm
     LIMIT, FINAL_RATE, APM_RATE = chosen.state_limit, chosen.final_rate, chosen.apm_rate
     HIT_FROM, HIT_TO = chosen.hits
     RECIPES, SET_KINDS = recipe_table(chosen.recipes), np.array(chosen.sets, np.int64)
@@ -82,7 +84,8 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
         setting = state.setting
         if ONE:
             contexts, width, sets, matches = CONTEXTS, WIDTH, SETS, MATCHES
-            apms, use_direct, use_runs = APMS, DIRECT, RUNS
+            apms, third_apm = APMS, THIRD_APM
+            direct_from, direct_to, runs_from, runs_to = DIRECT_FROM, DIRECT_TO, RUNS_FROM, RUNS_TO
             limit, final_rate, apm_rate, hit_from, hit_to = LIMIT, FINAL_RATE, APM_RATE, HIT_FROM, HIT_TO
             recipes, set_kinds = RECIPES, SET_KINDS
             expert_count = 0
@@ -92,11 +95,9 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
         else:
             contexts, width = i64(setting[at.S_CONTEXTS]), i64(setting[at.S_WIDTH])
             sets, matches = i64(setting[at.S_SETS]), i64(setting[at.S_MATCHES])
-            apms, use_direct, use_runs = (
-                i64(setting[at.S_APMS]),
-                i64(setting[at.S_DIRECT]),
-                i64(setting[at.S_RUNS]),
-            )
+            apms, third_apm = i64(setting[at.S_APMS]), i64(setting[at.S_THIRD_APM])
+            direct_from, direct_to = i64(setting[at.S_DIRECT_FROM]), i64(setting[at.S_DIRECT_TO])
+            runs_from, runs_to = i64(setting[at.S_RUNS_FROM]), i64(setting[at.S_RUNS_TO])
             limit, final_rate = i64(setting[at.S_STATE_LIMIT]), i64(setting[at.S_FINAL_RATE])
             apm_rate = i64(setting[at.S_APM_RATE])
             hit_from, hit_to = i64(setting[at.S_HIT_FROM]), i64(setting[at.S_HIT_TO])
@@ -107,6 +108,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
             lane_count = state.lanes.shape[0]
         widest = WIDEST if expert_count else MAP_WIDEST  # experts may be surer than the maps ever are
         rate_min = i64(setting[at.S_RATE_MIN])
+        use_direct, use_runs = direct_from < direct_to, runs_from < runs_to
         direct = state.direct
         runs = state.runs
         run_map = state.run_map
@@ -142,7 +144,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
         match_at = local_u64(2)
         if ANY:
             cumulative = np.zeros((max(expert_count, 1), 257), np.uint64)
-        low, high, code, place = coder[LOW], coder[HIGH], coder[CODE], coder[POSITION]
+        low, high, code, coded_to = coder[LOW], coder[HIGH], coder[CODE], coder[POSITION]
 
         # What a bit teaches is learnt at the beginning of the next bit, so that the memory asked for in
         # between has time to come: ``waiting`` says what is still to be learnt.
@@ -163,6 +165,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
         final2 = 0
         a1 = u64(0)
         a2 = u64(0)
+        a3 = u64(0)
         learnt = u64(1)
         node = u64(1)
         rate = 0
@@ -170,6 +173,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
         match_level = 0
         base1 = u64(0)
         base2 = u64(0)
+        base3 = u64(0)
         two_bytes = u64(0)
         young = False
         waiting = NOTHING
@@ -187,7 +191,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                 fill_registers(data, registers, lane, state)
                 for i in range(contexts):
                     h = u64(i + 1) * K3
-                    for k in range(0, 6, 2):
+                    for k in range(0, 8, 2):
                         r = recipes[i, k]
                         if r == u64(at.R_NONE):
                             break
@@ -195,9 +199,16 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                         h ^= h >> u64(31)
                     h *= K2
                     context[i] = h
-                    prefetch(slots, slot_of(h, groups))
+                    place = slot_of(h, groups)
+                    prefetch(slots, place)
+                    if MAYBE_RUNS and runs_from <= i < runs_to:
+                        prefetch(runs, place >> u64(4))
+                    if MAYBE_DIRECT and direct_from <= i < direct_to:
+                        prefetch(direct, place)
+                        prefetch(direct, place ^ u64(2 * at.SLOT))
                 match.find_matches(data, lane, state, match_slot, predicted)
                 registers[at.R_EXPECTED] = u64(predicted[0] & 255)
+                base3 = apm_maps.base_by_expected(registers[at.R_EXPECTED])
                 match_level = match.magnitude(i64(lane[at.L_MATCH_LENGTH0]))
                 history = lane[at.L_HISTORY]
                 c1 = i64(history & u64(0xFF))
@@ -222,6 +233,8 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                     if MAYBE_APMS and apms:
                         apm_maps.learn(apm, a1, target, apm_rate)
                         apm_maps.learn(apm, a2, target, apm_rate)
+                        if MAYBE_THIRD_APM and third_apm:
+                            apm_maps.learn(apm, a3, target, apm_rate)
                     if sets > 1:
                         error = clamp(((target - mixed) * final_rate) >> 14, MOST_ERROR)
                         train(final_weights, final0, y2, FINAL_WIDTH, error)
@@ -240,17 +253,17 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                         # branch.
                         state_map[u64(i) << u64(8)] = u32(at.HALF_CELL)
                     if MAYBE_DIRECT and use_direct:
-                        for i in range(contexts):
+                        for i in range(direct_from, direct_to):
                             adapt_direct(direct, slot[i] + learnt, y, reciprocal)
                     if MAYBE_RUNS and use_runs:
-                        for i in range(contexts):
-                            if run_at[i] > u64(0):
-                                adapt(run_map, run_at[i], target, CONFIDENT, reciprocal)
+                        for i in range(runs_from, runs_to):
+                            adapt(run_map, run_at[i], target, CONFIDENT, reciprocal)
+                        run_map[0] = u32(at.HALF_CELL)  # of all that have nothing to say, as above
                     for m in range(matches):
                         if match_at[m] > u64(0):
                             adapt(match_map, match_at[m], target, CONFIDENT, reciprocal)
                     if MAYBE_RUNS and use_runs and waiting == LAST_BIT:
-                        for i in range(contexts):
+                        for i in range(runs_from, runs_to):
                             runs[run_slot[i]] = run_after(i64(runs[run_slot[i]]), ended)
                     waiting = NOTHING
                 if turn == turns:
@@ -267,21 +280,23 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                         found, known = find_slot(slots, context[i], groups)
                         slot[i] = found
                         if known == 0:
-                            if MAYBE_DIRECT and use_direct:
+                            if MAYBE_DIRECT and direct_from <= i < direct_to:
                                 for z in range(at.SLOT):
                                     direct[found + u64(z)] = at.NO_DIRECT
-                            if MAYBE_RUNS and use_runs:
+                            if MAYBE_RUNS and runs_from <= i < runs_to:
                                 runs[found >> u64(4)] = 0
                         if hit_from <= i < hit_to:
                             hits += known
                     if MAYBE_RUNS and use_runs and bit == 0:
-                        for i in range(contexts):
+                        for i in range(runs_from, runs_to):
                             run_slot[i] = slot[i] >> u64(4)
                     node = u64(1)
                 # --- inputs
                 if MAYBE_APMS and apms:
                     apm_maps.ask_for_next(apm, base1, node)
                     apm_maps.ask_for_next(apm, base2, node)
+                    if MAYBE_THIRD_APM and third_apm:
+                        apm_maps.ask_for_next(apm, base3, u64(c0))
                 j = u64(0)
                 for i in range(contexts):
                     s = slots[slot[i] + node]
@@ -292,14 +307,14 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                     x[j + u64(1)] = np.int16(both >> u32(16))
                     j += u64(2)
                 if MAYBE_DIRECT and use_direct:
-                    for i in range(contexts):
+                    for i in range(direct_from, direct_to):
                         x[j] = stretch[direct[slot[i] + node] >> 4]
                         j += u64(1)
                 if MAYBE_RUNS and use_runs:
-                    for i in range(contexts):
+                    for i in range(runs_from, runs_to):
                         k = run_cell(i, i64(runs[run_slot[i]]), c0, bit)
                         run_at[i] = k
-                        x[j] = stretch[run_map[k] >> TO_STRETCH] if k > u64(0) else 0
+                        x[j] = stretch[run_map[k] >> TO_STRETCH]
                         j += u64(1)
                 expected = 0
                 for m in range(matches):
@@ -368,7 +383,12 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                     p2 = apm_maps.refined(apm, a2, beside)
                     a1 = apm_maps.nearer(a1, beside)
                     a2 = apm_maps.nearer(a2, beside)
-                    if expert_count == 0:
+                    if MAYBE_THIRD_APM and third_apm:
+                        a3 = apm_maps.cell_of(base3, u64(c0) if expected else u64(0), beside)
+                        p3 = apm_maps.refined(apm, a3, beside)
+                        a3 = apm_maps.nearer(a3, beside)
+                        p = (mixed + p1 + p2 + p3 + 2) >> 2
+                    elif expert_count == 0:
                         p = (mixed + p1 + 2 * p2 + 2) >> 2
                     elif young:  # the APMs know what came before the experts, and must learn what these leave
                         p = (6 * mixed + p1 + p2 + 4) >> 3
@@ -386,11 +406,11 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                 while ((low ^ high) >> u64(56)) == u64(0):
                     if decoding:
                         code <<= u64(8)
-                        if place < coder[END]:
-                            code |= u64(buffer[place])
+                        if coded_to < coder[END]:
+                            code |= u64(buffer[coded_to])
                     else:
-                        buffer[place] = np.uint8(high >> u64(56))
-                    place += u64(1)
+                        buffer[coded_to] = np.uint8(high >> u64(56))
+                    coded_to += u64(1)
                     low <<= u64(8)
                     high = (high << u64(8)) | u64(255)
                 if bit == 2:  # ask for the next nibble's slots a bit early, whichever way that bit goes
@@ -405,6 +425,10 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                         h = (context[i] + half) * K1
                         h ^= h >> u64(32)
                         context[i] = h
+                        if MAYBE_DIRECT and direct_from <= i < direct_to:
+                            place = slot_of(h, groups)
+                            prefetch(direct, place)
+                            prefetch(direct, place ^ u64(2 * at.SLOT))
                 missed |= (p >> (at.PROBABILITY_BITS - 1)) ^ y
                 c0 = (c0 << 1) | y
                 learnt = node
@@ -422,7 +446,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
             waiting = LAST_BIT
             if rate > rate_min and (position & 15) == 0:
                 lane[at.L_RATE] = u64(rate - max(1, (rate - rate_min) >> setting[at.S_RATE_DECAY]))
-        coder[LOW], coder[HIGH], coder[CODE], coder[POSITION] = low, high, code, place
+        coder[LOW], coder[HIGH], coder[CODE], coder[POSITION] = low, high, code, coded_to
 
     run.__qualname__ = name  # by which its machine code is kept
     return njit(cache=cache, nogil=True, no_cfunc_wrapper=True)(run)

@@ -15,12 +15,15 @@ from nzip.predictors.mix.constants import (
     SET_C1,
     SET_C2,
     SET_C3,
+    SET_CLASS1,
     SET_COLUMN,
     SET_EDGE,
+    SET_EXPECTED,
     SET_EXPERT,
     SET_FIELD,
     SET_HITS,
     SET_MATCH,
+    SET_MISSES,
     SET_PARTIAL,
     SET_SHAPE,
     SET_WORD_POSITION,
@@ -35,7 +38,9 @@ class Plan:
     """Everything the kernel is told about one level and kind; see constants.py's settings (S_...).
 
     ``recipes``: contexts; ``sets``: selectors (SET_...); ``matches``: the least lengths of match models;
-    ``hits``: of which contexts (from, to) the known ones are counted; the rest are settings by name."""
+    ``hits``: of which contexts (from, to) the known ones are counted; ``direct``, ``runs``: which have a
+    probability of their own at every node, and runs; ``rate``, ``warm_rate``: where the first
+    layer's learning rate begins, after nothing and after a primer; the rest are settings by name."""
 
     recipes: tuple[Recipe, ...]
     sets: tuple[int, ...]
@@ -43,10 +48,12 @@ class Plan:
     slot_bytes: int
     hits: tuple[int, int] = (0, 0)
     apms: bool = True
-    direct: bool = False
-    runs: bool = False
+    third_apm: bool = False
+    direct: tuple[int, int] = (0, 0)
+    runs: tuple[int, int] = (0, 0)
     coded: bool = False
     rate: int = 300
+    warm_rate: int = 300
     rate_min: int = 38
     final_rate: int = 16
     state_limit: int = 1023
@@ -71,6 +78,16 @@ _SETS = {
     4: (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_COLUMN, SET_WORD_POSITION),
     5: (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_COLUMN, SET_WORD_POSITION),
 }
+_CODED_SETS = {
+    1: (SET_PARTIAL,),
+    2: (SET_PARTIAL, SET_HITS, SET_SHAPE, SET_EXPECTED),
+    3: (SET_PARTIAL, SET_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED),
+    4: (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED),
+    5: (
+        SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED, SET_MISSES,
+        SET_C3,
+    ),
+}  # fmt: skip
 _BINARY_SETS = {
     **_SETS,
     **dict.fromkeys((3, 4), (*_SETS[4][:6], SET_COLUMN, SET_C3)),
@@ -85,13 +102,25 @@ _SLOT_BYTES = {1: 16 << 20, 2: 32 << 20, 3: 64 << 20, 4: 96 << 20, 5: 104 << 20}
 _MATCHES = {1: (6,), 2: (6,), 3: (5, 12), 4: (5, 12), 5: (5, 12)}
 
 
+_NONE = (0, 0)
+_RATE_MIN = {1: 45, 2: 38, 3: 30, 4: 22, 5: 15}
+_CODED_RATE_MIN = {1: 45, 2: 40, 3: 36, 4: 26, 5: 22}
+
+
 def plan(level: int, kind: int, stride: int = 0) -> Plan:
     """The plan of ``level`` (1..5) for ``kind`` (content.py); ``stride`` > 0: rows of a table have so many
     bytes."""
     contexts = recipes(level, kind, stride)
     sets, hits = _BINARY_SETS[level], (2, 6)
+    all_of_them = (0, len(contexts))
+    direct, runs = all_of_them if level == 5 else _NONE, all_of_them if level >= 4 else _NONE
+    third_apm = False
     if kind in (TEXT, CODED):
         sets, hits = _SETS[level], {1: (0, 0), 2: (1, 6)}.get(level, (3, 8))
+        if kind == CODED:
+            sets, third_apm = _CODED_SETS[level], level >= 3
+            if level == 3:
+                hits, runs, direct = (6, 12), (0, 6), (6, 9)
     elif kind in (IMAGE, AUDIO):
         sets = _PLANE_SETS[level]
     elif kind == DNA:
@@ -105,8 +134,10 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
         slot_bytes=_SLOT_BYTES[level],
         hits=hits,
         apms=level > 1 or kind not in (TEXT, CODED),
-        direct=level == 5,
-        runs=level >= 4,
+        third_apm=third_apm,
+        direct=direct,
+        runs=runs,
         coded=kind == CODED,
-        rate_min={1: 45, 2: 38, 3: 30, 4: 22, 5: 15}[level],
+        warm_rate={4: 100, 5: 80}.get(level, 150) if kind in (TEXT, CODED) else 300,
+        rate_min=(_CODED_RATE_MIN if kind == CODED else _RATE_MIN)[level],
     )

@@ -7,7 +7,15 @@ the file. A change of any number here changes the bytes and raises the format's 
 
 from __future__ import annotations
 
-from nzip.predictors.mix.constants import BESIDE, LEADING_SHARE, ONE, VECTOR
+from nzip.predictors.mix.constants import (
+    APM1_ROWS,
+    APM2_ROWS,
+    APM3_ROWS,
+    BESIDE,
+    LEADING_SHARE,
+    ONE,
+    VECTOR,
+)  # fmt: skip
 from nzip.predictors.mix.plan import Plan
 
 MIN_SLOT_BYTES = 1 << 16
@@ -27,9 +35,23 @@ def match_bits(size: int) -> int:
 
 def input_width(plan: Plan, experts: int = 0) -> int:
     """Inputs of the first layer, padded to whole vectors."""
-    per_context = 2 + plan.direct + plan.runs
-    inputs = per_context * len(plan.recipes) + 2 * len(plan.matches) + 2 * experts + 1
+    inputs = context_inputs(plan) + 2 * len(plan.matches) + 2 * experts + 1
     return -(-inputs // VECTOR) * VECTOR
+
+
+def context_inputs(plan: Plan) -> int:
+    """Inputs of the first layer that contexts give; the match models' come next."""
+    return 2 * len(plan.recipes) + sum(b - a for a, b in (plan.direct, plan.runs))
+
+
+def has(contexts: tuple[int, int]) -> bool:
+    """Whether a range (from, to) of contexts holds any."""
+    return contexts[0] < contexts[1]
+
+
+def apm_rows(plan: Plan) -> int:
+    """Rows of all adaptive probability maps; a few where there is none."""
+    return (APM1_ROWS + APM2_ROWS + APM3_ROWS * plan.third_apm) if plan.apms else 16
 
 
 def first_weights(plan: Plan, experts: int = 0, leading: int = 0) -> list[int]:
@@ -40,7 +62,7 @@ def first_weights(plan: Plan, experts: int = 0, leading: int = 0) -> list[int]:
     weights = [0] * input_width(plan, experts)
     for i in range(contexts):
         weights[2 * i] = int(ONE * 2.1 / (contexts + 2))
-    first_match = (2 + plan.direct + plan.runs) * contexts
+    first_match = context_inputs(plan)
     for m in range(len(plan.matches)):
         weights[first_match + 2 * m] = int(ONE * 0.15)
     for e in range(experts):

@@ -13,14 +13,14 @@ import numpy as np
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix.contexts import Recipe
 from nzip.predictors.mix.plan import Plan, sets_with
-from nzip.predictors.mix.sizes import first_weights, input_width, match_bits, slot_bytes
+from nzip.predictors.mix.sizes import apm_rows, first_weights, has, input_width, match_bits, slot_bytes
 from nzip.predictors.mix.tables import tables
 
 
 class Mix(NamedTuple):
     """All arrays of a running mix; compiled code takes it whole.
 
-    ``setting`` int64 (SETTINGS,): the plan in numbers, by constants.S_...; ``recipes`` uint64 (contexts, 6),
+    ``setting`` int64 (SETTINGS,): the plan in numbers, by constants.S_...; ``recipes`` uint64 (contexts, 8),
     see
     :func:`recipe_table`; ``set_kinds`` int64 (sets,): selectors. ``slots`` uint8, ``direct`` uint16 (a
     probability for each node of a slot) and ``runs`` uint16 (times seen and last byte of each slot): see
@@ -54,8 +54,8 @@ class Mix(NamedTuple):
 
 
 def recipe_table(recipes: tuple[Recipe, ...]) -> np.ndarray:
-    """uint64 (contexts, 6): registers and masks in turn, ``R_NONE`` where there is none."""
-    table = np.full((len(recipes), 6), at.R_NONE, np.uint64)
+    """uint64 (contexts, 8): registers and masks in turn, ``R_NONE`` where there is none."""
+    table = np.full((len(recipes), 8), at.R_NONE, np.uint64)
     for i, recipe in enumerate(recipes):
         for k, pair in enumerate(recipe):
             table[i, 2 * k : 2 * k + 2] = pair
@@ -67,11 +67,11 @@ def memory(plan: Plan, size: int, experts: int = 0) -> int:
     slots = slot_bytes(plan, size)
     sets = max(len(plan.sets) + (experts > 0), len(sets_with(plan, experts, True)))
     return (
-        slots * (1 + 2 * plan.direct)
-        + (slots // 8 if plan.runs else 0)
+        slots * (1 + 2 * has(plan.direct))
+        + (slots // 8 if has(plan.runs) else 0)
         + (8 << match_bits(size))
         + sets * at.SET_SIZE * input_width(plan, experts) * 2
-        + (at.APM1_ROWS + at.APM2_ROWS) * at.APM_BUCKETS * 4 * plan.apms
+        + apm_rows(plan) * at.APM_BUCKETS * 4
         + (1 << 20)
     )
 
@@ -107,8 +107,9 @@ def build(
     setting[at.S_APMS] = plan.apms and not leading  # a leading expert is surer than what they learn from
     used = {register for recipe in plan.recipes for register, _ in recipe}
     setting[at.S_LONG] = bool(used & {at.R_LONG1, at.R_LONG2})
-    setting[at.S_DIRECT] = plan.direct
-    setting[at.S_RUNS] = plan.runs
+    setting[at.S_DIRECT_FROM], setting[at.S_DIRECT_TO] = plan.direct
+    setting[at.S_RUNS_FROM], setting[at.S_RUNS_TO] = plan.runs
+    setting[at.S_THIRD_APM] = plan.third_apm and not leading
     setting[at.S_CODED] = plan.coded
 
     lanes = np.zeros((len(lane_starts), at.LANE_STATE), np.uint64)
@@ -120,18 +121,18 @@ def build(
         recipes=recipe_table(plan.recipes),
         set_kinds=np.array(sets, np.int64),
         slots=np.zeros(slots, np.uint8),
-        direct=np.full(slots if plan.direct else 16, at.NO_DIRECT, np.uint16),
-        runs=np.zeros(slots // at.SLOT if plan.runs else 1, np.uint16),
+        direct=np.full(slots if has(plan.direct) else 16, at.NO_DIRECT, np.uint16),
+        runs=np.zeros(slots // at.SLOT if has(plan.runs) else 1, np.uint16),
         state_map=np.tile(shared.state_start, contexts),
         match_map=np.tile(shared.match_start, 2),
-        run_map=np.concatenate([np.zeros(1, np.uint32), np.tile(shared.run_start, contexts)]),
+        run_map=np.concatenate([np.full(1, at.HALF_CELL, np.uint32), np.tile(shared.run_start, contexts)]),
         weights=np.tile(np.array(first_weights(plan, experts, leading), np.int16), len(sets) * at.SET_SIZE),
         final_weights=np.full(
             (at.FINAL_ROWS + at.FINAL_EXPERT_ROWS * (experts > 0 and not leading)) * at.FINAL_WIDTH,
             at.ONE // len(sets),
             np.int16,
         ),
-        apm=np.tile(shared.apm_row, at.APM1_ROWS + at.APM2_ROWS if plan.apms else 16),
+        apm=np.tile(shared.apm_row, apm_rows(plan)),
         match_table=np.zeros((2, 1 << match_bits(size)), np.uint32),
         history1=np.zeros(256, np.uint32),
         history2=np.zeros(65536, np.uint32),

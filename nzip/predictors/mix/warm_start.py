@@ -16,7 +16,7 @@ from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import primer_snapshot, primers
 from nzip.predictors.mix.kernel import best
 from nzip.predictors.mix.plan import Plan, plan, sets_with
-from nzip.predictors.mix.sizes import input_width
+from nzip.predictors.mix.sizes import context_inputs, input_width
 from nzip.predictors.mix.state import Mix, build
 
 _CHUNK = 1 << 14
@@ -39,7 +39,8 @@ def warm(level: int, primer: primers.Primer, lane_starts: list[int], experts: in
     start = len(primer.prefix)
     mix = _with_experts(primed, chosen, experts, leading) if experts else primed
     lanes = np.zeros((len(lane_starts), at.LANE_STATE), np.uint64)
-    lanes[:, at.L_RATE] = mix.setting[at.S_RATE]
+    # most is learnt already; what experts want is their own affair (_with_experts)
+    lanes[:, at.L_RATE] = mix.setting[at.S_RATE] if experts else chosen.warm_rate
     for place in (at.L_START, at.L_POSITION, at.L_LINE_START, at.L_LINE_BEFORE):
         lanes[:, place] = np.array(lane_starts) + start
     mix.setting[at.S_PRIMED] = start
@@ -75,7 +76,7 @@ def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: int) -> Mix:
     else makes room."""
     mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0], experts, leading)
     narrow, wide = input_width(chosen, 0), input_width(chosen, experts)
-    own = (2 + chosen.direct + chosen.runs) * len(chosen.recipes) + 2 * len(chosen.matches)
+    own = context_inputs(chosen) + 2 * len(chosen.matches)
     old, new = primed.weights.reshape(-1, at.SET_SIZE, narrow), mix.weights.reshape(-1, at.SET_SIZE, wide)
     if not leading:
         mix.setting[at.S_RATE] = at.WARM_RATE

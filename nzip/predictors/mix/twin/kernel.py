@@ -41,14 +41,14 @@ class Mix:
         self.plan, self.stride, self.pixel = plan, stride, pixel
         contexts = len(plan.recipes)
         self.data = bytearray()
-        self.slots = BitHistories(sizes.slot_bytes(plan, size), plan.direct, plan.runs)
+        self.slots = BitHistories(sizes.slot_bytes(plan, size), sizes.has(plan.direct), sizes.has(plan.runs))
         self.state_maps = [StateMap(STATE_START, plan.state_limit) for _ in range(contexts)]
-        self.run_maps = [StateMap(RUN_START) for _ in range(contexts if plan.runs else 0)]
+        self.run_maps = [StateMap(RUN_START) for _ in range(*plan.runs)]
         self.matches = [MatchModel(minimum, sizes.match_bits(size)) for minimum in plan.matches]
-        inputs = (2 + plan.direct + plan.runs) * contexts + 2 * len(plan.matches) + 1
+        inputs = sizes.context_inputs(plan) + 2 * len(plan.matches) + 1
         self.layer = [WeightVectors(sizes.first_weights(plan)[:inputs]) for _ in plan.sets]
         self.final = WeightVectors([at.ONE // len(plan.sets)] * len(plan.sets))
-        self.apm1, self.apm2 = Apm(plan.apm_rate), Apm(plan.apm_rate)
+        self.apm1, self.apm2, self.apm3 = (Apm(plan.apm_rate) for _ in range(3))
         # The three bytes that last followed one byte, two bytes.
         self.after1, self.after2 = [0] * 256, [0] * 65536
         self.begin(0)
@@ -68,15 +68,19 @@ class Mix:
         for learnt in (*self.state_maps, *self.run_maps, *(m.map for m in self.matches)):
             learnt.count = [min(count, at.COUNT_AFTER) for count in learnt.count]
         self.begin(len(text))
+        self.rate = self.plan.warm_rate
 
     def forget_words(self) -> None:
         """Keep what a primer taught the weights and maps, and forget every context that it has."""
-        self.slots = BitHistories(len(self.slots.state), self.plan.direct, self.plan.runs)
+        self.slots = BitHistories(
+            len(self.slots.state), sizes.has(self.plan.direct), sizes.has(self.plan.runs)
+        )
         self.after1, self.after2 = [0] * 256, [0] * 65536
         self.data.clear()
         for match in self.matches:
             match.last.clear()
         self.begin(0)
+        self.rate = self.plan.warm_rate
 
     def hashes(self, values: list[int]) -> list[int]:
         """One hash a context."""
@@ -113,14 +117,13 @@ class Mix:
                 self.places = [place for place, _ in found]
                 self.hits = sum(known for _, known in found[slice(*plan.hits)])
                 if bit == 0:
-                    self.run_slots = [place >> 4 for place in self.places]
+                    self.run_slots = [place >> 4 for place in self.places[slice(*plan.runs)]]
                 node = 1
             y = self.code_bit(next_bit, c0, bit, node, nibble)
             c0, node = c0 << 1 | y, node << 1 | y
         self.misses = (self.misses << 1 | self.missed) & 0xFF
         new = c0 & 255
-        if plan.runs:
-            self.update_runs(new)
+        self.update_runs(new)
         data.append(new)
         for table, key in (
             (self.after1, registers.history & 0xFF),
@@ -140,9 +143,9 @@ class Mix:
         inputs: list[int] = []
         for state, state_map in zip(cells, self.state_maps, strict=True):
             inputs += two_inputs(state_map.p[state]) if state else (0, 0)
-        if plan.direct:
-            inputs += [STRETCH[slots.direct[place + node] >> 4] for place in self.places]
-        run_keys = [self.run_key(place, c0, bit) for place in self.run_slots] if plan.runs else []
+        with_direct = self.places[slice(*plan.direct)]
+        inputs += [STRETCH[slots.direct[place + node] >> 4] for place in with_direct]
+        run_keys = [self.run_key(place, c0, bit) for place in self.run_slots]
         for key, run_map in zip(run_keys, self.run_maps, strict=True):
             inputs.append(0 if key is None else STRETCH[run_map.p[key] >> 10])
         match_keys = []
@@ -167,6 +170,9 @@ class Mix:
             p1 = self.apm1.refine(x, (self.last_byte * 17 + nibble) * 16 + node)
             p2 = self.apm2.refine(x, ((two_bytes * at.K1 & MASK) >> 52) * 16 + node)
             p = (mixed + p1 + 2 * p2 + 2) >> 2
+            if plan.third_apm:
+                p3 = self.apm3.refine(x, self.values[at.R_EXPECTED] * 256 + (c0 if expected else 0))
+                p = (mixed + p1 + p2 + p3 + 2) >> 2
         p = min((1 << at.PROBABILITY_BITS) - 1, max(1, p))
         y = next_bit(p)
         self.missed |= p >> (at.PROBABILITY_BITS - 1) != y
@@ -175,6 +181,8 @@ class Mix:
         if plan.apms:
             self.apm1.update(y)
             self.apm2.update(y)
+            if plan.third_apm:
+                self.apm3.update(y)
         if len(outputs) > 1:
             error = clamp((target - mixed) * plan.final_rate >> 14, 32767)
             for n in final:
@@ -185,9 +193,8 @@ class Mix:
             slots.state[place + node] = NEXT_STATE[2 * state + y]
             if state:
                 state_map.update(state, y)
-        if plan.direct:
-            for place in self.places:
-                self.update_direct(place + node, y)
+        for place in with_direct:
+            self.update_direct(place + node, y)
         for key, run_map in zip(run_keys, self.run_maps, strict=True):
             if key is not None:
                 run_map.update(key, y)
