@@ -88,9 +88,8 @@ def table(kept: dict[str, Any]) -> str:
         f"time, the largest {kept['largest_mib']} MiB."
     )
     if kept.get("read_again"):
-        told += (
-            f" {len(kept['read_again'])} of them ended uncleanly at first, and were read again once mended."
-        )
+        named = ", ".join(map(str, kept["read_again"]))
+        told += f" Unclean at first, mended, and counted as read once more: case {named}."
     lines = [told, "", "| kind | refused in one line | read, with answers that agree |", "|---|---|---|"]
     lines += [f"| {kind} | {n['refused']:,} | {n['read']:,} |" for kind, n in kept["kinds"].items()]
     return "\n".join(lines) + "\n"
