@@ -87,6 +87,9 @@ def table(kept: dict[str, Any]) -> str:
         f"{len(kept['unclean'])} unclean ends; the slowest took {kept['slowest_seconds']} s of processor "
         f"time, the largest {kept['largest_mib']} MiB."
     )
+    if kept.get("read_again"):
+        named = ", ".join(map(str, kept["read_again"]))
+        told += f" Unclean at first, mended, and counted as read once more: case {named}."
     lines = [told, "", "| kind | refused in one line | read, with answers that agree |", "|---|---|---|"]
     lines += [f"| {kind} | {n['refused']:,} | {n['read']:,} |" for kind, n in kept["kinds"].items()]
     return "\n".join(lines) + "\n"
@@ -115,6 +118,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--out", type=Path, default=Path("fuzz-lab.json"))
     parser.add_argument("--case", type=int, help="make and read this one alone")
+    parser.add_argument("--again", action="store_true", help="read the unclean cases of --out once more")
     parser.add_argument("--table", action="store_true", help="only print the table of what --out holds")
     given = parser.parse_args()
     if given.table:
@@ -128,6 +132,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         templates = Path(folder)
         strangers.make(templates, default_text())
+        if given.again:
+            return _again(given, templates)
         if given.case is not None:
             run(templates, given.seed, given.case, given.case + 1, cases)
             print(json.dumps(cases, indent=1))
@@ -151,6 +157,25 @@ def main() -> int:
     return 1 if unclean else 0
 
 
+def _again(given: argparse.Namespace, templates: Path) -> int:
+    """Read what ended uncleanly once more, after mending; ``read_again`` says which cases these are."""
+    kept = json.loads(given.out.read_text(encoding="utf-8"))
+    cases: list[dict] = []
+    for entry in kept["unclean"]:
+        run(templates, kept["seed"], entry["case"], entry["case"] + 1, cases)
+        counts = kept["kinds"][entry["kind"]]
+        counts["unclean"] -= 1
+    found = tally(cases)
+    for kind, counts in found["kinds"].items():
+        for end, count in counts.items():
+            kept["kinds"][kind][end] += count
+    kept["read_again"] = [*kept.get("read_again", []), *(entry["case"] for entry in cases)]
+    kept["unclean"] = found["unclean"]
+    _write(kept, given.out)
+    print(json.dumps(cases, indent=1))
+    return 1 if found["unclean"] else 0
+
+
 def _keep(given: argparse.Namespace, cases: list[dict]) -> None:
     """What is known so far: ``count`` says how many of the cases are in it."""
     kept = {
@@ -162,9 +187,13 @@ def _keep(given: argparse.Namespace, cases: list[dict]) -> None:
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         **tally(cases),
     }
-    beside = given.out.with_name(given.out.name + ".new")
+    _write(kept, given.out)
+
+
+def _write(kept: dict[str, Any], path: Path) -> None:
+    beside = path.with_name(path.name + ".new")
     beside.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    os.replace(beside, given.out)
+    os.replace(beside, path)
 
 
 if __name__ == "__main__":

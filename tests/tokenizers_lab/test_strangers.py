@@ -10,8 +10,10 @@ import pytest
 import strangers
 from support import ROOT
 
+import tokenizers_lab as lab
 from tokenizers_lab.datasets import TokenReader, build, verify
 from tokenizers_lab.errors import DataError
+from tokenizers_lab.files import pack_arrays, unpack_arrays
 
 spec = importlib.util.spec_from_file_location("fuzz_lab", ROOT / "scripts" / "fuzz_lab.py")
 fuzz_lab = importlib.util.module_from_spec(spec)
@@ -71,6 +73,15 @@ def test_a_table_of_documents_that_lies_allocates_nothing(dataset, shape):
     with pytest.raises(DataError, match="not a NumPy array, or damaged"):
         assert TokenReader(dataset).docs
     assert "damaged" in verify(dataset)[0]
+
+
+@pytest.mark.parametrize("key,value", [("width", 32.0), ("reset", 1 << 64), ("token_bits", True)])
+def test_windows_of_a_stranger_are_of_whole_numbers(tmp_path, key, value):
+    lab.load("equal-info[b=32,v=256,m1=order-1]").save(tmp_path / "c.bin")
+    head, arrays = unpack_arrays(tmp_path / "c.bin")
+    (tmp_path / "c.bin").write_bytes(pack_arrays({**head, key: value}, arrays))
+    with pytest.raises(DataError, match=r"c\.bin"):
+        lab.load(tmp_path / "c.bin")
 
 
 class Evil:

@@ -346,7 +346,7 @@ def check(width, token_bits, rule, reset, spelling) -> tuple[int, int, str, int]
         raise LabError(f"codec {spelling!r}: rule must be one of {', '.join(twin.RULES)}, fit")
     if rule == "fit" and (width, token_bits, reset) != (16, 16, 1):
         raise LabError(f"codec {spelling!r}: rule=fit is for b=16, v=65k, reset=1")
-    if reset < 0:
+    if not 0 <= reset < 1 << 31:
         raise LabError(f"codec {spelling!r}: reset must be 1, or a number of windows, or never")
     return width, token_bits, rule, reset
 
