@@ -25,8 +25,9 @@ K = 1000
 # name: (source, bytes, slices), ...
 RECIPES: dict[str, tuple[tuple[str, int, int], ...]] = {
     "prose": (
-        ("jargon.txt", 60 * K, 2), ("sotu.txt", 80 * K, 2), ("web_bible.txt", 110 * K, 3),
-        ("treasury_of_david.txt", 100 * K, 2), ("austen.txt", 200 * K, 3),
+        ("jargon.txt", 100 * K, 2), ("sotu.txt", 160 * K, 3), ("web_bible.txt", 160 * K, 3),
+        ("matthew_henry_concise.txt", 100 * K, 2), ("treasury_of_david.txt", 220 * K, 3),
+        ("austen.txt", 560 * K, 5),
     ),
     "docs": (
         ("postgresql_doc.txt", 100 * K, 3), ("python_doc.txt", 120 * K, 3), ("gnome_help_en.txt", 80 * K, 1),
