@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import xxhash
 from support import ROOT
 
 from nzip import cache

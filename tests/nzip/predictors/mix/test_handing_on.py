@@ -16,8 +16,9 @@ import nzip
 from nzip.container import recovery
 from nzip.predictors.content import EXECUTABLE
 from nzip.predictors.lm import spans
-from nzip.predictors.mix import MixPredictor
+from nzip.predictors.mix import MixPredictor, stream
 from nzip.predictors.mix.call_filter import call_filter, filter_part
+from nzip.predictors.mix.primer_choice import COLD
 from nzip.testing import predictor_hands_on
 
 SIZE = 150_000
@@ -40,12 +41,13 @@ def test_one_lane_is_told_of_in_order(kind):
     found = told(predictor, data)
     assert (predictor.encode(data)[0][0] == EXECUTABLE) == (kind == "executable")
     assert b"".join(part for _, part in found) == data and len(found) >= 4
-    assert found[1][0] <= 1 << 15  # after the first call of the kernel
+    assert found[1][0] <= 1 << 16  # after the first call of the kernel
 
 
 @pytest.mark.parametrize("kind", ["text", "executable"])
 @pytest.mark.parametrize("lanes", [1, 3])
-def test_lanes_are_told_of_in_ranges(kind, lanes):
+def test_lanes_are_told_of_in_ranges(kind, lanes, monkeypatch):
+    monkeypatch.setattr(stream.Streams, "_trials", lambda self, data, content, helpers: [(helpers, COLD)])
     data = mix_samples.sample(kind, 7000)
     predictor = MixPredictor(1, (toys.CountingExpert(),), lanes=lanes, primed=False)
     found = told(predictor, data)

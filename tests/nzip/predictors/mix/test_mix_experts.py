@@ -14,9 +14,19 @@ from hypothesis import strategies as st
 
 from nzip.errors import CorruptError
 from nzip.predictors.base import EXPERT_BITS, Expert, ExpertState
+from nzip.predictors.mix import stream
 from nzip.predictors.mix.model import MixPredictor
+from nzip.predictors.mix.primer_choice import COLD
 
 TEXT = mix_samples.text(900, seed=21)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def raw_with_experts():
+    """Texts are coded with the experts that help, raw and from nothing, however small words would be."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stream.Streams, "_trials", lambda self, data, content, helpers: [(helpers, COLD)])
+        yield
 
 
 class OracleState(ExpertState):

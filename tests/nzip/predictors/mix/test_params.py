@@ -12,14 +12,23 @@ from nzip.predictors.mix import params
 from nzip.predictors.mix.params import Block, Descriptor, Stream
 
 CONTENTS = st.builds(Content, st.integers(0, 5), st.integers(0, 65536), st.integers(1, 16))
-PRIMED = st.builds(
-    Descriptor,
-    st.just(Content(TEXT)),
-    st.integers(1, 255),
-    st.binary(min_size=4, max_size=4),
-    st.integers(0, 255),
-)
-DESCRIPTORS = PRIMED | st.builds(Descriptor, CONTENTS, st.just(0), st.just(b""), st.integers(0, 255))
+PLAIN = st.builds(Descriptor, CONTENTS, lanes=st.integers(0, 255))
+# A primer, words, or both; words are a byte, or one that says that a width follows.
+WORDS = st.integers(1, 127).map(lambda n: bytes([n])) | st.tuples(
+    st.integers(128, 255), st.integers(0, 255)
+).map(bytes)
+
+
+@st.composite
+def texts(draw):
+    words = draw(st.just(b"") | WORDS)
+    found = Descriptor(
+        Content(TEXT), draw(st.integers(0, 255)), words, 1 if words else 0, lanes=draw(st.integers(0, 255))
+    )
+    return found._replace(pinned=draw(st.binary(min_size=4, max_size=4)) if found.pins else b"")
+
+
+DESCRIPTORS = PLAIN | texts()
 
 
 @given(st.lists(st.tuples(DESCRIPTORS, st.integers(1, 1 << 30)), min_size=1, max_size=9), st.booleans())

@@ -18,10 +18,9 @@ from nzip.predictors.mix.call_filter import call_filter
 from nzip.predictors.mix.constants import CODED, MAX_CONTEXTS, MAX_WIDTH
 from nzip.predictors.mix.kernel import TEXTS, best, run
 from nzip.predictors.mix.model import MixPredictor
-from nzip.predictors.mix.params import Descriptor
 from nzip.predictors.mix.plan import LEVELS, plan
 from nzip.predictors.mix.sizes import input_width
-from nzip.predictors.mix.stream import Streams
+from nzip.predictors.mix.stream import Streams, untold
 from nzip.predictors.mix.twin.call_filter import undo_call_filter
 from nzip.predictors.mix.twin.coder import BinaryDecoder
 from nzip.predictors.mix.twin.kernel import Mix
@@ -43,25 +42,26 @@ def test_every_level(level, kind):
     assert decode_block(level, params, payload, len(data)) == data
 
 
+@pytest.mark.parametrize("kind", [TEXT, CODED])
 @pytest.mark.parametrize("level", TEXTS)
-def test_a_plans_own_kernel_equals_the_general_one(level, monkeypatch):
+def test_a_plans_own_kernel_equals_the_general_one(level, kind, monkeypatch):
     """What one writes, the other reads, and both leave the same state: on text with matches, runs and rare
     bytes."""
-    text = mix_samples.text(4000, seed=17)
+    text = mix_samples.text(4000, seed=17) if kind == TEXT else _coded_text(4000)
     data = np.frombuffer(
         text + text[:900] + bytes(range(256)) * 2 + text[1000:2500] + b"a" * 700, np.uint8
     ).copy()
     coder = Streams(level)
-    content = Content(TEXT, 0, 1)
+    content = Content(kind, 0, 1)
     payload, mix = coder.code(data, content, 1, None)
-    assert best(plan(level, TEXT)) is not run
+    assert best(plan(level, kind)) is not run
     monkeypatch.setattr(Streams, "kernel", lambda self, content: run)
     same, general = coder.code(data, content, 1, None)
     assert payload == same
     for field in mix._fields:
         assert np.array_equal(getattr(mix, field), getattr(general, field)), field
     monkeypatch.undo()
-    assert np.array_equal(coder.decode(Descriptor(content), same, len(data)), data)
+    assert np.array_equal(coder._decode(same, content, 1, None, len(data), untold, None), data)
 
 
 def _coded_text(size: int) -> bytes:
@@ -93,7 +93,7 @@ def test_text_whose_words_are_codes(level):
     block = np.frombuffer(data + data[:200], np.uint8)
     chosen = plan(level, CODED)
     assert best(chosen) not in (run, best(plan(level, TEXT)))
-    payload, _ = MixPredictor(level, primed=False)._encode(block, Content(CODED), 1)
+    payload, _ = Streams(level, primed=False).code(block, Content(CODED), 1, None)
     mix, decoder = Mix(chosen, len(block)), BinaryDecoder(payload)
     for _ in range(len(block)):
         mix.code_byte(decoder.decode)
