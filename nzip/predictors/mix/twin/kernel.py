@@ -113,7 +113,10 @@ class Mix:
                     nibble = (c0 & 15) + 1
                     contexts = [(h + c0 * at.K3) * at.K1 & MASK for h in contexts]
                     contexts = [h ^ h >> 32 for h in contexts]
-                found = [self.slots.find(h) for h in contexts]
+                found = [
+                    self.slots.find(h, i in range(*plan.direct), i in range(*plan.runs))
+                    for i, h in enumerate(contexts)
+                ]
                 self.places = [place for place, _ in found]
                 self.hits = sum(known for _, known in found[slice(*plan.hits)])
                 if bit == 0:

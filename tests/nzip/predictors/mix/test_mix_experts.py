@@ -16,16 +16,20 @@ from nzip.errors import CorruptError
 from nzip.predictors.base import EXPERT_BITS, Expert, ExpertState
 from nzip.predictors.mix import stream
 from nzip.predictors.mix.model import MixPredictor
-from nzip.predictors.mix.primer_choice import COLD
+from nzip.predictors.mix.primer_choice import Start
 
 TEXT = mix_samples.text(900, seed=21)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def raw_with_experts():
-    """Texts are coded with the experts that help, raw and from nothing, however small words would be."""
+    """Texts are coded with the experts that help, raw, however small words would be."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream.Streams, "_trials", lambda self, data, content, helpers: [(helpers, COLD)])
+        patch.setattr(
+            stream.Streams,
+            "_trials",
+            lambda self, data, content, helpers: [(helpers, Start(None, self.primer))],
+        )
         yield
 
 

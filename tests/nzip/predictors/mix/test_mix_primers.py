@@ -93,7 +93,7 @@ def test_priming_helps_and_is_pinned(primed_cache, monkeypatch):
     from nzip.predictors.mix import stream
 
     monkeypatch.setattr(stream, "choices", only(1))
-    data = primers.shipped(1).text[1000:2500] + mix_samples.text(500, seed=42)
+    data = primers.shipped(1).text[-2500:-1000] + mix_samples.text(500, seed=42)
     predictor, cold = MixPredictor(1), MixPredictor(1, primed=False)
     params, payload = predictor.encode(data)
     monkeypatch.setattr(stream, "choices", only(0))
