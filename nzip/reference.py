@@ -104,13 +104,14 @@ def stream(reader: Reader, primer: bytes | None) -> bytes:
     start = reader.frame
     flags = reader.number(1)
     name = reader.blob()
-    reader.blob()  # config
+    if flags & 4:
+        reader.blob()  # config
     if flags & 1:
         reader.blob()  # environment
     reader.take(4)  # probe
     chain = reader.check()
     spelling = name.decode()
-    if flags:
+    if flags & ~4:
         raise FormatError(f"flags {flags:#x} are not known")
     header_size = reader.place - start
     blocks: list[bytes] = []
@@ -118,7 +119,7 @@ def stream(reader: Reader, primer: bytes | None) -> bytes:
     while True:
         reader.frame = reader.place
         kind = reader.number(1)
-        if kind == 3:
+        if kind in (3, 5):
             break
         if kind not in (1, 2):
             raise CorruptError(f"the block at byte {reader.frame} is damaged")
@@ -147,13 +148,16 @@ def stream(reader: Reader, primer: bytes | None) -> bytes:
         blocks.append(payload)
         entries.append((reader.place - reader.frame, size, chain))
     data = b"".join(blocks)
-    end_frame(reader, header_size, entries, data)
+    end_frame(reader, kind, header_size, entries, data)
     return data
 
 
-def end_frame(reader: Reader, header_size: int, entries: list[tuple[int, int, int]], data: bytes) -> None:
-    """Compare the end frame with the one that the blocks demand."""
-    body = bytes([3]) + varint(len(entries)) + varint(header_size)
+def end_frame(
+    reader: Reader, kind: int, header_size: int, entries: list[tuple[int, int, int]], data: bytes
+) -> None:
+    """Compare the end frame, whose ``kind`` is read, with the one that the blocks demand."""
+    body = bytes([5]) if len(entries) == 1 else bytes([3]) + varint(len(entries))
+    body += varint(header_size)
     if len(entries) == 1:
         body += varint(entries[0][0])
     elif entries:
@@ -161,7 +165,7 @@ def end_frame(reader: Reader, header_size: int, entries: list[tuple[int, int, in
             body += varint(frame) + varint(size) + own.to_bytes(4, "little")
         body += xxhash.xxh3_64_intdigest(data).to_bytes(8, "little")
     body += varint(len(body))[::-1]
-    if body[1:] != reader.take(len(body) - 1):
+    if body[0] != kind or body[1:] != reader.take(len(body) - 1):
         raise CorruptError("the end frame contradicts the blocks before it")
     reader.check()
 

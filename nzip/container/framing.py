@@ -30,7 +30,8 @@ VERSION_BYTE = 0x80 | DRAFT
 SKIPPABLE_BYTE = 0x7F
 
 # The first byte of every other frame; a block's is its method, STORED or CODED.
-KIND_END, KIND_MODEL = 3, 4
+KIND_END, KIND_MODEL, KIND_END_OF_ONE = 3, 4, 5
+END_KINDS = (KIND_END, KIND_END_OF_ONE)
 
 MAX_BLOCK = 1 << 30
 MAX_PARAMS = (1 << 16) - 1
@@ -92,10 +93,11 @@ def pack_end(header_size: int, count: int, first_frame: int, entries: bytes, fil
     """The end frame of a stream of ``count`` blocks.
 
     With at most one block there is nothing to seek and the block's own hash is the file's, so only the
-    length of that one frame is kept; else the packed ``entries`` and the 64-bit hash of all decoded bytes.
+    length of that one frame is kept, and the kind says that it is one; else the packed ``entries`` and the
+    64-bit hash of all decoded bytes.
     """
-    body = bytearray([KIND_END])
-    body += varint(count) + varint(header_size)
+    body = bytearray([KIND_END_OF_ONE]) if count == 1 else bytearray([KIND_END]) + varint(count)
+    body += varint(header_size)
     file_hash_at = None
     if count == 1:
         body += varint(first_frame)

@@ -180,7 +180,7 @@ def _frame_before(source, end: int):
     if length < 1 or start < 0:
         raise CorruptError(f"{_LAST_LENGTH} is damaged")
     first = _read_at(source, start, min(8, length))
-    if first[:1] != bytes([framing.KIND_END]):
+    if not first or first[0] not in framing.END_KINDS:
         if framing.check_magic(first, first=False, offset=start) != framing.SKIPPABLE_BYTE:
             raise CorruptError("a stream without its end frame")
         return start, []
@@ -197,11 +197,12 @@ def _blocks(source, body: bytes, end_start: int):
         value, position = read_varint(body, position, "the index")
         return value
 
-    count, header_size = number(), number()
+    count = 1 if body[0] == framing.KIND_END_OF_ONE else number()
+    header_size = number()
     sizes: list[tuple[int, int, int]] = []
-    if count == 1:
+    if body[0] == framing.KIND_END_OF_ONE:
         sizes.append((number(), 0, 0))
-    elif count > len(body):
+    elif count == 1 or count > len(body):
         raise CorruptError("the index is damaged")
     else:
         for _ in range(count):

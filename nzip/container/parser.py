@@ -131,13 +131,16 @@ def read_header(start: bytes, offset: int):
     reader = FrameReader(start, f"the stream header at byte {offset}")
     flags = yield from reader.byte()
     spelling = yield from reader.blob(passport.MAX_SPELLING, "predictor's spelling")
-    facts = yield from reader.blob(config.MAX_JSON, "predictor's config")
-    environment = b""
+    facts = environment = b""
+    if flags & passport.FLAG_CONFIG:
+        facts = yield from reader.blob(config.MAX_JSON, "predictor's config")
     if flags & passport.FLAG_INEXACT:
         environment = yield from reader.blob(config.MAX_JSON, "environment")
     probe = yield from reader.take(passport.PROBE_SIZE)
     chain = yield from reader.check(0)
     passport.check_flags(flags)
+    if flags & passport.FLAG_CONFIG and not facts:
+        raise CorruptError("the header says that it has a config, which is empty")
     try:
         name = spelling.decode()
     except UnicodeDecodeError as error:
@@ -194,7 +197,7 @@ def _stream(start: bytes, offset: int, payloads: str | Callable, keep_damaged: b
             raise TruncatedError(
                 f"the stream is cut short after block {count}" if count else "the stream is cut short"
             )
-        if kind[0] == framing.KIND_END:
+        if kind[0] in framing.END_KINDS:
             break
         block = yield from read_block_header(kind[0], chain, count + 1, offset)
         wanted = payloads(block) if callable(payloads) else payloads

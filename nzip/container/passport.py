@@ -25,7 +25,8 @@ if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
 
 FLAG_INEXACT = 1
 FLAG_MODELS = 2  # embedded models follow the header
-KNOWN_FLAGS = FLAG_INEXACT | FLAG_MODELS
+FLAG_CONFIG = 4  # the header has a config
+KNOWN_FLAGS = FLAG_INEXACT | FLAG_MODELS | FLAG_CONFIG
 MAX_SPELLING = 1024
 PROBE_SIZE = 4  # of a predictor's eight: what tells predictors apart, not what withstands malice
 
@@ -50,7 +51,7 @@ class Passport(NamedTuple):
                 f"a predictor's spelling is 1 to {MAX_SPELLING} bytes of printable text without spaces"
             )
         if len(passport.probe) != PROBE_SIZE:
-            raise ValueError(f"the probe of {passport.spelling} has {len(passport.probe)} bytes, not 8")
+            raise ValueError(f"the probe of {passport.spelling} has {len(passport.probe)} bytes, not 4")
         if json.loads(json.dumps(passport.config)) != passport.config:
             raise ValueError(f"the config of {passport.spelling} does not survive JSON")
         return passport
@@ -60,11 +61,15 @@ class Passport(NamedTuple):
         some follow."""
         spelling = self.spelling.encode()
         body = framing.MAGIC + bytes(
-            [framing.VERSION_BYTE, FLAG_INEXACT * (not self.exact) | FLAG_MODELS * models]
+            [
+                framing.VERSION_BYTE,
+                FLAG_INEXACT * (not self.exact) | FLAG_MODELS * models | FLAG_CONFIG * bool(self.config),
+            ]
         )
         body += varint(len(spelling)) + spelling
-        packed = config.pack(self.config, self.spelling)
-        body += varint(len(packed)) + packed
+        if self.config:
+            packed = config.pack(self.config, self.spelling)
+            body += varint(len(packed)) + packed
         if not self.exact:
             environment = json.dumps(self.environment, sort_keys=True, separators=(",", ":")).encode()
             body += varint(len(environment)) + environment

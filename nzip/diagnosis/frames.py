@@ -104,7 +104,7 @@ class Frames(Blocks):
             return "truncated"
         start = self._read(at, 8)
         if self.inside:
-            return "end frame" if start[:1] == bytes([framing.KIND_END]) else "block header"
+            return "end frame" if start and start[0] in framing.END_KINDS else "block header"
         if start[:7] != framing.MAGIC:
             return "junk"
         if "embedded model" in error.message:

@@ -4,7 +4,7 @@ Primers that know some of the stream's six-byte sequences (primers.scores) are t
 fastest level, started from each, codes a few thousand bytes. One that does not clearly beat a cold start is
 not used, since on a long stream its gain fades and its words stay in the way. Then some primers' *habits*
 alone are tried: weights and maps that have read much text, and empty contexts. Raw bytes and words are tried
-alike, cold first; the primers then for the better one, or for both where they are close. Concession: the
+alike, cold first; the primers then for the better one, of a short stream for both. Concession: the
 trials take a tenth of a second or two a stream and use the fastest level's judgement for all; only the
 encoder chooses, the stream says what."""
 
@@ -33,9 +33,9 @@ PIECES, PIECE = 3, 6000  # of a long stream, from its beginning, middle and end
 GAIN = 0.015  # of the sample's cold size, for a primer to be used
 HABITS_OF, HABITS_GAIN = (2, 4, 6), 0.004  # docs, code, European languages
 HABITS_MOST = 100_000  # a longer stream forms its own habits; others' have been seen to cost it 0.3 %
-CLOSE = 0.04  # both forms are tried on with primers where they differ by less
-# What words must gain on the sample: of a long stream it is told by its beginning, where they gain most.
-WORTH, WORTH_LONG = 0.005, 0.05
+CLOSE = 0.12  # both forms of a short stream are tried on with primers where they differ by less
+# What words must gain on the sample of a long stream, of which it is as a beginning, where they gain most.
+WORTH_LONG = 0.05
 
 Form = Words | None
 
@@ -77,10 +77,10 @@ def choices(
     if form:
         cold = {form is not None: _coded(sample, form, first) for form in forms}
         gain = 1 - cold[True] / max(cold[False], 1)
-        if gain < (WORTH if len(data) <= HABITS_MOST else WORTH_LONG):
-            forms = [None]
-        elif gain > CLOSE:
-            forms = [form]
+        if len(data) > HABITS_MOST:
+            forms = [None] if gain < WORTH_LONG else [form]
+        elif abs(gain) > CLOSE:
+            forms = [None] if gain < 0 else [form]
         forms.sort(key=lambda form: cold[form is not None])
     if not primed or own is not None:
         return [Start(form, first) for form in forms]

@@ -148,6 +148,8 @@ class Streams(NamedTuple):
         descriptor = Descriptor(content, primer.code if primer else 0, lanes=said)
         if words:
             coded = words.apply(data)
+            if len(coded) > len(data):  # the samples that spoke for words were not of its kind
+                return self._encode(data, content, helpers, Start(None, start.primer), progress)
             descriptor = descriptor._replace(words=words.params(), length=len(coded))
             form = Content(at.CODED) if dictionary else content
         else:
@@ -161,7 +163,10 @@ class Streams(NamedTuple):
         if content.kind != TEXT:
             return [COLD]
         found = choices(data, self.primed, self.primer, not self.experts)
-        return found[:MOST_TRIALS] if len(data) <= SHORT else found[:1]
+        if len(data) > SHORT:
+            return found[:1]
+        raw = [start for start in found if start.form is None]
+        return found[:MOST_TRIALS] + raw[: not any(start.form is None for start in found[:MOST_TRIALS])]
 
     def code(
         self,

@@ -410,7 +410,7 @@ def test_zeros_for_what_is_lost_have_a_limit_and_may_be_holes(small):
 
 def end_frame(stream: bytes, sizes: list[tuple[int, int]]) -> bytes:
     """``stream``, but its index claims these frames' lengths and decoded sizes."""
-    body = bytes([framing.KIND_END]) + varint(len(sizes)) + varint(22)
+    body = bytes([framing.KIND_END]) + varint(len(sizes)) + varint(21)
     for (frame, size), block in zip(sizes, itertools.cycle(blocks(stream))):
         body += varint(frame) + varint(size) + framing.u32(block.header.chain)
     body += bytes(8)

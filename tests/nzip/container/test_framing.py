@@ -24,13 +24,11 @@ def low32(data, seed=0):
 
 def test_a_stream_by_hand():
     """The whole of a one-block stored stream, put together from the specification alone."""
-    header = (
-        b"\x89NZ\r\n\x1a\n" + bytes([0x80 | framing.DRAFT]) + b"\x00" + b"\x03toy" + b"\x00" + TOY.probe()[:4]
-    )
+    header = b"\x89NZ\r\n\x1a\n" + bytes([0x80 | framing.DRAFT]) + b"\x00" + b"\x03toy" + TOY.probe()[:4]
     header += low32(header)
     block = b"\x01" + b"\x03" + low32(b"abc")
     block += low32(block, int.from_bytes(header[-4:], "little"))
-    end = b"\x03" + b"\x01" + bytes([len(header)]) + bytes([len(block) + 3])
+    end = b"\x05" + bytes([len(header)]) + bytes([len(block) + 3])
     end += bytes([len(end)])
     end += low32(end)
     assert nzip.compress(b"abc", predictor=TOY) == header + block + b"abc" + end
@@ -39,7 +37,7 @@ def test_a_stream_by_hand():
 def test_an_end_frame_with_an_index_by_hand():
     data = bytes(range(256)) * 2
     stream = nzip.compress(data, predictor=TOY, block_size=256)
-    header_size = 22
+    header_size = 21
     chain = int.from_bytes(stream[header_size - 4 : header_size], "little")
     position, entries = header_size, b""
     for start in (0, 256):

@@ -95,3 +95,14 @@ def test_damaged_words_are_noticed_or_of_the_right_size(as_words):
         except CorruptError:
             ended += 1
     assert ended
+
+
+def test_a_text_that_words_make_longer_stays_raw(as_words):
+    """The samples may be English where the rest is not: a stream of words is never longer than the text."""
+    data = "เขียนเป็นไทย ".encode() * 40
+    assert len(Words(named(1), 96).apply(np.frombuffer(data, np.uint8))) > len(data)
+    params, payload = MixPredictor(1).encode(data)
+    assert (
+        descriptor(params, len(data)).form == ""
+        and MixPredictor(1).decode(params, payload, len(data)) == data
+    )

@@ -12,7 +12,7 @@ from nzip.predictors.mix import params
 from nzip.predictors.mix.params import Block, Descriptor, Stream
 
 CONTENTS = st.builds(Content, st.integers(0, 5), st.integers(0, 65536), st.integers(1, 16))
-PLAIN = st.builds(Descriptor, CONTENTS, lanes=st.integers(0, 255))
+PLAIN = st.builds(lambda content, lanes: Descriptor(content, lanes=lanes), CONTENTS, st.integers(0, 255))
 # A primer, words, or both; words are a byte, or one that says that a width follows.
 WORDS = st.integers(1, 127).map(lambda n: bytes([n])) | st.tuples(
     st.integers(128, 255), st.integers(0, 255)
