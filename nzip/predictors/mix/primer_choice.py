@@ -33,6 +33,7 @@ PIECES, PIECE = 3, 6000  # of a long stream, from its beginning, middle and end
 GAIN = 0.015  # of the sample's cold size, for a primer to be used
 HABITS_OF, HABITS_GAIN = (2, 4, 6), 0.004  # docs, code, European languages
 HABITS_MOST = 100_000  # a longer stream forms its own habits; others' have been seen to cost it 0.3 %
+NEAR = 0.03  # what is further from the best on the sample is no choice
 CLOSE = 0.12  # both forms of a short stream are tried on with primers where they differ by less
 # What words must gain on the sample of a long stream, of which it is as a beginning, where they gain most.
 WORTH_LONG = 0.05
@@ -67,7 +68,8 @@ def choose(
 def choices(
     data: np.ndarray, primed: bool = True, own: primers.Primer | None = None, words: bool = True
 ) -> list[Start]:
-    """Ways of coding ``data`` (uint8, text), the one that codes its sample best first. ``own``: the user's
+    """Ways of coding ``data`` (uint8, text), the one that codes its sample best first, and what comes near
+    it. ``own``: the user's
     primer, in place of those that ship; ``words``: whether another form than raw may be."""
     sample = _sample(data)
     form = choice.choose(data) if words else None
@@ -96,7 +98,8 @@ def choices(
             if sizes and sizes[0][0] < (1 - gain) * start:
                 found += [(size, form, primers.named(code)) for size, code in sizes[:2] if size < start]
                 break
-    return [Start(form, primer) for _, form, primer in sorted(found, key=lambda entry: entry[0])]
+    found.sort(key=lambda entry: entry[0])
+    return [Start(form, primer) for size, form, primer in found if size <= (1 + NEAR) * found[0][0]]
 
 
 def _candidates(data: np.ndarray) -> tuple[list[int], list[int]]:

@@ -81,7 +81,7 @@ def portion(primer: Primer, level: int, dictionary: Dictionary | None = None) ->
     return primer._replace(text=primer.text[-READS[level] :])
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=8)
 def _coded(text: bytes, width: int, dictionary: Dictionary) -> bytes:
     return Words(dictionary, width).apply(np.frombuffer(text, np.uint8)).tobytes()
 
@@ -106,7 +106,7 @@ WHAT_FOR = {
 }
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=8)
 def shipped(number: int) -> Primer:
     """The primer of that number. :class:`CorruptError` if there is none, :class:`ModelMismatchError` if the
     installed text is not what its hash says."""

@@ -163,10 +163,7 @@ class Streams(NamedTuple):
         if content.kind != TEXT:
             return [COLD]
         found = choices(data, self.primed, self.primer, not self.experts)
-        if len(data) > SHORT:
-            return found[:1]
-        raw = [start for start in found if start.form is None]
-        return found[:MOST_TRIALS] + raw[: not any(start.form is None for start in found[:MOST_TRIALS])]
+        return found[:1] if len(data) > SHORT else found[:MOST_TRIALS]
 
     def code(
         self,
