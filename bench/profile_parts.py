@@ -16,7 +16,7 @@ from nzip.predictors.mix import apm as apm_maps
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix.bit_history import adapt, adapt_direct, find_slot, run_cell, slot_of
 from nzip.predictors.mix.compiled import K1, K2, K3, clamp, i64, u32, u64
-from nzip.predictors.mix.history import advance, fill_registers
+from nzip.predictors.mix.history import CLASSES, advance, fill_registers
 from nzip.predictors.mix.match import find_matches, hash_matches
 from nzip.predictors.mix.vector import dot, prefetch, train
 
@@ -51,7 +51,7 @@ def contexts(state, data, hashes, with_matches):
             hashes[n, 1, i] = h ^ (h >> u64(32))
         if with_matches:
             find_matches(data, lane, state, match_slot, predicted)
-        advance(lane, i64(data[n]), state)
+        advance(lane, i64(data[n]), CLASSES[data[n]], state)
 
 
 @njit
@@ -95,7 +95,8 @@ def inputs(state, data):
     known; direct probabilities and runs where the level has them."""
     count = i64(state.setting[at.S_CONTEXTS])
     limit = i64(state.setting[at.S_STATE_LIMIT])
-    use_direct, use_runs = state.setting[at.S_DIRECT], state.setting[at.S_RUNS]
+    direct_from, direct_to = i64(state.setting[at.S_DIRECT_FROM]), i64(state.setting[at.S_DIRECT_TO])
+    runs_from, runs_to = i64(state.setting[at.S_RUNS_FROM]), i64(state.setting[at.S_RUNS_TO])
     run_map = state.run_map
     slots = np.zeros(1 << 16, np.uint8)
     direct = np.full(1 << 16, at.NO_DIRECT, np.uint16)
@@ -128,15 +129,15 @@ def inputs(state, data):
                 x[j] = np.int16(both & u32(0xFFFF))
                 x[j + u64(1)] = np.int16(both >> u32(16))
                 j += u64(2)
-            if use_direct:
-                for i in range(count):
+            if direct_to > direct_from:
+                for i in range(direct_from, direct_to):
                     x[j] = stretch[direct[slot[i] + node] >> 4]
                     j += u64(1)
-            if use_runs:
-                for i in range(count):
+            if runs_to > runs_from:
+                for i in range(runs_from, runs_to):
                     k = run_cell(i, i64(runs[slot[i] >> u64(4)]), c0, bit)
                     run_at[i] = k
-                    x[j] = stretch[run_map[k] >> u32(20)] if k > u64(0) else 0
+                    x[j] = stretch[run_map[k] >> u32(20)]
                     j += u64(1)
             y = (byte >> (7 - bit)) & 1
             target = y << at.PROBABILITY_BITS
@@ -146,17 +147,16 @@ def inputs(state, data):
                 slots[slot[i] + node] = next_state[s * u64(2) + u64(y)]
                 adapt(state_map, k, target, limit, reciprocal)
                 state_map[u64(i) << u64(8)] = u32(at.HALF_CELL)
-            if use_direct:
-                for i in range(count):
+            if direct_to > direct_from:
+                for i in range(direct_from, direct_to):
                     adapt_direct(direct, slot[i] + node, y, reciprocal)
-            if use_runs:
-                for i in range(count):
-                    if run_at[i] > u64(0):
-                        adapt(run_map, run_at[i], target, 1023, reciprocal)
+            if runs_to > runs_from:
+                for i in range(runs_from, runs_to):
+                    adapt(run_map, run_at[i], target, 1023, reciprocal)
             c0 = (c0 << 1) | y
             node = (node << u64(1)) | u64(y)
-        if use_runs:
-            for i in range(count):
+        if runs_to > runs_from:
+            for i in range(runs_from, runs_to):
                 runs[slot[i] >> u64(4)] = np.uint16(256 | byte)
         before = u64(byte)
 

@@ -3,14 +3,15 @@ with."""
 
 import json
 
+import numpy as np
 from click.testing import CliRunner
 
 from bench import cli, curve
-from nzip.predictors.content import TEXT
+from nzip.predictors.kinds import TEXT, Content
 from nzip.predictors.mix.constants import SET_HITS
 from nzip.predictors.mix.contexts import order
-from nzip.predictors.mix.model import MixPredictor
 from nzip.predictors.mix.plan import plan
+from nzip.predictors.mix.stream import Streams
 
 LINES = b"".join(b"%d bottles of beer on the wall, %d bottles of beer.\n" % (n, n) for n in range(99, 39, -1))
 
@@ -47,7 +48,7 @@ def test_sizes_are_those_of_the_level(tmp_path):
     )
     assert ran.exit_code == 0, ran.output
     rows = json.loads((tmp_path / "curve.json").read_text())["rows"]
-    payload = MixPredictor(1, primed=False).encode(LINES)[1]
+    payload, _ = Streams(1).code(np.frombuffer(LINES, np.uint8), Content(TEXT), 1, None)
     assert abs(rows[0]["sizes"][0] - len(payload)) <= 8  # nzip drops trailing zeros of a payload
     assert rows[0]["size_ratio"] == rows[0]["cpu_ratio"] == 1 and all(row["size_ratio"] > 0.9 for row in rows)
     assert "without order 4" in ran.output

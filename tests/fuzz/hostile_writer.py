@@ -28,7 +28,7 @@ import xxhash
 
 from nzip.codec import CODED, STORED, CodedBlock
 from nzip.container import check_points, config, embedded_models, framing
-from nzip.container.passport import Passport
+from nzip.container.passport import FLAG_CONFIG, Passport
 from nzip.container.writer import HashedBlock, StreamWriter, code_block
 from nzip.errors import NzipError
 from nzip.hashes import hash32, text_hash
@@ -144,7 +144,9 @@ def raw_config(parts: Parts, text: bytes) -> bytes:
     old = varint(len(packed)) + packed
     body = header[:-4]
     assert body.count(old) == 1
-    body = body.replace(old, varint(len(text)) + text)
+    body = body.replace(old, varint(len(text)) + text if text else b"")
+    if not text:
+        body = body[:8] + bytes([body[8] & ~FLAG_CONFIG]) + body[9:]
     return body + u32(hash32(body))
 
 

@@ -108,7 +108,7 @@ def test_a_kilobyte_pays_nothing():
     toy = toys.ToyPredictor()
     stream = nzip.compress(b"a" * 1000, predictor=toy)
     params, payload = toy.encode(b"a" * 1000)
-    framing_before = 22 + (1 + 2 + 1 + len(params) + 1 + 12) + (1 + 1 + 1 + 1 + 1 + 4)
+    framing_before = 21 + (1 + 2 + 1 + len(params) + 1 + 12) + (1 + 1 + 1 + 1 + 4)
     assert len(stream) - len(payload) == framing_before
 
 
@@ -225,7 +225,7 @@ def damaged_in_the_middle(toy) -> bytes:
 def test_readers_hand_on_what_came_before_damage_then_the_error(small, threads, background):
     toy = toys.HandingToy()
     got = bytearray()
-    with pytest.raises(CorruptError, match="block 1 at byte 22 is damaged"):
+    with pytest.raises(CorruptError, match="block 1 at byte 21 is damaged"):
         for part in pipeline.decode_stream(
             io.BytesIO(damaged_in_the_middle(toy)),
             predictor=toy, threads=threads, background=background, sooner=True,

@@ -35,12 +35,12 @@ for i in range(int(sys.argv[1])):
     terms.append(f"online:m{i}")
 digest = xxhash.xxh3_128_hexdigest(weights)
 pinned = {term: {"weights": digest} for term in terms}
-passport = Passport("+".join(["mix:1", *terms]), True, pinned, bytes(8), {})
+passport = Passport("+".join(["mix:1", *terms]), True, pinned, bytes(4), {})
 import nzip.predictors.online.expert, nzip.predictors.mix.model
 from nzip.hashes import hash32
 writer = StreamWriter(passport, tuple(models))
 stream = writer.header() + b"".join(
-    writer.block(HashedBlock(CodedBlock(CODED, b"\\0" * 7, b"x"), 100, hash32(b"x"), 0, b""))
+    writer.block(HashedBlock(CodedBlock(CODED, b"\\0\\0", b"x"), 100, hash32(b"x"), 0, b""))
 )
 stream += writer.end()
 del weights
