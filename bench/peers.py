@@ -92,6 +92,7 @@ PEERS: dict[str, Peer] = {
                 f"kanzi -l {level}",
                 f"kanzi -c -i IN -o OUT -l {level} -b 64m -j 1 -f",
                 "kanzi -d -i IN -o OUT -j 1 -f",
+                "-h",
                 suffix=".knz",
             )
             for level in (7, 8, 9)

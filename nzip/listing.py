@@ -24,8 +24,8 @@ from nzip.predictors.model_files import Models
 
 class Part(NamedTuple):
     """What of a block the mix coded as one: its ``kind`` of content, its ``form`` ("words" where words were
-    replaced by codes, "lines" where only line ends were, else empty), the name of the ``primer`` that it starts
-    from (empty for none), its bytes and what they take."""
+    replaced by codes, "lines" where only line ends were, else empty), the name of the ``primer`` that it
+    starts from (empty for none), its bytes and what they take."""
 
     kind: str
     form: str

@@ -94,7 +94,7 @@ def main() -> None:
                 "hash": digest,
                 "width": find_width(np.frombuffer(text, np.uint8)),
                 "signature": len(signature),
-            }  # fmt: skip
+            }
         )
         print(f"{name}: {len(text)} bytes, {len(packed)} packed, {len(signature)} sequences in the signature")
     (TARGET / "signatures.bin").write_bytes(b"".join(signatures))

@@ -4,7 +4,7 @@ with the experts that help.
 Without experts a stream is one lane and one call of the kernel after the other; with experts lanes advance in
 lock step (lockstep.py), or experts and mix in one compiled loop (fused.py).
 
-A stream is copied once, behind its primer's text where it has one; there it has the *form* that the mix codes:
+A stream is copied once, behind its primer's text where it has one, in the *form* that the mix codes:
 an executable's calls are filtered in place (:func:`_put_on`, :func:`_take_off`), a text's words and lines are
 transformed, where no expert, who reads raw bytes, helps.
 """
