@@ -27,8 +27,8 @@ class BitHistories:
 
     A slot serves one context for half a byte: a check byte, then 15 states, one for each of the 1 + 2 + 4 + 8
     ways the half's bits can begin (node 1 is the root, 2n and 2n + 1 follow node n). Runs and direct
-    probabilities lie beside in tables of their own, cleared when a slot comes to a context that uses them, and
-    only then: one that takes another's slot for its own, their check bytes being equal, finds what was
+    probabilities lie beside in tables of their own, cleared when a slot comes to a context that uses them,
+    and only then: one that takes another's slot for its own, their check bytes being equal, finds what was
     there.
     """
 
