@@ -4,6 +4,7 @@ with."""
 import json
 
 import numpy as np
+import pytest
 from click.testing import CliRunner
 
 from bench import cli, curve
@@ -31,6 +32,7 @@ def test_each_part_is_left_out_once():
     )  # one set, no APMs: nothing to leave out
 
 
+@pytest.mark.slow  # compiles every part of a plan
 def test_sizes_are_those_of_the_level(tmp_path):
     (tmp_path / "beer").write_bytes(LINES)
     ran = CliRunner().invoke(

@@ -16,6 +16,7 @@ from bench.experts import PARTS, PRIMED, PRIORS
 from nzip.predictors import registry
 
 
+@pytest.mark.slow
 def test_sizes_are_those_of_the_predictors(tmp_path, monkeypatch):
     path = tmp_path / "head.txt"
     path.write_bytes((ROOT / "corpora/samples/alice29.txt").read_bytes()[:3000])

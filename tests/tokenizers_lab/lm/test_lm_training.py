@@ -95,6 +95,7 @@ def test_bfloat16_products_train_alike_and_do_not_mix_with_float32(data, tmp_pat
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="needs a C++ compiler: apt install g++")
+@pytest.mark.slow
 def test_compiled_training_comes_to_the_same_losses_and_resumes_to_them(data, tmp_path, monkeypatch):
     shape, compiled = shape_of(data / "bytes"), replace(PLAN, compiled=True)
     plain = train(data / "bytes", tmp_path / "plain", shape, PLAN)["losses"]
@@ -131,7 +132,7 @@ def test_a_checkpoint_is_written_whole_or_not_at_all(data, tmp_path, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(OSError):
+        with pytest.raises(LabError, match="no space left"):
             run.save(run.checkpoint())
     assert (tmp_path / "run" / "checkpoint.pt").read_bytes() == before
     assert sorted(os.listdir(tmp_path / "run")) == ["checkpoint.pt", "codec.bin", "log.jsonl", "run.json"]
