@@ -29,7 +29,9 @@ def test_whatever_is_changed_ends_cleanly(tmp_path, english):
     found = fuzz_lab.tally(cases)
     assert len(cases) == 400 and not found["unclean"], found["unclean"]
     assert found["largest_mib"] < 512 and set(found["kinds"]) == set(strangers.KINDS)
-    assert all(counts["refused"] and counts["read"] for counts in found["kinds"].values()), found["kinds"]
+    # Of some kinds nearly every change is noticed, so that forty cases may all be refused.
+    assert all(counts["refused"] for counts in found["kinds"].values()), found["kinds"]
+    assert sum(counts["read"] > 0 for counts in found["kinds"].values()) > len(strangers.KINDS) // 2
 
 
 @pytest.fixture
