@@ -22,7 +22,7 @@ import resource
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,21 +44,26 @@ class Unclean(Exception):
 
 
 class Spy:
-    """Notes what is opened. Allowed: ``places`` and what lies in them. There is no way to unhook it, so it
-    belongs in a process of its own."""
+    """Notes what is opened. Allowed: ``places`` and what lies in them, and by its bare name what lies in one of
+    ``folders`` (the cache opens its entries so, within a folder it has checked; the hook is not told which).
+    There is no way to unhook it, so it belongs in a process of its own."""
 
-    def __init__(self, places: list[str]):
+    def __init__(self, places: list[str], folders: Sequence[str] = ()):
         self.places = [os.path.realpath(place) for place in places]
+        self.folders = folders
         self.seen: list[str] = []
         sys.addaudithook(self._hook)
 
     def _hook(self, event: str, arguments: tuple) -> None:
         if event == "open" and isinstance(arguments[0], str | bytes):
             path = os.fsdecode(arguments[0])
-            if not any(_inside(path, place) for place in self.places):
+            if not self._entry(path) and not any(_inside(path, place) for place in self.places):
                 self.seen.append(path)
         elif event in ("socket.connect", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn"):
             self.seen.append(event)
+
+    def _entry(self, path: str) -> bool:
+        return os.sep not in path and any(os.path.exists(os.path.join(one, path)) for one in self.folders)
 
 
 def _inside(path: str, place: str) -> bool:
@@ -84,6 +89,13 @@ def allowed_places() -> list[str]:
         os.environ.get("NZIP_CACHE") or package,
         str(pretrained.directory()), tempfile.gettempdir() + "/numba", *memory,
     ]  # fmt: skip
+
+
+def cache_folders() -> list[str]:
+    """The folders whose entries the cache opens by their bare names."""
+    from nzip import cache
+
+    return [str(found) for kind in ("code", "primed") if (found := cache.folder(kind))]
 
 
 # Ways to read -----------------------------------------------------------------------------------------------
@@ -256,7 +268,7 @@ def limit() -> None:
 
 def _batch(job: Job, shared: mmap.mmap, tell: Callable[[_Found], object]) -> dict[str, int]:
     limit()
-    spy = Spy(allowed_places())
+    spy = Spy(allowed_places(), cache_folders())
     counts: dict[str, int] = {}
     for number in range(job.first, job.first + job.count):
         shared[:8] = number.to_bytes(8, "little")
