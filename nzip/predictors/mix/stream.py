@@ -25,6 +25,7 @@ from nzip.predictors.mix.call_filter import call_filter
 from nzip.predictors.mix.coder import CHUNK, Input, Output
 from nzip.predictors.mix.handing_on import HandingOn, Sink, Told, Undoing
 from nzip.predictors.mix.kernel import best
+from nzip.predictors.mix.noise import is_noise
 from nzip.predictors.mix.params import Descriptor
 from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.primer_choice import COLD, Start, choices
@@ -38,8 +39,6 @@ MAX_LANES = 192
 # In place of lanes - 1: a stream that not all experts help is coded as by a predictor with only those whose
 # bits are set in 255 minus this.
 _SOME = 192
-# Noise is stored where samples of it, so many of so many bytes, gain nothing.
-_PIECES, _PIECE, _NO_GAIN = 3, 6000, 0.999
 # Bytes of a stream of which several ways of coding are tried, how many starts, and of what of a longer one's.
 SHORT, MOST_TRIALS, SAMPLE = 1 << 16, 3, 1 << 16
 _NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
@@ -100,7 +99,7 @@ class Streams(NamedTuple):
         """Code ``data`` (uint8), of content ``content``; a payload longer than ``data`` where it is
         hopeless. ``start``: the form it takes and the primer it starts from; None: choose them."""
         if content.kind == STORED:
-            if _is_noise(data):
+            if is_noise(data, lambda part: len(Streams(1).code(part, Content(BINARY), 1, None)[0])):
                 progress(len(data))
                 return Descriptor(content), data.tobytes()
             content = Content(BINARY)
@@ -338,13 +337,6 @@ class Streams(NamedTuple):
             if told is not None:
                 told.reached(0, start + steps - first)
         return True
-
-
-def _is_noise(data: np.ndarray) -> bool:
-    """Whether the fastest level makes samples of what looks like noise no smaller."""
-    starts = np.linspace(0, max(0, len(data) - _PIECE), _PIECES).astype(np.int64)
-    sample = np.concatenate([data[start : start + _PIECE] for start in starts])
-    return len(Streams(1).code(sample, Content(BINARY), 1, None)[0]) > _NO_GAIN * len(sample)
 
 
 def _cost(coded: tuple[Descriptor, bytes]) -> int:
