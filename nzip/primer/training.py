@@ -1,4 +1,5 @@
-"""What of many files goes into a primer: representative pieces, the most typical ones last.
+"""What of many files goes into a primer: representative pieces, the most typical ones last, and a dictionary
+where that helps (dictionaries.py).
 
 A pool of pieces is taken evenly over the files (small files whole, identical ones once; of large ones equal
 shares, in slices spread over their length and cut at line ends). From the pool the pieces are kept that
@@ -25,6 +26,8 @@ import xxhash
 from nzip.errors import NzipError
 from nzip.predictors.content import KIND_NAMES, detect
 from nzip.predictors.mix.primers import sequences
+from nzip.predictors.own_primer import OwnPrimer
+from nzip.primer.dictionaries import NOTHING, STEPS, Found, Progress, held_out, try_out, words_of
 from nzip.primer.file import MAX_TEXT, Given, pack
 
 DEFAULT_SIZE = 512 << 10
@@ -40,14 +43,15 @@ _LOOK = 1 << 16  # bytes of a file that tell whether it is text
 
 
 class Trained(NamedTuple):
-    """A primer's ``text``, and how many of how many files stand in it; of the rest how many were copies of
-    others, and how many no text."""
+    """What a ``primer`` holds, and how many of how many files stand in its text; of the rest how many were
+    copies of others, and how many no text. ``trial``: what came of asking whether a dictionary helps."""
 
-    text: bytes
+    primer: OwnPrimer
     used: int
     files: int
     copies: int
     others: int
+    trial: Found
 
 
 class _Sample(NamedTuple):
@@ -75,16 +79,28 @@ class _Piece(NamedTuple):
     data: bytes
 
 
-def train_primer(samples: Iterable[Given], size: int = DEFAULT_SIZE) -> bytes:
+def train_primer(
+    samples: Iterable[Given],
+    size: int = DEFAULT_SIZE,
+    dictionary: bool = True,
+    progress: Progress | None = None,
+) -> bytes:
     """A primer file, as bytes for ``primer=`` or to be written to disk, from ``samples``: an iterable of
     bytes-like objects (each a whole file's content) and of paths. ``size``: bytes of text it holds at most.
+    ``dictionary``: try whether a dictionary of the samples' words helps, and put it in where it does.
+    ``progress``: called as ``progress(done, total)`` after each of some steps.
 
     Raises :class:`nzip.NzipError` where there is nothing to learn from: no bytes at all, or no text.
     """
-    return pack(train(samples, size).text)
+    return pack(train(samples, size, dictionary, progress).primer)
 
 
-def train(samples: Iterable[Given], size: int = DEFAULT_SIZE) -> Trained:
+def train(
+    samples: Iterable[Given],
+    size: int = DEFAULT_SIZE,
+    dictionary: bool = True,
+    progress: Progress | None = None,
+) -> Trained:
     """As :func:`train_primer`, not packed, with what was taken told."""
     if not MIN_SIZE <= size <= MAX_TEXT:
         raise NzipError(f"a primer's size is {MIN_SIZE >> 10} KiB to {MAX_TEXT >> 20} MiB, not {size} bytes")
@@ -99,10 +115,37 @@ def train(samples: Iterable[Given], size: int = DEFAULT_SIZE) -> Trained:
             f"a primer is text, and these files look like {kind}: the mix starts warm on text alone"
         )
     pool = _pool(texts, size)
-    kept = _cover(pool, size) if sum(len(p.data) for p in pool) > size else pool
-    text = b"".join(piece.data for piece in _typical_last(kept))
+    trial = _try_dictionary(pool, size, progress) if dictionary else NOTHING
+    words = words_of([piece.data for piece in pool], [trial.words])[0] if trial.words else b""
+    kept = _kept(pool, size)
+    text = b"".join(piece.data for piece in kept)
     used = len({piece.file for piece in kept})
-    return Trained(text, used, len(found), len(found) - len(unique), len(unique) - len(texts))
+    if progress is not None:
+        progress(STEPS, STEPS)
+    return Trained(
+        OwnPrimer(text, words), used, len(found), len(found) - len(unique), len(unique) - len(texts), trial
+    )
+
+
+def _kept(pool: list[_Piece], size: int) -> list[_Piece]:
+    """What of the pool a primer of ``size`` bytes holds, in order."""
+    return _typical_last(_cover(pool, size) if sum(len(p.data) for p in pool) > size else pool)
+
+
+def _try_dictionary(pool: list[_Piece], size: int, progress: Progress | None) -> Found:
+    held = held_out([len(piece.data) for piece in pool])
+    if not held:
+        return NOTHING
+    rest = [piece for number, piece in enumerate(pool) if number not in set(held)]
+    steps = itertools.count(1)
+
+    def told() -> None:
+        if progress is not None:
+            progress(next(steps), STEPS)
+
+    text = b"".join(piece.data for piece in _kept(rest, size))
+    told()
+    return try_out(b"".join(pool[number].data for number in held), [piece.data for piece in rest], text, told)
 
 
 def _sample(given: Given) -> _Sample:
