@@ -2,7 +2,7 @@
 dictionaries by which it codes words.
 
 * ``file``      a primer as a file: packed, hashed, refused where damaged
-* ``training``  what of many files goes into one
+* ``training``  what of many files goes into one; ``selection``: which pieces
 * ``dictionaries``  whether a dictionary of their words does
 
 Those that ship, and which of them a block starts from, are the mix's own business

@@ -27,7 +27,7 @@ GAIN = 0.005  # of the trial's bytes, for a dictionary to be worth having
 LEAST = 1 << 16  # bytes of pieces that are needed for a trial
 PLACES, HELD = 4, 1 << 15  # where something is held out, and how many bytes in each place at most
 _MOST = 16 << 20  # bytes that words are learnt from
-STEPS = len(COUNTS) + 4
+STEPS = len(COUNTS) + 5
 
 Progress = Callable[[int, int], None]
 
