@@ -155,7 +155,7 @@ def _turns(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What makes the columns of a tall ``matrix`` orthogonal unit vectors, from the right, the first the
     longest before; and these lengths. By way of the small square matrix: a tall one takes much longer."""
     squares, turn = np.linalg.eigh(matrix.T @ matrix)
-    lengths = np.sqrt(np.maximum(squares[::-1], 1e-9 * squares[-1]))
+    lengths = np.sqrt(np.maximum(squares[::-1], max(1e-9 * squares[-1], 1e-30)))
     return turn[:, ::-1] / lengths, lengths
 
 

@@ -58,6 +58,12 @@ def test_too_little_is_no_dictionary(texts):
     assert learning.learn(texts, [300]) == []
 
 
+def test_words_that_stand_alone_have_some_order():
+    words = [a + b + c for a in "klm" for b in "aeiou" for c in "nrst"] + ["abc", "cab", "bca", "acb", "bac"]
+    (content,) = learning.learn([word for word in words for _ in range(5)] * 400, [100])
+    assert len(parse(content).words) == len(words)
+
+
 def test_the_same_texts_give_the_same():
     assert learning.learn(TEXTS, [80]) == learning.learn(list(TEXTS), [80])
 
