@@ -56,14 +56,15 @@ def scaled(progress: Progress, size: int, length: int) -> Progress:
 
 
 class Streams(NamedTuple):
-    """What a predictor codes its streams with. ``experts``: leading ones first; ``lanes``, ``primed`` and
-    ``primer`` as for :class:`nzip.predictors.mix.MixPredictor`."""
+    """What a predictor codes its streams with. ``experts``: leading ones first; ``lanes`` and ``primed`` as
+    for :class:`nzip.predictors.mix.MixPredictor`; ``primer`` and ``dictionary``: the user's own."""
 
     level: int
     experts: tuple[Expert, ...] = ()
     lanes: int | None = None
     primed: bool = True
     primer: Primer | None = None
+    dictionary: Dictionary | None = None
 
     @property
     def leading(self) -> int:
@@ -89,6 +90,7 @@ class Streams(NamedTuple):
         kinds = (*range(len(KIND_NAMES)), at.CODED)
         plans = max(memory(plan(self.level, kind, 1), room, len(self.experts)) for kind in kinds)
         own = plans + 3 * (size + len(self.primer.text if self.primer else b"")) + 24 * CHUNK
+        own += self.dictionary.memory if self.dictionary else 0
         return own + sum(e.memory(size, self.lanes_for(size)) for e in self.experts)
 
     # Encoding.
@@ -161,7 +163,7 @@ class Streams(NamedTuple):
         it is long."""
         if content.kind != TEXT:
             return [COLD]
-        found = choices(data, self.primed, self.primer, not self.experts)
+        found = choices(data, self.primed, self.primer, not self.experts, self.dictionary)
         return found[:1] if len(data) > SHORT else found[:MOST_TRIALS]
 
     def code(
@@ -203,7 +205,7 @@ class Streams(NamedTuple):
                 sink(0, out.data.toreadonly())
             return out
         some = self._helping(descriptor.lanes, size)
-        words = Words.parse(descriptor.words) if descriptor.words else None
+        words = Words.parse(descriptor.words, self.dictionary) if descriptor.words else None
         dictionary = words.dictionary if words else None
         primer = some._primer(descriptor) if descriptor.primer else None
         some._check_pin(descriptor, primer, dictionary)
