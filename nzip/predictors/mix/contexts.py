@@ -19,13 +19,16 @@ from nzip.predictors.mix.constants import (
     R_GAP,
     R_HISTORY,
     R_LINE,
+    R_LINE_WORD,
     R_LONG1,
     R_LONG2,
+    R_MARKS,
     R_NEIGHBOURS,
     R_NUMBERLESS,
     R_PLANE,
     R_PREDICTED,
     R_SAMPLE,
+    R_SENTENCE,
     R_SHAPE,
     R_TAG,
     R_WORD,
@@ -102,7 +105,9 @@ _NOT_CODED = (9, 10, 25, 27)  # of _TEXT_5: bytes 1 and 3, order 5, what followe
 _CODED_5 = [
     *(recipe for i, recipe in enumerate(_TEXT_5) if i not in _NOT_CODED),
     _r(R_WORD, R_WORD1, R_WORD2, R_WORD3), _r(R_WORD, (R_GAP, 0xFFFF)), CLASSES2,
-    _r(R_WORD, (R_CLASSES, 0xFFFF)), AFTER1, HIGH_BITS,
+    _r(R_WORD, (R_CLASSES, 0xFFFF)), AFTER1, HIGH_BITS, _r(_C1, (R_MARKS, 0xFFFFFF)),
+    _r(_C1, (R_GAP, 0xFFFFFF), (R_CLASSES, 0xFF)), _r(R_WORD, R_LINE_WORD), _r(R_WORD, R_SENTENCE),
+    _r(R_WORD, (R_MARKS, 0xFFFF)),
 ]  # fmt: skip
 
 _BINARY_1 = [order(1), order(2), order(3), order(4), order(6), bytes_at(2, 3)]

@@ -10,6 +10,7 @@ import numpy as np
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix.compiled import K1, helper, i64, u32, u64
 
+ENDS = tuple(at.ENDS)
 LETTER_CASE = ord("a") - ord("A")
 
 
@@ -70,6 +71,9 @@ def fill_registers(data, registers, lane, state):
     registers[at.R_WORD3] = lane[at.L_WORD3]
     registers[at.R_CLASSES] = lane[at.L_CLASSES]
     registers[at.R_GAP] = lane[at.L_GAP]
+    registers[at.R_MARKS] = lane[at.L_MARKS]
+    registers[at.R_SENTENCE] = lane[at.L_SENTENCE]
+    registers[at.R_LINE_WORD] = lane[at.L_LINE_WORD]
     line_start = i64(lane[at.L_LINE_START])
     column = position - line_start
     registers[at.R_COLUMN] = u64(min(column, 255))
@@ -190,12 +194,24 @@ def advance(lane, byte, kind, state):
             lane[at.L_WORD_POSITION] += u64(1)
     elif kind != at.SHAPE_FLAG:
         lane[at.L_GAP] = (lane[at.L_GAP] << u64(8)) | u64(byte)
+        if kind != at.SHAPE_SPACE and kind != at.SHAPE_DIGIT:
+            lane[at.L_MARKS] = (lane[at.L_MARKS] << u64(8)) | u64(byte)
         if lane[at.L_WORD] != u64(0):
+            if lane[at.L_SENTENCE] == u64(0):
+                lane[at.L_SENTENCE] = lane[at.L_WORD]
+            if lane[at.L_LINE_WORD] == u64(0):
+                lane[at.L_LINE_WORD] = lane[at.L_WORD]
             lane[at.L_WORD3] = lane[at.L_WORD2]
             lane[at.L_WORD2] = lane[at.L_WORD1]
             lane[at.L_WORD1] = lane[at.L_WORD]
             lane[at.L_WORD] = u64(0)
         lane[at.L_WORD_POSITION] = u64(0)
+        if byte == ENDS[0] or byte == ENDS[1] or byte == ENDS[2]:
+            lane[at.L_SENTENCE] = u64(0)
+        elif byte == at.NEWLINE:
+            lane[at.L_LINE_WORD] = u64(0)
+            if history & u64(0xFF) == u64(at.NEWLINE):
+                lane[at.L_SENTENCE] = u64(0)
     else:
         lane[at.L_GAP] = (lane[at.L_GAP] << u64(8)) | u64(byte)
     column = position - lane[at.L_LINE_START]
