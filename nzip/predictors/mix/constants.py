@@ -72,7 +72,8 @@ SETTINGS = 32
     R_MARKS,
     R_SENTENCE,
     R_LINE_WORD,
-) = range(27)
+    R_FOLDED,
+) = range(28)
 REGISTERS = 32
 R_NONE = 255
 
@@ -104,7 +105,8 @@ R_NONE = 255
     L_MARKS,
     L_SENTENCE,
     L_LINE_WORD,
-) = range(26)
+    L_FOLDED,
+) = range(27)
 LANE_STATE = 32
 
 # Selectors of weight sets: which small context picks a set's weight vector (weight_sets.py).
@@ -130,14 +132,16 @@ LANE_STATE = 32
     SET_PUNCT,
     SET_SHAPES,
     SET_MATCH_HITS,
-) = range(21)
+    SET_FOLDED,
+    SET_MARKS,
+) = range(23)
 
 # Bytes that mean something to the history.
-NEWLINE, ZERO = b"\n0"
+NEWLINE, ZERO, LETTER = b"\n0a"
 ENDS = b".!?"  # of sentences
 FLAGS = b"@\x06\x07\x0c"  # of capitals and escapes, where words are codes (mix/words)
 MOST_LETTERS = 31  # of a word that are counted
-LINE_BEGINNING = 4  # bytes of a line that its register R_LINE holds
+LINE_BEGINNING = 4  # bytes of a line, and above them of the line before, that the register R_LINE holds
 
 # Classes of bytes in the shape of a text, four bits each.
 (

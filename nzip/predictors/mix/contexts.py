@@ -16,6 +16,7 @@ from nzip.predictors.mix.constants import (
     R_CLASSES,
     R_COLUMN,
     R_DNA,
+    R_FOLDED,
     R_GAP,
     R_HISTORY,
     R_LINE,
@@ -87,7 +88,7 @@ _TEXT_5 = [
     order(5), _r(R_WORD, _C1), _r((R_NUMBERLESS, 0xFFFFFFFFFF)), _r((R_SHAPE, 0xFFFFFFFF), _C1),
     _r((R_TAG, 0xFFFF), _C12), _r(_C12, (R_ABOVE, 0xFF)), TRIGRAM, order(12), _r(R_WORD1, _C1), order(7),
     order(16), bytes_at(2, 3, 4), _r((R_SHAPE, _ALL)), _r(R_WORD, (R_ABOVE, 0xFF)),
-    _r((R_AFTER2, 0xFFFF), _C1), _r((R_AFTER1, 0xFFFFFF)), _r(R_LINE, (R_COLUMN, 0xFF)),
+    _r((R_AFTER2, 0xFFFF), _C1), _r((R_AFTER1, 0xFFFFFF)), _r((R_LINE, 0xFFFFFFFF), (R_COLUMN, 0xFF)),
     _r((R_ABOVE, 0xFFFFFF)), _r((R_TAG, 0xFF), R_WORD), _r(R_WORD2, _C1), _r(R_WORD, (R_SHAPE, 0xFFFF0)),
     _r((R_NUMBERLESS, 0xFFFFFF)),
 ]  # fmt: skip
@@ -100,14 +101,22 @@ _CODED_3 = [  # six with runs, then three with probabilities of their own (plan.
     order(0), order(1), order(2), order(3), HIGH_BITS, AFTER1, WORD, BIGRAM, SKIP_WORD, order(4), order(6),
     order(8),
 ]  # fmt: skip
-_CODED_4 = [*_TEXT_4, CLASSES2]
-_NOT_CODED = (9, 10, 25, 27)  # of _TEXT_5: bytes 1 and 3, order 5, what followed, the line above
+# What stands around and between words, which codes leave more of: marks, the text with its words folded.
+_MARKS, _FOLDED = _r(_C1, (R_MARKS, 0xFFFFFF)), _r(_C1, (R_FOLDED, 0xFFFFFFFFFFFF))
+_GAP, _LINE_WORD, _WORD_MARKS = (
+    _r(_C1, (R_GAP, 0xFFFFFF), (R_CLASSES, 0xFF)), _r(R_WORD, R_LINE_WORD), _r(R_WORD, (R_MARKS, 0xFFFF)),
+)  # fmt: skip
+_CODED_4 = [
+    *(recipe for i, recipe in enumerate(_TEXT_4) if i not in (14, 15)),  # bytes 1 and 3, order 5
+    CLASSES2, _MARKS, _FOLDED, _GAP, _LINE_WORD, _WORD_MARKS,
+]  # fmt: skip
+# of _TEXT_5: bytes 1 and 3, orders 5, 7, 12 and 16, what followed, the line above
+_NOT_CODED = (9, 10, 17, 19, 20, 25, 27)
 _CODED_5 = [
     *(recipe for i, recipe in enumerate(_TEXT_5) if i not in _NOT_CODED),
     _r(R_WORD, R_WORD1, R_WORD2, R_WORD3), _r(R_WORD, (R_GAP, 0xFFFF)), CLASSES2,
-    _r(R_WORD, (R_CLASSES, 0xFFFF)), AFTER1, HIGH_BITS, _r(_C1, (R_MARKS, 0xFFFFFF)),
-    _r(_C1, (R_GAP, 0xFFFFFF), (R_CLASSES, 0xFF)), _r(R_WORD, R_LINE_WORD), _r(R_WORD, R_SENTENCE),
-    _r(R_WORD, (R_MARKS, 0xFFFF)),
+    AFTER1, HIGH_BITS, _MARKS, _GAP, _LINE_WORD, _r(R_WORD, R_SENTENCE), _WORD_MARKS, _FOLDED,
+    _r(R_WORD, (R_FOLDED, 0xFFFFFFFFFF)), _r(R_LINE, _C1),
 ]  # fmt: skip
 
 _BINARY_1 = [order(1), order(2), order(3), order(4), order(6), bytes_at(2, 3)]

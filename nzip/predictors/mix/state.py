@@ -13,7 +13,15 @@ import numpy as np
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix.contexts import Recipe
 from nzip.predictors.mix.plan import Plan, sets_with
-from nzip.predictors.mix.sizes import apm_rows, final_rows, first_weights, has, input_width, match_bits, slot_bytes
+from nzip.predictors.mix.sizes import (
+    apm_rows,
+    final_rows,
+    first_weights,
+    has,
+    input_width,
+    match_bits,
+    slot_bytes,
+)
 from nzip.predictors.mix.tables import tables
 
 
@@ -22,7 +30,8 @@ class Mix(NamedTuple):
 
     ``setting`` int64 (SETTINGS,): the plan in numbers, by constants.S_...; ``recipes`` uint64 (contexts, 8),
     see
-    :func:`recipe_table`; ``set_kinds`` int64 (sets,), ``final_kinds`` int64 (finals,): selectors. ``slots`` uint8, ``direct`` uint16 (a
+    :func:`recipe_table`; ``set_kinds`` int64 (sets,), ``final_kinds`` int64 (finals,): selectors.
+    ``slots`` uint8, ``direct`` uint16 (a
     probability for each node of a slot) and ``runs`` uint16 (times seen and last byte of each slot): see
     bit_history.py. ``state_map``, ``match_map``, ``run_map`` uint32: cells of 22 bits of probability and 10
     of count. ``weights``, ``final_weights`` int16: vectors one behind the other. ``apm`` int32: see apm.py.

@@ -31,6 +31,12 @@ def choice_of(selector):
 
 
 @helper
+def _hashed(value):
+    """``value`` in eight bits."""
+    return i64(value * K1 >> u64(56))
+
+
+@helper
 def base_of(selector, registers, lane):
     """The first of the eight vectors that a byte's context picks; 0 where choices of every bit decide."""
     history = lane[at.L_HISTORY]
@@ -69,5 +75,9 @@ def base_of(selector, registers, lane):
     elif selector == at.SET_FIELD:
         value = i64(registers[at.R_PREDICTED] >> u64(56))
     elif selector == at.SET_SHAPES:
-        value = i64((lane[at.L_SHAPE] & u64(0xFFFF)) * K1 >> u64(56))
+        value = _hashed(lane[at.L_SHAPE] & u64(0xFFFF))
+    elif selector == at.SET_FOLDED:
+        value = _hashed(lane[at.L_FOLDED] & u64(0xFFFFFFFF))
+    elif selector == at.SET_MARKS:
+        value = _hashed(lane[at.L_MARKS] & u64(0xFFFF))
     return value * 8

@@ -232,7 +232,9 @@ class Mix:
             at.SET_MISSES: self.misses,
             at.SET_PUNCT: self.registers.gap & 0xFF,
             at.SET_SHAPE: self.registers.shape & 0xFF,
-            at.SET_SHAPES: (self.registers.shape & 0xFFFF) * at.K1 % (1 << 64) >> 56,
+            at.SET_SHAPES: _hashed(self.registers.shape & 0xFFFF),
+            at.SET_FOLDED: _hashed(self.registers.folded & 0xFFFFFFFF),
+            at.SET_MARKS: _hashed(self.registers.marks & 0xFFFF),
             at.SET_COLUMN: min(values[at.R_COLUMN], 63) + 64 * (values[at.R_ABOVE] == at.NEWLINE),
             at.SET_WORD_POSITION: self.registers.word_position,
             at.SET_ABOVE: values[at.R_ABOVE] & 0xFF,
@@ -266,6 +268,11 @@ def _bits_of(byte: int) -> NextBit:
     """What is asked for the bits of a byte that is known."""
     bits = iter([byte >> 7 - i & 1 for i in range(8)])
     return lambda p: next(bits)
+
+
+def _hashed(value: int) -> int:
+    """``value`` in eight bits."""
+    return (value * at.K1 & MASK) >> 56
 
 
 def two_inputs(p: int) -> tuple[int, int]:
