@@ -69,7 +69,7 @@ SETTINGS = 32
     R_CLASSES,
     R_GAP,
     R_EXPECTED,
-    R_MARKS,
+    R_SIGNS,
     R_SENTENCE,
     R_LINE_WORD,
     R_FOLDED,
@@ -102,7 +102,7 @@ R_NONE = 255
     L_CLASSES,
     L_GAP,
     L_MISSES,
-    L_MARKS,
+    L_SIGNS,
     L_SENTENCE,
     L_LINE_WORD,
     L_FOLDED,
@@ -133,7 +133,7 @@ LANE_STATE = 32
     SET_SHAPES,
     SET_MATCH_HITS,
     SET_FOLDED,
-    SET_MARKS,
+    SET_SIGNS,
 ) = range(23)
 
 # Bytes that mean something to the history.

@@ -23,7 +23,6 @@ from nzip.predictors.mix.constants import (
     R_LINE_WORD,
     R_LONG1,
     R_LONG2,
-    R_MARKS,
     R_NEIGHBOURS,
     R_NUMBERLESS,
     R_PLANE,
@@ -31,6 +30,7 @@ from nzip.predictors.mix.constants import (
     R_SAMPLE,
     R_SENTENCE,
     R_SHAPE,
+    R_SIGNS,
     R_TAG,
     R_WORD,
     R_WORD1,
@@ -101,22 +101,24 @@ _CODED_3 = [  # six with runs, then three with probabilities of their own (plan.
     order(0), order(1), order(2), order(3), HIGH_BITS, AFTER1, WORD, BIGRAM, SKIP_WORD, order(4), order(6),
     order(8),
 ]  # fmt: skip
-# What stands around and between words, which codes leave more of: marks, the text with its words folded.
-_MARKS, _FOLDED = _r(_C1, (R_MARKS, 0xFFFFFF)), _r(_C1, (R_FOLDED, 0xFFFFFFFFFFFF))
-_GAP, _LINE_WORD, _WORD_MARKS = (
-    _r(_C1, (R_GAP, 0xFFFFFF), (R_CLASSES, 0xFF)), _r(R_WORD, R_LINE_WORD), _r(R_WORD, (R_MARKS, 0xFFFF)),
+# What stands around and between words, which codes leave more of: signs, the text with its words folded.
+_SIGNS, _FOLDED = _r(_C1, (R_SIGNS, 0xFFFFFF)), _r(_C1, (R_FOLDED, 0xFFFFFFFFFFFF))
+_GAP, _LINE_WORD, _WORD_SIGNS = (
+    _r(_C1, (R_GAP, 0xFFFFFF), (R_CLASSES, 0xFF)), _r(R_WORD, R_LINE_WORD), _r(R_WORD, (R_SIGNS, 0xFFFF)),
 )  # fmt: skip
 _CODED_4 = [
     *(recipe for i, recipe in enumerate(_TEXT_4) if i not in (14, 15)),  # bytes 1 and 3, order 5
-    CLASSES2, _MARKS, _FOLDED, _GAP, _LINE_WORD, _WORD_MARKS,
+    CLASSES2, _SIGNS, _FOLDED, _GAP, _LINE_WORD, _WORD_SIGNS,
 ]  # fmt: skip
-# of _TEXT_5: bytes 1 and 3, orders 5, 7, 12 and 16, what followed, the line above
-_NOT_CODED = (9, 10, 17, 19, 20, 25, 27)
+# of _TEXT_5: bytes 1 and 3, orders 5, 7, 12, 16, what followed, the line above, the byte with the word before
+# last
+_NOT_CODED = (9, 10, 17, 19, 20, 25, 27, 29)
 _CODED_5 = [
     *(recipe for i, recipe in enumerate(_TEXT_5) if i not in _NOT_CODED),
     _r(R_WORD, R_WORD1, R_WORD2, R_WORD3), _r(R_WORD, (R_GAP, 0xFFFF)), CLASSES2,
-    AFTER1, HIGH_BITS, _MARKS, _GAP, _LINE_WORD, _r(R_WORD, R_SENTENCE), _WORD_MARKS, _FOLDED,
+    AFTER1, HIGH_BITS, _SIGNS, _GAP, _LINE_WORD, _r(R_WORD, R_SENTENCE), _WORD_SIGNS, _FOLDED,
     _r(R_WORD, (R_FOLDED, 0xFFFFFFFFFF)), _r(R_LINE, _C1),
+    _r(R_WORD, (R_LINE, 0xFFFF0000FFFF)),
 ]  # fmt: skip
 
 _BINARY_1 = [order(1), order(2), order(3), order(4), order(6), bytes_at(2, 3)]

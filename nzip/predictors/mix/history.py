@@ -71,7 +71,7 @@ def fill_registers(data, registers, lane, state):
     registers[at.R_WORD3] = lane[at.L_WORD3]
     registers[at.R_CLASSES] = lane[at.L_CLASSES]
     registers[at.R_GAP] = lane[at.L_GAP]
-    registers[at.R_MARKS] = lane[at.L_MARKS]
+    registers[at.R_SIGNS] = lane[at.L_SIGNS]
     registers[at.R_SENTENCE] = lane[at.L_SENTENCE]
     registers[at.R_LINE_WORD] = lane[at.L_LINE_WORD]
     registers[at.R_FOLDED] = lane[at.L_FOLDED]
@@ -199,7 +199,7 @@ def advance(lane, byte, kind, state):
     elif kind != at.SHAPE_FLAG:
         lane[at.L_GAP] = (lane[at.L_GAP] << u64(8)) | u64(byte)
         if kind != at.SHAPE_SPACE and kind != at.SHAPE_DIGIT:
-            lane[at.L_MARKS] = (lane[at.L_MARKS] << u64(8)) | u64(byte)
+            lane[at.L_SIGNS] = (lane[at.L_SIGNS] << u64(8)) | u64(byte)
         if lane[at.L_WORD] != u64(0):
             if lane[at.L_SENTENCE] == u64(0):
                 lane[at.L_SENTENCE] = lane[at.L_WORD]

@@ -78,6 +78,6 @@ def base_of(selector, registers, lane):
         value = _hashed(lane[at.L_SHAPE] & u64(0xFFFF))
     elif selector == at.SET_FOLDED:
         value = _hashed(lane[at.L_FOLDED] & u64(0xFFFFFFFF))
-    elif selector == at.SET_MARKS:
-        value = _hashed(lane[at.L_MARKS] & u64(0xFFFF))
+    elif selector == at.SET_SIGNS:
+        value = _hashed(lane[at.L_SIGNS] & u64(0xFFFF))
     return value * 8

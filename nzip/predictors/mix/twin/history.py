@@ -14,7 +14,7 @@ class Registers:
         self.stride, self.pixel = stride, pixel
         self.history = self.word = self.word1 = self.word2 = self.shape = self.line = self.dna = self.tag = 0
         self.word_position = self.numberless = self.word3 = self.classes = self.gap = 0
-        self.marks = self.sentence = self.line_word = self.folded = 0
+        self.signs = self.sentence = self.line_word = self.folded = 0
         self.kinds = CODED_KIND if coded else KIND
 
     def values(self, data: bytearray, after1: list[int], after2: list[int]) -> list[int]:
@@ -26,7 +26,7 @@ class Registers:
         found[at.R_WORD_POSITION] = self.word_position
         found[at.R_DNA], found[at.R_TAG], found[at.R_NUMBERLESS] = self.dna, self.tag, self.numberless
         found[at.R_WORD3], found[at.R_CLASSES], found[at.R_GAP] = self.word3, self.classes, self.gap
-        found[at.R_MARKS], found[at.R_SENTENCE] = self.marks, self.sentence
+        found[at.R_SIGNS], found[at.R_SENTENCE] = self.signs, self.sentence
         found[at.R_LINE_WORD], found[at.R_FOLDED] = self.line_word, self.folded
         column = self.position - self.line_start
         found[at.R_COLUMN] = min(column, 255)
@@ -110,7 +110,7 @@ class Registers:
             self.gap = (self.gap << 8 | new) & MASK
             if kind != at.SHAPE_FLAG:
                 if kind not in (at.SHAPE_SPACE, at.SHAPE_DIGIT):
-                    self.marks = (self.marks << 8 | new) & MASK
+                    self.signs = (self.signs << 8 | new) & MASK
                 if self.word:
                     self.sentence = self.sentence or self.word
                     self.line_word = self.line_word or self.word

@@ -234,7 +234,7 @@ class Mix:
             at.SET_SHAPE: self.registers.shape & 0xFF,
             at.SET_SHAPES: _hashed(self.registers.shape & 0xFFFF),
             at.SET_FOLDED: _hashed(self.registers.folded & 0xFFFFFFFF),
-            at.SET_MARKS: _hashed(self.registers.marks & 0xFFFF),
+            at.SET_SIGNS: _hashed(self.registers.signs & 0xFFFF),
             at.SET_COLUMN: min(values[at.R_COLUMN], 63) + 64 * (values[at.R_ABOVE] == at.NEWLINE),
             at.SET_WORD_POSITION: self.registers.word_position,
             at.SET_ABOVE: values[at.R_ABOVE] & 0xFF,
