@@ -107,7 +107,8 @@ _GAP, _LINE_WORD, _WORD_SIGNS = (
     _r(_C1, (R_GAP, 0xFFFFFF), (R_CLASSES, 0xFF)), _r(R_WORD, R_LINE_WORD), _r(R_WORD, (R_SIGNS, 0xFFFF)),
 )  # fmt: skip
 _CODED_4 = [
-    *(recipe for i, recipe in enumerate(_TEXT_4) if i not in (14, 15)),  # bytes 1 and 3, order 5
+    # without the byte above, what followed, bytes 1 and 3, orders 5 and 12
+    *(recipe for i, recipe in enumerate(_TEXT_4) if i not in (10, 11, 14, 15, 22)),
     CLASSES2, _SIGNS, _FOLDED, _GAP, _LINE_WORD, _WORD_SIGNS,
 ]  # fmt: skip
 # of _TEXT_5: bytes 1 and 3, orders 5, 7, 12, 16, what followed, the line above, the byte with the word before
