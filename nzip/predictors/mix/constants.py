@@ -39,7 +39,8 @@ CODED = 7
     S_PRIMED,
     S_CODED,
     S_THIRD_APM,
-) = range(27)
+    S_FINALS,
+) = range(28)
 SETTINGS = 32
 
 # Context registers; a recipe names up to four with masks.
@@ -68,7 +69,11 @@ SETTINGS = 32
     R_CLASSES,
     R_GAP,
     R_EXPECTED,
-) = range(24)
+    R_SIGNS,
+    R_SENTENCE,
+    R_LINE_WORD,
+    R_FOLDED,
+) = range(28)
 REGISTERS = 32
 R_NONE = 255
 
@@ -97,7 +102,11 @@ R_NONE = 255
     L_CLASSES,
     L_GAP,
     L_MISSES,
-) = range(23)
+    L_SIGNS,
+    L_SENTENCE,
+    L_LINE_WORD,
+    L_FOLDED,
+) = range(27)
 LANE_STATE = 32
 
 # Selectors of weight sets: which small context picks a set's weight vector (weight_sets.py).
@@ -121,13 +130,18 @@ LANE_STATE = 32
     SET_WORD_SHAPE,
     SET_MISSES,
     SET_PUNCT,
-) = range(19)
+    SET_SHAPES,
+    SET_MATCH_HITS,
+    SET_FOLDED,
+    SET_SIGNS,
+) = range(23)
 
 # Bytes that mean something to the history.
-NEWLINE, ZERO = b"\n0"
+NEWLINE, ZERO, LETTER = b"\n0a"
+ENDS = b".!?"  # of sentences
 FLAGS = b"@\x06\x07\x0c"  # of capitals and escapes, where words are codes (mix/words)
 MOST_LETTERS = 31  # of a word that are counted
-LINE_BEGINNING = 4  # bytes of a line that its register R_LINE holds
+LINE_BEGINNING = 4  # bytes of a line, and above them of the line before, that the register R_LINE holds
 
 # Classes of bytes in the shape of a text, four bits each.
 (
@@ -163,7 +177,7 @@ VECTOR = 16  # the mixer's inputs are padded to whole vectors of this many
 SET_SIZE = 2048  # weight vectors of one set
 FINAL_WIDTH = 16  # inputs of the final mixer
 FINAL_ROWS, FINAL_BYTES = 512, 256  # its weight vectors, by the byte's bits so far, then by the byte before
-FINAL_EXPERT_ROWS = 512  # those by an expert's confidence, only where there is one
+FINAL_EXPERT_ROWS = 512  # those by an expert's confidence, only where there is one; behind those of finals
 SLOT = 16  # bytes of a slot of bit histories
 SLOT_GROUP = 64  # a cache line, four slots
 MATCH_CELLS = 128  # of one match model's map
@@ -172,7 +186,7 @@ APM1_ROWS = 256 * 17 * 16  # by the last byte, the nibble before, the bits of th
 APM2_ROWS = 4096 * 16  # by a hash of two bytes and the nibble before, the bits of this nibble
 APM3_ROWS = 256 * 256  # by the byte that a match expects, the bits of this byte
 APM_BUCKETS = 16
-MAX_SETS, MAX_CONTEXTS, MAX_WIDTH = 16, 64, 256  # that the compiled mix has room for
+MAX_SETS, MAX_FINALS, MAX_CONTEXTS, MAX_WIDTH = 16, 8, 64, 256  # that the compiled mix has room for
 
 # Learning.
 ONE = 16384  # the first layer's weight of 1.0

@@ -16,9 +16,11 @@ from nzip.predictors.mix.constants import (
     R_CLASSES,
     R_COLUMN,
     R_DNA,
+    R_FOLDED,
     R_GAP,
     R_HISTORY,
     R_LINE,
+    R_LINE_WORD,
     R_LONG1,
     R_LONG2,
     R_NEIGHBOURS,
@@ -26,7 +28,9 @@ from nzip.predictors.mix.constants import (
     R_PLANE,
     R_PREDICTED,
     R_SAMPLE,
+    R_SENTENCE,
     R_SHAPE,
+    R_SIGNS,
     R_TAG,
     R_WORD,
     R_WORD1,
@@ -84,7 +88,7 @@ _TEXT_5 = [
     order(5), _r(R_WORD, _C1), _r((R_NUMBERLESS, 0xFFFFFFFFFF)), _r((R_SHAPE, 0xFFFFFFFF), _C1),
     _r((R_TAG, 0xFFFF), _C12), _r(_C12, (R_ABOVE, 0xFF)), TRIGRAM, order(12), _r(R_WORD1, _C1), order(7),
     order(16), bytes_at(2, 3, 4), _r((R_SHAPE, _ALL)), _r(R_WORD, (R_ABOVE, 0xFF)),
-    _r((R_AFTER2, 0xFFFF), _C1), _r((R_AFTER1, 0xFFFFFF)), _r(R_LINE, (R_COLUMN, 0xFF)),
+    _r((R_AFTER2, 0xFFFF), _C1), _r((R_AFTER1, 0xFFFFFF)), _r((R_LINE, 0xFFFFFFFF), (R_COLUMN, 0xFF)),
     _r((R_ABOVE, 0xFFFFFF)), _r((R_TAG, 0xFF), R_WORD), _r(R_WORD2, _C1), _r(R_WORD, (R_SHAPE, 0xFFFF0)),
     _r((R_NUMBERLESS, 0xFFFFFF)),
 ]  # fmt: skip
@@ -97,12 +101,25 @@ _CODED_3 = [  # six with runs, then three with probabilities of their own (plan.
     order(0), order(1), order(2), order(3), HIGH_BITS, AFTER1, WORD, BIGRAM, SKIP_WORD, order(4), order(6),
     order(8),
 ]  # fmt: skip
-_CODED_4 = [*_TEXT_4, CLASSES2]
-_NOT_CODED = (9, 10, 25, 27)  # of _TEXT_5: bytes 1 and 3, order 5, what followed, the line above
+# What stands around and between words, which codes leave more of: signs, the text with its words folded.
+_SIGNS, _FOLDED = _r(_C1, (R_SIGNS, 0xFFFFFF)), _r(_C1, (R_FOLDED, 0xFFFFFFFFFFFF))
+_GAP, _LINE_WORD, _WORD_SIGNS = (
+    _r(_C1, (R_GAP, 0xFFFFFF), (R_CLASSES, 0xFF)), _r(R_WORD, R_LINE_WORD), _r(R_WORD, (R_SIGNS, 0xFFFF)),
+)  # fmt: skip
+_CODED_4 = [
+    # without the byte above, what followed, bytes 1 and 3, orders 5 and 12
+    *(recipe for i, recipe in enumerate(_TEXT_4) if i not in (10, 11, 14, 15, 22)),
+    CLASSES2, _SIGNS, _FOLDED, _GAP, _LINE_WORD, _WORD_SIGNS,
+]  # fmt: skip
+# of _TEXT_5: bytes 1 and 3, orders 5, 7, 12, 16, what followed, the line above, the byte with the word before
+# last
+_NOT_CODED = (9, 10, 17, 19, 20, 25, 27, 29)
 _CODED_5 = [
     *(recipe for i, recipe in enumerate(_TEXT_5) if i not in _NOT_CODED),
     _r(R_WORD, R_WORD1, R_WORD2, R_WORD3), _r(R_WORD, (R_GAP, 0xFFFF)), CLASSES2,
-    _r(R_WORD, (R_CLASSES, 0xFFFF)), AFTER1, HIGH_BITS,
+    AFTER1, HIGH_BITS, _SIGNS, _GAP, _LINE_WORD, _r(R_WORD, R_SENTENCE), _WORD_SIGNS, _FOLDED,
+    _r(R_WORD, (R_FOLDED, 0xFFFFFFFFFF)), _r(R_LINE, _C1),
+    _r(R_WORD, (R_LINE, 0xFFFF0000FFFF)),
 ]  # fmt: skip
 
 _BINARY_1 = [order(1), order(2), order(3), order(4), order(6), bytes_at(2, 3)]

@@ -10,6 +10,7 @@ import numpy as np
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix.compiled import K1, helper, i64, u32, u64
 
+ENDS = tuple(at.ENDS)
 LETTER_CASE = ord("a") - ord("A")
 
 
@@ -70,6 +71,10 @@ def fill_registers(data, registers, lane, state):
     registers[at.R_WORD3] = lane[at.L_WORD3]
     registers[at.R_CLASSES] = lane[at.L_CLASSES]
     registers[at.R_GAP] = lane[at.L_GAP]
+    registers[at.R_SIGNS] = lane[at.L_SIGNS]
+    registers[at.R_SENTENCE] = lane[at.L_SENTENCE]
+    registers[at.R_LINE_WORD] = lane[at.L_LINE_WORD]
+    registers[at.R_FOLDED] = lane[at.L_FOLDED]
     line_start = i64(lane[at.L_LINE_START])
     column = position - line_start
     registers[at.R_COLUMN] = u64(min(column, 255))
@@ -173,13 +178,16 @@ def advance(lane, byte, kind, state):
     lane[at.L_HISTORY] = (history << u64(8)) | u64(byte)
     position = lane[at.L_POSITION]
     lane[at.L_POSITION] = position + u64(1)
-    if (
+    in_word = (
         kind == at.SHAPE_LOWER
         or kind == at.SHAPE_UPPER
         or kind == at.SHAPE_HIGH
         or kind == at.SHAPE_LEAD
         or kind == at.SHAPE_FINAL
-    ):
+    )
+    if in_word:
+        if lane[at.L_FOLDED] & u64(0xFF) != u64(at.LETTER):
+            lane[at.L_FOLDED] = (lane[at.L_FOLDED] << u64(8)) | u64(at.LETTER)
         if lane[at.L_WORD] == u64(0):
             lane[at.L_CLASSES] = (lane[at.L_CLASSES] << u64(8)) | u64(byte)
             lane[at.L_GAP] = u64(0)
@@ -190,26 +198,41 @@ def advance(lane, byte, kind, state):
             lane[at.L_WORD_POSITION] += u64(1)
     elif kind != at.SHAPE_FLAG:
         lane[at.L_GAP] = (lane[at.L_GAP] << u64(8)) | u64(byte)
+        if kind != at.SHAPE_SPACE and kind != at.SHAPE_DIGIT:
+            lane[at.L_SIGNS] = (lane[at.L_SIGNS] << u64(8)) | u64(byte)
         if lane[at.L_WORD] != u64(0):
+            if lane[at.L_SENTENCE] == u64(0):
+                lane[at.L_SENTENCE] = lane[at.L_WORD]
+            if lane[at.L_LINE_WORD] == u64(0):
+                lane[at.L_LINE_WORD] = lane[at.L_WORD]
             lane[at.L_WORD3] = lane[at.L_WORD2]
             lane[at.L_WORD2] = lane[at.L_WORD1]
             lane[at.L_WORD1] = lane[at.L_WORD]
             lane[at.L_WORD] = u64(0)
         lane[at.L_WORD_POSITION] = u64(0)
+        if byte == ENDS[0] or byte == ENDS[1] or byte == ENDS[2]:
+            lane[at.L_SENTENCE] = u64(0)
+        elif byte == at.NEWLINE:
+            lane[at.L_LINE_WORD] = u64(0)
+            if history & u64(0xFF) == u64(at.NEWLINE):
+                lane[at.L_SENTENCE] = u64(0)
     else:
         lane[at.L_GAP] = (lane[at.L_GAP] << u64(8)) | u64(byte)
     column = position - lane[at.L_LINE_START]
     if byte == at.NEWLINE:
         lane[at.L_LINE_BEFORE] = lane[at.L_LINE_START]
         lane[at.L_LINE_START] = position + u64(1)
-        lane[at.L_LINE] = u64(0)
+        lane[at.L_LINE] <<= u64(32)
     elif column < u64(at.LINE_BEGINNING):
-        lane[at.L_LINE] = (lane[at.L_LINE] << u64(8)) | u64(byte)
+        line = lane[at.L_LINE]
+        lane[at.L_LINE] = (line >> u64(32) << u64(32)) | (line & u64(0xFFFFFF)) << u64(8) | u64(byte)
     lane[at.L_SHAPE] = (lane[at.L_SHAPE] << u64(4)) | u64(kind)
     # history with digits folded to one class: numbers change, the text around them stays
     folded = u64(at.ZERO) if kind == at.SHAPE_DIGIT else u64(byte)
     if not (kind == at.SHAPE_DIGIT and (lane[at.L_NUMBERLESS] & u64(0xFF)) == u64(at.ZERO)):
         lane[at.L_NUMBERLESS] = (lane[at.L_NUMBERLESS] << u64(8)) | folded
+        if not in_word:  # words folded as well
+            lane[at.L_FOLDED] = (lane[at.L_FOLDED] << u64(8)) | folded
     # the brackets and tags that are open, innermost last, a stack of eight
     if kind == at.SHAPE_OPENING:
         lane[at.L_TAG] = (lane[at.L_TAG] << u64(8)) | u64(byte)

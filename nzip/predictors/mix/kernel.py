@@ -24,7 +24,15 @@ from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import match
 from nzip.predictors.mix.bit_history import adapt, adapt_direct, find_slot, run_after, run_cell, slot_of
 from nzip.predictors.mix.compiled import K1, K2, K3, clamp, i64, u32, u64
-from nzip.predictors.mix.constants import CODED, FINAL_WIDTH, MAX_CONTEXTS, MAX_SETS, MAX_WIDTH, REGISTERS
+from nzip.predictors.mix.constants import (
+    CODED,
+    FINAL_WIDTH,
+    MAX_CONTEXTS,
+    MAX_FINALS,
+    MAX_SETS,
+    MAX_WIDTH,
+    REGISTERS,
+)  # fmt: skip
 from nzip.predictors.mix.expert_inputs import bit_probability, fine_stretch, sum_up
 from nzip.predictors.mix.history import CLASSES, CODED_CLASSES, advance, fill_registers
 from nzip.predictors.mix.plan import LEVELS, Plan, plan
@@ -36,6 +44,7 @@ from nzip.predictors.mix.weight_sets import (
     BY_EXPERT,
     BY_HITS,
     BY_MATCH,
+    BY_MATCH_HITS,
     BY_PARTIAL,
     CHOICES,
     base_of,
@@ -71,6 +80,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
     LIMIT, FINAL_RATE, APM_RATE = chosen.state_limit, chosen.final_rate, chosen.apm_rate
     HIT_FROM, HIT_TO = chosen.hits
     RECIPES, SET_KINDS = recipe_table(chosen.recipes), np.array(chosen.sets, np.int64)
+    FINALS, FINAL_KINDS = len(chosen.finals), np.array(chosen.finals, np.int64)
     INPUTS = MAX_WIDTH if ANY else WIDTH
     IS_CODED = chosen.coded
 
@@ -88,6 +98,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
             direct_from, direct_to, runs_from, runs_to = DIRECT_FROM, DIRECT_TO, RUNS_FROM, RUNS_TO
             limit, final_rate, apm_rate, hit_from, hit_to = LIMIT, FINAL_RATE, APM_RATE, HIT_FROM, HIT_TO
             recipes, set_kinds = RECIPES, SET_KINDS
+            finals, final_kinds = FINALS, FINAL_KINDS
             expert_count = 0
             coded = IS_CODED
             third = False
@@ -102,9 +113,10 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
             apm_rate = i64(setting[at.S_APM_RATE])
             hit_from, hit_to = i64(setting[at.S_HIT_FROM]), i64(setting[at.S_HIT_TO])
             recipes, set_kinds = state.recipes, state.set_kinds
+            finals, final_kinds = i64(setting[at.S_FINALS]), state.final_kinds
             expert_count = i64(setting[at.S_EXPERTS])
             coded = setting[at.S_CODED] > 0
-            third = state.final_weights.size > at.FINAL_ROWS * FINAL_WIDTH
+            third = state.final_weights.size > (at.FINAL_ROWS + finals * at.SET_SIZE) * FINAL_WIDTH
             lane_count = state.lanes.shape[0]
         widest = WIDEST if expert_count else MAP_WIDEST  # experts may be surer than the maps ever are
         rate_min = i64(setting[at.S_RATE_MIN])
@@ -136,6 +148,11 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
         set_source = local_u64(MAX_SETS)
         for k in range(sets):
             set_source[k] = u64(choice_of(set_kinds[k]))
+        final_base = local_i64(MAX_FINALS)
+        final_source = local_u64(MAX_FINALS)
+        final_at = local_i64(MAX_FINALS)
+        for k in range(finals):
+            final_source[k] = u64(choice_of(final_kinds[k]))
         chosen = local_i64(CHOICES)
         set_at = local_i64(MAX_SETS)
         set_p = local_i64(MAX_SETS)
@@ -214,6 +231,8 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                 c1 = i64(history & u64(0xFF))
                 for k in range(sets):
                     set_base[k] = k * at.SET_SIZE + base_of(set_kinds[k], registers, lane)
+                for k in range(finals):
+                    final_base[k] = at.FINAL_ROWS + k * at.SET_SIZE + base_of(final_kinds[k], registers, lane)
                 two_bytes = (history & u64(0xFFFF)) << u64(8)
                 young = position - i64(lane[at.L_START]) < at.YOUNG
                 if ANY:
@@ -239,6 +258,8 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                         error = clamp(((target - mixed) * final_rate) >> 14, MOST_ERROR)
                         train(final_weights, final0, y2, FINAL_WIDTH, error)
                         train(final_weights, final1, y2, FINAL_WIDTH, error)
+                        for k in range(finals):
+                            train(final_weights, final_at[k], y2, FINAL_WIDTH, error)
                         if third:
                             train(final_weights, final2, y2, FINAL_WIDTH, error)
                     for k in range(sets):
@@ -350,6 +371,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                 chosen[BY_PARTIAL] = c0
                 chosen[BY_MATCH] = (match_level * 2 + expected - 1) if expected else 0
                 chosen[BY_HITS] = hits * 8 + bit
+                chosen[BY_MATCH_HITS] = chosen[BY_MATCH] * 16 + min(hits, 15)
                 chosen[BY_EXPERT] = confidence * 8 + bit
                 for k in range(sets):
                     first = (set_base[k] + chosen[set_source[k]]) * width
@@ -364,11 +386,15 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                     d = i64(dot(final_weights, final0, y2, FINAL_WIDTH)) + i64(
                         dot(final_weights, final1, y2, FINAL_WIDTH)
                     )
-                    if third:  # a third opinion, by what the first expert and the match model say
+                    for k in range(finals):
+                        final_at[k] = (final_base[k] + chosen[final_source[k]]) * FINAL_WIDTH
+                        d += i64(dot(final_weights, final_at[k], y2, FINAL_WIDTH))
+                    if third:  # one more opinion, by what the first expert and the match model say
                         sure = confidence * 16 + (match_level if expected else 0)
-                        final2 = (at.FINAL_ROWS + sure) * FINAL_WIDTH
-                        d = (d + i64(dot(final_weights, final2, y2, FINAL_WIDTH))) * 2 // 3
-                    d = clamp(d >> 15, WIDEST)
+                        final2 = (at.FINAL_ROWS + finals * at.SET_SIZE + sure) * FINAL_WIDTH
+                        d += i64(dot(final_weights, final2, y2, FINAL_WIDTH))
+                    # each vector as if there were two
+                    d = clamp(d * 2 // (2 + finals + i64(third)) >> 15, WIDEST)
                 else:
                     d = i64(y2[0])
                 mixed = i64(squash[u64(d + at.SQUASH_ZERO)])

@@ -21,11 +21,14 @@ from nzip.predictors.mix.constants import (
     SET_EXPECTED,
     SET_EXPERT,
     SET_FIELD,
+    SET_FOLDED,
     SET_HITS,
     SET_MATCH,
-    SET_MISSES,
+    SET_MATCH_HITS,
     SET_PARTIAL,
     SET_SHAPE,
+    SET_SHAPES,
+    SET_SIGNS,
     SET_WORD_POSITION,
 )  # fmt: skip
 from nzip.predictors.mix.contexts import Recipe, recipes
@@ -37,7 +40,8 @@ LEVELS = (1, 2, 3, 4, 5)
 class Plan:
     """Everything the kernel is told about one level and kind; see constants.py's settings (S_...).
 
-    ``recipes``: contexts; ``sets``: selectors (SET_...); ``matches``: the least lengths of match models;
+    ``recipes``: contexts; ``sets``: selectors (SET_...); ``finals``: those of the
+    final mixer, beside its two own; ``matches``: the least lengths of match models;
     ``hits``: of which contexts (from, to) the known ones are counted; ``direct``, ``runs``: which have a
     probability of their own at every node, and runs; ``rate``, ``warm_rate``: where the first
     layer's learning rate begins, after nothing and after a primer; the rest are settings by name."""
@@ -52,6 +56,7 @@ class Plan:
     direct: tuple[int, int] = (0, 0)
     runs: tuple[int, int] = (0, 0)
     coded: bool = False
+    finals: tuple[int, ...] = ()
     rate: int = 300
     warm_rate: int = 300
     rate_min: int = 38
@@ -82,12 +87,15 @@ _CODED_SETS = {
     1: (SET_PARTIAL,),
     2: (SET_PARTIAL, SET_HITS, SET_SHAPE, SET_EXPECTED),
     3: (SET_PARTIAL, SET_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED),
-    4: (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED),
+    4: (SET_PARTIAL, SET_C1, SET_MATCH, SET_FOLDED, SET_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED),
     5: (
-        SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED, SET_MISSES,
+        SET_PARTIAL, SET_C1, SET_MATCH, SET_FOLDED, SET_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED, SET_SIGNS,
         SET_C3,
     ),
 }  # fmt: skip
+_CODED_FINALS = dict.fromkeys(
+    (4, 5), (SET_EXPECTED, SET_SHAPE, SET_MATCH_HITS, SET_SHAPES, SET_FOLDED, SET_SIGNS)
+)
 _BINARY_SETS = {
     **_SETS,
     **dict.fromkeys((3, 4), (*_SETS[4][:6], SET_COLUMN, SET_C3)),
@@ -138,6 +146,7 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
         direct=direct,
         runs=runs,
         coded=kind == CODED,
+        finals=_CODED_FINALS.get(level, ()) if kind == CODED else (),
         warm_rate={4: 100, 5: 80}.get(level, 150) if kind in (TEXT, CODED) else 300,
         rate_min=(_CODED_RATE_MIN if kind == CODED else _RATE_MIN)[level],
     )

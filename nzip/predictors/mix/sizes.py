@@ -12,8 +12,10 @@ from nzip.predictors.mix.constants import (
     APM2_ROWS,
     APM3_ROWS,
     BESIDE,
+    FINAL_ROWS,
     LEADING_SHARE,
     ONE,
+    SET_SIZE,
     VECTOR,
 )  # fmt: skip
 from nzip.predictors.mix.plan import Plan
@@ -52,6 +54,11 @@ def has(contexts: tuple[int, int]) -> bool:
 def apm_rows(plan: Plan) -> int:
     """Rows of all adaptive probability maps; a few where there is none."""
     return (APM1_ROWS + APM2_ROWS + APM3_ROWS * plan.third_apm) if plan.apms else 16
+
+
+def final_rows(finals: tuple[int, ...]) -> int:
+    """Weight vectors of a final mixer with such further selectors, but for those by an expert."""
+    return FINAL_ROWS + len(finals) * SET_SIZE
 
 
 def first_weights(plan: Plan, experts: int = 0, leading: int = 0) -> list[int]:

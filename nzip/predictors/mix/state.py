@@ -13,7 +13,15 @@ import numpy as np
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix.contexts import Recipe
 from nzip.predictors.mix.plan import Plan, sets_with
-from nzip.predictors.mix.sizes import apm_rows, first_weights, has, input_width, match_bits, slot_bytes
+from nzip.predictors.mix.sizes import (
+    apm_rows,
+    final_rows,
+    first_weights,
+    has,
+    input_width,
+    match_bits,
+    slot_bytes,
+)
 from nzip.predictors.mix.tables import tables
 
 
@@ -22,7 +30,8 @@ class Mix(NamedTuple):
 
     ``setting`` int64 (SETTINGS,): the plan in numbers, by constants.S_...; ``recipes`` uint64 (contexts, 8),
     see
-    :func:`recipe_table`; ``set_kinds`` int64 (sets,): selectors. ``slots`` uint8, ``direct`` uint16 (a
+    :func:`recipe_table`; ``set_kinds`` int64 (sets,), ``final_kinds`` int64 (finals,): selectors.
+    ``slots`` uint8, ``direct`` uint16 (a
     probability for each node of a slot) and ``runs`` uint16 (times seen and last byte of each slot): see
     bit_history.py. ``state_map``, ``match_map``, ``run_map`` uint32: cells of 22 bits of probability and 10
     of count. ``weights``, ``final_weights`` int16: vectors one behind the other. ``apm`` int32: see apm.py.
@@ -33,6 +42,7 @@ class Mix(NamedTuple):
     setting: np.ndarray
     recipes: np.ndarray
     set_kinds: np.ndarray
+    final_kinds: np.ndarray
     slots: np.ndarray
     direct: np.ndarray
     runs: np.ndarray
@@ -71,6 +81,7 @@ def memory(plan: Plan, size: int, experts: int = 0) -> int:
         + (slots // 8 if has(plan.runs) else 0)
         + (8 << match_bits(size))
         + sets * at.SET_SIZE * input_width(plan, experts) * 2
+        + final_rows(plan.finals) * at.FINAL_WIDTH * 2
         + apm_rows(plan) * at.APM_BUCKETS * 4
         + (1 << 20)
     )
@@ -82,7 +93,7 @@ def build(
     """Fresh state for a block of ``size`` bytes cut into lanes that start at ``lane_starts``."""
     shared = tables()
     contexts = len(plan.recipes)
-    sets = sets_with(plan, experts, leading)
+    sets, finals = sets_with(plan, experts, leading), () if leading else plan.finals
     width = input_width(plan, experts)
     slots = slot_bytes(plan, size)
 
@@ -111,6 +122,7 @@ def build(
     setting[at.S_RUNS_FROM], setting[at.S_RUNS_TO] = plan.runs
     setting[at.S_THIRD_APM] = plan.third_apm and not leading
     setting[at.S_CODED] = plan.coded
+    setting[at.S_FINALS] = len(finals)
 
     lanes = np.zeros((len(lane_starts), at.LANE_STATE), np.uint64)
     lanes[:, at.L_RATE] = setting[at.S_RATE]
@@ -120,6 +132,7 @@ def build(
         setting=setting,
         recipes=recipe_table(plan.recipes),
         set_kinds=np.array(sets, np.int64),
+        final_kinds=np.array(finals, np.int64),
         slots=np.zeros(slots, np.uint8),
         direct=np.full(slots if has(plan.direct) else 16, at.NO_DIRECT, np.uint16),
         runs=np.zeros(slots // at.SLOT if has(plan.runs) else 1, np.uint16),
@@ -128,7 +141,7 @@ def build(
         run_map=np.concatenate([np.full(1, at.HALF_CELL, np.uint32), np.tile(shared.run_start, contexts)]),
         weights=np.tile(np.array(first_weights(plan, experts, leading), np.int16), len(sets) * at.SET_SIZE),
         final_weights=np.full(
-            (at.FINAL_ROWS + at.FINAL_EXPERT_ROWS * (experts > 0 and not leading)) * at.FINAL_WIDTH,
+            (final_rows(finals) + at.FINAL_EXPERT_ROWS * (experts > 0 and not leading)) * at.FINAL_WIDTH,
             at.ONE // len(sets),
             np.int16,
         ),

@@ -102,8 +102,8 @@ def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: int) -> Mix:
             mix.final_weights.reshape(-1, at.FINAL_WIDTH),
             primed.final_weights.reshape(-1, at.FINAL_WIDTH)[:, :sets],
         )
-        final[: at.FINAL_ROWS, :sets] = learnt
-        final[at.FINAL_ROWS :, :sets] = learnt.sum(axis=0, dtype=np.int64) // at.FINAL_ROWS
+        final[: len(learnt), :sets] = learnt
+        final[len(learnt) :, :sets] = learnt[: at.FINAL_ROWS].sum(axis=0, dtype=np.int64) // at.FINAL_ROWS
     kept = {
         field: getattr(primed, field)
         for field in primer_snapshot.FIELDS

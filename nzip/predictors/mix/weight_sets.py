@@ -6,12 +6,12 @@ byte and then count eight vectors for its eight bits. Helpers of kernel.py.
 """
 
 from nzip.predictors.mix import constants as at
-from nzip.predictors.mix.compiled import helper, i64, u64
+from nzip.predictors.mix.compiled import K1, helper, i64, u64
 
 # The choices that the kernel makes for every bit: the bit's number alone, the bits so far, match model, known
-# contexts, the first expert's confidence. A set adds one of them to its base.
-BY_BIT, BY_PARTIAL, BY_MATCH, BY_HITS, BY_EXPERT = range(5)
-CHOICES = 5
+# contexts, the first expert's confidence, match model and known contexts. A set adds one of them to its base.
+BY_BIT, BY_PARTIAL, BY_MATCH, BY_HITS, BY_EXPERT, BY_MATCH_HITS = range(6)
+CHOICES = 6
 
 
 @helper
@@ -25,7 +25,15 @@ def choice_of(selector):
         return BY_HITS
     if selector == at.SET_EXPERT:
         return BY_EXPERT
+    if selector == at.SET_MATCH_HITS:
+        return BY_MATCH_HITS
     return BY_BIT
+
+
+@helper
+def _hashed(value):
+    """``value`` in eight bits."""
+    return i64(value * K1 >> u64(56))
 
 
 @helper
@@ -66,4 +74,10 @@ def base_of(selector, registers, lane):
         value = i64(lane[at.L_WORD_POSITION] & u64(3)) * 64 + i64(registers[at.R_COLUMN]) % 64
     elif selector == at.SET_FIELD:
         value = i64(registers[at.R_PREDICTED] >> u64(56))
+    elif selector == at.SET_SHAPES:
+        value = _hashed(lane[at.L_SHAPE] & u64(0xFFFF))
+    elif selector == at.SET_FOLDED:
+        value = _hashed(lane[at.L_FOLDED] & u64(0xFFFFFFFF))
+    elif selector == at.SET_SIGNS:
+        value = _hashed(lane[at.L_SIGNS] & u64(0xFFFF))
     return value * 8

@@ -14,6 +14,7 @@ class Registers:
         self.stride, self.pixel = stride, pixel
         self.history = self.word = self.word1 = self.word2 = self.shape = self.line = self.dna = self.tag = 0
         self.word_position = self.numberless = self.word3 = self.classes = self.gap = 0
+        self.signs = self.sentence = self.line_word = self.folded = 0
         self.kinds = CODED_KIND if coded else KIND
 
     def values(self, data: bytearray, after1: list[int], after2: list[int]) -> list[int]:
@@ -25,6 +26,8 @@ class Registers:
         found[at.R_WORD_POSITION] = self.word_position
         found[at.R_DNA], found[at.R_TAG], found[at.R_NUMBERLESS] = self.dna, self.tag, self.numberless
         found[at.R_WORD3], found[at.R_CLASSES], found[at.R_GAP] = self.word3, self.classes, self.gap
+        found[at.R_SIGNS], found[at.R_SENTENCE] = self.signs, self.sentence
+        found[at.R_LINE_WORD], found[at.R_FOLDED] = self.line_word, self.folded
         column = self.position - self.line_start
         found[at.R_COLUMN] = min(column, 255)
         found[at.R_ABOVE] = self.above(data, self.line_before + column)
@@ -106,17 +109,30 @@ class Registers:
         else:
             self.gap = (self.gap << 8 | new) & MASK
             if kind != at.SHAPE_FLAG:
+                if kind not in (at.SHAPE_SPACE, at.SHAPE_DIGIT):
+                    self.signs = (self.signs << 8 | new) & MASK
                 if self.word:
+                    self.sentence = self.sentence or self.word
+                    self.line_word = self.line_word or self.word
                     self.word, self.word1, self.word2, self.word3 = 0, self.word, self.word1, self.word2
                 self.word_position = 0
+                if new == at.NEWLINE:
+                    self.line_word = 0
+                if new in at.ENDS or new == at.NEWLINE == self.history >> 8 & 0xFF:
+                    self.sentence = 0
         if new == at.NEWLINE:
-            self.line_before, self.line_start, self.line = self.line_start, self.position, 0
+            self.line_before, self.line_start = self.line_start, self.position
+            self.line = self.line << 32 & MASK
         elif column < at.LINE_BEGINNING:
-            self.line = self.line << 8 | new
+            self.line = self.line >> 32 << 32 | (self.line & 0xFFFFFF) << 8 | new
         self.shape = (self.shape << 4 | kind) & MASK
         digit = kind == at.SHAPE_DIGIT
         if not digit or self.numberless & 0xFF != at.ZERO:  # a number's digits count once, as a zero
             self.numberless = (self.numberless << 8 | (at.ZERO if digit else new)) & MASK
+            if kind not in _OF_WORDS:
+                self.folded = (self.folded << 8 | (at.ZERO if digit else new)) & MASK
+        if kind in _OF_WORDS and self.folded & 0xFF != at.LETTER:
+            self.folded = (self.folded << 8 | at.LETTER) & MASK
         if kind == at.SHAPE_OPENING:
             self.tag = (self.tag << 8 | new) & MASK
         elif kind == at.SHAPE_CLOSING:

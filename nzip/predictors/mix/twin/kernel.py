@@ -162,11 +162,14 @@ class Mix:
         expected = 0 if match_keys[0] is None else 1 + match_keys[0] % 2
         chosen = [self.select(kind, c0, bit, expected) for kind in plan.sets]
         outputs = [clamp(w.dot(n, inputs) >> 14, 2047) for w, n in zip(self.layer, chosen, strict=True)]
-        # Final mixer: the sum of two, one that knows the bits so far and one that knows the byte before.
-        final = c0, at.FINAL_BYTES + self.last_byte
+        # Final mixer: twice the mean of a vector that knows the bits so far, one that knows the byte before,
+        # and the plan's further ones.
+        final = [c0, at.FINAL_BYTES + self.last_byte]
+        for k, kind in enumerate(plan.finals):
+            final.append(at.FINAL_ROWS + k * at.SET_SIZE + self.select(kind, c0, bit, expected))
         x = outputs[0]
         if len(outputs) > 1:
-            x = clamp(sum(self.final.dot(n, outputs) for n in final) >> 15, 4095)
+            x = clamp(sum(self.final.dot(n, outputs) for n in final) * 2 // len(final) >> 15, 4095)
         mixed = p = squash(x)
         if plan.apms:
             two_bytes = (self.registers.history & 0xFFFF) << 8 | nibble
@@ -211,8 +214,11 @@ class Mix:
         history, values = self.registers.history, self.values
         if kind == at.SET_PARTIAL:
             return c0
+        by_match = self.match_level * 2 + expected - 1 if expected else 0
         if kind == at.SET_MATCH:
-            return self.match_level * 2 + expected - 1 if expected else 0
+            return by_match
+        if kind == at.SET_MATCH_HITS:
+            return by_match * 16 + min(self.hits, 15)
         near = values[at.R_NEIGHBOURS]
         edge = abs((near & 0xFF) - (near >> 8 & 0xFF))  # west against north
         base = {
@@ -226,6 +232,9 @@ class Mix:
             at.SET_MISSES: self.misses,
             at.SET_PUNCT: self.registers.gap & 0xFF,
             at.SET_SHAPE: self.registers.shape & 0xFF,
+            at.SET_SHAPES: _hashed(self.registers.shape & 0xFFFF),
+            at.SET_FOLDED: _hashed(self.registers.folded & 0xFFFFFFFF),
+            at.SET_SIGNS: _hashed(self.registers.signs & 0xFFFF),
             at.SET_COLUMN: min(values[at.R_COLUMN], 63) + 64 * (values[at.R_ABOVE] == at.NEWLINE),
             at.SET_WORD_POSITION: self.registers.word_position,
             at.SET_ABOVE: values[at.R_ABOVE] & 0xFF,
@@ -259,6 +268,11 @@ def _bits_of(byte: int) -> NextBit:
     """What is asked for the bits of a byte that is known."""
     bits = iter([byte >> 7 - i & 1 for i in range(8)])
     return lambda p: next(bits)
+
+
+def _hashed(value: int) -> int:
+    """``value`` in eight bits."""
+    return (value * at.K1 & MASK) >> 56
 
 
 def two_inputs(p: int) -> tuple[int, int]:

@@ -15,7 +15,14 @@ from nzip import reference
 from nzip.errors import CorruptError, FormatError, NzipError
 from nzip.predictors.content import BINARY, KIND_NAMES, TEXT, Content
 from nzip.predictors.mix.call_filter import call_filter
-from nzip.predictors.mix.constants import CODED, MAX_CONTEXTS, MAX_WIDTH
+from nzip.predictors.mix.constants import (
+    CODED,
+    FINAL_WIDTH,
+    MAX_CONTEXTS,
+    MAX_FINALS,
+    MAX_SETS,
+    MAX_WIDTH,
+)  # fmt: skip
 from nzip.predictors.mix.kernel import TEXTS, best, run
 from nzip.predictors.mix.model import MixPredictor
 from nzip.predictors.mix.plan import LEVELS, plan
@@ -113,6 +120,8 @@ def test_plans_of_other_content_and_experts_take_the_general_kernel():
         for level in LEVELS
         for kind in range(len(KIND_NAMES))
     )
+    every = [plan(level, kind) for level in LEVELS for kind in (*range(len(KIND_NAMES)), CODED)]
+    assert all(len(p.sets) < min(MAX_SETS, FINAL_WIDTH) and len(p.finals) <= MAX_FINALS for p in every)
 
 
 def test_a_primer():
