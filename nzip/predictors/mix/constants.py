@@ -40,7 +40,8 @@ CODED = 7
     S_CODED,
     S_THIRD_APM,
     S_FINALS,
-) = range(28)
+    S_ONE_APM,
+) = range(29)
 SETTINGS = 32
 
 # Context registers; a recipe names up to four with masks.
@@ -130,7 +131,8 @@ LANE_STATE = 32
     SET_PUNCT,
     SET_SHAPES,
     SET_MATCH_HITS,
-) = range(21)
+    SET_PARTIAL_MATCH,
+) = range(22)
 
 # Bytes that mean something to the history.
 NEWLINE, ZERO = b"\n0"

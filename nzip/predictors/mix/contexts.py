@@ -96,15 +96,16 @@ _TEXT_5 = [
 CLASSES2 = _r((R_CLASSES, 0xFFFF), _C1)
 _CODED_1 = [order(1), order(2), order(4), _r(R_WORD, _C1), BIGRAM, HIGH_BITS]
 _CODED_2 = [order(0), order(1), order(2), order(3), order(4), order(6), WORD, BIGRAM, AFTER1, HIGH_BITS]
-_CODED_3 = [  # six with runs, then three with probabilities of their own (plan.py)
-    order(0), order(1), order(2), order(3), HIGH_BITS, AFTER1, WORD, BIGRAM, SKIP_WORD, order(4), order(6),
-    order(8),
+GAP = _r(R_WORD, (R_GAP, 0xFFFF))
+_CODED_3 = [  # fourteen: with their runs, two match models and the bias they fill three vectors but for one
+    GAP, CLASSES2, order(0), order(1), order(2), order(3), HIGH_BITS, AFTER1, WORD, BIGRAM, SKIP_WORD,
+    order(4), order(6), order(8),
 ]  # fmt: skip
 _CODED_4 = [*_TEXT_4, CLASSES2]
 _NOT_CODED = (9, 10, 25, 27)  # of _TEXT_5: bytes 1 and 3, order 5, what followed, the line above
 _CODED_5 = [
     *(recipe for i, recipe in enumerate(_TEXT_5) if i not in _NOT_CODED),
-    _r(R_WORD, R_WORD1, R_WORD2, R_WORD3), _r(R_WORD, (R_GAP, 0xFFFF)), CLASSES2,
+    _r(R_WORD, R_WORD1, R_WORD2, R_WORD3), GAP, CLASSES2,
     _r(R_WORD, (R_CLASSES, 0xFFFF)), AFTER1, HIGH_BITS, _r(_C1, (R_MARKS, 0xFFFFFF)),
     _r(_C1, (R_GAP, 0xFFFFFF), (R_CLASSES, 0xFF)), _r(R_WORD, R_LINE_WORD), _r(R_WORD, R_SENTENCE),
     _r(R_WORD, (R_MARKS, 0xFFFF)),

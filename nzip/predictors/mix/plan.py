@@ -26,6 +26,7 @@ from nzip.predictors.mix.constants import (
     SET_MATCH_HITS,
     SET_MISSES,
     SET_PARTIAL,
+    SET_PARTIAL_MATCH,
     SET_SHAPE,
     SET_SHAPES,
     SET_WORD_POSITION,
@@ -42,8 +43,9 @@ class Plan:
     ``recipes``: contexts; ``sets``: selectors (SET_...); ``finals``: those of the
     final mixer, beside its two own; ``matches``: the least lengths of match models;
     ``hits``: of which contexts (from, to) the known ones are counted; ``direct``, ``runs``: which have a
-    probability of their own at every node, and runs; ``rate``, ``warm_rate``: where the first
-    layer's learning rate begins, after nothing and after a primer; the rest are settings by name."""
+    probability of their own at every node, and runs; ``apms``: whether there are maps that refine (apm.py),
+    ``third_apm``: all three, ``one_apm``: only the one by two bytes; ``rate``, ``warm_rate``: where the
+    first layer's learning rate begins, after nothing and after a primer; the rest are settings by name."""
 
     recipes: tuple[Recipe, ...]
     sets: tuple[int, ...]
@@ -52,6 +54,7 @@ class Plan:
     hits: tuple[int, int] = (0, 0)
     apms: bool = True
     third_apm: bool = False
+    one_apm: bool = False
     direct: tuple[int, int] = (0, 0)
     runs: tuple[int, int] = (0, 0)
     coded: bool = False
@@ -83,16 +86,22 @@ _SETS = {
     5: (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_COLUMN, SET_WORD_POSITION),
 }
 _CODED_SETS = {
-    1: (SET_PARTIAL,),
-    2: (SET_PARTIAL, SET_HITS, SET_SHAPE, SET_EXPECTED),
-    3: (SET_PARTIAL, SET_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED),
+    1: (SET_PARTIAL_MATCH, SET_SHAPE),
+    2: (SET_PARTIAL_MATCH, SET_HITS, SET_SHAPE, SET_EXPECTED),
+    3: (SET_PARTIAL_MATCH, SET_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED),
     4: (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED),
     5: (
         SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED, SET_MISSES,
         SET_C3,
     ),
 }  # fmt: skip
-_CODED_FINALS = dict.fromkeys((4, 5), (SET_EXPECTED, SET_SHAPE, SET_MATCH_HITS, SET_SHAPES))
+_CODED_FINALS = {
+    2: (SET_MATCH_HITS, SET_EXPECTED),
+    3: (SET_MATCH_HITS, SET_EXPECTED, SET_SHAPE),
+    **dict.fromkeys((4, 5), (SET_EXPECTED, SET_SHAPE, SET_MATCH_HITS, SET_SHAPES)),
+}
+# Of coded text the contexts with runs, which fill the mixer's last vector, where not all have them.
+_CODED_RUNS = {1: (3, 4), 2: (0, 9)}
 _BINARY_SETS = {
     **_SETS,
     **dict.fromkeys((3, 4), (*_SETS[4][:6], SET_COLUMN, SET_C3)),
@@ -109,7 +118,7 @@ _MATCHES = {1: (6,), 2: (6,), 3: (5, 12), 4: (5, 12), 5: (5, 12)}
 
 _NONE = (0, 0)
 _RATE_MIN = {1: 45, 2: 38, 3: 30, 4: 22, 5: 15}
-_CODED_RATE_MIN = {1: 45, 2: 40, 3: 36, 4: 26, 5: 22}
+_CODED_RATE_MIN = {1: 50, 2: 40, 3: 36, 4: 26, 5: 22}
 
 
 def plan(level: int, kind: int, stride: int = 0) -> Plan:
@@ -123,9 +132,10 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
     if kind in (TEXT, CODED):
         sets, hits = _SETS[level], {1: (0, 0), 2: (1, 6)}.get(level, (3, 8))
         if kind == CODED:
-            sets, third_apm = _CODED_SETS[level], level >= 3
+            sets, third_apm = _CODED_SETS[level], level >= 2
+            runs = _CODED_RUNS.get(level, all_of_them)
             if level == 3:
-                hits, runs, direct = (6, 12), (0, 6), (6, 9)
+                hits = (8, 14)
     elif kind in (IMAGE, AUDIO):
         sets = _PLANE_SETS[level]
     elif kind == DNA:
@@ -138,7 +148,8 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
         matches=(12, 20)[: len(_MATCHES[level])] if kind == DNA else _MATCHES[level],
         slot_bytes=_SLOT_BYTES[level],
         hits=hits,
-        apms=level > 1 or kind not in (TEXT, CODED),
+        apms=level > 1 or kind != TEXT,
+        one_apm=level == 1 and kind == CODED,
         third_apm=third_apm,
         direct=direct,
         runs=runs,
