@@ -69,7 +69,7 @@ ABOVE = _r(_C1, (R_ABOVE, 0xFF))
 AFTER1 = _r(_C1, (R_AFTER1, 0xFFFF))
 HIGH_BITS = _r((R_HISTORY, 0xF8F8F8F8F8))
 
-_TEXT_1 = [order(1), order(2), order(4), _r(R_WORD, _C1)]
+_TEXT_1 = [order(1), order(2), order(4), _r(R_WORD, _C1), BIGRAM, HIGH_BITS]
 _TEXT_3 = [  # thirteen: with two match models and the bias their inputs fill two vectors of sixteen
     order(0), order(1), order(2), order(3), order(4), order(6), order(8), WORD, BIGRAM, SKIP_WORD, ABOVE,
     AFTER1, HIGH_BITS,
@@ -94,7 +94,7 @@ _TEXT_5 = [
 
 # Where words are codes (mix/words).
 CLASSES2 = _r((R_CLASSES, 0xFFFF), _C1)
-_CODED_1 = [order(1), order(2), order(4), _r(R_WORD, _C1), BIGRAM, HIGH_BITS]
+_CODED_1 = _TEXT_1
 _CODED_2 = [order(0), order(1), order(2), order(3), order(4), order(6), WORD, BIGRAM, AFTER1, HIGH_BITS]
 GAP = _r(R_WORD, (R_GAP, 0xFFFF))
 _CODED_3 = [  # fourteen: with their runs, two match models and the bias they fill three vectors but for one

@@ -85,23 +85,32 @@ _SETS = {
     4: (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_COLUMN, SET_WORD_POSITION),
     5: (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_COLUMN, SET_WORD_POSITION),
 }
+_TEXT_SETS = {
+    **_SETS,
+    1: (SET_PARTIAL_MATCH, SET_SHAPE),
+    2: (SET_PARTIAL_MATCH, *_SETS[2][1:]),
+    3: (SET_PARTIAL_MATCH, *_SETS[3][1:]),
+}
 _CODED_SETS = {
     1: (SET_PARTIAL_MATCH, SET_SHAPE),
     2: (SET_PARTIAL_MATCH, SET_HITS, SET_SHAPE, SET_EXPECTED),
-    3: (SET_PARTIAL_MATCH, SET_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED),
+    3: (SET_PARTIAL_MATCH, SET_MATCH_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED, SET_SHAPES),
     4: (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED),
     5: (
         SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED, SET_MISSES,
         SET_C3,
     ),
 }  # fmt: skip
-_CODED_FINALS = {
+_TEXT_FINALS = {
     2: (SET_MATCH_HITS, SET_EXPECTED),
     3: (SET_MATCH_HITS, SET_EXPECTED, SET_SHAPE),
+}
+_CODED_FINALS = {
+    **_TEXT_FINALS,
     **dict.fromkeys((4, 5), (SET_EXPECTED, SET_SHAPE, SET_MATCH_HITS, SET_SHAPES)),
 }
-# Of coded text the contexts with runs, which fill the mixer's last vector, where not all have them.
-_CODED_RUNS = {1: (3, 4), 2: (0, 9)}
+# The contexts with runs at -1 and -2: as many as fill the mixer's last vector.
+_TEXT_RUNS = {1: (3, 4), 2: (0, 9)}
 _BINARY_SETS = {
     **_SETS,
     **dict.fromkeys((3, 4), (*_SETS[4][:6], SET_COLUMN, SET_C3)),
@@ -113,6 +122,7 @@ _PLANE_SETS = {
     **dict.fromkeys((3, 4, 5), (SET_PARTIAL, SET_C1, SET_MATCH, SET_ABOVE, SET_HITS, SET_EDGE, SET_C3)),
 }
 _SLOT_BYTES = {1: 16 << 20, 2: 32 << 20, 3: 64 << 20, 4: 96 << 20, 5: 104 << 20}
+_CODED_SLOT_BYTES = {**_SLOT_BYTES, 1: 32 << 20, 2: 64 << 20, 3: 128 << 20}
 _MATCHES = {1: (6,), 2: (6,), 3: (5, 12), 4: (5, 12), 5: (5, 12)}
 
 
@@ -130,12 +140,12 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
     direct, runs = all_of_them if level == 5 else _NONE, all_of_them if level >= 4 else _NONE
     third_apm = False
     if kind in (TEXT, CODED):
-        sets, hits = _SETS[level], {1: (0, 0), 2: (1, 6)}.get(level, (3, 8))
+        sets, hits = _TEXT_SETS[level], {1: (0, 0), 2: (1, 6)}.get(level, (3, 8))
+        runs, third_apm = _TEXT_RUNS.get(level, runs), level in (2, 3)
         if kind == CODED:
             sets, third_apm = _CODED_SETS[level], level >= 2
-            runs = _CODED_RUNS.get(level, all_of_them)
             if level == 3:
-                hits = (8, 14)
+                hits, runs = (8, 14), all_of_them
     elif kind in (IMAGE, AUDIO):
         sets = _PLANE_SETS[level]
     elif kind == DNA:
@@ -146,7 +156,7 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
         recipes=tuple(contexts),
         sets=sets,
         matches=(12, 20)[: len(_MATCHES[level])] if kind == DNA else _MATCHES[level],
-        slot_bytes=_SLOT_BYTES[level],
+        slot_bytes=(_CODED_SLOT_BYTES if kind == CODED else _SLOT_BYTES)[level],
         hits=hits,
         apms=level > 1 or kind != TEXT,
         one_apm=level == 1 and kind == CODED,
@@ -154,7 +164,7 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
         direct=direct,
         runs=runs,
         coded=kind == CODED,
-        finals=_CODED_FINALS.get(level, ()) if kind == CODED else (),
+        finals={CODED: _CODED_FINALS, TEXT: _TEXT_FINALS}.get(kind, {}).get(level, ()),
         warm_rate={4: 100, 5: 80}.get(level, 150) if kind in (TEXT, CODED) else 300,
         rate_min=(_CODED_RATE_MIN if kind == CODED else _RATE_MIN)[level],
     )
