@@ -10,6 +10,8 @@ nearer one learns what the bit was. Three maps lie in one array, one behind the 
   ``bits`` are a one and the bits so far of this byte, or 0 once the match is known to be wrong;
 * by a hash (12 bits) of the two bytes before and the nibble: row ``hash * 16 + node``, APM2_ROWS of them.
 
+Where a plan has one map only, that is the last of these, at row 0.
+
 ``nibble`` is 0 in a byte's first half and 1 + the first half in its second; ``node`` is a one and the bits so
 far of this half. A *base* is a row without its node. Rows start as what says the prediction back
 (``tables().apm_row``). The readable twin is twin/apm.py; helpers of kernel.py, which does without APMs where

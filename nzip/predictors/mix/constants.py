@@ -40,7 +40,8 @@ CODED = 7
     S_CODED,
     S_THIRD_APM,
     S_FINALS,
-) = range(28)
+    S_ONE_APM,
+) = range(29)
 SETTINGS = 32
 
 # Context registers; a recipe names up to four with masks.
@@ -134,7 +135,8 @@ LANE_STATE = 32
     SET_MATCH_HITS,
     SET_FOLDED,
     SET_SIGNS,
-) = range(23)
+    SET_PARTIAL_MATCH,
+) = range(24)
 
 # Bytes that mean something to the history.
 NEWLINE, ZERO, LETTER = b"\n0a"

@@ -70,7 +70,7 @@ ABOVE = _r(_C1, (R_ABOVE, 0xFF))
 AFTER1 = _r(_C1, (R_AFTER1, 0xFFFF))
 HIGH_BITS = _r((R_HISTORY, 0xF8F8F8F8F8))
 
-_TEXT_1 = [order(1), order(2), order(4), _r(R_WORD, _C1)]
+_TEXT_1 = [order(1), order(2), order(4), _r(R_WORD, _C1), BIGRAM, HIGH_BITS]
 _TEXT_3 = [  # thirteen: with two match models and the bias their inputs fill two vectors of sixteen
     order(0), order(1), order(2), order(3), order(4), order(6), order(8), WORD, BIGRAM, SKIP_WORD, ABOVE,
     AFTER1, HIGH_BITS,
@@ -95,11 +95,12 @@ _TEXT_5 = [
 
 # Where words are codes (mix/words).
 CLASSES2 = _r((R_CLASSES, 0xFFFF), _C1)
-_CODED_1 = [order(1), order(2), order(4), _r(R_WORD, _C1), BIGRAM, HIGH_BITS]
+_CODED_1 = _TEXT_1
 _CODED_2 = [order(0), order(1), order(2), order(3), order(4), order(6), WORD, BIGRAM, AFTER1, HIGH_BITS]
-_CODED_3 = [  # six with runs, then three with probabilities of their own (plan.py)
-    order(0), order(1), order(2), order(3), HIGH_BITS, AFTER1, WORD, BIGRAM, SKIP_WORD, order(4), order(6),
-    order(8),
+GAP = _r(R_WORD, (R_GAP, 0xFFFF))
+_CODED_3 = [  # fourteen: with their runs, two match models and the bias they fill three vectors but for one
+    GAP, CLASSES2, order(0), order(1), order(2), order(3), HIGH_BITS, AFTER1, WORD, BIGRAM, SKIP_WORD,
+    order(4), order(6), order(8),
 ]  # fmt: skip
 # What stands around and between words, which codes leave more of: signs, the text with its words folded.
 _SIGNS, _FOLDED = _r(_C1, (R_SIGNS, 0xFFFFFF)), _r(_C1, (R_FOLDED, 0xFFFFFFFFFFFF))
@@ -116,7 +117,7 @@ _CODED_4 = [
 _NOT_CODED = (9, 10, 17, 19, 20, 25, 27, 29)
 _CODED_5 = [
     *(recipe for i, recipe in enumerate(_TEXT_5) if i not in _NOT_CODED),
-    _r(R_WORD, R_WORD1, R_WORD2, R_WORD3), _r(R_WORD, (R_GAP, 0xFFFF)), CLASSES2,
+    _r(R_WORD, R_WORD1, R_WORD2, R_WORD3), GAP, CLASSES2,
     AFTER1, HIGH_BITS, _SIGNS, _GAP, _LINE_WORD, _r(R_WORD, R_SENTENCE), _WORD_SIGNS, _FOLDED,
     _r(R_WORD, (R_FOLDED, 0xFFFFFFFFFF)), _r(R_LINE, _C1),
     _r(R_WORD, (R_LINE, 0xFFFF0000FFFF)),

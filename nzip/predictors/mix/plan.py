@@ -26,6 +26,7 @@ from nzip.predictors.mix.constants import (
     SET_MATCH,
     SET_MATCH_HITS,
     SET_PARTIAL,
+    SET_PARTIAL_MATCH,
     SET_SHAPE,
     SET_SHAPES,
     SET_SIGNS,
@@ -43,8 +44,9 @@ class Plan:
     ``recipes``: contexts; ``sets``: selectors (SET_...); ``finals``: those of the
     final mixer, beside its two own; ``matches``: the least lengths of match models;
     ``hits``: of which contexts (from, to) the known ones are counted; ``direct``, ``runs``: which have a
-    probability of their own at every node, and runs; ``rate``, ``warm_rate``: where the first
-    layer's learning rate begins, after nothing and after a primer; the rest are settings by name."""
+    probability of their own at every node, and runs; ``apms``: whether there are maps that refine (apm.py),
+    ``third_apm``: all three, ``one_apm``: only the one by two bytes; ``rate``, ``warm_rate``: where the
+    first layer's learning rate begins, after nothing and after a primer; the rest are settings by name."""
 
     recipes: tuple[Recipe, ...]
     sets: tuple[int, ...]
@@ -53,6 +55,7 @@ class Plan:
     hits: tuple[int, int] = (0, 0)
     apms: bool = True
     third_apm: bool = False
+    one_apm: bool = False
     direct: tuple[int, int] = (0, 0)
     runs: tuple[int, int] = (0, 0)
     coded: bool = False
@@ -83,19 +86,32 @@ _SETS = {
     4: (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_COLUMN, SET_WORD_POSITION),
     5: (SET_PARTIAL, SET_C1, SET_MATCH, SET_C2, SET_HITS, SET_SHAPE, SET_COLUMN, SET_WORD_POSITION),
 }
+_TEXT_SETS = {
+    **_SETS,
+    1: (SET_PARTIAL_MATCH, SET_SHAPE),
+    2: (SET_PARTIAL_MATCH, *_SETS[2][1:]),
+    3: (SET_PARTIAL_MATCH, *_SETS[3][1:]),
+}
 _CODED_SETS = {
-    1: (SET_PARTIAL,),
-    2: (SET_PARTIAL, SET_HITS, SET_SHAPE, SET_EXPECTED),
-    3: (SET_PARTIAL, SET_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED),
+    1: (SET_PARTIAL_MATCH, SET_SHAPE),
+    2: (SET_PARTIAL_MATCH, SET_HITS, SET_SHAPE, SET_EXPECTED),
+    3: (SET_PARTIAL_MATCH, SET_MATCH_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED, SET_SHAPES),
     4: (SET_PARTIAL, SET_C1, SET_MATCH, SET_FOLDED, SET_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED),
     5: (
         SET_PARTIAL, SET_C1, SET_MATCH, SET_FOLDED, SET_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED, SET_SIGNS,
         SET_C3,
     ),
 }  # fmt: skip
-_CODED_FINALS = dict.fromkeys(
-    (4, 5), (SET_EXPECTED, SET_SHAPE, SET_MATCH_HITS, SET_SHAPES, SET_FOLDED, SET_SIGNS)
-)
+_TEXT_FINALS = {
+    2: (SET_MATCH_HITS, SET_EXPECTED),
+    3: (SET_MATCH_HITS, SET_EXPECTED, SET_SHAPE),
+}
+_CODED_FINALS = {
+    **_TEXT_FINALS,
+    **dict.fromkeys((4, 5), (SET_EXPECTED, SET_SHAPE, SET_MATCH_HITS, SET_SHAPES, SET_FOLDED, SET_SIGNS)),
+}
+# The contexts with runs at -1 and -2: as many as fill the mixer's last vector.
+_TEXT_RUNS = {1: (3, 4), 2: (0, 9)}
 _BINARY_SETS = {
     **_SETS,
     **dict.fromkeys((3, 4), (*_SETS[4][:6], SET_COLUMN, SET_C3)),
@@ -107,12 +123,13 @@ _PLANE_SETS = {
     **dict.fromkeys((3, 4, 5), (SET_PARTIAL, SET_C1, SET_MATCH, SET_ABOVE, SET_HITS, SET_EDGE, SET_C3)),
 }
 _SLOT_BYTES = {1: 16 << 20, 2: 32 << 20, 3: 64 << 20, 4: 96 << 20, 5: 104 << 20}
+_CODED_SLOT_BYTES = {**_SLOT_BYTES, 1: 32 << 20, 2: 64 << 20, 3: 128 << 20, 5: 128 << 20}
 _MATCHES = {1: (6,), 2: (6,), 3: (5, 12), 4: (5, 12), 5: (5, 12)}
 
 
 _NONE = (0, 0)
 _RATE_MIN = {1: 45, 2: 38, 3: 30, 4: 22, 5: 15}
-_CODED_RATE_MIN = {1: 45, 2: 40, 3: 36, 4: 26, 5: 22}
+_CODED_RATE_MIN = {1: 50, 2: 40, 3: 36, 4: 26, 5: 22}
 
 
 def plan(level: int, kind: int, stride: int = 0) -> Plan:
@@ -124,11 +141,12 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
     direct, runs = all_of_them if level == 5 else _NONE, all_of_them if level >= 4 else _NONE
     third_apm = False
     if kind in (TEXT, CODED):
-        sets, hits = _SETS[level], {1: (0, 0), 2: (1, 6)}.get(level, (3, 8))
+        sets, hits = _TEXT_SETS[level], {1: (0, 0), 2: (1, 6)}.get(level, (3, 8))
+        runs, third_apm = _TEXT_RUNS.get(level, runs), level in (2, 3)
         if kind == CODED:
-            sets, third_apm = _CODED_SETS[level], level >= 3
+            sets, third_apm = _CODED_SETS[level], level >= 2
             if level == 3:
-                hits, runs, direct = (6, 12), (0, 6), (6, 9)
+                hits, runs = (8, 14), all_of_them
     elif kind in (IMAGE, AUDIO):
         sets = _PLANE_SETS[level]
     elif kind == DNA:
@@ -139,14 +157,14 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
         recipes=tuple(contexts),
         sets=sets,
         matches=(12, 20)[: len(_MATCHES[level])] if kind == DNA else _MATCHES[level],
-        slot_bytes=_SLOT_BYTES[level],
+        slot_bytes=(_CODED_SLOT_BYTES if kind == CODED else _SLOT_BYTES)[level],
         hits=hits,
         apms=level > 1 or kind not in (TEXT, CODED),
         third_apm=third_apm,
         direct=direct,
         runs=runs,
         coded=kind == CODED,
-        finals=_CODED_FINALS.get(level, ()) if kind == CODED else (),
+        finals={CODED: _CODED_FINALS, TEXT: _TEXT_FINALS}.get(kind, {}).get(level, ()),
         warm_rate={4: 100, 5: 80}.get(level, 150) if kind in (TEXT, CODED) else 300,
         rate_min=(_CODED_RATE_MIN if kind == CODED else _RATE_MIN)[level],
     )

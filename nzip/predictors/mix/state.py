@@ -123,6 +123,7 @@ def build(
     setting[at.S_THIRD_APM] = plan.third_apm and not leading
     setting[at.S_CODED] = plan.coded
     setting[at.S_FINALS] = len(finals)
+    setting[at.S_ONE_APM] = plan.one_apm
 
     lanes = np.zeros((len(lane_starts), at.LANE_STATE), np.uint64)
     lanes[:, at.L_RATE] = setting[at.S_RATE]

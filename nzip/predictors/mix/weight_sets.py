@@ -17,7 +17,7 @@ CHOICES = 6
 @helper
 def choice_of(selector):
     """Which of a bit's choices moves a set of this ``selector``."""
-    if selector == at.SET_PARTIAL:
+    if selector == at.SET_PARTIAL or selector == at.SET_PARTIAL_MATCH:
         return BY_PARTIAL
     if selector == at.SET_MATCH:
         return BY_MATCH
@@ -34,6 +34,14 @@ def choice_of(selector):
 def _hashed(value):
     """``value`` in eight bits."""
     return i64(value * K1 >> u64(56))
+
+
+@helper
+def tier(length):
+    """A match's length in four steps."""
+    if length == 0:
+        return 0
+    return 1 if length < 16 else 2 if length < 32 else 3
 
 
 @helper
@@ -80,4 +88,7 @@ def base_of(selector, registers, lane):
         value = _hashed(lane[at.L_FOLDED] & u64(0xFFFFFFFF))
     elif selector == at.SET_SIGNS:
         value = _hashed(lane[at.L_SIGNS] & u64(0xFFFF))
+    elif selector == at.SET_PARTIAL_MATCH:  # 256 vectors for the bits so far
+        after_code = (lane[at.L_SHAPE] & u64(0xF)) == u64(at.SHAPE_FINAL)
+        value = 32 * (4 * i64(after_code) + tier(i64(lane[at.L_MATCH_LENGTH0])))
     return value * 8

@@ -173,8 +173,9 @@ class Mix:
         mixed = p = squash(x)
         if plan.apms:
             two_bytes = (self.registers.history & 0xFFFF) << 8 | nibble
-            p1 = self.apm1.refine(x, (self.last_byte * 17 + nibble) * 16 + node)
-            p2 = self.apm2.refine(x, ((two_bytes * at.K1 & MASK) >> 52) * 16 + node)
+            p1 = p2 = self.apm2.refine(x, ((two_bytes * at.K1 & MASK) >> 52) * 16 + node)
+            if not plan.one_apm:
+                p1 = self.apm1.refine(x, (self.last_byte * 17 + nibble) * 16 + node)
             p = (mixed + p1 + 2 * p2 + 2) >> 2
             if plan.third_apm:
                 p3 = self.apm3.refine(x, self.values[at.R_EXPECTED] * 256 + (c0 if expected else 0))
@@ -185,8 +186,9 @@ class Mix:
         # Learn.
         target = y << at.PROBABILITY_BITS
         if plan.apms:
-            self.apm1.update(y)
             self.apm2.update(y)
+            if not plan.one_apm:
+                self.apm1.update(y)
             if plan.third_apm:
                 self.apm3.update(y)
         if len(outputs) > 1:
@@ -214,6 +216,10 @@ class Mix:
         history, values = self.registers.history, self.values
         if kind == at.SET_PARTIAL:
             return c0
+        if kind == at.SET_PARTIAL_MATCH:
+            length = self.matches[0].length
+            tier = (length > 0) + (length >= 16) + (length >= 32)
+            return (4 * (self.registers.shape & 0xF == at.SHAPE_FINAL) + tier) * 256 + c0
         by_match = self.match_level * 2 + expected - 1 if expected else 0
         if kind == at.SET_MATCH:
             return by_match
