@@ -32,8 +32,13 @@ TRIALS = 4
 PIECES, PIECE = 3, 6000  # of a long stream, from its beginning, middle and end
 GAIN = 0.015  # of the sample's cold size, for a primer to be used
 HABITS_OF, HABITS_GAIN = (2, 4, 6), 0.004  # docs, code, European languages
+# Of a short stream several ways are coded whole, so no gain is asked for: what is no worse than this from
+# nothing, and habits where no primer gains plainly.
+SHORT, SLIP, PLAIN = 1 << 16, 0.01, 0.04
+DOCS = 2  # the primer that helps most where none knows a short text
 HABITS_MOST = 100_000  # a longer stream forms its own habits; others' have been seen to cost it 0.3 %
-NEAR = 0.03  # what is further from the best on the sample is no choice
+NEAR, MOST = 0.03, 3  # what is further from the best on the sample is no choice, and so many are enough
+NEAR_COLD = 0.08  # a start from nothing is one where it is nearer: it costs little to try
 CLOSE = 0.12  # both forms of a short stream are tried on with primers where they differ by less
 # What words must gain on the sample of a long stream, of which it is as a beginning, where they gain most.
 WORTH_LONG = 0.05
@@ -68,16 +73,16 @@ def choose(
 def choices(
     data: np.ndarray, primed: bool = True, own: primers.Primer | None = None, words: bool = True
 ) -> list[Start]:
-    """Ways of coding ``data`` (uint8, text), the one that codes its sample best first, and what comes near
-    it. ``own``: the user's
-    primer, in place of those that ship; ``words``: whether another form than raw may be."""
-    sample = _sample(data)
+    """Ways of coding ``data`` (uint8, text), the one that codes its sample best first, then what comes near
+    it, then starts from nothing that may yet be better. ``own``: the user's primer, in place of those that
+    ship; ``words``: whether another form than raw may be."""
+    tried_on = sample(data)
     form = choice.choose(data) if words else None
     forms: list[Form] = [form, None] if form else [None]
     first = own if primed else None
     cold: dict[bool, int] = {}
     if form:
-        cold = {form is not None: _coded(sample, form, first) for form in forms}
+        cold = {form is not None: coded(tried_on, form, first) for form in forms}
         gain = 1 - cold[True] / max(cold[False], 1)
         if len(data) > HABITS_MOST:
             forms = [None] if gain < WORTH_LONG else [form]
@@ -86,20 +91,45 @@ def choices(
         forms.sort(key=lambda form: cold[form is not None])
     if not primed or own is not None:
         return [Start(form, first) for form in forms]
+    return starts(data, forms, cold)
+
+
+def starts(data: np.ndarray, forms: list[Form], cold: dict[bool, int]) -> list[Start]:
+    """What ``data`` in one of ``forms`` may start from, as :func:`choices`. ``cold``: what its sample takes
+    from nothing, raw (False) or not, where that is known."""
     found: list[tuple[int, Form, primers.Primer | None]] = []
     tried, habits = _candidates(data)
     if not tried and not habits and len(forms) == 1:
         return [Start(forms[0], None)]
+    tried_on = sample(data)
     for form in forms:
-        start = cold.get(form is not None) or _coded(sample, form, None)
+        start = cold.get(form is not None) or coded(tried_on, form, None)
         found.append((start, form, None))
-        for codes, gain in ((tried, GAIN), (habits, HABITS_GAIN)):
-            sizes = sorted((_coded(sample, form, primers.named(code)), code) for code in codes)
-            if sizes and sizes[0][0] < (1 - gain) * start:
-                found += [(size, form, primers.named(code)) for size, code in sizes[:2] if size < start]
-                break
+        whole = _tried(tried_on, form, tried)
+        if len(data) > SHORT:
+            least = (1 - GAIN) * start
+            if not whole or whole[0][0] >= least:
+                whole, least = _tried(tried_on, form, habits), (1 - HABITS_GAIN) * start
+            found += [entry for entry in whole[:2] if whole[0][0] < least and entry[0] < start]
+        else:
+            if not whole or whole[0][0] > (1 - PLAIN) * start:
+                others = [DOCS] if DOCS not in tried else []
+                whole = whole[:2] + _tried(tried_on, form, others + habits)[:2]
+            found += [entry for entry in whole if entry[0] < (1 + SLIP) * start]
     found.sort(key=lambda entry: entry[0])
-    return [Start(form, primer) for size, form, primer in found if size <= (1 + NEAR) * found[0][0]]
+    least = found[0][0]
+    near = [entry for entry in found if entry[0] <= (1 + NEAR) * least][:MOST]
+    others = [entry for entry in found if not entry[2] and entry not in near]
+    near += [entry for entry in others if entry[0] <= (1 + NEAR_COLD) * least]
+    return [Start(form, primer) for _, form, primer in near]
+
+
+def _tried(
+    tried_on: np.ndarray, form: Form, codes: list[int]
+) -> list[tuple[int, Form, primers.Primer | None]]:
+    """What a sample takes in ``form`` after each of the primers ``codes``, the best first."""
+    known = sorted((coded(tried_on, form, primers.named(code)), code) for code in codes)
+    return [(size, form, primers.named(code)) for size, code in known]
 
 
 def _candidates(data: np.ndarray) -> tuple[list[int], list[int]]:
@@ -112,7 +142,7 @@ def _candidates(data: np.ndarray) -> tuple[list[int], list[int]]:
     return tried, [primers.HABITS | number for number in HABITS_OF] if short else []
 
 
-def _sample(data: np.ndarray) -> np.ndarray:
+def sample(data: np.ndarray) -> np.ndarray:
     """What the trials code, an array of its own."""
     if len(data) <= PIECES * PIECE:
         return data.copy()
@@ -120,7 +150,7 @@ def _sample(data: np.ndarray) -> np.ndarray:
     return np.concatenate([data[s : s + PIECE] for s in starts])
 
 
-def _coded(sample: np.ndarray, form: Form, primer: primers.Primer | None) -> int:
+def coded(sample: np.ndarray, form: Form, primer: primers.Primer | None) -> int:
     """Bytes that ``sample`` takes in ``form`` after ``primer`` (None: after none), its params included."""
     dictionary = form.dictionary if form else None
     stream = form.apply(sample) if form else sample

@@ -33,9 +33,15 @@ def choose(raw: np.ndarray) -> Words | None:
 
 def choose_dictionary(raw: np.ndarray) -> Dictionary | None:
     """The dictionary that shortens samples of ``raw`` (uint8) most, None where none does by much."""
-    sample = _sample(raw)
-    shares = {_left(sample, named(n)): n for n in _likely(sample)}
-    return named(shares[min(shares)]) if min(shares) <= SHORTER else None
+    left, dictionary = best(sample(raw))
+    return dictionary if left <= SHORTER else None
+
+
+def best(samples: np.ndarray) -> tuple[float, Dictionary]:
+    """The dictionary that shortens ``samples`` (uint8) most, and the share of bytes that it leaves, those
+    that must be marked counted as more."""
+    shares = {_left(samples, named(n)): n for n in _likely(samples)}
+    return min(shares), named(shares[min(shares)])
 
 
 def _left(sample: np.ndarray, dictionary: Dictionary) -> float:
@@ -58,7 +64,8 @@ def _common() -> tuple[frozenset[bytes], ...]:
     return tuple(frozenset(entry["common"].encode().split()) for entry in index())
 
 
-def _sample(raw: np.ndarray) -> np.ndarray:
+def sample(raw: np.ndarray) -> np.ndarray:
+    """What of ``raw`` (uint8) is looked at."""
     if len(raw) <= _SAMPLES * _SAMPLE:
         return raw
     starts = np.linspace(0, len(raw) - _SAMPLE, _SAMPLES).astype(np.int64)
