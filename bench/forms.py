@@ -46,14 +46,13 @@ def one(data: np.ndarray, level: int) -> dict:
     for name, wanted in (("raw", None), ("words", form)):
         start = primer_choice.starts(data, [wanted], {})[0]
         sizes[name] = _size(data, level, start)
-    starts = primer_choice.choices(data)
-    chosen = min(_size(data, level, start) for start in (starts if len(data) <= 1 << 16 else starts[:1]))
+    chosen = _size(data, level)
     sample = primer_choice.sample(data)
     raw, words = (primer_choice.coded(sample, wanted, None) for wanted in (None, form))
     return {"bytes": len(data), "left": left, "sampled": 1 - words / raw, **sizes, "chosen": chosen}
 
 
-def _size(data: np.ndarray, level: int, start: primer_choice.Start) -> int:
+def _size(data: np.ndarray, level: int, start: primer_choice.Start | None = None) -> int:
     descriptor, payload = Streams(level).encode(data, Content(TEXT), start=start)
     return len(descriptor.pack(False)) + len(payload)
 

@@ -2,11 +2,11 @@
 
 Primers that know some of the stream's six-byte sequences (primers.scores) are tried, the likeliest first: the
 fastest level, started from each, codes a few thousand bytes. One that does not clearly beat a cold start is
-not used, since on a long stream its gain fades and its words stay in the way. Then some primers' *habits*
+not used on a long stream, where its gain fades and its words stay in the way. Then some primers' *habits*
 alone are tried: weights and maps that have read much text, and empty contexts. Raw bytes and words are tried
-alike, cold first; the primers then for the better one, of a short stream for both. Concession: the
-trials take a tenth of a second or two a stream and use the fastest level's judgement for all; only the
-encoder chooses, the stream says what."""
+alike, cold first; the primers then for the better one, or for both. What comes near on the sample is left to
+whoever codes (stream.py): all of a short stream, one start for each form of a long one. Concession: the
+trials take a tenth of a second or two a stream; only the encoder chooses, the stream says what."""
 
 from __future__ import annotations
 
@@ -39,8 +39,11 @@ DOCS = 2  # the primer that helps most where none knows a short text
 HABITS_MOST = 100_000  # a longer stream forms its own habits; others' have been seen to cost it 0.3 %
 NEAR, MOST = 0.03, 3  # what is further from the best on the sample is no choice, and so many are enough
 NEAR_COLD = 0.08  # a start from nothing is one where it is nearer: it costs little to try
-CLOSE = 0.12  # both forms of a short stream are tried on with primers where they differ by less
-# What words must gain on the sample of a long stream, of which it is as a beginning, where they gain most.
+# What words gain on the sample at -1 so that raw bytes are not tried, and so that words are not: the fastest
+# level prefers words by 5 to 10% more than others, and a long text needs them less than its sample. What is
+# between is for the stream's own level to say (stream.py).
+SURE, HOPELESS = 0.14, 0.015
+# Where nobody tries that, words gain so much.
 WORTH_LONG = 0.05
 
 Form = Words | None
@@ -73,9 +76,10 @@ def choose(
 def choices(
     data: np.ndarray, primed: bool = True, own: primers.Primer | None = None, words: bool = True
 ) -> list[Start]:
-    """Ways of coding ``data`` (uint8, text), the one that codes its sample best first, then what comes near
-    it, then starts from nothing that may yet be better. ``own``: the user's primer, in place of those that
-    ship; ``words``: whether another form than raw may be."""
+    """Ways of coding ``data`` (uint8, text), the likeliest best first: of a short one the best start of each
+    form, what comes near and starts from nothing that may yet be better, of a long one a start for each
+    form. ``own``: the user's primer, in place of those that ship; ``words``: whether another form than raw
+    may be."""
     tried_on = sample(data)
     form = choice.choose(data) if words else None
     forms: list[Form] = [form, None] if form else [None]
@@ -84,11 +88,11 @@ def choices(
     if form:
         cold = {form is not None: coded(tried_on, form, first) for form in forms}
         gain = 1 - cold[True] / max(cold[False], 1)
-        if len(data) > HABITS_MOST:
-            forms = [None] if gain < WORTH_LONG else [form]
-        elif abs(gain) > CLOSE:
-            forms = [None] if gain < 0 else [form]
-        forms.sort(key=lambda form: cold[form is not None])
+        long = len(data) > SHORT
+        if gain > SURE or gain < (HOPELESS if long else -SURE):
+            forms = [None] if gain < SURE else [form]
+        likely = gain > (WORTH_LONG if long else 0)
+        forms.sort(key=lambda form: (form is not None) != likely)
     if not primed or own is not None:
         return [Start(form, first) for form in forms]
     return starts(data, forms, cold)
@@ -117,11 +121,15 @@ def starts(data: np.ndarray, forms: list[Form], cold: dict[bool, int]) -> list[S
                 whole = whole[:2] + _tried(tried_on, form, others + habits)[:2]
             found += [entry for entry in whole if entry[0] < (1 + SLIP) * start]
     found.sort(key=lambda entry: entry[0])
+    of_form = [next(entry for entry in found if entry[1] is form) for form in forms]
+    if len(data) > SHORT:
+        return [Start(form, primer) for _, form, primer in of_form]
     least = found[0][0]
-    near = [entry for entry in found if entry[0] <= (1 + NEAR) * least][:MOST]
+    near = [entry for entry in found if entry[0] <= (1 + NEAR) * least and entry not in of_form]
+    near = of_form + near[: MOST - len(of_form)]
     others = [entry for entry in found if not entry[2] and entry not in near]
     near += [entry for entry in others if entry[0] <= (1 + NEAR_COLD) * least]
-    return [Start(form, primer) for _, form, primer in near]
+    return [Start(form, primer) for _, form, primer in sorted(near, key=lambda entry: entry[0])]
 
 
 def _tried(

@@ -42,6 +42,9 @@ _SOME = 192
 _PIECES, _PIECE, _NO_GAIN = 3, 6000, 0.999
 # Bytes of a stream longer than SHORT of which several ways of coding are tried.
 SAMPLE = 1 << 16
+# A stream of more than WHOLE bytes is coded in one form, told by what that makes of PARTS of it; a shorter
+# one in both where they are near: that takes as long.
+WHOLE, PARTS, PART = 1 << 19, 4, 1 << 15
 _NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
 
 Progress = Callable[[int], None]
@@ -106,8 +109,9 @@ class Streams(NamedTuple):
             content = Content(BINARY)
         helpers = sum(e.helps(data, content) << i for i, e in enumerate(self.experts))
         trials = [(helpers, start)] if start else self._trials(data, content, helpers)
-        if len(trials) > 1 and len(data) > SHORT:
-            trials = [min(trials, key=lambda trial: self._sampled(data, content, *trial))]
+        if len(trials) > 1 and len(data) > (SHORT if helpers else WHOLE):
+            judge = self._sampled if helpers else self._later
+            trials = [min(trials, key=lambda trial: judge(data, content, *trial))]
         found = [self._encode(data, content, *trials[0], progress)]
         found += [self._encode(data, content, *trial) for trial in trials[1:]]
         warm = [
@@ -122,7 +126,8 @@ class Streams(NamedTuple):
 
     def _trials(self, data: np.ndarray, content: Content, helpers: int) -> list[tuple[int, Start]]:
         """Ways of coding a stream that are worth trying, as bits of the experts that help and starts: of a
-        short one several starts, and where experts that do not lead read raw bytes, words without them."""
+        short one several starts, of any both forms where they are near, and where experts that do not lead
+        read raw bytes, words without them."""
         some = self.only(helpers)
         trials = [(helpers, start) for start in some.choose(data, content)]
         if helpers and content.kind == TEXT and not some.leading:
@@ -133,6 +138,15 @@ class Streams(NamedTuple):
         """Bytes that a stretch out of the middle of a long stream takes."""
         middle = (len(data) - SAMPLE) // 2
         return _cost(self._encode(data[middle : middle + SAMPLE], content, helpers, start))
+
+    def _later(self, data: np.ndarray, content: Content, helpers: int, start: Start) -> int:
+        """Bytes that the second half of a sample of a long stream takes after the first: what is learnt in
+        the beginning counts little in the end."""
+        if len(data) > PARTS * PART:
+            begins = np.linspace(0, len(data) - PART, PARTS).astype(np.int64)
+            data = np.concatenate([data[begin : begin + PART] for begin in begins])
+        whole, half = (self._encode(part, content, helpers, start) for part in (data, data[: len(data) // 2]))
+        return _cost(whole) - _cost(half)
 
     def _encode(
         self,
@@ -168,8 +182,7 @@ class Streams(NamedTuple):
         it is long."""
         if content.kind != TEXT:
             return [COLD]
-        found = choices(data, self.primed, self.primer, not self.experts)
-        return found[:1] if len(data) > SHORT else found
+        return choices(data, self.primed, self.primer, not self.experts)
 
     def code(
         self,

@@ -18,7 +18,7 @@ from nzip.predictors.mix.words.options import Words
 
 _SAMPLE, _SAMPLES = 1 << 13, 8
 MARKED = 8  # what a byte or a sequence that stands as it is costs, in bytes
-SHORTER = 0.80  # a stream is coded where at most this many bytes are left of one
+SHORTER = 1.15  # a stream may be coded where at most this many bytes are left of one; trials decide
 _WORD = re.compile(rb"[a-z\x80-\xff]+")
 ENGLISH = 1
 
