@@ -353,6 +353,63 @@ def growth_command(files, levels, sizes, out, plotted):
         sys.exit(1)
 
 
+@main.command("heads")
+@click.argument("files", nargs=-1, required=True)
+@click.option("--levels", callback=_numbers, default="1,2,3,4,5", show_default=True, help="Levels of nzip.")
+@click.option(
+    "--sizes", callback=_sizes, default="2K,4K,10K,50K", show_default=True, help="Beginnings of each file."
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep every cell here, and take those that are there.",
+)
+@click.option(
+    "--against",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Another run: show by how much this one differs.",
+)
+def heads_command(files, levels, sizes, out, against):
+    """Sizes of beginnings: no higher level larger than a lower one, none primed larger than cold."""
+    from bench import heads
+
+    try:
+        kept, before = heads.Kept(out), heads.Kept(against) if against else None
+        with Console(stderr=True).status("") as status:
+            rows = heads.measure(resolve(list(files)), sizes, levels, kept, status.update)
+    except (SuiteError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    heads.show(rows, levels, kept, _console(), before)
+    if heads.faults(rows, levels, kept):
+        sys.exit(1)
+
+
+@main.command("forms")
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--level", type=click.IntRange(1, 5), default=3, show_default=True, help="Level of the mix.")
+@click.option(
+    "--bytes", "size", type=click.IntRange(1000), default=400_000, show_default=True, help="Of each file."
+)
+@click.option("--skip", type=click.IntRange(0), default=0, show_default=True, help="Bytes before them.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep every row here, and take those that are there.",
+)
+def forms_command(files, level, size, skip, out):
+    """Texts (.xz are unpacked) raw, as words, and as the encoder chooses; and what it judges by."""
+    from bench import forms
+
+    try:
+        with Console(stderr=True).status("") as status:
+            rows = forms.measure(list(files), size, level, out, skip, status.update)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    forms.show(rows, _console())
+
+
 @main.command("experts")
 @click.argument("files", nargs=-1)
 @click.option(

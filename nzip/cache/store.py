@@ -223,5 +223,5 @@ def _mark_as_used(descriptor: int) -> None:
 
 
 CODE = Store("code", ".code", 256 << 20)
-PRIMED = Store("primed", ".tables", 1 << 30)
+PRIMED = Store("primed", ".tables", 2 << 30)
 LAB = Store("lab", ".tables", 256 << 20)

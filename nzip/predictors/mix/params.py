@@ -17,9 +17,10 @@ from nzip.varint import read_varint, varint
 MANY = 0x80  # in place of a descriptor: several streams follow
 MAX_STREAMS = 255
 HASH_BYTES = 4
-_KIND, _ROW, _PRIMER, _WORDS = 0x07, 0x08, 0x10, 0x20
+_KIND, _ROW, _PRIMER, _WORDS, _RATE = 0x07, 0x08, 0x10, 0x20, 0x40
 # In the first byte of a transform of words (words/options.py): a width follows; and the dictionary's number.
 WORDS_WIDTH, WORDS_DICTIONARY = 0x80, 0x3F
+RATE_STEP = 8  # of where the learning rate begins
 _NUMBER = "a number in a mix block's parameters"
 
 
@@ -27,7 +28,8 @@ class Descriptor(NamedTuple):
     """What a stream is coded by. ``primer``: a primer's code or 0; ``words``: how its words and lines are
     transformed (words/options.py), and ``length`` the transformed stream's bytes, or nothing and 0;
     ``pinned``: the first bytes of the hash of what is read beforehand; ``lanes``: lanes - 1 or which experts
-    help, as one byte of the file (0 without experts)."""
+    help, as one byte of the file (0 without experts); ``rate``: where the first layer's learning rate begins,
+    in steps of RATE_STEP, 0: where the plan says."""
 
     content: Content
     primer: int = 0
@@ -35,6 +37,7 @@ class Descriptor(NamedTuple):
     length: int = 0
     pinned: bytes = b""
     lanes: int = 0
+    rate: int = 0
 
     @property
     def pins(self) -> bool:
@@ -50,13 +53,16 @@ class Descriptor(NamedTuple):
         """``experts``: the predictor has some, so that each coded stream says its lanes."""
         kind, stride, pixel = self.content.kind, self.content.stride, self.content.pixel
         row = (stride, pixel) != (0, 1)
-        out = bytes([kind | _ROW * row | _PRIMER * (self.primer > 0) | _WORDS * bool(self.words)])
+        said = _ROW * row | _PRIMER * (self.primer > 0) | _WORDS * bool(self.words) | _RATE * (self.rate > 0)
+        out = bytes([kind | said])
         if row:
             out += varint(stride) + bytes([pixel])
         if self.primer:
             out += bytes([self.primer])
         if self.words:
             out += self.words + varint(self.length)
+        if self.rate:
+            out += bytes([self.rate])
         if self.pins:
             out += self.pinned
         if experts and kind != STORED:
@@ -132,9 +138,9 @@ def _descriptor(params: bytes, at: int, experts: bool) -> tuple[Descriptor, int]
         return bytes(params[at - count : at])
 
     (first,) = take(1)
-    kind, stride, pixel, primer, words, length = first & _KIND, 0, 1, 0, b"", 0
+    kind, stride, pixel, primer, words, length, rate = first & _KIND, 0, 1, 0, b"", 0, 0
     stored = kind == STORED
-    if first & ~(_KIND | _ROW | _PRIMER | _WORDS) or kind > STORED or (stored and first != STORED):
+    if first & MANY or kind > STORED or (stored and first != STORED):
         raise CorruptError("a mix block with impossible parameters")
     if first & _ROW:
         stride, at = read_varint(params, at, _NUMBER)
@@ -152,7 +158,11 @@ def _descriptor(params: bytes, at: int, experts: bool) -> tuple[Descriptor, int]
         length, at = read_varint(params, at, _NUMBER)
         if not words[0] or not length or kind != TEXT:
             raise CorruptError("a mix block with impossible words")
-    found = Descriptor(Content(kind, stride, pixel), primer, words, length)
+    if first & _RATE:
+        (rate,) = take(1)
+        if not rate:
+            raise CorruptError("a mix block with an impossible rate")
+    found = Descriptor(Content(kind, stride, pixel), primer, words, length, rate=rate)
     pinned = take(HASH_BYTES) if found.pins else b""
     return found._replace(pinned=pinned, lanes=take(1)[0] if experts and not stored else 0), at
 

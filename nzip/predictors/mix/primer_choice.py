@@ -2,11 +2,11 @@
 
 Primers that know some of the stream's six-byte sequences (primers.scores) are tried, the likeliest first: the
 fastest level, started from each, codes a few thousand bytes. One that does not clearly beat a cold start is
-not used, since on a long stream its gain fades and its words stay in the way. Then some primers' *habits*
+not used on a long stream, where its gain fades and its words stay in the way. Then some primers' *habits*
 alone are tried: weights and maps that have read much text, and empty contexts. Raw bytes and words are tried
-alike, cold first; the primers then for the better one, of a short stream for both. Concession: the
-trials take a tenth of a second or two a stream and use the fastest level's judgement for all; only the
-encoder chooses, the stream says what."""
+alike, cold first; the primers then for the better one, or for both. What comes near on the sample is left to
+whoever codes (stream.py): all of a short stream, one start for each form of a long one. Concession: the
+trials take a tenth of a second or two a stream; only the encoder chooses, the stream says what."""
 
 from __future__ import annotations
 
@@ -33,10 +33,18 @@ TRIALS = 4
 PIECES, PIECE = 3, 6000  # of a long stream, from its beginning, middle and end
 GAIN = 0.015  # of the sample's cold size, for a primer to be used
 HABITS_OF, HABITS_GAIN = (2, 4, 6), 0.004  # docs, code, European languages
+# Of a short stream several ways are coded whole, so no gain is asked for: what is no worse than this from
+# nothing, and habits where no primer gains plainly.
+SHORT, SLIP, PLAIN = 1 << 16, 0.01, 0.04
+DOCS = 2  # the primer that helps most where none knows a short text
 HABITS_MOST = 100_000  # a longer stream forms its own habits; others' have been seen to cost it 0.3 %
-NEAR = 0.03  # what is further from the best on the sample is no choice
-CLOSE = 0.12  # both forms of a short stream are tried on with primers where they differ by less
-# What words must gain on the sample of a long stream, of which it is as a beginning, where they gain most.
+NEAR, MOST = 0.03, 3  # what is further from the best on the sample is no choice, and so many are enough
+NEAR_COLD = 0.08  # a start from nothing is one where it is nearer: it costs little to try
+# What words gain on the sample at -1 so that raw bytes are not tried, and so that words are not: the fastest
+# level prefers words by 5 to 10% more than others, and a long text needs them less than its sample. What is
+# between is for the stream's own level to say (stream.py).
+SURE, HOPELESS = 0.14, 0.015
+# Where nobody tries that, words gain so much.
 WORTH_LONG = 0.05
 
 Form = Words | None
@@ -73,10 +81,11 @@ def choices(
     words: bool = True,
     dictionary: Dictionary | None = None,
 ) -> list[Start]:
-    """Ways of coding ``data`` (uint8, text), the one that codes its sample best first, and what comes near
-    it. ``own``: the user's primer, in place of those that ship, and ``dictionary``: the user's, beside those;
-    ``words``: whether another form than raw may be."""
-    sample = _sample(data)
+    """Ways of coding ``data`` (uint8, text), the likeliest best first: of a short one the best start of each
+    form, what comes near and starts from nothing that may yet be better, of a long one a start for each
+    form. ``own``: the user's primer, in place of those that ship, and ``dictionary``: the user's, beside
+    those; ``words``: whether another form than raw may be."""
+    tried_on = sample(data)
     form = choice.choose(data) if words else None
     forms: list[Form] = [form, None] if form else [None]
     if words and dictionary:
@@ -84,39 +93,68 @@ def choices(
     first = own if primed else None
     cold: dict[Form, int] = {}
     if len(forms) > 1:
-        cold = {form: coded(sample, form, first) for form in forms}
-        forms = _worth(forms, cold, len(data), dictionary)
+        cold = {form: coded(tried_on, form, first) for form in forms}
+        forms = _worth(forms, cold, len(data) > SHORT, dictionary)
     if not primed or own is not None:
         return [Start(form, first) for form in forms]
+    return starts(data, forms, cold)
+
+
+def starts(data: np.ndarray, forms: list[Form], cold: dict[Form, int]) -> list[Start]:
+    """What ``data`` in one of ``forms`` may start from, as :func:`choices`. ``cold``: what its sample takes
+    from nothing, raw (False) or not, where that is known."""
     found: list[tuple[int, Form, primers.Primer | None]] = []
     tried, habits = _candidates(data)
     if not tried and not habits and len(forms) == 1:
         return [Start(forms[0], None)]
+    tried_on = sample(data)
     for form in forms:
-        start = cold.get(form) or coded(sample, form, None)
+        start = cold.get(form) or coded(tried_on, form, None)
         found.append((start, form, None))
-        for codes, gain in ((tried, GAIN), (habits, HABITS_GAIN)):
-            sizes = sorted((coded(sample, form, primers.named(code)), code) for code in codes)
-            if sizes and sizes[0][0] < (1 - gain) * start:
-                found += [(size, form, primers.named(code)) for size, code in sizes[:2] if size < start]
-                break
+        whole = _tried(tried_on, form, tried)
+        if len(data) > SHORT:
+            least = (1 - GAIN) * start
+            if not whole or whole[0][0] >= least:
+                whole, least = _tried(tried_on, form, habits), (1 - HABITS_GAIN) * start
+            found += [entry for entry in whole[:2] if whole[0][0] < least and entry[0] < start]
+        else:
+            if not whole or whole[0][0] > (1 - PLAIN) * start:
+                others = [DOCS] if DOCS not in tried else []
+                whole = whole[:2] + _tried(tried_on, form, others + habits)[:2]
+            found += [entry for entry in whole if entry[0] < (1 + SLIP) * start]
     found.sort(key=lambda entry: entry[0])
-    return [Start(form, primer) for size, form, primer in found if size <= (1 + NEAR) * found[0][0]]
+    of_form = [next(entry for entry in found if entry[1] is form) for form in forms]
+    if len(data) > SHORT:
+        return [Start(form, primer) for _, form, primer in of_form]
+    least = found[0][0]
+    near = [entry for entry in found if entry[0] <= (1 + NEAR) * least and entry not in of_form]
+    near = of_form + near[: MOST - len(of_form)]
+    others = [entry for entry in found if not entry[2] and entry not in near]
+    near += [entry for entry in others if entry[0] <= (1 + NEAR_COLD) * least]
+    return [Start(form, primer) for _, form, primer in sorted(near, key=lambda entry: entry[0])]
 
 
-def _worth(forms: list[Form], cold: dict[Form, int], size: int, own: Dictionary | None) -> list[Form]:
-    """Of the forms of a stream of ``size`` bytes those that are worth going on with, by the ``cold`` sizes of
-    its sample, the best first. ``own``: a dictionary that was found good for such texts already."""
-    raw = max(cold[None], 1)
-    if size > HABITS_MOST:
+def _tried(
+    tried_on: np.ndarray, form: Form, codes: list[int]
+) -> list[tuple[int, Form, primers.Primer | None]]:
+    """What a sample takes in ``form`` after each of the primers ``codes``, the best first."""
+    known = sorted((coded(tried_on, form, primers.named(code)), code) for code in codes)
+    return [(size, form, primers.named(code)) for size, code in known]
 
-        def pays(form: Form) -> bool:
-            known = form is None or (own is not None and form.dictionary == own)
-            return known or 1 - cold[form] / raw >= WORTH_LONG
 
-        return [min(filter(pays, forms), key=lambda form: cold[form])]
-    best = min(cold.values())
-    return sorted((form for form in forms if cold[form] - best <= CLOSE * raw), key=lambda form: cold[form])
+def _worth(forms: list[Form], cold: dict[Form, int], long: bool, own: Dictionary | None) -> list[Form]:
+    """Of a stream's forms, raw among them, those that are worth going on with by the ``cold`` sizes of its
+    sample, the likeliest first; of a ``long`` one at most two. ``own``: a dictionary that was found good for
+    such texts already."""
+    others = sorted(filter(None, forms), key=lambda form: cold[form])
+    gain = 1 - cold[others[0]] / max(cold[None], 1)
+    likely = gain > (WORTH_LONG if long else 0)
+    if gain > SURE:
+        return others[:1]
+    if gain < (HOPELESS if long else -SURE):
+        others = [form for form in others if own is not None and form and form.dictionary == own]
+    kept = [*(others[:1] if long else others), None]
+    return kept if likely else [None, *kept[:-1]]
 
 
 def _candidates(data: np.ndarray) -> tuple[list[int], list[int]]:
@@ -129,7 +167,7 @@ def _candidates(data: np.ndarray) -> tuple[list[int], list[int]]:
     return tried, [primers.HABITS | number for number in HABITS_OF] if short else []
 
 
-def _sample(data: np.ndarray) -> np.ndarray:
+def sample(data: np.ndarray) -> np.ndarray:
     """What the trials code, an array of its own."""
     if len(data) <= PIECES * PIECE:
         return data.copy()

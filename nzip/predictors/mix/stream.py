@@ -26,9 +26,9 @@ from nzip.predictors.mix.coder import CHUNK, Input, Output
 from nzip.predictors.mix.handing_on import HandingOn, Sink, Told, Undoing
 from nzip.predictors.mix.kernel import best
 from nzip.predictors.mix.noise import is_noise
-from nzip.predictors.mix.params import Descriptor
+from nzip.predictors.mix.params import RATE_STEP, Descriptor
 from nzip.predictors.mix.plan import plan
-from nzip.predictors.mix.primer_choice import COLD, Start, choices
+from nzip.predictors.mix.primer_choice import COLD, SHORT, Start, choices
 from nzip.predictors.mix.primers import USER, Primer, named, pin, portion
 from nzip.predictors.mix.state import Mix, build, memory
 from nzip.predictors.mix.warm_start import warm
@@ -39,8 +39,11 @@ MAX_LANES = 192
 # In place of lanes - 1: a stream that not all experts help is coded as by a predictor with only those whose
 # bits are set in 255 minus this.
 _SOME = 192
-# Bytes of a stream of which several ways of coding are tried, how many starts, and of what of a longer one's.
-SHORT, MOST_TRIALS, SAMPLE = 1 << 16, 3, 1 << 16
+# Bytes of a stream longer than SHORT of which several ways of coding are tried.
+SAMPLE = 1 << 16
+# A stream of more than WHOLE bytes is coded in one form, told by what that makes of PARTS of it; a shorter
+# one in both where they are near: that takes as long.
+WHOLE, PARTS, PART = 1 << 19, 4, 1 << 15
 _NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
 
 Progress = Callable[[int], None]
@@ -107,19 +110,25 @@ class Streams(NamedTuple):
             content = Content(BINARY)
         helpers = sum(e.helps(data, content) << i for i, e in enumerate(self.experts))
         trials = [(helpers, start)] if start else self._trials(data, content, helpers)
-        if len(trials) > 1 and len(data) > SHORT:
-            trials = [min(trials, key=lambda trial: self._sampled(data, content, *trial))]
-        first, *others = trials
-        best = self._encode(data, content, *first, progress)
-        for trial in others:
-            found = self._encode(data, content, *trial)
-            if _cost(found) < _cost(best):
-                best = found
-        return best
+        if len(trials) > 1 and len(data) > (SHORT if helpers else WHOLE):
+            judge = self._sampled if helpers else self._later
+            trials = [min(trials, key=lambda trial: judge(data, content, *trial))]
+        found = [self._encode(data, content, *trials[0], progress)]
+        found += [self._encode(data, content, *trial) for trial in trials[1:]]
+        warm = [
+            i for i, (helpers, start) in enumerate(trials) if start.primer and not self.only(helpers).experts
+        ]
+        if warm and len(data) <= SHORT:
+            # A text that is unlike the primer's wants a higher rate than the plan's.
+            likeliest = trials[min(warm, key=lambda i: _cost(found[i]))]
+            rate = 2 * _warm_rate(self.level, likeliest[1]) // RATE_STEP
+            found.append(self._encode(data, content, *likeliest, rate=rate))
+        return min(found, key=_cost)
 
     def _trials(self, data: np.ndarray, content: Content, helpers: int) -> list[tuple[int, Start]]:
         """Ways of coding a stream that are worth trying, as bits of the experts that help and starts: of a
-        short one several starts, and where experts that do not lead read raw bytes, words without them."""
+        short one several starts, of any both forms where they are near, and where experts that do not lead
+        read raw bytes, words without them."""
         some = self.only(helpers)
         trials = [(helpers, start) for start in some.choose(data, content)]
         if helpers and content.kind == TEXT and not some.leading:
@@ -131,6 +140,15 @@ class Streams(NamedTuple):
         middle = (len(data) - SAMPLE) // 2
         return _cost(self._encode(data[middle : middle + SAMPLE], content, helpers, start))
 
+    def _later(self, data: np.ndarray, content: Content, helpers: int, start: Start) -> int:
+        """Bytes that the second half of a sample of a long stream takes after the first: what is learnt in
+        the beginning counts little in the end."""
+        if len(data) > PARTS * PART:
+            begins = np.linspace(0, len(data) - PART, PARTS).astype(np.int64)
+            data = np.concatenate([data[begin : begin + PART] for begin in begins])
+        whole, half = (self._encode(part, content, helpers, start) for part in (data, data[: len(data) // 2]))
+        return _cost(whole) - _cost(half)
+
     def _encode(
         self,
         data: np.ndarray,
@@ -138,8 +156,9 @@ class Streams(NamedTuple):
         helpers: int,
         start: Start,
         progress: Progress = untold,
+        rate: int = 0,
     ) -> tuple[Descriptor, bytes]:
-        """As :meth:`encode`, with the experts whose bits are set, from ``start``."""
+        """As :meth:`encode`, with the experts whose bits are set, from ``start``; ``rate``: its own."""
         some = self.only(helpers)
         lanes = some.lanes_for(len(data))
         words, primer = start
@@ -150,21 +169,21 @@ class Streams(NamedTuple):
         if words:
             coded = words.apply(data)
             if len(coded) > len(data):  # the samples that spoke for words were not of its kind
-                return self._encode(data, content, helpers, Start(None, start.primer), progress)
+                return self._encode(data, content, helpers, Start(None, start.primer), progress, rate)
             descriptor = descriptor._replace(words=words.params(), length=len(coded))
             form = Content(at.CODED) if dictionary else content
         else:
             coded, form = data, content
-        descriptor = descriptor._replace(pinned=pin(primer, dictionary))
-        return descriptor, some.code(coded, form, lanes, primer, scaled(progress, len(data), len(coded)))[0]
+        descriptor = descriptor._replace(pinned=pin(primer, dictionary), rate=rate)
+        told = scaled(progress, len(data), len(coded))
+        return descriptor, some.code(coded, form, lanes, primer, told, rate)[0]
 
     def choose(self, data: np.ndarray, content: Content) -> list[Start]:
         """The forms that ``data`` may take, and what it may start from, the likeliest best first; one where
         it is long."""
         if content.kind != TEXT:
             return [COLD]
-        found = choices(data, self.primed, self.primer, not self.experts, self.dictionary)
-        return found[:1] if len(data) > SHORT else found[:MOST_TRIALS]
+        return choices(data, self.primed, self.primer, not self.experts, self.dictionary)
 
     def code(
         self,
@@ -173,10 +192,11 @@ class Streams(NamedTuple):
         lanes: int,
         primer: Primer | None,
         progress: Progress = untold,
+        rate: int = 0,
     ) -> tuple[bytes, Mix]:
         """The payload of a stream that every expert helps, in its form (``content`` that of the form, of kind
         CODED where words are), and the mix as it ends."""
-        mix, ends, room, first = self._start(content, lanes, len(data), primer)
+        mix, ends, room, first = self._start(content, lanes, len(data), primer, rate)
         room[first:] = data
         _put_on(room[first:], content)
         output = Output(len(data))
@@ -212,7 +232,7 @@ class Streams(NamedTuple):
         if primer:
             primer = portion(primer, self.level, dictionary)
         if not words:
-            return some._decode(payload, content, some.lanes_for(size), primer, size, progress, sink)
+            return some._decode(payload, descriptor, some.lanes_for(size), primer, size, progress, sink)
         if some.experts:
             raise CorruptError("a mix block with words in a stream of experts")
         return some._decode_words(payload, descriptor, words, primer, size, progress, sink)
@@ -263,7 +283,7 @@ class Streams(NamedTuple):
         """A stream of ``size`` bytes whose words or lines were transformed."""
         form = Content(at.CODED) if words.dictionary else descriptor.content
         length = descriptor.length
-        mix, ends, room, first = self._start(form, 1, length, primer)
+        mix, ends, room, first = self._start(form, 1, length, primer, descriptor.rate)
         undoing = Undoing(sink, room[first:], size, words)
         told = scaled(progress, size, length)
         self._walk(form, mix, ends, room, first, Input(payload), True, told, undoing)
@@ -272,14 +292,15 @@ class Streams(NamedTuple):
     def _decode(
         self,
         payload,
-        content: Content,
+        descriptor: Descriptor,
         lanes: int,
         primer: Primer | None,
         size: int,
         progress: Progress,
         sink: Sink | None,
     ) -> np.ndarray:
-        mix, ends, room, first = self._start(content, lanes, size, primer)
+        content = descriptor.content
+        mix, ends, room, first = self._start(content, lanes, size, primer, descriptor.rate)
         told = None
         if sink is not None:
             starts = [0, *(ends[:-1] - first).tolist()]
@@ -291,10 +312,11 @@ class Streams(NamedTuple):
         return room[first:]
 
     def _start(
-        self, content: Content, lanes: int, size: int, primer: Primer | None
+        self, content: Content, lanes: int, size: int, primer: Primer | None, rate: int = 0
     ) -> tuple[Mix, np.ndarray, np.ndarray, int]:
-        """For a stream of ``size`` bytes: a mix ready for it, where each lane ends, an array (uint8) for
-        primer and stream with the primer's text in place, and where the stream begins in it."""
+        """For a stream of ``size`` bytes: a mix ready for it, its learning rate at a descriptor's ``rate``;
+        where each lane ends, an array (uint8) for primer and stream with the primer's text in place, and
+        where the stream begins in it."""
         edges = [size * lane // lanes for lane in range(lanes + 1)]
         prefix = primer.prefix if primer else b""
         first = len(prefix)
@@ -306,6 +328,8 @@ class Streams(NamedTuple):
         else:
             chosen = plan(self.level, content.kind, content.stride)
             mix = build(chosen, size, content.stride, content.pixel, edges[:-1], experts, self.leading)
+        if rate:
+            mix.lanes[:, at.L_RATE] = RATE_STEP * rate
         return mix, np.array(edges[1:], np.int64) + first, room, first
 
     def _walk(
@@ -339,6 +363,11 @@ class Streams(NamedTuple):
             if told is not None:
                 told.reached(0, start + steps - first)
         return True
+
+
+def _warm_rate(level: int, start: Start) -> int:
+    """Where the learning rate of a stream begins that starts from a primer."""
+    return plan(level, at.CODED if start.form and start.form.dictionary else TEXT).warm_rate
 
 
 def _cost(coded: tuple[Descriptor, bytes]) -> int:

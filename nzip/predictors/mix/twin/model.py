@@ -78,6 +78,8 @@ def decode_stream(
         text_hash(b"".join(read))[: primers.HASH_BYTES] if len(read) == 2 else b"".join(read)
     ) != stream.pinned:
         raise ModelMismatchError("the block wants another primer or dictionary")
+    if stream.rate:
+        mix.rate = parameters.RATE_STEP * stream.rate
     start = len(mix.data)
     decoder = BinaryDecoder(payload)
     for _ in range(length):

@@ -18,7 +18,7 @@ from nzip.predictors.mix.words.options import Words
 
 _SAMPLE, _SAMPLES = 1 << 13, 8
 MARKED = 8  # what a byte or a sequence that stands as it is costs, in bytes
-SHORTER = 0.80  # a stream is coded where at most this many bytes are left of one
+SHORTER = 1.15  # a stream may be coded where at most this many bytes are left of one; trials decide
 _WORD = re.compile(rb"[a-z\x80-\xff]+")
 ENGLISH = 1
 
@@ -38,9 +38,15 @@ def with_lines(raw: np.ndarray, dictionary: Dictionary | None) -> Words:
 
 def choose_dictionary(raw: np.ndarray) -> Dictionary | None:
     """The dictionary that shortens samples of ``raw`` (uint8) most, None where none does by much."""
-    sample = _sample(raw)
-    shares = {_left(sample, named(n)): n for n in _likely(sample)}
-    return named(shares[min(shares)]) if min(shares) <= SHORTER else None
+    left, dictionary = best(sample(raw))
+    return dictionary if left <= SHORTER else None
+
+
+def best(samples: np.ndarray) -> tuple[float, Dictionary]:
+    """The dictionary that shortens ``samples`` (uint8) most, and the share of bytes that it leaves, those
+    that must be marked counted as more."""
+    shares = {_left(samples, named(n)): n for n in _likely(samples)}
+    return min(shares), named(shares[min(shares)])
 
 
 def _left(sample: np.ndarray, dictionary: Dictionary) -> float:
@@ -63,7 +69,8 @@ def _common() -> tuple[frozenset[bytes], ...]:
     return tuple(frozenset(entry["common"].encode().split()) for entry in index())
 
 
-def _sample(raw: np.ndarray) -> np.ndarray:
+def sample(raw: np.ndarray) -> np.ndarray:
+    """What of ``raw`` (uint8) is looked at."""
     if len(raw) <= _SAMPLES * _SAMPLE:
         return raw
     starts = np.linspace(0, len(raw) - _SAMPLE, _SAMPLES).astype(np.int64)

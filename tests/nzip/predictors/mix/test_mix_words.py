@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from nzip.errors import CorruptError, ModelMismatchError
+from nzip.predictors.kinds import TEXT, Content
 from nzip.predictors.mix import primer_choice, stream
 from nzip.predictors.mix.model import MixPredictor
 from nzip.predictors.mix.params import WORDS_DICTIONARY, read
@@ -68,6 +69,17 @@ def test_the_twin_reads_words(level, as_words):
     params, payload = MixPredictor(level).encode(data)
     assert descriptor(params, len(data)).words
     assert twin.decode_block(level, params, payload, len(data)) == data
+
+
+def test_a_long_text_takes_the_form_that_is_smaller(monkeypatch):
+    data = np.frombuffer(PROSE * 10 + mix_samples.text(70_000, seed=5), np.uint8)
+    content, forms = Content(TEXT), [Start(None, None), Start(Words(named(1)), None)]
+    monkeypatch.setattr(stream, "choices", lambda *_: forms)
+    streams = stream.Streams(1)
+    sizes = [len(streams.encode(data, content, start=start)[1]) for start in forms]
+    assert sizes[0] != sizes[1] and len(streams.encode(data, content)[1]) == min(sizes)
+    monkeypatch.setattr(stream, "WHOLE", 0)  # by what they make of a part
+    assert len(streams.encode(data, content)[1]) in sizes
 
 
 def test_another_dictionary_is_refused(as_words):

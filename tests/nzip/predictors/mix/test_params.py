@@ -12,7 +12,10 @@ from nzip.predictors.mix import params
 from nzip.predictors.mix.params import Block, Descriptor, Stream
 
 CONTENTS = st.builds(Content, st.integers(0, 5), st.integers(0, 65536), st.integers(1, 16))
-PLAIN = st.builds(lambda content, lanes: Descriptor(content, lanes=lanes), CONTENTS, st.integers(0, 255))
+BYTES = st.integers(0, 255)
+PLAIN = st.builds(
+    lambda content, lanes, rate: Descriptor(content, lanes=lanes, rate=rate), CONTENTS, BYTES, BYTES
+)
 # A primer, words, or both; words are a byte, or one that says that a width follows.
 WORDS = st.integers(1, 127).map(lambda n: bytes([n])) | st.tuples(
     st.integers(128, 255), st.integers(0, 255)
@@ -23,7 +26,7 @@ WORDS = st.integers(1, 127).map(lambda n: bytes([n])) | st.tuples(
 def texts(draw):
     words = draw(st.just(b"") | WORDS)
     found = Descriptor(
-        Content(TEXT), draw(st.integers(0, 255)), words, 1 if words else 0, lanes=draw(st.integers(0, 255))
+        Content(TEXT), draw(BYTES), words, 1 if words else 0, lanes=draw(BYTES), rate=draw(BYTES)
     )
     return found._replace(pinned=draw(st.binary(min_size=4, max_size=4)) if found.pins else b"")
 
@@ -67,7 +70,7 @@ GOOD = params.pack(Block(1, tuple(TWO)), False)
     "bad",
     [
         b"", b"\x06", b"\x07", b"\x20", b"\x40", b"\x08\x01", b"\x08\0\0", b"\x08\0\x11",
-        b"\x08\x81\x80\x04\1",
+        b"\x08\x81\x80\x04\1", b"\x40\0", b"\x46\1",
         b"\x11\x01abcd", b"\x10\0abcd", b"\x10\x01abc", b"\x80", b"\x80\0\0", b"\x80\1\0\1\x32\x14",
         GOOD + b"\0", GOOD[:-1], GOOD.replace(b"\x1e", b"\x1d"), GOOD.replace(b"\x0a", b"\x0b"),
     ],

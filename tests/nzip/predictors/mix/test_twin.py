@@ -26,6 +26,7 @@ from nzip.predictors.mix.constants import (
 from nzip.predictors.mix.kernel import TEXTS, best, run
 from nzip.predictors.mix.model import MixPredictor
 from nzip.predictors.mix.plan import LEVELS, plan
+from nzip.predictors.mix.primer_choice import COLD
 from nzip.predictors.mix.sizes import input_width
 from nzip.predictors.mix.stream import Streams, untold
 from nzip.predictors.mix.twin.call_filter import undo_call_filter
@@ -40,6 +41,17 @@ def test_every_kind_at_the_default_level(kind):
     data = mix_samples.sample(kind, 1000, seed=11)
     params, payload = MixPredictor(3, primed=False).encode(data)
     assert decode_block(3, params, payload, len(data)) == data
+
+
+@pytest.mark.parametrize("rate", [1, 75, 255])
+def test_a_rate_of_its_own(rate):
+    data = mix_samples.sample("text", 700, seed=14)
+    streams, content = Streams(3), Content(TEXT)
+    descriptor, payload = streams._encode(np.frombuffer(data, np.uint8), content, 0, COLD, rate=rate)
+    assert descriptor.rate == rate
+    assert streams.decode(descriptor, payload, len(data)).tobytes() == data
+    assert decode_block(3, descriptor.pack(False), payload, len(data)) == data
+    assert payload != streams._encode(np.frombuffer(data, np.uint8), content, 0, COLD)[1]
 
 
 @pytest.mark.parametrize("kind", ["text", "image"])
