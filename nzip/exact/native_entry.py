@@ -1,0 +1,91 @@
+"""Writes what native.py reads: a compiled function as a line of JSON and a plain object file.
+
+Only ELF files are written, by whose table of symbols one knows what the code needs before it is linked, and
+only functions that neither make arrays nor return them.
+
+Concession: this touches private names of numba and its convention of
+calls (``CPUCallConv``); tests/nzip/exact/test_native.py says when a future numba has others."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+from numba import types
+from numba.np.numpy_support import as_dtype
+
+from nzip.exact.native import NEVER_CALLED, SCALARS
+
+_SYMBOLS, _UNDEFINED = 2, 0  # ELF: the type of a section, the number of a symbol's section
+
+
+def entry_of(compiled, code: bytes) -> list[bytes] | None:
+    """The entry for a ``CompileResult`` of numba's and its object file, in parts; None for what only numba
+    can call."""
+    takes = [_code(kind) for kind in compiled.signature.args]
+    gives = _code(compiled.signature.return_type)
+    returned = compiled.signature.return_type
+    gives = None if gives == "none" else gives
+    plain = gives in SCALARS or (isinstance(gives, list) and all(code in SCALARS for code in gives))
+    if compiled.lifted or any(code is None for code in takes) or not (plain or isinstance(returned, types.NoneType)):
+        return None
+    needs = undefined(code)
+    if needs is None or any(
+        name.startswith(("NRT_", "numba_")) and name not in NEVER_CALLED for name in needs
+    ):
+        return None
+    said = {
+        "symbol": compiled.fndesc.llvm_func_name, "takes": takes, "gives": gives if plain else None,
+        "needs": needs, "kinds": list(map(kind_of_type, compiled.signature.args)),
+    }  # fmt: skip
+    return [json.dumps(said).encode() + b"\n", code]
+
+
+def _code(kind):
+    """native.py's word for a type; None if it has none."""
+    if isinstance(kind, types.Array):
+        return kind.ndim
+    if isinstance(kind, types.Boolean):
+        return "b1"
+    if isinstance(kind, types.NoneType):
+        return "none"
+    if isinstance(kind, types.Integer | types.Float):
+        code = ("f" if isinstance(kind, types.Float) else "i" if kind.signed else "u") + str(
+            kind.bitwidth // 8
+        )
+        return code if code in SCALARS else None
+    if isinstance(kind, types.BaseTuple):
+        codes = [_code(member) for member in kind]
+        return None if None in codes else codes
+    return None
+
+
+def kind_of_type(kind):
+    """native.py's ``kind_of`` for values of this type; None for what has none."""
+    if isinstance(kind, types.Array):
+        return (as_dtype(kind.dtype).str, kind.ndim, kind.layout, kind.mutable)
+    if isinstance(kind, types.BaseTuple):
+        of = getattr(kind, "instance_class", tuple)
+        kinds = tuple(map(kind_of_type, kind))
+        return None if None in kinds else (of.__module__, of.__qualname__, getattr(of, "_fields", None), kinds)
+    return _code(kind)
+
+
+def undefined(code: bytes) -> list[str] | None:
+    """The symbols that a 64-bit ELF object takes from elsewhere; None for any other file."""
+    if code[:6] != b"\x7fELF\x02\x01":
+        return None
+    (sections,) = struct.unpack_from("<Q", code, 0x28)
+    size, count = struct.unpack_from("<HH", code, 0x3A)
+    table = [struct.unpack_from("<IIQQQQIIQQ", code, sections + size * i) for i in range(count)]
+    found = []
+    for _, kind, _, _, offset, length, link, _, _, step in table:
+        if kind != _SYMBOLS:
+            continue
+        names = table[link][4]
+        for at in range(offset + step, offset + length, step):
+            name, _, _, section = struct.unpack_from("<IBBH", code, at)
+            if section == _UNDEFINED and name:
+                start = names + name
+                found.append(code[start : code.index(b"\0", start)].decode())
+    return sorted(found)
