@@ -72,7 +72,9 @@ def _add(name: str, value, names: set[str], digest, seen: set) -> None:
     if inner is not None:
         _gather(inner, digest, seen)
     elif isinstance(value, Later):
-        digest.update(f"{name}={value.module}.{value.name} {_folder(value.module)} {_folder(__name__)}".encode())
+        digest.update(
+            f"{name}={value.module}.{value.name} {_folder(value.module)} {_folder(__name__)}".encode()
+        )
     elif isinstance(value, _VALUES):
         digest.update(f"{name}={_text(value)}".encode())
     elif isinstance(value, types.ModuleType) and value.__name__.partition(".")[0] not in _NOT_FOLLOWED:

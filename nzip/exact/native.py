@@ -1,15 +1,15 @@
 """Calls machine code that an earlier process compiled, without numba: the warm start.
 
 Importing numba costs three times what numpy does, before anything is coded. What it made is a plain object
-file, which llvmlite links and which is called through its C signature: numba's own convention for compiled
-functions, ``int32 f(result *, error **, arguments...)``, where an array is its owner, parent, size, item
-size, data, shape and strides, and a tuple its members. native_entry.py writes the entries that are read here:
-a line of JSON that says what the function takes and gives, then the object. They lie in nzip's cache, which
-hands out only what it hashed.
+file, which llvmlite links. numba's own convention for compiled functions is ``int32 f(result *, error **,
+arguments...)``, where an array is its owner, parent, size, item size, data, shape and strides, and a tuple
+its members; these may be a thousand, so beside it stands ``int32 call(int64 *)``, which takes them from
+memory. native_entry.py writes the entries that are read here: a line of JSON that says what the function
+takes and gives, then both objects. They lie in nzip's cache, which hands out only what it hashed.
 
 Whatever does not fit gives None, and numba does the work: functions that make arrays, arguments of other
-kinds, symbols that this process lacks, object files that are not ELF (macOS, Windows). The bytes cannot differ:
-it is the same machine code.
+kinds, symbols that this process lacks, object files that are not ELF (macOS, Windows). The bytes cannot
+differ: it is the same machine code.
 
 Concession: a call costs some 0.5 µs an array, where numba's costs 0.05: for functions called a few times a
 block, not for every byte (jit.py changes over to numba where calls are many).
@@ -22,6 +22,7 @@ import functools
 import json
 import os
 import pickle
+import struct
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -37,6 +38,7 @@ NEVER_CALLED = frozenset({
     "NRT_Free", "numba_adapt_ndarray", "numba_unpickle", "numba_do_raise",
     "numba_runtime_build_excinfo_struct", "numba_gil_ensure", "numba_gil_release",
 })  # fmt: skip
+CALL = "nzip_call"  # the function that takes its arguments from memory
 SCALARS: dict[str, Any] = {
     "b1": ctypes.c_uint8, "i1": ctypes.c_int8, "i2": ctypes.c_int16, "i4": ctypes.c_int32,
     "i8": ctypes.c_int64, "u1": ctypes.c_uint8, "u2": ctypes.c_uint16, "u4": ctypes.c_uint32,
@@ -45,6 +47,11 @@ SCALARS: dict[str, Any] = {
 # Environment that changes what numba compiles, or whether.
 _SETTINGS = tuple(name for name in sorted(os.environ) if name.startswith("NUMBA_"))
 _INTEGERS = tuple(code for code in SCALARS if code[0] in "iub")
+# The words of struct for arguments in memory.
+_FORMS = {
+    **{code: "q" if code[0] == "i" else "Q" for code in SCALARS},
+    "f4": "f4x", "f8": "d", "none": "Q", "ptr": "Q",
+}  # fmt: skip
 # What numbers are converted to where a signature asks for it.
 _NUMBERS = {code: (*_INTEGERS, "f4", "f8") if code in _INTEGERS else ("f4", "f8") for code in SCALARS}
 # NumPy's flags of an array that numba's types tell apart: C and Fortran order, writable.
@@ -118,9 +125,8 @@ def machine() -> str | None:
             return None
         status = os.stat(spec.origin)
         compilers.append((package, spec.origin, status.st_mtime_ns, status.st_size))
-    return repr((
-        llvm.get_default_triple(), llvm.get_host_cpu_name(), features, compilers, [(s, os.environ.get(s)) for s in _SETTINGS],
-    ))  # fmt: skip
+    settings = [(name, os.environ.get(name)) for name in _SETTINGS]
+    return repr((llvm.get_default_triple(), llvm.get_host_cpu_name(), features, compilers, settings))
 
 
 def load(name: str, nogil: bool, kinds: tuple | None) -> Callable | None:
@@ -135,7 +141,8 @@ def load(name: str, nogil: bool, kinds: tuple | None) -> Callable | None:
         len(kinds) == len(said["kinds"]) and all(map(fits, kinds, _tuples(said["kinds"])))
     ):
         return None
-    address = _link(code, said["symbol"], said["needs"])
+    objects = code[: said["size"]], code[said["size"] :]
+    address = _link(objects, said["needs"])
     return None if address is None else _Native(address, said["takes"], said["gives"], nogil)
 
 
@@ -144,8 +151,8 @@ def _tuples(value):
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def _link(code: bytes, symbol: str, needs: list[str]) -> int | None:
-    """The address of a function in an object file, whose code is kept as long as the process."""
+def _link(objects: tuple[bytes, ...], needs: list[str]) -> int | None:
+    """The address of ``CALL`` in object files, whose code is kept as long as the process."""
     import llvmlite.binding as llvm  # start-up
 
     with _lock:
@@ -160,10 +167,11 @@ def _link(code: bytes, symbol: str, needs: list[str]) -> int | None:
                 if one not in NEVER_CALLED:
                     return None
                 llvm.add_symbol(one, _never())
-        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        for code in objects:
+            engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         engine.finalize_object()
         _engines.append(engine)
-        return engine.get_function_address(symbol) or None
+        return engine.get_function_address(CALL) or None
 
 
 @functools.cache
@@ -187,10 +195,9 @@ class _Native:
     def __init__(self, address: int, takes: list, gives, nogil: bool):
         """``takes``: for each argument one of ``SCALARS``, a number (an array of so many dimensions), or a
         list of such (a tuple); ``gives``: one of ``SCALARS``, a list of them, or None."""
-        types: list[Any] = []
-        _types(takes, types)
         make = ctypes.CFUNCTYPE if nogil else ctypes.PYFUNCTYPE
-        self._call = make(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *types)(address)
+        self._call = make(ctypes.c_int32, ctypes.c_char_p)(address)
+        self._pack = struct.Struct("@QQ" + "".join(_FORMS[code] for code in scalars(takes))).pack
         self._takes = takes
         self._many = isinstance(gives, list)
         parts = gives if self._many else [gives or "i8"]
@@ -204,7 +211,7 @@ class _Native:
         for spec, argument in zip(self._takes, arguments, strict=True):
             _flatten(spec, argument, flat)
         result, error = self._result(), ctypes.c_void_p()
-        status = self._call(ctypes.addressof(result), ctypes.addressof(error), *flat)
+        status = self._call(self._pack(ctypes.addressof(result), ctypes.addressof(error), *flat))
         if status:
             raise _exception(status, error)
         if self._nothing:
@@ -218,14 +225,17 @@ class _Native:
         return tuple(values) if self._many else values[0]
 
 
-def _types(takes: list, types: list) -> None:
+def scalars(takes: list) -> list[str]:
+    """The words that arguments are in memory, each of eight bytes: keys of ``SCALARS``, and ``"ptr"``."""
+    found: list[str] = []
     for spec in takes:
         if isinstance(spec, list):
-            _types(spec, types)
+            found += scalars(spec)
         elif isinstance(spec, int):
-            types += [ctypes.c_int64] * (5 + 2 * spec)
+            found += ["ptr", "ptr", "i8", "i8", "ptr", *["i8"] * (2 * spec)]
         else:
-            types.append(SCALARS[spec])
+            found.append(spec)
+    return found
 
 
 def _flatten(spec, argument, flat: list) -> None:
@@ -237,7 +247,7 @@ def _flatten(spec, argument, flat: list) -> None:
         flat += argument.shape
         flat += argument.strides
     elif spec == "none":
-        flat.append(None)
+        flat.append(0)
     elif spec[0] == "f":
         flat.append(float(argument))
     else:

@@ -11,11 +11,17 @@ from __future__ import annotations
 import json
 import struct
 
+import llvmlite.binding as llvm
 from numba import types
 from numba.np.numpy_support import as_dtype
 
-from nzip.exact.native import NEVER_CALLED, SCALARS
+from nzip.exact.native import CALL, NEVER_CALLED, SCALARS, scalars
 
+# LLVM's types of what native.py's words say; where pointers are concerned, only that they are pointers.
+_LLVM = {
+    **{code: f"i{8 * int(code[1])}" for code in SCALARS if code[0] in "iu"},
+    "b1": "i1", "f4": "float", "f8": "double", "ptr": "ptr", "none": "ptr",
+}  # fmt: skip
 _SYMBOLS, _UNDEFINED = 2, 0  # ELF: the type of a section, the number of a symbol's section
 
 
@@ -24,10 +30,8 @@ def entry_of(compiled, code: bytes) -> list[bytes] | None:
     can call."""
     takes = [_code(kind) for kind in compiled.signature.args]
     gives = _code(compiled.signature.return_type)
-    returned = compiled.signature.return_type
-    gives = None if gives == "none" else gives
-    plain = gives in SCALARS or (isinstance(gives, list) and all(code in SCALARS for code in gives))
-    if compiled.lifted or any(code is None for code in takes) or not (plain or isinstance(returned, types.NoneType)):
+    plain = all(isinstance(code, str) for code in (gives if isinstance(gives, list) else [gives]))
+    if compiled.lifted or None in takes or not plain:
         return None
     needs = undefined(code)
     if needs is None or any(
@@ -35,10 +39,30 @@ def entry_of(compiled, code: bytes) -> list[bytes] | None:
     ):
         return None
     said = {
-        "symbol": compiled.fndesc.llvm_func_name, "takes": takes, "gives": gives if plain else None,
-        "needs": needs, "kinds": list(map(kind_of_type, compiled.signature.args)),
+        "takes": takes, "gives": None if gives == "none" else gives, "size": len(code), "needs": needs,
+        "kinds": list(map(kind_of_type, compiled.signature.args)),
     }  # fmt: skip
-    return [json.dumps(said).encode() + b"\n", code]
+    return [json.dumps(said).encode() + b"\n", code, _caller(compiled.fndesc.llvm_func_name, takes)]
+
+
+def _caller(symbol: str, takes: list) -> bytes:
+    """The object file of ``CALL``: it calls ``symbol`` with the words that its argument points to."""
+    lines, words = [], []
+    for n, code in enumerate(["ptr", "ptr", *scalars(takes)]):
+        kind = _LLVM[code]
+        loaded = "i64" if kind[0] == "i" else kind
+        lines.append(f"%a{n} = getelementptr i64, ptr %from, i64 {n}\n%l{n} = load {loaded}, ptr %a{n}\n")
+        if kind != loaded:
+            lines.append(f"%t{n} = trunc i64 %l{n} to {kind}\n")
+        words.append((kind, f"%{'t' if kind != loaded else 'l'}{n}"))
+    text = (
+        f'declare i32 @"{symbol}"({", ".join(kind for kind, _ in words)})\n'
+        f"define i32 @{CALL}(ptr %from) {{\n{''.join(lines)}"
+        f'%status = call i32 @"{symbol}"({", ".join(f"{kind} {name}" for kind, name in words)})\n'
+        "ret i32 %status\n}\n"
+    )
+    target = llvm.Target.from_default_triple().create_target_machine(jit=True)
+    return target.emit_object(llvm.parse_assembly(text))
 
 
 def _code(kind):
@@ -67,7 +91,9 @@ def kind_of_type(kind):
     if isinstance(kind, types.BaseTuple):
         of = getattr(kind, "instance_class", tuple)
         kinds = tuple(map(kind_of_type, kind))
-        return None if None in kinds else (of.__module__, of.__qualname__, getattr(of, "_fields", None), kinds)
+        return (
+            None if None in kinds else (of.__module__, of.__qualname__, getattr(of, "_fields", None), kinds)
+        )
     return _code(kind)
 
 

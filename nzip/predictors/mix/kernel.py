@@ -145,7 +145,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
         match_slot = local_u64(2)
         match_at = local_u64(2)
         if ANY:
-            cumulative = np.zeros((max(expert_count, 1), 257), np.uint64)
+            cumulative = state.cumulative
         low, high, code, coded_to = coder[LOW], coder[HIGH], coder[CODE], coder[POSITION]
 
         # What a bit teaches is learnt at the beginning of the next bit, so that the memory asked for in

@@ -1,5 +1,5 @@
-"""The inner loop of the expert's product, written as x86 vectors: matvec.py calls it, and numba is imported for
-it when that is compiled."""
+"""The inner loop of the expert's product, written as x86 vectors. matvec.py calls it, which imports it, and
+so numba, only when it is compiled."""
 
 from __future__ import annotations
 
