@@ -19,7 +19,7 @@ from nzip.container import recovery as container_recovery
 from nzip.container.framing import pack_skippable
 from nzip.io import streams
 from nzip.io.safe_output import Output
-from nzip.options import Coding, Primer, chosen, primer_text, settled, shown
+from nzip.options import Coding, Primer, chosen, own_primer, settled, shown
 from nzip.predictors.base import Predictor
 from nzip.predictors.model_files import Models
 
@@ -111,7 +111,7 @@ def decompress(
             pipeline.decode_stream(
                 _ViewReader(view),
                 predictor=predictor,
-                primer=primer_text(primer, memory),
+                primer=own_primer(primer, memory),
                 models=models,
                 threads=threads,
                 memory=memory,
@@ -186,7 +186,7 @@ def recover(
     >>> len(recover(io.BytesIO(damaged), target)), len(target.getvalue())
     (1, 300)
     """
-    text = primer_text(primer, memory)
+    own = own_primer(primer, memory)
     with contextlib.ExitStack() as stack:
         if isinstance(source, str | os.PathLike):
             source = stack.enter_context(open(source, "rb"))
@@ -198,7 +198,7 @@ def recover(
             partial(streams.write_all, target),
             predictor=predictor,
             memory=memory,
-            primer=text,
+            primer=own,
             models=models,
             max_size=max_size,
             skip=getattr(target, "skip", None),

@@ -26,7 +26,7 @@ from nzip.container import index
 from nzip.container.raw import RawReader
 from nzip.container.workers import thread_count
 from nzip.errors import NzipError
-from nzip.options import Opening, chosen, known, primer_text, settled, shown
+from nzip.options import Opening, chosen, known, own_primer, settled, shown
 from nzip.reading import Reading
 from nzip.writing import Writing
 
@@ -150,7 +150,7 @@ class NzipFile(io.BufferedIOBase):
         if reading:
             if settings["level"] is not None:
                 raise ValueError("a level is for writing: a file's own header says how to read it")
-            text = primer_text(settings["primer"], settings["memory"])
+            own = own_primer(settings["primer"], settings["memory"])
             predictor = known(settings["predictor"])
             thread_count(settings["threads"])
         else:
@@ -169,7 +169,7 @@ class NzipFile(io.BufferedIOBase):
                         predictor,
                         settings["threads"],
                         settings["memory"],
-                        text,
+                        own,
                         settings["models"],
                     ),
                 )

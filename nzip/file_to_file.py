@@ -18,7 +18,7 @@ from nzip.errors import NzipError
 from nzip.io.partial_output import PartialOutput
 from nzip.io.safe_output import Output, is_same_file
 from nzip.io.sources import is_regular, open_source
-from nzip.options import Coding, Primer, chosen, made_by, primer_text, resumable_block_size, settled, shown
+from nzip.options import Coding, Primer, chosen, made_by, own_primer, resumable_block_size, settled, shown
 from nzip.predictors.base import Predictor
 from nzip.predictors.model_files import Models
 
@@ -107,7 +107,7 @@ def decompress_file(
         parts: Iterable[bytes] = pipeline.decode_stream(
             file,
             predictor=predictor,
-            primer=primer_text(primer, memory),
+            primer=own_primer(primer, memory),
             models=models,
             threads=threads,
             memory=memory,

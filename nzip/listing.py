@@ -15,11 +15,12 @@ from nzip import codec
 from nzip.api import Readable
 from nzip.bits_per_byte import bits_per_byte
 from nzip.container import framing, parser, passport
-from nzip.options import Primer, primer_text
+from nzip.options import Primer, own_primer
 from nzip.predictors.kinds import STREAM_NAMES
 from nzip.predictors.mix import params
 from nzip.predictors.mix.primer_index import name_of
 from nzip.predictors.model_files import Models
+from nzip.predictors.own_primer import OwnPrimer
 
 
 class Part(NamedTuple):
@@ -105,21 +106,21 @@ def contents(
     >>> found.size, [(block.size, block.method) for block in found.streams[0].blocks]
     (500, [(400, 'coded'), (100, 'coded')])
     """
-    text = primer_text(primer)
+    own = own_primer(primer)
     with contextlib.ExitStack() as stack:
         if isinstance(file, str | os.PathLike):
             file = stack.enter_context(open(file, "rb"))
         found = read(file, check=check)
-    if text is not None:
-        check_primer(found, text)
+    if own is not None:
+        check_primer(found, own)
     check_models(found, models)
     return found
 
 
-def check_primer(found: Contents, text: bytes) -> None:
-    """Raises :class:`nzip.ModelMismatchError` where a stream was made with another primer than ``text``."""
+def check_primer(found: Contents, primer: OwnPrimer) -> None:
+    """Raises :class:`nzip.ModelMismatchError` where a stream was made with another primer."""
     for stream in found.streams:
-        passport.check_primer(stream.config, text)
+        passport.check_primer(stream.config, primer)
 
 
 def check_models(found: Contents, models: Models | None) -> None:

@@ -21,6 +21,7 @@ from nzip.levels import spelling_of
 from nzip.predictors import registry
 from nzip.predictors.base import Predictor
 from nzip.predictors.model_files import Models
+from nzip.predictors.own_primer import OwnPrimer
 from nzip.primer.file import Given, load
 
 Primer: TypeAlias = "Given | Literal[False] | None"
@@ -167,7 +168,7 @@ def choose_predictor(
         raise ValueError("give a level or a predictor, not both")
     else:
         found = known(predictor)
-    return found if primer is None else found.with_primer(primer_text(primer))
+    return found if primer is None else found.with_primer(own_primer(primer))
 
 
 @overload
@@ -179,8 +180,8 @@ def known(predictor: str | Predictor | None) -> Predictor | None:
     return registry.create(predictor) if isinstance(predictor, str) else predictor
 
 
-def primer_text(primer: Primer, memory: int | None = None) -> bytes | None:
-    """The text of a primer that may be given as ``primer=``; None for None and False. ``memory``: bytes that
+def own_primer(primer: Primer, memory: int | None = None) -> OwnPrimer | None:
+    """What a primer holds that may be given as ``primer=``; None for None and False. ``memory``: bytes that
     unpacking it may take, None for no limit. Raises as :func:`nzip.primer.file.load`."""
     if primer is None or primer is False:
         return None

@@ -20,6 +20,7 @@ import xxhash
 from nzip.errors import CorruptError, FormatError, ModelMismatchError
 from nzip.predictors.mix.plan import LEVELS
 from nzip.predictors.mix.twin.model import decode_block
+from nzip.predictors.own_primer import OwnPrimer
 
 MAGIC, DRAFT = b"\x89NZ\r\n\x1a\n", 7
 CHECK_POINT = 1 << 16  # decoded bytes
@@ -64,7 +65,7 @@ def hash32(data: bytes, seed: int = 0) -> int:
     return xxhash.xxh3_64_intdigest(data, seed) & 0xFFFFFFFF
 
 
-def decode(file: bytes, primer: bytes | None = None) -> bytes:
+def decode(file: bytes, primer: OwnPrimer | None = None) -> bytes:
     """What a whole .nz file holds: all of its streams, skippable frames passed over."""
     reader, out, streams = Reader(file), bytearray(), 0
     while reader.place < len(file):
@@ -99,7 +100,7 @@ def skip(reader: Reader) -> None:
     reader.check(seed)
 
 
-def stream(reader: Reader, primer: bytes | None) -> bytes:
+def stream(reader: Reader, primer: OwnPrimer | None) -> bytes:
     """The rest of a stream after its magic: header, blocks, end frame."""
     start = reader.frame
     flags = reader.number(1)

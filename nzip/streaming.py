@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn, Unpack
 
 from nzip.api import as_bytes
 from nzip.container import decoding, parser, pipeline
-from nzip.options import BlockOptions, Primer, chosen, primer_text, settled, shown
+from nzip.options import BlockOptions, Primer, chosen, own_primer, settled, shown
 from nzip.predictors.base import Predictor
 from nzip.predictors.model_files import Models
 from nzip.turns import Turns
@@ -104,8 +104,8 @@ class Decompressor:
         models: Models | None = None,
         memory: int | None = pipeline.DEFAULT_MEMORY,
     ):
-        text = primer_text(primer, memory)
-        self._decoder = decoding.StreamDecoder(predictor, memory, primer=text, models=models)
+        own = own_primer(primer, memory)
+        self._decoder = decoding.StreamDecoder(predictor, memory, primer=own, models=models)
         self._parser = parser.parse()
         self._step = next(self._parser)
         self._buffer = bytearray()

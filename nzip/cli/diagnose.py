@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from nzip import diagnosis as library
-from nzip.cli.inputs import STDIN, guarded, open_input, primer_text, refuse_terminal, size_of
+from nzip.cli.inputs import STDIN, guarded, open_input, own_primer, refuse_terminal, size_of
 from nzip.cli.options import Decoding, Files, Running, Talking
 from nzip.cli.tables import make_table, print_json, print_table
 from nzip.cli.terminal import ShownMeter, one_line, option_line, worst
@@ -27,7 +27,7 @@ def diagnose(
     as_json: bool = False,
 ) -> int:
     """Look at each file; the worst exit code."""
-    text = primer_text(decoding.primer, running.memory or DEFAULT_MEMORY)
+    own = own_primer(decoding.primer, running.memory or DEFAULT_MEMORY)
     found: list[tuple[str, library.Diagnosis]] = []
 
     def one(path: str) -> None:
@@ -36,7 +36,7 @@ def diagnose(
             look = library.look(
                 source,
                 decode=decode,
-                primer=text,
+                primer=own,
                 models=dict(decoding.models),
                 threads=running.threads,
                 memory=running.memory or DEFAULT_MEMORY,

@@ -23,7 +23,7 @@ from nzip.cli.inputs import (
     each,
     expect_compressed,
     open_input,
-    primer_text,
+    own_primer,
     size_of,
     targets,
 )
@@ -40,13 +40,14 @@ from nzip.io.partial_output import PartialOutput
 from nzip.io.safe_output import FileError
 from nzip.options import made_by
 from nzip.predictors.base import Predictor
+from nzip.predictors.own_primer import OwnPrimer
 
 _CHUNK = 1 << 20
 
 
 def compress(files: Files, placing: Placing, coding: Coding, running: Running, talking: Talking) -> int:
     """Compress each file; see :func:`nzip.cli.inputs.each`."""
-    primer = primer_text(coding.primer)
+    primer = own_primer(coding.primer)
     predictor, models = coding_of(coding, talking, primer)
     block_size = block_size_of(coding, predictor if placing.resume else None)
 
@@ -89,7 +90,7 @@ def decompress(
     """Decompress each file; see :func:`nzip.cli.inputs.each`. ``damaged``:
     save what can be saved, with at most ``max_size`` zeros for what is lost (None: 1 GiB)."""
     need_compiler()
-    text = primer_text(decoding.primer, _memory(running))
+    own = own_primer(decoding.primer, _memory(running))
 
     if damaged and placing.resume:
         raise click.UsageError("--recover and --resume: give one of them")
@@ -104,7 +105,7 @@ def decompress(
             output = stack.enter_context(_output(target, placing, before, meter))
             if damaged:
                 lost = recover(
-                    source, output.write, memory=_memory(running), primer=text, models=dict(decoding.models),
+                    source, output.write, memory=_memory(running), primer=own, models=dict(decoding.models),
                     max_size=DEFAULT_MAX_SIZE if max_size is None else max_size,
                     skip=getattr(output, "skip", None),
                 )  # fmt: skip
@@ -112,7 +113,7 @@ def decompress(
                 if lost:
                     raise CorruptError("; ".join(lost))
                 return
-            parts = _decoded(source, text, decoding, running, meter, _partial(output), sooner=target == STDIN)
+            parts = _decoded(source, own, decoding, running, meter, _partial(output), sooner=target == STDIN)
             for data in parts:
                 output.write(data)
             output.commit()
@@ -127,13 +128,13 @@ def decompress(
 def test(files: Files, decoding: Decoding, running: Running, talking: Talking) -> int:
     """Decode each file to nowhere."""
     need_compiler()
-    text = primer_text(decoding.primer, _memory(running))
+    own = own_primer(decoding.primer, _memory(running))
 
     def one(path: str) -> None:
         with open_input(path) as source:
             expect_compressed(path, source, "test")
             with ShownMeter(path, decoded_size(source), talking) as meter:
-                for _ in _decoded(source, text, decoding, running, meter):
+                for _ in _decoded(source, own, decoding, running, meter):
                     pass
                 meter.stop()
                 if talking.verbose:
@@ -238,7 +239,7 @@ def _partial(output: safe_output.Sink) -> PartialOutput | None:
 
 def _decoded(
     source: BinaryIO,
-    primer: bytes | None,
+    primer: OwnPrimer | None,
     decoding: Decoding,
     running: Running,
     meter: ShownMeter,

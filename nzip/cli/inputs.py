@@ -29,6 +29,7 @@ from nzip.io import foreign, safe_output, sources
 from nzip.io.safe_output import FileError
 from nzip.options import choose_predictor, resumable_block_size
 from nzip.predictors.base import Predictor
+from nzip.predictors.own_primer import OwnPrimer
 from nzip.primer.file import load
 
 STDIN = "-"
@@ -197,8 +198,8 @@ def _suffix(placing: Placing) -> str:
 # What codes -----------------------------------------------------------------------------------------------
 
 
-def predictor_of(coding: Coding, primer: bytes | None) -> Predictor:
-    """The predictor that ``-1`` .. ``-9`` or ``--predictor`` asks for, started from the text ``primer`` of
+def predictor_of(coding: Coding, primer: OwnPrimer | None) -> Predictor:
+    """The predictor that ``-1`` .. ``-9`` or ``--predictor`` asks for, started from the ``primer`` of
     ``--primer``, or as ``--no-primer`` says."""
     if coding.predictor and coding.level is not None:
         raise click.UsageError(f"-{coding.level} and --predictor {coding.predictor}: give one of them")
@@ -210,7 +211,9 @@ def predictor_of(coding: Coding, primer: bytes | None) -> Predictor:
     return chosen.with_primer(primer)
 
 
-def coding_of(coding: Coding, talking: Talking, primer: bytes | None) -> tuple[Predictor, tuple[Model, ...]]:
+def coding_of(
+    coding: Coding, talking: Talking, primer: OwnPrimer | None
+) -> tuple[Predictor, tuple[Model, ...]]:
     """The predictor, and the models that ``--embed-model`` puts into the output."""
     need_compiler()
     predictor, models = embedded_models.chosen(predictor_of(coding, primer), coding.embed_model)
@@ -231,8 +234,8 @@ def block_size_of(coding: Coding, resumable: Predictor | None = None) -> int:
     return coding.block_size
 
 
-def primer_text(path: str | None, memory: int | None = None) -> bytes | None:
-    """The text of the primer file of ``--primer``; None without one. ``memory``: bytes that unpacking it may
+def own_primer(path: str | None, memory: int | None = None) -> OwnPrimer | None:
+    """What the primer file of ``--primer`` holds; None without one. ``memory``: bytes that unpacking it may
     take. Raises :class:`nzip.io.safe_output.FileError` where it cannot be read, and as
     :func:`nzip.primer.file.load`. Read it once: it may be a pipe."""
     if path is None:

@@ -15,8 +15,8 @@ from nzip.cli.inputs import (
     coding_of,
     each,
     open_input,
+    own_primer,
     predictor_of,
-    primer_text,
     size_of,
 )
 from nzip.cli.options import Coding, Files, Running, Talking
@@ -28,7 +28,7 @@ from nzip.exact.compiler import need_compiler
 
 def measure(files: Files, coding: Coding, running: Running, talking: Talking, *, as_json: bool) -> int:
     """Bits per byte of each file, and of all together; nothing is written."""
-    predictor, models = coding_of(coding, talking, primer_text(coding.primer))
+    predictor, models = coding_of(coding, talking, own_primer(coding.primer))
     block_size = block_size_of(coding)
     rows: list[dict[str, Any]] = []
 
@@ -91,7 +91,7 @@ def measure_bare(
     from nzip.predictors.lm.measure import BLOCK, STRIDE, Measured  # start-up: language models
 
     need_compiler()
-    predictor = predictor_of(coding, primer_text(coding.primer))
+    predictor = predictor_of(coding, own_primer(coding.primer))
     measured = getattr(predictor, "measure_text", None)
     block, stride = window or BLOCK, stride or STRIDE
     if measured is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from nzip import listing
-from nzip.cli.inputs import each, expect_compressed, open_input, primer_text
+from nzip.cli.inputs import each, expect_compressed, open_input, own_primer
 from nzip.cli.options import Decoding, Files, Talking
 from nzip.cli.tables import (
     add_row,
@@ -34,14 +34,14 @@ def list_files(
     """What the headers of compressed files say; with ``check``, after reading and hashing every stored
     byte. ``decoding``: a primer and models to compare theirs with."""
     rows: list[_Row] = []
-    text = primer_text(decoding.primer)
+    own = own_primer(decoding.primer)
 
     def one(path: str) -> None:
         with open_input(path) as source:
             expect_compressed(path, source, "list")
             found = listing.read(source, check=check)
-        if text is not None:
-            listing.check_primer(found, text)
+        if own is not None:
+            listing.check_primer(found, own)
         listing.check_models(found, dict(decoding.models))
         rows.append(_Row(path, found))
 

@@ -15,12 +15,15 @@ import threading
 import time
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from nzip.bits_per_byte import bits_per_byte
 from nzip.cli.options import Talking
 from nzip.container.meter import Meter
 from nzip.errors import NzipError, Remedy
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 OK, USAGE, CORRUPT, BUG = 0, 1, 2, 3
 # What counts most when several files fail in different ways.
@@ -170,6 +173,42 @@ class ShownMeter(Meter):
                 )
                 if self._done.wait(_TICK):
                     return
+
+
+class StepBar:
+    """A bar for a job of a few steps that cannot say how many bytes it has done. A context manager."""
+
+    def __init__(self, name: str, quiet: bool):
+        self._name = name
+        self._shown = not quiet and sys.stderr is not None and sys.stderr.isatty()
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> Self:
+        if self._shown:
+            from rich import progress  # start-up: rich
+            from rich.console import Console  # start-up: rich
+
+            columns = progress.TextColumn("{task.description}", markup=False), progress.BarColumn()
+            console = Console(stderr=True, emoji=False)
+            self._bar = progress.Progress(
+                *columns, progress.TimeElapsedColumn(), console=console, transient=True
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(self._name, total=None)
+        return self
+
+    def update(self, done: int, total: int) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, total=total)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
 
 
 def summary(talking: Talking, source: str, target: str | None, meter: ShownMeter, *, decoding: bool) -> None:

@@ -17,6 +17,7 @@ from nzip.container.meter import Meter
 from nzip.errors import CorruptError, LimitError, ModelMismatchError, TruncatedError
 from nzip.exact.compiler import need_compiler
 from nzip.hashes import hash32
+from nzip.predictors.own_primer import OwnPrimer
 
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
     from nzip.predictors.base import Predictor
@@ -40,7 +41,7 @@ class StreamDecoder:
         predictor: Predictor | None = None,
         memory: int | None = DEFAULT_MEMORY,
         meter: Meter | None = None,
-        primer: bytes | None = None,
+        primer: OwnPrimer | None = None,
         models: Models | None = None,
     ):
         self._given = predictor
@@ -101,7 +102,7 @@ def find_predictor(
     found: passport.Passport,
     given: Predictor | None,
     meter: Meter,
-    primer: bytes | None = None,
+    primer: OwnPrimer | None = None,
     embedded: tuple[embedded_models.Model, ...] = (),
     *,
     models: Models | None = None,

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from nzip.container import config, framing
 from nzip.errors import FormatError, ModelMismatchError, Remedy
 from nzip.exact.cpu import processor_name
-from nzip.hashes import hash32, text_hash
+from nzip.hashes import hash32
+from nzip.predictors.own_primer import OwnPrimer
 from nzip.varint import u32, varint
 
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
@@ -142,10 +143,10 @@ def _part(own, theirs) -> str | None:
     return None
 
 
-def check_primer(config: dict, text: bytes) -> None:
-    """Is ``text`` the primer that ``config`` names, if it names one? Raises :class:`ModelMismatchError` if
+def check_primer(config: dict, primer: OwnPrimer) -> None:
+    """Is ``primer`` the one that ``config`` names, if it names one? Raises :class:`ModelMismatchError` if
     not."""
-    wanted, given = config.get("primer"), text_hash(text).hex()
+    wanted, given = config.get("primer"), primer.hash.hex()
     if wanted is not None and wanted != given:
         raise _primer_difference(wanted, given)
 

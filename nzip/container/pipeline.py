@@ -21,6 +21,7 @@ from nzip.container.writer import HashedBlock, StreamWriter, code_block
 from nzip.errors import NzipError
 from nzip.exact.compiler import need_compiler
 from nzip.io import streams
+from nzip.predictors.own_primer import OwnPrimer
 
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
     from nzip.predictors.base import Predictor
@@ -169,7 +170,7 @@ def decode_stream(
     source,
     *,
     predictor: Predictor | None = None,
-    primer: bytes | None = None,
+    primer: OwnPrimer | None = None,
     models: Models | None = None,
     threads: int = 1,
     memory: int | None = DEFAULT_MEMORY,

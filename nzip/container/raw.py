@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from nzip.container import decoding, index, pipeline
 from nzip.io.streams import read_fully
+from nzip.predictors.own_primer import OwnPrimer
 
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
     from nzip.predictors.base import Predictor
@@ -27,7 +28,7 @@ class RawReader(io.RawIOBase):
         predictor: Predictor | None,
         threads: int,
         memory: int | None,
-        primer: bytes | None = None,
+        primer: OwnPrimer | None = None,
         models: Models | None = None,
     ):
         self._can_seek = bool(getattr(file, "seekable", lambda: False)())

@@ -18,6 +18,7 @@ from nzip import codec
 from nzip.container import decoding, index, parser
 from nzip.container.check_points import Proof
 from nzip.errors import CorruptError, NzipError
+from nzip.predictors.own_primer import OwnPrimer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
@@ -35,7 +36,7 @@ def recover(
     *,
     predictor: Predictor | None = None,
     memory: int | None = decoding.DEFAULT_MEMORY,
-    primer: bytes | None = None,
+    primer: OwnPrimer | None = None,
     models: Models | None = None,
     max_size: int | None = DEFAULT_MAX_SIZE,
     skip: Callable[[int], object] | None = None,

@@ -23,9 +23,10 @@ from nzip.container.meter import Meter
 from nzip.diagnosis.findings import Diagnosis, Finding, Range
 from nzip.diagnosis.frames import Frames
 from nzip.errors import NzipError
-from nzip.options import Primer, known, primer_text
+from nzip.options import Primer, known, own_primer
 from nzip.predictors.base import Predictor
 from nzip.predictors.model_files import Models
+from nzip.predictors.own_primer import OwnPrimer
 
 __all__ = ["Diagnosis", "Finding", "Range", "diagnose", "look"]
 
@@ -60,7 +61,7 @@ def diagnose(
             file,
             decode=decode,
             predictor=known(predictor),
-            primer=primer_text(primer, memory),
+            primer=own_primer(primer, memory),
             models=models,
             threads=threads,
             memory=memory,
@@ -72,7 +73,7 @@ def look(
     *,
     decode: bool = True,
     predictor: Predictor | None = None,
-    primer: bytes | None = None,
+    primer: OwnPrimer | None = None,
     models: Models | None = None,
     threads: int = 1,
     memory: int | None = decoding.DEFAULT_MEMORY,

@@ -20,6 +20,7 @@ from nzip.errors import LimitError, ModelMismatchError, NzipError
 from nzip.hashes import hash32
 from nzip.predictors.base import Predictor
 from nzip.predictors.model_files import Models
+from nzip.predictors.own_primer import OwnPrimer
 from nzip.predictors.spelling import parse
 from nzip.varint import read_u32
 
@@ -45,7 +46,7 @@ class Blocks:
         self,
         source: Any,
         predictor: Predictor | None,
-        primer: bytes | None,
+        primer: OwnPrimer | None,
         models: Models | None,
         memory: int | None,
         meter: Meter,

@@ -105,6 +105,10 @@ def _answer(source: Any, call: Any, argument: Any) -> Any:
         try:
             found = call(argument)
         except InterruptedError:
+            # The interpreter's own buffered readers ask again by themselves. Another that passes the error on
+            # (_pyio's) has lost what it had read before it: to ask again would leave a hole.
+            if isinstance(source, io.BufferedIOBase):
+                raise
             continue
         except BlockingIOError:
             found = None

@@ -4,6 +4,7 @@ From the contracts upwards; each may import what stands above it in this list, n
 
 * ``kinds``           text, binary, image ...; ``content``: which of them a stretch of bytes is
 * ``segmentation``    where in a block that changes
+* ``own_primer``      a primer of the user's own
 * ``base``            the two contracts
 * ``spelling``        ``mix:3+lm:PATH`` as text
 * ``distribution``    logits to the 256 integers of an answer; ``expert_files``: an argument to its weights

@@ -17,6 +17,7 @@ import numpy as np
 
 from nzip.errors import NzipError
 from nzip.predictors.content import Content
+from nzip.predictors.own_primer import OwnPrimer
 
 # An expert's 256 integers sum to 2**EXPERT_BITS, and none is below 1.
 EXPERT_BITS = 24
@@ -53,14 +54,13 @@ class Predictor(abc.ABC):
         told why nothing moves."""
         return False
 
-    def with_primer(self, text: bytes | None) -> Predictor:
-        """The same predictor, but every block starts from ``text``, of the user's own, or for None from
+    def with_primer(self, primer: OwnPrimer | None) -> Predictor:
+        """The same predictor, but every block starts from ``primer``, of the user's own, or for None from
         nothing.
 
-        ``config`` must then hold the text's hash as ``primer`` (:func:`nzip.hashes.text_hash`, hexadecimal),
-        so that a reader knows what to ask for. Predictors that never start warm refuse a text:
-        :class:`NzipError`."""
-        if text is not None:
+        ``config`` must then hold its hash as ``primer`` (hexadecimal), so that a reader knows what to ask
+        for. Predictors that never start warm refuse one: :class:`NzipError`."""
+        if primer is not None:
             raise NzipError(f"{self.spelling} takes no primer: primers are for mix")
         return self
 

@@ -1,7 +1,9 @@
-"""Primers of the user's own: texts that the mix reads before each block, so that small files start warm.
+"""Primers of the user's own: texts that the mix reads before each block, so that small files start warm, and
+dictionaries by which it codes words.
 
 * ``file``      a primer as a file: packed, hashed, refused where damaged
-* ``training``  what of many files goes into one
+* ``training``  what of many files goes into one; ``selection``: which pieces
+* ``dictionaries``  whether a dictionary of their words does
 
 Those that ship, and which of them a block starts from, are the mix's own business
 (:mod:`nzip.predictors.mix.primers`); :func:`shipped` says what there is. Concession: what was compressed with
@@ -14,13 +16,14 @@ from typing import NamedTuple
 
 
 class Shipped(NamedTuple):
-    """A primer that ships with nzip: its name, the bytes of its text, their hash (hexadecimal), and one line
-    on what it is for."""
+    """A primer that ships with nzip: its name, the bytes of its text, its hash (hexadecimal), one line on
+    what it is for, and how many words are in a dictionary of its own (0: those that ship serve all)."""
 
     name: str
     bytes: int
     hash: str
     what_for: str
+    words: int = 0
 
 
 def shipped() -> list[Shipped]:

@@ -1,19 +1,15 @@
-"""What of many files goes into a primer: representative pieces, the most typical ones last.
+"""What of many files goes into a primer: representative pieces (selection.py), and a dictionary where that
+helps (dictionaries.py).
 
 A pool of pieces is taken evenly over the files (small files whole, identical ones once; of large ones equal
-shares, in slices spread over their length and cut at line ends). From the pool the pieces are kept that
-bring most six-byte sequences which other files have as well and no kept piece has yet (the idea of zstd's
-COVER, over pieces instead of fixed segments), no file more than its fair share. What is kept is put in order
-of how common its sequences are, since the mix trusts most what it saw last. The same files give the same
-primer, whatever their order.
+shares, in slices spread over their length and cut at line ends). The same files give the same primer,
+whatever their order.
 
-Concession: a sequence is known by the hash of one in sixteen (as shipped primers choose themselves), so a
-piece of a few dozen bytes may look like nothing at all.
+Concession: a pool holds a part of large files only, so what stands in the rest is not seen.
 """
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import os
 from collections.abc import Iterable, Sequence
@@ -24,8 +20,10 @@ import xxhash
 
 from nzip.errors import NzipError
 from nzip.predictors.content import KIND_NAMES, detect
-from nzip.predictors.mix.primers import sequences
+from nzip.predictors.own_primer import OwnPrimer
+from nzip.primer.dictionaries import NOTHING, STEPS, Found, Progress, held_out, try_out, words_of
 from nzip.primer.file import MAX_TEXT, Given, pack
+from nzip.primer.selection import Piece, chosen
 
 DEFAULT_SIZE = 512 << 10
 MIN_SIZE = 1 << 10
@@ -40,14 +38,15 @@ _LOOK = 1 << 16  # bytes of a file that tell whether it is text
 
 
 class Trained(NamedTuple):
-    """A primer's ``text``, and how many of how many files stand in it; of the rest how many were copies of
-    others, and how many no text."""
+    """What a ``primer`` holds, and how many of how many files stand in its text; of the rest how many were
+    copies of others, and how many no text. ``trial``: what came of asking whether a dictionary helps."""
 
-    text: bytes
+    primer: OwnPrimer
     used: int
     files: int
     copies: int
     others: int
+    trial: Found
 
 
 class _Sample(NamedTuple):
@@ -70,21 +69,28 @@ class _Sample(NamedTuple):
         return digest.digest()
 
 
-class _Piece(NamedTuple):
-    file: int
-    data: bytes
-
-
-def train_primer(samples: Iterable[Given], size: int = DEFAULT_SIZE) -> bytes:
+def train_primer(
+    samples: Iterable[Given],
+    size: int = DEFAULT_SIZE,
+    dictionary: bool = True,
+    progress: Progress | None = None,
+) -> bytes:
     """A primer file, as bytes for ``primer=`` or to be written to disk, from ``samples``: an iterable of
     bytes-like objects (each a whole file's content) and of paths. ``size``: bytes of text it holds at most.
+    ``dictionary``: try whether a dictionary of the samples' words helps, and put it in where it does.
+    ``progress``: called as ``progress(done, total)`` after each of some steps.
 
     Raises :class:`nzip.NzipError` where there is nothing to learn from: no bytes at all, or no text.
     """
-    return pack(train(samples, size).text)
+    return pack(train(samples, size, dictionary, progress).primer)
 
 
-def train(samples: Iterable[Given], size: int = DEFAULT_SIZE) -> Trained:
+def train(
+    samples: Iterable[Given],
+    size: int = DEFAULT_SIZE,
+    dictionary: bool = True,
+    progress: Progress | None = None,
+) -> Trained:
     """As :func:`train_primer`, not packed, with what was taken told."""
     if not MIN_SIZE <= size <= MAX_TEXT:
         raise NzipError(f"a primer's size is {MIN_SIZE >> 10} KiB to {MAX_TEXT >> 20} MiB, not {size} bytes")
@@ -99,10 +105,33 @@ def train(samples: Iterable[Given], size: int = DEFAULT_SIZE) -> Trained:
             f"a primer is text, and these files look like {kind}: the mix starts warm on text alone"
         )
     pool = _pool(texts, size)
-    kept = _cover(pool, size) if sum(len(p.data) for p in pool) > size else pool
-    text = b"".join(piece.data for piece in _typical_last(kept))
+    trial = _try_dictionary(pool, size, progress) if dictionary else NOTHING
+    words = [b"", *words_of([piece.data for piece in pool], [trial.words])][-1] if trial.words else b""
+    kept = chosen(pool, size)
+    text = b"".join(piece.data for piece in kept)
     used = len({piece.file for piece in kept})
-    return Trained(text, used, len(found), len(found) - len(unique), len(unique) - len(texts))
+    if progress is not None:
+        progress(STEPS, STEPS)
+    return Trained(
+        OwnPrimer(text, words), used, len(found), len(found) - len(unique), len(unique) - len(texts), trial
+    )
+
+
+def _try_dictionary(pool: list[Piece], size: int, progress: Progress | None) -> Found:
+    held = held_out([len(piece.data) for piece in pool])
+    if not held:
+        return NOTHING
+    aside = set(held)
+    rest = [piece for number, piece in enumerate(pool) if number not in aside]
+    steps = itertools.count(1)
+
+    def told() -> None:
+        if progress is not None:
+            progress(next(steps), STEPS)
+
+    text = b"".join(piece.data for piece in chosen(rest, size))
+    told()
+    return try_out(b"".join(pool[number].data for number in held), [piece.data for piece in rest], text, told)
 
 
 def _sample(given: Given) -> _Sample:
@@ -130,24 +159,24 @@ def _without_copies(samples: list[_Sample]) -> list[_Sample]:
     return found
 
 
-def _pool(samples: list[_Sample], size: int) -> list[_Piece]:
+def _pool(samples: list[_Sample], size: int) -> list[Piece]:
     """Pieces of about ``POOL`` times ``size`` bytes together, evenly over the samples."""
     budget = min(POOL * size, max(_LARGEST_POOL, size))
     longest = max(_SHORTEST, min(_LONGEST, size // _PIECES))
     whole = min(_LONGEST, size // 4)
     most = max(1, budget // _SHORTEST)
-    chosen: Sequence[int] = range(len(samples))
+    taken: Sequence[int] = range(len(samples))
     if len(samples) > most:
-        chosen = [i * len(samples) // most for i in range(most)]
-    pieces: list[_Piece] = []
+        taken = [i * len(samples) // most for i in range(most)]
+    pieces: list[Piece] = []
     # From small to large: what a small file leaves of its share falls to the larger ones.
-    for done, number in enumerate(chosen):
+    for done, number in enumerate(taken):
         sample = samples[number]
-        share = min(sample.size, max(_SHORTEST, budget // (len(chosen) - done)))
+        share = min(sample.size, max(_SHORTEST, budget // (len(taken) - done)))
         for data in (
             [sample.read(0, share)] if sample.size <= min(share, whole) else _slices(sample, share, longest)
         ):
-            pieces.append(_Piece(number, data))
+            pieces.append(Piece(number, data))
             budget -= len(data)
     return pieces
 
@@ -182,84 +211,3 @@ def _whole_lines(data: bytes, cut_before: bool, cut_behind: bool) -> bytes:
         if last >= len(data) * 3 // 4:
             data = data[:last]
     return data if data.endswith(b"\n") or not data else data + b"\n"
-
-
-def _sequences(pieces: list[_Piece]) -> tuple[list[np.ndarray], list[np.ndarray], int]:
-    """For each piece the numbers (from 0) of its distinct sequences and how common these are elsewhere: in
-    how many other files, where a file cut into n pieces has 1/n of what one of them has. And how many
-    numbers."""
-    each = [sequences(np.frombuffer(piece.data, np.uint8)) for piece in pieces]
-    known, numbers = np.unique(np.concatenate(each), return_inverse=True)
-    parts = np.bincount([piece.file for piece in pieces])
-    weights = [1 / parts[piece.file] for piece in pieces]
-    lengths = [len(found) for found in each]
-    common = np.bincount(numbers, np.repeat(weights, lengths), len(known))
-    own = np.split(numbers, np.cumsum(lengths)[:-1])
-    # Rounded, so that sums of equal parts do not differ by the order of adding.
-    return own, [np.round(common[n] - w, 9) for n, w in zip(own, weights, strict=True)], len(known)
-
-
-def _cover(pieces: list[_Piece], size: int) -> list[_Piece]:
-    """Pieces of ``size`` bytes together at most, greedily the one that brings most a byte. No file gets more
-    than its fair share (but one piece) while others have something to give."""
-    numbers, worth, count = _sequences(pieces)
-    taken = [0] * (1 + max(piece.file for piece in pieces))
-    kept: list[int] = []
-    room = size
-    left = set(range(len(pieces)))
-    for share in (_fair_share(pieces, size), size):
-        aside: set[int] = set()
-        while left:
-            # A piece's worth only falls while others are kept, so it is looked at again only when it comes
-            # first.
-            known = np.zeros(count, bool)
-            heap = [(-_gain(worth[i], numbers[i], known, pieces[i]), i) for i in left]
-            heapq.heapify(heap)
-            before = len(left)
-            while heap:
-                _, i = heapq.heappop(heap)
-                length, file = len(pieces[i].data), pieces[i].file
-                if length > room:
-                    left.discard(i)
-                    continue
-                if taken[file] and taken[file] + length > share:
-                    left.discard(i)
-                    aside.add(i)
-                    continue
-                now = _gain(worth[i], numbers[i], known, pieces[i])
-                if heap and (-now, i) > heap[0]:
-                    heapq.heappush(heap, (-now, i))
-                    continue
-                if now <= 0 and len(left) < before:
-                    break  # all is known: begin again with the pieces that are left
-                kept.append(i)
-                left.discard(i)
-                room -= length
-                taken[file] += length
-                known[numbers[i]] = True
-        left = aside
-    if not kept:
-        return [pieces[0]._replace(data=pieces[0].data[:size])]
-    return [pieces[i] for i in sorted(kept)]
-
-
-def _gain(worth: np.ndarray, numbers: np.ndarray, known: np.ndarray, piece: _Piece) -> float:
-    return float(worth[~known[numbers]].sum()) / len(piece.data)
-
-
-def _fair_share(pieces: list[_Piece], size: int) -> float:
-    """Bytes a file so that all files together, small ones whole, give ``size``."""
-    sizes = np.sort(np.bincount([piece.file for piece in pieces], [len(piece.data) for piece in pieces]))
-    sizes = sizes[sizes > 0]
-    for done, one in enumerate(sizes):
-        share = size / (len(sizes) - done)
-        if one > share:
-            return share
-        size -= one
-    return float(size)
-
-
-def _typical_last(pieces: list[_Piece]) -> list[_Piece]:
-    _, worth, _ = _sequences(pieces)
-    common = [float(found.mean()) if len(found) else 0.0 for found in worth]
-    return [pieces[i] for i in sorted(range(len(pieces)), key=lambda i: (common[i], i))]

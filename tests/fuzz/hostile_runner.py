@@ -44,8 +44,8 @@ class Unclean(Exception):
 
 
 class Spy:
-    """Notes what is opened. Allowed: ``places`` and what lies in them, and by its bare name what lies in one of
-    ``folders`` (the cache opens its entries so, within a folder it has checked; the hook is not told which).
+    """Notes what is opened. Allowed: ``places`` and what lies in them, and by its bare name what lies in one
+    of ``folders`` (the cache opens its entries so, in a folder it has checked; the hook is not told which).
     There is no way to unhook it, so it belongs in a process of its own."""
 
     def __init__(self, places: list[str], folders: Sequence[str] = ()):
@@ -198,7 +198,7 @@ def warm(names: tuple[str, ...]) -> None:
     for name in names:
         for size in (100, 250, 1000):
             parts = hostile_writer.honest(name, size)
-            case = Case(hostile_writer.put_together(parts), name, False, hostile_writer.PRIMER)
+            case = Case(hostile_writer.put_together(parts), name, False, hostile_writer.OWN)
             for way in WAYS:
                 if read(case, way) != "exact":
                     raise AssertionError(f"an honest stream of {name} does not read back by {way.__name__}")

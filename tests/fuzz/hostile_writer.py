@@ -34,6 +34,7 @@ from nzip.errors import NzipError
 from nzip.hashes import hash32, text_hash
 from nzip.predictors import registry
 from nzip.predictors.kinds import STORED as STORED_STREAM
+from nzip.predictors.own_primer import OwnPrimer
 from nzip.primer import file as primer_file
 from nzip.varint import u32, varint
 
@@ -41,7 +42,13 @@ TEXT = (b"The rain in Spain stays mainly in the plain, and the plain lies in the
 # Bytes that a check point proves while these streams are written and read: blocks of DATA have some.
 CHECK_POINT = 64
 DATA = TEXT[:330] + random.Random(7).randbytes(40) + TEXT[:100]
+WORDS = "éÉßß\nthe\nrain\né\nß\nin\nspain\nplain".encode()
 PRIMER = b"the plain, the rain, and what stays in Spain; " * 40
+OWN = OwnPrimer(PRIMER, WORDS)
+ODD_WORDS = [
+    b"a", b"zz", b"The", b"in", b"q" * 40, b"q" * 41, b"", b"\r", b"\xff", b"\0", b"\xc3", "É".encode(),
+    "аА".encode(), "éé".encode(), "éÉаÉ".encode(), "€".encode(), b" ",
+]  # fmt: skip
 
 # How often each predictor's streams are drawn: reading the toy's takes a fraction of a millisecond.
 WEIGHTS = {
@@ -66,7 +73,7 @@ class Case(NamedTuple):
     stream: bytes
     told: str
     free: bool = False
-    primer: bytes | None = None
+    primer: OwnPrimer | None = None
 
 
 class Parts(NamedTuple):
@@ -102,7 +109,7 @@ def honest(name: str, block_size: int) -> Parts:
         registry.create_for_reading(spelling, found, config=pinned) if found else registry.create(spelling)
     )
     if primed:
-        predictor = predictor.with_primer(PRIMER)
+        predictor = predictor.with_primer(OWN)
     blocks = []
     for at in range(0, len(DATA), block_size):
         piece = DATA[at : at + block_size]
@@ -222,7 +229,7 @@ def _json(chance: random.Random) -> bytes:
         + chance.randbytes(chance.randrange(20)),
         b'{"a":"\xff\xfe"}',
         json.dumps({"x" * chance.choice([1, 1000]): [{}] * chance.choice([1, 1, 1, 9000])}).encode(),
-        b'{"primer":"' + text_hash(PRIMER).hex().encode() + b'"}',
+        b'{"primer":"' + OWN.hash.hex().encode() + b'"}',
     ][how]
 
 
@@ -440,7 +447,7 @@ def case(seed: int, number: int, names: tuple[str, ...] = tuple(WEIGHTS)) -> Cas
     chance = random.Random(f"{seed} {number}")
     name = chance.choices(names, [WEIGHTS[n] for n in names])[0]
     parts = honest(name, chance.choice([100, 250, 1000]))
-    primer = PRIMER if name.endswith(" primed") or chance.randrange(50) == 0 else None
+    primer = OWN if name.endswith(" primed") or chance.randrange(50) == 0 else None
     lie = chance.choices([lie for lie, _ in LIES], [weight for _, weight in LIES])[0]
     try:
         stream, told = lie(parts, chance)
@@ -453,11 +460,28 @@ def case(seed: int, number: int, names: tuple[str, ...] = tuple(WEIGHTS)) -> Cas
 
 
 def lying_primer(seed: int, number: int) -> bytes:
-    """A primer file with lies before its hash."""
+    """A primer file with lies before its hash, every other one in a dictionary that is hashed and packed
+    rightly, or in the header before it."""
     chance = random.Random(f"primer {seed} {number}")
-    body = bytearray(primer_file.pack(PRIMER)[:-4])
-    body = bytearray(body[:9] + _mutated(bytes(body[9:]), chance))
-    return bytes(body) + u32(hash32(bytes(body)))
+    if number % 2:
+        alphabet, *words = WORDS.split(b"\n")
+        chance.shuffle(words)
+        words += chance.sample(ODD_WORDS, chance.choice([0, 0, 1, 2]))
+        if chance.randrange(4) == 0:
+            alphabet = chance.choice([b"", *ODD_WORDS])
+        content = b"\n".join([alphabet, *words])
+        if chance.randrange(3) == 0:
+            content = _mutated(content, chance)
+        try:
+            packed = primer_file.pack(OwnPrimer(PRIMER, content))
+        except NzipError:
+            packed = primer_file.pack(OwnPrimer(PRIMER, WORDS))
+        if chance.randrange(3):
+            return packed
+    else:
+        packed = primer_file.pack(OwnPrimer(PRIMER))
+    body = packed[:9] + _mutated(packed[9:-4], chance)
+    return body + u32(hash32(body))
 
 
 def register_toys() -> None:

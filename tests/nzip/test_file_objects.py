@@ -1,5 +1,7 @@
 """File objects of every manner: nothing yet is not the end, and a short write is not a write."""
 
+import _pyio
+import contextlib
 import io
 import os
 import socket
@@ -205,3 +207,13 @@ def test_nothing_stays_pinned_by_an_error():
         else:
             pytest.fail("no error")
     assert kept.__traceback__ is not None
+
+
+def test_a_buffered_reader_that_was_interrupted_is_not_asked_again(ready):
+    """Buffered readers that pass such an error on have lost what they had read: the error is told, and no
+    hole is made."""
+    for read in (streams.read_fully, streams.read_some):
+        for make in (io.BufferedReader, _pyio.BufferedReader):
+            source = make(Raw([b"first ", InterruptedError(), b"second"], ready))
+            with contextlib.suppress(InterruptedError):
+                assert read(source, 100) == b"first "  # as much as there was

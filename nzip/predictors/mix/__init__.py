@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["MixPredictor", "create"]
 
+WITH_A_LEADER = 5
+
 
 def create(argument: str | None, experts: tuple[Expert, ...]) -> Predictor:
-    """``mix[:LEVEL]`` with ``experts`` as further inputs. :class:`NzipError` where LEVEL is none of 1 to
-    5."""
+    """``mix[:LEVEL]`` with ``experts`` as further inputs. Without LEVEL, :data:`DEFAULT_LEVEL`; beside an
+    expert that leads, which takes a hundred times as long, ``WITH_A_LEADER``: streams that it does not help
+    are coded by that level alone. :class:`NzipError` where LEVEL is none of 1 to 5."""
     if argument is None:
-        level = DEFAULT_LEVEL
+        level = WITH_A_LEADER if any(expert.leads for expert in experts) else DEFAULT_LEVEL
     elif argument in ("1", "2", "3", "4", "5"):
         level = int(argument)
     else:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nzip.predictors.content import detect, rows
-from nzip.predictors.kinds import BINARY, TEXT, Content
+from nzip.predictors.kinds import BINARY, STORED, TEXT, Content
 from nzip.predictors.mix import texts
 from nzip.predictors.mix.primer_choice import Start, choose
 from nzip.predictors.mix.primers import named
@@ -45,7 +45,8 @@ def streams(block: np.ndarray, primed: bool, words: bool = False) -> Cut:
     contents, numbers, lengths = pieces
     segments = joined(numbers, lengths)
     if len(contents) < 2 or len(segments.streams) > most(len(block)):
-        return Cut([detect(block)], [None], None)
+        noise = contents[0].kind == STORED and len(contents) < 2
+        return Cut([Content(STORED) if noise else detect(block)], [None], None)
     for number, content in enumerate(contents):
         if content == Content(BINARY):
             contents[number] = Content(BINARY, *rows(gather(block, segments, number)))

@@ -30,6 +30,8 @@ from nzip.predictors.mix.primer_choice import Start
 from nzip.predictors.mix.primers import HASH_BYTES, USER, Primer
 from nzip.predictors.mix.segments import Segments
 from nzip.predictors.mix.stream import MAX_LANES, Progress, Streams, untold
+from nzip.predictors.mix.words.dictionary import Dictionary, parse
+from nzip.predictors.own_primer import OwnPrimer
 
 MAX_EXPERTS = 6
 
@@ -38,8 +40,8 @@ class MixPredictor(Predictor):
     """``mix:LEVEL``, LEVEL 1 to 5, with any number of experts as further inputs.
 
     ``lanes``: lanes that a stream is cut into when there are experts (1 to 192; without experts always 1);
-    None: as many as the experts want. ``primed``: False never starts warm. ``primer``: a text of the user's
-    own to start from, in place of the shipped ones; the decoder must be given the same.
+    None: as many as the experts want. ``primed``: False never starts warm. ``primer``: one of the user's own
+    to start from, in place of the shipped ones; the decoder must be given the same.
 
     Use it where a spelling cannot say what you want (``lanes``, ``primed``); else let
     :func:`nzip.predictors.registry.create` make it from ``"mix:3"``."""
@@ -53,7 +55,7 @@ class MixPredictor(Predictor):
         experts: tuple[Expert, ...] = (),
         lanes: int | None = None,
         primed: bool = True,
-        primer: bytes | None = None,
+        primer: OwnPrimer | None = None,
     ):
         if level not in LEVELS:
             raise ValueError(f"mix has the levels 1 to 5, not {level!r}")
@@ -69,23 +71,21 @@ class MixPredictor(Predictor):
         self.experts = tuple(sorted(experts, key=lambda e: not e.leads))
         self.lanes = lanes
         self.primed = primed
-        self.primer = (
-            None if primer is None else Primer(USER, "of the user", primer, text_hash(primer)[:HASH_BYTES])
-        )
+        self.primer = primer
         self.exact = all(e.exact for e in self.experts)
         self.spelling = "+".join([f"mix:{level}", *(e.spelling for e in self.experts)])
-        self._streams = Streams(level, self.experts, lanes, primed, self.primer)
+        self._streams = Streams(level, self.experts, lanes, primed, *_own(primer))
 
     def _with(self, **changes) -> MixPredictor:
         """The same predictor, made with ``changes`` to the arguments of its own making."""
         return MixPredictor(**{**self._options, **changes})
 
     def config(self) -> dict:
-        own = {"primer": text_hash(self.primer.text).hex()} if self.primer else {}
+        own = {"primer": self.primer.hash.hex()} if self.primer else {}
         return {e.spelling: c for e in self.experts if (c := e.config())} | own
 
-    def with_primer(self, text: bytes | None) -> MixPredictor:
-        return self._with(primed=text is not None, primer=text)
+    def with_primer(self, primer: OwnPrimer | None) -> MixPredictor:
+        return self._with(primed=primer is not None, primer=primer)
 
     def with_experts(self, experts: tuple[Expert, ...]) -> MixPredictor:
         return self._with(experts=experts)
@@ -165,6 +165,14 @@ class MixPredictor(Predictor):
             self._streams.decode(descriptor, part, own, _report(progress, done), take)
             at, done = at + coded, done + own
         return scattering.block.tobytes()
+
+
+def _own(primer: OwnPrimer | None) -> tuple[Primer | None, Dictionary | None]:
+    """What streams start from, and what may code their words, of a primer of the user's own."""
+    if primer is None:
+        return None, None
+    start = Primer(USER, "of the user", primer.text, text_hash(primer.text)[:HASH_BYTES])
+    return start, parse(primer.dictionary) if primer.dictionary else None
 
 
 def _report(progress: np.ndarray | None, before: int) -> Progress:

@@ -23,6 +23,7 @@ from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.state import build
 from nzip.predictors.mix.warm_start import warm
 from nzip.predictors.mix.words import choice
+from nzip.predictors.mix.words.dictionary import Dictionary
 from nzip.predictors.mix.words.options import Words
 
 LEVEL = 1  # the level that tries
@@ -66,24 +67,25 @@ def choose(
 
 
 def choices(
-    data: np.ndarray, primed: bool = True, own: primers.Primer | None = None, words: bool = True
+    data: np.ndarray,
+    primed: bool = True,
+    own: primers.Primer | None = None,
+    words: bool = True,
+    dictionary: Dictionary | None = None,
 ) -> list[Start]:
     """Ways of coding ``data`` (uint8, text), the one that codes its sample best first, and what comes near
-    it. ``own``: the user's
-    primer, in place of those that ship; ``words``: whether another form than raw may be."""
+    it. ``own``: the user's primer, in place of those that ship, and ``dictionary``: the user's, beside those;
+    ``words``: whether another form than raw may be."""
     sample = _sample(data)
     form = choice.choose(data) if words else None
     forms: list[Form] = [form, None] if form else [None]
+    if words and dictionary:
+        forms.insert(0, choice.with_lines(data, dictionary))
     first = own if primed else None
-    cold: dict[bool, int] = {}
-    if form:
-        cold = {form is not None: _coded(sample, form, first) for form in forms}
-        gain = 1 - cold[True] / max(cold[False], 1)
-        if len(data) > HABITS_MOST:
-            forms = [None] if gain < WORTH_LONG else [form]
-        elif abs(gain) > CLOSE:
-            forms = [None] if gain < 0 else [form]
-        forms.sort(key=lambda form: cold[form is not None])
+    cold: dict[Form, int] = {}
+    if len(forms) > 1:
+        cold = {form: coded(sample, form, first) for form in forms}
+        forms = _worth(forms, cold, len(data), dictionary)
     if not primed or own is not None:
         return [Start(form, first) for form in forms]
     found: list[tuple[int, Form, primers.Primer | None]] = []
@@ -91,15 +93,30 @@ def choices(
     if not tried and not habits and len(forms) == 1:
         return [Start(forms[0], None)]
     for form in forms:
-        start = cold.get(form is not None) or _coded(sample, form, None)
+        start = cold.get(form) or coded(sample, form, None)
         found.append((start, form, None))
         for codes, gain in ((tried, GAIN), (habits, HABITS_GAIN)):
-            sizes = sorted((_coded(sample, form, primers.named(code)), code) for code in codes)
+            sizes = sorted((coded(sample, form, primers.named(code)), code) for code in codes)
             if sizes and sizes[0][0] < (1 - gain) * start:
                 found += [(size, form, primers.named(code)) for size, code in sizes[:2] if size < start]
                 break
     found.sort(key=lambda entry: entry[0])
     return [Start(form, primer) for size, form, primer in found if size <= (1 + NEAR) * found[0][0]]
+
+
+def _worth(forms: list[Form], cold: dict[Form, int], size: int, own: Dictionary | None) -> list[Form]:
+    """Of the forms of a stream of ``size`` bytes those that are worth going on with, by the ``cold`` sizes of
+    its sample, the best first. ``own``: a dictionary that was found good for such texts already."""
+    raw = max(cold[None], 1)
+    if size > HABITS_MOST:
+
+        def pays(form: Form) -> bool:
+            known = form is None or (own is not None and form.dictionary == own)
+            return known or 1 - cold[form] / raw >= WORTH_LONG
+
+        return [min(filter(pays, forms), key=lambda form: cold[form])]
+    best = min(cold.values())
+    return sorted((form for form in forms if cold[form] - best <= CLOSE * raw), key=lambda form: cold[form])
 
 
 def _candidates(data: np.ndarray) -> tuple[list[int], list[int]]:
@@ -120,18 +137,21 @@ def _sample(data: np.ndarray) -> np.ndarray:
     return np.concatenate([data[s : s + PIECE] for s in starts])
 
 
-def _coded(sample: np.ndarray, form: Form, primer: primers.Primer | None) -> int:
-    """Bytes that ``sample`` takes in ``form`` after ``primer`` (None: after none), its params included."""
+def coded(
+    sample: np.ndarray, form: Form, primer: primers.Primer | None, level: int = LEVEL, keep: bool = True
+) -> int:
+    """Bytes that ``sample`` takes in ``form`` after ``primer`` (None: after none) at ``level``, its params
+    included. ``keep``: as for :func:`nzip.predictors.mix.warm_start.warm`."""
     dictionary = form.dictionary if form else None
     stream = form.apply(sample) if form else sample
     kind = CODED if dictionary else TEXT
     prefix = b""
     if primer:
-        primer = primers.portion(primer, LEVEL, dictionary)
+        primer = primers.portion(primer, level, dictionary)
         prefix = primer.prefix
-        mix = warm(LEVEL, primer, [0], 0)
+        mix = warm(level, primer, [0], 0, keep=keep)
     else:
-        mix = build(plan(LEVEL, kind), len(stream), 0, 1, [0])
+        mix = build(plan(level, kind), len(stream), 0, 1, [0])
     first = len(prefix)
     data = np.empty(first + len(stream), np.uint8)
     data[:first] = np.frombuffer(prefix, np.uint8)
@@ -143,6 +163,6 @@ def _coded(sample: np.ndarray, form: Form, primer: primers.Primer | None) -> int
     bits = np.zeros(len(stream) * 22 + 4096, np.uint8)
     start_encoder(coder, len(bits))
     ends = np.array([len(data)], np.int64)
-    kernel = best(plan(LEVEL, kind))
+    kernel = best(plan(level, kind))
     kernel(mix, data, ends, len(stream), False, coder, bits, np.zeros((0, 1, 0, 0), np.uint32))
     return int(coder[POSITION]) + said

@@ -25,6 +25,7 @@ from nzip.predictors.mix.call_filter import call_filter
 from nzip.predictors.mix.coder import CHUNK, Input, Output
 from nzip.predictors.mix.handing_on import HandingOn, Sink, Told, Undoing
 from nzip.predictors.mix.kernel import best
+from nzip.predictors.mix.noise import is_noise
 from nzip.predictors.mix.params import Descriptor
 from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.primer_choice import COLD, Start, choices
@@ -38,8 +39,6 @@ MAX_LANES = 192
 # In place of lanes - 1: a stream that not all experts help is coded as by a predictor with only those whose
 # bits are set in 255 minus this.
 _SOME = 192
-# Noise is stored where samples of it, so many of so many bytes, gain nothing.
-_PIECES, _PIECE, _NO_GAIN = 3, 6000, 0.999
 # Bytes of a stream of which several ways of coding are tried, how many starts, and of what of a longer one's.
 SHORT, MOST_TRIALS, SAMPLE = 1 << 16, 3, 1 << 16
 _NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
@@ -57,14 +56,15 @@ def scaled(progress: Progress, size: int, length: int) -> Progress:
 
 
 class Streams(NamedTuple):
-    """What a predictor codes its streams with. ``experts``: leading ones first; ``lanes``, ``primed`` and
-    ``primer`` as for :class:`nzip.predictors.mix.MixPredictor`."""
+    """What a predictor codes its streams with. ``experts``: leading ones first; ``lanes`` and ``primed`` as
+    for :class:`nzip.predictors.mix.MixPredictor`; ``primer`` and ``dictionary``: the user's own."""
 
     level: int
     experts: tuple[Expert, ...] = ()
     lanes: int | None = None
     primed: bool = True
     primer: Primer | None = None
+    dictionary: Dictionary | None = None
 
     @property
     def leading(self) -> int:
@@ -90,6 +90,7 @@ class Streams(NamedTuple):
         kinds = (*range(len(KIND_NAMES)), at.CODED)
         plans = max(memory(plan(self.level, kind, 1), room, len(self.experts)) for kind in kinds)
         own = plans + 3 * (size + len(self.primer.text if self.primer else b"")) + 24 * CHUNK
+        own += self.dictionary.memory if self.dictionary else 0
         return own + sum(e.memory(size, self.lanes_for(size)) for e in self.experts)
 
     # Encoding.
@@ -100,7 +101,7 @@ class Streams(NamedTuple):
         """Code ``data`` (uint8), of content ``content``; a payload longer than ``data`` where it is
         hopeless. ``start``: the form it takes and the primer it starts from; None: choose them."""
         if content.kind == STORED:
-            if _is_noise(data):
+            if is_noise(data, lambda part: len(Streams(1).code(part, Content(BINARY), 1, None)[0])):
                 progress(len(data))
                 return Descriptor(content), data.tobytes()
             content = Content(BINARY)
@@ -162,7 +163,7 @@ class Streams(NamedTuple):
         it is long."""
         if content.kind != TEXT:
             return [COLD]
-        found = choices(data, self.primed, self.primer, not self.experts)
+        found = choices(data, self.primed, self.primer, not self.experts, self.dictionary)
         return found[:1] if len(data) > SHORT else found[:MOST_TRIALS]
 
     def code(
@@ -204,7 +205,7 @@ class Streams(NamedTuple):
                 sink(0, out.data.toreadonly())
             return out
         some = self._helping(descriptor.lanes, size)
-        words = Words.parse(descriptor.words) if descriptor.words else None
+        words = Words.parse(descriptor.words, self.dictionary) if descriptor.words else None
         dictionary = words.dictionary if words else None
         primer = some._primer(descriptor) if descriptor.primer else None
         some._check_pin(descriptor, primer, dictionary)
@@ -338,13 +339,6 @@ class Streams(NamedTuple):
             if told is not None:
                 told.reached(0, start + steps - first)
         return True
-
-
-def _is_noise(data: np.ndarray) -> bool:
-    """Whether the fastest level makes samples of what looks like noise no smaller."""
-    starts = np.linspace(0, max(0, len(data) - _PIECE), _PIECES).astype(np.int64)
-    sample = np.concatenate([data[start : start + _PIECE] for start in starts])
-    return len(Streams(1).code(sample, Content(BINARY), 1, None)[0]) > _NO_GAIN * len(sample)
 
 
 def _cost(coded: tuple[Descriptor, bytes]) -> int:

@@ -23,13 +23,22 @@ _CHUNK = 1 << 14
 _COUNTS = np.uint32((1 << at.COUNT_BITS) - 1)
 
 
-def warm(level: int, primer: primers.Primer, lane_starts: list[int], experts: int, leading: int = 0) -> Mix:
+def warm(
+    level: int,
+    primer: primers.Primer,
+    lane_starts: list[int],
+    experts: int,
+    leading: int = 0,
+    keep: bool = True,
+) -> Mix:
     """A mix of ``level`` that has read ``primer``. The block's data must stand behind the primer's text in
-    the kernel's ``data`` (``primer.prefix``), and ``lane_starts`` are counted from the block's start."""
+    the kernel's ``data`` (``primer.prefix``), and ``lane_starts`` are counted from the block's start.
+    ``keep``: what reading gives is kept as a snapshot, and found there."""
     chosen = plan(level, primer.kind)
-    name = snapshot_name(level, primer)
     primed = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
-    if not primer_snapshot.load(primed, name):
+    if not keep:
+        _read_primer(primed, chosen, primer.text)
+    elif not primer_snapshot.load(primed, name := snapshot_name(level, primer)):
         del primed  # perhaps half filled; not two at a time
         primed = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
         _read_primer(primed, chosen, primer.text)

@@ -9,7 +9,6 @@ import random
 import pytest
 from support import cache_of_tables
 
-from nzip.hashes import text_hash
 from nzip.primer import file as primer_file
 
 RECORD = '{{"sensor": "station-{0}", "unit": "kelvin", "values": [{1}, {2}], "valid": true}}\n'
@@ -44,8 +43,7 @@ def trained(folder, nzip_cli):
 def test_train_says_what_it_did_and_is_deterministic(nzip_cli, folder):
     ran = nzip_cli("primer", "train", "-r", "train", "-o", "a.primer")
     assert ran.code == 0 and ran.out == b"" and ran.err.count("\n") == 1
-    text = primer_file.load("a.primer")
-    assert "from 4 of 4 files" in ran.err and text_hash(text).hex() in ran.err
+    assert "from 4 of 4 files" in ran.err and primer_file.load("a.primer").hash.hex() in ran.err
     names = ["train/deep/3.json", "train/2.json", "train/0.json", "train/deep/1.json"]
     assert nzip_cli("primer", "train", "-q", *names, "-o", "b.primer").err == ""
     assert (folder / "a.primer").read_bytes() == (folder / "b.primer").read_bytes()
@@ -78,7 +76,7 @@ def test_train_refuses_in_one_line_and_leaves_nothing(nzip_cli, folder):
         assert ran.code == 1 and said in ran.err and ran.err.count("\n") == 1, arguments
     assert sorted(folder.rglob("*")) == before and (folder / "kept.primer").read_bytes() == b"precious"
     assert nzip_cli("primer", "train", "-f", "new.json", "-o", "kept.primer").code == 0
-    assert primer_file.load("kept.primer") == (folder / "new.json").read_bytes()
+    assert primer_file.load("kept.primer").text == (folder / "new.json").read_bytes()
 
 
 def test_compress_and_decompress_with_a_primer(nzip_cli, folder, trained):
@@ -98,7 +96,7 @@ def test_compress_and_decompress_with_a_primer(nzip_cli, folder, trained):
     assert (folder / "new.json").read_bytes() == data
     measured = json.loads(nzip_cli("measure", "-1", "--json", "--primer", trained, "new.json").out)
     assert measured["total"]["compressed"] == len(stream)
-    assert measured["config"] == {"primer": text_hash(primer_file.load(trained)).hex()}
+    assert measured["config"] == {"primer": primer_file.load(trained).hash.hex()}
 
 
 def test_rm_verifies_with_the_primer(nzip_cli, folder, trained):
@@ -112,7 +110,7 @@ def test_rm_verifies_with_the_primer(nzip_cli, folder, trained):
 def test_a_missing_or_other_primer_is_named(nzip_cli, folder, trained):
     assert nzip_cli("compress", "-1q", "--primer", trained, "new.json").code == 0
     assert nzip_cli("primer", "train", "-q", "new.json", "-o", "other.primer").code == 0
-    mine, others = (text_hash(primer_file.load(name)).hex() for name in (trained, "other.primer"))
+    mine, others = (primer_file.load(name).hash.hex() for name in (trained, "other.primer"))
     for verb in (
         ("decompress", "-c"),
         ("test",),
@@ -157,9 +155,57 @@ def test_list_shows_what_ships_and_ones_own(nzip_cli, trained):
     table = nzip_cli("primer", "list").out.decode()
     assert all(row["name"] in table and row["what_for"] in table for row in shipped)
     (own,) = json.loads(nzip_cli("primer", "list", "--json", trained).out)
-    text = primer_file.load(trained)
-    assert own["bytes"] == len(text) and own["hash"] == text_hash(text).hex()
+    primer = primer_file.load(trained)
+    assert (own["bytes"], own["hash"], own["words"]) == (len(primer.text), primer.hash.hex(), 0)
     assert nzip_cli("primer", "list", "none").code == 1
+
+
+def test_a_dictionary_is_put_in_where_it_helps(nzip_cli, folder, monkeypatch):
+    """What the trial measures is made up here, so that it takes no time."""
+    from nzip.predictors.mix.words.dictionary import parse
+    from nzip.primer import dictionaries
+
+    monkeypatch.setattr(dictionaries, "coded", lambda sample, form, *_, **__: 1000 - 60 * (form is not None))
+    monkeypatch.setattr(dictionaries, "LEAST", 1 << 10)
+    rng = random.Random(4)
+    words = ["".join(rng.choices("aeilmnorst", k=7)) for _ in range(120)]
+    for number in range(20):
+        text = " ".join(rng.choices(words, k=300))
+        (folder / f"{number}.txt").write_text(text)
+    names = [f"{number}.txt" for number in range(20)]
+    ran = nzip_cli("primer", "train", *names, "-o", "own.primer")
+    found = primer_file.load("own.primer")
+    count = len(parse(found.dictionary).words)
+    assert f"a dictionary of {count:,} words, which took 6.0% off a trial" in ran.err
+    assert found.hash.hex() in ran.err
+    (row,) = json.loads(nzip_cli("primer", "list", "--json", "own.primer").out)
+    assert (row["words"], row["hash"]) == (count, found.hash.hex())
+    assert str(count) in nzip_cli("primer", "list", "own.primer").out.decode()
+    ran = nzip_cli("primer", "train", "--no-dictionary", *names, "-o", "text.primer")
+    assert "dictionary" not in ran.err and not primer_file.load("text.primer").dictionary
+    assert primer_file.load("text.primer").text == found.text
+    assert nzip_cli("compress", "-1q", "--primer", "own.primer", "0.txt").code == 0
+    assert nzip_cli("cat", "--primer", "own.primer", "0.txt.nz").out == (folder / "0.txt").read_bytes()
+    ran = nzip_cli("cat", "--primer", "text.primer", "0.txt.nz")
+    assert ran.code == 1 and found.hash.hex() in ran.err
+
+
+def test_a_bar_on_a_terminal(monkeypatch):
+    import io
+    import sys
+
+    from nzip.cli.terminal import StepBar
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    for quiet in (False, True):
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        with StepBar("primer", quiet) as bar:
+            bar.update(1, 8)
+            bar.update(8, 8)
+        assert ("primer" in sys.stderr.getvalue()) == (not quiet)
 
 
 def test_help_names_the_group_and_its_verbs(nzip_cli):

@@ -15,6 +15,7 @@ import nzip
 from nzip.errors import CorruptError, FormatError, LimitError, ModelMismatchError, NzipError
 from nzip.hashes import hash32, text_hash
 from nzip.predictors.mix import primers
+from nzip.predictors.own_primer import OwnPrimer
 from nzip.primer import file as primer_file
 from nzip.primer import training
 from nzip.varint import u32
@@ -41,12 +42,12 @@ TEXT = prose(1, 3000)
 @given(st.binary(min_size=1, max_size=3000))
 @settings(max_examples=30)
 def test_a_primer_file_gives_its_text_back(text):
-    assert primer_file.unpack(primer_file.pack(text)) == text
+    assert primer_file.unpack(primer_file.pack(OwnPrimer(text))) == OwnPrimer(text)
 
 
 def test_the_format_is_as_documented():
     """docs/FORMAT.md, "Primer files", read by hand."""
-    packed = primer_file.pack(TEXT)
+    packed = primer_file.pack(OwnPrimer(TEXT))
     assert packed[:9] == b"\x89NZP\r\n\x1a\n\x81"
     assert int.from_bytes(packed[9:13], "little") == len(TEXT)
     assert packed[13:21] == text_hash(TEXT) == primers.text_hash(TEXT)
@@ -55,7 +56,7 @@ def test_the_format_is_as_documented():
 
 
 def test_every_flipped_bit_and_every_cut_is_refused():
-    packed = primer_file.pack(TEXT[:200])
+    packed = primer_file.pack(OwnPrimer(TEXT[:200]))
     for at in range(8 * len(packed)):
         damaged = bytearray(packed)
         damaged[at >> 3] ^= 1 << (at & 7)
@@ -74,7 +75,7 @@ def sealed(body: bytes) -> bytes:
 
 
 def test_hostile_headers_with_right_hashes_are_refused():
-    packed = primer_file.pack(TEXT)
+    packed = primer_file.pack(OwnPrimer(TEXT))
     head, payload = packed[:21], packed[21:-4]
     bomb = lzma.compress(bytes(5_000_000), preset=0)
     for body in (
@@ -97,12 +98,12 @@ def test_hostile_headers_with_right_hashes_are_refused():
 def test_unpacking_is_bounded_in_memory(monkeypatch):
     monkeypatch.setattr(primer_file, "_XZ_MEMORY", 1000)
     with pytest.raises(CorruptError, match="cannot be unpacked"):
-        primer_file.unpack(primer_file.pack(TEXT))
+        primer_file.unpack(primer_file.pack(OwnPrimer(TEXT)))
 
 
 def test_memory_is_looked_at_before_a_primer_is_unpacked(monkeypatch, tmp_path):
     """In every call that decodes, and of a file before more than its first bytes are read."""
-    primer = primer_file.pack(prose(1, 100_000))
+    primer = primer_file.pack(OwnPrimer(prose(1, 100_000)))
     path = tmp_path / "own.primer"
     path.write_bytes(primer)
     stream = nzip.compress(b"text" * 9, level=1, primer=False)
@@ -128,12 +129,12 @@ def test_memory_is_looked_at_before_a_primer_is_unpacked(monkeypatch, tmp_path):
 
 def test_load_names_the_file(tmp_path):
     path = tmp_path / "my.primer"
-    path.write_bytes(primer_file.pack(TEXT))
+    path.write_bytes(primer_file.pack(OwnPrimer(TEXT)))
     assert (
         primer_file.load(path)
         == primer_file.load(str(path))
         == primer_file.load(memoryview(path.read_bytes()))
-        == TEXT
+        == OwnPrimer(TEXT)
     )
     path.write_bytes(TEXT)
     with pytest.raises(FormatError, match="my.primer: is no primer file"):
@@ -146,7 +147,7 @@ def test_load_names_the_file(tmp_path):
 
 def test_sizes_outside_the_limits_are_refused():
     with pytest.raises(NzipError):
-        primer_file.pack(b"")
+        primer_file.pack(OwnPrimer(b""))
     for size in (0, 1023, primer_file.MAX_TEXT + 1):
         with pytest.raises(NzipError, match="1 KiB to 32 MiB"):
             training.train([TEXT], size)
@@ -159,8 +160,8 @@ def test_what_fits_is_taken_whole_and_copies_once():
     texts = [prose(seed, 700) for seed in range(5)]
     found = training.train([*texts, texts[2], b"", texts[0]], 8 << 10)
     assert (found.used, found.files, found.copies, found.others) == (5, 7, 2, 0)
-    assert all(text in found.text for text in texts)
-    assert len(found.text) <= sum(map(len, texts)) + 5
+    assert all(text in found.primer.text for text in texts)
+    assert len(found.primer.text) <= sum(map(len, texts)) + 5
 
 
 @given(
@@ -172,11 +173,11 @@ def test_what_fits_is_taken_whole_and_copies_once():
 def test_never_too_large_always_the_same(shape, size, rng):
     samples = [prose(*one) for one in shape]
     found = training.train(samples, size)
-    assert 0 < len(found.text) <= size
+    assert 0 < len(found.primer.text) <= size
     whole = sum(map(len, set(samples)))
-    assert len(found.text) >= min(size, whole) // 2
+    assert len(found.primer.text) >= min(size, whole) // 2
     rng.shuffle(samples)
-    assert training.train(samples, size).text == found.text
+    assert training.train(samples, size).primer.text == found.primer.text
 
 
 def test_the_typical_is_taken_and_comes_last():
@@ -185,15 +186,15 @@ def test_the_typical_is_taken_and_comes_last():
     texts = [prose(seed, 1500) for seed in range(40)]
     stranger = bytes(random.Random(7).choices(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789\n", k=1500))
     found = training.train([*texts, stranger], 128 << 10)
-    assert found.used == 41 and found.text.index(stranger[:200]) < 3 * 1500
+    assert found.used == 41 and found.primer.text.index(stranger[:200]) < 3 * 1500
     scarce = training.train([*texts, stranger], 16 << 10)
-    assert stranger[:200] not in scarce.text
+    assert stranger[:200] not in scarce.primer.text
 
 
 def test_a_large_file_is_taken_evenly_and_at_line_ends():
     text = b"".join(b"line %06d of a long log, status ok\n" % i for i in range(20_000))
     found = training.train([text], 32 << 10)
-    lines = found.text.splitlines()
+    lines = found.primer.text.splitlines()
     assert set(lines) <= set(text.splitlines())
     numbers = np.array([int(line.split()[1]) for line in lines])
     assert all(((numbers >= low) & (numbers < low + 5000)).any() for low in range(0, 20_000, 5000))
@@ -208,7 +209,7 @@ def test_small_and_large_files_share(tmp_path):
         paths.append(tmp_path / str(number))
         paths[-1].write_bytes(text)
     found = training.train(paths, 16 << 10)
-    assert found.text == training.train([*small, large], 16 << 10).text
+    assert found.primer.text == training.train([*small, large], 16 << 10).primer.text
     assert found.used == 7
 
 
@@ -220,7 +221,7 @@ def test_nothing_to_learn_from():
     with pytest.raises(NzipError, match="look like binary"):
         nzip.train_primer([noise])
     found = training.train([noise, TEXT])
-    assert (found.text.rstrip(), found.others) == (TEXT.rstrip(), 1)
+    assert (found.primer.text.rstrip(), found.others) == (TEXT.rstrip(), 1)
 
 
 # --- compressing with it
@@ -241,10 +242,10 @@ def test_a_primer_pays_and_is_needed(own):
     both = warm + cold
     assert nzip.decompress(both, primer=own) == DATA + DATA
     other = nzip.train_primer([TEXT])
-    for given_, said in ((None, "primer=FILE"), (other, text_hash(primer_file.unpack(other)).hex())):
+    for given_, said in ((None, "primer=FILE"), (other, primer_file.unpack(other).hash.hex())):
         with pytest.raises(ModelMismatchError) as error:
             nzip.decompress(warm, primer=given_)
-        assert text_hash(primer_file.unpack(own)).hex() in str(error.value) and said in str(error.value)
+        assert primer_file.unpack(own).hash.hex() in str(error.value) and said in str(error.value)
         assert error.value.exit_code == 1 and "\n" not in str(error.value)
 
 
@@ -292,9 +293,9 @@ def test_predictors_without_primers_refuse_them(own, toys):
 def test_experts_and_primers_share_the_config(own, toys):
     from nzip.predictors import registry
 
-    text = primer_file.unpack(own)
-    predictor = registry.create("mix:1+count").with_primer(text)
-    assert predictor.spelling == "mix:1+count" and predictor.config()["primer"] == text_hash(text).hex()
+    primer = primer_file.unpack(own)
+    predictor = registry.create("mix:1+count").with_primer(primer)
+    assert predictor.spelling == "mix:1+count" and predictor.config()["primer"] == primer.hash.hex()
     assert predictor.memory(1000) > registry.create("mix:1+count").memory(1000)
 
 

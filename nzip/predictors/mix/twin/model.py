@@ -19,9 +19,12 @@ from nzip.predictors.mix.twin.kernel import Mix
 from nzip.predictors.mix.twin.segments import read_segments
 from nzip.predictors.mix.words.dictionary import USER, index
 from nzip.predictors.mix.words.twin import TwinDictionary, encode, fold, shipped, undo
+from nzip.predictors.own_primer import OwnPrimer
 
 
-def decode_block(level: int, params: bytes, payload: bytes, size: int, primer: bytes | None = None) -> bytes:
+def decode_block(
+    level: int, params: bytes, payload: bytes, size: int, primer: OwnPrimer | None = None
+) -> bytes:
     """A block of ``mix:LEVEL``, ``size`` bytes. ``primer``: the user's own, where the block names one.
 
     Raises :class:`nzip.errors.CorruptError` for impossible parameters,
@@ -40,12 +43,14 @@ def decode_block(level: int, params: bytes, payload: bytes, size: int, primer: b
     return bytes(out)
 
 
-def decode_stream(level: int, stream: Descriptor, payload: bytes, size: int, primer: bytes | None) -> bytes:
+def decode_stream(
+    level: int, stream: Descriptor, payload: bytes, size: int, primer: OwnPrimer | None
+) -> bytes:
     """One stream, ``size`` bytes; arguments and errors as :func:`decode_block`."""
     content, number = stream.content, stream.primer
     if content.kind == STORED:
         return bytes(payload)
-    words = _dictionary(stream.words)
+    words = _dictionary(stream.words, primer)
     length = stream.length or size
     mix = Mix(
         plan(level, CODED if words else content.kind, content.stride),
@@ -55,9 +60,11 @@ def decode_stream(level: int, stream: Descriptor, payload: bytes, size: int, pri
     )
     read = []
     if number:
-        shipped_one = None if number == primers.USER else primers.named(number)
-        text, width = (shipped_one.text, shipped_one.width) if shipped_one else (primer, 0)
-        if text is None:
+        if number != primers.USER:
+            text, width = primers.named(number).text, primers.named(number).width
+        elif primer is not None:
+            text, width = primer.text, 0
+        else:
             raise ModelMismatchError("the block wants a primer of the user's own")
         read.append(text_hash(text)[: primers.HASH_BYTES])
         if words:
@@ -83,9 +90,11 @@ def decode_stream(level: int, stream: Descriptor, payload: bytes, size: int, pri
     return bytes(data)
 
 
-def _dictionary(words: bytes) -> TwinDictionary | None:
-    """The dictionary that a stream's transform names."""
+def _dictionary(words: bytes, primer: OwnPrimer | None) -> TwinDictionary | None:
+    """The dictionary that a stream's transform names: one that ships, or that of the user's ``primer``."""
     number = words[0] & parameters.WORDS_DICTIONARY if words else 0
     if number == USER:
-        raise ModelMismatchError("the block wants a dictionary of the user's own")
+        if primer is None or not primer.dictionary:
+            raise ModelMismatchError("the block wants a dictionary of the user's own")
+        return TwinDictionary(primer.dictionary)
     return shipped(index()[number - 1]["name"]) if number else None

@@ -4,7 +4,8 @@ become marks; line ends that wrapping predicts become spaces.
 
 ``options`` (:class:`Words`: what a stream was coded with, as one to three bytes of params, there and back)
 and ``choice`` (a guess whether it pays) are what the mix asks; ``dictionary`` reads what ships,
-``transform`` and ``lines`` do the work, ``twin`` says the same in plain Python. Nothing here knows the mix.
+``transform`` and ``lines`` do the work, ``twin`` says the same in plain Python, ``learning`` makes a
+dictionary of texts. Nothing here knows the mix.
 
 Concession: it is for text whose words a dictionary knows. Other bytes pass, and some grow to twice their
 size; whoever codes a stream decides whether it is worth it."""

@@ -25,10 +25,15 @@ ENGLISH = 1
 
 def choose(raw: np.ndarray) -> Words | None:
     """How to transform ``raw`` (uint8, text); None: not at all."""
+    words = with_lines(raw, choose_dictionary(raw))
+    return words if words != (None, 0, False) else None
+
+
+def with_lines(raw: np.ndarray, dictionary: Dictionary | None) -> Words:
+    """How to transform ``raw`` by that dictionary: its lines looked at."""
     crlf = lines.find_crlf(raw)
     width = lines.find_width(lines.remove_cr(raw) if crlf else raw)
-    words = Words(choose_dictionary(raw), width, crlf)
-    return words if words != (None, 0, False) else None
+    return Words(dictionary, width, crlf)
 
 
 def choose_dictionary(raw: np.ndarray) -> Dictionary | None:

@@ -75,6 +75,11 @@ class Dictionary:
         return hash((self.number, self.hash))
 
     @property
+    def memory(self) -> int:
+        """Bytes that it takes, an upper bound."""
+        return len(self.tables.letters) + 160 * len(self.words) + (1 << 17)
+
+    @property
     def content(self) -> bytes:
         """The dictionary as a file's content: its alphabet, then a word a line."""
         return b"\n".join([self.alphabet.encode(), *self.words])
@@ -97,9 +102,19 @@ def build(words: Sequence[bytes], alphabet: str | None = None, name: str = "of t
     for word in words:
         letters = word.decode()
         if not 0 < len(word) <= LONGEST or any(ord(c) > 2047 or lower[ord(c)] != ord(c) for c in letters):
-            raise ValueError(f"not a word of 1 to {LONGEST} bytes of lower-case letters: {letters!r}")
+            raise ValueError(
+                f"not a word of 1 to {LONGEST} bytes of lower-case letters: {letters[:LONGEST]!r}"
+            )
     content = b"\n".join([alphabet.encode(), *words])
     return _made(USER, name, tuple(words), alphabet, text_hash(content)[:HASH_BYTES])
+
+
+@functools.lru_cache(maxsize=2)
+def parse(content: bytes) -> Dictionary:
+    """The user's own dictionary of that content (:attr:`Dictionary.content`). ``ValueError`` where it is
+    none."""
+    alphabet, *words = content.split(b"\n")
+    return build(words, alphabet.decode())
 
 
 @functools.cache
@@ -130,10 +145,11 @@ def named(number: int) -> Dictionary:
 def _made(number: int, name: str, words: tuple[bytes, ...], alphabet: str, pinned: bytes) -> Dictionary:
     lower, upper = _cases(alphabet)
     spelled = np.zeros(2048, np.uint16)
+    places = {word: i for i, word in enumerate(words[: ONE + TWO])}
     for letter in alphabet[::2]:
-        if letter.encode() not in words[: ONE + TWO]:
+        if letter.encode() not in places:
             raise ValueError(f"{letter!r} is a letter of the alphabet, and not among the first words")
-        spelled[ord(letter)] = words.index(letter.encode())
+        spelled[ord(letter)] = places[letter.encode()]
     blob = np.frombuffer(b"".join(words), np.uint8)
     starts = np.cumsum([0, *map(len, words)], dtype=np.uint32)
     slots = np.zeros(1 << (2 * len(words)).bit_length(), np.uint32)

@@ -17,6 +17,7 @@ from nzip.predictors.base import EXPERT_BITS, Expert, ExpertState
 from nzip.predictors.mix import stream
 from nzip.predictors.mix.model import MixPredictor
 from nzip.predictors.mix.primer_choice import Start
+from nzip.predictors.own_primer import OwnPrimer
 
 TEXT = mix_samples.text(900, seed=21)
 
@@ -176,8 +177,8 @@ def test_batch_equals_step(lanes):
 
 def test_experts_beside_a_primer():
     """A mix that has read a primer takes experts, on lanes, too."""
-    primer = mix_samples.text(2000, seed=23)
-    data = primer[500:900] + TEXT[:200]
+    text = mix_samples.text(2000, seed=23)
+    data, primer = text[500:900] + TEXT[:200], OwnPrimer(text)
     cold = size(MixPredictor(3, (toys.CountingExpert(),), lanes=2, primed=False), data)
     assert size(MixPredictor(3, (toys.CountingExpert(),), lanes=2, primer=primer), data) < 0.8 * cold
 

@@ -106,3 +106,32 @@ def test_a_text_that_words_make_longer_stays_raw(as_words):
         descriptor(params, len(data)).form == ""
         and MixPredictor(1).decode(params, payload, len(data)) == data
     )
+
+
+KINDS = {
+    "prose": PROSE * 4,
+    "lists": b"".join(b"* item %d of the list: see the chapter on item %d\n" % (i, i * 7) for i in range(30)),
+    "code": b"".join(b"def f%d(x):\n    return x + %d\n\n" % (i, i) for i in range(40)),
+    "german": "Es war die beste und die schlimmste Zeit, das Zeitalter der Größe. ".encode() * 9,
+    "odd": PROSE + bytes(range(256)) * 2 + PROSE,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_experts_on_raw_bytes_or_words_without_them_whatever_is_smaller(kind, toys, monkeypatch):
+    """Where an expert does not lead both are tried on a short stream, and the smaller is kept."""
+    from nzip.predictors import registry
+
+    predictor, data = registry.create("mix:1+count"), KINDS[kind]
+    params, payload = predictor.encode(data)
+    assert predictor.decode(params, payload, len(data)) == data
+    sizes, real = [], stream.Streams._trials
+    for with_experts in (True, False):
+
+        def only(self, data, content, helpers, wanted=with_experts):
+            found = real(self, data, content, helpers)
+            return [trial for trial in found if (trial[0] > 0) == wanted] or found[:1]
+
+        monkeypatch.setattr(stream.Streams, "_trials", only)
+        sizes.append(sum(map(len, predictor.encode(data))))
+    assert len(params) + len(payload) == min(sizes)

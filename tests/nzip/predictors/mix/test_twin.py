@@ -25,6 +25,7 @@ from nzip.predictors.mix.twin.call_filter import undo_call_filter
 from nzip.predictors.mix.twin.coder import BinaryDecoder
 from nzip.predictors.mix.twin.kernel import Mix
 from nzip.predictors.mix.twin.model import decode_block
+from nzip.predictors.own_primer import OwnPrimer
 
 
 @pytest.mark.parametrize("kind", mix_samples.KINDS)
@@ -118,11 +119,11 @@ def test_a_primer():
     """A short one of the user's own: reading it, forgetting counts, matching into it."""
     text = mix_samples.text(500, seed=13)
     data = text[100:300] + mix_samples.text(200, seed=14)
-    params, payload = MixPredictor(3, primer=text).encode(data)
+    params, payload = MixPredictor(3, primer=OwnPrimer(text)).encode(data)
     assert len(payload) < 0.8 * len(MixPredictor(3, primed=False).encode(data)[1])
-    assert decode_block(3, params, payload, len(data), primer=text) == data
+    assert decode_block(3, params, payload, len(data), primer=OwnPrimer(text)) == data
     with pytest.raises(NzipError, match="another primer"):
-        decode_block(3, params, payload, len(data), primer=text + b"x")
+        decode_block(3, params, payload, len(data), primer=OwnPrimer(text + b"x"))
 
 
 @pytest.mark.parametrize(("level", "size"), [(1, 600), (4, 90)])
