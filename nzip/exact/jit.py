@@ -137,10 +137,17 @@ class Function:
 
         kinds = tuple(map(kind_of_type, compiled.signature.args))
         name = None if None in kinds else self._entry(kinds)
-        if name and not native.CODE.holds(name):
+        if name and native.CODE.get(name) is None:
             parts = entry_of(compiled, code)
             if parts is not None:
                 native.CODE.put(name, parts)
+
+    @property
+    def found(self) -> int:
+        """Of how many signatures machine code was there that an earlier process had left."""
+        without = sum(known is not None for known in self._natives.values())
+        stats = getattr(self._dispatcher, "stats", None)
+        return without or (sum(stats.cache_hits.values()) if stats else 0)
 
     @property
     def _numba_type_(self):
