@@ -16,7 +16,6 @@ what each total costs for 256 to 49,152 symbols."""
 from __future__ import annotations
 
 import numpy as np
-from numba import int32, int64, uint64, void
 
 from nzip.exact import numerics
 from nzip.exact.jit import njit
@@ -28,7 +27,7 @@ WEIGHT_SUM_BITS = 52
 ROUNDS = 8
 
 
-@njit(int64(int64[::1]), cache=True)
+@njit("int64(int64[::1])", cache=True)
 def _floor_weight(weights_and_total):
     """The weight worth one unit of the total: symbols below it are raised to 1 (last entry: the total)."""
     n = weights_and_total.size - 1
@@ -51,7 +50,7 @@ def _floor_weight(weights_and_total):
     return floor
 
 
-@njit(void(int64[::1], uint64[::1]), cache=True)
+@njit("void(int64[::1], uint64[::1])", cache=True)
 def _fill(weights_and_total, cdf):
     """Write the CDF. Symbol i gets 1 and its part of total - n, in proportion to max(0, weight - floor)."""
     n = weights_and_total.size - 1
@@ -73,7 +72,7 @@ def _fill(weights_and_total, cdf):
     cdf[n] = np.uint64(total)
 
 
-@njit(void(int32[::1], uint64[::1]), cache=True)
+@njit("void(int32[::1], uint64[::1])", cache=True)
 def accumulate(weights, cdf):
     """``cdf`` = 0 and the running sums of ``weights`` (int32, each at least 1)."""
     total = np.uint64(0)

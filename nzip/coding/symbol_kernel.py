@@ -29,7 +29,6 @@ decoder, where byte alphabets could do with none.
 from __future__ import annotations
 
 import numpy as np
-from numba import int64, uint8, uint64, void
 
 from nzip.exact.jit import njit
 
@@ -49,7 +48,7 @@ _56, _8, _0, _1 = np.uint64(56), np.uint64(8), np.uint64(0), np.uint64(1)
 _FF = np.uint8(255)
 
 
-@njit(void(uint64[::1]), cache=True)
+@njit("void(uint64[::1])", cache=True)
 def start_encoder(state):
     """Ready for the first symbol."""
     state[LOW] = _0
@@ -57,7 +56,7 @@ def start_encoder(state):
     state[POSITION] = _0
 
 
-@njit(void(uint8[::1], uint64), cache=True)
+@njit("void(uint8[::1], uint64)", cache=True)
 def _carry(out, position):
     i = position - _1
     while out[i] == _FF:
@@ -66,7 +65,7 @@ def _carry(out, position):
     out[i] += np.uint8(1)
 
 
-@njit(void(uint64[::1], uint8[::1], uint64, uint64, uint64), cache=True)
+@njit("void(uint64[::1], uint8[::1], uint64, uint64, uint64)", cache=True)
 def encode_interval(state, out, start, freq, total):
     """Code [start, start + freq) of total. Needs 1 <= freq, start + freq <= total <= 2**48, and room for
     six bytes in ``out`` behind the state's position."""
@@ -87,14 +86,14 @@ def encode_interval(state, out, start, freq, total):
     state[POSITION] = position
 
 
-@njit(void(uint64[::1], uint8[::1], uint64[::1], int64), cache=True)
+@njit("void(uint64[::1], uint8[::1], uint64[::1], int64)", cache=True)
 def encode_symbol(state, out, cdf, symbol):
     """Code one symbol under ``cdf``; needs 0 <= symbol < cdf.size - 1."""
     start = cdf[symbol]
     encode_interval(state, out, start, cdf[symbol + 1] - start, cdf[cdf.size - 1])
 
 
-@njit(int64(uint64[::1], uint8[::1]), cache=True)
+@njit("int64(uint64[::1], uint8[::1])", cache=True)
 def finish_encoder(state, out):
     """Pick the number in [L, L + R) with the fewest non-zero bytes; returns the stream's length in
     ``out``."""
@@ -110,7 +109,7 @@ def finish_encoder(state, out):
     return length
 
 
-@njit(void(uint64[::1], uint8[::1]), cache=True)
+@njit("void(uint64[::1], uint8[::1])", cache=True)
 def start_decoder(state, data):
     """Ready to decode ``data``, of any length, zero included."""
     code = _0
@@ -124,7 +123,7 @@ def start_decoder(state, data):
     state[DAMAGED] = _0
 
 
-@njit(uint64(uint64[::1], uint64), cache=True)
+@njit("uint64(uint64[::1], uint64)", cache=True)
 def decode_target(state, total):
     """The point t, 0 <= t < total, whose interval comes next. Follow it by :func:`decode_interval`."""
     target = state[CODE] // (state[RANGE] // total)
@@ -134,7 +133,7 @@ def decode_target(state, total):
     return target
 
 
-@njit(void(uint64[::1], uint8[::1], uint64, uint64, uint64), cache=True)
+@njit("void(uint64[::1], uint8[::1], uint64, uint64, uint64)", cache=True)
 def decode_interval(state, data, start, freq, total):
     """Leave [start, start + freq) of total, which must hold the target; freq >= 1."""
     rng = state[RANGE]
@@ -155,7 +154,7 @@ def decode_interval(state, data, start, freq, total):
     state[POSITION] = position
 
 
-@njit(int64(uint64[::1], int64, int64, uint64), cache=True)
+@njit("int64(uint64[::1], int64, int64, uint64)", cache=True)
 def find_symbol(cdfs, first, last, target):
     """The s with cdf[s] <= target < cdf[s + 1], by binary search, where cdf is cdfs[first .. last]; needs
     target < cdfs[last]. (A slice in a loop would cost more than the search: numba counts references.)"""
@@ -170,7 +169,7 @@ def find_symbol(cdfs, first, last, target):
     return below - first
 
 
-@njit(int64(uint64[::1], uint8[::1], uint64[::1]), cache=True)
+@njit("int64(uint64[::1], uint8[::1], uint64[::1])", cache=True)
 def decode_symbol(state, data, cdf):
     """The next symbol under ``cdf``. Safe on any ``data``: the symbol is always within the CDF."""
     total = cdf[cdf.size - 1]
@@ -180,7 +179,7 @@ def decode_symbol(state, data, cdf):
     return symbol
 
 
-@njit(void(uint64[::1], uint8[::1], uint64[::1], int64, int64[::1]), cache=True)
+@njit("void(uint64[::1], uint8[::1], uint64[::1], int64, int64[::1])", cache=True)
 def encode_rows(state, out, cdfs, step, symbols):
     """Code symbols[i] under the CDF that begins at cdfs[i * step]; each is ``step`` long, or with step = 0
     there is but one."""
@@ -192,7 +191,7 @@ def encode_rows(state, out, cdfs, step, symbols):
         encode_interval(state, out, start, cdfs[at + 1] - start, cdfs[first + size - 1])
 
 
-@njit(int64(uint64[::1], int64, int64, int64[::1]), cache=True)
+@njit("int64(uint64[::1], int64, int64, int64[::1])", cache=True)
 def first_uncodable(cdfs, step, alphabet, symbols):
     """The first i for which :func:`encode_rows` must not be called (symbol or interval out of range), or
     -1."""
@@ -205,7 +204,7 @@ def first_uncodable(cdfs, step, alphabet, symbols):
     return -1
 
 
-@njit(void(uint64[::1], uint8[::1], uint64[::1], int64, int64[::1]), cache=True)
+@njit("void(uint64[::1], uint8[::1], uint64[::1], int64, int64[::1])", cache=True)
 def decode_rows(state, data, cdfs, step, symbols):
     """The inverse of :func:`encode_rows`: fills ``symbols``."""
     size = step if step else cdfs.size

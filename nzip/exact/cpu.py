@@ -24,8 +24,6 @@ def _usable() -> frozenset[str]:
     ``NUMBA_CPU_FEATURES``, ``NUMBA_ENABLE_AVX``): naming an instruction of a set that the compiler may not
     use ends the process. What a processor's name alone implies is not counted."""
     import llvmlite.binding as llvm  # start-up: the processor's name alone needs no LLVM
-    from numba.core import config  # start-up
-    from numba.core.codegen import get_host_cpu_features  # start-up
 
     if not llvm.get_default_triple().startswith("x86_64"):
         return frozenset()
@@ -33,6 +31,11 @@ def _usable() -> frozenset[str]:
         here = {name for name, there in llvm.get_host_cpu_features().items() if there}
     except RuntimeError:  # LLVM does not know this processor
         return frozenset()
+    if compiles_for_all():
+        return frozenset(here)
+    from numba.core import config  # start-up
+    from numba.core.codegen import get_host_cpu_features  # start-up
+
     compiled_for: set[str] = set()
     named = config.CPU_FEATURES  # type: ignore[attr-defined]  # set when numba is imported
     told = get_host_cpu_features() if named is None else named
@@ -43,6 +46,18 @@ def _usable() -> frozenset[str]:
         elif sign == "-":
             compiled_for.discard(name)
     return frozenset(here & compiled_for)
+
+
+@functools.cache
+def compiles_for_all() -> bool:
+    """Whether numba, as it is set, compiles for all that this machine has. Asked without importing it."""
+    import llvmlite.binding as llvm  # start-up
+
+    settings = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX")
+    if any(name in os.environ for name in settings) or os.path.exists(".numba_config.yaml"):
+        return False
+    # On these numba leaves AVX alone, which LLVM compiled badly for them once.
+    return llvm.get_host_cpu_name() not in ("corei7-avx", "core-avx-i", "sandybridge", "ivybridge")
 
 
 def has(isa: int) -> bool:

@@ -1,76 +1,41 @@
-"""``njit`` for nzip and the lab: numba's, with a cache of machine code that fails never and is never stale.
+"""``njit`` for nzip and the lab: numba's, begun only when it is needed, with machine code that is kept.
 
-Numba's own ``cache=True`` raises at import where neither the package's directory nor the user's cache can be
-written, and where the disk is full; it runs what lies in its folders, whoever put it there, and a flipped bit
-in them kills the process. Here machine code lies in nzip's cache (:mod:`nzip.cache`), which hands out only
-what it hashed, from folders of the user's own, and nothing lies in the package's folder. Numba looks only at
-the file that a function stands in: a constant or a helper that it takes from another file may change, and the
-old machine code goes on being used, which in a compressor means wrong bytes. Here an entry's name says all
-that the code was made from, through all files and packages, numba and NumPy excepted, whose versions it says.
+A function decorated here costs nothing until it is called. Then machine code that an earlier process left is
+called without numba, where that is possible (native.py); else numba is imported, which finds its own code in
+nzip's cache (numba_cache.py) or compiles. Where another compiled function calls it, numba is there already.
 
-One file holds the code for one signature, and there is no index: processes that compile the same write the
-same file, and cannot take each other's away. ``NUMBA_CACHE_DIR`` is not asked.
-
-Concession: this touches private names of numba (``Dispatcher._cache``, ``CompileResult._reduce`` and
-``_rebuild``, the option ``_nrt``). tests/nzip/exact/test_jit.py says when a future numba lacks them."""
+Modules that must import numba themselves, for intrinsics, are named by :func:`later`, so that whoever imports
+a compiled function imports no compiler.
+"""
 
 from __future__ import annotations
 
-import functools
-import marshal
-import pickle
 import re
-import sys
-import types
-from pathlib import Path
+import threading
+from typing import Any
 
-import llvmlite
-import numba
-import numpy as np
 import xxhash
-from numba.core import sigutils
-from numba.core.caching import FunctionCache
-from numba.core.compiler import CompileResult
-from numba.core.dispatcher import Dispatcher
-from numba.core.serialize import dumps
 
-from nzip.cache import CODE
+from nzip.exact import native
+from nzip.exact.dependencies import Later, dependencies
 
-# What compiled code names there is numba's own, whose version its index holds.
-_NOT_FOLLOWED = frozenset({"numpy", "numba", "llvmlite"} | sys.stdlib_module_names)
-# What changes the code that numba makes, besides the processor.
-_SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_DEFAULT")
-# What unpickling and linking code raise that is as it was written, yet by other libraries than these.
-_MADE_ELSEWHERE = (
-    pickle.UnpicklingError,
-    EOFError,
-    ImportError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-    RuntimeError,
-)
-_VALUES = (int, float, str, bytes, tuple, np.generic, np.ndarray)
+# Calls of one function without numba, from which on importing it costs less than doing without.
+_MANY = 4000
+_lock = threading.RLock()
+
+
+def later(module: str, *names: str) -> list[Any]:
+    """Names of ``module``, for compiled functions to call, which is imported when one of them is
+    compiled."""
+    return [Later(module, name) for name in names]
 
 
 def njit(*signatures, cache: bool = False, **options):
-    """As ``numba.njit``. ``cache=True`` keeps machine code on disk where there is a place for it."""
-    if not cache:
-        return numba.njit(*signatures, **options)
-
-    def decorate(function):
-        dispatcher = numba.njit(**options)(function)
-        if not isinstance(dispatcher, Dispatcher):
-            return dispatcher  # NUMBA_DISABLE_JIT
-        dispatcher._cache = _Cache(function, dispatcher.targetoptions)  # type: ignore[attr-defined]
-        for signature in signatures:
-            dispatcher.compile(signature)
-        if signatures:
-            dispatcher.disable_compile()
-        return dispatcher
-
-    return decorate
+    """As ``numba.njit``; a signature is a string. ``cache=True`` keeps machine code on disk where there is a
+    place for it."""
+    if len(signatures) == 1 and callable(signatures[0]):
+        return Function(signatures[0], (), cache, options)
+    return lambda function: Function(function, signatures, cache, options)
 
 
 def lean(function):
@@ -79,161 +44,130 @@ def lean(function):
     return njit(nogil=True, cache=True, error_model="numpy", _nrt=False)(function)
 
 
-class _Cache(FunctionCache):
-    """Numba's interface of a cache of one function, over :data:`nzip.cache.CODE`."""
+class Function:
+    """A function that is compiled when it is called. Attributes of numba's dispatcher are there, too, and
+    import numba. ``py_func``: what was decorated."""
 
-    def __init__(self, function, options: dict):
-        # Not super's, which looks for a place beside the source.
-        self._py_func = function
-        self._options = options
-        self._stamped: str | None = None
-        self._named = False
-        name = f"{function.__module__}.{function.__qualname__}"
-        self._stem = re.sub(r"[^A-Za-z0-9_.]+", "", name)[-80:].lstrip(".")
-        self.enable()
+    def __init__(self, function, signatures: tuple, cache: bool, options: dict):
+        self.py_func = function
+        self.__name__, self.__qualname__ = function.__name__, function.__qualname__
+        self.__module__, self.__doc__ = function.__module__, function.__doc__
+        self._signatures, self._cache, self._options = signatures, cache, options
+        self._dispatcher: Any = None
+        self._natives: dict[Any, Any] = {}
+        self._left = _MANY if cache else 0
+        self._called = False
+        self._made_before: list[tuple[Any, bytes]] = []
+
+    def __call__(self, *arguments, **named):
+        if self._called:  # and so numba is there
+            return self._dispatcher(*arguments, **named)
+        if self._dispatcher is None and self._left > 0 and not named:
+            kinds = tuple(map(native.kind_of, arguments))
+            known = self._natives.get(kinds) or self._find(kinds)
+            if known is not None:
+                self._left -= 1
+                return known(*arguments)
+        dispatcher = self.dispatcher
+        with _lock:
+            self._called = True
+            for compiled, code in self._made_before:
+                self._keep(compiled, code)
+            self._made_before.clear()
+        return dispatcher(*arguments, **named)
 
     @property
-    def cache_path(self) -> str | None:
-        path = CODE.path()
-        return None if path is None else str(path)
+    def dispatcher(self):
+        """Numba's dispatcher; the function itself where ``NUMBA_DISABLE_JIT`` says so."""
+        if self._dispatcher is None:
+            with _lock:
+                if self._dispatcher is None:
+                    self._dispatcher = self._made()
+        return self._dispatcher
 
-    def flush(self) -> None:
-        """Code is stamped by what it was made from: there is never any that must go."""
+    def _made(self):
+        import numba  # start-up
+        from numba.core.dispatcher import Dispatcher  # start-up
 
-    def load_overload(self, sig, target_context):
-        target_context.refresh()  # as numba does before it looks
-        codegen = target_context.codegen()
-        self._name_symbols(codegen)
-        name = self._name_of(sig, codegen)
-        content = CODE.get(name) if name else None
-        if content is None:
+        from nzip.exact.numba_cache import Cache  # start-up: numba
+
+        made = numba.njit(**self._options)(self.py_func)
+        if isinstance(made, Dispatcher):
+            if self._cache:
+                cache = Cache(self.py_func, made.targetoptions, self._keep)
+                made._cache = cache  # type: ignore[attr-defined]
+            for signature in self._signatures:
+                made.compile(signature)
+            if self._signatures:
+                made.disable_compile()
+        return made
+
+    def _entry(self, kinds) -> str | None:
+        """What machine code for arguments of ``kinds`` is called in the cache."""
+        machine = native.machine()
+        if machine is None:
             return None
-        try:
-            return CompileResult._rebuild(target_context, *pickle.loads(content))
-        except _MADE_ELSEWHERE:
+        stem = re.sub(r"[^A-Za-z0-9_.]+", "", f"{self.__module__}.{self.__qualname__}")[-80:].lstrip(".")
+        made_from = (dependencies(self.py_func), self._signatures, sorted(self._options.items()), machine)
+        stamp = xxhash.xxh3_128_hexdigest(repr(made_from).encode())
+        # A function with a signature has one, and converts what it is given.
+        which = xxhash.xxh3_64_hexdigest(repr(() if self._signatures else kinds).encode())
+        return f"{stem}-{stamp}-{which}-c"
+
+    def _find(self, kinds):
+        """Machine code of an earlier process; None if there is none."""
+        if None in kinds:
             return None
+        with _lock:
+            if kinds not in self._natives:
+                name = self._entry(kinds)
+                nogil = bool(self._options.get("nogil"))
+                found = name and native.load(name, nogil, kinds if self._signatures else None)
+                self._natives[kinds] = found or None
+            return self._natives[kinds]
 
-    def save_overload(self, sig, data):
-        # Numba's own conditions: lifted loops, and addresses of this process within the code.
-        if all(part.can_cache for part in data.lifted) and not data.library.has_dynamic_globals:
-            name = self._name_of(sig, data.codegen)
-            if name:
-                CODE.put(name, [dumps(data._reduce())])
+    def _keep(self, compiled, code: bytes | None) -> None:
+        """Leave machine code for a later process, of what is called from Python."""
+        if code is None or len(self._signatures) > 1:
+            return
+        if not self._called:
+            self._made_before.append((compiled, code))
+            return
+        from nzip.exact.native_entry import entry_of, kind_of_type  # start-up: numba
 
-    def _name_symbols(self, codegen) -> None:
-        """Tell functions of one factory apart. Numba's symbols are made of the qualified name and a number
-        that counts anew in each process, and of two symbols of one name the linker takes the first: code of
-        two processes would call each other's functions."""
-        if "<locals>" in self._py_func.__qualname__ and not self._named:
-            self._named = True
-            _, _, hashes = self._index_key((), codegen)
-            whole = xxhash.xxh3_64_hexdigest(f"{self._stamp(codegen)} {hashes}".encode())
-            self._py_func.__qualname__ += f".{whole}"
+        kinds = tuple(map(kind_of_type, compiled.signature.args))
+        name = None if None in kinds else self._entry(kinds)
+        if name and native.CODE.get(name) is None:
+            parts = entry_of(compiled, code)
+            if parts is not None:
+                native.CODE.put(name, parts)
 
-    def is_kept(self, codegen) -> bool:
-        """Whether code of this very function, for whatever signature, is on disk."""
-        return CODE.holds(f"{self._stem}-{self._stamp(codegen)}-")
+    @property
+    def found(self) -> int:
+        """Of how many signatures machine code was there that an earlier process had left."""
+        without = sum(known is not None for known in self._natives.values())
+        stats = getattr(self._dispatcher, "stats", None)
+        return without or (sum(stats.cache_hits.values()) if stats else 0)
 
-    def _name_of(self, sig, codegen) -> str | None:
-        """The entry's name, which says all that the code depends on; None for code that must not be kept."""
-        if not self._enabled:
-            return None
-        # Code reads a named tuple's fields by their places, and the tuple may be defined in a file that the
-        # function never names.
-        arguments, returned = sigutils.normalize_signature(sig)
-        signature = f"{arguments} {returned} {tuple(map(_fields, arguments))}"
-        if " at 0x" in signature:
-            return None  # a type that is known by its address, which says nothing to another process
-        _, _, hashes = self._index_key(sig, codegen)
-        key = xxhash.xxh3_128_hexdigest(f"{signature} {hashes}".encode())
-        return f"{self._stem}-{self._stamp(codegen)}-{key}"
+    @property
+    def _numba_type_(self):
+        return self.dispatcher._numba_type_
 
-    def _stamp(self, codegen) -> str:
-        # Not before now: what a function refers to may stand below it.
-        if self._stamped is None:
-            facts = (
-                sys.implementation.cache_tag,
-                [module.__version__ for module in (numba, llvmlite, np)],
-                [getattr(numba.config, name, None) for name in _SETTINGS],
-                codegen.magic_tuple(),
-                sorted(self._options.items()),
-                self._py_func.__code__.co_firstlineno,
-                dependencies(self._py_func),
-            )
-            self._stamped = xxhash.xxh3_128_hexdigest(repr(facts).encode())
-        return self._stamped
+    def __getattr__(self, name: str):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.dispatcher, name)
+
+    def __repr__(self) -> str:
+        return f"<{self.__module__}.{self.__qualname__}, compiled when called>"
 
 
-def is_kept(dispatcher) -> bool:
+def is_kept(function: Function) -> bool:
     """Whether an earlier process left machine code of this function, as it is now, on disk."""
-    cache = getattr(dispatcher, "_cache", None)
-    return isinstance(cache, _Cache) and cache.is_kept(dispatcher.targetctx.codegen())
-
-
-def _fields(kind):
-    """The fields of a named tuple's type, and of those within it; () for other types."""
-    inner = tuple(map(_fields, getattr(kind, "types", ())))
-    return tuple(getattr(kind, "fields", ())), inner
-
-
-def dependencies(function) -> str:
-    """A hash of all that ``function`` refers to by name, closures included: values, and the source of
-    functions, in turn."""
-    digest = xxhash.xxh3_128()
-    _gather(function, digest, set())
-    return digest.hexdigest()
-
-
-def _gather(function, digest, seen: set) -> None:
-    if function in seen:
-        return
-    seen.add(function)
-    digest.update(_source(function.__code__.co_filename) or marshal.dumps(function.__code__))
-    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-    values = {name: cell.cell_contents for name, cell in cells}
-    names = _names(function.__code__)
-    for name in sorted({*names, *values}):
-        value = values[name] if name in values else function.__globals__.get(name)
-        _add(name, value, names - {name}, digest, seen)
-
-
-def _add(name: str, value, names: set[str], digest, seen: set) -> None:
-    """``names``: those that the code may look up in ``value`` where it is a module."""
-    inner = _python(value)
-    if inner is not None:
-        _gather(inner, digest, seen)
-    elif isinstance(value, _VALUES):
-        digest.update(f"{name}={_text(value)}".encode())
-    elif isinstance(value, types.ModuleType) and value.__name__.partition(".")[0] not in _NOT_FOLLOWED:
-        # What stands in a module that the code names, as in ``kernel.step(...)``, whosever module it is.
-        for part in sorted(names & vars(value).keys()):
-            _add(f"{name}.{part}", vars(value)[part], names - {part}, digest, seen)
-
-
-def _names(code) -> set[str]:
-    """Global names that ``code`` and the functions within it use; an intrinsic's code generator is one
-    such."""
-    inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
-    return set(code.co_names).union(*map(_names, inner))
-
-
-def _python(value):
-    """The Python function behind a compiled one or an intrinsic; None for anything else."""
-    found = getattr(value, "py_func", None) or getattr(value, "_defn", None) or value
-    return found if isinstance(found, types.FunctionType) else None
-
-
-def _text(value) -> str:
-    if isinstance(value, np.ndarray):
-        return (
-            f"{value.dtype} {value.shape} {xxhash.xxh3_64_hexdigest(np.ascontiguousarray(value).tobytes())}"
-        )
-    return repr(value)
-
-
-@functools.cache
-def _source(path: str) -> bytes | None:
-    try:
-        return xxhash.xxh3_128_digest(Path(path).read_bytes())
-    except OSError:
-        return None  # from a zip file, or typed in
+    if not function._cache:
+        return False
+    name = function._entry(())
+    if name is not None and native.CODE.holds(name.rsplit("-", 2)[0] + "-"):
+        return True
+    cache = getattr(function.dispatcher, "_cache", None)
+    return cache is not None and cache.is_kept(function.dispatcher.targetctx.codegen())

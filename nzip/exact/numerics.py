@@ -12,7 +12,6 @@ Concession: this is accurate to about 2⁻²³, not correctly rounded.
 from __future__ import annotations
 
 import numpy as np
-from numba import float32, int32, void
 
 from nzip.exact.jit import njit
 
@@ -28,7 +27,7 @@ WEIGHT_BITS = 28
 _WEIGHT_SCALE = np.float32(2.0**WEIGHT_BITS)
 
 
-@njit(float32(float32), cache=True)
+@njit("float32(float32)", cache=True)
 def exp2(x):
     """2**x as float32, relative error below 1.1e-7. x is clamped to [-126, 127]; NaN is not allowed."""
     x = min(max(x, _LOW), _HIGH)
@@ -44,7 +43,7 @@ def exp2(x):
     return np.float32(p * power.view(np.float32))
 
 
-@njit(void(float32[::1], int32[::1]), cache=True)
+@njit("void(float32[::1], int32[::1])", cache=True)
 def softmax_weights(logits, out):
     """Unnormalised softmax in integers: ``out[i] = int(exp2((logits[i] - max) * log2 e) * 2**28) + 1``.
 
@@ -82,7 +81,7 @@ _L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7, _L8 = np.array(_LOG2_BITS, np.uint32).vi
 _TWO_THIRDS = np.int32(0x3F2AAAAB)
 
 
-@njit(float32(float32), cache=True)
+@njit("float32(float32)", cache=True)
 def log2(x):
     """log2 of a positive normal float32, absolute error below 2e-7 near 1 and one ulp elsewhere."""
     bits = np.float32(x).view(np.int32)

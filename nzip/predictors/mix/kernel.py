@@ -17,7 +17,7 @@ because inlining is what makes it fast."""
 import numpy as np
 
 from nzip.coding.binary import CODE, END, HIGH, LOW, POSITION
-from nzip.exact.jit import njit
+from nzip.exact.jit import later, njit
 from nzip.predictors.content import TEXT
 from nzip.predictors.mix import apm as apm_maps
 from nzip.predictors.mix import constants as at
@@ -38,7 +38,6 @@ from nzip.predictors.mix.history import CLASSES, CODED_CLASSES, advance, fill_re
 from nzip.predictors.mix.plan import LEVELS, Plan, plan
 from nzip.predictors.mix.sizes import has, input_width
 from nzip.predictors.mix.state import recipe_table
-from nzip.predictors.mix.vector import dot, local_i16, local_i64, local_u64, prefetch, train
 from nzip.predictors.mix.weight_sets import (
     BY_BIT,
     BY_EXPERT,
@@ -51,6 +50,9 @@ from nzip.predictors.mix.weight_sets import (
     choice_of,
 )  # fmt: skip
 
+dot, train, prefetch, local_i16, local_i64, local_u64 = later(
+    "nzip.predictors.mix.vector", "dot", "train", "prefetch", "local_i16", "local_i64", "local_u64"
+)
 # What waits to be learnt when the next bit begins.
 NOTHING, BIT, LAST_BIT = range(3)
 CONFIDENT = 1023  # counts of run and match maps end here
@@ -162,7 +164,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
         match_slot = local_u64(2)
         match_at = local_u64(2)
         if ANY:
-            cumulative = np.zeros((max(expert_count, 1), 257), np.uint64)
+            cumulative = state.cumulative
         low, high, code, coded_to = coder[LOW], coder[HIGH], coder[CODE], coder[POSITION]
 
         # What a bit teaches is learnt at the beginning of the next bit, so that the memory asked for in

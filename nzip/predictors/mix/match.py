@@ -8,12 +8,13 @@ twin/match.py.
 
 import numpy as np
 
+from nzip.exact.jit import later
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix.compiled import K1, K3, helper, i64, inlined, u32, u64
-from nzip.predictors.mix.vector import prefetch
 
 MOST_VERIFIED = 400  # bytes that a new match is compared backwards over
 LONGEST = 65535
+(prefetch,) = later("nzip.predictors.mix.vector", "prefetch")
 EXPECTING = 256  # beside the byte that a model expects; 0 where it expects none
 
 

@@ -83,7 +83,8 @@ def _gather(block, streams, lengths, stream, out):
     for i in range(len(streams)):
         length = lengths[i]
         if streams[i] == stream:
-            out[to : to + length] = block[at : at + length]
+            for k in range(length):
+                out[to + k] = block[at + k]
             to += length
         at += length
 
@@ -101,7 +102,8 @@ def scatter(block, part, begin, own, places, lengths, left, region):
         within = begin + done - own[i]
         count = np.int64(min(lengths[i] - within, len(part) - done))
         to = places[i] + within
-        block[to : to + count] = part[done : done + count]
+        for k in range(count):
+            block[to + k] = part[done + k]
         if not done:
             first = to
         end = to + count
@@ -122,7 +124,8 @@ def pack(segments: Segments, count: int) -> bytes:
     used, room = -1, 4 * len(segments.streams) + 4096
     while used < 0:
         out = np.zeros(room, np.uint8)
-        used = _code(segments.streams.copy(), segments.lengths.copy(), sizes, False, out, room)
+        given = segments.streams.copy(), segments.lengths.copy(), sizes.copy()
+        used = _code(*given, *_scratch(count), False, out, room)
         room *= 4
     return out[:used].tobytes()
 
@@ -134,10 +137,17 @@ def read(layout, sizes: list[int]) -> Segments:
     streams, lengths = np.zeros(room, np.uint8), np.zeros(room, np.int32)
     data = np.zeros(len(layout) + 1, np.uint8)
     data[:-1] = np.frombuffer(layout, np.uint8)
-    count = _code(streams, lengths, np.array(sizes, np.int64), True, data, len(layout))
+    left = np.array(sizes, np.int64)
+    count = _code(streams, lengths, left, *_scratch(len(sizes)), True, data, len(layout))
     if count < 0:
         raise CorruptError("a mix block whose segments do not make up its streams")
     return Segments(streams[:count].copy(), lengths[:count].copy())
+
+
+def _scratch(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What :func:`_code` works in: cells, the coder, each stream's last length. Code that makes no array
+    needs no numba to be called."""
+    return np.full(_CELLS, START, np.uint32), np.zeros(STATE_SIZE, np.uint64), np.zeros(count, np.int64)
 
 
 @njit(cache=True, nogil=True)
@@ -182,12 +192,10 @@ def _length(cells, stream, last, length, decoding, coder, buffer):
 
 
 @njit(cache=True, nogil=True)
-def _code(streams, lengths, sizes, decoding, buffer, end):
-    """Write or read the segments. Gives the bytes written (-1: ``end`` are too few), or the segments read
-    (-1: impossible ones)."""
-    count = len(sizes)
-    cells = np.full(_CELLS, START, np.uint32)
-    coder = np.zeros(STATE_SIZE, np.uint64)
+def _code(streams, lengths, left, cells, coder, last, decoding, buffer, end):
+    """Write or read the segments of streams of ``left`` bytes, of which nothing is left then. Gives the bytes
+    written (-1: ``end`` are too few), or the segments read (-1: impossible ones)."""
+    count = len(left)
     if decoding:
         start_decoder(coder, buffer, end)
     else:
@@ -195,8 +203,6 @@ def _code(streams, lengths, sizes, decoding, buffer, end):
     bits = 0
     while (count - 1) >> bits:
         bits += 1
-    left = sizes.copy()
-    last = np.zeros(count, np.int64)
     open_streams, before, n = count, 255, 0
     while open_streams:
         if n == len(streams) or (not decoding and np.int64(coder[POSITION]) + _ROOM > end):

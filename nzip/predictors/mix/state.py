@@ -37,7 +37,8 @@ class Mix(NamedTuple):
     of count. ``weights``, ``final_weights`` int16: vectors one behind the other. ``apm`` int32: see apm.py.
     ``match_table`` uint32 (2, entries): see match.py. ``history1``, ``history2`` uint32: the three bytes that
     last followed one byte, two bytes. ``next_state`` to ``reciprocal``: see tables.py. ``lanes`` uint64
-    (lanes, LANE_STATE): what survives from byte to byte, by constants.L_...."""
+    (lanes, LANE_STATE): what survives from byte to byte, by constants.L_.... ``cumulative`` uint64 (experts,
+    257): scratch for the kernel, the sums of the experts' distributions."""
 
     setting: np.ndarray
     recipes: np.ndarray
@@ -61,6 +62,7 @@ class Mix(NamedTuple):
     squash: np.ndarray
     reciprocal: np.ndarray
     lanes: np.ndarray
+    cumulative: np.ndarray
 
 
 def recipe_table(recipes: tuple[Recipe, ...]) -> np.ndarray:
@@ -156,4 +158,5 @@ def build(
         squash=shared.squash,
         reciprocal=shared.reciprocal,
         lanes=lanes,
+        cumulative=np.zeros((max(experts, 1), 257), np.uint64),
     )

@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.exact.bits import bits_of, float_of
-from nzip.exact.jit import njit
-from nzip.predictors.online.vectors import ROWS, backward8, backward32, prefetch
+from nzip.exact.jit import later, njit
 
+bits_of, float_of = later("nzip.exact.bits", "bits_of", "float_of")
+backward8, backward32, prefetch = later(
+    "nzip.predictors.online.vector_code", "backward8", "backward32", "prefetch"
+)
+ROWS = 4  # that the inner loop of the backward product takes at once
 f32 = np.float32
 BETA1, BETA2, EPSILON = f32(0.9), f32(0.99), f32(1e-8)
 _ONE = f32(1)

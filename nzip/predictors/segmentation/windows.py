@@ -61,8 +61,9 @@ _DNA_BYTES = np.isin(np.arange(256), list(b"ACGTN\n")).astype(np.uint8)
 
 
 @njit(cache=True, nogil=True)
-def _prices(data, classes, pairs, dna, any_high, prices):
-    """Fill ``prices`` int32 (windows, kinds). ``any_high``: bytes above 127 are letters of some code page."""
+def _prices(data, classes, pairs, dna, any_high, prices, counts):
+    """Fill ``prices`` int32 (windows, kinds). ``any_high``: bytes above 127 are letters of some code page;
+    ``counts`` int64 (256,): scratch."""
     due = 0  # bytes of a UTF-8 sequence that are still to come
     before = 0
     for w in range(len(prices)):
@@ -104,7 +105,6 @@ def _prices(data, classes, pairs, dna, any_high, prices):
         prices[w, _X] = plain * _PLAIN + (_NOT_CODE if not code else 0)
         prices[w, _D] = other * _NOT_DNA
         prices[w, _N] = _NOT_NOISE * size
-    counts = np.zeros(256, np.int64)
     for first in range(0, len(prices) - NOISY + 1, NOISY):
         counts[:] = 0
         for i in range(first * WINDOW, min(len(data), (first + NOISY) * WINDOW)):
@@ -120,11 +120,11 @@ def _prices(data, classes, pairs, dna, any_high, prices):
 
 
 @njit(cache=True, nogil=True)
-def _cheapest(prices, change, kinds):
-    """The kind of each window into ``kinds`` uint8, ``change`` being the price of a change between two."""
+def _cheapest(prices, change, kinds, total, stay):
+    """The kind of each window into ``kinds`` uint8, ``change`` being the price of a change between two.
+    ``total`` int64 (kinds,), zeros, and ``stay`` uint8, of the prices' shape, the kind of the window before:
+    scratch."""
     count = prices.shape[1]
-    total = np.zeros(count, np.int64)
-    stay = np.zeros((len(prices), count), np.uint8)  # which kind the window before has
     for w in range(len(prices)):
         least = 0
         for k in range(1, count):
@@ -177,9 +177,10 @@ def runs(data: np.ndarray, change: int, any_high: bool = False) -> tuple[np.ndar
     encoding."""
     windows = -(-len(data) // WINDOW)
     prices = np.empty((windows, len(KINDS)), np.int32)
-    _prices(data, CLASSES, PAIRS, _DNA_BYTES, any_high, prices)
+    _prices(data, CLASSES, PAIRS, _DNA_BYTES, any_high, prices, np.zeros(256, np.int64))
     kinds = np.empty(windows, np.uint8)
-    _cheapest(prices, change, kinds)
+    total, stay = np.zeros(len(KINDS), np.int64), np.zeros(prices.shape, np.uint8)
+    _cheapest(prices, change, kinds, total, stay)
     first = np.flatnonzero(np.diff(kinds, prepend=255))
     starts = first * WINDOW
     _refine(data, CLASSES, kinds[first], starts)

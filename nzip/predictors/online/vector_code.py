@@ -14,8 +14,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from nzip.predictors.online.products import ROWS
+
 _I64, _F32 = ir.IntType(64), ir.FloatType()
-ROWS = 4
 
 
 def _kernel(columns: int):
