@@ -29,7 +29,7 @@ SET_NAMES = (  # by selector (SET_...)
     "bits so far", "byte before", "match", "second byte", "known contexts", "shape", "column",
     "word position", "byte above", "third byte", "field", "expert", "edge",
     "class", "second class", "expected byte", "word and column", "misses", "mark", "four shapes",
-    "match and known contexts", "bits so far and match",
+    "match and known contexts", "text folded", "signs", "bits so far and match",
 )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def train(
     with --primer, to compress and to decompress; what was compressed with it cannot be had back without
     it."""
     from nzip.cli.inputs import regular_files  # start-up: `nzip --help` loads this file
-    from nzip.cli.terminal import StepBar
+    from nzip.cli.terminal import StepBar  # start-up: rich
     from nzip.primer import file as primer_file  # start-up: xxhash
     from nzip.primer import training  # start-up: numpy
 

@@ -53,8 +53,10 @@ def compiles_for_all() -> bool:
     """Whether numba, as it is set, compiles for all that this machine has. Asked without importing it."""
     import llvmlite.binding as llvm  # start-up
 
-    settings = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX")
-    if any(name in os.environ for name in settings) or os.path.exists(".numba_config.yaml"):
+    named = os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES")
+    if named != (None, None) or os.environ.get("NUMBA_ENABLE_AVX") is not None:
+        return False
+    if os.path.exists(".numba_config.yaml"):
         return False
     # On these numba leaves AVX alone, which LLVM compiled badly for them once.
     return llvm.get_host_cpu_name() not in ("corei7-avx", "core-avx-i", "sandybridge", "ivybridge")

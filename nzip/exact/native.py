@@ -45,7 +45,7 @@ SCALARS: dict[str, Any] = {
     "u8": ctypes.c_uint64, "f4": ctypes.c_float, "f8": ctypes.c_double, "none": ctypes.c_void_p,
 }  # fmt: skip
 # Environment that changes what numba compiles, or whether.
-_SETTINGS = tuple(name for name in sorted(os.environ) if name.startswith("NUMBA_"))
+_SETTINGS = sorted(item for item in os.environ.items() if item[0].startswith("NUMBA_"))
 _INTEGERS = tuple(code for code in SCALARS if code[0] in "iub")
 # The words of struct for arguments in memory.
 _FORMS = {
@@ -62,7 +62,6 @@ _ORDERS = {
 }
 _MASK = _C | _F | _WRITABLE
 _lock = threading.RLock()
-_engines: list[Any] = []  # machine code goes with its engine
 
 
 def kind_of(value) -> Any:
@@ -125,8 +124,7 @@ def machine() -> str | None:
             return None
         status = os.stat(spec.origin)
         compilers.append((package, spec.origin, status.st_mtime_ns, status.st_size))
-    settings = [(name, os.environ.get(name)) for name in _SETTINGS]
-    return repr((llvm.get_default_triple(), llvm.get_host_cpu_name(), features, compilers, settings))
+    return repr((llvm.get_default_triple(), llvm.get_host_cpu_name(), features, compilers, _SETTINGS))
 
 
 def load(name: str, nogil: bool, kinds: tuple | None) -> Callable | None:
@@ -156,9 +154,8 @@ def _link(objects: tuple[bytes, ...], needs: list[str]) -> int | None:
     import llvmlite.binding as llvm  # start-up
 
     with _lock:
-        if not _engines:
-            llvm.initialize_native_target()
-            llvm.initialize_native_asmprinter()
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
         target = llvm.Target.from_default_triple().create_target_machine(jit=True)
         # The first engine makes LLVM look for symbols in this process.
         engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
@@ -170,8 +167,11 @@ def _link(objects: tuple[bytes, ...], needs: list[str]) -> int | None:
         for code in objects:
             engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         engine.finalize_object()
-        _engines.append(engine)
-        return engine.get_function_address(CALL) or None
+        address = engine.get_function_address(CALL)
+        # For good: an engine that is collected takes its code along, and at the interpreter's end it finds no
+        # LLVM to dispose of it.
+        engine.detach()
+        return address or None
 
 
 @functools.cache

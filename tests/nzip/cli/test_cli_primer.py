@@ -162,10 +162,13 @@ def test_list_shows_what_ships_and_ones_own(nzip_cli, trained):
 
 def test_a_dictionary_is_put_in_where_it_helps(nzip_cli, folder, monkeypatch):
     """What the trial measures is made up here, so that it takes no time."""
-    from nzip.predictors.mix.words.dictionary import parse
+    from nzip.predictors.mix.words.dictionary import USER, parse
     from nzip.primer import dictionaries
 
-    monkeypatch.setattr(dictionaries, "coded", lambda sample, form, *_, **__: 1000 - 60 * (form is not None))
+    def made_up(sample, form, *_, **__):
+        return 940 if form is not None and form.dictionary.number == USER else 1000
+
+    monkeypatch.setattr(dictionaries, "coded", made_up)
     monkeypatch.setattr(dictionaries, "LEAST", 1 << 10)
     rng = random.Random(4)
     words = ["".join(rng.choices("aeilmnorst", k=7)) for _ in range(120)]

@@ -25,6 +25,7 @@ from nzip.predictors.mix.constants import (
 )  # fmt: skip
 from nzip.predictors.mix.kernel import TEXTS, best, run
 from nzip.predictors.mix.model import MixPredictor
+from nzip.predictors.mix.params import Descriptor
 from nzip.predictors.mix.plan import LEVELS, plan
 from nzip.predictors.mix.primer_choice import COLD
 from nzip.predictors.mix.sizes import input_width
@@ -81,7 +82,8 @@ def test_a_plans_own_kernel_equals_the_general_one(level, kind, monkeypatch):
     for field in mix._fields:
         assert np.array_equal(getattr(mix, field), getattr(general, field)), field
     monkeypatch.undo()
-    assert np.array_equal(coder._decode(same, content, 1, None, len(data), untold, None), data)
+    said = Descriptor(content)
+    assert np.array_equal(coder._decode(same, said, 1, None, len(data), untold, None), data)
 
 
 def _coded_text(size: int) -> bytes:
