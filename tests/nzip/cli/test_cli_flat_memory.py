@@ -1,8 +1,9 @@
 """A long stream through ``nzip -1 | nzip -d`` takes no more memory than one of a tenth of its length.
 
--1 codes some 2 MB/s on a core, both ways at once here, so 5 GB take the better part of an hour on two free
-cores. ``TEST_STREAM_BYTES`` says how long the stream is; without it 64 MiB, which show growth of a block in
-sixty. For the whole: ``TEST_STREAM_BYTES=5000000000``."""
+-1 codes some 2 MB/s on a core, both ways at once here, so 5 GB of text take the better part of an hour on two
+free cores. ``TEST_STREAM_BYTES`` says how long the stream is; without it 64 MiB, which show growth of a block
+in sixty. ``TEST_STREAM_NOISE`` says how many blocks of noise, which is stored, follow each block of lines:
+with 9 the stream has as many blocks and a tenth of the work. For the whole: ``TEST_STREAM_BYTES=5000000000``."""
 
 from __future__ import annotations
 
@@ -18,15 +19,25 @@ import pytest
 NZIP = [sys.executable, "-m", "nzip"]
 BLOCK = 1 << 20
 BOUND = 400 << 20
+NOISE = os.environ.get("TEST_STREAM_NOISE", "0")
 # A line of its own number, and after each kilobyte of these some noise: nothing is like what came before.
 GENERATOR = """
 import hashlib, random, sys
 left, chance, digest = int(sys.argv[1]), random.Random(1), hashlib.sha256()
-number = 0
+noise, block = int(sys.argv[3]), int(sys.argv[4])
+number = blocks = 0
+kept = b""
 while left:
-    lines = b"".join(b"line %d of many, and so on\\n" % (number + n) for n in range(2000))
-    number += 2000
-    piece = (lines + chance.randbytes(len(lines) // 20))[:left]
+    if blocks % (noise + 1):
+        piece = chance.randbytes(block)
+    else:
+        while len(kept) < block:
+            lines = b"".join(b"line %d of many, and so on\\n" % (number + n) for n in range(2000))
+            number += 2000
+            kept += lines + chance.randbytes(len(lines) // 20)
+        piece, kept = kept[:block], kept[block:]
+    blocks += 1
+    piece = piece[:left]
     left -= len(piece)
     digest.update(piece)
     sys.stdout.buffer.write(piece)
@@ -50,7 +61,7 @@ def peaks(size: int, folder: Path) -> list[int]:
     """What compressing and decompressing ``size`` bytes hold at most; that they come back is asserted."""
     made = folder / f"{size}.sha256"
     generator = subprocess.Popen(
-        [sys.executable, "-c", GENERATOR, str(size), str(made)], stdout=subprocess.PIPE
+        [sys.executable, "-c", GENERATOR, str(size), str(made), NOISE, str(BLOCK)], stdout=subprocess.PIPE
     )
     coder = subprocess.Popen(
         [*NZIP, "-1", "-T1", "--block-size", str(BLOCK)], stdin=generator.stdout, stdout=subprocess.PIPE
