@@ -3,7 +3,8 @@
 -1 codes some 2 MB/s on a core, both ways at once here, so 5 GB of text take the better part of an hour on two
 free cores. ``TEST_STREAM_BYTES`` says how long the stream is; without it 64 MiB, which show growth of a block
 in sixty. ``TEST_STREAM_NOISE`` says how many blocks of noise, which is stored, follow each block of lines:
-with 9 the stream has as many blocks and a tenth of the work. For the whole: ``TEST_STREAM_BYTES=5000000000``."""
+with 9 the stream has as many blocks and a tenth of the work. For the whole:
+``TEST_STREAM_BYTES=5000000000``."""
 
 from __future__ import annotations
 
