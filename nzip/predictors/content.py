@@ -127,7 +127,7 @@ def _row_length(samples: list[np.ndarray], longest: int = 4096) -> tuple[int, in
     for sample in samples:
         if len(sample) < 1024:
             continue
-        s = sample[: min(len(sample), 1 << 15)].astype(np.int16)
+        s = sample[: min(len(sample), 1 << 15)]
         limit = min(longest, len(s) // 4)
         base = s[limit:]
         equal = np.array([np.count_nonzero(base == s[limit - d : len(s) - d]) for d in range(1, limit)])
