@@ -41,7 +41,9 @@ while left:
     piece = piece[:left]
     left -= len(piece)
     digest.update(piece)
-    sys.stdout.buffer.write(piece)
+    rest = memoryview(piece)
+    while rest:  # unbuffered, a process that was stopped meanwhile writes less
+        rest = rest[sys.stdout.buffer.write(rest):]
 open(sys.argv[2], "w").write(digest.hexdigest())
 """
 
