@@ -98,9 +98,9 @@ CLASSES2 = _r((R_CLASSES, 0xFFFF), _C1)
 _CODED_1 = _TEXT_1
 _CODED_2 = [order(0), order(1), order(2), order(3), order(4), order(6), WORD, BIGRAM, AFTER1, HIGH_BITS]
 GAP = _r(R_WORD, (R_GAP, 0xFFFF))
-_CODED_3 = [  # fourteen: with their runs, two match models and the bias they fill three vectors but for one
+_CODED_3 = [  # thirteen: with a run, two match models and the bias they fill two vectors of sixteen
     GAP, CLASSES2, order(0), order(1), order(2), order(3), HIGH_BITS, AFTER1, WORD, BIGRAM, SKIP_WORD,
-    order(4), order(6), order(8),
+    order(4), order(6),
 ]  # fmt: skip
 # What stands around and between words, which codes leave more of: signs, the text with its words folded.
 _SIGNS, _FOLDED = _r(_C1, (R_SIGNS, 0xFFFFFF)), _r(_C1, (R_FOLDED, 0xFFFFFFFFFFFF))

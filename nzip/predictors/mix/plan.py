@@ -88,12 +88,12 @@ _SETS = {
 }
 _TEXT_SETS = {
     **_SETS,
-    1: (SET_PARTIAL_MATCH, SET_SHAPE),
+    1: (SET_PARTIAL_MATCH,),
     2: (SET_PARTIAL_MATCH, *_SETS[2][1:]),
     3: (SET_PARTIAL_MATCH, *_SETS[3][1:]),
 }
 _CODED_SETS = {
-    1: (SET_PARTIAL_MATCH, SET_SHAPE),
+    1: (SET_PARTIAL_MATCH,),
     2: (SET_PARTIAL_MATCH, SET_HITS, SET_SHAPE, SET_EXPECTED),
     3: (SET_PARTIAL_MATCH, SET_MATCH_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED, SET_SHAPES),
     4: (SET_PARTIAL, SET_C1, SET_MATCH, SET_FOLDED, SET_HITS, SET_SHAPE, SET_CLASS1, SET_EXPECTED),
@@ -108,6 +108,7 @@ _TEXT_FINALS = {
 }
 _CODED_FINALS = {
     **_TEXT_FINALS,
+    3: (SET_MATCH_HITS, SET_EXPECTED),
     **dict.fromkeys((4, 5), (SET_EXPECTED, SET_SHAPE, SET_MATCH_HITS, SET_SHAPES, SET_FOLDED, SET_SIGNS)),
 }
 # The contexts with runs at -1 and -2: as many as fill the mixer's last vector.
@@ -123,7 +124,7 @@ _PLANE_SETS = {
     **dict.fromkeys((3, 4, 5), (SET_PARTIAL, SET_C1, SET_MATCH, SET_ABOVE, SET_HITS, SET_EDGE, SET_C3)),
 }
 _SLOT_BYTES = {1: 16 << 20, 2: 32 << 20, 3: 64 << 20, 4: 96 << 20, 5: 104 << 20}
-_CODED_SLOT_BYTES = {**_SLOT_BYTES, 1: 32 << 20, 2: 64 << 20, 3: 128 << 20, 5: 128 << 20}
+_CODED_SLOT_BYTES = {**_SLOT_BYTES, 1: 24 << 20, 2: 64 << 20, 3: 96 << 20, 5: 128 << 20}
 _MATCHES = {1: (6,), 2: (6,), 3: (5, 12), 4: (5, 12), 5: (5, 12)}
 
 
@@ -144,9 +145,9 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
         sets, hits = _TEXT_SETS[level], {1: (0, 0), 2: (1, 6)}.get(level, (3, 8))
         runs, third_apm = _TEXT_RUNS.get(level, runs), level in (2, 3)
         if kind == CODED:
-            sets, third_apm = _CODED_SETS[level], level >= 2
+            sets, third_apm = _CODED_SETS[level], level in (2, 4, 5)
             if level == 3:
-                hits, runs = (8, 14), all_of_them
+                hits, runs = (8, 13), (8, 9)  # the word's, in the input that is free
     elif kind in (IMAGE, AUDIO):
         sets = _PLANE_SETS[level]
     elif kind == DNA:
