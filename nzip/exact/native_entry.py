@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import struct
+from typing import Any
 
 import llvmlite.binding as llvm
 from numba import types
@@ -65,7 +66,7 @@ def _caller(symbol: str, takes: list) -> bytes:
     return target.emit_object(llvm.parse_assembly(text))
 
 
-def _code(kind):
+def _code(kind: Any) -> Any:
     """native.py's word for a type; None if it has none."""
     if isinstance(kind, types.Array):
         return kind.ndim
@@ -74,23 +75,29 @@ def _code(kind):
     if isinstance(kind, types.NoneType):
         return "none"
     if isinstance(kind, types.Integer | types.Float):
-        code = ("f" if isinstance(kind, types.Float) else "i" if kind.signed else "u") + str(
-            kind.bitwidth // 8
+        number: Any = kind
+        code = ("f" if isinstance(kind, types.Float) else "i" if number.signed else "u") + str(
+            number.bitwidth // 8
         )
         return code if code in SCALARS else None
     if isinstance(kind, types.BaseTuple):
-        codes = [_code(member) for member in kind]
+        codes = [_code(member) for member in _members(kind)]
         return None if None in codes else codes
     return None
 
 
-def kind_of_type(kind):
+def _members(kind: Any) -> list[Any]:
+    """The types of a tuple's members; numba's classes say less of themselves than they have."""
+    return list(kind)
+
+
+def kind_of_type(kind: Any) -> Any:
     """native.py's ``kind_of`` for values of this type; None for what has none."""
     if isinstance(kind, types.Array):
         return (as_dtype(kind.dtype).str, kind.ndim, kind.layout, kind.mutable)
     if isinstance(kind, types.BaseTuple):
         of = getattr(kind, "instance_class", tuple)
-        kinds = tuple(map(kind_of_type, kind))
+        kinds = tuple(map(kind_of_type, _members(kind)))
         return (
             None if None in kinds else (of.__module__, of.__qualname__, getattr(of, "_fields", None), kinds)
         )

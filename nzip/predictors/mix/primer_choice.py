@@ -102,7 +102,7 @@ def choices(
 
 def starts(data: np.ndarray, forms: list[Form], cold: dict[Form, int]) -> list[Start]:
     """What ``data`` in one of ``forms`` may start from, as :func:`choices`. ``cold``: what its sample takes
-    from nothing, raw (False) or not, where that is known."""
+    from nothing, where that is known."""
     found: list[tuple[int, Form, primers.Primer | None]] = []
     tried, habits = _candidates(data)
     if not tried and not habits and len(forms) == 1:
@@ -119,8 +119,8 @@ def starts(data: np.ndarray, forms: list[Form], cold: dict[Form, int]) -> list[S
             found += [entry for entry in whole[:2] if whole[0][0] < least and entry[0] < start]
         else:
             if not whole or whole[0][0] > (1 - PLAIN) * start:
-                others = [DOCS] if DOCS not in tried else []
-                whole = whole[:2] + _tried(tried_on, form, others + habits)[:2]
+                more = [DOCS] if DOCS not in tried else []
+                whole = whole[:2] + _tried(tried_on, form, more + habits)[:2]
             found += [entry for entry in whole if entry[0] < (1 + SLIP) * start]
     found.sort(key=lambda entry: entry[0])
     of_form = [next(entry for entry in found if entry[1] is form) for form in forms]
@@ -146,7 +146,7 @@ def _worth(forms: list[Form], cold: dict[Form, int], long: bool, own: Dictionary
     """Of a stream's forms, raw among them, those that are worth going on with by the ``cold`` sizes of its
     sample, the likeliest first; of a ``long`` one at most two. ``own``: a dictionary that was found good for
     such texts already."""
-    others = sorted(filter(None, forms), key=lambda form: cold[form])
+    others: list[Form] = sorted(filter(None, forms), key=lambda form: cold[form])
     gain = 1 - cold[others[0]] / max(cold[None], 1)
     likely = gain > (WORTH_LONG if long else 0)
     if gain > SURE:
