@@ -18,7 +18,6 @@ from __future__ import annotations
 import pickle
 import re
 import sys
-from collections.abc import Callable
 
 import llvmlite
 import numba
@@ -50,12 +49,9 @@ _MADE_ELSEWHERE = (
 class Cache(FunctionCache):
     """Numba's interface of a cache of one function, over :data:`nzip.cache.CODE`."""
 
-    def __init__(self, function, options: dict, made: Callable):
-        """``made``: called with each signature's ``CompileResult``, compiled or found, and its object
-        file."""
+    def __init__(self, function, options: dict):
         # Not super's, which looks for a place beside the source.
         self._py_func = function
-        self._made = made
         self._options = options
         self._stamped: str | None = None
         self._named = False
@@ -80,21 +76,16 @@ class Cache(FunctionCache):
         if content is None:
             return None
         try:
-            parts = pickle.loads(content)
-            found = CompileResult._rebuild(target_context, *parts)
+            return CompileResult._rebuild(target_context, *pickle.loads(content))
         except _MADE_ELSEWHERE:
             return None
-        self._made(found, _object_in(parts))
-        return found
 
     def save_overload(self, sig, data):
         # Numba's own conditions: lifted loops, and addresses of this process within the code.
         if all(part.can_cache for part in data.lifted) and not data.library.has_dynamic_globals:
             name = self._name_of(sig, data.codegen)
             if name:
-                parts = data._reduce()
-                CODE.put(name, [dumps(parts)])
-                self._made(data, _object_in(parts))
+                CODE.put(name, [dumps(data._reduce())])
 
     def _name_symbols(self, codegen) -> None:
         """Tell functions of one factory apart. Numba's symbols are made of the qualified name and a number
@@ -138,12 +129,6 @@ class Cache(FunctionCache):
             )
             self._stamped = xxhash.xxh3_128_hexdigest(repr(facts).encode())
         return self._stamped
-
-
-def _object_in(parts: tuple) -> bytes | None:
-    """The object file in what ``CompileResult._reduce`` gives."""
-    _, form, data = parts[0]
-    return data[0] if form == "object" else None
 
 
 def _fields(kind):
