@@ -25,27 +25,27 @@ class Level(NamedTuple):
 DEFAULT_LEVEL = 3
 
 LEVELS: dict[int, Level] = {
-    1: Level("mix:1", "6 contexts of words, one weight set, one match model; 16 MB of slots", 31784, 2090),
-    2: Level("mix:2", "10 contexts, 4 weight sets, a final mixer and two APMs; 32 MB of slots", 30399, 910),
+    1: Level("mix:1", "6 contexts of words, one weight set, one match model; 24 MB of slots", 31519, 2090),
+    2: Level("mix:2", "10 contexts, 4 weight sets, a final mixer and three APMs; 64 MB of slots", 30162, 910),
     3: Level(
         "mix:3",
-        "the default: 12 contexts of words, 5 weight sets, two match models, three APMs; 64 MB of slots",
-        30001,
+        "the default: 13 contexts of words, 6 weight sets, two match models, two APMs; 96 MB of slots",
+        29866,
         710,
     ),
-    4: Level("mix:4", "25 contexts of words with run information; 96 MB of slots", 29708, 237),
+    4: Level("mix:4", "25 contexts of words with run information; 96 MB of slots", 29348, 237),
     5: Level(
         "mix:5",
-        "34 contexts of words, runs and direct probabilities; 104 MB of slots and twice that beside",
-        29448,
+        "38 contexts of words, runs and direct probabilities; 128 MB of slots and twice that beside",
+        29081,
         137,
     ),
-    6: Level("mix:5+ssm", "-5 and a pretrained network where that is smaller", 29449, 36),
-    7: Level("mix:5+ssm+online", "-6 and a small network that learns from the file", 29449, 14),
+    6: Level("mix:5+ssm", "-5 and a pretrained network where that is smaller", 29082, 36),
+    7: Level("mix:5+ssm+online", "-6 and a small network that learns from the file", 29082, 14),
     8: Level(
         "mix:5+online:ssm+online+ssm",
         "-7 and the pretrained network once more, which goes on learning from the file",
-        29449,
+        29082,
         4.2,
     ),
     9: Level(None, "comes with a language model"),
