@@ -40,8 +40,7 @@ CODED = 7
     S_CODED,
     S_THIRD_APM,
     S_FINALS,
-    S_ONE_APM,
-) = range(29)
+) = range(28)
 SETTINGS = 32
 
 # Context registers; a recipe names up to four with masks.
@@ -102,12 +101,11 @@ R_NONE = 255
     L_WORD3,
     L_CLASSES,
     L_GAP,
-    L_MISSES,
     L_SIGNS,
     L_SENTENCE,
     L_LINE_WORD,
     L_FOLDED,
-) = range(27)
+) = range(26)
 LANE_STATE = 32
 
 # Selectors of weight sets: which small context picks a set's weight vector (weight_sets.py).
@@ -126,17 +124,13 @@ LANE_STATE = 32
     SET_EXPERT,
     SET_EDGE,
     SET_CLASS1,
-    SET_CLASS2,
     SET_EXPECTED,
-    SET_WORD_SHAPE,
-    SET_MISSES,
-    SET_PUNCT,
     SET_SHAPES,
     SET_MATCH_HITS,
     SET_FOLDED,
     SET_SIGNS,
     SET_PARTIAL_MATCH,
-) = range(24)
+) = range(20)
 
 # Bytes that mean something to the history.
 NEWLINE, ZERO, LETTER = b"\n0a"

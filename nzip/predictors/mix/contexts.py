@@ -118,9 +118,11 @@ _NOT_CODED = (9, 10, 17, 19, 20, 25, 27, 29)
 _CODED_5 = [
     *(recipe for i, recipe in enumerate(_TEXT_5) if i not in _NOT_CODED),
     _r(R_WORD, R_WORD1, R_WORD2, R_WORD3), GAP, CLASSES2,
-    AFTER1, HIGH_BITS, _SIGNS, _GAP, _LINE_WORD, _r(R_WORD, R_SENTENCE), _WORD_SIGNS, _FOLDED,
-    _r(R_WORD, (R_FOLDED, 0xFFFFFFFFFF)), _r(R_LINE, _C1),
-    _r(R_WORD, (R_LINE, 0xFFFF0000FFFF)),
+    AFTER1, _SIGNS, _GAP, _LINE_WORD, _r(R_WORD, R_SENTENCE), _WORD_SIGNS, _FOLDED,
+    _r(R_WORD, (R_FOLDED, 0xFFFFFFFFFF)),
+    # the last five without runs, which fill the mixer's vectors
+    HIGH_BITS, _r(R_LINE, _C1), _r(R_WORD, (R_LINE, 0xFFFF0000FFFF)), _r((R_FOLDED, _ALL)),
+    _r(R_LINE_WORD, (R_SIGNS, 0xFF)),
 ]  # fmt: skip
 
 _BINARY_1 = [order(1), order(2), order(3), order(4), order(6), bytes_at(2, 3)]

@@ -75,11 +75,10 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
     chosen = known or plan(1, TEXT)  # constants of some plan, where they are not used
     CONTEXTS, SETS, MATCHES = len(chosen.recipes), len(chosen.sets), len(chosen.matches)
     WIDTH = input_width(chosen)
-    APMS, THIRD_APM, ONE_APM = int(chosen.apms), int(chosen.third_apm), int(chosen.one_apm)
+    APMS, THIRD_APM = int(chosen.apms), int(chosen.third_apm)
     (DIRECT_FROM, DIRECT_TO), (RUNS_FROM, RUNS_TO) = chosen.direct, chosen.runs
     MAYBE_DIRECT, MAYBE_RUNS = ANY or has(chosen.direct), ANY or has(chosen.runs)
     MAYBE_APMS, MAYBE_THIRD_APM = ANY or chosen.apms, ANY or chosen.third_apm
-    MAYBE_FIRST_APM = ANY or not chosen.one_apm
     LIMIT, FINAL_RATE, APM_RATE = chosen.state_limit, chosen.final_rate, chosen.apm_rate
     HIT_FROM, HIT_TO = chosen.hits
     RECIPES, SET_KINDS = recipe_table(chosen.recipes), np.array(chosen.sets, np.int64)
@@ -97,7 +96,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
         setting = state.setting
         if ONE:
             contexts, width, sets, matches = CONTEXTS, WIDTH, SETS, MATCHES
-            apms, third_apm, one_apm = APMS, THIRD_APM, ONE_APM
+            apms, third_apm = APMS, THIRD_APM
             direct_from, direct_to, runs_from, runs_to = DIRECT_FROM, DIRECT_TO, RUNS_FROM, RUNS_TO
             limit, final_rate, apm_rate, hit_from, hit_to = LIMIT, FINAL_RATE, APM_RATE, HIT_FROM, HIT_TO
             recipes, set_kinds = RECIPES, SET_KINDS
@@ -110,7 +109,6 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
             contexts, width = i64(setting[at.S_CONTEXTS]), i64(setting[at.S_WIDTH])
             sets, matches = i64(setting[at.S_SETS]), i64(setting[at.S_MATCHES])
             apms, third_apm = i64(setting[at.S_APMS]), i64(setting[at.S_THIRD_APM])
-            one_apm = i64(setting[at.S_ONE_APM])
             direct_from, direct_to = i64(setting[at.S_DIRECT_FROM]), i64(setting[at.S_DIRECT_TO])
             runs_from, runs_to = i64(setting[at.S_RUNS_FROM]), i64(setting[at.S_RUNS_TO])
             limit, final_rate = i64(setting[at.S_STATE_LIMIT]), i64(setting[at.S_FINAL_RATE])
@@ -178,7 +176,6 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
         c1 = 0
         byte = 0
         ended = 0
-        missed = 0
         y = 0
         mixed = 0
         final0 = 0
@@ -243,7 +240,6 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                     for e in range(expert_count):
                         sum_up(cumulative, e, experts[step, number, e])
                 byte = i64(data[position])
-                missed = 0
                 c0 = 1
                 node = u64(1)
                 base1 = u64(0)
@@ -254,8 +250,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                     # --- learn
                     target = y << at.PROBABILITY_BITS
                     if MAYBE_APMS and apms:
-                        if MAYBE_FIRST_APM and not one_apm:
-                            apm_maps.learn(apm, a1, target, apm_rate)
+                        apm_maps.learn(apm, a1, target, apm_rate)
                         apm_maps.learn(apm, a2, target, apm_rate)
                         if MAYBE_THIRD_APM and third_apm:
                             apm_maps.learn(apm, a3, target, apm_rate)
@@ -297,10 +292,9 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                 if bit == 0 or bit == 4:
                     if MAYBE_APMS and apms:
                         nibble = u64(0) if bit == 0 else u64(c0 & 15) + u64(1)
-                        if MAYBE_FIRST_APM and not one_apm:
-                            base1 = apm_maps.base_by_byte(c1, nibble)
-                            apm_maps.ask_for(apm, base1, u64(1))
-                        base2 = apm_maps.base_by_two_bytes(two_bytes, nibble) - u64(one_apm * at.APM1_ROWS)
+                        base1 = apm_maps.base_by_byte(c1, nibble)
+                        apm_maps.ask_for(apm, base1, u64(1))
+                        base2 = apm_maps.base_by_two_bytes(two_bytes, nibble)
                         apm_maps.ask_for(apm, base2, u64(1))
                     hits = 0
                     for i in range(contexts):
@@ -320,8 +314,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                     node = u64(1)
                 # --- inputs
                 if MAYBE_APMS and apms:
-                    if MAYBE_FIRST_APM and not one_apm:
-                        apm_maps.ask_for_next(apm, base1, node)
+                    apm_maps.ask_for_next(apm, base1, node)
                     apm_maps.ask_for_next(apm, base2, node)
                     if MAYBE_THIRD_APM and third_apm:
                         apm_maps.ask_for_next(apm, base3, u64(c0))
@@ -413,11 +406,9 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                     a2 = apm_maps.cell_of(base2, node, beside)
                     p2 = apm_maps.refined(apm, a2, beside)
                     a2 = apm_maps.nearer(a2, beside)
-                    p1 = p2  # the one map has the first's say, too
-                    if MAYBE_FIRST_APM and not one_apm:
-                        a1 = apm_maps.cell_of(base1, node, beside)
-                        p1 = apm_maps.refined(apm, a1, beside)
-                        a1 = apm_maps.nearer(a1, beside)
+                    a1 = apm_maps.cell_of(base1, node, beside)
+                    p1 = apm_maps.refined(apm, a1, beside)
+                    a1 = apm_maps.nearer(a1, beside)
                     if MAYBE_THIRD_APM and third_apm:
                         a3 = apm_maps.cell_of(base3, u64(c0) if expected else u64(0), beside)
                         p3 = apm_maps.refined(apm, a3, beside)
@@ -464,7 +455,6 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                             place = slot_of(h, groups)
                             prefetch(direct, place)
                             prefetch(direct, place ^ u64(2 * at.SLOT))
-                missed |= (p >> (at.PROBABILITY_BITS - 1)) ^ y
                 c0 = (c0 << 1) | y
                 learnt = node
                 node = (node << u64(1)) | u64(y)
@@ -476,7 +466,6 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
             if decoding:
                 data[position] = np.uint8(byte)
             advance(lane, byte, CODED_CLASSES[byte] if coded else CLASSES[byte], state)
-            lane[at.L_MISSES] = (lane[at.L_MISSES] << u64(1)) | u64(missed)
             ended = byte
             waiting = LAST_BIT
             if rate > rate_min and (position & 15) == 0:

@@ -45,8 +45,8 @@ class Plan:
     final mixer, beside its two own; ``matches``: the least lengths of match models;
     ``hits``: of which contexts (from, to) the known ones are counted; ``direct``, ``runs``: which have a
     probability of their own at every node, and runs; ``apms``: whether there are maps that refine (apm.py),
-    ``third_apm``: all three, ``one_apm``: only the one by two bytes; ``rate``, ``warm_rate``: where the
-    first layer's learning rate begins, after nothing and after a primer; the rest are settings by name."""
+    ``third_apm``: all three; ``rate``, ``warm_rate``: where the first layer's
+    learning rate begins, after nothing and after a primer; the rest are settings by name."""
 
     recipes: tuple[Recipe, ...]
     sets: tuple[int, ...]
@@ -55,7 +55,6 @@ class Plan:
     hits: tuple[int, int] = (0, 0)
     apms: bool = True
     third_apm: bool = False
-    one_apm: bool = False
     direct: tuple[int, int] = (0, 0)
     runs: tuple[int, int] = (0, 0)
     coded: bool = False
@@ -148,6 +147,8 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
             sets, third_apm = _CODED_SETS[level], level in (2, 4, 5)
             if level == 3:
                 hits, runs = (8, 13), (8, 9)  # the word's, in the input that is free
+            elif level == 5:
+                runs = (0, len(contexts) - 5)  # so that the inputs fill ten vectors
     elif kind in (IMAGE, AUDIO):
         sets = _PLANE_SETS[level]
     elif kind == DNA:

@@ -55,7 +55,7 @@ def apm_rows(plan: Plan) -> int:
     """Rows of all adaptive probability maps; a few where there is none."""
     if not plan.apms:
         return 16
-    return APM2_ROWS if plan.one_apm else APM1_ROWS + APM2_ROWS + APM3_ROWS * plan.third_apm
+    return APM1_ROWS + APM2_ROWS + APM3_ROWS * plan.third_apm
 
 
 def final_rows(finals: tuple[int, ...]) -> int:

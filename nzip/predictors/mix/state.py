@@ -24,6 +24,8 @@ from nzip.predictors.mix.sizes import (
 )
 from nzip.predictors.mix.tables import tables
 
+LINE = 64  # bytes of a cache line, which four slots fill
+
 
 class Mix(NamedTuple):
     """All arrays of a running mix; compiled code takes it whole.
@@ -89,6 +91,14 @@ def memory(plan: Plan, size: int, experts: int = 0) -> int:
     )
 
 
+def zeros(count: int, dtype: type) -> np.ndarray:
+    """(count,) zeros that begin with a cache line: slots and vectors lie in as few lines as they can."""
+    size = count * np.dtype(dtype).itemsize
+    room = np.zeros(size + LINE, np.uint8)
+    before = -room.ctypes.data % LINE
+    return room[before : before + size].view(dtype)
+
+
 def build(
     plan: Plan, size: int, stride: int, pixel: int, lane_starts: list[int], experts: int = 0, leading: int = 0
 ) -> Mix:
@@ -125,7 +135,11 @@ def build(
     setting[at.S_THIRD_APM] = plan.third_apm and not leading
     setting[at.S_CODED] = plan.coded
     setting[at.S_FINALS] = len(finals)
-    setting[at.S_ONE_APM] = plan.one_apm
+
+    direct = zeros(slots if has(plan.direct) else 16, np.uint16)
+    direct[:] = at.NO_DIRECT
+    weights = zeros(len(sets) * at.SET_SIZE * width, np.int16)
+    weights.reshape(-1, width)[:] = np.array(first_weights(plan, experts, leading), np.int16)
 
     lanes = np.zeros((len(lane_starts), at.LANE_STATE), np.uint64)
     lanes[:, at.L_RATE] = setting[at.S_RATE]
@@ -136,13 +150,13 @@ def build(
         recipes=recipe_table(plan.recipes),
         set_kinds=np.array(sets, np.int64),
         final_kinds=np.array(finals, np.int64),
-        slots=np.zeros(slots, np.uint8),
-        direct=np.full(slots if has(plan.direct) else 16, at.NO_DIRECT, np.uint16),
-        runs=np.zeros(slots // at.SLOT if has(plan.runs) else 1, np.uint16),
+        slots=zeros(slots, np.uint8),
+        direct=direct,
+        runs=zeros(slots // at.SLOT if has(plan.runs) else 1, np.uint16),
         state_map=np.tile(shared.state_start, contexts),
         match_map=np.tile(shared.match_start, 2),
         run_map=np.concatenate([np.full(1, at.HALF_CELL, np.uint32), np.tile(shared.run_start, contexts)]),
-        weights=np.tile(np.array(first_weights(plan, experts, leading), np.int16), len(sets) * at.SET_SIZE),
+        weights=weights,
         final_weights=np.full(
             (final_rows(finals) + at.FINAL_EXPERT_ROWS * (experts > 0 and not leading)) * at.FINAL_WIDTH,
             at.ONE // len(sets),

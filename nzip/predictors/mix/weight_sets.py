@@ -70,16 +70,8 @@ def base_of(selector, registers, lane):
         value = min(edge >> 1, 31) * 4 + i64(registers[at.R_PLANE] & u64(3))
     elif selector == at.SET_CLASS1:
         value = i64(lane[at.L_CLASSES] & u64(0xFF))
-    elif selector == at.SET_CLASS2:
-        value = i64((lane[at.L_CLASSES] >> u64(8)) & u64(0xFF))
     elif selector == at.SET_EXPECTED:
         value = i64(registers[at.R_EXPECTED])
-    elif selector == at.SET_MISSES:
-        value = i64(lane[at.L_MISSES] & u64(0xFF))
-    elif selector == at.SET_PUNCT:
-        value = i64(lane[at.L_GAP] & u64(0xFF))
-    elif selector == at.SET_WORD_SHAPE:
-        value = i64(lane[at.L_WORD_POSITION] & u64(3)) * 64 + i64(registers[at.R_COLUMN]) % 64
     elif selector == at.SET_FIELD:
         value = i64(registers[at.R_PREDICTED] >> u64(56))
     elif selector == at.SET_SHAPES:

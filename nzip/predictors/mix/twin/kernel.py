@@ -105,7 +105,6 @@ class Mix:
         self.match_level = min(15, self.matches[0].length.bit_length())
         self.last_byte = registers.history & 0xFF
         c0, nibble = 1, 0
-        self.missed = False
         self.run_slots: list[int] = []
         for bit in range(8):
             if bit in (0, 4):
@@ -124,7 +123,6 @@ class Mix:
                 node = 1
             y = self.code_bit(next_bit, c0, bit, node, nibble)
             c0, node = c0 << 1 | y, node << 1 | y
-        self.misses = (self.misses << 1 | self.missed) & 0xFF
         new = c0 & 255
         self.update_runs(new)
         data.append(new)
@@ -173,22 +171,19 @@ class Mix:
         mixed = p = squash(x)
         if plan.apms:
             two_bytes = (self.registers.history & 0xFFFF) << 8 | nibble
-            p1 = p2 = self.apm2.refine(x, ((two_bytes * at.K1 & MASK) >> 52) * 16 + node)
-            if not plan.one_apm:
-                p1 = self.apm1.refine(x, (self.last_byte * 17 + nibble) * 16 + node)
+            p1 = self.apm1.refine(x, (self.last_byte * 17 + nibble) * 16 + node)
+            p2 = self.apm2.refine(x, ((two_bytes * at.K1 & MASK) >> 52) * 16 + node)
             p = (mixed + p1 + 2 * p2 + 2) >> 2
             if plan.third_apm:
                 p3 = self.apm3.refine(x, self.values[at.R_EXPECTED] * 256 + (c0 if expected else 0))
                 p = (mixed + p1 + p2 + p3 + 2) >> 2
         p = min((1 << at.PROBABILITY_BITS) - 1, max(1, p))
         y = next_bit(p)
-        self.missed |= p >> (at.PROBABILITY_BITS - 1) != y
         # Learn.
         target = y << at.PROBABILITY_BITS
         if plan.apms:
+            self.apm1.update(y)
             self.apm2.update(y)
-            if not plan.one_apm:
-                self.apm1.update(y)
             if plan.third_apm:
                 self.apm3.update(y)
         if len(outputs) > 1:
@@ -233,10 +228,7 @@ class Mix:
             at.SET_C3: history >> 16 & 0xFF,
             at.SET_HITS: self.hits,
             at.SET_CLASS1: self.registers.classes & 0xFF,
-            at.SET_CLASS2: self.registers.classes >> 8 & 0xFF,
             at.SET_EXPECTED: values[at.R_EXPECTED],
-            at.SET_MISSES: self.misses,
-            at.SET_PUNCT: self.registers.gap & 0xFF,
             at.SET_SHAPE: self.registers.shape & 0xFF,
             at.SET_SHAPES: _hashed(self.registers.shape & 0xFFFF),
             at.SET_FOLDED: _hashed(self.registers.folded & 0xFFFFFFFF),
