@@ -98,7 +98,7 @@ CLASSES2 = _r((R_CLASSES, 0xFFFF), _C1)
 _CODED_1 = _TEXT_1
 _CODED_2 = [order(0), order(1), order(2), order(3), order(4), order(6), WORD, BIGRAM, AFTER1, HIGH_BITS]
 GAP = _r(R_WORD, (R_GAP, 0xFFFF))
-_CODED_3 = [  # thirteen: with a run, two match models and the bias they fill two vectors of sixteen
+_CODED_3 = [  # the last six with runs
     GAP, CLASSES2, order(0), order(1), order(2), order(3), HIGH_BITS, AFTER1, WORD, BIGRAM, SKIP_WORD,
     order(4), order(6),
 ]  # fmt: skip

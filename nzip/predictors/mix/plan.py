@@ -107,7 +107,6 @@ _TEXT_FINALS = {
 }
 _CODED_FINALS = {
     **_TEXT_FINALS,
-    3: (SET_MATCH_HITS, SET_EXPECTED),
     **dict.fromkeys((4, 5), (SET_EXPECTED, SET_SHAPE, SET_MATCH_HITS, SET_SHAPES, SET_FOLDED, SET_SIGNS)),
 }
 # The contexts with runs at -1 and -2: as many as fill the mixer's last vector.
@@ -146,7 +145,7 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
         if kind == CODED:
             sets, third_apm = _CODED_SETS[level], level in (2, 4, 5)
             if level == 3:
-                hits, runs = (8, 13), (8, 9)  # the word's, in the input that is free
+                hits, runs = (8, 13), (7, 13)
             elif level == 5:
                 runs = (0, len(contexts) - 5)  # so that the inputs fill ten vectors
     elif kind in (IMAGE, AUDIO):

@@ -52,7 +52,9 @@ def test_repeats_cost_next_to_nothing(level):
 def test_large_tables_begin_with_a_cache_line(size):
     """Else every group of four slots lies in two lines, which costs up to a tenth of the speed."""
     mix = build(plan(5, TEXT), size, 0, 1, [0])
-    assert [getattr(mix, name).ctypes.data % LINE for name in ("slots", "direct", "runs", "weights")] == [0] * 4
+    assert [getattr(mix, name).ctypes.data % LINE for name in ("slots", "direct", "runs", "weights")] == [
+        0
+    ] * 4
 
 
 @settings(max_examples=60)
