@@ -71,8 +71,7 @@ class Tokenised:
 def tokenise(codec: Codec, data, name: str = "data") -> Tokenised:
     """Encode ``data`` and check that Σ token bytes = raw bytes and that the ids decode to them."""
     raw = as_bytes_array(data).tobytes()
-    ids = codec.encode(raw)
-    offsets = codec.offsets(raw, ids)
+    ids, offsets = codec.encode_with_offsets(raw)
     return Tokenised(codec, name, raw, ids, offsets, check(codec, raw, ids, offsets))
 
 

@@ -103,6 +103,11 @@ class Codec(abc.ABC):
         np.cumsum(lengths[ids], out=out[1:])
         return out
 
+    def encode_with_offsets(self, data) -> tuple[np.ndarray, np.ndarray]:
+        """The ids of ``data``, and their :meth:`offsets`; one encoding where a codec can do with one."""
+        ids = self.encode(data)
+        return ids, self.offsets(data, ids)
+
     def token_lengths(self) -> np.ndarray | None:
         """Bytes of every token, int64 of shape (vocab_size,), or None as for :meth:`token_bytes`."""
         if self.token_bytes(0) is None:

@@ -6,42 +6,37 @@ work."""
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from tokenizers_lab.analysis import (
-    bits,
-    compression,
-    entropy,
-    fairness,
-    fertility,
-    glitch,
-    morphology,
-    overlap,
-    utf8,
-)
+from tokenizers_lab.analysis import compression, fairness, glitch, morphology, overlap
 from tokenizers_lab.analysis.aligned import read_passages, source_passages
-from tokenizers_lab.analysis.efficiency import efficiency
+from tokenizers_lab.analysis.digits import digits, indentation
+from tokenizers_lab.analysis.goals import KGRAM_BYTES, encoding_speed
 from tokenizers_lab.analysis.hunspell import Dictionary
 from tokenizers_lab.analysis.mismatch import mismatch
-from tokenizers_lab.analysis.perturbation import perturbation
+from tokenizers_lab.analysis.one_stream import Settings, one_stream, seen_ids
 from tokenizers_lab.analysis.resume import Finished
-from tokenizers_lab.analysis.stability import stability
+from tokenizers_lab.analysis.views import views
 from tokenizers_lab.analysis.window_sweep import window_sweep
-from tokenizers_lab.bits_per_byte import tokenise
+from tokenizers_lab.analysis.workers import in_turn, workers_of
+from tokenizers_lab.bits_per_byte import Tokenised
 from tokenizers_lab.errors import LabError
 from tokenizers_lab.files import write_json
 from tokenizers_lab.m1.spelling import load_model
 from tokenizers_lab.registry import load, m1_advice
+from tokenizers_lab.report.goals import VERSION, WIDTH
+from tokenizers_lab.report.results import Results
+from tokenizers_lab.report.weights import matched
 from tokenizers_lab.sources.finding import find
 from tokenizers_lab.sources.finding import shown as shown_source
 from tokenizers_lab.sources.left_out import left_out
 from tokenizers_lab.sources.reading import is_utf8, read_text
 
-VERSION = 1
+OVERLAP_BYTES = 1 << 20
 
 
 def analyze(
@@ -50,8 +45,8 @@ def analyze(
     *,
     json_path=None,
     compressors=compression.COMPRESSORS,
-    nzip_bytes: int = compression.NZIP_BYTES,
-    nzip_level: int | None = None,
+    strong_bytes: int = compression.STRONG_BYTES,
+    nzip_level: int | None = compression.NZIP_LEVEL,
     language: str | None = None,
     hunspell=None,
     gold=None,
@@ -63,8 +58,12 @@ def analyze(
     sweep_train: str | None = None,
     text_key: str = "text",
     on_error: str = "stop",
+    weights: dict[str, float] | None = None,
+    width: int = WIDTH,
+    robustness: bool = False,
+    workers: int | None = None,
     progress=None,
-) -> dict:
+) -> Results:
     """Every metric of every codec on every file.
 
     ``codecs``: spellings or codecs. ``files``: paths, folders, "-" (what they may be:
@@ -77,13 +76,19 @@ def analyze(
     ``sweep``: an M1 (``order-3``, trained on the file ``sweep_train`` or the text that ships): adds the
     window sweep on every file. ``progress(done, total, what)``.
 
+    ``strong_bytes``: of each text, what LZMA, zstd and nzip see. ``weights``: by file (its name, or its name
+    without suffixes), for the means of the verdict; without them every file counts the same. ``width``: of
+    the embedding that the verdict weighs. ``robustness``: adds how tokens and bits change under typos, case,
+    Unicode forms, spaces, line ends and other identifiers. ``workers``: threads (None: one a core); figures
+    but speed do not depend on them.
+
     ``on_error``: ``stop`` at lines and rows that hold no text, or ``skip`` them (``left_out`` in the
     results).
 
-    Returns the results (``warnings``, where there are any: files that are no UTF-8, M1s that do not fit),
-    written to ``json_path`` if given; an interrupted run then goes on where it stopped (resume.py). Raises
-    :class:`LabError` for input that cannot be used; a codec that loses bytes is no error: its bits per byte
-    are missing, and the reason stands in their place."""
+    Returns the results, a dict that shows its verdict in a notebook (``warnings``, where there are any: files
+    that are no UTF-8, M1s that do not fit), written to ``json_path`` if given; an interrupted run then goes
+    on where it stopped (resume.py). Raises :class:`LabError` for input that cannot be used; a codec that
+    loses bytes is no error: its bits per byte are missing, and the reason stands in their place."""
     loaded = [load(c) for c in codecs]
     if not loaded:
         raise LabError("name at least one codec")
@@ -101,18 +106,23 @@ def analyze(
             for k, v in aligned.items()
         }
     swept = load_model(sweep, sweep_train) if sweep else None
-    total, done = len(loaded) * len(texts), 0
-    finished = Finished(
-        json_path, VERSION, tuple(compressors), nzip_bytes, nzip_level, language, str(hunspell)
-    )
-    hashes = {name: hashlib.sha256(raw).hexdigest() for name, raw in texts.items()}
-    out: dict = {"tokenizers_lab": VERSION, "files": [], "codecs": [], "baselines": {}}
-    for name, raw in texts.items():
-        out["files"].append({"name": name, "bytes": len(raw), "sha256": hashes[name]})
-        out["baselines"][name] = finished.get(
-            ("baseline", hashes[name]),
-            partial(compression.raw_bits_per_byte, raw, compressors, nzip_bytes, nzip_level),
+    if domains and len(loaded) != len(texts):
+        raise LabError(
+            f"domains: {len(loaded)} codecs but {len(texts)} files; the i-th codec belongs to the i-th file"
         )
+    given = matched(weights, list(texts))
+    settings = Settings(tuple(compressors), strong_bytes, nzip_level, dictionary, robustness)
+    finished = Finished(json_path, VERSION, *settings.key(), language, str(hunspell))
+    hashes = {name: hashlib.sha256(raw).hexdigest() for name, raw in texts.items()}
+    out = Results({"tokenizers_lab": VERSION, "files": [], "codecs": [], "baselines": {}})
+    out["settings"] = {
+        "nzip_level": nzip_level,
+        "strong_bytes": strong_bytes,
+        "kgram_bytes": KGRAM_BYTES,
+        "overlap_bytes": OVERLAP_BYTES,
+        "width": width,
+        "weights": given,
+    }
     warnings = [
         f"{name}: is not UTF-8 text; taken as bytes" for name, raw in texts.items() if not is_utf8(raw)
     ]
@@ -121,44 +131,82 @@ def analyze(
         out["warnings"] = warnings
     if left is not None and left.count:
         out["left_out"] = left.json()
-    streams: dict = {}
-    for name, codec in zip(names, loaded):
+    prints = [codec.fingerprint() for codec in loaded]
+    # The spelling, too: a class of the caller's own may count otherwise than the one whose ids it gives.
+    keys = [f"{p} {codec.spelling}" for p, codec in zip(prints, loaded)]
+    pairs = [(i, file) for i in range(len(loaded)) for file in texts]
+    total = len(texts) + 2 * len(pairs)
+    threads = workers_of(workers)
+    raw_tasks: dict[tuple, Callable] = {
+        ("baseline", hashes[f]): partial(
+            compression.raw_bits_per_byte, raw, compressors, strong_bytes, nzip_level
+        )
+        for f, raw in texts.items()
+    }
+    # Alone on the machine as far as this process goes: the others wait.
+    speed_tasks: dict[tuple, Callable] = {
+        ("speed", keys[i], hashes[f]): partial(encoding_speed, loaded[i], texts[f]) for i, f in pairs
+    }
+    tasks: dict[tuple, Callable] = {
+        (keys[i], hashes[f]): partial(one_stream, loaded[i], texts[f], f, settings) for i, f in pairs
+    }
+    named: dict[tuple, str] = {(keys[i], hashes[f]): f"{names[i]} on {f}" for i, f in pairs}
+    named |= {("speed", *key): f"speed of {what}" for key, what in named.items()}
+    named |= {("baseline", hashes[f]): f for f in texts}
+
+    def step(done: int, key) -> None:
+        if progress:
+            progress(done, total, named[key])
+
+    found = in_turn(finished, raw_tasks, threads, step, 0)
+    found |= in_turn(finished, speed_tasks, 1, step, len(raw_tasks))
+    found |= in_turn(finished, tasks, threads, step, len(raw_tasks) + len(speed_tasks))
+    for name, raw in texts.items():
+        out["files"].append({"name": name, "bytes": len(raw), "sha256": hashes[name]})
+        out["baselines"][name] = found["baseline", hashes[name]]
+    beginnings: dict[tuple[str, str], Tokenised] = {}
+    for i, (name, codec) in enumerate(zip(names, loaded)):
         entry: dict = {
             "name": name,
             "spelling": codec.spelling,
-            "fingerprint": codec.fingerprint(),
+            "fingerprint": prints[i],
             "vocab": codec.vocab_size,
             "used_vocab": codec.used_vocab_size(),
             "nominal_vocab": codec.nominal_vocab_size,
             "lossless": codec.lossless,
             "loss": codec.loss,
+            "digits": digits(codec),
+            "indentation": indentation(codec),
             "files": {},
         }
+        seen = [np.zeros(0, np.int64)]
         for file, raw in texts.items():
-            if progress:
-                progress(done, total, f"{name} on {file}")
-            stream = tokenise(codec, raw, file)
-            streams[name, file] = stream
-            entry["files"][file] = finished.get(
-                (entry["fingerprint"], hashes[file]),
-                partial(_one, stream, compressors, nzip_bytes, nzip_level, dictionary),
+            measured = dict(found[keys[i], hashes[file]])
+            seen.append(seen_ids(measured.pop("seen")))
+            speed = found["speed", keys[i], hashes[file]]
+            measured["goals"] = {**measured["goals"], **({"speed": speed} if speed else {})}
+            entry["files"][file] = measured
+            beginning = raw[:OVERLAP_BYTES]
+            beginnings[name, file] = Tokenised(
+                codec, file, beginning, *codec.encode_with_offsets(beginning), None
             )
-            done += 1
-        everything = (
-            np.concatenate([streams[name, f].ids for f in texts]) if texts else np.zeros(0, np.uint32)
-        )
-        entry["glitch"] = glitch.candidates(codec, everything)
+        entry["glitch"] = finished.get(
+            ("glitch", keys[i], *hashes.values()),
+            partial(_glitch, codec, np.unique(np.concatenate(seen))),
+        )["found"]
         if words:
             entry["gold"] = morphology.gold_boundaries(codec, words)
         if passages:
             entry["parity"] = fairness.parity(codec, passages, reference or next(iter(passages)))
         out["codecs"].append(entry)
+    out["views"] = views(names, texts, beginnings)
     if len(loaded) > 1:
-        out["overlap"] = _overlaps(names, loaded, streams, texts)
+        out["overlap"] = _overlaps(names, loaded, beginnings, texts)
+        first = out["codecs"][0]["files"]
         for entry in out["codecs"]:
             for file in texts:
-                entry["files"][file]["nsl"] = fertility.normalised_sequence_length(
-                    streams[entry["name"], file], streams[names[0], file]
+                entry["files"][file]["nsl"] = entry["files"][file]["counts"]["tokens"] / max(
+                    first[file]["counts"]["tokens"], 1
                 )
     if swept is not None:
         out["window_sweep"] = {
@@ -168,46 +216,18 @@ def analyze(
             for name, raw in texts.items()
         }
     if domains:
-        if len(loaded) != len(texts):
-            raise LabError(
-                f"domains: {len(loaded)} codecs but {len(texts)} files; the i-th codec belongs to the "
-                "i-th file"
-            )
         out["mismatch"] = mismatch(dict(zip(texts, loaded)), texts)
     if progress:
         progress(total, total, "")
+    out = Results(finite(out))
     if json_path is not None:
-        write_json(json_path, finite(out))
+        write_json(json_path, out)
         finished.remove()
     return out
 
 
-def _one(stream, compressors, nzip_bytes, nzip_level, dictionary) -> dict:
-    codec = stream.codec
-    entry: dict[str, Any] = {
-        "accounting": stream.problem or "ok",
-        "counts": fertility.counts(stream),
-        "efficiency": efficiency(stream.ids, codec.vocab_size, codec.used_vocab_size()),
-        "utf8": utf8.completeness(stream),
-    }
-    ratio = len(stream.raw) / max(len(stream.ids), 1)
-    entry["entropies"] = entropy.conditional_entropies(stream.ids, codec.vocab_size, ratio)
-    if stream.problem:
-        entry["stream_bits_per_byte"] = None
-        for e in entry["entropies"]:
-            e["per_byte"] = None
-    else:
-        entry["stream_bits_per_byte"] = compression.stream_bits_per_byte(
-            stream, compressors, nzip_bytes, nzip_level
-        )
-    if codec.token_bits and len(stream.ids):
-        entry["bit_ngrams"] = bits.bit_ngrams(stream.ids, codec.token_bits)
-    if not stream.problem:
-        entry["stability"] = stability(codec, stream.raw)
-        entry["perturbation"] = perturbation(codec, stream.raw)
-    if dictionary is not None:
-        entry["morphology"] = morphology.purity(stream, dictionary)
-    return entry
+def _glitch(codec, ids) -> dict:
+    return {"found": glitch.candidates(codec, ids)}
 
 
 def _overlaps(names, codecs, streams, texts) -> dict:

@@ -5,8 +5,8 @@ gzip -9, LZMA (preset 9), zstd -19 and nzip; 8 · compressed bytes / raw bytes. 
 compressors on the raw bytes. Refused (:class:`AccountingError`) where the tokens' bytes do not add up to the
 raw ones.
 
-Concession: nzip costs far more time than the others, so it sees a prefix only, whose raw bytes are counted
-exactly."""
+Concession: LZMA, zstd -19 and nzip cost far more time than gzip, so they see a prefix only (1 MiB of raw
+bytes a file and codec), whose raw bytes are counted exactly."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from tokenizers_lab.training.nzip_bridge import compressed_size
 from tokenizers_lab.training.stream import serialise
 
 COMPRESSORS = ("gzip", "lzma", "zstd", "nzip")
-NZIP_BYTES = 1 << 20
+STRONG = ("lzma", "zstd", "nzip")
+STRONG_BYTES = 1 << 20
+NZIP_LEVEL = 3
 
 
 def compressed(data: bytes, name: str, nzip_level: int | None = None) -> int:
@@ -39,19 +41,26 @@ def compressed(data: bytes, name: str, nzip_level: int | None = None) -> int:
     raise LabError(f"unknown compressor {name!r}; known: {', '.join(COMPRESSORS)}")
 
 
+def serialisation(vocab: int) -> str:
+    """How ids of so large a vocabulary become bytes here."""
+    return "u8" if vocab <= 256 else "u16" if vocab <= 1 << 16 else "leb128"
+
+
 def stream_bits_per_byte(
-    stream: Tokenised, compressors=COMPRESSORS, nzip_bytes: int = NZIP_BYTES, nzip_level: int | None = None
+    stream: Tokenised,
+    compressors=COMPRESSORS,
+    strong_bytes: int = STRONG_BYTES,
+    nzip_level: int | None = NZIP_LEVEL,
 ) -> dict:
     """``{compressor: {"bits_per_byte", "raw_bytes"}}`` of the stream; ``raw_bytes`` is what the figure
     covers."""
     stream.require()
-    size = stream.codec.vocab_size
-    how = "u8" if size <= 256 else "u16" if size <= 1 << 16 else "leb128"
+    how = serialisation(stream.codec.vocab_size)
     out: dict = {"serialisation": how}
     for name in compressors:
         tokens = len(stream.ids)
-        if name == "nzip":
-            tokens = int(np.searchsorted(stream.offsets, nzip_bytes, side="right")) - 1
+        if name in STRONG:
+            tokens = int(np.searchsorted(stream.offsets, strong_bytes, side="right")) - 1
             tokens = min(max(tokens, 1), len(stream.ids))
         raw = int(stream.offsets[tokens]) if len(stream.ids) else 0
         if raw:
@@ -64,12 +73,12 @@ def stream_bits_per_byte(
 
 
 def raw_bits_per_byte(
-    raw: bytes, compressors=COMPRESSORS, nzip_bytes: int = NZIP_BYTES, nzip_level=None
+    raw: bytes, compressors=COMPRESSORS, strong_bytes: int = STRONG_BYTES, nzip_level=NZIP_LEVEL
 ) -> dict:
     """The same compressors on the raw bytes: the line that a token stream has to beat."""
     out = {}
     for name in compressors:
-        part = raw[:nzip_bytes] if name == "nzip" else raw
+        part = raw[:strong_bytes] if name in STRONG else raw
         if part:
             out[name] = {
                 "bits_per_byte": from_compressed(compressed(part, name, nzip_level), len(part)),

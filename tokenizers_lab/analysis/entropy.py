@@ -99,15 +99,34 @@ def held_out(
     """For k = 1 … most: (cross-entropy in bits a token, context coverage) of an order-(k−1) interpolated
     Witten–Bell model over ``vocab`` ids, learned on the even stretches of the stream and scored on the odd
     ones."""
-    ids = np.ascontiguousarray(ids, dtype=np.int64)
-    odd = (groups_of(len(ids), stretches) % 2).astype(np.bool_)
-    bits, covered, scored = _held_out(ids, odd, float(max(vocab, 1)), most)
-    if not scored:
+    bits, covered, scored = held_out_by_group(ids, groups_of(len(ids), stretches), vocab, most)
+    if not scored.any():
         return [(float("nan"), float("nan"))] * most
-    return [(float(b / scored), float(c / scored)) for b, c in zip(bits, covered)]
+    total = scored.sum()
+    return [(float(b.sum() / total), float(c / total)) for b, c in zip(bits, covered)]
 
 
-@njit(cache=True)
+def held_out_by_group(
+    ids: np.ndarray, group: np.ndarray, vocab: int, most: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same model, learned on the tokens of even groups and scored on those of odd ones: (bits, float64 of
+    shape (most, groups); tokens whose context was seen, int64 (most,); tokens scored, int64 (groups,)).
+    ``group``: int64, of each token, never falling."""
+    ids = np.ascontiguousarray(ids, dtype=np.int64)
+    group = np.ascontiguousarray(group, dtype=np.int64)
+    count = int(group.max(initial=0)) + 1
+    return _held_out(ids, group, count, float(max(vocab, 1)), most)
+
+
+def cross_entropy(learned: np.ndarray, scored: np.ndarray, vocab: int, order: int) -> float:
+    """Bits of all of ``scored`` under the same model of that order (contexts of ``order`` tokens), learned on
+    ``learned``."""
+    ids = np.concatenate([learned, scored]).astype(np.int64)
+    group = np.repeat(np.array([0, 1], np.int64), [len(learned), len(scored)])
+    return float(held_out_by_group(ids, group, vocab, order + 1)[0][order].sum())
+
+
+@njit(cache=True, nogil=True)
 def _cell(keys, key):
     mask = np.int64(len(keys) - 1)
     at = np.int64((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & mask
@@ -116,15 +135,15 @@ def _cell(keys, key):
     return at
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _mix(key, value):
     h = (np.uint64(key) ^ (np.uint64(value) + np.uint64(0x632BE59BD9B4E019))) * np.uint64(0xFF51AFD7ED558CCD)
     h ^= h >> np.uint64(32)
     return np.int64(h & np.uint64(0x7FFFFFFFFFFFFFFF))
 
 
-@njit(cache=True)
-def _held_out(ids, odd, vocab, most):
+@njit(cache=True, nogil=True)
+def _held_out(ids, group, groups, vocab, most):
     n = len(ids)
     size = 16
     while size < 2 * most * n + 16:
@@ -134,12 +153,12 @@ def _held_out(ids, odd, vocab, most):
     types = np.zeros(size, dtype=np.int32)
     gram_key = np.full(size, -1, dtype=np.int64)
     count = np.zeros(size, dtype=np.int32)
-    bits = np.zeros(most)
+    bits = np.zeros((most, groups))
     covered = np.zeros(most, dtype=np.int64)
-    scored = 0
+    scored = np.zeros(groups, dtype=np.int64)
     for phase in range(2):
         for i in range(n):
-            if odd[i] != (phase == 1):
+            if group[i] & 1 != phase:
                 continue
             p = 1.0 / vocab
             context = np.int64(1)
@@ -147,7 +166,7 @@ def _held_out(ids, odd, vocab, most):
             for k in range(most):
                 # The context must lie in the same stretch, so that no scored text is learned from or looked
                 # at.
-                if k and (i - k < 0 or odd[i - k] != odd[i]):
+                if k and (i - k < 0 or group[i - k] != group[i]):
                     alive = False
                 if alive:
                     if k:
@@ -168,7 +187,7 @@ def _held_out(ids, odd, vocab, most):
                     else:
                         alive = False
                 if phase == 1:
-                    bits[k] -= np.log2(p)
+                    bits[k, group[i]] -= np.log2(p)
             if phase == 1:
-                scored += 1
+                scored[group[i]] += 1
     return bits, covered, scored

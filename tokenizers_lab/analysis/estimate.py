@@ -1,8 +1,8 @@
 """An estimate with its uncertainty: value, 95% interval, and where it matters a corrected and a held-out
 value.
 
-Intervals come from a delete-one-group jackknife over ``GROUPS`` contiguous stretches of the stream (text is
-not independent token by token): var = (G-1)/G · Σ (θ_g - mean)², interval = value ± t(0.975; G-1) · √var.
+Intervals come from a delete-one-group jackknife (``tokenizers_lab.jackknife``) over ``GROUPS`` contiguous
+stretches of the stream: text is not independent token by token.
 
 Concession: a jackknife sees variance, not bias; the bias of plug-in entropies is shown by the corrected and
 held-out values beside them.
@@ -14,17 +14,16 @@ import math
 
 import numpy as np
 
+from tokenizers_lab.jackknife import half_width
+
 GROUPS = 20
-_T = 2.093024  # Student's t, 97.5%, 19 degrees of freedom
 
 
 def interval(value: float, leave_one_out) -> dict:
     """``{"value", "low", "high"}`` from the estimates with each of the groups left out."""
-    thetas = np.asarray(leave_one_out, dtype=float)
-    groups = len(thetas)
-    if groups < 2 or not math.isfinite(value):
+    half = half_width(leave_one_out) if math.isfinite(value) else None
+    if half is None:
         return {"value": value, "low": None, "high": None}
-    half = _T * math.sqrt((groups - 1) / groups * float(((thetas - thetas.mean()) ** 2).sum()))
     return {"value": value, "low": value - half, "high": value + half}
 
 

@@ -52,6 +52,6 @@ def parity(codec: Codec, passages: dict[str, dict[str, str]], reference: str) ->
             }
             for n in names
         },
-        "gini": interval(gini(sums), loo),
+        "gini": {**interval(gini(sums), loo), "without": loo},
         "gini_tokens_per_byte": gini(per_byte),
     }

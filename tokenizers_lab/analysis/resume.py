@@ -32,15 +32,24 @@ class Finished:
 
     def get(self, key: tuple, measure: Callable[[], dict]) -> dict:
         """The value known for ``key``, or what ``measure()`` gives, which is then kept."""
-        if self._path is None:
-            return measure()
-        name = xxhash.xxh3_128_hexdigest(f"{key!r} {self._options}".encode())
-        if name not in self._known:
-            value = measure()
+        known = self.known(key)
+        return self.keep(key, measure()) if known is None else known
+
+    def known(self, key: tuple) -> dict | None:
+        """The value of an earlier run, or None."""
+        return self._known.get(self._name(key))
+
+    def keep(self, key: tuple, value: dict) -> dict:
+        """``value``, kept for a later run."""
+        name = self._name(key)
+        if self._path is not None and name not in self._known:
             with open(self._path, "a", encoding="utf-8") as file:
                 file.write(json.dumps({"key": name, "value": value}, default=_plain) + "\n")
             self._known[name] = value
-        return self._known[name]
+        return value
+
+    def _name(self, key: tuple) -> str:
+        return xxhash.xxh3_128_hexdigest(f"{key!r} {self._options}".encode())
 
     def remove(self) -> None:
         """The analysis is whole: forget its parts."""

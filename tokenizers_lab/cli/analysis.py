@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from tokenizers_lab.cli.common import (
@@ -17,6 +19,30 @@ from tokenizers_lab.cli.common import (
 )
 from tokenizers_lab.errors import LabError
 
+_weights_option = click.option(
+    "--weights", help="Of the files, for the means: en=.5,tr=.3,code=.2 (all the same without)."
+)
+_output_options = (
+    _weights_option,
+    click.option("--csv", "csv_path", help="The verdict's figures as CSV, too."),
+    click.option("--parquet", "parquet_path", help="The same as Parquet."),
+    click.option("--all", "everything", is_flag=True, help="Print every table, not the verdict alone."),
+    click.option(
+        "--show", "shown", multiple=True, help="A codec whose tokens to print side by side; may be repeated."
+    ),
+)
+
+
+def _spread(options):
+    """A decorator that adds several options, the first on top."""
+
+    def add(command):
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
 
 def _analysis_options(command):
     for option in reversed(
@@ -28,13 +54,15 @@ def _analysis_options(command):
                 help="Of the token stream; 'none' for none.",
             ),
             click.option(
-                "--nzip-kib",
-                type=int,
+                "--strong-kib",
+                type=click.IntRange(1),
                 default=1024,
                 show_default=True,
-                help="Raw KiB that nzip sees (it is slow).",
+                help="KiB of each file that lzma, zstd and nzip see (they are slow).",
             ),
-            click.option("--nzip-level", type=int, help="1 to 9; nzip's default else."),
+            click.option(
+                "--nzip-level", type=click.IntRange(1, 9), default=3, show_default=True, help="nzip's level."
+            ),
             click.option("--language", help="Adds %TR and %Pure by hunspell: tr, hu, …"),
             click.option("--hunspell", help="The folder of the .dic and .aff files."),
             click.option("--gold", help="Gold morphemes, a word a line: ev+ler+imiz."),
@@ -55,6 +83,20 @@ def _analysis_options(command):
                 help="Equal-Info Windows of 16 to 128 bits under this M1 (order-3), beside the codecs.",
             ),
             click.option("--sweep-train", help="The file that this M1 is trained on."),
+            click.option(
+                "--robustness",
+                is_flag=True,
+                help="Tokens and bits under typos, case, Unicode forms, spaces, line ends, new names.",
+            ),
+            click.option(
+                "--width",
+                type=click.IntRange(1),
+                default=768,
+                show_default=True,
+                help="Of the embedding that the verdict weighs.",
+            ),
+            click.option("--workers", type=click.IntRange(1), help="Threads; one a core else."),
+            *_output_options,
             text_key_option,
             on_error_option,
             click.option("--label", "labels", multiple=True, help="A name for each codec, in order."),
@@ -65,10 +107,12 @@ def _analysis_options(command):
     return command
 
 
-def _analysis(codecs, files, quiet, compressors, nzip_kib, aligned, labels, **options) -> dict:
+def _analysis(codecs, files, quiet, compressors, strong_kib, aligned, labels, weights, **options) -> dict:
     from tokenizers_lab.analysis import analyze as run  # start-up: numba
     from tokenizers_lab.analysis.compression import COMPRESSORS  # start-up: numba
+    from tokenizers_lab.report.weights import read_weights  # beside its only use
 
+    shares = read_weights(weights)
     chosen = () if compressors == "none" else tuple(compressors.split(","))
     for name in chosen:
         if name not in COMPRESSORS:
@@ -84,7 +128,8 @@ def _analysis(codecs, files, quiet, compressors, nzip_kib, aligned, labels, **op
             codecs,
             files,
             compressors=chosen,
-            nzip_bytes=nzip_kib << 10,
+            strong_bytes=strong_kib << 10,
+            weights=shares,
             aligned=pairs or None,
             labels=labels or None,
             progress=step and (lambda done, total, what: step("analyse", done, total)),
@@ -102,25 +147,43 @@ def _analysis(codecs, files, quiet, compressors, nzip_kib, aligned, labels, **op
 @click.option("--json", "json_path", required=True, help="The results file.")
 @force_option
 @_analysis_options
-def analyze(codecs, files, json_path, force, quiet, **options):
+def analyze(codecs, files, json_path, force, quiet, csv_path, parquet_path, everything, shown, **options):
     """Every metric of every codec on every one of FILES, into one results file."""
-    refuse_existing(json_path, force)
+    for path in (json_path, csv_path, parquet_path):
+        refuse_existing(path, force)
     results = _analysis(codecs, files, quiet, json_path=json_path, **options)
+    _tables(results, csv_path, parquet_path)
     if not quiet:
-        _show(results)
+        _show(results, everything, shown)
 
 
 @click.command()
 @click.argument("results")
-@click.option("-o", "--output", required=True, help="The HTML page.")
+@click.option("-o", "--output", help="The HTML page.")
 @click.option("--title")
 @force_option
-def report(results, output, title, force):
-    """One self-contained HTML page from RESULTS (the JSON of analyze)."""
-    from tokenizers_lab.report import write_report  # start-up: matplotlib
+@_spread(_output_options)
+def report(results, output, title, force, weights, csv_path, parquet_path, everything, shown):
+    """The verdict of RESULTS (the JSON of analyze), and one self-contained HTML page of it."""
+    from tokenizers_lab.report import read_results, write_report  # start-up: matplotlib
+    from tokenizers_lab.report.weights import read_weights  # beside its only use
 
-    refuse_existing(output, force)
-    write_report(results, output, title)
+    for path in (output, csv_path, parquet_path):
+        refuse_existing(path, force)
+    shares = read_weights(weights)
+    if output is not None:
+        write_report(results, output, title, weights=shares)
+    given = read_results(results)
+    if "codecs" not in given:
+        if output is None:
+            raise LabError(f"{results}: of language models; give -o, for its page")
+        if csv_path or parquet_path:
+            raise LabError(f"{results}: of language models; --csv and --parquet are of analyze's results")
+        return
+    given = _weighed(given, shares)
+    _tables(given, csv_path, parquet_path)
+    if output is None or everything or shown:
+        _show(given, everything, shown)
 
 
 @click.command()
@@ -132,25 +195,60 @@ def report(results, output, title, force):
     required=True,
     help="A file; may be repeated, or followed by more files before the next option.",
 )
-@click.option("-o", "--output", required=True, help="The HTML page.")
+@click.option("-o", "--output", help="The HTML page.")
 @click.option("--json", "json_path", help="Keep the results file too.")
 @force_option
 @_analysis_options
-def compare(codecs, files, output, json_path, force, quiet, **options):
-    """Analyse CODECS side by side and write the report: tokenizers-lab compare A B C --on FILES -o R.html."""
+def compare(
+    codecs, files, output, json_path, force, quiet, csv_path, parquet_path, everything, shown, **options
+):
+    """Analyse CODECS side by side, print the verdict and write the report: tokenizers-lab compare A B C --on
+    FILES -o R.html."""
     from tokenizers_lab.report import write_report  # start-up: matplotlib
 
-    refuse_existing(output, force)
+    for path in (output, json_path, csv_path, parquet_path):
+        refuse_existing(path, force)
     results = _analysis(codecs, files, quiet, json_path=json_path, **options)
-    write_report(results, output)
+    if output is not None:
+        write_report(results, output)
+    _tables(results, csv_path, parquet_path)
     if not quiet:
-        _show(results)
+        _show(results, everything, shown)
+    if output is not None:
         say(quiet, f"{output}: written")
 
 
-def _show(results) -> None:
+def _weighed(results, shares):
+    """The results with other weights, checked."""
+    from tokenizers_lab.report.weights import matched  # beside its only use
+
+    if shares is None:
+        return results
+    if "settings" not in results:
+        raise LabError("--weights: these results are of an older version, without a verdict; analyse again")
+    results["settings"]["weights"] = matched(shares, [f["name"] for f in results["files"]])
+    return results
+
+
+def _tables(results, csv_path, parquet_path) -> None:
+    from tokenizers_lab.report.results import write_csv, write_parquet  # start-up: numpy
+
+    if csv_path is not None:
+        write_csv(results, csv_path)
+    if parquet_path is not None:
+        write_parquet(results, parquet_path)
+
+
+def _show(results, everything: bool, shown=()) -> None:
     from rich.console import Console  # start-up
 
     from tokenizers_lab.report.terminal import show  # start-up: matplotlib
 
-    show(results, Console())
+    names = [c["name"] for c in results["codecs"]]
+    for name in shown:
+        if name not in names:
+            raise LabError(f"--show {name!r}: no codec here; the codecs: {', '.join(names)}")
+    # Signs that a terminal's encoding lacks are no reason to fail behind a long analysis.
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    show(results, Console(), everything, list(shown))

@@ -224,7 +224,7 @@ def _long(t, data, start, end, out, n):
     return n
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def encode(data, kind, classes, ends, pieces, t, whole_words, cache):
     """Ids of ``data``, int32. ``pieces`` (start, end, id or -1): what is one added token, and what is not.
     Pre-tokens of those that are not come from the splitter ``kind``, or from ``ends`` where kind < 0."""

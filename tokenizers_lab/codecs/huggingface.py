@@ -97,6 +97,14 @@ class HuggingFaceCodec(Codec):
         text, encoding = self._encoding(raw)
         if ids is not None and len(ids) != len(encoding.ids):
             raise DataError("these ids are not the encoding of this data")
+        return self._offsets(raw, text, encoding)
+
+    def encode_with_offsets(self, data) -> tuple[np.ndarray, np.ndarray]:
+        raw = as_bytes_array(data).tobytes()
+        text, encoding = self._encoding(raw)
+        return np.array(encoding.ids, dtype=np.uint32), self._offsets(raw, text, encoding)
+
+    def _offsets(self, raw: bytes, text: str, encoding) -> np.ndarray:
         at = np.zeros(len(text) + 1, dtype=np.int64)
         if "\ufffd" not in text:
             np.cumsum([len(c.encode("utf-8")) for c in text], out=at[1:])

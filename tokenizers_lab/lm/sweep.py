@@ -367,6 +367,8 @@ def run(sweep: Sweep, folder, say: Callable[[str], None] = lambda text: None, pr
                 "match": sweep.match,
                 "budget": sweep.budget,
                 "context": sweep.context,
+                "eval_bytes": sweep.eval_bytes,
+                "final_bytes": sweep.final_bytes,
                 "files": [Path(f).name for f in sweep.files],
                 "planned": len(sweep.runs()),
                 "runs": shop.results(),

@@ -257,7 +257,8 @@ def plots(results: dict) -> list[tuple[str, str, str]]:
         axes.set_xlabel("MB of raw text seen", fontsize=9)
         axes.set_ylabel("bits per byte, held out", fontsize=9)
         legend(drawn)
-        out.append((f"{size}: learning curves", "Less is better; mean over seeds.", svg(drawn)))
+        note = f"Less is better; mean over seeds. {_shown_part(results, arms)}"
+        out.append((f"{size}: learning curves", note.rstrip(), svg(drawn)))
         drawn, axes = figure(6.8, 4.2)
         for arm, runs in arms:
             turn, i = divmod(places[arm], len(SERIES))
@@ -275,6 +276,20 @@ def plots(results: dict) -> list[tuple[str, str, str]]:
         legend(drawn)
         out.append((f"{size}: bits per byte against cost", "Down and to the left is better.", svg(drawn)))
     return out
+
+
+def _shown_part(results: dict, arms) -> str:
+    """What of the held-out text the curves and the tables were judged on, in words; "" for results of old,
+    which do not say."""
+    if "eval_bytes" not in results:
+        return ""
+    judged = sorted({r["held_out"]["bytes"] for _, runs in arms for r in runs if "bytes" in r["held_out"]})
+    tables = f"; the tables: {judged[0]:,} bytes" if judged else ""
+    return (
+        "The curves show the first whole documents of the held-out text that fit into "
+        f"{results['eval_bytes']:,} bytes (one at least){tables}, so a curve need not end at the "
+        "table's figure."
+    )
 
 
 def _log(axes) -> None:

@@ -6,6 +6,7 @@ ones say so."""
 from __future__ import annotations
 
 from tokenizers_lab.report.cells import Table, number, percent, with_interval
+from tokenizers_lab.report.robustness_tables import answers, robustness_tables
 from tokenizers_lab.report.window_tables import window_tables
 
 
@@ -14,7 +15,7 @@ def tables(results: dict) -> list[Table]:
     out = [_codecs(results)]
     for file in results["files"]:
         out += _per_file(results, file["name"])
-    for maker in (_overlap, _mismatch, _parity, _gold, _glitch):
+    for maker in (answers, _overlap, _mismatch, _parity, _gold, _glitch):
         out += maker(results)
     return out
 
@@ -93,10 +94,11 @@ def _per_file(results, file) -> list[Table]:
                     ),
                 ]
             )
-        part = results["baselines"][file].get("nzip", {}).get("raw_bytes", size)
         note = "Compressed bits of the token stream for each raw byte. Refused where the bytes do not add up."
-        if part < size:
-            note += f" nzip saw the first {part:,} bytes."
+        parts = {c: results["baselines"][file][c]["raw_bytes"] for c in compressors}
+        short = [c for c in compressors if parts[c] < size]
+        if short:
+            note += f" {', '.join(short)} saw the first {parts[short[0]]:,} of {size:,} bytes."
         out.append(Table(f"{file}: bits per byte of the token stream", note, ["codec", *compressors], rows))
     rows = []
     for n, e in entries:
@@ -153,7 +155,7 @@ def _per_file(results, file) -> list[Table]:
             f"{file}: entropies",
             "Bits a token. The plug-in value undersamples as k grows: believe it only where the "
             "held-out value (an order-(k−1) model scored on text it has not seen) agrees. Coverage: "
-            "contexts seen.",
+            "contexts seen." + _kgram_part(results, size),
             [
                 "codec",
                 "",
@@ -210,7 +212,14 @@ def _per_file(results, file) -> list[Table]:
                 rows,
             )
         )
+    out += robustness_tables(results, file, entries)
     return out + window_tables(results, file, entries)
+
+
+def _kgram_part(results, size: int) -> str:
+    """Whether k-grams were counted on a part only."""
+    part = results.get("settings", {}).get("kgram_bytes", size)
+    return f" On the first {part:,} of {size:,} bytes." if part < size else ""
 
 
 def _matrix(title, notes, names, matrix, show=number) -> Table:
@@ -221,19 +230,26 @@ def _overlap(results) -> list[Table]:
     data = results.get("overlap")
     if not data:
         return []
+    part = results.get("settings", {}).get("overlap_bytes")
+    seen = f" On the first {part:,} bytes at most." if part else ""
     out = [_matrix("Vocabulary overlap", "Jaccard index of the token sets.", data["names"], data["jaccard"])]
     for file, matrix in data["weighted"].items():
         out.append(
             _matrix(
                 f"{file}: overlap by use",
-                "Σ min(p, q) / Σ max(p, q) of token frequencies.",
+                "Σ min(p, q) / Σ max(p, q) of token frequencies." + seen,
                 data["names"],
                 matrix,
             )
         )
     for file, matrix in data["boundary_f1"].items():
         out.append(
-            _matrix(f"{file}: agreement of borders", "F1 of the inner token borders.", data["names"], matrix)
+            _matrix(
+                f"{file}: agreement of borders",
+                "F1 of the inner token borders." + seen,
+                data["names"],
+                matrix,
+            )
         )
     return out
 

@@ -78,14 +78,25 @@ def test_train_encode_decode_compare_report(run, texts, tmp_path):
         tmp_path / "R.json",
         "--compressors",
         "gzip",
+        "--weights",
+        "a=1,b.bin=3",
+        "--csv",
+        tmp_path / "R.csv",
     )
-    assert code == 0 and "a.txt: entropies" in out and "b.bin: length" in out and "T.tiktoken" in out
+    lines = out.splitlines()
+    assert code == 0 and len(lines) <= 60 and max(map(len, lines)) <= 80 and "T.tiktoken" in out
+    assert lines[0] == "Means over 2 files: a.txt 25%, b.bin 75%" and "a.txt: entropies" not in out
     results = json.loads((tmp_path / "R.json").read_text())
     assert results["overlap"]["boundary_f1"]["a.txt"][0][1] == 1.0 and [
         f["name"] for f in results["files"]
     ] == ["a.txt", "b.bin"]
     assert run("report", tmp_path / "R.json", "-o", tmp_path / "again.html")[0] == 0
     assert (tmp_path / "again.html").read_bytes() == (tmp_path / "R.html").read_bytes()
+    code, out, _ = run("report", tmp_path / "R.json", "--all", "--csv", tmp_path / "again.csv")
+    assert code == 0 and "a.txt: entropies" in out and "b.bin: length" in out
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "R.csv").read_bytes()
+    code, out, _ = run("report", tmp_path / "R.json", "--weights", "b=1", "--show", "bytes")
+    assert code == 0 and "b.bin 100%" in out and "bytes 320" in out
     code, out, _ = run(
         "analyze",
         "--codec",
@@ -149,7 +160,11 @@ def test_compression_aware_and_unigram_training(run, texts, tmp_path):
         ("analyze --codec bytes a.txt --json R.json --language xx", 1, "hunspell-xx"),
         ("analyze --codec bytes a.txt --json R.json --compressors rar", 1, "rar"),
         ("report a.txt -o R.html", 2, "not JSON"),
-        ("compare bytes --on a.txt", 1, "-o"),
+        ("compare bytes --on a.txt -q --weights b=1", 1, "'b', which is no file here; the files: a.txt"),
+        ("compare bytes --on a.txt --weights a", 1, "FILE=NUMBER"),
+        ("compare bytes --on a.txt --csv no/R.csv", 1, "cannot write"),
+        ("compare nope --on a.txt", 1, "unknown codec 'nope'"),
+        ("report a.txt", 2, "not JSON"),
         ("compare bytes -o R.html", 1, "--on"),
         ("analyze --codec bytes a.txt --json R.json --aligned tr", 1, "LANGUAGE=FILE"),
         ("nonsense", 1, "nonsense"),

@@ -84,6 +84,7 @@ def test_results_files_are_checked(tmp_path):
     for text, error in (
         ("{", DataError),
         ("[]", DataError),
+        ('{"tokenizers_lab": 3, "codecs": []}', DataError),
         ('{"tokenizers_lab": 2, "codecs": []}', DataError),
     ):
         (tmp_path / "R.json").write_text(text)
