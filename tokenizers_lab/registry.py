@@ -1,8 +1,9 @@
 """Spellings to codecs: one function, :func:`load`, for the command line, the analyses and the datasets.
 
 A spelling is a path (``T.json``, ``m.model``, ``x.tiktoken``) or a name, each with parameters in brackets
-where it takes any: ``gzip[level=6]``, ``ac[m1=order-3,train=FILE]``, ``x.tiktoken[pattern=gpt4]``. Names win
-over files of the same name; write ``./bytes`` for a file. A second codec of a name is an error."""
+where it takes any: ``gzip[level=6]``, ``ac[m1=order-3,train=FILE]``, ``x.tiktoken[pattern=gpt4]``; or the
+name of somebody's tokenizer (``tokenizers_lab.names``). Names of codecs win over files of the same name
+(write ``./bytes`` for a file), files over names of tokenizers. A second codec of a name is an error."""
 
 from __future__ import annotations
 
@@ -18,8 +19,11 @@ from tokenizers_lab.codecs.huggingface import HuggingFaceCodec
 from tokenizers_lab.codecs.sentencepiece import UnigramCodec
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.files import unpack_arrays
+from tokenizers_lab.names import places
+from tokenizers_lab.names.known import BY_NAME
 
 _RANK = re.compile(rb"[A-Za-z0-9+/]+=* [0-9]+\r?\n")  # a first line: base64(token) rank
+_SUFFIXES = (".json", ".model", ".tiktoken")
 _NO_CODECS = ("order-n",)  # files of the lab that a codec is made from
 _FACTORIES: dict[str, Callable[[dict[str, str], str], Codec]] = {}
 
@@ -96,11 +100,32 @@ def load(spelling) -> Codec:
         name, parameters = spelling, {}
     if Path(name).is_file():
         return _from_file(Path(name), parameters, spelling)
+    found = places.find(name)
+    if found is not None:
+        only(parameters, spelling)
+        return _named(found, spelling)
+    if name.lower() in BY_NAME or places.is_name(name) and Path(name).suffix.lower() not in _SUFFIXES:
+        raise LabError(places.advice(name))
     if any(c in name for c in "./\\"):
         raise LabError(f"{name}: no such codec file")
     raise LabError(
-        f"unknown codec {name!r}; known: {', '.join(names())}, or a path: T.json, m.model, x.tiktoken"
+        f"unknown codec {name!r}{places.near(name)}; known: {', '.join(names())}, a path (T.json, m.model, "
+        "x.tiktoken), or a tokenizer by name: tokenizers-lab fetch --list"
     )
+
+
+def _named(found: places.Found, spelling: str) -> Codec:
+    """The codec of a tokenizer that was found by its name."""
+    known = found.known
+    if known is not None and known.runs == "ours" and not known.name.endswith(".json"):
+        from tokenizers_lab.codecs.tiktoken import load_tiktoken  # start-up: numba
+
+        # By the name that the file is given out under, wherever it lies here.
+        codec: Codec = load_tiktoken(found.path, known.pattern, known.name)
+    else:
+        codec = _from_file(found.path, {}, spelling)
+    codec.spelling = spelling
+    return codec
 
 
 def _from_file(path: Path, parameters: dict[str, str], spelling: str) -> Codec:

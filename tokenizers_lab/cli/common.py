@@ -10,7 +10,10 @@ import click
 
 from tokenizers_lab.errors import LabError
 
-CODEC_HELP = "A path (T.json, m.model, x.tiktoken) or a name with parameters (bytes, gzip, ac[m1=order-3])."
+CODEC_HELP = (
+    "A path (T.json, m.model, x.tiktoken), a name with parameters (bytes, gzip, ac[m1=order-3]), or a "
+    "tokenizer by name (gpt2, llama3, OWNER/NAME; see fetch)."
+)
 
 
 @contextlib.contextmanager

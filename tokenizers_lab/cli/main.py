@@ -14,6 +14,7 @@ from tokenizers_lab.cli.analysis import analyze, compare, report
 from tokenizers_lab.cli.codec import decode, encode, save
 from tokenizers_lab.cli.dataset import dataset
 from tokenizers_lab.cli.lm import lm
+from tokenizers_lab.cli.names import fetch
 from tokenizers_lab.cli.train import export, train, truncate
 from tokenizers_lab.errors import LabError
 
@@ -24,7 +25,7 @@ def cli():
     """Which tokenizer should I train my model on, and why?"""
 
 
-for _command in (train, truncate, export, encode, decode, save, analyze, report, compare, dataset, lm):
+for _command in (train, truncate, export, encode, decode, save, analyze, report, compare, fetch, dataset, lm):
     cli.add_command(_command)
 
 

@@ -79,20 +79,22 @@ def pair_table(ranks: dict[bytes, int]) -> list[tuple[int, int, int]]:
     return out
 
 
-def load_tiktoken(path, pattern: str | None = None) -> BpeCodec:
-    """A rank file as a codec; ids are the ranks."""
+def load_tiktoken(path, pattern: str | None = None, name: str | None = None) -> BpeCodec:
+    """A rank file as a codec; ids are the ranks. ``name``: the file's, where it lies under another."""
     ranks = read_ranks(path)
     if not ranks:
         raise DataError(f"{path}: holds no ranks")
-    named, special = KNOWN.get(Path(path).name.removesuffix(".tiktoken"), ("gpt2", {}))
+    named, special = KNOWN.get((name or Path(path).name).removesuffix(".tiktoken"), ("gpt2", {}))
     sidecar = Path(f"{path}.json")
     if sidecar.exists():
         named, special = _sidecar(sidecar, named)
     taken = set(ranks.values())
     most = tokenizer_json.largest_id(len(ranks) + len(special))
-    for name, i in special.items():
+    for token_name, i in special.items():
         if i in taken or not 0 <= i <= most:
-            raise DataError(f"{path}: the special token {name!r} has id {i}, which is taken or out of range")
+            raise DataError(
+                f"{path}: the special token {token_name!r} has id {i}, which is taken or out of range"
+            )
         taken.add(i)
     tokens = [b""] * (max(taken) + 1)
     for token, rank in ranks.items():
