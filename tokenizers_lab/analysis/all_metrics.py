@@ -92,9 +92,7 @@ def analyze(
     loaded = [load(c) for c in codecs]
     if not loaded:
         raise LabError("name at least one codec")
-    names = _distinct(list(labels) if labels else [_short(c.spelling) for c in loaded])
-    if len(names) != len(loaded):
-        raise LabError("give one label for each codec")
+    names = labelled(loaded, labels)
     left = left_out(on_error)
     texts, places = _texts(files, text_key, left)
     dictionary = Dictionary.find(language, hunspell) if language else None
@@ -224,6 +222,14 @@ def analyze(
         write_json(json_path, out)
         finished.remove()
     return out
+
+
+def labelled(codecs, labels=None) -> list[str]:
+    """What codecs are called in results: ``labels``, or their spellings, shortened and made distinct."""
+    names = _distinct(list(labels) if labels else [_short(c.spelling) for c in codecs])
+    if len(names) != len(codecs):
+        raise LabError("give one label for each codec")
+    return names
 
 
 def _glitch(codec, ids) -> dict:

@@ -8,8 +8,8 @@ every codec, so that a difference between two codecs has an interval of its own
 
 Concessions. Compressors are strong and slow: they see the first ``STRONG_BYTES`` of a text, and their
 intervals are how much ``PARTS`` parts of that, compressed alone, differ. Orders 0 and 2 see the first
-``KGRAM_BYTES``; they learn on the even stretches and are judged on the odd ones. Speed is measured on one
-thread of a machine that may have others to serve."""
+``KGRAM_BYTES``; they learn on the even stretches and are judged on the odd ones. Speed is by the CPU time of
+the encoding thread: others on the machine do not count."""
 
 from __future__ import annotations
 
@@ -116,16 +116,16 @@ def _compressor(stream: Tokenised, whole: dict, name: str, nzip_level, strong: i
 
 
 def encoding_speed(codec: Codec, raw: bytes) -> dict | None:
-    """MB of text a second, one thread: stretches of the first ``_SPEED_BYTES``, each timed alone, until
+    """MB of text a second of CPU time: stretches of the first ``_SPEED_BYTES``, each timed alone, until
     ``_SECONDS`` are over."""
     part = raw[:_SPEED_BYTES]
     codec.encode(part[:4096])  # compiled before it is timed
     bounds = np.linspace(0, len(part), min(GROUPS, len(part)) + 1).astype(int)
     sizes, seconds = [], []
     for a, b in _shuffled(list(itertools.pairwise(bounds.tolist()))):
-        begun = time.perf_counter()
+        begun = time.thread_time()
         codec.encode(part[a:b])
-        seconds.append(max(time.perf_counter() - begun, 1e-9))
+        seconds.append(max(time.thread_time() - begun, 1e-9))
         sizes.append((b - a) / 1e6)
         if sum(seconds) > _SECONDS:
             break

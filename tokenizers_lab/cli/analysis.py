@@ -196,21 +196,32 @@ def report(results, output, title, force, weights, csv_path, parquet_path, every
     help="A file; may be repeated, or followed by more files before the next option.",
 )
 @click.option("-o", "--output", help="The HTML page.")
+@click.option("--live", is_flag=True, help="The page also tokenises what a person types (byte-level BPE).")
 @click.option("--json", "json_path", help="Keep the results file too.")
 @force_option
 @_analysis_options
 def compare(
-    codecs, files, output, json_path, force, quiet, csv_path, parquet_path, everything, shown, **options
+    codecs, files, output, live, json_path, force, quiet, csv_path, parquet_path, everything, shown, **options
 ):
     """Analyse CODECS side by side, print the verdict and write the report: tokenizers-lab compare A B C --on
     FILES -o R.html."""
+    from tokenizers_lab.registry import load  # start-up: numpy
     from tokenizers_lab.report import write_report  # start-up: matplotlib
 
+    if live and output is None:
+        raise LabError("--live makes a page: give -o R.html")
     for path in (output, json_path, csv_path, parquet_path):
         refuse_existing(path, force)
-    results = _analysis(codecs, files, quiet, json_path=json_path, **options)
+    loaded = [load(codec) for codec in codecs]
+    part = ""
+    if live:
+        from tokenizers_lab.analysis.all_metrics import labelled  # start-up: numba
+        from tokenizers_lab.report.playground import section  # start-up: numba
+
+        part = section(dict(zip(labelled(loaded, options["labels"]), loaded)))
+    results = _analysis(loaded, files, quiet, json_path=json_path, **options)
     if output is not None:
-        write_report(results, output)
+        write_report(results, output, live=part)
     _tables(results, csv_path, parquet_path)
     if not quiet:
         _show(results, everything, shown)

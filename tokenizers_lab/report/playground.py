@@ -1,0 +1,113 @@
+"""The part of a page that tokenises what a person types: vocabularies of byte-level BPE, packed, and the
+encoder in plain JavaScript (``playground.js``), inside the page.
+
+Splitters are ``none``, ``gpt2``, ``gpt4``, ``qwen2`` and ``o200k``, by the lab's own Unicode tables and not
+the browser's, so that the ids are the codec's whatever the browser. Concession: vocabularies with another
+pattern, or with added tokens that are cut out of the text, and codecs that are no byte-level BPE are not
+live; the page says which, and why. Browsers must know ``DecompressionStream`` (since 2023 all do)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from functools import lru_cache
+from importlib import resources
+
+import numpy as np
+
+from tokenizers_lab.codec import Codec
+from tokenizers_lab.codecs.bpe import BpeCodec
+from tokenizers_lab.errors import LabError
+from tokenizers_lab.report.verdict_html import template
+
+SPLITTERS = ("none", "gpt2", "gpt4", "qwen2", "o200k")
+SAMPLE = "The quick brown fox can't jump 12,345 times.\n    return x_1  # ığüşöç 日本語 🙂"
+
+
+def section(codecs: dict[str, Codec], sample: str = SAMPLE) -> str:
+    """The HTML of the playground for those of ``codecs`` (by name) that can be live. Raises :class:`LabError`
+    where none can."""
+    live: dict[str, BpeCodec] = {}
+    left = []
+    for name, codec in codecs.items():
+        why = why_not(codec)
+        if why is None and isinstance(codec, BpeCodec):
+            live[name] = codec
+        else:
+            left.append(f"{name} ({why})")
+    if not live:
+        raise LabError(f"nothing here can be live: {', '.join(left)}")
+    needs_case = any(c.pre.name == "o200k" for c in live.values())
+    return template("playground.html.j2").render(
+        names=list(live),
+        left=", ".join(left),
+        sample=sample,
+        program=resources.files(__package__).joinpath("playground.js").read_text("utf-8"),
+        packed=_script([packed(name, codec) for name, codec in live.items()]),
+        classes=_script(
+            resources.files("tokenizers_lab.pretokenize").joinpath("unicode_classes.txt").read_text()
+        ),
+        cases=_script(case_table() if needs_case else ""),
+    )
+
+
+def why_not(codec: Codec) -> str | None:
+    """None if the page can run this codec, else why not."""
+    if not isinstance(codec, BpeCodec):
+        return "no byte-level BPE of the lab's"
+    if any(not token.special for token in codec.added):
+        return "its added tokens are cut out of the text"
+    return None if codec.pre.name in SPLITTERS else "its pattern is one of its own"
+
+
+def packed(name: str, codec: BpeCodec) -> dict:
+    """A vocabulary as ``playground.js`` reads it: arrays deflated and in base 64."""
+    hidden = sorted(codec._outside)
+    merges = np.column_stack([codec.merges, codec._ranks]).astype("<i4")
+    return {
+        "name": name,
+        "pre": codec.pre.name,
+        "whole": codec.whole_words,
+        "vocab": codec.vocab_size,
+        "arena": _deflated(b"".join(codec.tokens)),
+        "lengths": _deflated(np.array([len(t) for t in codec.tokens], "<u2").tobytes()),
+        "merges": _deflated(merges.tobytes()),
+        "hidden": hidden,
+    }
+
+
+def _deflated(data: bytes) -> str:
+    return base64.b64encode(zlib.compress(data, 9)).decode("ascii")
+
+
+def _script(value) -> str:
+    """JSON that may stand in a ``<script>``."""
+    return json.dumps(value, ensure_ascii=True).replace("<", "\\u003c")
+
+
+@lru_cache(maxsize=1)
+def case_table() -> str:
+    """Which code points o200k takes for upper case only (U), lower case only (W) or both (B: letters without
+    case, marks), as lines of ranges; asked of the library that cuts with that pattern."""
+    from tokenizers import Regex, pre_tokenizers  # start-up, and an optional dependency
+
+    every = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+    text = "".join(map(chr, every))
+    points = np.array(every)
+    sets = []
+    for kinds in (r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}", r"\p{Ll}\p{Lm}\p{Lo}\p{M}"):
+        cut = pre_tokenizers.Split(Regex(f"[^{kinds}]+"), "removed").pre_tokenize_str(text)
+        flags = np.zeros(len(text), bool)
+        for _, (start, end) in cut:
+            flags[start:end] = True
+        sets.append(flags)
+    upper, lower = sets
+    lines = []
+    for name, flags in (("U", upper & ~lower), ("W", lower & ~upper), ("B", upper & lower)):
+        chosen = points[flags]
+        starts = np.flatnonzero(np.diff(chosen, prepend=-2) != 1)
+        ends = [*(starts[1:] - 1), len(chosen) - 1]
+        ranges = [f"{chosen[a]:x}-{chosen[b]:x}" for a, b in zip(starts, ends)]
+        lines.append(" ".join([name, *ranges]))
+    return "\n".join(lines)
