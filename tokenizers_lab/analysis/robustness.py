@@ -12,9 +12,11 @@ leaves the text (nearly) as it was."""
 
 from __future__ import annotations
 
+import codecs
 import random
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -162,21 +164,16 @@ def _text(raw: bytes) -> str | None:
     if len(part) < LEAST:
         return None
     try:
-        return part.decode("utf-8")
-    except UnicodeDecodeError as error:
         # a character that the cut splits is none of the text's fault
-        if len(raw) > MOST and error.start > len(part) - 4:
-            return part[: error.start].decode("utf-8")
+        return codecs.getincrementaldecoder("utf-8")().decode(part, final=len(raw) <= MOST)
+    except UnicodeDecodeError:
         return None
 
 
 def _touched(before: str, after: str) -> float:
-    """Share of words that differ, or of white space where no word does."""
-    pattern = r"\s+|\S+"
-    a, b = re.findall(pattern, before), re.findall(pattern, after)
-    if len(a) != len(b):
-        return abs(len(a) - len(b)) / max(len(a), len(b))
-    return sum(x != y for x, y in zip(a, b)) / max(len(a), 1)
+    """Share of words and of white space between them that the other text does not have."""
+    a, b = (Counter(re.findall(r"\s+|\S+", text)) for text in (before, after))
+    return 1 - (a & b).total() / max(a.total(), b.total(), 1)
 
 
 def _stream_bits(codec: Codec, learned: str, judged: str) -> float | None:
