@@ -6,7 +6,8 @@
 CORPORA: the folder of the large corpora. Languages are aligned by Django's catalogues, taken from its wheel
 (pinned by hash; ``--django WHEEL`` takes one that is here); %TR and %Pure need the Hunspell dictionaries of
 Turkish and Hungarian (Debian: hunspell-tr, hunspell-hu). Every figure a byte is of tokens whose bytes add up.
-``--markdown`` alone writes the page again from the JSON.
+A run that was broken off goes on where it stopped (``everybody.parts``), and several processes may share the
+tokenizers (``--only``). ``--markdown`` alone writes the page again from the JSON.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import argparse
 import hashlib
 import json
 import lzma
+import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 from tokenizers_lab import load
 from tokenizers_lab.analysis.aligned import read_passages, source_passages
+from tokenizers_lab.analysis.all_metrics import finite
 from tokenizers_lab.analysis.digits import digits, indentation
 from tokenizers_lab.analysis.efficiency import efficiency
 from tokenizers_lab.analysis.entropy import conditional_entropies
@@ -31,6 +34,7 @@ from tokenizers_lab.analysis.hunspell import Dictionary
 from tokenizers_lab.analysis.morphology import purity
 from tokenizers_lab.analysis.retention import retention
 from tokenizers_lab.bits_per_byte import tokenise
+from tokenizers_lab.files import write_json
 from tokenizers_lab.names.fetching import download, unpack
 
 TOKENIZERS = (
@@ -92,7 +96,7 @@ ALIGNED = (
 )
 DJANGO = ("Django", "5.2.8", "37e687f7bd73ddf043e2b6b97cfe02fcbb11f2dbb3adccc6a2b18c6daa054d7f")
 MORPHOLOGY = ("tr", "hu")
-BYTES = 256 << 10
+BYTES = 128 << 10
 
 
 def text(corpora: Path, name: str) -> bytes:
@@ -137,17 +141,20 @@ def of_text(codec, raw: bytes, dictionary=None) -> dict:
     return out
 
 
-def measure(corpora: Path, wheel: Path | None, say) -> dict:
-    """All figures, as JSON types."""
+def measure(corpora: Path, wheel: Path | None, kept: Path, chosen, say) -> None:
+    """All figures, each tokenizer's as ``NAME.json`` in the folder ``kept``; what is there is left."""
     dictionaries = {language: Dictionary.find(language, None) for language in MORPHOLOGY}
     passages = catalogues(wheel)
     domains = {name: text(corpora, file) for name, file in DOMAINS.items()}
     languages = {name: text(corpora, file) for name, file in LANGUAGES.items()}
-    out: dict = {"bytes": BYTES, "languages": list(languages), "domains": list(domains), "tokenizers": {}}
-    for name in TOKENIZERS:
+    kept.mkdir(exist_ok=True)
+    for name in chosen:
+        path = kept / f"{name}.json"
+        if path.exists():
+            continue
         say(name)
         codec = load(name)
-        out["tokenizers"][name] = {
+        found = {
             "vocab": codec.vocab_size,
             "fingerprint": codec.fingerprint(),
             "lossless": codec.lossless,
@@ -158,7 +165,22 @@ def measure(corpora: Path, wheel: Path | None, say) -> dict:
             "indentation": indentation(codec),
             "speed": {k: encoding_speed(codec, languages[k]) for k in ("en", "zh")},
         }
-    return out
+        write_json(path, finite(found))
+
+
+def together(kept: Path) -> dict:
+    """The results of every tokenizer that is measured."""
+    found = {
+        n: json.loads((kept / f"{n}.json").read_text("utf-8"))
+        for n in TOKENIZERS
+        if (kept / f"{n}.json").exists()
+    }
+    return {
+        "bytes": BYTES,
+        "languages": list(LANGUAGES),
+        "domains": list(DOMAINS),
+        "tokenizers": found,
+    }
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:
@@ -302,10 +324,17 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path(__file__).with_suffix(".json"))
     parser.add_argument("--markdown", type=Path)
     parser.add_argument("--django", type=Path, help="the wheel, if it is here")
+    parser.add_argument(
+        "--only", nargs="+", choices=TOKENIZERS, help="measure these; another process the rest"
+    )
     args = parser.parse_args()
     if args.corpora:
-        results = measure(args.corpora, args.django, lambda name: print(name, file=sys.stderr, flush=True))
-        args.output.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+        kept = args.output.with_suffix(".parts")
+        measure(args.corpora, args.django, kept, args.only or TOKENIZERS, lambda n: print(n, file=sys.stderr))
+        results = together(kept)
+        if set(results["tokenizers"]) == set(TOKENIZERS):
+            args.output.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+            shutil.rmtree(kept)
     if args.markdown:
         write(args.markdown, json.loads(args.output.read_text("utf-8")))
 

@@ -190,6 +190,8 @@ def test_the_page_opens_with_it(results):
     assert "large [x]" in page and "loses bytes" in page
     assert "scrolls sideways" in page and "<script" not in page
     assert page.count('<span class="t0"') > 10
+    for element in ("section", "details", "table", "div"):
+        assert page.count(f"<{element}") == page.count(f"</{element}>") > 0
     other = lab.write_report(results, weights={"tr": 1})
     assert "Means over files: tr.txt 100%." in other and other != page
     shown = results._repr_html_()
