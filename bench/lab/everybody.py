@@ -332,8 +332,8 @@ def main() -> None:
         kept = args.output.with_suffix(".parts")
         measure(args.corpora, args.django, kept, args.only or TOKENIZERS, lambda n: print(n, file=sys.stderr))
         results = together(kept)
+        args.output.write_text(json.dumps(results) + "\n", "utf-8")
         if set(results["tokenizers"]) == set(TOKENIZERS):
-            args.output.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
             shutil.rmtree(kept)
     if args.markdown:
         write(args.markdown, json.loads(args.output.read_text("utf-8")))

@@ -100,3 +100,12 @@ def test_figures_for_people():
         with_interval({"value": 1.0, "low": 0.5, "high": 1.5}) == "1.000 (0.500–1.500)"
         and with_interval(None) == "–"
     )
+
+
+def test_learning_curves_say_what_they_show():
+    from tokenizers_lab.report.lm_page import _shown_part
+
+    arms = [("A", [{"held_out": {"bytes": 1_000_000}}]), ("B", [{"held_out": {"bytes": 1_000_000}}])]
+    text = _shown_part({"eval_bytes": 262_144}, arms)
+    assert "that fit into 262,144 bytes" in text and "the tables: 1,000,000 bytes" in text
+    assert _shown_part({}, arms) == ""  # results of old do not say
