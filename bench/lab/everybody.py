@@ -191,6 +191,8 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 def _best(values: dict[str, float | None], more: bool = True) -> set[str]:
     """Who shows the best figure, as it is printed."""
     shown = {n: round(v, 2) for n, v in values.items() if v is not None}
+    if not shown:
+        return set()
     top = (max if more else min)(shown.values())
     return {n for n, v in shown.items() if v == top}
 
@@ -201,7 +203,8 @@ def _columns(results: dict, columns: dict[str, tuple]) -> str:
     cells: dict[str, list[str]] = {name: [f"`{name}`"] for name in tokenizers}
     for value, more, number in columns.values():
         values = {n: value(t) for n, t in tokenizers.items()}
-        best = set() if more is None else _best(values, more)
+        able = {n: v for n, v in values.items() if not _lost(tokenizers[n])}
+        best = set() if more is None or not able else _best(able, more)
         for n, v in values.items():
             one = "–" if v is None else f"{v:.{number}f}"
             cells[n].append(f"**{one}**" if n in best else one)
@@ -290,11 +293,16 @@ def _order2(language: str):
     return value
 
 
+def _lost(t: dict) -> list[str]:
+    """The texts whose bytes a tokenizer's tokens do not add up to."""
+    return [k for part in ("domains", "languages") for k, e in t[part].items() if e["accounting"] != "ok"]
+
+
 def accounting(results: dict) -> list[str]:
     """Where bytes do not add up: "``name`` on text: why"."""
     out = []
     for name, t in results["tokenizers"].items():
-        bad = [k for part in ("domains", "languages") for k, e in t[part].items() if e["accounting"] != "ok"]
+        bad = _lost(t)
         if bad:
             every = len(bad) == len(t["domains"]) + len(t["languages"])
             out.append(f"`{name}`: {'every text' if every else ', '.join(bad)}")
@@ -307,7 +315,12 @@ MARKS = ("<!-- {}: written by bench/lab/everybody.py -->", "<!-- end of {} -->")
 def write(page: Path, results: dict) -> None:
     """Put the tables between their marks, leave the words around them."""
     content = page.read_text("utf-8")
-    parts = {**tables(results), "accounting": "; ".join(accounting(results)) or "none"}
+    parts = {
+        **tables(results),
+        "size": f"{len(results['tokenizers'])} tokenizers of others, {len(results['domains'])} domains, "
+        f"{len(results['languages'])} languages, {results['bytes'] >> 10} KiB of each text, cut at a line.",
+        "accounting": "; ".join(accounting(results)) or "none",
+    }
     for name, table in parts.items():
         begin, end = (mark.format(name) for mark in MARKS)
         before, found, rest = content.partition(begin)
