@@ -36,7 +36,9 @@ if TYPE_CHECKING:  # what `_LAZY` gives, for type checkers, which do not run it
         recover,
         skippable_frame,
     )
+    from nzip.benchmark import bench
     from nzip.diagnosis import Diagnosis, Finding, diagnose
+    from nzip.estimation import Estimate, LevelEstimate, estimate
     from nzip.file import NzipFile, open
     from nzip.file_to_file import Converted, compress_file, decompress_file
     from nzip.listing import Contents, contents
@@ -61,6 +63,10 @@ _LAZY = {
     "diagnose": "nzip.diagnosis",
     "Diagnosis": "nzip.diagnosis",
     "Finding": "nzip.diagnosis",
+    "bench": "nzip.benchmark",
+    "estimate": "nzip.estimation",
+    "Estimate": "nzip.estimation",
+    "LevelEstimate": "nzip.estimation",
     "contents": "nzip.listing",
     "Contents": "nzip.listing",
     "train_primer": "nzip.primer.training",
@@ -75,8 +81,10 @@ __all__ = [
     "CorruptError",
     "Decompressor",
     "Diagnosis",
+    "Estimate",
     "Finding",
     "FormatError",
+    "LevelEstimate",
     "LimitError",
     "Measurement",
     "ModelMismatchError",
@@ -84,12 +92,14 @@ __all__ = [
     "NzipFile",
     "TrainedExpert",
     "TruncatedError",
+    "bench",
     "compress",
     "compress_file",
     "contents",
     "decompress",
     "decompress_file",
     "diagnose",
+    "estimate",
     "measure",
     "open",
     "recover",

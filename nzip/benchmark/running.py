@@ -225,22 +225,22 @@ def run(
         "files": [],
         "runs": [],
     }
+    for item in inputs:
+        content = item.read()
+        results["files"].append(
+            {
+                "name": item.name,
+                "bytes": len(content),
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "entropies": entropies(content),
+            }
+        )
     with tempfile.TemporaryDirectory(prefix="nzip-bench-") as scratch:
         data = Path(scratch) / DATA_NAME
         data.write_bytes(b"x")
         for contender in contenders:
             tell(f"warming up: {contender.label}")
             described[contender.key]["fixed_bytes"] = run_one(contender, data, _sha256(data))["bytes"] or 0
-        for item in inputs:
-            content = item.read()
-            results["files"].append(
-                {
-                    "name": item.name,
-                    "bytes": len(content),
-                    "sha256": hashlib.sha256(content).hexdigest(),
-                    "entropies": entropies(content),
-                }
-            )
         for number in range(repeat):
             for item, file in zip(inputs, results["files"], strict=True):
                 data.write_bytes(item.read())

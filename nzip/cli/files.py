@@ -47,6 +47,10 @@ _CHUNK = 1 << 20
 
 def compress(files: Files, placing: Placing, coding: Coding, running: Running, talking: Talking) -> int:
     """Compress each file; see :func:`nzip.cli.inputs.each`."""
+    if coding.budget is not None:
+        from nzip.cli.estimate import within_budget  # start-up: estimates are asked for rarely
+
+        coding = within_budget(files, coding, running, talking)
     primer = own_primer(coding.primer)
     predictor, models = coding_of(coding, talking, primer)
     block_size = block_size_of(coding, predictor if placing.resume else None)

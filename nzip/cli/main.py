@@ -19,7 +19,9 @@ from nzip.cli.options import (
     ByteRange,
     Coding,
     Decoding,
+    Duration,
     Files,
+    Levels,
     Placing,
     Running,
     Size,
@@ -36,6 +38,7 @@ from nzip.errors import NzipError
 
 # start-up: numpy
 Verbs.lazy = {
+    "bench": "nzip.cli.bench",
     "cache": "nzip.cli.cache",
     "model": "nzip.cli.model",
     "primer": "nzip.cli.primer",
@@ -199,6 +202,54 @@ def measure(
     if protocol != "coded":
         return verbs.measure_bare(files, coding, protocol, window, stride, as_json=as_json)
     return verbs.measure(files, coding, running, talking, as_json=as_json)
+
+
+@cli.command()
+@files
+@takes(Running)
+@click.option("--levels", type=Levels(), help="These levels, as 1,3,5; default: all.")
+@click.option(
+    "--predictor",
+    "predictors",
+    metavar="SPELLING",
+    multiple=True,
+    help="This predictor, too, or without --levels alone; may be repeated.",
+)
+@click.option("--block-size", type=Size(), metavar="SIZE", help="Bytes coded together; default 16MiB.")
+@flag("--no-primer", help="Start cold.")
+@click.option(
+    "--time-budget", type=Duration(), metavar="TIME", help="Name the level that is smallest in TIME (10m)."
+)
+@as_json
+@takes(Talking)
+def estimate(
+    files: Files,
+    running: Running,
+    levels: list[int] | None,
+    predictors: tuple[str, ...],
+    block_size: int | None,
+    no_primer: bool,
+    time_budget: float | None,
+    as_json: bool,
+    talking: Talking,
+) -> int:
+    """Say what compressing would take.
+
+    FILES are sampled, which takes some seconds, and the size, time and memory of every level are told. With
+    --time-budget or --memory, the level that makes them smallest within both is named, too."""
+    from nzip.cli import estimate as verbs  # start-up: numpy
+
+    return verbs.estimate(
+        files,
+        running,
+        talking,
+        levels=levels,
+        predictors=predictors,
+        block_size=block_size,
+        cold=no_primer,
+        time_budget=time_budget,
+        as_json=as_json,
+    )
 
 
 @cli.command()

@@ -28,6 +28,10 @@ from nzip.exact.compiler import need_compiler
 
 def measure(files: Files, coding: Coding, running: Running, talking: Talking, *, as_json: bool) -> int:
     """Bits per byte of each file, and of all together; nothing is written."""
+    if coding.budget is not None:
+        from nzip.cli.estimate import within_budget  # start-up: estimates are asked for rarely
+
+        coding = within_budget(files, coding, running, talking)
     predictor, models = coding_of(coding, talking, own_primer(coding.primer))
     block_size = block_size_of(coding)
     rows: list[dict[str, Any]] = []

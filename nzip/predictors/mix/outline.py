@@ -16,10 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nzip.predictors.kinds import STORED, Content
+from nzip.predictors.kinds import BINARY, STORED, Content
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import cutting, primers
 from nzip.predictors.mix.coder import CHUNK, Output
+from nzip.predictors.mix.noise import is_noise
 from nzip.predictors.mix.primer_choice import SHORT, Start
 from nzip.predictors.mix.segments import gather
 from nzip.predictors.mix.stream import (
@@ -62,6 +63,8 @@ def outline(streams: Streams, block: np.ndarray) -> list[Part]:
     for number, content in enumerate(cut.contents):
         own = block if cut.segments is None else gather(block, cut.segments, number)
         start = cut.starts[number] if cut.segments is not None else None
+        if content.kind == STORED and not _noise(own):
+            content = Content(BINARY)  # as encoding decides
         if content.kind == STORED:
             trials: list[Trial] = []
         else:
@@ -69,6 +72,10 @@ def outline(streams: Streams, block: np.ndarray) -> list[Part]:
             trials = [(helpers, start)] if start else streams._trials(own, content, helpers)
         parts.append(Part(own, content, trials))
     return sorted(parts, key=lambda part: -len(part.data))
+
+
+def _noise(data: np.ndarray) -> bool:
+    return is_noise(data, lambda piece: len(Streams(1).code(piece, Content(BINARY), 1, None)[0]))
 
 
 def stretches(part: Part, size: int, count: int) -> np.ndarray:
