@@ -60,19 +60,25 @@ def cli() -> None:
 
 @cli.command()
 @files
-@takes(Placing, Coding, Running, Talking)
-def compress(files: Files, placing: Placing, coding: Coding, running: Running, talking: Talking) -> int:
+@takes(Placing, Coding, Running)
+@as_json
+@takes(Talking)
+def compress(
+    files: Files, placing: Placing, coding: Coding, running: Running, as_json: bool, talking: Talking
+) -> int:
     """Compress FILES.
 
     FILE becomes FILE.nz; without FILES, or for '-', standard input goes to standard output."""
     from nzip.cli import files as verbs  # start-up: numpy
 
-    return verbs.compress(files, placing, coding, running, talking)
+    return verbs.compress(files, placing, coding, running, talking, as_json=as_json)
 
 
 @cli.command()
 @files
-@takes(Placing, Decoding, Running, Talking)
+@takes(Placing, Decoding, Running)
+@as_json
+@takes(Talking)
 @flag("--recover", help="From a damaged file save what can be saved; lost bytes become zeros.")
 @click.option(
     "--max-size",
@@ -85,6 +91,7 @@ def decompress(
     placing: Placing,
     decoding: Decoding,
     running: Running,
+    as_json: bool,
     talking: Talking,
     recover: bool,
     max_size: int | None,
@@ -94,19 +101,23 @@ def decompress(
     FILE.nz becomes FILE; without FILES, or for '-', standard input goes to standard output."""
     from nzip.cli import files as verbs  # start-up: numpy
 
-    return verbs.decompress(files, placing, decoding, running, talking, damaged=recover, max_size=max_size)
+    return verbs.decompress(
+        files, placing, decoding, running, talking, damaged=recover, max_size=max_size, as_json=as_json
+    )
 
 
 @cli.command()
 @files
-@takes(Decoding, Running, Talking)
-def test(files: Files, decoding: Decoding, running: Running, talking: Talking) -> int:
+@takes(Decoding, Running)
+@as_json
+@takes(Talking)
+def test(files: Files, decoding: Decoding, running: Running, as_json: bool, talking: Talking) -> int:
     """Check FILES by decoding them.
 
     Every hash is checked; nothing is written. For a quick look at the stored bytes see list --check."""
     from nzip.cli import files as verbs  # start-up: numpy
 
-    return verbs.test(files, decoding, running, talking)
+    return verbs.test(files, decoding, running, talking, as_json=as_json)
 
 
 @cli.command()

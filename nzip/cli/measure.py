@@ -68,7 +68,7 @@ def measure(files: Files, coding: Coding, running: Running, talking: Talking, *,
             "config": found.config,
             "block_size": block_size,
         }
-        print_json({**head, "files": rows, "total": total})
+        print_json({**head, "files": rows, "total": total}, "measure")
     elif rows:
         table = make_table(
             "size", "compressed", "bits/byte", "KB/s", "file", left=("file",), title=predictor.spelling
@@ -123,7 +123,8 @@ def measure_bare(
                 **({"block": block, "stride": stride} if windows else {}),
                 "files": [{"file": path, **_bare_figures(row)} for path, row in rows],
                 "total": _bare_figures(total),
-            }
+            },
+            "measure",
         )
     elif rows:
         exact = "" if predictor.exact else ", not exact"

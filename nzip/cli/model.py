@@ -35,7 +35,8 @@ def list_models(as_json: bool) -> None:
 
     rows = pretrained.available()
     if as_json:
-        print_json([{**row._asdict(), "path": str(row.path) if row.path else None} for row in rows])
+        models = [{**row._asdict(), "path": str(row.path) if row.path else None} for row in rows]
+        print_json({"models": models}, "model list")
         return
     table = make_table("name", "MB", "here", "what", left=("name", "here", "what"))
     for row in rows:
