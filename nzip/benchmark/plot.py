@@ -61,7 +61,7 @@ def draw(results: dict, path: Path, baseline: str = "zpaq", theirs: bool = True)
         [row.bits_per_byte for row in best],
         where="pre",
         color=FRONT,
-        linewidth=4,
+        linewidth=2.5,
         solid_joinstyle="miter",
         zorder=0.5,
     )

@@ -7,7 +7,10 @@ Two dialects: sub-commands (``nzip compress FILE``), and gzip's letters without 
 * ``main``      commands and their dispatch, entry points; the only one that knows the others * ``words``
 two dialects, misspelled verbs, ``-12`` * ``process``   signals and the end of the process * ``standard``
 the standard streams, made safe * ``options``   what the commands take, as click options and as the small
-records that verbs are given * ``terminal``  what is said to standard error: lines, errors, the bar, the
+records that verbs are given * ``examples``  what stands under every help text
+* ``completing``  what the shell offers behind options
+* ``manual``    the man page, made from the help; completion scripts
+* ``terminal``  what is said to standard error: lines, errors, the bar, the
 last line; exit codes * ``inputs``    the files that were named: opened, guarded, given the names of their
 outputs * ``tables``    what goes to standard output: tables for people, JSON for programs * ``files``
 ``show`` ``diagnose`` ``measure`` ``estimate`` ``bench`` ``primer`` ``train`` ``model``   a family of

@@ -15,7 +15,7 @@ import click
 
 from nzip import benchmark
 from nzip.benchmark import comparison, results
-from nzip.cli import options
+from nzip.cli import completing, options
 from nzip.cli.tables import print_json, print_text
 from nzip.cli.terminal import BUG, OK, USAGE, say
 
@@ -32,19 +32,29 @@ _PICTURE = ".png"
     "suites",
     metavar="NAME",
     multiple=True,
+    shell_complete=completing.suites,
     help="canterbury, enwik8 or enwik8:SIZE (enwik8:4M); fetched where it is not here; may be repeated.",
 )
-@click.option("--levels", type=options.Levels(), help="Levels of nzip, as 1,3,5; default: all.")
+@click.option(
+    "--levels",
+    type=options.Levels(),
+    help="Levels of nzip, as 1,3,5; default: all.",
+    shell_complete=completing.levels,
+)
 @click.option(
     "--predictor",
     "predictors",
     metavar="SPELLING",
+    shell_complete=completing.predictors,
     multiple=True,
     help="This predictor, too; may be repeated.",
 )
 @options.flag("--cold", help="Each level without primer, too.")
 @click.option(
-    "--peers", metavar="NAMES", help="Other programs, as xz,zstd, or none; default: all that are installed."
+    "--peers",
+    shell_complete=completing.peers,
+    metavar="NAMES",
+    help="Other programs, as xz,zstd, or none; default: all that are installed.",
 )
 @click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="Times over.")
 @click.option(

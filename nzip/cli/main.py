@@ -14,7 +14,8 @@ import warnings
 import click
 
 import nzip
-from nzip.cli import process
+from nzip.cli import completing, process
+from nzip.cli.examples import epilog
 from nzip.cli.options import (
     ByteRange,
     Coding,
@@ -39,6 +40,8 @@ from nzip.errors import NzipError
 # start-up: numpy
 Verbs.lazy = {
     "bench": "nzip.cli.bench",
+    "completion": "nzip.cli.manual",
+    "manual": "nzip.cli.manual",
     "cache": "nzip.cli.cache",
     "model": "nzip.cli.model",
     "primer": "nzip.cli.primer",
@@ -51,7 +54,7 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.group(
     cls=Verbs,
     context_settings=_CONTEXT,
-    epilog="Without a sub-command, gzip's letters: nzip -dc FILE.nz, tar -I nzip.",
+    epilog=epilog(""),
 )
 @click.version_option(nzip.__version__, "-V", "--version", prog_name="nzip", message="%(prog)s %(version)s")
 def cli() -> None:
@@ -218,12 +221,18 @@ def measure(
 @cli.command()
 @files
 @takes(Running)
-@click.option("--levels", type=Levels(), help="These levels, as 1,3,5; default: all.")
+@click.option(
+    "--levels",
+    type=Levels(),
+    help="These levels, as 1,3,5; default: all.",
+    shell_complete=completing.levels,
+)
 @click.option(
     "--predictor",
     "predictors",
     metavar="SPELLING",
     multiple=True,
+    shell_complete=completing.predictors,
     help="This predictor, too, or without --levels alone; may be repeated.",
 )
 @click.option("--block-size", type=Size(), metavar="SIZE", help="Bytes coded together; default 16MiB.")

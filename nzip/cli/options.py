@@ -16,6 +16,8 @@ from typing import Any, ClassVar, TypeAlias
 
 import click
 
+from nzip.cli import completing
+
 Files: TypeAlias = "tuple[str, ...]"
 
 
@@ -220,7 +222,7 @@ _OPTIONS: dict[type, list[Callable]] = {
     ],
     Coding: [
         _levels,
-        click.option("--predictor", metavar="SPELLING",
+        click.option("--predictor", metavar="SPELLING", shell_complete=completing.predictors,
                      help="A predictor by its spelling, as mix:3 or mix+NAME."),
         click.option("--block-size", type=Size(), metavar="SIZE",
                      help="Bytes coded together; default 16MiB. Small blocks cost size."),
