@@ -14,7 +14,8 @@ first used, so that ``import nzip`` itself costs a few milliseconds.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Any, cast
 
 from nzip.errors import (
     CorruptError,
@@ -107,6 +108,23 @@ __all__ = [
     "train_expert",
     "train_primer",
 ]
+
+
+def _open_for_fsspec(file: Any, mode: str = "rb", **options: Any) -> Any:
+    """What fsspec calls for ``compression="nzip"``."""
+    from nzip.file import NzipFile  # start-up: NumPy
+
+    return NzipFile(file, mode.replace("t", ""), **options)
+
+
+def _register_with_fsspec() -> None:
+    """Where fsspec is here already, it learns of us: a dictionary's entry, and nothing is imported."""
+    compression = sys.modules.get("fsspec.compression")
+    if "nzip" not in getattr(compression, "compr", {"nzip": None}):  # or half imported, and knows nothing yet
+        cast(Any, compression).register_compression("nzip", _open_for_fsspec, "nz")
+
+
+_register_with_fsspec()
 
 
 def __getattr__(name: str) -> Any:
