@@ -271,6 +271,27 @@ def curve_command(files, level, repeat, out):
         results_format.save(found, out)
 
 
+@main.command("estimates")
+@click.argument("files", nargs=-1, required=True)
+@click.option("--levels", callback=_numbers, default="1,3,5", show_default=True, help="Levels of nzip.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures as JSON too.")
+def estimates_command(files, levels, out):
+    """How far off nzip.estimate is: each file estimated, then compressed."""
+    from bench import estimates
+
+    try:
+        paths = [item.path for item in resolve(list(files))]
+        with Console(stderr=True).status("") as status:
+            found = estimates.measure(paths, levels, status.update)
+    except (NzipError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    names = " ".join(path.name for path in paths)
+    found["command"] = f"python -m bench estimates --levels {','.join(map(str, levels))} {names}"
+    estimates.show(found, _console())
+    if out:
+        results_format.save(found, out)
+
+
 @main.command("growth")
 @click.argument("files", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--levels", callback=_numbers, default="1,3", show_default=True, help="Levels of nzip.")
