@@ -214,6 +214,8 @@ def predictor_of(coding: Coding, primer: OwnPrimer | None) -> Predictor:
     ``--primer``, or as ``--no-primer`` says."""
     if coding.predictor and coding.level is not None:
         raise click.UsageError(f"-{coding.level} and --predictor {coding.predictor}: give one of them")
+    if coding.budget is not None:
+        raise click.UsageError("--budget picks a level for compress and measure; here name one, as -3")
     if coding.primer is not None and coding.no_primer:
         raise click.UsageError("--primer and --no-primer: give one of them")
     chosen = choose_predictor(coding.level, coding.predictor or None)
