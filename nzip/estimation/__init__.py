@@ -1,9 +1,8 @@
 """What compressing would take, told before anyone waits: sizes, times and memory of levels and predictors,
 from samples. :func:`estimate` is ``nzip.estimate``, and ``nzip estimate`` its face.
 
-Concession: what is told is a guess. Over files above 1 MB its median error is a few per cent in size and
-some ten in CPU time (docs/ESTIMATES.md has the figures and the command); a file whose pieces are unlike
-each other, or a machine that is busy with other things while it samples, makes it worse."""
+Concession: what is told is a guess, and docs/ESTIMATES.md says how far off it is. A file whose pieces are
+unlike each other, or a machine that is busy with other things while it samples, makes it worse."""
 
 from __future__ import annotations
 
