@@ -7,7 +7,7 @@
     python -m bench profile FILE               where each level's time goes, and the machine's limits
     python -m bench growth FILES               CPU time and memory against size
 
-peers.py knows the programs, suites.py finds the files, launch.py times one process, worker.py is the
-process that runs nzip, run.py interleaves them all, results.py is the JSON, table.py and plot.py show it.
-KB = 1000 bytes throughout; speeds are per CPU-second unless said otherwise.
+Files, peers, runs, receipts, tables and the picture are :mod:`nzip.benchmark`'s, which ``nzip bench`` shows
+to everyone; here is what only nzip's makers ask. KB = 1000 bytes throughout; speeds are per CPU-second
+unless said otherwise.
 """

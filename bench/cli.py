@@ -10,16 +10,17 @@ import click
 from rich.console import Console
 
 from bench import coding as coding_bench
-from bench import plot as plotting
-from bench import results as results_format
-from bench import table as tables
-from bench.peers import PEERS
-from bench.results import ResultsError
-from bench.run import NzipContender, PeerContender, run
-from bench.suites import SuiteError, resolve
+from nzip.benchmark import BASELINE, bench, contenders_of
+from nzip.benchmark import plot as plotting
+from nzip.benchmark import results as results_format
+from nzip.benchmark import table as tables
+from nzip.benchmark.peers import PEERS
+from nzip.benchmark.results import ResultsError
+from nzip.benchmark.running import NzipContender
+from nzip.benchmark.suites import SuiteError, resolve
+from nzip.errors import NzipError
 
 RESULTS = Path(__file__).with_name("results")
-BASELINE = "zpaq"
 
 
 def _console() -> Console:
@@ -51,30 +52,8 @@ def _peer_keys(_context, _parameter, value: str | None) -> list[str]:
     return keys
 
 
-def _nzip_contenders(
-    levels: list[int] | None, predictors: tuple[str, ...], missing: dict[str, str], cold: bool = False
-) -> list[NzipContender]:
-    from nzip.errors import NzipError
-    from nzip.levels import LEVELS, spelling_of
-
-    found = []
-    for level in [n for n, entry in LEVELS.items() if entry.spelling] if levels is None else levels:
-        try:
-            found.append(NzipContender(f"nzip-{level}", f"nzip -{level}", spelling_of(level)))
-            if cold:
-                found.append(
-                    NzipContender(
-                        f"nzip-{level}{results_format.COLD}",
-                        f"nzip -{level} --no-primer",
-                        spelling_of(level),
-                        False,
-                    )
-                )
-        except (NzipError, ValueError) as error:
-            missing[f"nzip -{level}"] = str(error)
-    return found + [
-        NzipContender(f"nzip:{spelling}", f"nzip {spelling}", spelling) for spelling in predictors
-    ]
+def _nzip_contenders(levels: list[int] | None, missing: dict[str, str]) -> list[NzipContender]:
+    return contenders_of(levels, (), False, (), missing)
 
 
 @main.command("run")
@@ -103,28 +82,17 @@ def run_command(files, suites, levels, predictors, cold, peers, repeat, baseline
     A file may be cut as FILE:1M; names are looked up in NZIP_CORPORA and corpora/.
     """
     console, progress = _console(), Console(stderr=True)
-    try:
-        inputs = resolve([*suites, *files])
-    except SuiteError as error:
-        raise click.ClickException(str(error)) from None
-    if not inputs:
+    if not files and not suites:
         raise click.UsageError("name files or a --suite")
-    missing: dict[str, str] = {}
-    contenders: list = _nzip_contenders(levels, predictors, missing, cold)
-    for key in peers:
-        if PEERS[key].installed():
-            contenders.append(PeerContender(PEERS[key]))
-        else:
-            missing[PEERS[key].label] = f"{PEERS[key].program} is not installed"
-    if not contenders:
-        raise click.UsageError("nothing to measure: no level and no installed peer")
-    for label, reason in missing.items():
-        progress.print(f"skipped: {label} ({reason})", highlight=False, markup=False)
     command = _command_line(suites, files, levels, predictors, cold, peers, repeat)
     with progress.status("") as status:
         try:
-            found = run(contenders, inputs, repeat, missing, command, baseline, status.update)
-        except SuiteError as error:
+            found = bench(
+                files, suites=suites, levels=levels, predictors=predictors, cold=cold, peers=peers,
+                repeat=repeat, baseline=baseline, fetch=False, command=command, tell=status.update,
+                note=lambda line: progress.print(line, highlight=False, markup=False),
+            )  # fmt: skip
+        except NzipError as error:
             raise click.ClickException(str(error)) from None
     stem = "-".join([*suites, *(Path(file).name for file in files)][:3]).replace(":", "-").replace("/", "-")
     out = out or RESULTS / f"{stem}-{found['date'][:10]}.json"
@@ -303,6 +271,27 @@ def curve_command(files, level, repeat, out):
         results_format.save(found, out)
 
 
+@main.command("estimates")
+@click.argument("files", nargs=-1, required=True)
+@click.option("--levels", callback=_numbers, default="1,3,5", show_default=True, help="Levels of nzip.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures as JSON too.")
+def estimates_command(files, levels, out):
+    """How far off nzip.estimate is: each file estimated, then compressed."""
+    from bench import estimates
+
+    try:
+        paths = [item.path for item in resolve(list(files))]
+        with Console(stderr=True).status("") as status:
+            found = estimates.measure(paths, levels, status.update)
+    except (NzipError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    names = " ".join(path.name for path in paths)
+    found["command"] = f"python -m bench estimates --levels {','.join(map(str, levels))} {names}"
+    estimates.show(found, _console())
+    if out:
+        results_format.save(found, out)
+
+
 @main.command("growth")
 @click.argument("files", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--levels", callback=_numbers, default="1,3", show_default=True, help="Levels of nzip.")
@@ -326,7 +315,7 @@ def growth_command(files, levels, sizes, out, plotted):
 
     console, progress = _console(), Console(stderr=True)
     missing: dict[str, str] = {}
-    contenders = _nzip_contenders(levels, (), missing)
+    contenders = _nzip_contenders(levels, missing)
     if missing or not contenders:
         raise click.ClickException("; ".join(missing.values()) or "name a level")
     words = (

@@ -18,7 +18,7 @@ from numba import njit
 from rich.console import Console
 from rich.table import Table
 
-from bench import results as results_format
+from nzip.benchmark import results as results_format
 from nzip.coding import binary, cdf, symbols
 
 BOUND_SHARE, BOUND_BYTES = 1e-4, 8

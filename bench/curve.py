@@ -18,8 +18,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench import results as results_format
-from bench.run import system_line
+from nzip.benchmark import results as results_format
+from nzip.benchmark.results import system_line
 
 if TYPE_CHECKING:
     from nzip.predictors.mix.plan import Plan

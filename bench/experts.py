@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.results import machine
+from nzip.benchmark.results import machine
 from nzip.predictors import registry
 
 PRIORS, COLD, PRIMED = "no priors", "cold", "primed"

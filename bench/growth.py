@@ -17,8 +17,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import results as results_format
-from bench.run import DATA_NAME, run_one, system_line
+from nzip.benchmark import results as results_format
+from nzip.benchmark.results import system_line
+from nzip.benchmark.running import DATA_NAME, run_one
 
 FORMAT = "growth-1"
 LINEAR = 0.8

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from bench import results as results_format
-from bench.suites import Input
+from nzip.benchmark import results as results_format
+from nzip.benchmark.suites import Input
 
 FORMAT = "heads-1"
 ALLOWED = 0.003  # a share of the size

@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import profile_parts as parts
-from bench import results as results_format
-from bench.run import system_line
+from nzip.benchmark import results as results_format
+from nzip.benchmark.results import system_line
 
 FORMAT = "profile-1"
 WHOLE, RANDOM, RESIDENT = "whole", "random", "resident"

@@ -14,7 +14,8 @@ first used, so that ``import nzip`` itself costs a few milliseconds.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Any, cast
 
 from nzip.errors import (
     CorruptError,
@@ -36,7 +37,9 @@ if TYPE_CHECKING:  # what `_LAZY` gives, for type checkers, which do not run it
         recover,
         skippable_frame,
     )
+    from nzip.benchmark import bench
     from nzip.diagnosis import Diagnosis, Finding, diagnose
+    from nzip.estimation import Estimate, LevelEstimate, estimate
     from nzip.file import NzipFile, open
     from nzip.file_to_file import Converted, compress_file, decompress_file
     from nzip.listing import Contents, contents
@@ -61,6 +64,10 @@ _LAZY = {
     "diagnose": "nzip.diagnosis",
     "Diagnosis": "nzip.diagnosis",
     "Finding": "nzip.diagnosis",
+    "bench": "nzip.benchmark",
+    "estimate": "nzip.estimation",
+    "Estimate": "nzip.estimation",
+    "LevelEstimate": "nzip.estimation",
     "contents": "nzip.listing",
     "Contents": "nzip.listing",
     "train_primer": "nzip.primer.training",
@@ -75,8 +82,10 @@ __all__ = [
     "CorruptError",
     "Decompressor",
     "Diagnosis",
+    "Estimate",
     "Finding",
     "FormatError",
+    "LevelEstimate",
     "LimitError",
     "Measurement",
     "ModelMismatchError",
@@ -84,12 +93,14 @@ __all__ = [
     "NzipFile",
     "TrainedExpert",
     "TruncatedError",
+    "bench",
     "compress",
     "compress_file",
     "contents",
     "decompress",
     "decompress_file",
     "diagnose",
+    "estimate",
     "measure",
     "open",
     "recover",
@@ -97,6 +108,23 @@ __all__ = [
     "train_expert",
     "train_primer",
 ]
+
+
+def _open_for_fsspec(file: Any, mode: str = "rb", **options: Any) -> Any:
+    """What fsspec calls for ``compression="nzip"``."""
+    from nzip.file import NzipFile  # start-up: NumPy
+
+    return NzipFile(file, mode.replace("t", ""), **options)
+
+
+def _register_with_fsspec() -> None:
+    """Where fsspec is here already, it learns of us: a dictionary's entry, and nothing is imported."""
+    compression = sys.modules.get("fsspec.compression")
+    if "nzip" not in getattr(compression, "compr", {"nzip": None}):  # or half imported, and knows nothing yet
+        cast(Any, compression).register_compression("nzip", _open_for_fsspec, "nz")
+
+
+_register_with_fsspec()
 
 
 def __getattr__(name: str) -> Any:

@@ -83,6 +83,26 @@ class Contents(NamedTuple):
         """Compressed bits for each decoded byte; NaN for none."""
         return bits_per_byte(self.compressed, self.size)
 
+    @property
+    def ratio(self) -> float | None:
+        """How many times as large it was before; None for no bytes."""
+        return self.size / self.compressed if self.size and self.compressed else None
+
+    @property
+    def primers(self) -> list[str]:
+        """Names of the primers that its streams start from; of the user's own the hash (16 digits)."""
+        found: dict[str, None] = {}
+        for stream in self.streams:
+            own = stream.config.get("primer")
+            if isinstance(own, str):
+                found[own[:16]] = None
+                continue
+            for block in stream.blocks:
+                for part in block.parts:
+                    if part.primer:
+                        found[part.primer] = None
+        return list(found)
+
 
 def contents(
     file: str | os.PathLike[str] | Readable,

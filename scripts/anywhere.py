@@ -31,7 +31,7 @@ import anywhere_root
 import mix_samples
 import tiny_llama
 
-import bench.results
+import nzip.benchmark.results
 
 RESULTS = ROOT / "bench" / "results" / "anywhere.json"
 COMMAND = "python scripts/anywhere.py run"
@@ -76,11 +76,11 @@ def run(folder: Path, places: list[str], cases: list[str]) -> dict:
     """All of it; returns the JSON. Raises :class:`anywhere_root.RootError` without a root."""
     python = {OTHER: anywhere_root.command(folder)} if OTHER in places else {}
     found: dict = {
-        "date": bench.results.now(),
+        "date": nzip.benchmark.results.now(),
         "command": COMMAND,
         "host": {
             "system": f"{platform.system()} {platform.machine()}",
-            "processor": bench.results.machine()["processor"],
+            "processor": nzip.benchmark.results.machine()["processor"],
         },
         "places": {},
         "cases": {name: {"sample": CASES[name][0], "options": CASES[name][1]} for name in cases},

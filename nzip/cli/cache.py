@@ -7,11 +7,10 @@ folder that is not to be trusted ends it with 1.
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from nzip.cli import options
+from nzip.cli.tables import make_table, print_json, print_table
 from nzip.cli.terminal import OK, say
 
 _BOTH = "code and tables"
@@ -40,14 +39,14 @@ def cache(check: bool, clear: str | None, as_json: bool) -> int:
     if clear:
         freed = store.clear(*(() if clear == _BOTH else (clear,)))
         if as_json:
-            click.echo(json.dumps({"freed": freed}))
+            print_json({"freed": freed}, "cache")
         else:
             say(f"{freed / 1e6:.1f} MB freed")
     elif check:
         checked = store.check()
         if as_json:
             rows = [{**found._asdict(), "path": _text(found.path)} for found in checked]
-            click.echo(json.dumps(rows, indent=2))
+            print_json({"checked": rows}, "cache")
         else:
             for found in checked:
                 removed = f", {len(found.removed)} damaged and removed" if found.removed else ""
@@ -63,10 +62,8 @@ def _text(path) -> str | None:
 
 def _show(found, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps([{**row._asdict(), "path": _text(row.path)} for row in found], indent=2))
+        print_json({"kinds": [{**row._asdict(), "path": _text(row.path)} for row in found]}, "cache")
         return
-    from nzip.cli.tables import make_table, print_table  # start-up: rich
-
     table = make_table("what", "folder", "entries", "MB", "limit", left=("what", "folder"))
     for row in found:
         limit = "-" if row.limit is None else f"{row.limit / 1e6:.0f}"

@@ -46,7 +46,7 @@ def diagnose(
 
     code = worst([guarded(path, one) for path in files or (STDIN,)])
     if as_json:
-        print_json([_as_json(path, diagnosis) for path, diagnosis in found])
+        print_json({"files": [_as_json(path, diagnosis) for path, diagnosis in found]}, "diagnose")
     else:
         for path, diagnosis in found:
             _print(path, diagnosis, decode)

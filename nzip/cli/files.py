@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
@@ -29,7 +29,8 @@ from nzip.cli.inputs import (
 )
 from nzip.cli.options import Coding, Decoding, Files, Placing, Running, Talking
 from nzip.cli.standard import StandardOutput
-from nzip.cli.terminal import ShownMeter, say, summary
+from nzip.cli.tables import bits_value, print_json
+from nzip.cli.terminal import OK, ShownMeter, say, summary
 from nzip.container import pipeline
 from nzip.container.recovery import DEFAULT_MAX_SIZE, recover
 from nzip.errors import CorruptError, NzipError
@@ -45,14 +46,77 @@ from nzip.predictors.own_primer import OwnPrimer
 _CHUNK = 1 << 20
 
 
-def compress(files: Files, placing: Placing, coding: Coding, running: Running, talking: Talking) -> int:
+class _Told:
+    """What ``--json`` prints at the end: an entry for each file, failures among them."""
+
+    def __init__(self, verb: str, as_json: bool, target: Placing | None = None):
+        self._verb = verb
+        self._as_json = as_json
+        self._rows: list[dict[str, Any]] = []
+        if as_json and target is not None and (target.to_stdout or target.output == STDIN):
+            raise click.UsageError("--json and output to standard output: give one of them")
+
+    def check(self, target: str) -> None:
+        """Standard output is for one thing. Raises :class:`FileError`."""
+        if self._as_json and target == STDIN:
+            raise FileError("standard output is what --json prints to: name an output with -o")
+
+    def add(self, path: str, target: str | None, meter: ShownMeter, *, decoding: bool, **more: Any) -> None:
+        """A file that went well."""
+        size, coded = (meter.produced, meter.consumed) if decoding else (meter.consumed, meter.produced)
+        where = {} if target is None else {"output": target}
+        self._rows.append(
+            {
+                "file": path,
+                **where,
+                "size": size,
+                "compressed": coded,
+                "bits_per_byte": bits_value(coded, size),
+                "ratio": size / coded if size and coded else None,
+                "seconds": meter.seconds,
+                **more,
+                "error": None,
+                "exit_code": OK,
+            }
+        )
+
+    def recovered(self, path: str, target: str) -> None:
+        """A file of which all could be saved; nobody counted."""
+        self._rows.append({"file": path, "output": target, "error": None, "exit_code": OK})
+
+    def failed(self, path: str, line: str, code: int) -> None:
+        """A file that did not."""
+        self._rows.append({"file": path, "error": line, "exit_code": code})
+
+    def done(self, code: int) -> int:
+        """Print, if that was asked for; ``code``."""
+        if self._as_json:
+            print_json({"files": self._rows}, self._verb)
+        return code
+
+
+def compress(
+    files: Files,
+    placing: Placing,
+    coding: Coding,
+    running: Running,
+    talking: Talking,
+    *,
+    as_json: bool = False,
+) -> int:
     """Compress each file; see :func:`nzip.cli.inputs.each`."""
+    told = _Told("compress", as_json, placing)
+    if coding.budget is not None:
+        from nzip.cli.estimate import within_budget  # start-up: estimates are asked for rarely
+
+        coding = within_budget(files, coding, running, talking)
     primer = own_primer(coding.primer)
     predictor, models = coding_of(coding, talking, primer)
     block_size = block_size_of(coding, predictor if placing.resume else None)
 
     def one(path: str) -> None:
         source_name, target = targets(path, placing, compressed_name)
+        told.check(target)
         _check_resumable(path, target, placing)
         with _open(path, placing, target) as source, contextlib.ExitStack() as stack:
             before = sources.status_of(source)
@@ -73,8 +137,9 @@ def compress(files: Files, placing: Placing, coding: Coding, running: Running, t
             if removes:
                 _remove(path, source, output, before, placing)
             summary(talking, source_name, target, meter, decoding=False)
+            told.add(path, target, meter, decoding=False, predictor=predictor.spelling)
 
-    return each(files, one, placing)
+    return told.done(each(files, one, placing, told.failed))
 
 
 def decompress(
@@ -86,9 +151,11 @@ def decompress(
     *,
     damaged: bool = False,
     max_size: int | None = None,
+    as_json: bool = False,
 ) -> int:
     """Decompress each file; see :func:`nzip.cli.inputs.each`. ``damaged``:
     save what can be saved, with at most ``max_size`` zeros for what is lost (None: 1 GiB)."""
+    told = _Told("decompress", as_json, placing)
     need_compiler()
     own = own_primer(decoding.primer, _memory(running))
 
@@ -97,6 +164,7 @@ def decompress(
 
     def one(path: str) -> None:
         source_name, target = targets(path, placing, decompressed_name)
+        told.check(target)
         _check_resumable(path, target, placing)
         with _open(path, placing, target) as source, contextlib.ExitStack() as stack:
             expect_compressed(path, source, "decompress")
@@ -112,6 +180,7 @@ def decompress(
                 output.commit()
                 if lost:
                     raise CorruptError("; ".join(lost))
+                told.recovered(path, target)
                 return
             parts = _decoded(source, own, decoding, running, meter, _partial(output), sooner=target == STDIN)
             for data in parts:
@@ -121,12 +190,16 @@ def decompress(
             if _removes(path, target, placing):
                 _remove(path, source, output, before, placing)
             summary(talking, source_name, target, meter, decoding=True)
+            told.add(path, target, meter, decoding=True)
 
-    return each(files, one, placing)
+    return told.done(each(files, one, placing, told.failed))
 
 
-def test(files: Files, decoding: Decoding, running: Running, talking: Talking) -> int:
+def test(
+    files: Files, decoding: Decoding, running: Running, talking: Talking, *, as_json: bool = False
+) -> int:
     """Decode each file to nowhere."""
+    told = _Told("test", as_json)
     need_compiler()
     own = own_primer(decoding.primer, _memory(running))
 
@@ -139,8 +212,9 @@ def test(files: Files, decoding: Decoding, running: Running, talking: Talking) -
                 meter.stop()
                 if talking.verbose:
                     summary(talking, path, None, meter, decoding=True)
+                told.add(path, None, meter, decoding=True)
 
-    return each(files, one, Placing())
+    return told.done(each(files, one, Placing(), told.failed))
 
 
 def cat(

@@ -37,9 +37,15 @@ STDIN = "-"
 _SHORT = {".tnz": ".tar"}
 
 
-def each(files: Files, one: Callable[[str], None], placing: Placing | None = None) -> int:
+def each(
+    files: Files,
+    one: Callable[[str], None],
+    placing: Placing | None = None,
+    failed: Callable[[str, str, int], None] | None = None,
+) -> int:
     """Call ``one(path)`` for every file (standard input without any); the worst exit code. ``placing``: of a
-    verb that writes, to be refused where it is no place for that many."""
+    verb that writes, to be refused where it is no place for that many. ``failed``: told of each file that
+    failed, with the line and the exit code."""
     paths = files or (STDIN,)
     if placing is not None and placing.output is not None:
         if len(paths) > 1:
@@ -48,28 +54,33 @@ def each(files: Files, one: Callable[[str], None], placing: Placing | None = Non
             raise click.UsageError("-o and -c: give one of them")
     if list(paths).count(STDIN) > 1:
         raise click.UsageError("'-' stands for standard input and can be given once")
-    return worst([guarded(path, one) for path in paths])
+    return worst([guarded(path, one, failed) for path in paths])
 
 
-def guarded(path: str, one: Callable[[str], None]) -> int:
-    """Call ``one(path)``; an expected failure becomes one line and an exit code."""
+def guarded(
+    path: str, one: Callable[[str], None], failed: Callable[[str, str, int], None] | None = None
+) -> int:
+    """Call ``one(path)``; an expected failure becomes one line and an exit code, of which ``failed`` is
+    told."""
     name = "standard input" if path == STDIN else path
     try:
         one(path)
     except FileError as error:
-        say(error_line(error))
-        return error.exit_code
+        line, code = error_line(error), error.exit_code
     except NzipError as error:
-        say(f"{name}: {error_line(error)}")
-        return error.exit_code
+        line, code = f"{name}: {error_line(error)}", error.exit_code
     except BrokenPipeError:
         raise
     except OSError as error:
         if error.filename is None:
             error.filename = name
-        say(error_line(error))
-        return USAGE
-    return OK
+        line, code = error_line(error), USAGE
+    else:
+        return OK
+    say(line)
+    if failed is not None:
+        failed(path, line, code)
+    return code
 
 
 # Opening --------------------------------------------------------------------------------------------------
@@ -203,6 +214,8 @@ def predictor_of(coding: Coding, primer: OwnPrimer | None) -> Predictor:
     ``--primer``, or as ``--no-primer`` says."""
     if coding.predictor and coding.level is not None:
         raise click.UsageError(f"-{coding.level} and --predictor {coding.predictor}: give one of them")
+    if coding.budget is not None:
+        raise click.UsageError("--budget picks a level for compress and measure; here name one, as -3")
     if coding.primer is not None and coding.no_primer:
         raise click.UsageError("--primer and --no-primer: give one of them")
     chosen = choose_predictor(coding.level, coding.predictor or None)

@@ -14,12 +14,15 @@ import warnings
 import click
 
 import nzip
-from nzip.cli import process
+from nzip.cli import completing, process
+from nzip.cli.examples import epilog
 from nzip.cli.options import (
     ByteRange,
     Coding,
     Decoding,
+    Duration,
     Files,
+    Levels,
     Placing,
     Running,
     Size,
@@ -36,6 +39,9 @@ from nzip.errors import NzipError
 
 # start-up: numpy
 Verbs.lazy = {
+    "bench": "nzip.cli.bench",
+    "completion": "nzip.cli.manual",
+    "manual": "nzip.cli.manual",
     "cache": "nzip.cli.cache",
     "model": "nzip.cli.model",
     "primer": "nzip.cli.primer",
@@ -48,7 +54,7 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.group(
     cls=Verbs,
     context_settings=_CONTEXT,
-    epilog="Without a sub-command, gzip's letters: nzip -dc FILE.nz, tar -I nzip.",
+    epilog=epilog(""),
 )
 @click.version_option(nzip.__version__, "-V", "--version", prog_name="nzip", message="%(prog)s %(version)s")
 def cli() -> None:
@@ -57,19 +63,25 @@ def cli() -> None:
 
 @cli.command()
 @files
-@takes(Placing, Coding, Running, Talking)
-def compress(files: Files, placing: Placing, coding: Coding, running: Running, talking: Talking) -> int:
+@takes(Placing, Coding, Running)
+@as_json
+@takes(Talking)
+def compress(
+    files: Files, placing: Placing, coding: Coding, running: Running, as_json: bool, talking: Talking
+) -> int:
     """Compress FILES.
 
     FILE becomes FILE.nz; without FILES, or for '-', standard input goes to standard output."""
     from nzip.cli import files as verbs  # start-up: numpy
 
-    return verbs.compress(files, placing, coding, running, talking)
+    return verbs.compress(files, placing, coding, running, talking, as_json=as_json)
 
 
 @cli.command()
 @files
-@takes(Placing, Decoding, Running, Talking)
+@takes(Placing, Decoding, Running)
+@as_json
+@takes(Talking)
 @flag("--recover", help="From a damaged file save what can be saved; lost bytes become zeros.")
 @click.option(
     "--max-size",
@@ -82,6 +94,7 @@ def decompress(
     placing: Placing,
     decoding: Decoding,
     running: Running,
+    as_json: bool,
     talking: Talking,
     recover: bool,
     max_size: int | None,
@@ -91,19 +104,23 @@ def decompress(
     FILE.nz becomes FILE; without FILES, or for '-', standard input goes to standard output."""
     from nzip.cli import files as verbs  # start-up: numpy
 
-    return verbs.decompress(files, placing, decoding, running, talking, damaged=recover, max_size=max_size)
+    return verbs.decompress(
+        files, placing, decoding, running, talking, damaged=recover, max_size=max_size, as_json=as_json
+    )
 
 
 @cli.command()
 @files
-@takes(Decoding, Running, Talking)
-def test(files: Files, decoding: Decoding, running: Running, talking: Talking) -> int:
+@takes(Decoding, Running)
+@as_json
+@takes(Talking)
+def test(files: Files, decoding: Decoding, running: Running, as_json: bool, talking: Talking) -> int:
     """Check FILES by decoding them.
 
     Every hash is checked; nothing is written. For a quick look at the stored bytes see list --check."""
     from nzip.cli import files as verbs  # start-up: numpy
 
-    return verbs.test(files, decoding, running, talking)
+    return verbs.test(files, decoding, running, talking, as_json=as_json)
 
 
 @cli.command()
@@ -199,6 +216,60 @@ def measure(
     if protocol != "coded":
         return verbs.measure_bare(files, coding, protocol, window, stride, as_json=as_json)
     return verbs.measure(files, coding, running, talking, as_json=as_json)
+
+
+@cli.command()
+@files
+@takes(Running)
+@click.option(
+    "--levels",
+    type=Levels(),
+    help="These levels, as 1,3,5; default: all.",
+    shell_complete=completing.levels,
+)
+@click.option(
+    "--predictor",
+    "predictors",
+    metavar="SPELLING",
+    multiple=True,
+    shell_complete=completing.predictors,
+    help="This predictor, too, or without --levels alone; may be repeated.",
+)
+@click.option("--block-size", type=Size(), metavar="SIZE", help="Bytes coded together; default 16MiB.")
+@flag("--no-primer", help="Start cold.")
+@click.option(
+    "--time-budget", type=Duration(), metavar="TIME", help="Name the level that is smallest in TIME (10m)."
+)
+@as_json
+@takes(Talking)
+def estimate(
+    files: Files,
+    running: Running,
+    levels: list[int] | None,
+    predictors: tuple[str, ...],
+    block_size: int | None,
+    no_primer: bool,
+    time_budget: float | None,
+    as_json: bool,
+    talking: Talking,
+) -> int:
+    """Say what compressing would take.
+
+    FILES are sampled, which takes some seconds, and the size, time and memory of every level are told. With
+    --time-budget or --memory, the level that makes them smallest within both is named, too."""
+    from nzip.cli import estimate as verbs  # start-up: numpy
+
+    return verbs.estimate(
+        files,
+        running,
+        talking,
+        levels=levels,
+        predictors=predictors,
+        block_size=block_size,
+        cold=no_primer,
+        time_budget=time_budget,
+        as_json=as_json,
+    )
 
 
 @cli.command()

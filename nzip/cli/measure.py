@@ -28,6 +28,10 @@ from nzip.exact.compiler import need_compiler
 
 def measure(files: Files, coding: Coding, running: Running, talking: Talking, *, as_json: bool) -> int:
     """Bits per byte of each file, and of all together; nothing is written."""
+    if coding.budget is not None:
+        from nzip.cli.estimate import within_budget  # start-up: estimates are asked for rarely
+
+        coding = within_budget(files, coding, running, talking)
     predictor, models = coding_of(coding, talking, own_primer(coding.primer))
     block_size = block_size_of(coding)
     rows: list[dict[str, Any]] = []
@@ -64,7 +68,7 @@ def measure(files: Files, coding: Coding, running: Running, talking: Talking, *,
             "config": found.config,
             "block_size": block_size,
         }
-        print_json({**head, "files": rows, "total": total})
+        print_json({**head, "files": rows, "total": total}, "measure")
     elif rows:
         table = make_table(
             "size", "compressed", "bits/byte", "KB/s", "file", left=("file",), title=predictor.spelling
@@ -119,7 +123,8 @@ def measure_bare(
                 **({"block": block, "stride": stride} if windows else {}),
                 "files": [{"file": path, **_bare_figures(row)} for path, row in rows],
                 "total": _bare_figures(total),
-            }
+            },
+            "measure",
         )
     elif rows:
         exact = "" if predictor.exact else ", not exact"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from nzip.cli import options
+from nzip.cli import completing, options
 from nzip.cli.tables import add_row, make_table, print_json, print_table, print_text
 
 
@@ -18,7 +18,7 @@ def model() -> None:
 
 
 @model.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.models)
 def fetch(name: str) -> None:
     """Get NAME (see nzip model list), or OWNER/NAME[:FILE.gguf] from Hugging Face, and check its hash."""
     from nzip import pretrained  # start-up: xxhash; `nzip --help` loads this file
@@ -35,7 +35,8 @@ def list_models(as_json: bool) -> None:
 
     rows = pretrained.available()
     if as_json:
-        print_json([{**row._asdict(), "path": str(row.path) if row.path else None} for row in rows])
+        models = [{**row._asdict(), "path": str(row.path) if row.path else None} for row in rows]
+        print_json({"models": models}, "model list")
         return
     table = make_table("name", "MB", "here", "what", left=("name", "here", "what"))
     for row in rows:

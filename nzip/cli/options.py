@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias
 
 import click
+
+from nzip.cli import completing
 
 Files: TypeAlias = "tuple[str, ...]"
 
@@ -49,6 +52,44 @@ class Size(click.ParamType):
         if size > _MOST:
             self.fail(f"{value[:40]} is more than any file or memory has: at most {_MOST} bytes", param, ctx)
         return size
+
+
+class Duration(click.ParamType):
+    """Seconds of the clock: a number, with s, m or h behind it, or several (``1h30m``)."""
+
+    name = "time"
+    _UNITS: ClassVar = {"h": 3600.0, "m": 60.0, "s": 1.0, "": 1.0}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """As click asks; refuses with the accepted forms named."""
+        if isinstance(value, int | float):
+            return float(value)
+        text = value.strip().lower()
+        parts = re.findall(r"(\d{1,9}(?:\.\d{1,9})?)(h|m|s|$)", text)
+        whole = "".join(number + unit for number, unit in parts)
+        units = [unit for _, unit in parts]
+        # each unit once, the larger before the smaller
+        if not parts or whole != text or units != sorted(set(units), key="hms".find) or not text.isascii():
+            self.fail(f"{value!r} is no time: write 90s, 10m, 1h30m, or seconds", param, ctx)
+        seconds = sum(float(number) * self._UNITS[unit] for number, unit in parts)
+        if seconds <= 0:
+            self.fail(f"{value!r} is no time to do anything in: write 90s, 10m or 1h30m", param, ctx)
+        return seconds
+
+
+class Levels(click.ParamType):
+    """Levels as ``1,3,5``; a list."""
+
+    name = "levels"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        """As click asks; refuses what is no level."""
+        if isinstance(value, list):
+            return value
+        words = [word.lstrip("-") for word in value.replace(",", " ").split()]
+        if any(word not in "123456789" or not word for word in words):
+            self.fail(f"{value!r} is no list of levels: write 1,3,5", param, ctx)
+        return [int(word) for word in dict.fromkeys(words)]
 
 
 class ByteRange(click.ParamType):
@@ -111,7 +152,8 @@ class Placing:
 @dataclasses.dataclass(frozen=True)
 class Coding:
     """What codes: a level or a predictor, how it starts, how its blocks are cut and checked. ``primer``: a
-    primer file's path; ``block_size`` in bytes."""
+    primer file's path; ``block_size`` in bytes; ``budget``: in place of a level, seconds of the clock that
+    the smallest one may take."""
 
     level: int | None = None
     predictor: str | None = None
@@ -120,6 +162,7 @@ class Coding:
     embed_model: bool = False
     primer: str | None = None
     no_primer: bool = False
+    budget: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,7 +222,7 @@ _OPTIONS: dict[type, list[Callable]] = {
     ],
     Coding: [
         _levels,
-        click.option("--predictor", metavar="SPELLING",
+        click.option("--predictor", metavar="SPELLING", shell_complete=completing.predictors,
                      help="A predictor by its spelling, as mix:3 or mix+NAME."),
         click.option("--block-size", type=Size(), metavar="SIZE",
                      help="Bytes coded together; default 16MiB. Small blocks cost size."),
@@ -191,6 +234,9 @@ _OPTIONS: dict[type, list[Callable]] = {
                      help="Start warm from this primer (see nzip primer); decompressing needs it, too."),
         flag("--no-primer",
              help="Start cold; default: from a primer that ships, where one is like the data."),
+        click.option("--budget", metavar="TIME", type=Duration(),
+                     help="Sample FILES and take the level that makes them smallest in TIME (90s, 10m, 1h30m)"
+                     " and --memory."),
     ],
     Decoding: [
         click.option("--primer", metavar="FILE", type=click.Path(),

@@ -86,7 +86,7 @@ def list_primers(paths: options.Files, as_json: bool) -> None:
     """List the primers that ship, from which compressing chooses by content; or those in FILES."""
     rows = [_described(path) for path in paths] if paths else primers.shipped()
     if as_json:
-        print_json([row._asdict() for row in rows])
+        print_json({"primers": [row._asdict() for row in rows]}, "primer list")
         return
     table = make_table("name", "bytes", "words", "hash", "what for", left=("name", "hash", "what for"))
     for row in rows:

@@ -47,7 +47,7 @@ def list_files(
 
     code = each(files, one)
     if as_json:
-        print_json([_as_json(row) for row in rows])
+        print_json({"files": [_as_json(row) for row in rows]}, "list")
     elif rows:
         _print_list(rows)
         if talking.verbose:
@@ -63,6 +63,8 @@ def _as_json(row: _Row) -> dict[str, Any]:
         "compressed": found.compressed,
         "size": found.size,
         "bits_per_byte": bits_value(found.compressed, found.size),
+        "ratio": found.ratio,
+        "primers": found.primers,
         "skippable_frames": found.skippable_frames,
         "checked": found.checked,
         "streams": [_stream_as_json(stream) for stream in found.streams],
@@ -93,9 +95,11 @@ def _print_list(rows: list[_Row]) -> None:
         "compressed",
         "size",
         "bits/byte",
+        "ratio",
         "predictor",
+        "primer",
         "file",
-        left=("predictor", "file"),
+        left=("predictor", "primer", "file"),
     )
     for file, found in rows:
         names = sorted({_name(stream) for stream in found.streams})
@@ -107,21 +111,26 @@ def _print_list(rows: list[_Row]) -> None:
             f"{found.compressed:,}",
             f"{found.size:,}",
             bits_cell(found.compressed, found.size),
+            _ratio(found.compressed, found.size),
             ", ".join(names),
+            one_line(", ".join(found.primers)),
             file + checked,
         )
     if len(rows) > 1:
         stored, size = sum(row.found.compressed for row in rows), sum(row.found.size for row in rows)
         table.add_section()
-        add_row(table, "", "", f"{stored:,}", f"{size:,}", bits_cell(stored, size), "", "total")
+        cells = f"{stored:,}", f"{size:,}", bits_cell(stored, size), _ratio(stored, size)
+        add_row(table, "", "", *cells, "", "", "total")
     print_table(table)
 
 
+def _ratio(compressed: int, size: int) -> str:
+    """How many times as large it was; a dash for no bytes."""
+    return f"{size / compressed:.2f}" if size and compressed else "-"
+
+
 def _name(stream: listing.Stream) -> str:
-    primer = stream.config.get("primer")
-    name = (
-        stream.predictor if primer is None else f"{stream.predictor} with primer {one_line(str(primer)[:16])}"
-    )
+    name = stream.predictor
     inside = ", ".join(f"{one_line(m.name)} ({m.compressed:,} bytes)" for m in stream.models)
     return f"{name} with {inside} inside" if inside else name
 
@@ -179,9 +188,8 @@ def _called(part: listing.Part) -> str:
 def levels(as_json: bool) -> int:
     """What each level stands for."""
     if as_json:
-        print_json(
-            [{"level": n, "default": n == DEFAULT_LEVEL, **entry._asdict()} for n, entry in LEVELS.items()]
-        )
+        entries = [{"level": n, "default": n == DEFAULT_LEVEL, **e._asdict()} for n, e in LEVELS.items()]
+        print_json({"levels": entries}, "levels")
         return OK
     table = make_table(
         "level", "predictor", "alice29", "KB/s", "what it is", left=("level", "predictor", "what it is")

@@ -77,9 +77,12 @@ def _sayable(text: str) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def print_json(value: Any) -> None:
-    """JSON on standard output."""
-    print_text(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
+def print_json(value: dict[str, Any], verb: str | None = None, version: int = 1) -> None:
+    """JSON on standard output. ``verb``: whose answer it is, which with the ``version`` becomes its
+    ``schema`` (docs/ENVIRONMENT.md): fields may join under one version; none goes, and none changes its
+    meaning."""
+    said = {"schema": f"nzip.{verb.replace(' ', '-')}/{version}"} if verb else {}
+    print_text(json.dumps({**said, **value}, indent=2, ensure_ascii=True) + "\n")
 
 
 def bits_cell(compressed: int, size: int) -> str:

@@ -14,6 +14,8 @@ from typing import ClassVar
 
 import click
 
+from nzip.cli.examples import epilog
+
 _NEAR = 2
 
 
@@ -41,10 +43,18 @@ class Verbs(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in self.lazy:
-            return getattr(importlib.import_module(self.lazy[cmd_name]), cmd_name)
-        return super().get_command(ctx, cmd_name)
+            found = getattr(importlib.import_module(self.lazy[cmd_name]), cmd_name)
+        else:
+            found = super().get_command(ctx, cmd_name)
+        if found is not None and found.epilog is None:
+            found.epilog = epilog(cmd_name)
+        for name, inner in found.commands.items() if isinstance(found, click.Group) else ():
+            inner.epilog = inner.epilog or epilog(f"{cmd_name} {name}")
+        return found
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and ctx.resilient_parsing:  # a shell asks what may come first: verbs
+            return super().parse_args(ctx, args)
         verbs = [name for name in (*self.commands, *self.lazy) if name != "gzip-style"]
         if not args or (args[0] not in verbs and args[0] not in ("--help", "-h", "--version", "-V")):
             for word in _split(self.commands["gzip-style"], args)[1][:1]:

@@ -1,5 +1,5 @@
-"""nzip inside other libraries: fsspec, smart_open, shutil's archives. (numcodecs finds its codec by itself,
-through an entry point: see :mod:`nzip.plugins.zarr`.)
+"""nzip inside other libraries: fsspec, smart_open, shutil's archives. (numcodecs and Zarr 3 find their codecs
+by themselves, through entry points: see :mod:`nzip.plugins.zarr` and :mod:`nzip.plugins.zarr3`.)
 
 >>> import nzip.plugins
 >>> "shutil" in nzip.plugins.register()  # everything that is installed
@@ -8,9 +8,10 @@ True
 >>> fsspec.open("s3://bucket/notes.txt.nz", compression="infer")  # doctest: +SKIP
 >>> smart_open.open("notes.txt.nz")  # doctest: +SKIP
 
-Nothing is registered by an import alone, and no library is imported that is not asked for. Registering
-twice does nothing. Concession: a seek in an archive is slow (tarfile reads from front to back), and members
-cannot be added to one.
+No library is imported that is not asked for. Registering twice does nothing. Nothing is registered by an
+import alone, but for one thing: where fsspec is imported already, ``import nzip`` registers with it; after
+that, or to be sure, :func:`register` is the one line. Concession: a seek in an archive is slow (tarfile
+reads from front to back), and members cannot be added to one.
 """
 
 from __future__ import annotations

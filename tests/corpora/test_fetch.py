@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from nzip.benchmark import corpora as fetch
+
 CORPORA = Path(__file__).resolve().parents[2] / "corpora"
 spec = importlib.util.spec_from_file_location("corpora_fetch", CORPORA / "fetch.py")
-fetch = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(fetch)
+script = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(script)
 
 SAMPLES = [entry for entry in fetch.manifest().values() if entry.name.startswith("samples/")]
 
@@ -80,7 +82,7 @@ def served(tmp_path, monkeypatch):
     monkeypatch.setattr(fetch, "manifest", lambda: entries)
 
     def run(*arguments):
-        return CliRunner().invoke(fetch.main, [*arguments, "--to", str(target)])
+        return CliRunner().invoke(script.main, [*arguments, "--to", str(target)])
 
     run.add, run.target, run.entries = add, target, entries
     yield run
@@ -162,7 +164,7 @@ def test_offline_and_broken_off_are_one_line(served):
     served.add("cut", DATA, None)
     served.add("off", DATA, None)
     served.entries["off"] = served.entries["off"]._replace(where="http://127.0.0.1:9/off")
-    for name, words in (("cut", "broke off|IncompleteRead"), ("off", "give a local copy with --from")):
+    for name, words in (("cut", "broke off|IncompleteRead"), ("off", "a local copy")):
         result = served(name)
         assert result.exit_code == 1 and result.output.count("\n") == 1
         assert any(word in result.output for word in words.split("|"))
@@ -217,12 +219,12 @@ def test_local_copy_and_prefix(served, tmp_path):
 
 def test_the_real_prefix(tmp_path):
     source = large_corpora() / "enwik8" / "enwik8_first_4M"
-    result = CliRunner().invoke(fetch.main, ["enwik8", "--from", str(source), "--to", str(tmp_path)])
+    result = CliRunner().invoke(script.main, ["enwik8", "--from", str(source), "--to", str(tmp_path)])
     assert result.exit_code == 0 and (tmp_path / "enwik8_first_4M").stat().st_size == 4_000_000
     assert "first 4,000,000 are verified" in result.output
 
 
 def test_list_names_everything():
-    result = CliRunner().invoke(fetch.main, ["--list"])
+    result = CliRunner().invoke(script.main, ["--list"])
     assert result.exit_code == 0
     assert [line.split("\t")[0] for line in result.output.splitlines()] == list(fetch.manifest())

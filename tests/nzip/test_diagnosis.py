@@ -327,7 +327,7 @@ def test_the_command_for_programs(nzip_cli, toys, tmp_path):
     broken = tmp_path / "broken.nz"
     broken.write_bytes(flipped(STREAM, ENTRIES[1].offset + 100))
     ran = nzip_cli("diagnose", "--json", broken)
-    (value,) = json.loads(ran.out)
+    (value,) = json.loads(ran.out)["files"]
     assert ran.code == value["exit_code"] == 2 and value["file"] == str(broken)
     (finding,) = value["findings"]
     assert finding["what"] == "stored" and finding["decoded"] == [1000, 2000]

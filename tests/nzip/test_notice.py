@@ -41,7 +41,7 @@ def test_no_more_is_named_than_is_used(recipes):
 
 
 def test_every_sample_is_named():
-    with open(ROOT / "corpora" / "MANIFEST.tsv", encoding="utf-8", newline="") as lines:
+    with open(ROOT / "nzip" / "benchmark" / "corpora.tsv", encoding="utf-8", newline="") as lines:
         rows = [row["name"] for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)]
     samples = [name.removeprefix("samples/") for name in rows if name.startswith("samples/")]
     assert samples and all(named(name) for name in samples)

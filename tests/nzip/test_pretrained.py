@@ -123,7 +123,7 @@ def test_the_command_line(nzip_cli, known, cache):
         and b"nzip model fetch stand-in" in b" ".join(listed.out.split())
     )
     assert nzip_cli("model", "fetch", "stand-in").code == 0
-    rows = json.loads(nzip_cli("model", "list", "--json").out)
+    rows = json.loads(nzip_cli("model", "list", "--json").out)["models"]
     assert [row["path"] for row in rows if row["name"] == "stand-in"] == [str(cache / "m.gguf")]
     refused = nzip_cli("model", "fetch", "nothing-like-it")
     assert refused.code == 1 and len(refused.err.strip().splitlines()) == 1

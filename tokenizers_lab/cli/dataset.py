@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import time
 
@@ -235,8 +236,12 @@ def verify(folder, against, quiet):
 
 @dataset.command()
 @click.argument("folder")
-def info(folder):
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+def info(folder, as_json):
     """What the dataset in FOLDER is made of."""
+    if as_json:
+        click.echo(json.dumps(_facts(folder), indent=2))
+        return
     from rich.console import Console  # start-up
     from rich.markup import escape  # start-up
     from rich.table import Table  # start-up
@@ -281,6 +286,30 @@ def info(folder):
         )
     if data["totals"]:
         console.print(table)
+
+
+def _facts(folder) -> dict:
+    """What ``info`` shows, as JSON has it; sources by number and size, not by path."""
+    from tokenizers_lab.datasets.manifest import Manifest  # start-up: numpy
+
+    manifest = Manifest.read(folder)
+    data, codec = manifest.data, manifest.data["codec"]
+    kept = ("spelling", "fingerprint", "vocab_size", "used_vocab_size", "nominal_vocab_size")
+    return {
+        "schema": "tokenizers-lab.dataset-info/1",
+        "codec": {key: codec[key] for key in kept} | {"m1": codec["description"].get("m1")},
+        **{key: data[key] for key in ("vocab_size", "eos", "pad", "format", "dtype", "complete")},
+        "sources": {"files": len(data["sources"]), "bytes": sum(s["size"] for s in data["sources"])},
+        "shards": manifest.shards,
+        "missing_shards": len(manifest.missing()),
+        "splits": {
+            split: {
+                **{key: total[key] for key in ("documents", "bytes", "tokens")},
+                "bytes_per_token": total["bytes"] / total["tokens"] if total["tokens"] else None,
+            }
+            for split, total in data["totals"].items()
+        },
+    }
 
 
 @dataset.command()

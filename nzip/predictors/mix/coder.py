@@ -33,6 +33,11 @@ class Output:
             self.coder[POSITION] = 0
         return len(self._done) <= self._limit
 
+    @property
+    def written(self) -> int:
+        """Bytes that were written so far, but for the few that the coder holds back."""
+        return len(self._done) + int(self.coder[POSITION])
+
     def finish(self) -> bytes:
         """All that was written. Trailing zeros go, as in coding/binary.py: the decoder reads zeros there."""
         self._done += self.buffer[: finish_encoder(self.coder, self.buffer)].data

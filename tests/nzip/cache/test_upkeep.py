@@ -45,7 +45,7 @@ def test_info(nzip_cli, place):
         ("tables", "lab", 2, 296, None),
         ("models", "models", 2, 30, None),
     ]
-    told = json.loads(nzip_cli("cache", "--json").out)
+    told = json.loads(nzip_cli("cache", "--json").out)["kinds"]
     assert told == [{**f._asdict(), "path": str(f.path)} for f in found]
     shown = nzip_cli("cache")
     assert shown.code == 0 and str(place / "code") in shown.out.decode() and shown.err == ""
@@ -54,7 +54,7 @@ def test_info(nzip_cli, place):
 def test_check_removes_what_is_damaged(nzip_cli, place):
     ran = nzip_cli("cache", "--check", "--json")
     assert ran.code == 0
-    assert [(f["kind"], f["read"], f["removed"]) for f in json.loads(ran.out)] == [
+    assert [(f["kind"], f["read"], f["removed"]) for f in json.loads(ran.out)["checked"]] == [
         ("code", 2, ["two.code"]),
         ("primed", 2, []),
         ("lab", 2, ["one.tables"]),

@@ -150,11 +150,11 @@ def test_a_bad_primer_is_refused_before_anything_is_written(nzip_cli, folder, tr
 def test_list_shows_what_ships_and_ones_own(nzip_cli, trained):
     from nzip.predictors.mix import primers
 
-    shipped = json.loads(nzip_cli("primer", "list", "--json").out)
+    shipped = json.loads(nzip_cli("primer", "list", "--json").out)["primers"]
     assert [row["hash"] for row in shipped] == [entry["hash"] for entry in primers.index()]
     table = nzip_cli("primer", "list").out.decode()
     assert all(row["name"] in table and row["what_for"] in table for row in shipped)
-    (own,) = json.loads(nzip_cli("primer", "list", "--json", trained).out)
+    (own,) = json.loads(nzip_cli("primer", "list", "--json", trained).out)["primers"]
     primer = primer_file.load(trained)
     assert (own["bytes"], own["hash"], own["words"]) == (len(primer.text), primer.hash.hex(), 0)
     assert nzip_cli("primer", "list", "none").code == 1
@@ -181,7 +181,7 @@ def test_a_dictionary_is_put_in_where_it_helps(nzip_cli, folder, monkeypatch):
     count = len(parse(found.dictionary).words)
     assert f"a dictionary of {count:,} words, which took 6.0% off a trial" in ran.err
     assert found.hash.hex() in ran.err
-    (row,) = json.loads(nzip_cli("primer", "list", "--json", "own.primer").out)
+    (row,) = json.loads(nzip_cli("primer", "list", "--json", "own.primer").out)["primers"]
     assert (row["words"], row["hash"]) == (count, found.hash.hex())
     assert str(count) in nzip_cli("primer", "list", "own.primer").out.decode()
     ran = nzip_cli("primer", "train", "--no-dictionary", *names, "-o", "text.primer")

@@ -247,7 +247,7 @@ def test_list(nzip_cli, file, tmp_path):
     path.write_bytes(nzip_cli("-c", "--block-size", "1000", file).out * 2)
     other.write_bytes(nzip_cli("--predictor", "toy:7", input=random.Random(1).randbytes(99)).out)
     ran = nzip_cli("list", "--json", path, other)
-    first, second = json.loads(ran.out)
+    first, second = json.loads(ran.out)["files"]
     assert ran.code == 0 and first["size"] == 8800 and first["compressed"] == path.stat().st_size
     assert len(first["streams"]) == 2 and len(first["streams"][0]["blocks"]) == 5
     assert (
@@ -257,7 +257,7 @@ def test_list(nzip_cli, file, tmp_path):
     text = nzip_cli("-l", path, other).out.decode()
     assert "8,800" in text and "toy:7" in text and "total" in text and str(path) in text
     assert "stored" in nzip_cli("list", "-v", other).out.decode()
-    assert json.loads(nzip_cli("list", "--json", input=path.read_bytes()).out)[0]["size"] == 8800
+    assert json.loads(nzip_cli("list", "--json", input=path.read_bytes()).out)["files"][0]["size"] == 8800
 
 
 def test_list_check_scrubs_without_decoding(nzip_cli, file, toys, monkeypatch):
@@ -298,7 +298,9 @@ def test_measure(nzip_cli, file, tmp_path):
 def test_levels(nzip_cli):
     table = nzip_cli("levels").out.decode()
     assert "-3" in table and "toy" in table and "-9" in table and "language model" in table
-    assert [row["level"] for row in json.loads(nzip_cli("levels", "--json").out)] == list(range(1, 10))
+    assert [row["level"] for row in json.loads(nzip_cli("levels", "--json").out)["levels"]] == list(
+        range(1, 10)
+    )
 
 
 @pytest.mark.parametrize("level", [9])
@@ -339,7 +341,7 @@ def test_memory(nzip_cli, file, toys, monkeypatch):
 def test_the_mix(nzip_cli, file, level):
     stream = nzip_cli(f"-{level}c", file).out
     assert nzip_cli("-dc", input=stream).out == file.read_bytes()
-    found = json.loads(nzip_cli("list", "--json", input=stream).out)
+    found = json.loads(nzip_cli("list", "--json", input=stream).out)["files"]
     assert found[0]["streams"][0]["predictor"] == f"mix:{level}" and found[0]["streams"][0]["exact"]
     assert len(stream) < 200
 

@@ -140,7 +140,9 @@ def test_from_the_shell(nzip_cli, folder, tmp_path, monkeypatch):
     assert not path.exists()
     out = nzip_cli("list", tmp_path / "a.txt.nz").out.decode()
     assert "with own.expert (" in out and "inside" in out
-    streams = json.loads(nzip_cli("list", "--json", "--check", tmp_path / "a.txt.nz").out)[0]["streams"]
+    streams = json.loads(nzip_cli("list", "--json", "--check", tmp_path / "a.txt.nz").out)["files"][0][
+        "streams"
+    ]
     assert streams[0]["models"][0]["size"] == len(random_file())
     monkeypatch.chdir(tmp_path)
     data = (tmp_path / "a.txt.nz").read_bytes()

@@ -1,6 +1,7 @@
 """``tokenizers-lab dataset`` from outside: build, verify, info, sample; mistakes in one line; Ctrl-C and
 resume."""
 
+import json
 import os
 import signal
 import subprocess
@@ -57,6 +58,11 @@ def test_build_verify_info_sample(run, codec, borders):
         "D: every document decodes to the bytes it was made from\n",
     )
     assert run("dataset verify D -q") == (0, "", "")
+    code, out, _ = run("dataset info D --json")
+    told = json.loads(out)
+    assert code == 0 and told["schema"] == "tokenizers-lab.dataset-info/1" and told["format"] == "megatron"
+    assert told["sources"] == {"files": 2, "bytes": 67_680} and told["complete"]
+    assert sum(split["bytes"] for split in told["splits"].values()) == 67_680
     code, out, _ = run("dataset info D")
     assert code == 0 and "67,680 bytes" in out and "megatron, uint16" in out and "held_out" in out
     assert ("65,536 by name" in out) == (codec == "equal-info[m1=order-2]")

@@ -18,18 +18,24 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from bench import results as results_format
-from bench.peers import Peer
-from bench.suites import Input
+from nzip.benchmark import results as results_format
+from nzip.benchmark.entropy import entropies
+from nzip.benchmark.peers import Peer
+from nzip.benchmark.suites import Input
+from nzip.benchmark.weights import weights_of
+from nzip.container.passport import Passport
+from nzip.errors import NzipError
+from nzip.options import choose_predictor
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 LAUNCHER = Path(__file__).with_name("launch.py")
 # peers.py's zpaq command unpacks this name.
 DATA_NAME = "data"
 
 
-class RunError(Exception):
+class RunError(NzipError):
     """A contender failed: its exit status and what it said, in one line."""
 
 
@@ -48,6 +54,8 @@ class NzipContender:
         """Its line in the results."""
         import nzip
 
+        predictor = choose_predictor(None, self.spelling, None if self.primed else False)
+        passport = Passport.of(predictor)
         return {
             "key": self.key,
             "label": self.label,
@@ -56,6 +64,9 @@ class NzipContender:
             "command": f"nzip.open(..., predictor={self.spelling!r}"
             + ("" if self.primed else ", primer=False")
             + ")",
+            "config": passport.config,
+            "probe": passport.probe.hex(),
+            "weights": weights_of(predictor),
         }
 
     def packed_name(self) -> str:
@@ -66,7 +77,7 @@ class NzipContender:
         command = [
             sys.executable,
             "-m",
-            "bench.worker",
+            "nzip.benchmark.worker",
             direction,
             self.spelling,
             str(source),
@@ -165,10 +176,18 @@ def run_one(contender, data: Path, sha256: str) -> dict:
     """Pack and unpack one file; ``data`` lies in a scratch folder of its own. Never raises for the
     contender's own failure: that is a finding, told in ``error``."""
     packed, unpacked = data.with_name(contender.packed_name()), data.with_name("unpacked")
-    found: dict = {"bytes": None, "verified": False, "error": None, "compress": None, "decompress": None}
+    found: dict = {
+        "bytes": None,
+        "packed_sha256": None,
+        "verified": False,
+        "error": None,
+        "compress": None,
+        "decompress": None,
+    }
     try:
         found["compress"] = contender.run("compress", data, packed)
         found["bytes"] = packed.stat().st_size
+        found["packed_sha256"] = _sha256(packed)
         found["decompress"] = contender.run("decompress", packed, unpacked)
         found["verified"] = _sha256(unpacked) == sha256
         if not found["verified"]:
@@ -193,29 +212,35 @@ def run(
     """Everything: warm-up, fixed costs, then the interleaved runs. Returns the results as results.py has
     them."""
     described = {contender.key: contender.describe() for contender in contenders}
-    results = {
-        "format": results_format.FORMAT,
+    results: dict[str, Any] = {
+        "schema": results_format.SCHEMA,
         "date": results_format.now(),
         "command": command,
         "repeat": repeat,
         "baseline": baseline,
         "machine": results_format.machine(),
+        "environment": results_format.environment(),
         "contenders": list(described.values()),
         "missing": missing,
         "files": [],
         "runs": [],
     }
+    for item in inputs:
+        content = item.read()
+        results["files"].append(
+            {
+                "name": item.name,
+                "bytes": len(content),
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "entropies": entropies(content),
+            }
+        )
     with tempfile.TemporaryDirectory(prefix="nzip-bench-") as scratch:
         data = Path(scratch) / DATA_NAME
         data.write_bytes(b"x")
         for contender in contenders:
             tell(f"warming up: {contender.label}")
             described[contender.key]["fixed_bytes"] = run_one(contender, data, _sha256(data))["bytes"] or 0
-        for item in inputs:
-            content = item.read()
-            results["files"].append(
-                {"name": item.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-            )
         for number in range(repeat):
             for item, file in zip(inputs, results["files"], strict=True):
                 data.write_bytes(item.read())
@@ -229,11 +254,3 @@ def run(
                         {"file": item.name, "contender": contender.key, "repeat": number, **found}
                     )
     return results
-
-
-def system_line(machine: dict) -> str:
-    """The machine in a line, for captions."""
-    return (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory'] / 2**30:.0f} GiB, "
-        f"{machine['system']}, Python {machine['python']}"
-    )

@@ -1,5 +1,5 @@
-"""The process that runs nzip for the bench: ``python -m bench.worker compress|decompress SPELLING IN OUT
-primed|cold``.
+"""The process that runs nzip for the bench: ``python -m nzip.benchmark.worker compress|decompress SPELLING
+IN OUT primed|cold``.
 
 A fresh process each time, so that its peak memory is its own. It tells start-up from work:
 
@@ -19,6 +19,7 @@ import resource
 import shutil
 import sys
 import time
+from typing import Any, cast
 
 FIXED_BYTES = 256
 WARM_BYTES = 4096
@@ -49,7 +50,7 @@ def main(direction: str, spelling: str, source: str, target: str, start: str) ->
     import nzip
 
     compressing = direction == "compress"
-    options = {"predictor": spelling, "primer": None if start == "primed" else False}
+    options: Any = {"predictor": spelling, "primer": None if start == "primed" else False}
     with open(source, "rb") if compressing else nzip.open(source, "rb") as file:
         head = file.read(WARM_BYTES)
     if nzip.decompress(nzip.compress(head, **options)) != head:
@@ -69,10 +70,10 @@ def main(direction: str, spelling: str, source: str, target: str, start: str) ->
     with Timer() as codec:
         if compressing:
             with open(source, "rb") as file, nzip.open(target, "wb", **options) as out:
-                shutil.copyfileobj(file, out, 1 << 20)
+                shutil.copyfileobj(file, cast(Any, out), 1 << 20)
         else:
             with nzip.open(source, "rb") as file, open(target, "wb") as out:
-                shutil.copyfileobj(file, out, 1 << 20)
+                shutil.copyfileobj(cast(Any, file), out, 1 << 20)
     report = {"startup_cpu": startup_cpu, "idle": idle}
     for name, timer in (("fixed", fixed), ("codec", codec)):
         report[f"{name}_cpu"], report[f"{name}_wall"] = timer.cpu, timer.wall

@@ -1,11 +1,16 @@
-"""The JSON of a bench: what ran where, every single run, and the figures drawn from them.
+"""The receipt of a bench, one JSON object: what ran where, every single run, and the figures drawn from them.
 
-    format, date, command, repeat, note
-    machine      processor, cores, memory, system, versions of what nzip runs on
-    contenders   key, label, kind (nzip or peer), version, command, fixed_bytes (its archive of one byte)
+    schema       nzip.bench/2; what bench wrote before it had one says "format": 1, and is read as well
+    date, command, repeat, baseline
+    machine      processor, cores, memory, system, versions of nzip and of what it runs on
+    environment  the variables that nzip, numba and NumPy heed, by name (those that are set, folders left out)
+    contenders   key, label, kind (nzip or peer), version, command, fixed_bytes (its archive of one byte);
+                 of nzip's config (hashes of weights), probe, and weights: {name: bytes} (weights.py)
     missing      {label: reason} of what was asked for and is not here
-    files        name, bytes, sha256
-    runs         file, contender, repeat, bytes, verified, error, compress {...}, decompress {...}
+    files        name, bytes, sha256, entropies (bits per byte, orders 0 to 2)
+    runs         file, contender, repeat, bytes, packed_sha256, verified, error, compress {...},
+                 decompress {...}
+    whole        of a beginning of enwik8: what all of it would take (whole.py), else absent
 
 A direction holds cpu, wall (seconds of the coding alone), peak (bytes, the whole process; 0 for unknown but
 under 10 MB), and for nzip also
@@ -21,30 +26,44 @@ import math
 import os
 import platform
 import statistics
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from nzip import memory
+from nzip.bits_per_byte import bits_per_byte
+from nzip.errors import NzipError
 from nzip.exact.cpu import processor_facts
+from nzip.io.safe_output import Output
 
 COLD = "-cold"  # ends the keys of levels without primer
-FORMAT = 1
+SCHEMA = "nzip.bench/2"
+FORMAT = 1  # before there were schemas
 DIRECTIONS = ("compress", "decompress")
 
 
-class ResultsError(Exception):
+# What changes speeds or bytes and is set from outside; values that are folders stay here.
+_HEEDED = ("NZIP_ISA", "NZIP_NO_PLUGINS", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX")
+
+
+class ResultsError(NzipError):
     """One line: what is wrong with a results file."""
+
+
+def environment() -> dict[str, str]:
+    """The variables that change what is measured, those that are set."""
+    return {name: value for name, value in os.environ.items() if name in _HEEDED}
 
 
 def machine() -> dict:
     """What the figures depend on. No host name, no paths."""
-    versions = {}
+    versions: dict[str, str | None] = {}
     for name in ("numpy", "numba", "llvmlite"):
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             versions[name] = None
+    import nzip  # its version alone
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "processor": _processor(),
@@ -52,8 +71,17 @@ def machine() -> dict:
         "memory": memory.installed(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
+        "nzip": nzip.__version__,
         **versions,
     }
+
+
+def system_line(machine: dict) -> str:
+    """The machine in a line, for captions."""
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory'] / 2**30:.0f} GiB, "
+        f"{machine['system']}, Python {machine['python']}"
+    )
 
 
 def _processor() -> str:
@@ -71,13 +99,9 @@ def now() -> str:
 
 def save(results: dict, path: Path) -> None:
     """Write the JSON whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as out:
-        json.dump(results, out, indent=1)
-        out.write("\n")
-    os.chmod(name, 0o644)
-    os.replace(name, path)
+    with Output(os.fspath(path), force=True) as out:
+        out.write(json.dumps(results, indent=1).encode() + b"\n")
+        out.commit()
 
 
 def load(path: Path) -> dict:
@@ -86,10 +110,14 @@ def load(path: Path) -> dict:
         results = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ResultsError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ResultsError(f"{path} is no JSON: {error}") from None
-    if not isinstance(results, dict) or results.get("format") != FORMAT:
-        raise ResultsError(f"{path} is not a result of `python -m bench run` in format {FORMAT}")
+    if not isinstance(results, dict) or not (
+        results.get("schema") == SCHEMA or results.get("format") == FORMAT
+    ):
+        raise ResultsError(f"{path} is not a receipt of nzip bench ({SCHEMA})")
+    if not all(isinstance(results.get(key), list) for key in ("contenders", "files", "runs")):
+        raise ResultsError(f"{path} is no whole receipt of nzip bench: it lacks contenders, files or runs")
     return results
 
 
@@ -114,6 +142,13 @@ class Summary:
     fixed_cpu: tuple[float, float] | None
     idle: int | None
     sizes: dict[str, int]
+    weights: int = 0
+
+    @property
+    def bits_per_byte_with_weights(self) -> float:
+        """With the bytes of all that was read beforehand counted as compressed, once over all files."""
+        raw = 8 * self.bytes / self.bits_per_byte if self.bytes else 0
+        return bits_per_byte(self.bytes + self.weights, round(raw)) if raw else math.nan
 
 
 def summaries(results: dict, baseline: str = "zpaq") -> tuple[list[Summary], list[str]]:
@@ -169,13 +204,16 @@ def _summary(
     def peak(direction: str) -> int:
         return max(run[direction]["peak"] for run in runs)
 
+    def fixed(direction: str) -> float:
+        return statistics.median(medians(direction, lambda told: told["fixed_cpu"]))
+
     is_nzip = contender["kind"] == "nzip"
     return Summary(
         contender["key"],
         contender["label"],
         contender["kind"],
         size,
-        8 * size / total if total else math.nan,
+        bits_per_byte(size, total),
         _geometric(sizes, 0, base, 0),
         _geometric(sizes, base_fixed if contender["key"] == baseline else 0, base, base_fixed),
         speed("compress", work),
@@ -185,11 +223,10 @@ def _summary(
         peak("compress"),
         peak("decompress"),
         statistics.median(medians("compress", lambda told: told["startup_cpu"])) if is_nzip else None,
-        tuple(statistics.median(medians(d, lambda told: told["fixed_cpu"])) for d in DIRECTIONS)
-        if is_nzip
-        else None,
+        (fixed("compress"), fixed("decompress")) if is_nzip else None,
         min(run["compress"]["idle"] for run in runs) if is_nzip else None,
         sizes,
+        sum(contender.get("weights", {}).values()),
     )
 
 

@@ -1,28 +1,43 @@
 """The size-speed picture: bits a byte against KB per CPU-second, which spans four powers of ten.
 
 Each contender is a dot at its compression speed and a ring at its decompression speed, joined by a line;
-nzip's levels are joined among themselves. Lower and further right is better. What others have published and
-was not run here (published.py) is a hollow diamond, and says so."""
+nzip's levels are joined among themselves, and a grey stair leads along the Pareto front: whatever lies
+above and left of it is both larger and slower than something else. Lower and further right is better. What
+others have published and was not run here (published.py) is a hollow diamond at its speed, or a dotted line
+where its source has none, and says so."""
 
 from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
-from bench.published import of
-from bench.results import COLD, Summary, summaries
+from nzip.benchmark.published import of
+from nzip.benchmark.results import COLD, Summary, summaries
 
-NZIP, PEER, INK, GRID = "#c2410c", "#475569", "#1e293b", "#e2e8f0"
+NZIP, PEER, INK, GRID, FRONT = "#c2410c", "#475569", "#1e293b", "#e2e8f0", "#cbd5e1"
 
 
-def draw(results: dict, path: Path, baseline: str = "zpaq") -> None:
-    """Draw the picture to ``path`` (PNG, SVG or PDF by its suffix)."""
+def front(rows: list[Summary]) -> list[Summary]:
+    """The rows that no other beats in both size and compression speed, the smallest first."""
+    found: list[Summary] = []
+    for row in sorted(rows, key=lambda row: (row.bits_per_byte, -row.compress_speed)):
+        if not found or row.compress_speed > found[-1].compress_speed:
+            found.append(row)
+    return found
+
+
+def draw(results: dict, path: Path, baseline: str = "zpaq", theirs: bool = True) -> None:
+    """Draw the picture to ``path`` (PNG, SVG or PDF by its suffix). ``theirs``: with published figures.
+    Raises :class:`ValueError` where there is nothing to draw or the suffix is none of these."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
     from matplotlib.ticker import FuncFormatter, NullLocator
 
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise ValueError(f"{path}: a picture is .png, .svg or .pdf")
     rows, _ = summaries(results, baseline)
     if any(row.kind == "nzip" and not row.key.endswith(COLD) for row in rows):
         rows = [
@@ -39,6 +54,16 @@ def draw(results: dict, path: Path, baseline: str = "zpaq") -> None:
         color=NZIP,
         linewidth=1.6,
         zorder=2,
+    )
+    best = front(rows)
+    axes.step(
+        [row.compress_speed for row in best],
+        [row.bits_per_byte for row in best],
+        where="pre",
+        color=FRONT,
+        linewidth=2.5,
+        solid_joinstyle="miter",
+        zorder=0.5,
     )
     for row in rows:
         color = NZIP if row.kind == "nzip" else PEER
@@ -61,18 +86,22 @@ def draw(results: dict, path: Path, baseline: str = "zpaq") -> None:
             zorder=3,
         )
         axes.plot(row.compress_speed, y, "o", markersize=7, color=color, zorder=4)
-    published = of(results["files"])
-    for theirs in published:
-        place = (theirs.speed, theirs.bits_per_byte)
-        axes.plot(*place, "D", markersize=6, markerfacecolor="white", markeredgecolor=PEER, zorder=4)
-        axes.annotate(
-            f"{theirs.label} (published)", place, xytext=(9, 0), textcoords="offset points", va="center",
-            fontsize=8.5, color=PEER, fontstyle="italic",
-        )  # fmt: skip
+    published = of(results["files"]) if theirs else []
     speeds = [speed for row in rows for speed in (row.compress_speed, row.decompress_speed)]
-    speeds += [theirs.speed for theirs in published]
+    speeds += [entry.speed for entry in published if entry.speed]
     axes.set_xlim(min(speeds) / 2.5, max(speeds) * 2.5)
-    values = [row.bits_per_byte for row in (*rows, *published)]
+    for entry in published:
+        said = f"{entry.label} (published{'' if entry.weights_counted else ', without weights'})"
+        words: Any = {"va": "center", "fontsize": 8.5, "color": PEER, "fontstyle": "italic"}
+        if entry.speed:
+            place = (entry.speed, entry.bits_per_byte)
+            axes.plot(*place, "D", markersize=6, markerfacecolor="white", markeredgecolor=PEER, zorder=4)
+            axes.annotate(said, place, xytext=(9, 0), textcoords="offset points", **words)
+        else:
+            axes.axhline(entry.bits_per_byte, color=PEER, linewidth=0.8, linestyle=":", zorder=0.7)
+            place = (axes.get_xlim()[1], entry.bits_per_byte)
+            axes.annotate(said, place, xytext=(-2, 5), textcoords="offset points", ha="right", **words)
+    values = [row.bits_per_byte for row in rows] + [entry.bits_per_byte for entry in published]
     margin = max((max(values) - min(values)) * 0.1, 0.02)
     axes.set_ylim(min(values) - margin, max(values) + margin)
     axes.xaxis.set_major_formatter(
@@ -122,7 +151,7 @@ def _label(axes, figure, rows: list[Summary], levels: list[Summary]) -> None:
     taken: list = []
     for row in rows:
         ours = row.kind == "nzip"
-        tries = []
+        tries: list = []
         ends = (row.compress_speed, row.decompress_speed)
         near = ends if max(ends) < 1.2 * min(ends) else ends[:1]  # a ring beside its dot is in the way too
         anchors = {"right": min(near), "left": max(near), "center": row.compress_speed}

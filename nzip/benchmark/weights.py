@@ -1,0 +1,63 @@
+"""What a predictor has read before it sees a file: primers, dictionaries and weights, by name and size.
+
+A compressor that ships a model has part of every file in the model. So the figure *with the weights' bytes*
+counts all that a decoder must have been given beside the program: everything that ships and that the
+predictor may read, whether this file wanted it or not, as small as it ships, and models of the user's own
+by the size of their files. Concession: the program itself is not counted, nor the dictionaries inside other
+programs (brotli has one of 122,784 bytes).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nzip.predictors.base import Predictor
+
+
+def weights_of(predictor: Predictor) -> dict[str, int]:
+    """Bytes by name of what ``predictor`` may read beforehand; empty for nothing."""
+    found: dict[str, int] = {}
+    if predictor.spelling.startswith("mix:"):
+        from nzip.predictors.mix import primers, words  # start-up: NumPy
+
+        mix = Path(primers.__file__).parent
+        _add(found, mix, ["tables.bin"])
+        _add(found, Path(words.__file__).parent, ["*.xz", "index.json"])
+        if getattr(predictor, "primed", True) and getattr(predictor, "primer", None) is None:
+            _add(found, mix / "primer_texts", ["*"])
+        own = getattr(predictor, "primer", None)
+        if own is not None:
+            found["primer of the user"] = len(own.text) + len(own.dictionary)
+    for expert in predictor.experts or (predictor,):
+        name, size = _model(expert)
+        if size:
+            found[name] = size
+    return found
+
+
+def _add(found: dict[str, int], folder: Path, patterns: list[str]) -> None:
+    for pattern in patterns:
+        for path in sorted(folder.glob(pattern)):
+            found[f"{folder.name}/{path.name}"] = path.stat().st_size
+
+
+def _model(expert) -> tuple[str, int]:
+    """The file behind an expert of weights or a language model, by name and size; ("", 0) for none."""
+    settings = getattr(expert, "settings", None)
+    if settings is not None and hasattr(settings, "model"):
+        from nzip import pretrained  # start-up: zipfile, subprocess
+
+        path = Path(pretrained.find(settings.model))
+        files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
+        return f"{settings.model} ({path.name})", sum(each.stat().st_size for each in files)
+    if not hasattr(expert, "weights") and not hasattr(expert, "model"):
+        return "", 0
+    import importlib  # start-up: only where there is an expert
+
+    held: Any = getattr(importlib.import_module(type(expert).__module__), "FILES", None)
+    argument = getattr(expert, "_argument", None)
+    if held is None or (argument is None and getattr(expert, "weights", True) is None):
+        return "", 0
+    path = held.path_of(None if argument == "ssm" else argument)  # as experts spell the one that ships
+    return path.name, path.stat().st_size
