@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # what `_LAZY` gives, for type checkers, which do not run it
     from nzip.file import NzipFile, open
     from nzip.file_to_file import Converted, compress_file, decompress_file
     from nzip.listing import Contents, contents
+    from nzip.pricing import BlockCosts, Costs, costs, costs_by_block
     from nzip.primer.training import train_primer
     from nzip.streaming import Compressor, Decompressor
     from nzip.training.own import TrainedExpert, train_expert
@@ -63,16 +64,22 @@ _LAZY = {
     "Finding": "nzip.diagnosis",
     "contents": "nzip.listing",
     "Contents": "nzip.listing",
+    "costs": "nzip.pricing",
+    "costs_by_block": "nzip.pricing",
+    "Costs": "nzip.pricing",
+    "BlockCosts": "nzip.pricing",
     "train_primer": "nzip.primer.training",
     "train_expert": "nzip.training.own",
     "TrainedExpert": "nzip.training.own",
 }
 
 __all__ = [
+    "BlockCosts",
     "Compressor",
     "Contents",
     "Converted",
     "CorruptError",
+    "Costs",
     "Decompressor",
     "Diagnosis",
     "Finding",
@@ -87,6 +94,8 @@ __all__ = [
     "compress",
     "compress_file",
     "contents",
+    "costs",
+    "costs_by_block",
     "decompress",
     "decompress_file",
     "diagnose",
