@@ -36,7 +36,9 @@ if TYPE_CHECKING:  # what `_LAZY` gives, for type checkers, which do not run it
         recover,
         skippable_frame,
     )
+    from nzip.curves import Curve, bits_over_position
     from nzip.diagnosis import Diagnosis, Finding, diagnose
+    from nzip.explanation import Explanation, explain
     from nzip.file import NzipFile, open
     from nzip.file_to_file import Converted, compress_file, decompress_file
     from nzip.listing import Contents, contents
@@ -64,6 +66,10 @@ _LAZY = {
     "Finding": "nzip.diagnosis",
     "contents": "nzip.listing",
     "Contents": "nzip.listing",
+    "bits_over_position": "nzip.curves",
+    "Curve": "nzip.curves",
+    "explain": "nzip.explanation",
+    "Explanation": "nzip.explanation",
     "costs": "nzip.pricing",
     "costs_by_block": "nzip.pricing",
     "Costs": "nzip.pricing",
@@ -80,8 +86,10 @@ __all__ = [
     "Converted",
     "CorruptError",
     "Costs",
+    "Curve",
     "Decompressor",
     "Diagnosis",
+    "Explanation",
     "Finding",
     "FormatError",
     "LimitError",
@@ -91,6 +99,7 @@ __all__ = [
     "NzipFile",
     "TrainedExpert",
     "TruncatedError",
+    "bits_over_position",
     "compress",
     "compress_file",
     "contents",
@@ -99,6 +108,7 @@ __all__ = [
     "decompress",
     "decompress_file",
     "diagnose",
+    "explain",
     "measure",
     "open",
     "recover",

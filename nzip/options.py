@@ -116,7 +116,7 @@ def _annotation(kind: type, name: str) -> Any:
     return getattr(found, "__forward_arg__", found)
 
 
-def settled(kind: type[BlockOptions] | type[Pricing], given: BlockOptions | Pricing) -> Opening:
+def settled(kind: type[BlockOptions | Pricing], given: BlockOptions | Pricing) -> Opening:
     """``given``, with the defaults for what it does not hold. Raises :class:`TypeError` for a name that is no
     key of ``kind``."""
     unknown = sorted(set(given) - set(kind.__annotations__))

@@ -1,9 +1,9 @@
 """What every byte costs: the bits that coding takes, as arrays.
 
-:func:`costs` is the whole answer, :func:`costs_by_block` one block after the other, for files of any size. Blocks
-are cut and coded as :func:`nzip.compress` does it, so the bits of all bytes sum to the payload's length, but for
-what ends each coded stream (a byte or two) and the container's headers, which belong to no byte. A
-stream coded as words or tokens is priced by symbol (``view="symbols"``), and each symbol's bits are spread evenly
+:func:`costs` is the whole answer, :func:`costs_by_block` one block after the other, for files of any size.
+Blocks are cut and coded as :func:`nzip.compress` does it, so the bits of all bytes sum to the payload's length, but for
+what ends each coded stream (a byte or two) and the container's headers, which belong to no byte. A stream
+coded as words or tokens is priced by symbol (``view="symbols"``), and each symbol's bits are spread evenly
 over its bytes (``view="bytes"``).
 
 Concession: one thread. Of a short text, of which several ways are tried, the best is coded once more.
@@ -170,7 +170,7 @@ def costs(
     """
     parts = list(costs_by_block(data, level, view, distributions, raw, **options))
     if not parts:
-        return _whole([], view, _predictor(level, options).spelling)
+        return _whole([], view, predictor_of(level, options).spelling)
     return _whole(parts, view, parts[0].predictor)
 
 
@@ -186,11 +186,11 @@ def costs_by_block(
     """:func:`costs` of one block after the other, with places in the whole of ``data``: at no time is more in
     memory than a block's."""
     wish = Wish(raw=raw)
-    predictor = _predictor(level, options)
+    predictor = predictor_of(level, options)
     return _blocks(data, predictor, settled(Pricing, options)["block_size"], view, distributions, wish)
 
 
-def _predictor(level: int | None, options: Pricing) -> Predictor:
+def predictor_of(level: int | None, options: Pricing) -> Predictor:
     chosen = settled(Pricing, options)
     need_compiler()
     return choose_predictor(level, chosen["predictor"], chosen["primer"])

@@ -17,7 +17,7 @@ import numpy as np
 from nzip.coding.symbols import SymbolDecoder, SymbolEncoder
 from nzip.errors import CorruptError
 from nzip.predictors.base import EXPERT_BITS, SIDE_BITS, Expert, ExpertState, Predictor
-from nzip.predictors.pricing import Guesses, Priced, PricedStream, Rows, Wish
+from nzip.predictors.pricing import BITS_ALONE, Guesses, Priced, PricedStream, Rows, Wish
 from nzip.predictors.probe import expert_probe
 
 # Side decisions before one byte. An expert that asks for more would never come to the byte.
@@ -83,7 +83,7 @@ class BarePredictor(Predictor):
         _walk(self.expert.start(self.lanes, lanes), [len(lane) for lane in lanes], side, byte)
         return b"", encoder.finish()
 
-    def price(self, data, wish: Wish = Wish(), progress: np.ndarray | None = None) -> Priced:
+    def price(self, data, wish: Wish = BITS_ALONE, progress: np.ndarray | None = None) -> Priced:
         """As :meth:`Predictor.price`: what the coder spends on each byte and on the decisions before it."""
         lanes = split(np.frombuffer(data, np.uint8), self.lanes)
         starts = np.cumsum([0, *map(len, lanes)])

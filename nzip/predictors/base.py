@@ -18,7 +18,7 @@ import numpy as np
 from nzip.errors import NzipError
 from nzip.predictors.content import Content
 from nzip.predictors.own_primer import OwnPrimer
-from nzip.predictors.pricing import Priced, Wish
+from nzip.predictors.pricing import BITS_ALONE, Priced, Wish
 
 # An expert's 256 integers sum to 2**EXPERT_BITS, and none is below 1.
 EXPERT_BITS = 24
@@ -82,7 +82,7 @@ class Predictor(abc.ABC):
         """Code a bytes-like block. Returns ``(params, payload)``: params are the choices made for this
         block (a few bytes, kept in the block's header), payload the coded bits."""
 
-    def price(self, data, wish: Wish = Wish(), progress: np.ndarray | None = None) -> Priced:
+    def price(self, data, wish: Wish = BITS_ALONE, progress: np.ndarray | None = None) -> Priced:
         """Code a bytes-like block as :meth:`encode` does, and say what each of its bytes cost; ``wish``: what
         else is wanted, as far as there is any. ``progress`` as for :attr:`reports_progress`. Raises
         :class:`NzipError` where this predictor cannot tell."""

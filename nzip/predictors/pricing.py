@@ -1,5 +1,5 @@
-"""What a block's bytes cost: the answer of :meth:`nzip.predictors.base.Predictor.price`, and what may be asked
-beside the bits.
+"""What a block's bytes cost: the answer of :meth:`nzip.predictors.base.Predictor.price`, and what may be
+asked beside the bits.
 
 A block is *streams* (of one content, or all there is), a stream is *symbols* (bytes, words, tokens), and a
 symbol has bits. Bits are the coder's own, so that they sum to the payload but for what ends a stream.
@@ -26,6 +26,9 @@ class Wish(NamedTuple):
     worth: bool = False
     rows: Rows | None = None
     raw: bool = False
+
+
+BITS_ALONE = Wish()
 
 
 class Worth(NamedTuple):

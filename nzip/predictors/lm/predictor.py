@@ -28,7 +28,7 @@ from nzip.predictors.lm.runner import Runner
 from nzip.predictors.lm.settings import MAX_LANES, Settings
 from nzip.predictors.lm.source import LanguageModel
 from nzip.predictors.mix import MixPredictor
-from nzip.predictors.pricing import Priced, PricedStream, Wish
+from nzip.predictors.pricing import BITS_ALONE, Priced, PricedStream, Wish
 from nzip.predictors.probe import kilobyte
 from nzip.varint import read_varint, varint
 
@@ -116,7 +116,7 @@ class LmPredictor(Predictor):
             progress[0] = len(data)
         return params, payload
 
-    def price(self, data, wish: Wish = Wish(), progress: np.ndarray | None = None) -> Priced:
+    def price(self, data, wish: Wish = BITS_ALONE, progress: np.ndarray | None = None) -> Priced:
         """As :meth:`Predictor.price`, by token; what the model cannot help by the mix's symbols. There are no
         distributions over bytes: :class:`NzipError` where they are asked for."""
         if wish.rows is not None:

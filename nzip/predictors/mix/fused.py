@@ -89,8 +89,8 @@ def _driver(kernel, name: str):
         online,
         transformer,
     ):
-        """``steps`` bytes of the only lane; ``given`` uint32 (1, 1, experts, 256) holds the distributions before
-        the first of them, and after."""
+        """``steps`` bytes of the only lane; ``given`` uint32 (1, 1, experts, 256) holds the distributions
+        before the first of them, and after."""
         for _ in range(steps):
             position = np.int64(mix.lanes[0, at.L_POSITION])
             kernel(mix, data, ends, 1, decoding, coder, buffer, given)

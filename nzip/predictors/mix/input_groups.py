@@ -20,7 +20,10 @@ _BY_REGISTER = (
     ((at.R_DNA,), "nucleotides"),
     ((at.R_WORD, at.R_WORD1, at.R_WORD2, at.R_WORD3, at.R_SENTENCE, at.R_LINE_WORD), "words"),
     ((at.R_AFTER1, at.R_AFTER2), "what followed before"),
-    ((at.R_SHAPE, at.R_TAG, at.R_NUMBERLESS, at.R_SIGNS, at.R_GAP, at.R_FOLDED, at.R_CLASSES), "shape and signs"),
+    (
+        (at.R_SHAPE, at.R_TAG, at.R_NUMBERLESS, at.R_SIGNS, at.R_GAP, at.R_FOLDED, at.R_CLASSES),
+        "shape and signs",
+    ),
     ((at.R_COLUMN, at.R_ABOVE, at.R_LINE), "line and column"),
 )  # fmt: skip
 

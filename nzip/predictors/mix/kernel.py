@@ -489,9 +489,8 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
                 so_far = watching.spent(low, high, coded_to)
                 state.prices[position] += np.float32(so_far - spent)
                 spent = so_far
-            if WATCHED:  # on a line of its own, or the other forms would be compiled with it
-                if state.watch.worth.shape[0]:  # noqa: SIM102
-                    watching.settle(state.watch, position)
+            if WATCHED:
+                watching.settle(state.watch, position)
             if decoding:
                 data[position] = np.uint8(byte)
             advance(lane, byte, CODED_CLASSES[byte] if coded else CLASSES[byte], state)

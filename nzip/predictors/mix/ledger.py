@@ -1,9 +1,9 @@
-"""What is written down while the mix codes a stream: bits by coded byte, and where they are wanted the likeliest
-bytes, what groups of inputs were worth, and whole distributions.
+"""What is written down while the mix codes a stream: bits by coded byte, and where they are wanted the
+likeliest bytes, what groups of inputs were worth, and whole distributions.
 
 A ledger is handed down the path that coding takes (stream.py), so that what is priced is what is coded.
-Concession: a stream whose experts run in several lanes has its rows in memory all at once; else they are taken
-a few thousand at a time."""
+Concession: a stream whose experts run in several lanes has its rows in memory all at once; else they are
+taken a few thousand at a time."""
 
 from __future__ import annotations
 

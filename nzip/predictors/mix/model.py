@@ -32,7 +32,7 @@ from nzip.predictors.mix.segments import Segments
 from nzip.predictors.mix.stream import MAX_LANES, Progress, Streams, untold
 from nzip.predictors.mix.words.dictionary import Dictionary, parse
 from nzip.predictors.own_primer import OwnPrimer
-from nzip.predictors.pricing import Priced, Wish
+from nzip.predictors.pricing import BITS_ALONE, Priced, Wish
 
 MAX_EXPERTS = 6
 
@@ -144,7 +144,7 @@ class MixPredictor(Predictor):
             _report(progress, done)(0)
         return parameters.pack(Block(len(packed), tuple(coded)), experts), b"".join(payloads)
 
-    def price(self, data, wish: Wish = Wish(), progress: np.ndarray | None = None) -> Priced:
+    def price(self, data, wish: Wish = BITS_ALONE, progress: np.ndarray | None = None) -> Priced:
         block = np.frombuffer(data, np.uint8)
         streams = self._streams._replace(raw=wish.raw)
         cut = cutting.streams(block, self.primed and self.primer is None, not self.experts and not wish.raw)

@@ -1,5 +1,5 @@
-"""A block of the mix, priced: coded as ever with a ledger at hand, its streams' symbols put back to where their
-bytes stand in the block.
+"""A block of the mix, priced: coded as ever with a ledger at hand, its streams' symbols put back to where
+their bytes stand in the block.
 
 Concession: what the layout of segments costs is shared among them evenly, on each one's first byte."""
 
@@ -123,8 +123,8 @@ def _primer_name(code: int) -> str:
 
 
 def _split(in_raw: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Symbols that end at ``in_raw`` in their stream, as runs of bytes of the block: (first place, bytes, which
-    symbol), cut where a stream goes on elsewhere."""
+    """Symbols that end at ``in_raw`` in their stream, as runs of bytes of the block: (first place, bytes,
+    which symbol), cut where a stream goes on elsewhere."""
     jumps = np.flatnonzero(np.diff(places) != 1) + 1
     ends = in_raw if not len(jumps) else np.union1d(in_raw, jumps)
     begins = np.concatenate([[0], ends[:-1]])

@@ -61,8 +61,8 @@ def scaled(progress: Progress, size: int, length: int) -> Progress:
 
 class Streams(NamedTuple):
     """What a predictor codes its streams with. ``experts``: leading ones first; ``lanes`` and ``primed`` as
-    for :class:`nzip.predictors.mix.MixPredictor`; ``primer`` and ``dictionary``: the user's own; ``raw``: no form
-    but raw bytes is tried."""
+    for :class:`nzip.predictors.mix.MixPredictor`; ``primer`` and ``dictionary``: the user's own; ``raw``: no
+    form but raw bytes is tried."""
 
     level: int
     experts: tuple[Expert, ...] = ()

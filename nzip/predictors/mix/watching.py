@@ -51,8 +51,8 @@ _MAP_WIDEST, _WIDEST = 2047, 4095
 _ROW = 1 << 24  # what a distribution sums to
 
 _FIELDS = (
-    "setting", "slots", "direct", "runs", "state_map", "run_map", "match_map", "weights", "final_weights", "apm",
-    "stretch", "two_inputs", "squash", "cumulative",
+    "setting", "slots", "direct", "runs", "state_map", "run_map", "match_map", "weights", "final_weights",
+    "apm", "stretch", "two_inputs", "squash", "cumulative",
 )  # fmt: skip
 EXTRA = ("prices", "unlike", "watch")
 # A Mix that is watched. ``prices`` float32, by place in the kernel's ``data``: bits of its byte. ``unlike``
@@ -62,8 +62,8 @@ Watched = namedtuple("Watched", Mix._fields + EXTRA)
 # int64 (1,): the place of the first row of those that follow, each of which may have no rows: it is then not
 # looked for. ``groups`` uint8 (MAX_WIDTH,): of each input its group. ``worth`` float32 (n, MAX_GROUPS): bits
 # that the byte would cost more without the group. ``guesses`` uint8 and ``chances`` float32 (n, k): the
-# likeliest bytes, most likely first. ``rows`` uint32 (n, 256): the distribution, summing to 2**24. The rest is
-# scratch: inputs and outputs of the first layer, outputs without a group; sums by set and group; slots of
+# likeliest bytes, most likely first. ``rows`` uint32 (n, 256): the distribution, summing to 2**24. The rest
+# is scratch: inputs and outputs of the first layer, outputs without a group; sums by set and group; slots of
 # second halves, by first half; numbers and fractions, laid out below.
 _SCRATCH = ("x", "y2", "y3", "sums", "high_slots", "numbers", "fractions")
 View = namedtuple(
@@ -128,8 +128,8 @@ def look(
     """P(1) in 22 bits of the bit at each node of a half of a byte, from ``first_node`` to ``last_node``, into
     ``seen``; returns the last. ``half``: a one, and in a byte's second half the first. As kernel.py has it,
     but from slots that may not be there. Leaves in the scratch, of the last node, the inputs, the first
-    layer's outputs, and in ``numbers``, behind the choices, where each set's and final vector begins, and what
-    the mixer made of them."""
+    layer's outputs, and in ``numbers``, behind the choices, where each set's and final vector begins, and
+    what the mixer made of them."""
     setting, x, y2, numbers = view.setting, view.x, view.y2, view.numbers
     slots, state_map, two_inputs = view.slots, view.state_map, view.two_inputs
     stretch, squash, apm = view.stretch, view.squash, view.apm
@@ -284,7 +284,9 @@ def weigh(view, y, p):
 
 @helper
 def settle(view, position):
-    """A byte is over: what its groups were worth, in bits."""
+    """A byte is over: what its groups were worth, in bits, where that is wanted."""
+    if view.worth.shape[0] == 0:
+        return
     row = position - view.window[0]
     for g in range(MAX_GROUPS):
         view.worth[row, g] = np.float32(math.log2(view.fractions[_RATIOS + g]))

@@ -1,8 +1,8 @@
 """Which raw bytes each symbol of a coded stream stands for: where codes, marks and folded lines end, in the
 coded stream and in the raw one.
 
-A mark belongs to the word that follows it. Concession: what a width or a CR took out of the stream is paid for
-by the symbol that it was part of.
+A mark belongs to the word that follows it. Concession: what a width or a CR took out of the stream is paid
+for by the symbol that it was part of.
 """
 
 from __future__ import annotations
