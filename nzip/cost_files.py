@@ -10,15 +10,12 @@ import os
 import shutil
 import tempfile
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from nzip.errors import NzipError
 from nzip.io.safe_output import Output
-
-if TYPE_CHECKING:
-    from nzip.pricing import Costs, View
 
 SUFFIXES = (".npy", ".jsonl", ".parquet")
 _SYMBOL = np.dtype([("start", np.int64), ("length", np.int32), ("bits", np.float64)])
@@ -38,17 +35,35 @@ def check(path: str) -> str:
     return suffix
 
 
+class Entries(Protocol):
+    """What is written: a :class:`nzip.pricing.Costs`, which see."""
+
+    @property
+    def bits(self) -> np.ndarray: ...
+
+    @property
+    def starts(self) -> np.ndarray: ...
+
+    @property
+    def lengths(self) -> np.ndarray: ...
+
+    def __len__(self) -> int: ...
+
+    def columns(self) -> dict[str, np.ndarray]: ...
+
+
 class Writer:
     """``take`` each block's costs in turn, then ``commit`` what they are all together."""
 
-    def __init__(self, path: str, view: View, force: bool = True):
+    def __init__(self, path: str, view: str, force: bool = True):
         self._suffix, self._view = check(path), view
         self._output = Output(path, force=force)
 
     def __enter__(self) -> Self:
         self._output.__enter__()
         self._spool: Any = tempfile.TemporaryFile() if self._suffix != ".parquet" else None
-        self._count, self._parquet = 0, None
+        self._count = 0
+        self._parquet: Any = None
         return self
 
     def __exit__(
@@ -58,7 +73,7 @@ class Writer:
             self._spool.close()
         self._output.__exit__(kind, value, traceback)
 
-    def take(self, costs: Costs) -> None:
+    def take(self, costs: Entries) -> None:
         """One block's, of the writer's view."""
         self._count += len(costs)
         if self._suffix == ".npy":
@@ -96,14 +111,14 @@ class Writer:
             shutil.copyfileobj(self._spool, self._output, 1 << 20)  # type: ignore[misc]
         self._output.commit()
 
-    def _records(self, costs: Costs) -> np.ndarray:
+    def _records(self, costs: Entries) -> np.ndarray:
         if self._view == "bytes":
             return costs.bits
         records = np.empty(len(costs), _SYMBOL)
         records["start"], records["length"], records["bits"] = costs.starts, costs.lengths, costs.bits
         return records
 
-    def _write_parquet(self, costs: Costs) -> None:
+    def _write_parquet(self, costs: Entries) -> None:
         import pyarrow  # optional
         import pyarrow.parquet  # optional
 

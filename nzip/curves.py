@@ -1,7 +1,7 @@
 """Bits per byte against the place in the data, for several predictors: how fast each of them learns.
 
-StateSMix's curve. :func:`bits_over_position` computes it, a :class:`Curve` is JSON or a picture. Concession: the
-picture needs matplotlib, which nzip itself does not."""
+StateSMix's curve. :func:`bits_over_position` computes it, a :class:`Curve` is JSON or a picture. Concession:
+the picture needs matplotlib, which nzip itself does not."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """What every byte costs: the bits that coding takes, as arrays.
 
 :func:`costs` is the whole answer, :func:`costs_by_block` one block after the other, for files of any size.
-Blocks are cut and coded as :func:`nzip.compress` does it, so the bits of all bytes sum to the payload's length, but for
-what ends each coded stream (a byte or two) and the container's headers, which belong to no byte. A stream
-coded as words or tokens is priced by symbol (``view="symbols"``), and each symbol's bits are spread evenly
-over its bytes (``view="bytes"``).
+Blocks are cut and coded as :func:`nzip.compress` does it, so the bits of all bytes sum to the payload's
+length, but for what ends each coded stream (a byte or two) and the container's headers, which belong to no
+byte. A stream coded as words or tokens is priced by symbol (``view="symbols"``), and each symbol's bits are
+spread evenly over its bytes (``view="bytes"``).
 
 Concession: one thread. Of a short text, of which several ways are tried, the best is coded once more.
 """
@@ -90,7 +90,7 @@ class Costs:
         return from_bits(self.total, self.size)
 
     def columns(self) -> dict[str, np.ndarray]:
-        """What a table is made of: ``pandas.DataFrame(costs.columns())``, as well as polars' and pyarrow's."""
+        """What a table is made of: ``pandas.DataFrame(costs.columns())``, polars' and pyarrow's alike."""
         return {"start": self.starts, "length": self.lengths, "bits": self.bits}
 
     def to_pandas(self) -> Any:

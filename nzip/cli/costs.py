@@ -6,23 +6,30 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import click
 import numpy as np
 
 from nzip import cost_files, curves, pricing
 from nzip.bits_per_byte import from_bits
-from nzip.cli.inputs import STDIN, each, open_input, own_primer, predictor_of, size_of
+from nzip.cli.inputs import (
+    STDIN,
+    block_size_of,
+    each,
+    named_predictor,
+    open_input,
+    own_primer,
+    predictor_of,
+    size_of,
+)  # fmt: skip
 from nzip.cli.options import Coding, Files, Talking
 from nzip.cli.tables import print_json, print_text
 from nzip.cli.terminal import ShownMeter, one_line
-from nzip.container import pipeline
 from nzip.errors import NzipError
 from nzip.exact.compiler import need_compiler
 from nzip.io.safe_output import FileError, Output
-from nzip.levels import LEVELS, spelling_of
-from nzip.options import choose_predictor
 from nzip.predictors.base import Predictor
 
 
@@ -65,7 +72,7 @@ def costs(
                 view=view,
                 raw=raw,
                 distributions=rows.take if distributions is not None else False,
-                block_size=coding.block_size or pipeline.DEFAULT_BLOCK_SIZE,
+                block_size=block_size_of(coding),
             ):
                 out.take(part)
                 size, payload, bits = size + part.size, payload + part.payload, bits + part.total
@@ -99,17 +106,19 @@ class _Distributions:
     def __init__(self, path: str | None, force: bool):
         self._path, self._force = path, force
 
-    def __enter__(self) -> _Distributions:
+    def __enter__(self) -> Self:
         self._spool: Any = tempfile.TemporaryFile() if self._path is not None else None
         self._out = Output(self._path, force=self._force) if self._path is not None else None
         if self._out is not None:
             self._out.__enter__()
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         if self._out is not None:
             self._spool.close()
-            self._out.__exit__(*error)
+            self._out.__exit__(kind, value, traceback)
 
     def take(self, places: np.ndarray, rows: np.ndarray) -> None:
         """Rows for some places."""
@@ -151,7 +160,7 @@ def curve(
             data = source.read()
         name = "standard input" if path == STDIN else os.path.basename(path)
         found = curves.bits_over_position(
-            data, predictors, name=one_line(name), block_size=coding.block_size or pipeline.DEFAULT_BLOCK_SIZE
+            data, predictors, name=one_line(name), block_size=block_size_of(coding)
         )
         found.save(target, force=force)
         if as_json:
@@ -168,9 +177,6 @@ def curve(
 
 def _named(spelling: str) -> Predictor:
     try:
-        number = spelling.lstrip("-")
-        if number.isdecimal() and int(number) in LEVELS:
-            spelling = spelling_of(int(number))
-        return choose_predictor(None, spelling)
+        return named_predictor(spelling)
     except NzipError as error:
         raise FileError(f"--also {spelling}: {error.message}") from error

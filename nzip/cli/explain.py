@@ -10,7 +10,15 @@ import sys
 from typing import Any
 
 from nzip import explanation
-from nzip.cli.inputs import STDIN, each, open_input, own_primer, predictor_of
+from nzip.cli.inputs import (
+    STDIN,
+    block_size_of,
+    each,
+    named_predictor,
+    open_input,
+    own_primer,
+    predictor_of,
+)  # fmt: skip
 from nzip.cli.options import Coding, Files, Talking
 from nzip.cli.tables import _sayable, add_row, make_table, print_table, print_text
 from nzip.cli.terminal import StepBar, one_line
@@ -21,8 +29,6 @@ from nzip.explanation.lines import text
 from nzip.explanation.page import STEPS
 from nzip.explanation.tables import Cost
 from nzip.io.safe_output import FileError, Output
-from nzip.levels import LEVELS, spelling_of
-from nzip.options import choose_predictor
 from nzip.predictors.base import Predictor
 
 SHOWN = 24  # lines, unless told otherwise
@@ -52,7 +58,7 @@ def explain(
         with bar:
             bar.update(0, 0)
             found = _explained(path, predictor, coding, inputs)
-            beside = _beside(against, path, found, predictor, coding, inputs) if against is not None else None
+            beside = _beside(against, found, predictor, coding, inputs) if against is not None else None
         if html is not None:
             page = found.html(beside).encode("utf-8", "replace")
             with Output(html, force=force) as out:
@@ -70,32 +76,33 @@ def explain(
 
 
 def _explained(path: str, predictor: Predictor, coding: Coding, inputs: bool) -> Explanation:
-    size = {"block_size": coding.block_size} if coding.block_size is not None else {}
     with open_input(path) as source:
         name = "standard input" if path == STDIN else os.path.basename(path)
-        return explanation.explain(
-            source, predictor=predictor, name=one_line(name), inputs=inputs,
-            guesses=explanation.GUESSES if inputs else 0, **size,
-        )  # type: ignore[misc]  # fmt: skip
+        return _explain(source, predictor, one_line(name), coding, inputs)
+
+
+def _explain(data: Any, predictor: Predictor, name: str, coding: Coding, inputs: bool) -> Explanation:
+    return explanation.explain(
+        data,
+        predictor=predictor,
+        name=name,
+        inputs=inputs,
+        guesses=explanation.GUESSES if inputs else 0,
+        block_size=block_size_of(coding),
+    )
 
 
 def _beside(
-    against: str, path: str, found: Explanation, predictor: Predictor, coding: Coding, inputs: bool
+    against: str, found: Explanation, predictor: Predictor, coding: Coding, inputs: bool
 ) -> Explanation:
     """What ``--against`` names: another file under the same predictor, or the same data under another."""
     if os.path.exists(against):
         return _explained(against, predictor, coding, inputs)
     try:
-        level = int(against.lstrip("-")) if against.lstrip("-").isdecimal() else None
-        spelling = spelling_of(level) if level in LEVELS else against
-        other = choose_predictor(None, spelling)
+        other = named_predictor(against)
     except NzipError as error:
         raise FileError(f"--against {against}: no such file, and no predictor: {error.message}") from error
-    size = {"block_size": coding.block_size} if coding.block_size is not None else {}
-    return explanation.explain(
-        found.data, predictor=other, name=found.name, inputs=inputs,
-        guesses=explanation.GUESSES if inputs else 0, **size,
-    )  # type: ignore[misc]  # fmt: skip
+    return _explain(found.data, other, found.name, coding, inputs)
 
 
 def _print(found: Explanation, beside: Explanation | None, span: tuple[int, int | None] | None) -> None:
@@ -154,10 +161,10 @@ def _print(found: Explanation, beside: Explanation | None, span: tuple[int, int 
         table = make_table("word", "times", "bits", "the first", "mean", left=("word",))
         for word in words:
             cells = (
-                f"{word.count:,}",
+                f"{word.times:,}",
                 f"{word.bits:,.0f}",
                 f"{word.first:.1f}",
-                f"{word.bits / word.count:.1f}",
+                f"{word.bits / word.times:.1f}",
             )
             add_row(table, text(word.word), *cells)
         print_table(table)

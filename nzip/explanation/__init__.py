@@ -1,8 +1,9 @@
-"""Where the bits go: :func:`explain` says what each symbol, line, word, kind of byte and segment of content cost,
-what was expected in its place, and what each group of the mix's inputs was worth.
+"""Where the bits go: :func:`explain` says what each symbol, line, word, kind of byte and segment of content
+cost, what was expected in its place, and what each group of the mix's inputs was worth.
 
-``kinds`` tells tags, digits, words and so on apart, ``tables`` adds up, ``page`` draws one HTML page, ``lines``
-writes JSON lines. Concession: all of a file's symbols are in memory, some hundred bytes for each byte.
+``kinds`` tells tags, digits, words and so on apart, ``tables`` adds up, ``page`` draws one HTML page,
+``lines`` writes JSON lines. Concession: all of a file's symbols are in memory, some hundred bytes for each
+byte.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ class Explanation:
 
     By symbol, in the order of the data: ``starts`` int64, ``lengths`` int32, ``bits`` float64, ``stream``
     uint16 (n,): which of ``segments``' streams; ``guesses`` int32 and ``chances`` float32 (n, k): numbers in
-    ``names[stream]``, -1 for none; ``helped``, ``harmed`` uint8 (n,): numbers in ``groups`` of the inputs that
-    helped and harmed most, and by how many bits, ``gain`` and ``loss`` float32. ``inputs`` is empty and these
-    are zeros where the predictor is no mix."""
+    ``names[stream]``, -1 for none; ``helped``, ``harmed`` uint8 (n,): numbers in ``groups`` of the inputs
+    that helped and harmed most, and by how many bits, ``gain`` and ``loss`` float32. ``inputs`` is empty and
+    these are zeros where the predictor is no mix."""
 
     name: str
     predictor: str
@@ -138,10 +139,10 @@ def explain(
 ) -> Explanation:
     """Where the bits of ``data`` (bytes-like, or a binary file to be read to its end) go.
 
-    ``level``, ``predictor``, ``primer``, ``block_size``: as for :func:`nzip.compress`. ``name``: what the data
-    is called; ``guesses``: so many of the likeliest symbols are found for each, 0 to 8; ``inputs``: also what
-    each group of the mix's inputs was worth: bits that coding would take more with them at zero in the dot
-    products, the weights as they are. Both take about ten times as long as coding.
+    ``level``, ``predictor``, ``primer``, ``block_size``: as for :func:`nzip.compress`. ``name``: what the
+    data is called; ``guesses``: so many of the likeliest symbols are found for each, 0 to 8; ``inputs``: also
+    what each group of the mix's inputs was worth: bits that coding would take more with them at zero in the
+    dot products, the weights as they are. Both take about ten times as long as coding.
 
     Raises :class:`nzip.NzipError` where the predictor cannot say what bytes cost.
 

@@ -1,4 +1,5 @@
-"""What kind of byte each is: tag, digit, word, capital, punctuation, space, line end, or what its stream holds.
+"""What kind of byte each is: tag, digit, word, capital, punctuation, space, line end; or what its stream
+holds (tables.py).
 
 Concession: tags are what looks like one; letters beyond ASCII count as words."""
 

@@ -1,9 +1,9 @@
 """An explanation as JSON lines: the summary, then one object for each line of the data.
 
 A line's object has ``line`` (from 1), ``start``, ``bytes``, ``bits`` and ``symbols``: objects with ``start``,
-``length``, ``text``, ``bits``, and where they are known ``guesses`` (text and chance), ``helped`` and ``harmed``
-(group of inputs and bits). Text that is no UTF-8 is escaped as in ``\\\\xff``. Concession: a symbol that runs
-over a line's end belongs to the line in which it begins."""
+``length``, ``text``, ``bits``, and where they are known ``guesses`` (text and chance), ``helped`` and
+``harmed`` (group of inputs and bits). Text that is no UTF-8 is escaped as in ``\\xff``. Concession: a symbol
+that runs over a line's end belongs to the line in which it begins."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def json_lines(found: Explanation) -> Iterator[str]:
     """See the module's docstring; each without its line end."""
     yield json.dumps(found.summary())
     rows = found.lines()
-    begins = np.searchsorted(found.starts, [row.start for row in rows])
+    begins = np.searchsorted(found.starts, [row.start or 0 for row in rows])
     for row, first, last in zip(rows, begins, [*begins[1:], len(found.starts)], strict=True):
         symbols = [_symbol(found, i) for i in range(first, last)]
         value = {

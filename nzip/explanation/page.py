@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import zlib
 from html import escape
 from importlib.resources import files
@@ -140,7 +141,8 @@ def _table(caption: str, head: list[str], rows: list[list[str]], left: int = 1) 
         )
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return f"<table><caption>{escape(caption)}</caption><thead><tr>{cells('th', head)}</tr></thead><tbody>{body}</tbody></table>"
+    top = f"<caption>{escape(caption)}</caption><thead><tr>{cells('th', head)}</tr></thead>"
+    return f"<table>{top}<tbody>{body}</tbody></table>"
 
 
 def _summary(both: list[Explanation]) -> str:
@@ -176,7 +178,7 @@ def _tables(both: list[Explanation]) -> str:
         head = ["content", "coded as", "primer", "bytes", "bits", "bits per byte"]
         out.append(_table(f"By segment of content ({len(one.segments)})", head, rows, left=3))
         rows = [
-            [text(w.word), f"{w.count:,}", f"{w.bits:,.0f}", f"{w.first:.1f}", f"{w.bits / w.count:.1f}"]
+            [text(w.word), f"{w.times:,}", f"{w.bits:,.0f}", f"{w.first:.1f}", f"{w.bits / w.times:.1f}"]
             for w in one.words(20)
         ]
         head = ["word", "times", "bits", "the first", "mean"]
@@ -218,18 +220,19 @@ def _curve(both: list[Explanation]) -> str:
         # the first bytes cost a lot, and would flatten all that follows
         settled = values[at > most / 50]
         top = max(top, float(settled.max()) * 1.15 if len(settled) else 8.0)
-    top = max(top, 1e-3)
+    step = _nice(max(top, 1e-3) / 4)
+    top = step * -(-top // step) or step
+    along = _nice(most / 5)
     plot_w, plot_h = width - left - 12, height - bottom - 8
     out = [f'<svg class="curve" viewBox="0 0 {width} {height}" role="img" aria-label="bits per byte so far">']
-    for i in range(5):
-        y = 8 + plot_h * (1 - i / 4)
+    for i in range(round(top / step) + 1):
+        y = 8 + plot_h * (1 - step * i / top)
         out.append(f'<line class="grid" x1="{left}" x2="{width - 12}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        out.append(f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{top * i / 4:.2f}</text>')
-        x = left + plot_w * i / 4
-        anchor = "middle" if 0 < i < 4 else "start" if i == 0 else "end"
-        out.append(
-            f'<text x="{x:.1f}" y="{height - 12}" text-anchor="{anchor}">{round(most * i / 4):,}</text>'
-        )
+        out.append(f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{step * i:g}</text>')
+    for i in range(int(most / along) + 1):
+        x = left + plot_w * along * i / most
+        anchor = "end" if x > width - 50 else "middle" if i else "start"
+        out.append(f'<text x="{x:.1f}" y="{height - 12}" text-anchor="{anchor}">{round(along * i):,}</text>')
     for number, (at, values) in enumerate(lines):
         points = " ".join(
             f"{left + plot_w * x / most:.1f},{8 + plot_h * (1 - min(v, top) / top):.1f}"
@@ -246,6 +249,12 @@ def _curve(both: list[Explanation]) -> str:
     )
 
 
+def _nice(step: float) -> float:
+    """The least of 1, 2, 5, 10 … that is no less than ``step``."""
+    power = 10.0 ** math.floor(math.log10(step))
+    return next(times * power for times in (1, 2, 5, 10) if times * power >= step * 0.999)
+
+
 def excerpt(found: Explanation) -> str:
     """The beginning, coloured, and the table of kinds, for a notebook."""
     spans, size = [], 0
@@ -254,9 +263,8 @@ def excerpt(found: Explanation) -> str:
             break
         part = text(found.data[start : start + length])
         level = int(np.searchsorted(STEPS, bits / length))
-        spans.append(
-            f'<span style="background:rgba(214,69,20,{level / 18:.2f})" title="{bits:.2f} bits">{escape(part)}</span>'
-        )
+        style = f"background:rgba(214,69,20,{level / 18:.2f})"
+        spans.append(f'<span style="{style}" title="{bits:.2f} bits">{escape(part)}</span>')
         size += length
     head = ["", "bytes", "bits", "of all", "bits per byte"]
     more = f"<p>the first {size:,} of {found.size:,} bytes</p>" if size < found.size else ""

@@ -32,11 +32,11 @@ class Cost(NamedTuple):
 
 
 class WordCost(NamedTuple):
-    """A ``word``, all its ``count`` occurrences: ``bits`` together, of the ``first`` one, and of the
+    """A ``word``, so many ``times``: ``bits`` of all together, of the ``first`` one, and of the
     dearest, which begins at ``place``."""
 
     word: bytes
-    count: int
+    times: int
     bits: float
     first: float
     dearest: float
@@ -48,8 +48,8 @@ class WordCost(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """A stream of a block: ``stream``, its number, ``kind`` of content, ``form``, ``primer``, ``pieces`` that it
-    is cut into; ``bytes``, ``bits``; the ``block`` begins at ``start``."""
+    """A stream of a block: ``stream``, its number, ``kind`` of content, ``form``, ``primer``, ``pieces`` that
+    it is cut into; ``bytes``, ``bits``; the ``block`` begins at ``start``."""
 
     stream: int
     block: int

@@ -5,6 +5,8 @@ Concession: what the layout of segments costs is shared among them evenly, on ea
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from nzip.predictors.kinds import KIND_NAMES, STORED, Content
@@ -42,16 +44,8 @@ def price(
     for number, content in enumerate(cut.contents):
         own = layout.gather(block, cut.segments, number)
         places, firsts = _places(cut.segments, number)
-        before = done
-        descriptor, payload, priced = _stream(
-            streams,
-            own,
-            content,
-            cut.starts[number],
-            places,
-            wish,
-            lambda n, before=before: report(before + n),
-        )
+        told = partial(_later, report, done)
+        descriptor, payload, priced = _stream(streams, own, content, cut.starts[number], places, wish, told)
         if len(payload) >= len(own):
             descriptor, payload = Descriptor(Content(STORED)), own.tobytes()
             priced = stored(len(own), places, priced.kind)
@@ -62,6 +56,10 @@ def price(
         done += len(own)
         report(done)
     return Priced(parameters.pack(Block(len(packed), tuple(coded)), experts), total, tuple(found))
+
+
+def _later(report: Progress, before: int, done: int) -> None:
+    report(before + done)
 
 
 def _places(segments: Segments, number: int) -> tuple[np.ndarray, np.ndarray]:

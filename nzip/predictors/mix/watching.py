@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import namedtuple
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ _FIELDS = (
 EXTRA = ("prices", "unlike", "watch")
 # A Mix that is watched. ``prices`` float32, by place in the kernel's ``data``: bits of its byte. ``unlike``
 # int64 (1,): how often looking at a node gave another probability than coding it; 0, or this file is wrong.
-Watched = namedtuple("Watched", Mix._fields + EXTRA)
+Watched: Any = namedtuple("Watched", Mix._fields + EXTRA)
 # What looking needs of a mix, fewer arrays to hand from function to function, and where it writes. ``window``
 # int64 (1,): the place of the first row of those that follow, each of which may have no rows: it is then not
 # looked for. ``groups`` uint8 (MAX_WIDTH,): of each input its group. ``worth`` float32 (n, MAX_GROUPS): bits
@@ -66,7 +67,7 @@ Watched = namedtuple("Watched", Mix._fields + EXTRA)
 # is scratch: inputs and outputs of the first layer, outputs without a group; sums by set and group; slots of
 # second halves, by first half; numbers and fractions, laid out below.
 _SCRATCH = ("x", "y2", "y3", "sums", "high_slots", "numbers", "fractions")
-View = namedtuple(
+View: Any = namedtuple(
     "View", (*_FIELDS, "window", "groups", "worth", "guesses", "chances", "rows", *_SCRATCH)
 )  # fmt: skip
 # Places in ``numbers``: a bit's choices, then the vectors of sets, then final ones; what the mixer made of
@@ -86,7 +87,7 @@ def watched(
     groups: np.ndarray | None = None,
     guesses: int = 0,
     whole: bool = False,
-) -> Watched:
+) -> Any:
     """``mix``, watched: ``places`` bytes of the kernel's data are priced. ``rows``: of the window, where more
     is wanted: ``groups`` (uint8) for what inputs are worth, so many ``guesses``, ``whole`` distributions."""
     of_inputs = np.zeros(MAX_WIDTH, np.uint8)
