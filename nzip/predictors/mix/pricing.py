@@ -88,7 +88,7 @@ def _stream(
         own = wish._replace(rows=lambda at, rows: take(places[at], rows))
     ledger = Ledger(own)
     descriptor, payload = streams.encode(data, content, report, start, ledger)
-    kind = KIND_NAMES[content.kind]
+    kind = "noise" if content.kind == STORED else KIND_NAMES[content.kind]
     if descriptor.content.kind == STORED or len(payload) > len(data):
         return descriptor, payload, stored(len(data), places, kind)
     words = Words.parse(descriptor.words, streams.dictionary) if descriptor.words else None
