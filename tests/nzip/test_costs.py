@@ -129,7 +129,9 @@ def test_distributions_to_a_function(toys):
         got[places] = rows
 
     found = nzip.costs(data, predictor="count", distributions=take, block_size=2048)
-    assert np.array_equal(got, nzip.costs(data, predictor="count", distributions=True, block_size=2048).distributions)
+    assert np.array_equal(
+        got, nzip.costs(data, predictor="count", distributions=True, block_size=2048).distributions
+    )
     assert found.distributions is None
 
 

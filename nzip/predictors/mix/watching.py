@@ -137,7 +137,7 @@ def look(
     contexts, width, sets = i64(setting[at.S_CONTEXTS]), i64(setting[at.S_WIDTH]), i64(setting[at.S_SETS])
     finals, experts = i64(setting[at.S_FINALS]), i64(setting[at.S_EXPERTS])
     matches, apms = i64(setting[at.S_MATCHES]), i64(setting[at.S_APMS])
-    one_apm, third_apm = i64(setting[at.S_ONE_APM]), i64(setting[at.S_THIRD_APM])
+    third_apm = i64(setting[at.S_THIRD_APM])
     widest = _WIDEST if experts else _MAP_WIDEST
     direct_from, direct_to = i64(setting[at.S_DIRECT_FROM]), i64(setting[at.S_DIRECT_TO])
     runs_from, runs_to = i64(setting[at.S_RUNS_FROM]), i64(setting[at.S_RUNS_TO])
@@ -218,9 +218,7 @@ def look(
         if apms:
             beside = apm_maps.place_of(d)
             p2 = apm_maps.refined(apm, apm_maps.cell_of(base2, node, beside), beside)
-            p1 = p2
-            if not one_apm:
-                p1 = apm_maps.refined(apm, apm_maps.cell_of(base1, node, beside), beside)
+            p1 = apm_maps.refined(apm, apm_maps.cell_of(base1, node, beside), beside)
             if third_apm:
                 at3 = apm_maps.cell_of(base3, u64(c0) if expected else u64(0), beside)
                 p = (mixed + p1 + p2 + apm_maps.refined(apm, at3, beside) + 2) >> 2
@@ -339,8 +337,6 @@ def _look_in(
         view.numbers[_HITS + (half & 15)] = _second_half(view, context, half)
     nibble = u64(half & 15) + u64(1)
     base2 = apm_maps.base_by_two_bytes(two_bytes, nibble)
-    if view.setting[at.S_ONE_APM]:
-        base2 -= u64(at.APM1_ROWS)
     return look(
         view, lane, view.high_slots[half & 15], run_slot, first_node, last_node, half, predicted,
         set_base, set_source, final_base, final_source, apm_maps.base_by_byte(c1, nibble), base2, base3,
