@@ -13,8 +13,8 @@ TEAL, ORANGE, VIOLET, GREEN, PINK = "#0c97a6", "#e8590c", "#7c6fd6", "#37963f", 
 OLIVE, SKY, GREY, BLUE = "#a67c00", "#5fb3bf", "#868e96", "#4c7fd9"
 COLOUR = {
     "BPE": ORANGE, "GZip[256]": OLIVE, "AC[256]": PINK, "EI[16,256]": TEAL, "EI[24,256]": SKY,
-    "EI[32,256]": VIOLET, "EI[64,256]": GREEN, "EI[128,256]": GREY, "EI[16,65k]": BLUE, "model dictionary": TEAL,
-    "equal-info": VIOLET,
+    "EI[32,256]": VIOLET, "EI[64,256]": GREEN, "EI[128,256]": GREY, "EI[16,65k]": BLUE,
+    "model dictionary": TEAL, "equal-info": VIOLET,
 }  # fmt: skip
 
 
