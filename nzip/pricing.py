@@ -23,6 +23,7 @@ from nzip import codec
 from nzip.api import Readable, _ViewReader, as_bytes
 from nzip.bits_per_byte import from_bits
 from nzip.container import pipeline
+from nzip.container.meter import Meter
 from nzip.errors import NzipError
 from nzip.exact.compiler import need_compiler
 from nzip.io import streams
@@ -185,9 +186,8 @@ def costs_by_block(
 ) -> Iterator[Costs]:
     """:func:`costs` of one block after the other, with places in the whole of ``data``: at no time is more in
     memory than a block's."""
-    wish = Wish(raw=raw)
     predictor = predictor_of(level, options)
-    return _blocks(data, predictor, settled(Pricing, options)["block_size"], view, distributions, wish)
+    return priced(data, predictor, settled(Pricing, options)["block_size"], view, distributions, raw)
 
 
 def predictor_of(level: int | None, options: Pricing) -> Predictor:
@@ -196,21 +196,25 @@ def predictor_of(level: int | None, options: Pricing) -> Predictor:
     return choose_predictor(level, chosen["predictor"], chosen["primer"])
 
 
-def _blocks(
+def priced(
     data: Buffer | Readable,
     predictor: Predictor,
     block_size: int,
     view: View,
     distributions: bool | Rows,
-    wish: Wish,
+    raw: bool,
+    meter: Meter | None = None,
 ) -> Iterator[Costs]:
+    """:func:`costs_by_block` under a predictor that is there; ``meter`` is told how far it is."""
+    meter, wish = meter or Meter(), Wish(raw=raw)
     if view not in ("bytes", "symbols"):
         raise ValueError(f"a view is 'bytes' or 'symbols', not {view!r}")
     for start, block in blocks_of(data, block_size):
         rows = np.zeros((len(block), 256), np.uint32) if distributions is True else None
         given = distributions if callable(distributions) else None
         asked = _Rows(start, rows, given) if rows is not None or given else None
-        found = price_block(predictor, block, start, wish._replace(rows=asked))
+        with meter.block(len(block)) as progress:
+            found = price_block(predictor, block, start, wish._replace(rows=asked), progress)
         if asked is not None:
             asked.check(found, predictor.spelling)
         yield _of_block(found, view, predictor.spelling, rows)

@@ -66,14 +66,8 @@ def costs(
             whole: dict[str, Any] = {}
             size = payload = 0
             bits = 0.0
-            for part in pricing.costs_by_block(
-                source,
-                predictor=predictor,
-                view=view,
-                raw=raw,
-                distributions=rows.take if distributions is not None else False,
-                block_size=block_size_of(coding),
-            ):
+            take = rows.take if distributions is not None else False
+            for part in pricing.priced(source, predictor, block_size_of(coding), view, take, raw, meter):
                 out.take(part)
                 size, payload, bits = size + part.size, payload + part.payload, bits + part.total
                 whole = part.header()

@@ -68,7 +68,7 @@ def test_the_page_holds_all_of_a_small_file(found):
     bits = (column(pane, "low") + column(pane, "high").astype(int) * 256) / 64
     assert np.abs(bits - found.bits).max() < 1 / 64
     assert np.array_equal(column(pane, "guess0"), found.guesses[:, 0])
-    assert "drawn" not in page(found)
+    assert "bytes are drawn" not in page(found)
 
 
 def test_the_page_of_a_large_file_says_what_it_left_out(found, monkeypatch):
@@ -99,17 +99,15 @@ def test_in_a_notebook(found):
 
 
 def test_worth_and_guesses_of_streams_are_joined():
-    """Two streams in turns, one with inputs: numbers of groups become those of all, symbols keep their order."""
+    """Two streams in turns, one with inputs: groups get one numbering, symbols keep their order."""
     worth = Worth(
-        ("words", "", "bias"), np.array([5.0, 0, -1]), np.array([0, 2], np.uint8), np.array([4, 1], np.float32),
-        np.array([2, 0], np.uint8), np.array([-2, 0], np.float32),
+        ("words", "", "bias"), np.array([5.0, 0, -1]), np.array([0, 2], np.uint8),
+        np.array([4, 1], np.float32), np.array([2, 0], np.uint8), np.array([-2, 0], np.float32),
     )  # fmt: skip
-    guesses = Guesses(
-        np.array([[98], [99]], np.int32), np.full((2, 1), 0.5, np.float32), [bytes([b]) for b in range(256)]
-    )
-    one = PricedStream(
-        "text", "", "", 2, 1, np.array([0, 3]), np.ones(2, np.int32), np.array([3.0, 4]), worth, guesses
-    )
+    names = [bytes([b]) for b in range(256)]
+    guesses = Guesses(np.array([[98], [99]], np.int32), np.full((2, 1), 0.5, np.float32), names)
+    each = np.ones(2, np.int32)
+    one = PricedStream("text", "", "", 2, 1, np.array([0, 3]), each, np.array([3.0, 4]), worth, guesses)
     two = PricedStream("image", "", "", 2, 1, np.array([1]), np.full(1, 2, np.int32), np.array([9.0]))
     found = joined([BlockCosts(0, 4, 2, "coded", (one, two))], 1)
     assert found["starts"].tolist() == [0, 1, 3] and found["stream"].tolist() == [0, 1, 0]

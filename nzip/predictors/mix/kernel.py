@@ -511,14 +511,9 @@ TEXTS = {level: make(plan(level, TEXT), f"text{level}") for level in LEVELS}  # 
 CODED_TEXTS = {level: make(plan(level, CODED), f"coded{level}") for level in LEVELS}  # words as codes
 
 
-# What prices, and what watches everything. Any plan's kernel is fast enough but at the fastest levels.
+# What prices, and what watches everything, for any plan: one wait for a compiler serves all levels.
 PRICING = make(None, "priced", watch=watching.PRICES)
 WATCHING = make(None, "watched", watch=watching.EVERYTHING)
-PRICING_FAST = {
-    (level, kind): make(plan(level, kind), f"priced{level}_{kind}", watch=watching.PRICES)
-    for level in (1, 2)
-    for kind in (TEXT, CODED)
-}
 
 
 def best(chosen: Plan, experts: int = 0):
@@ -529,8 +524,3 @@ def best(chosen: Plan, experts: int = 0):
                 if chosen == plan(level, kind):
                     return kernel
     return run
-
-
-def pricing(chosen: Plan):
-    """As :func:`best`, without experts: what also prices."""
-    return next((k for key, k in PRICING_FAST.items() if chosen == plan(*key)), PRICING)

@@ -58,11 +58,10 @@ class Ledger:
         self.begin(first)
         return self._watched
 
-    def kernel(self, plan: Plan | None) -> Any:
-        """What codes: for one plan, or with None for any, lanes and experts."""
-        if self._everything:
-            return kernel.WATCHING
-        return kernel.pricing(plan) if plan is not None else kernel.PRICING
+    @property
+    def kernel(self) -> Any:
+        """What codes, for any plan, lanes and experts."""
+        return kernel.WATCHING if self._everything else kernel.PRICING
 
     @property
     def everything(self) -> bool:

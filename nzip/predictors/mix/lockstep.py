@@ -38,7 +38,7 @@ def drive(
     """Code every lane of ``data`` (uint8) up to its end (``ends`` int64), the block from ``first`` on;
     ``progress`` is told how many bytes are done, ``told`` of what is decoded, ``ledger``, whose mix this is,
     of what is encoded. False once it is hopeless (see ``bits.drain``)."""
-    kernel = run if ledger is None else ledger.kernel(None)
+    kernel = run if ledger is None else ledger.kernel
     starts = mix.lanes[:, at.L_START].astype(np.int64)
     lanes = len(starts)
     own = None if decoding else [data[s:e] for s, e in zip(starts, ends, strict=True)]

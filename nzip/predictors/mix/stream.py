@@ -392,7 +392,7 @@ class Streams(NamedTuple):
             )
         kernel = self.kernel(content)
         if ledger is not None:
-            kernel = ledger.kernel(plan(self.level, content.kind, content.stride))
+            kernel = ledger.kernel
         for start in range(first, len(data), CHUNK):
             steps = min(CHUNK, len(data) - start)
             if ledger is not None:

@@ -14,7 +14,7 @@ from nzip.predictors.mix.model import MixPredictor
 from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.stream import Streams
 from nzip.predictors.mix.twin.kernel import Mix
-from nzip.predictors.pricing import Wish
+from nzip.predictors.pricing import BITS_ALONE, Wish
 
 
 def prices_of_twin(level: int, kind: int, data: bytes) -> np.ndarray:
@@ -36,7 +36,7 @@ def prices_of_twin(level: int, kind: int, data: bytes) -> np.ndarray:
     return np.array(found)
 
 
-def coded(level: int, kind: int, data: bytes, wish: Wish = Wish()) -> tuple[bytes, Ledger]:
+def coded(level: int, kind: int, data: bytes, wish: Wish = BITS_ALONE) -> tuple[bytes, Ledger]:
     ledger = Ledger(wish)
     array = np.frombuffer(data, np.uint8)
     return Streams(level).code(array, Content(kind), 1, None, ledger=ledger)[0], ledger
