@@ -101,9 +101,9 @@ class Writer:
             np.lib.format.write_array_header_1_0(self._output, shape)  # type: ignore[arg-type]
         elif self._suffix == ".jsonl":
             self._output.write((json.dumps(header) + "\n").encode())
-        elif self._parquet is None:
-            raise NzipError("there is nothing to write as Parquet: no bytes")
         else:
+            if self._parquet is None:  # no bytes: a table without rows
+                self._write(_nothing())
             self._parquet.add_key_value_metadata({"nzip": json.dumps(header)})
             self._parquet.close()
         if self._spool is not None:
@@ -120,14 +120,24 @@ class Writer:
 
     def _write_parquet(self, costs: Entries) -> None:
         import pyarrow  # optional
+
+        self._write(pyarrow.table(costs.columns()))
+
+    def _write(self, table: Any) -> None:
         import pyarrow.parquet  # optional
 
-        table = pyarrow.table(costs.columns())
         if self._parquet is None:
             self._parquet = pyarrow.parquet.ParquetWriter(
                 _Sink(self._output), table.schema, compression="zstd"
             )
         self._parquet.write_table(table)
+
+
+def _nothing() -> Any:
+    import pyarrow  # optional
+
+    fields = [("start", pyarrow.int64()), ("length", pyarrow.int32()), ("bits", pyarrow.float64())]
+    return pyarrow.schema(fields).empty_table()
 
 
 class _Sink:

@@ -260,10 +260,7 @@ class _Rows:
         """Nothing of the block may lack its distributions: raises :class:`NzipError` where words do."""
         words = next((s for s in found.streams if s.form not in ("", "stored")), None)
         if words is not None:
-            raise NzipError(
-                f"{spelling} codes this data as {words.form}, where bytes have no distributions: "
-                "ask for raw bytes with raw=True"
-            )
+            raise NzipError(f"{spelling} codes this data as {words.form}: bytes have no distributions there")
         for stream in found.streams:
             if stream.form == "stored" and self._rows is not None:
                 self._rows[stream.starts] = 1 << 16

@@ -265,7 +265,7 @@ def measure(
 @click.option(
     "--lines", "span", type=LineRange(), metavar="FIRST:LAST", help="Which lines are shown; the first 24."
 )
-@flag("--bits-only", help="Not what was expected and which inputs helped: ten times as fast.")
+@flag("--bits-only", help="Not what was expected and which inputs helped: several times as fast.")
 @flag("-f", "--force", help="Overwrite PAGE.")
 def explain(
     files: Files,

@@ -142,7 +142,7 @@ def explain(
     ``level``, ``predictor``, ``primer``, ``block_size``: as for :func:`nzip.compress`. ``name``: what the
     data is called; ``guesses``: so many of the likeliest symbols are found for each, 0 to 8; ``inputs``: also
     what each group of the mix's inputs was worth: bits that coding would take more with them at zero in the
-    dot products, the weights as they are. Both take about ten times as long as coding.
+    dot products, the weights as they are. Both take several times as long as coding.
 
     Raises :class:`nzip.NzipError` where the predictor cannot say what bytes cost.
 

@@ -170,6 +170,21 @@ def test_files(tmp_path, view):
     assert found.to_arrow().num_rows == len(found)
 
 
+def test_distributions_of_words_are_refused_before_any_is_given():
+    given = []
+    with pytest.raises(nzip.NzipError, match="coded as words.*raw=True"):
+        nzip.costs(mix_samples.text(9000, seed=3), level=1, distributions=lambda *rows: given.append(rows))
+    assert not given
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".jsonl", ".parquet"])
+def test_files_of_nothing(tmp_path, suffix):
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+    nzip.costs(b"", level=1).save(str(tmp_path / f"costs{suffix}"))
+    assert (tmp_path / f"costs{suffix}").stat().st_size > 0
+
+
 def test_a_suffix_that_is_none(tmp_path):
     with pytest.raises(nzip.NzipError, match=r"\.npy, \.jsonl or \.parquet"):
         nzip.costs(b"data", level=1).save(str(tmp_path / "costs.csv"))

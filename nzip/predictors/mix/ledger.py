@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from nzip.errors import NzipError, Remedy
 from nzip.predictors.mix import kernel, watching
 from nzip.predictors.mix.coder import CHUNK
 from nzip.predictors.mix.input_groups import APMS, groups
@@ -57,6 +58,15 @@ class Ledger:
         self.gain, self.loss = np.zeros(told, np.float32), np.zeros(told, np.float32)
         self.begin(first)
         return self._watched
+
+    def expect_bytes(self, form: str) -> None:
+        """What is coded next is no longer raw bytes but ``form``: :class:`NzipError` where distributions of
+        bytes are wanted."""
+        if self.wish.rows is not None:
+            raise NzipError(
+                f"this text is coded as {form}, where bytes have no distributions",
+                Remedy("ask for raw bytes with", "raw", True),
+            )
 
     @property
     def kernel(self) -> Any:

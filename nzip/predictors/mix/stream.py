@@ -188,6 +188,8 @@ class Streams(NamedTuple):
             if len(coded) > len(data):  # the samples that spoke for words were not of its kind
                 return self._encode(data, content, helpers, Start(None, start.primer), progress, rate, ledger)
             descriptor = descriptor._replace(words=words.params(), length=len(coded))
+            if ledger is not None:
+                ledger.expect_bytes(descriptor.form)
             form = Content(at.CODED) if dictionary else content
         else:
             coded, form = data, content
