@@ -44,7 +44,7 @@ from nzip.predictors.mix.weight_sets import (
 NOTHING, PRICES, EVERYTHING = range(3)
 MAX_GROUPS = 20  # of inputs; the last one is the APMs, which are no inputs
 APMS = MAX_GROUPS - 1
-_OPEN = 64  # bytes and beginnings of bytes that a search for the likeliest keeps in mind
+_OPEN = 256  # bytes and beginnings of bytes that a search for the likeliest has before it, at most
 _NOT_THERE = u64(1 << 63)  # in place of a slot that no context has
 _ONE = 1 << at.PROBABILITY_BITS
 _BIAS, _HALF = 256, 512
@@ -350,7 +350,7 @@ def look_ahead(
     base1, base2, base3, hits, c1, two_bytes, match_level, young,
 ):  # fmt: skip
     """Before a byte's first bit: its whole distribution, or its likeliest bytes, best first, by opening the
-    likeliest beginning again and again; what the search gives up is less likely than what it finds."""
+    likeliest beginning again and again."""
     row = position - view.window[0]
     for half in range(16):
         view.numbers[_HITS + half] = -1
@@ -401,17 +401,8 @@ def look_ahead(
         one = np.float64(p) / np.float64(_ONE)
         for y in range(2):
             mine = chance * (one if y else 1.0 - one)
-            place = count
-            if count == _OPEN:  # the least likely one goes
-                place = 0
-                for i in range(1, count):
-                    if chances[i] < chances[place]:
-                        place = i
-                if chances[place] >= mine:
-                    continue
-            else:
-                count += 1
-            nodes[place], chances[place] = 2 * c0 + y, mine
+            nodes[count], chances[count] = 2 * c0 + y, mine
+            count += 1
 
 
 @helper
