@@ -101,7 +101,8 @@ def _pane(found: Explanation, upto: int) -> dict[str, Any]:
     for k in range(found.guesses.shape[1] if not wide else 0):
         columns[f"guess{k}"] = found.guesses[numbers, k].astype(np.uint8)
         chance = np.where(found.guesses[numbers, k] < 0, 0, found.chances[numbers, k])
-        columns[f"chance{k}"] = np.ceil(np.minimum(chance, 1) * 255).astype(np.uint8)
+        # its cube root, so that small chances are told apart, too
+        columns[f"chance{k}"] = np.rint(np.cbrt(np.minimum(chance, 1)) * 255).astype(np.uint8)
     if found.groups:
         columns["helped"], columns["harmed"] = found.helped[numbers], found.harmed[numbers]
         columns["gain"] = np.minimum(found.gain[numbers] * 8 + 0.5, 255).astype(np.uint8)

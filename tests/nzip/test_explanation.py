@@ -68,6 +68,7 @@ def test_the_page_holds_all_of_a_small_file(found):
     bits = (column(pane, "low") + column(pane, "high").astype(int) * 256) / 64
     assert np.abs(bits - found.bits).max() < 1 / 64
     assert np.array_equal(column(pane, "guess0"), found.guesses[:, 0])
+    assert np.abs((column(pane, "chance0") / 255) ** 3 - found.chances[:, 0]).max() < 0.01
     assert "bytes are drawn" not in page(found)
 
 
