@@ -148,10 +148,13 @@ def draw(found: dict, path: Path) -> None:
     from matplotlib import pyplot
     from matplotlib.ticker import FuncFormatter, NullLocator
 
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.8), dpi=140)
+    # An ink that is seen on white and on black alike, for the picture has no ground of its own.
+    ink, colours = "#808995", ("#228be6", "#e8590c", "#37963f", "#7c6fd6", "#d6447f")
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 4.2), dpi=140, layout="constrained")
+    figure.patch.set_alpha(0)
     sizes = sorted({row["size"] for row in found["rows"]})
     for number, (label, rows) in enumerate(by_contender(found).items()):
-        color = f"C{number}"
+        color = colours[number % len(colours)]
         at = [row["size"] for row in rows]
         for direction, style in (("compress", "o-"), ("decompress", "s--")):
             name = f"{label} {direction}"
@@ -167,13 +170,22 @@ def draw(found: dict, path: Path) -> None:
                 label=name,
             )
         start = seconds(rows[0], "compress")
-        left.plot(at, [start * size / at[0] for size in at], ":", color="#94a3b8", linewidth=1)
-    for axes, title in ((left, "CPU seconds (dotted: linear)"), (right, "peak memory, MB")):
+        left.plot(at, [start * size / at[0] for size in at], ":", color=ink, linewidth=1)
+    for axes, title, unit in (
+        (left, "CPU time (dotted: linear growth)", "CPU seconds"),
+        (right, "Peak memory", "MB (1 MB = 1,000,000 bytes)"),
+    ):
+        axes.patch.set_alpha(0)
+        axes.set_xlabel("size of the file", color=ink)
+        axes.set_ylabel(unit, color=ink)
+        axes.tick_params(colors=ink)
+        for spine in axes.spines.values():
+            spine.set_color(ink)
         axes.set_xscale("log")
         axes.set_xticks(sizes, [f"{size / 1e6:g} MB" for size in sizes])
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_title(title, loc="left", fontsize=10)
-        axes.grid(color="#e2e8f0")
+        axes.set_title(title, loc="left", fontsize=10, color=ink)
+        axes.grid(color=ink, alpha=0.25)
         axes.set_axisbelow(True)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
@@ -181,7 +193,9 @@ def draw(found: dict, path: Path) -> None:
     left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     left.yaxis.set_minor_locator(NullLocator())
     right.set_ylim(bottom=0)
-    left.legend(fontsize=8, frameon=False)
-    figure.tight_layout()
+    figure.legend(
+        *left.get_legend_handles_labels(), loc="outside lower left", ncols=4, fontsize=8, frameon=False,
+        labelcolor=ink,
+    )  # fmt: skip
     figure.savefig(path)
     pyplot.close(figure)

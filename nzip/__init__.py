@@ -38,11 +38,14 @@ if TYPE_CHECKING:  # what `_LAZY` gives, for type checkers, which do not run it
         skippable_frame,
     )
     from nzip.benchmark import bench
+    from nzip.curves import Curve, bits_over_position
     from nzip.diagnosis import Diagnosis, Finding, diagnose
     from nzip.estimation import Estimate, LevelEstimate, estimate
+    from nzip.explanation import Explanation, explain
     from nzip.file import NzipFile, open
     from nzip.file_to_file import Converted, compress_file, decompress_file
     from nzip.listing import Contents, contents
+    from nzip.pricing import BlockCosts, Costs, costs, costs_by_block
     from nzip.primer.training import train_primer
     from nzip.streaming import Compressor, Decompressor
     from nzip.training.own import TrainedExpert, train_expert
@@ -70,19 +73,31 @@ _LAZY = {
     "LevelEstimate": "nzip.estimation",
     "contents": "nzip.listing",
     "Contents": "nzip.listing",
+    "bits_over_position": "nzip.curves",
+    "Curve": "nzip.curves",
+    "explain": "nzip.explanation",
+    "Explanation": "nzip.explanation",
+    "costs": "nzip.pricing",
+    "costs_by_block": "nzip.pricing",
+    "Costs": "nzip.pricing",
+    "BlockCosts": "nzip.pricing",
     "train_primer": "nzip.primer.training",
     "train_expert": "nzip.training.own",
     "TrainedExpert": "nzip.training.own",
 }
 
 __all__ = [
+    "BlockCosts",
     "Compressor",
     "Contents",
     "Converted",
     "CorruptError",
+    "Costs",
+    "Curve",
     "Decompressor",
     "Diagnosis",
     "Estimate",
+    "Explanation",
     "Finding",
     "FormatError",
     "LevelEstimate",
@@ -94,13 +109,17 @@ __all__ = [
     "TrainedExpert",
     "TruncatedError",
     "bench",
+    "bits_over_position",
     "compress",
     "compress_file",
     "contents",
+    "costs",
+    "costs_by_block",
     "decompress",
     "decompress_file",
     "diagnose",
     "estimate",
+    "explain",
     "measure",
     "open",
     "recover",

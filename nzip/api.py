@@ -133,6 +133,22 @@ class Measurement(NamedTuple):
         """Compressed bits for each raw byte; NaN for no bytes at all."""
         return bits_per_byte(self.compressed, self.raw)
 
+    def __repr__(self) -> str:
+        bits = f", {self.bits_per_byte:.4f} bits per byte" if self.raw else ""
+        return f"Measurement(raw={self.raw}, compressed={self.compressed}{bits})"
+
+    def _repr_html_(self) -> str:
+        bits = f"{self.bits_per_byte:.4f}" if self.raw else "–"
+        rows = (
+            ("raw bytes", f"{self.raw:,}"),
+            ("compressed bytes", f"{self.compressed:,}"),
+            ("bits per byte", bits),
+        )
+        cells = "".join(
+            f"<tr><th style='text-align:left'>{name}</th><td>{value}</td></tr>" for name, value in rows
+        )
+        return f"<table>{cells}</table>"
+
 
 @shown
 def measure(data: Buffer | Readable, level: int | None = None, **options: Unpack[Coding]) -> Measurement:

@@ -27,6 +27,11 @@ class CodedBlock(NamedTuple):
     payload: bytes | memoryview
 
 
+def most(size: int) -> float:
+    """Bytes that params and payload of a block of ``size`` bytes may take; one of more is stored."""
+    return size - size / 1000
+
+
 def encode_block(predictor: Predictor, data, progress=None) -> CodedBlock:
     """Code ``data`` (bytes-like; it must not change while the result is in use). Stored where coding saves
     less than 0.1% of it.
@@ -37,7 +42,7 @@ def encode_block(predictor: Predictor, data, progress=None) -> CodedBlock:
         return CodedBlock(STORED, b"", b"")
     told = {"progress": progress} if predictor.reports_progress and progress is not None else {}
     params, payload = predictor.encode(data, **told)
-    if len(params) + len(payload) > len(data) - len(data) / 1000:
+    if len(params) + len(payload) > most(len(data)):
         return CodedBlock(STORED, b"", data)
     return CodedBlock(CODED, params, payload)
 

@@ -47,6 +47,17 @@ class BlockOptions(TypedDict, total=False):
     decompressing needs no file; experts that ship are never embedded."""
 
 
+class Pricing(TypedDict, total=False):
+    """What decides the bits of a byte."""
+
+    predictor: str | Predictor | None
+    """As in :class:`BlockOptions`."""
+    primer: Primer
+    """As in :class:`BlockOptions`."""
+    block_size: int
+    """As in :class:`BlockOptions`."""
+
+
 class Coding(BlockOptions, total=False):
     """Of a whole stream."""
 
@@ -105,7 +116,7 @@ def _annotation(kind: type, name: str) -> Any:
     return getattr(found, "__forward_arg__", found)
 
 
-def settled(kind: type[BlockOptions], given: BlockOptions) -> Opening:
+def settled(kind: type[BlockOptions | Pricing], given: BlockOptions | Pricing) -> Opening:
     """``given``, with the defaults for what it does not hold. Raises :class:`TypeError` for a name that is no
     key of ``kind``."""
     unknown = sorted(set(given) - set(kind.__annotations__))

@@ -216,36 +216,97 @@ class _Meter:
 
 
 @main.command("plot")
-@click.option("--folder", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option(
+    "--folder", type=click.Path(path_type=Path, exists=True), help="a run's; its curves are kept, too"
+)
+@click.option("--curves", type=click.Path(path_type=Path, exists=True), help="curves that were kept")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
 @click.option("--title", help="over the picture")
-def plot_command(folder, output, title) -> None:
-    """Draw the learning curves: training loss, and held-out loss by kind."""
+def plot_command(folder, curves, output, title) -> None:
+    """Draw the learning curves: held-out loss, a panel for each kind of text, and training loss beside it.
+
+    With --folder they are also written to a JSON file beside the picture, which --curves takes."""
+    if (folder is None) == (curves is None):
+        raise click.UsageError("give --folder, a run's, or --curves, a file that was kept")
+    if curves is not None:
+        found = json.loads(curves.read_text())
+    else:
+        found = curves_of(folder)
+        output.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n")
+    draw(
+        found,
+        output,
+        title or f"{found['kind']} alone: bits per byte on held-out text, by MB of training text seen",
+    )
+
+
+def curves_of(folder: Path) -> dict:
+    """What a run's log says of its learning: MB seen, training loss, and held-out loss by kind."""
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return {
+        "format": "training-1",
+        "kind": "the expert",
+        "mb": [entry["seen"] / 1e6 for entry in log],
+        "train": [entry["train"] for entry in log],
+        "held": {kind: [entry["held"][kind] for entry in log] for kind in log[-1]["held"]},
+    }
+
+
+COLUMNS = 5
+# Seen on white and on black alike: the picture has no ground of its own.
+INK, CURVE, BESIDE = "#808995", "#e8590c", "#228be6"
+
+
+def draw(found: dict, output: Path, title: str) -> None:
+    """Small multiples: the kinds by what they end at, all on one scale, the others' curves in grey."""
     import matplotlib  # optional: for the picture alone
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt  # optional: as above
 
-    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    seen = [entry["seen"] / 1e6 for entry in log]
-    figure, axes = plt.subplots(figsize=(9, 5.5), layout="constrained")
-    axes.plot(seen, [entry["train"] for entry in log], color="black", linewidth=2, label="training")
-    kinds = sorted(log[-1]["held"], key=lambda k: -log[-1]["held"][k])
-    for i, kind in enumerate(kinds):
-        axes.plot(
-            seen,
-            [entry["held"][kind] for entry in log],
-            color=plt.cm.tab20(i),
-            marker=".",
-            label=f"{kind} {log[-1]['held'][kind]:.2f}",
-        )
-    axes.set(
-        xlabel="MB seen", ylabel="bits per byte", title=title or "The expert alone: held-out text by kind"
+    kinds = sorted(found["held"], key=lambda kind: -found["held"][kind][-1])
+    rows = -(-len(kinds) // COLUMNS)
+    figure, grid = plt.subplots(
+        rows,
+        COLUMNS,
+        figsize=(11, 2 * rows + 0.9),
+        sharex=True,
+        sharey=True,
+        layout="constrained",
+        squeeze=False,
     )
-    axes.set_ylim(top=min(axes.get_ylim()[1], 5))
-    axes.grid(alpha=0.3)
-    axes.legend(loc="upper right", ncols=2, fontsize=8)
+    figure.patch.set_alpha(0)
+    top = min(5.0, 1.05 * max(max(values) for values in found["held"].values()))
+    for axes, kind in zip(grid.flat, [*kinds, *[None] * (rows * COLUMNS - len(kinds))], strict=True):
+        axes.patch.set_alpha(0)
+        if kind is None:
+            axes.set_visible(False)
+            continue
+        for other in kinds:
+            axes.plot(found["mb"], found["held"][other], color=INK, linewidth=0.6, alpha=0.3)
+        axes.plot(found["mb"], found["train"], color=BESIDE, linewidth=1.2, label="training text")
+        axes.plot(
+            found["mb"], found["held"][kind], color=CURVE, linewidth=2, label="held-out text of the kind"
+        )
+        axes.set_title(f"{kind}  {found['held'][kind][-1]:.2f}", loc="left", fontsize=10, color=INK)
+        axes.set_ylim(1, top)
+        axes.set_xlim(0, max(found["mb"]) * 1.02)
+        axes.tick_params(colors=INK, labelsize=8, length=0)
+        axes.grid(color=INK, alpha=0.2, linewidth=0.6)
+        for side, spine in axes.spines.items():
+            spine.set_visible(side in ("left", "bottom"))
+            spine.set_color(INK)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=INK)
+    figure.supxlabel("MB of training text seen", fontsize=9, color=INK)
+    figure.supylabel("bits per byte", fontsize=9, color=INK)
+    handles, names = grid[0][0].get_legend_handles_labels()
+    others = matplotlib.lines.Line2D([], [], color=INK, linewidth=0.6, alpha=0.6)
+    figure.legend(
+        [*handles, others], [*names, "the other kinds"], loc="outside upper right", ncols=3, frameon=False,
+        fontsize=8, labelcolor=INK,
+    )  # fmt: skip
     figure.savefig(output, dpi=110)
+    plt.close(figure)
 
 
 if __name__ == "__main__":

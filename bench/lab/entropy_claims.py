@@ -14,6 +14,7 @@ import lzma
 from pathlib import Path
 
 import numpy as np
+from style import GREEN, GREY, INK, OLIVE, ORANGE, PINK, SKY, TEAL, VIOLET, begin
 
 from tokenizers_lab.analysis.efficiency import efficiency
 from tokenizers_lab.analysis.entropy import conditional_entropies
@@ -99,23 +100,19 @@ def main() -> None:
 
 
 def draw(results: dict, folder: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("agg")
-    import matplotlib.pyplot as plt
-
+    plt = begin()
     rows = results["training_size"]
-    figure, axes = plt.subplots(1, 3, figsize=(14, 4.2), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(14, 4.4))
     for axis, vocab in zip(axes[:2], (4096, 16384)):
         mine = [r for r in rows if r["vocab"] == vocab]
-        for k, colour in zip((1, 2, 3, 4, 5), ("#0f6d7a", "#c2571a", "#5b4fa2", "#2e7d32", "#b0386b")):
+        for k, colour in zip((1, 2, 3, 4, 5), (TEAL, ORANGE, VIOLET, GREEN, PINK)):
             x = [r["train_bytes"] for r in mine]
             axis.plot(
                 x,
                 [r["entropies"][k - 1]["value"] for r in mine],
                 "-o",
                 color=colour,
-                label=f"H{k} plug-in",
+                label=f"H{k}",
                 markersize=4,
             )
             axis.plot(
@@ -133,19 +130,18 @@ def draw(results: dict, folder: Path) -> None:
             xscale="log",
             xlabel="training bytes",
             ylabel="bits a token",
-            title=f"K = {vocab:,}",
+            title=f"Entropy of BPE's tokens, K = {vocab:,}",
             ylim=(0, None),
         )
     figure.legend(
         *axes[0].get_legend_handles_labels(),
-        title="solid plug-in, dashed Miller–Madow, dotted held out",
+        title="given 0 to 4 tokens before; solid plug-in, dashed Miller–Madow, dotted held out",
         ncols=5,
         fontsize=8,
         title_fontsize=8,
-        frameon=False,
         loc="outside lower left",
     )
-    for vocab, colour in zip(VOCABULARIES, ("#0f6d7a", "#c2571a", "#5b4fa2")):
+    for vocab, colour in zip(VOCABULARIES, (SKY, OLIVE, GREY)):
         mine = [r for r in rows if r["vocab"] == vocab]
         axes[2].errorbar(
             [r["train_bytes"] for r in mine],
@@ -156,14 +152,18 @@ def draw(results: dict, folder: Path) -> None:
             label=f"K = {vocab:,}",
             markersize=4,
         )
-    axes[2].axhline(0.75, color="#888", linestyle="--", linewidth=1)
+    axes[2].axhline(0.75, color=INK, linestyle="--", linewidth=1)
     axes[2].set(xscale="log", xlabel="training bytes", ylabel="η = H₁ / log₂ K", title="Capacity utilisation")
-    axes[2].legend(frameon=False)
+    figure.legend(*axes[2].get_legend_handles_labels(), ncols=3, fontsize=8, loc="outside lower right")
     figure.savefig(folder / "entropy_claims.png", dpi=90)
     data = results["mismatch"]
     matrix = 100 * np.array(data["excess"])
-    figure, axis = plt.subplots(figsize=(7.4, 6), layout="constrained")
-    axis.imshow(np.minimum(matrix, 300), cmap="Oranges")
+    figure, axis = plt.subplots(figsize=(8.2, 6.2))
+    axis.grid(False)
+    shown = axis.imshow(np.minimum(matrix, 300), cmap="Oranges")
+    bar = figure.colorbar(shown, ax=axis, shrink=0.8, extend="max")
+    bar.set_label("more tokens a byte than a vocabulary of the domain's own, %")
+    bar.outline.set_visible(False)
     for i, row in enumerate(matrix):
         for j, value in enumerate(row):
             axis.text(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from model_dictionary import CORPORA, texts
+from style import COLOUR, INK, ORANGE, TEAL, begin
 
 from tokenizers_lab.analysis.all_metrics import finite
 from tokenizers_lab.analysis.bits import bit_ngrams
@@ -98,27 +99,9 @@ def paper(corpora: Path) -> dict:
 
 
 def figure(results: dict, path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    colours = dict(
-        zip(
-            [
-                "EI[16,256]",
-                "EI[24,256]",
-                "EI[32,256]",
-                "EI[64,256]",
-                "EI[128,256]",
-                "AC[256]",
-                "GZip[256]",
-                "EI[16,65k]",
-            ],
-            ["#0f6d7a", "#4a9aa6", "#5b4fa2", "#2e7d32", "#8a6d00", "#b0386b", "#c2571a", "#4a6a8a"],
-        )
-    )
-    _drawn, ((bits, stable), (reach, sweep)) = plt.subplots(2, 2, figsize=(12, 8))
+    plt = begin()
+    colours = {name: COLOUR[name] for name in results["paper"] if name in COLOUR}
+    drawn, ((bits, stable), (reach, sweep)) = plt.subplots(2, 2, figsize=(12, 8.6))
     for name, colour in colours.items():
         entry = results["paper"][name]
         if entry["bit_ngrams"]:
@@ -129,7 +112,7 @@ def figure(results: dict, path: Path) -> None:
                 [p["p5"] for p in curve],
                 [p["p95"] for p in curve],
                 color=colour,
-                alpha=0.12,
+                alpha=0.08,
                 linewidth=0,
             )
         points = entry["stability"]
@@ -149,20 +132,38 @@ def figure(results: dict, path: Path) -> None:
             label=name,
         )
     control = results["paper"]["AC[256]"]["bit_ngrams"]["control"]["aligned"]
-    bits.plot([p["n"] for p in control], [p["p50"] for p in control], "k--", linewidth=1, label="random bits")
-    bits.set(yscale="symlog", title="aligned bit n-grams: KL from uniform, bits", xlabel="n")
+    bits.plot(
+        [p["n"] for p in control],
+        [p["p50"] for p in control],
+        "--",
+        color=INK,
+        linewidth=1,
+        label="random bits",
+    )
+    bits.set(
+        yscale="symlog",
+        title="Aligned bit n-grams: distance from uniform",
+        xlabel="n, bits",
+        ylabel="Kullback–Leibler divergence, bits",
+    )
     bits.set_yscale("symlog", linthresh=1e-3)
     bits.set_xlim(1, 10)
     bits.set_ylim(-0.01, 2)
-    stable.set(title="stability of token → text", xlabel="position in the window", ylim=(0, 1.05))
+    stable.set(
+        title="Stability of token → text",
+        xlabel="position in the window, tokens",
+        ylabel="stability",
+        ylim=(0, 1.05),
+    )
     reach.set(
-        title="prefix perturbation: passages within an edit distance",
-        xlabel="edit distance / length, one byte changed",
+        title="After one byte is changed: how far tokens move",
+        xlabel="edit distance of tokens / length",
+        ylabel="share of passages within it",
         ylim=(0, 1.03),
     )
     data = results["paper"]["sweep"]
     widths = [w["width"] for w in data["windows"]]
-    for tokens, colour in ((8, "#0f6d7a"), (16, "#c2571a")):
+    for tokens, colour in ((8, TEAL), (16, ORANGE)):
         sweep.plot(
             widths,
             [w[f"per_token_{tokens}"] for w in data["windows"]],
@@ -174,15 +175,16 @@ def figure(results: dict, path: Path) -> None:
     sweep.set_xscale("log", base=2)
     sweep.set_xticks(widths, [str(w) for w in widths])
     sweep.minorticks_off()
-    sweep.set(title="bytes a token over window size (dashed: AC)", xlabel="bits a window", ylim=(0, None))
-    for axes in (bits, sweep):  # the colours of the first go for the other two
-        axes.legend(fontsize=7, frameon=False)
-    for axes in (bits, stable, reach, sweep):
-        axes.grid(alpha=0.3)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-    plt.tight_layout()
-    plt.savefig(path, dpi=100)
+    sweep.set(
+        title="Size of windows (dashed: AC, no windows)",
+        xlabel="bits a window",
+        ylabel="bytes a token",
+        ylim=(0, None),
+    )
+    # the colours of the first go for the two after it
+    drawn.legend(*bits.get_legend_handles_labels(), ncols=9, fontsize=8, loc="outside upper left")
+    drawn.legend(*sweep.get_legend_handles_labels(), ncols=2, fontsize=8, loc="outside lower right")
+    drawn.savefig(path, dpi=100)
 
 
 def main() -> None:
@@ -190,7 +192,12 @@ def main() -> None:
     parser.add_argument("corpora", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--figure", type=Path)
+    parser.add_argument(
+        "--draw-only", action="store_true", help="draw the figure from the results that are there"
+    )
     args = parser.parse_args()
+    if args.draw_only:
+        return figure(json.loads(args.output.read_text()), args.figure)
     results = {"paper": paper(args.corpora), "rules": rules(args.corpora)}
     args.output.write_text(json.dumps(finite(results), separators=(",", ":")) + "\n")
     if args.figure:

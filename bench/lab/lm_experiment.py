@@ -4,6 +4,7 @@ elsewhere.
     python bench/lab/lm_experiment.py OUT              # the sweep in OUT → bench/lab/lm_experiment/
     python bench/lab/lm_experiment.py OUT --restore    # the other way
     python bench/lab/lm_experiment.py --table          # what is kept, as a table in Markdown
+    python bench/lab/lm_experiment.py --redraw         # and its pictures anew
 
 The first keeps results and figures; after the second the sweep in OUT goes on with what is missing.
 
@@ -14,6 +15,7 @@ import argparse
 import json
 import re
 import shutil
+from html import escape
 from pathlib import Path
 
 import tokenizers_lab
@@ -22,31 +24,52 @@ KEPT = Path(__file__).parent / "lm_experiment"
 
 
 def keep(out: Path) -> None:
-    from tokenizers_lab.report.lm_page import plots
-
     (KEPT / "results").mkdir(parents=True, exist_ok=True)
     for path in sorted((out / "results").glob("*.json")):
         shutil.copyfile(path, KEPT / "results" / path.name)
     shutil.copyfile(out / "results.json", KEPT / "results.json")
     results = json.loads((KEPT / "results.json").read_text())
-    for title, _, drawn in plots(results):
-        size, what = title.split(": ")
-        (KEPT / f"{size}-{what.split()[0]}.svg").write_text(alone(drawn))
+    redraw(results)
     print(f"{len(results['runs'])} of {results['planned']} runs → {KEPT}")
 
 
-def alone(svg: str) -> str:
-    """A picture of the report as a file of its own, in the page's light colours on white."""
+def redraw(results: dict) -> None:
+    """The pictures of what is kept."""
+    from tokenizers_lab.report.lm_page import plots
+
+    for title, _, drawn in plots(results):
+        size, what = title.split(": ")
+        (KEPT / f"{size}-{what.split()[0]}.svg").write_text(alone(drawn, title))
+
+
+HEAD = 18  # height of the title over a picture
+
+
+def alone(svg: str, title: str) -> str:
+    """A picture of the report as a file of its own, with its title: in the page's light colours on no ground,
+    and in its dark ones where the reader's colours are dark."""
     page = (Path(tokenizers_lab.__file__).parent / "report" / "page.html.j2").read_text()
-    colours = dict(
-        reversed(re.findall(r"--(\w+):\s*(#[0-9a-fA-F]+)", page))
-    )  # the first of each, which is the light one
-    svg = (
-        re.sub(r"var\(--(\w+)\)", lambda m: colours[m[1]], svg)
-        .replace("currentColor", "#333")
-        .replace("inherit", "sans-serif")
+    both: dict[str, list[str]] = {}  # of each colour the light one, then the dark one
+    for name, colour in re.findall(r"--(\w+):\s*(#[0-9a-fA-F]+)", page):
+        both.setdefault(name, []).append(colour)
+    svg = re.sub(r"var\(--(\w+)\)", lambda m: both[m[1]][0], svg)
+    svg = svg.replace("currentColor", "#333").replace("inherit", "sans-serif")
+    pairs = [("#333", both["ink"][1]), *((light, dark) for light, dark in both.values() if light in svg)]
+    rules = "".join(
+        f'[style*="{what}: {light}"]{{{what}:{dark}!important}}'
+        for light, dark in pairs
+        for what in ("fill", "stroke")
     )
-    return re.sub(r"(<svg[^>]*>)", r'\1<rect width="100%" height="100%" fill="#fff"/>', svg, count=1) + "\n"
+    style = f"<style>@media (prefers-color-scheme:dark){{{rules}}}</style>"
+    look = "font-size: 11px; font-family: sans-serif; fill: #333"
+    said = f'<text x="4" y="-5" style="{look}">{escape(title)}</text>'
+    svg = re.sub(
+        r'viewBox="0 0 (\S+) ([\d.]+)"',
+        lambda m: f'viewBox="0 {-HEAD} {m[1]} {float(m[2]) + HEAD:g}"',
+        svg,
+        count=1,
+    )
+    return re.sub(r"(<svg[^>]*>)", lambda m: m[1] + style + said, svg, count=1) + "\n"
 
 
 def restore(out: Path) -> None:
@@ -104,11 +127,14 @@ def main():
     parser.add_argument("out", type=Path, metavar="OUT", nargs="?")
     parser.add_argument("--restore", action="store_true")
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--redraw", action="store_true")
     options = parser.parse_args()
     if options.table:
         print(table())
+    elif options.redraw:
+        redraw(json.loads((KEPT / "results.json").read_text()))
     elif options.out is None:
-        parser.error("name OUT, the folder of the sweep, or --table")
+        parser.error("name OUT, the folder of the sweep, --table or --redraw")
     else:
         (restore if options.restore else keep)(options.out)
 

@@ -13,6 +13,8 @@ import json
 import lzma
 from pathlib import Path
 
+from style import COLOUR, begin
+
 import tokenizers_lab as lab
 from tokenizers_lab.codecs import equal_info, model_dictionary
 from tokenizers_lab.m1.order_n import OrderN
@@ -76,19 +78,15 @@ def measure(train: bytes, text: bytes, given=None) -> list[dict]:
 
 
 def figure(results: dict, path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    axes_of = plt.subplots(1, len(results), figsize=(13, 3.6), sharey=True)[1]
+    plt = begin()
+    drawn, axes_of = plt.subplots(1, len(results), figsize=(13, 4), sharey=True)
     styles = {
-        ("BPE", None): ("#c2571a", "o-"),
-        ("BPE across words", None): ("#c2571a", "o--"),
-        ("model dictionary", "order-3"): ("#0f6d7a", "s--"),
-        ("model dictionary", "order-5"): ("#0f6d7a", "s-"),
-        ("equal-info[b=16]", "order-3"): ("#5b4fa2", "^"),
-        ("equal-info[b=16]", "order-5"): ("#5b4fa2", "D"),
+        ("BPE", None): (COLOUR["BPE"], "o-"),
+        ("BPE across words", None): (COLOUR["BPE"], "o--"),
+        ("model dictionary", "order-3"): (COLOUR["model dictionary"], "s--"),
+        ("model dictionary", "order-5"): (COLOUR["model dictionary"], "s-"),
+        ("equal-info[b=16]", "order-3"): (COLOUR["equal-info"], "^"),
+        ("equal-info[b=16]", "order-5"): (COLOUR["equal-info"], "D"),
     }
     for axes, (name, entry) in zip(axes_of, results.items()):
         for (kind, m1), (colour, style) in styles.items():
@@ -105,13 +103,16 @@ def figure(results: dict, path: Path) -> None:
         axes.minorticks_off()
         axes.set_title(name, fontsize=10)
         axes.set_xlabel("ids in use")
-        axes.grid(alpha=0.3)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
     axes_of[0].set_ylabel("bytes a token, unseen text")
-    axes_of[0].legend(fontsize=7, frameon=False, handlelength=3.2)
-    plt.tight_layout()
-    plt.savefig(path, dpi=110)
+    drawn.suptitle("Bytes a token on unseen text, by vocabulary", x=0.01, ha="left", fontsize=12)
+    drawn.legend(
+        *axes_of[0].get_legend_handles_labels(),
+        ncols=6,
+        fontsize=8,
+        handlelength=3.2,
+        loc="outside lower left",
+    )
+    drawn.savefig(path, dpi=110)
 
 
 def main() -> None:
@@ -126,7 +127,12 @@ def main() -> None:
         "--write's file",
     )
     parser.add_argument("--write", type=Path, help="write the training text of --only to this file, and stop")
+    parser.add_argument(
+        "--draw-only", action="store_true", help="draw the figure from the results that are there"
+    )
     args = parser.parse_args()
+    if args.draw_only:
+        return figure(json.loads(args.output.read_text()), args.figure)
     if args.write:
         args.write.write_bytes(texts(args.corpora, *CORPORA[args.only])[0])
         return

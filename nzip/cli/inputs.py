@@ -27,6 +27,7 @@ from nzip.errors import FormatError, NzipError
 from nzip.exact.compiler import need_compiler
 from nzip.io import foreign, safe_output, sources
 from nzip.io.safe_output import FileError
+from nzip.levels import LEVELS
 from nzip.options import choose_predictor, resumable_block_size
 from nzip.predictors.base import Predictor
 from nzip.predictors.own_primer import OwnPrimer
@@ -222,6 +223,14 @@ def predictor_of(coding: Coding, primer: OwnPrimer | None) -> Predictor:
     if coding.primer is None and not coding.no_primer:
         return chosen
     return chosen.with_primer(primer)
+
+
+def named_predictor(spelling: str) -> Predictor:
+    """The predictor that a spelling names, or a level as ``5`` or ``-5``. Raises :class:`NzipError`."""
+    number = spelling.removeprefix("-")
+    if len(number) == 1 and number.isascii() and number.isdecimal() and int(number) in LEVELS:
+        return choose_predictor(int(number))
+    return choose_predictor(None, spelling)
 
 
 def coding_of(

@@ -23,6 +23,7 @@ from nzip.cli.options import (
     Duration,
     Files,
     Levels,
+    LineRange,
     Placing,
     Running,
     Size,
@@ -198,6 +199,34 @@ def diagnose(
 @click.option(
     "--stride", type=click.IntRange(1), metavar="TOKENS", help="From window to window; default 512."
 )
+@click.option(
+    "--costs",
+    metavar="FILE",
+    type=click.Path(),
+    help="Write what each byte costs to FILE, .npy, .jsonl or .parquet.",
+)
+@click.option(
+    "--view",
+    type=click.Choice(["bytes", "symbols"]),
+    default="bytes",
+    show_default=True,
+    help="Of --costs: by byte, or by symbol (code of a word, token, byte).",
+)
+@click.option(
+    "--distributions",
+    metavar="FILE",
+    type=click.Path(),
+    help="With --costs, the distribution before each byte to FILE, .npy: 1 KiB a byte.",
+)
+@flag("--raw", help="Of --costs: price bytes, also where words would be coded.")
+@click.option(
+    "--curve",
+    metavar="FILE",
+    type=click.Path(),
+    help="Draw bits per byte against the place in the file to FILE, .svg, .png, .pdf, or write it as .json.",
+)
+@click.option("--also", metavar="SPELLING", multiple=True, help="Of --curve: another predictor or level.")
+@flag("-f", "--force", help="Overwrite what --costs, --distributions and --curve name.")
 def measure(
     files: Files,
     coding: Coding,
@@ -207,12 +236,31 @@ def measure(
     protocol: str,
     window: int | None,
     stride: int | None,
+    costs: str | None,
+    view: str,
+    distributions: str | None,
+    raw: bool,
+    curve: str | None,
+    also: tuple[str, ...],
+    force: bool,
 ) -> int:
     """Measure bits per byte.
 
     FILES are compressed under a level or predictor and every byte is counted; nothing is written."""
     from nzip.cli import measure as verbs  # start-up: numpy
 
+    if costs is not None or distributions is not None or curve is not None:
+        from nzip.cli import costs as priced  # start-up: numpy
+
+        if protocol != "coded":
+            raise click.UsageError(f"--protocol {protocol} has no costs of bytes: leave it out")
+        if curve is not None:
+            if costs is not None or distributions is not None:
+                raise click.UsageError("--curve and --costs: give one of them")
+            return priced.curve(files, coding, talking, curve, also, force, as_json=as_json)
+        return priced.costs(files, coding, talking, costs, view, distributions, raw, force, as_json=as_json)
+    if raw or also:
+        raise click.UsageError("--raw belongs to --costs, and --also to --curve")
     if protocol != "coded":
         return verbs.measure_bare(files, coding, protocol, window, stride, as_json=as_json)
     return verbs.measure(files, coding, running, talking, as_json=as_json)
@@ -268,6 +316,54 @@ def estimate(
         block_size=block_size,
         cold=no_primer,
         time_budget=time_budget,
+        as_json=as_json,
+    )
+
+
+@cli.command()
+@files
+@takes(Coding)
+@as_json
+@takes(Talking)
+@click.option(
+    "--against",
+    metavar="FILE|SPELLING",
+    help="Beside it: another file, or the same data under another predictor or level.",
+)
+@click.option(
+    "--html", metavar="PAGE", type=click.Path(), help="Write one HTML page: a heat map, and tables."
+)
+@click.option(
+    "--lines", "span", type=LineRange(), metavar="FIRST:LAST", help="Which lines are shown; the first 24."
+)
+@flag("--bits-only", help="Not what was expected and which inputs helped: several times as fast.")
+@flag("-f", "--force", help="Overwrite PAGE.")
+def explain(
+    files: Files,
+    coding: Coding,
+    as_json: bool,
+    talking: Talking,
+    against: str | None,
+    html: str | None,
+    span: tuple[int, int | None] | None,
+    bits_only: bool,
+    force: bool,
+) -> int:
+    """Say where the bits of FILES go.
+
+    Per kind of byte, word, line, segment of content and group of inputs; --json: JSON lines, --html: a heat
+    map."""
+    from nzip.cli import explain as verbs  # start-up: numpy
+
+    return verbs.explain(
+        files,
+        coding,
+        talking,
+        against=against,
+        html=html,
+        span=span,
+        inputs=not bits_only,
+        force=force,
         as_json=as_json,
     )
 

@@ -113,6 +113,27 @@ class ByteRange(click.ParamType):
         return first, last
 
 
+class LineRange(click.ParamType):
+    """``FIRST:LAST``, lines from 1 on, either missing."""
+
+    name = "first:last"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int | None]:
+        """As click asks; a pair (first, last or None)."""
+        if isinstance(value, tuple):
+            return value
+        first, _, last = value.partition(":")
+        numbers = [part.strip() or default for part, default in ((first, "1"), (last, "0"))]
+        if not all(n.isascii() and n.isdecimal() and len(n) < 12 for n in numbers) or ":" not in value:
+            self.fail(f"{value!r} is no range of lines: write FIRST:LAST, FIRST: or :LAST", param, ctx)
+        begin, end = max(1, int(numbers[0])), int(numbers[1]) if last.strip() else None
+        if end is not None and end < begin:
+            self.fail(f"the range {value} ends before it starts", param, ctx)
+        return begin, end
+
+
 class Named(click.ParamType):
     """``NAME=PATH``."""
 

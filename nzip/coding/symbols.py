@@ -13,6 +13,8 @@ checked, which costs more than coding one symbol does; :meth:`SymbolEncoder.enco
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from nzip.coding.symbol_kernel import (
@@ -22,6 +24,7 @@ from nzip.coding.symbol_kernel import (
     MAX_BYTES_PER_SYMBOL,
     MAX_TOTAL,
     POSITION,
+    RANGE,
     TAIL_BYTES,
     decode_interval,
     decode_rows,
@@ -63,6 +66,11 @@ def _step(cdfs: np.ndarray) -> int:
 def _check_decision(p1: int, bits: int) -> None:
     if not 0 < p1 < 1 << bits <= MAX_TOTAL:
         raise ValueError(f"a decision's probability is above 0 and below 1, not {p1} of 2**{bits}")
+
+
+def spent(state: np.ndarray) -> float:
+    """Bits that an encoder's ``state`` has spent, less a constant."""
+    return 8.0 * int(state[POSITION]) - math.log2(int(state[RANGE]))
 
 
 class SymbolEncoder:
@@ -125,6 +133,10 @@ class SymbolEncoder:
             )
         self._room(symbols.size)
         encode_rows(self._state, self._out, cdfs.reshape(-1), _step(cdfs), symbols)
+
+    def spent(self) -> float:
+        """Bits spent so far, less a constant: the difference of two is what was coded between them."""
+        return spent(self._state)
 
     def finish(self) -> bytes:
         """The whole stream. Nothing can be appended afterwards."""

@@ -17,6 +17,7 @@ import numpy as np
 from nzip.coding.symbols import SymbolDecoder, SymbolEncoder
 from nzip.errors import CorruptError
 from nzip.predictors.base import EXPERT_BITS, SIDE_BITS, Expert, ExpertState, Predictor
+from nzip.predictors.pricing import BITS_ALONE, Guesses, Priced, PricedStream, Rows, Wish
 from nzip.predictors.probe import expert_probe
 
 # Side decisions before one byte. An expert that asks for more would never come to the byte.
@@ -82,6 +83,56 @@ class BarePredictor(Predictor):
         _walk(self.expert.start(self.lanes, lanes), [len(lane) for lane in lanes], side, byte)
         return b"", encoder.finish()
 
+    def price(self, data, wish: Wish = BITS_ALONE, progress: np.ndarray | None = None) -> Priced:
+        """As :meth:`Predictor.price`: what the coder spends on each byte and on the decisions before it."""
+        lanes = split(np.frombuffer(data, np.uint8), self.lanes)
+        starts = np.cumsum([0, *map(len, lanes)])
+        encoder = SymbolEncoder()
+        bits = np.zeros(starts[-1])
+        places = np.zeros(self.lanes, np.int64)
+        numbers = np.full((len(bits), wish.guesses), -1, np.int32)
+        chances = np.zeros((len(bits), wish.guesses), np.float32)
+        told = _Rows(wish.rows) if wish.rows is not None else None
+        spent = encoder.spent()
+
+        def side(state: ExpertState, lane: int, p1: int) -> int:
+            nonlocal spent
+            bit = state.choose(lane)
+            encoder.encode_bit(bit, p1, SIDE_BITS)
+            now = encoder.spent()
+            bits[starts[lane] + places[lane]] += now - spent
+            spent = now
+            return bit
+
+        def byte(lane: int, i: int, cdf: np.ndarray) -> int:
+            nonlocal spent
+            symbol, at = int(lanes[lane][i]), starts[lane] + i
+            encoder.encode(cdf, symbol)
+            now = encoder.spent()
+            bits[at] += now - spent
+            spent = now
+            places[lane] = i + 1
+            if told is not None or wish.guesses:
+                row = np.diff(cdf).astype(np.uint32)
+                if told is not None:
+                    told.take(at, row)
+                if wish.guesses:
+                    likely = np.argsort(row)[: -wish.guesses - 1 : -1]
+                    numbers[at], chances[at] = likely, row[likely] / (1 << EXPERT_BITS)
+            if progress is not None:
+                progress[0] += 1
+            return symbol
+
+        _walk(self.expert.start(self.lanes, lanes), [len(lane) for lane in lanes], side, byte)
+        if told is not None:
+            told.tell()
+        size, payload = len(bits), len(encoder.finish())
+        guesses = Guesses(numbers, chances, [bytes([b]) for b in range(256)]) if wish.guesses else None
+        stream = PricedStream(
+            "any", "", "", size, payload, np.arange(size), np.ones(size, np.int32), bits, None, guesses
+        )
+        return Priced(b"", payload, (stream,))
+
     def decode(
         self, params: bytes, payload, size: int, sink: Callable[[int, memoryview], None] | None = None
     ) -> bytes:
@@ -107,6 +158,26 @@ class BarePredictor(Predictor):
 
         _walk(self.expert.start(self.lanes), [len(lane) for lane in lanes], side, byte)
         return out.tobytes()
+
+
+class _Rows:
+    """Distributions on their way to whoever wants them, a thousand at a time."""
+
+    def __init__(self, give: Rows):
+        self._give = give
+        self._places: list[int] = []
+        self._rows: list[np.ndarray] = []
+
+    def take(self, place: int, row: np.ndarray) -> None:
+        self._places.append(place)
+        self._rows.append(row)
+        if len(self._rows) == _TOLD:
+            self.tell()
+
+    def tell(self) -> None:
+        if self._rows:
+            self._give(np.array(self._places, np.int64), np.stack(self._rows))
+            self._places, self._rows = [], []
 
 
 def split(data: np.ndarray, lanes: int) -> list[np.ndarray]:

@@ -18,6 +18,7 @@ import numpy as np
 from nzip.errors import NzipError
 from nzip.predictors.content import Content
 from nzip.predictors.own_primer import OwnPrimer
+from nzip.predictors.pricing import BITS_ALONE, Priced, Wish
 
 # An expert's 256 integers sum to 2**EXPERT_BITS, and none is below 1.
 EXPERT_BITS = 24
@@ -80,6 +81,12 @@ class Predictor(abc.ABC):
     def encode(self, data) -> tuple[bytes, bytes]:
         """Code a bytes-like block. Returns ``(params, payload)``: params are the choices made for this
         block (a few bytes, kept in the block's header), payload the coded bits."""
+
+    def price(self, data, wish: Wish = BITS_ALONE, progress: np.ndarray | None = None) -> Priced:
+        """Code a bytes-like block as :meth:`encode` does, and say what each of its bytes cost; ``wish``: what
+        else is wanted, as far as there is any. ``progress`` as for :attr:`reports_progress`. Raises
+        :class:`NzipError` where this predictor cannot tell."""
+        raise NzipError(f"{self.spelling} cannot say what each byte costs: it has no price()")
 
     @abc.abstractmethod
     def decode(self, params: bytes, payload, size: int) -> bytes:

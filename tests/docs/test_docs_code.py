@@ -17,7 +17,7 @@ import tomllib
 import pytest
 from support import ROOT
 
-PAGES = ("PREDICTORS.md", "CODING.md")
+PAGES = ("PREDICTORS.md", "CODING.md", "COSTS.md")
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# (\w+\.py)\n")
 

@@ -19,7 +19,8 @@ import numpy as np
 import xxhash
 
 from nzip.coding.symbol_kernel import DAMAGED, POSITION, finish_encoder, start_decoder, start_encoder
-from nzip.errors import CorruptError
+from nzip.coding.symbols import spent
+from nzip.errors import CorruptError, NzipError
 from nzip.predictors.base import Predictor
 from nzip.predictors.lm import coder, measure, spans
 from nzip.predictors.lm.adaptive_state import new_state
@@ -27,6 +28,7 @@ from nzip.predictors.lm.runner import Runner
 from nzip.predictors.lm.settings import MAX_LANES, Settings
 from nzip.predictors.lm.source import LanguageModel
 from nzip.predictors.mix import MixPredictor
+from nzip.predictors.pricing import BITS_ALONE, Priced, PricedStream, Wish
 from nzip.predictors.probe import kilobyte
 from nzip.varint import read_varint, varint
 
@@ -114,7 +116,54 @@ class LmPredictor(Predictor):
             progress[0] = len(data)
         return params, payload
 
-    def _encode(self, symbols: list[np.ndarray], progress=None) -> bytes:
+    def price(self, data, wish: Wish = BITS_ALONE, progress: np.ndarray | None = None) -> Priced:
+        """As :meth:`Predictor.price`, by token; what the model cannot help by the mix's symbols. There are no
+        distributions over bytes: :class:`NzipError` where they are asked for."""
+        if wish.rows is not None:
+            raise NzipError(
+                f"{self.spelling} codes tokens, so there is no distribution of each next byte: take it as an "
+                f"expert of the mix, mix+{self.spelling}"
+            )
+        data = bytes(data)
+        lengths = spans.find(data, self.model)
+        text, other = spans.split(data, lengths)
+        lanes = self.settings.lanes_for(len(text))
+        params, streams, payload = bytes([lanes - 1]), list[PricedStream](), 0
+        if lengths != [len(data)]:
+            params += b"".join(map(varint, lengths))
+        if text:
+            edges = [len(text) * lane // lanes for lane in range(lanes + 1)]
+            symbols = [self.model.vocabulary.encode(text[a:b]) for a, b in itertools.pairwise(edges)]
+            bits = [np.zeros(len(s)) for s in symbols]
+            payload = len(self._encode(symbols, progress, bits))
+            sizes = [
+                np.array([len(self.model.vocabulary.symbol_bytes(x)) for x in s], np.int64) for s in symbols
+            ]
+            # the last token of a lane may be cut by its end
+            starts = [e + np.cumsum(n) - n for e, n in zip(edges, sizes, strict=False)]
+            streams.append(
+                _stream(
+                    np.concatenate(starts), np.concatenate(sizes), np.concatenate(bits), lengths, 0, payload
+                )
+            )
+        if other:
+            rest = _rest().price(other, wish._replace(worth=False))
+            said = varint(len(rest.params)) + rest.params
+            head = varint(payload) + said
+            payload += len(head) + rest.payload
+            for number, stream in enumerate(rest.streams):
+                if number == 0:
+                    stream.bits[0] += 8 * len(head)
+                placed = _stream(stream.starts, stream.lengths, stream.bits, lengths, 1, stream.coded)
+                streams.append(placed._replace(kind=stream.kind, form=stream.form, primer=stream.primer))
+        if progress is not None:
+            progress[0] = len(data)
+        return Priced(params, payload, tuple(streams))
+
+    def _encode(
+        self, symbols: list[np.ndarray], progress=None, bits: list[np.ndarray] | None = None
+    ) -> bytes:
+        """``bits``: by lane, float64, what each symbol costs is put there."""
         size = self.model.vocabulary.size
         lengths = np.array([len(s) for s in symbols])
         engine = self.model.engine
@@ -140,9 +189,12 @@ class LmPredictor(Predictor):
                     out = np.concatenate([out, np.zeros(len(out), np.uint8)])
                 for lane in active:
                     symbol = symbols[lane][step]
+                    before = spent(range_coder) if bits is not None else 0.0
                     coder.encode_token(
                         state, lane, runner.frequencies[lane], runner.totals[lane], symbol, range_coder, out
                     )
+                    if bits is not None:
+                        bits[lane][step] = spent(range_coder) - before
                     if symbol < size:
                         runner.advance(lane, symbol)
                 runner.settle(active, [symbols[lane][step] for lane in active])
@@ -241,6 +293,33 @@ class LmPredictor(Predictor):
         finally:
             runner.close()
         return b"".join(lane[:n] for lane, n in zip(text, wanted))
+
+
+def _stream(
+    starts: np.ndarray, sizes: np.ndarray, bits: np.ndarray, lengths: list[int], kind: int, coded: int
+) -> PricedStream:
+    """Symbols of the text (``kind`` 0) or of the rest (1), by their places in it, put back to where their
+    spans are in the block."""
+    ends = np.cumsum(lengths)
+    begins, own = (ends - lengths)[kind::2], np.array(lengths[kind::2], np.int64)
+    borders = np.cumsum(own) - own
+    span = np.searchsorted(borders, starts, side="right") - 1
+    # A symbol that goes on in the next span is cut there.
+    cuts = np.setdiff1d(borders[1:], starts)
+    if len(cuts):
+        cut_of = np.searchsorted(starts, cuts, side="right") - 1
+        number = np.concatenate([np.arange(len(starts)), cut_of])
+        at = np.concatenate([starts, cuts])
+        order = np.argsort(at, kind="stable")
+        at, number = at[order], number[order]
+        ends_of = np.minimum(np.append(at[1:], own.sum()), starts[number] + sizes[number])
+        share = (ends_of - at) / sizes[number]
+        starts, bits, sizes = at, bits[number] * share, ends_of - at
+        span = np.searchsorted(borders, starts, side="right") - 1
+    return PricedStream(
+        "text" if kind == 0 else "other", "tokens" if kind == 0 else "", "", int(own.sum()), coded,
+        starts - borders[span] + begins[span], sizes.astype(np.int32), bits,
+    )  # fmt: skip
 
 
 @functools.lru_cache(maxsize=1)

@@ -6,9 +6,11 @@ Both own ``coder`` (the coder's state, see coding/binary.py) and ``buffer``, whi
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from nzip.coding.binary import POSITION, STATE_SIZE, finish_encoder, start_decoder, start_encoder
+from nzip.coding.binary import HIGH, LOW, POSITION, STATE_SIZE, finish_encoder, start_decoder, start_encoder
 
 CHUNK = 1 << 15  # bytes that may be coded between two drains
 
@@ -37,6 +39,11 @@ class Output:
     def written(self) -> int:
         """Bytes that were written so far, but for the few that the coder holds back."""
         return len(self._done) + int(self.coder[POSITION])
+
+    def spent(self) -> float:
+        """Bits spent so far, less a constant."""
+        narrow = math.log2(int(self.coder[HIGH] - self.coder[LOW]))
+        return 8.0 * (len(self._done) + int(self.coder[POSITION])) - narrow
 
     def finish(self) -> bytes:
         """All that was written. Trailing zeros go, as in coding/binary.py: the decoder reads zeros there."""

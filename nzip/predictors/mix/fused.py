@@ -18,7 +18,8 @@ from nzip.exact.jit import njit
 from nzip.predictors.base import Expert
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix.handing_on import Told
-from nzip.predictors.mix.kernel import run
+from nzip.predictors.mix.kernel import PRICING, WATCHING, run
+from nzip.predictors.mix.ledger import Ledger
 from nzip.predictors.online import kernel as online_kernel
 from nzip.predictors.online import network
 from nzip.predictors.ssm import kernel as ssm_kernel
@@ -42,12 +43,18 @@ class Runs(NamedTuple):
     transformer: transformer_stream.Stream | None
 
 
+def fits(experts: tuple[Expert, ...]) -> bool:
+    """Whether the experts are of the kinds that :func:`drive` knows."""
+    slots = {e.slot for e in experts if isinstance(e, SmallExpert)}
+    return len(slots) == len(experts)
+
+
 def start(experts: tuple[Expert, ...]) -> Runs | None:
     """Runs for :func:`drive`, or None where the experts are not of its kinds."""
+    if not fits(experts):
+        return None
     small = [e for e in experts if isinstance(e, SmallExpert)]
     slots = [e.slot for e in small]
-    if len(small) < len(experts) or len(set(slots)) != len(slots):
-        return None
     places = np.full(SLOTS, -1, np.int64)
     places[slots] = np.arange(len(slots))
     if places[STATIC] >= 0:
@@ -63,35 +70,74 @@ def start(experts: tuple[Expert, ...]) -> Runs | None:
     return Runs(places, net, stream, adapted, online, transformer)
 
 
-@njit(nogil=True, cache=True)
-def _drive(
-    mix, data, ends, steps, decoding, coder, buffer, given, places, net, stream, adapted, online, transformer
-):
-    """``steps`` bytes of the only lane; ``given`` uint32 (1, 1, experts, 256) holds the distributions before
-    the first of them, and after."""
-    for _ in range(steps):
-        position = np.int64(mix.lanes[0, at.L_POSITION])
-        run(mix, data, ends, 1, decoding, coder, buffer, given)
-        byte = np.int64(data[position])
-        if places[STATIC] >= 0:
-            ssm_kernel.step(net, stream, byte, given[0, 0, places[STATIC]])
-        if places[ADAPTED] >= 0:
-            online_kernel.step(adapted, byte, given[0, 0, places[ADAPTED]])
-        if places[ONLINE] >= 0:
-            online_kernel.step(online, byte, given[0, 0, places[ONLINE]])
-        if transformer is not None:
-            transformer_stream.step(transformer, data, position, decoding, given[0, 0, places[TRANSFORMER]])
+def _driver(kernel, name: str):
+    """The compiled loop of experts and one form of the mix's kernel."""
+
+    def drive_steps(
+        mix,
+        data,
+        ends,
+        steps,
+        decoding,
+        coder,
+        buffer,
+        given,
+        places,
+        net,
+        stream,
+        adapted,
+        online,
+        transformer,
+    ):
+        """``steps`` bytes of the only lane; ``given`` uint32 (1, 1, experts, 256) holds the distributions
+        before the first of them, and after."""
+        for _ in range(steps):
+            position = np.int64(mix.lanes[0, at.L_POSITION])
+            kernel(mix, data, ends, 1, decoding, coder, buffer, given)
+            byte = np.int64(data[position])
+            if places[STATIC] >= 0:
+                ssm_kernel.step(net, stream, byte, given[0, 0, places[STATIC]])
+            if places[ADAPTED] >= 0:
+                online_kernel.step(adapted, byte, given[0, 0, places[ADAPTED]])
+            if places[ONLINE] >= 0:
+                online_kernel.step(online, byte, given[0, 0, places[ONLINE]])
+            if transformer is not None:
+                transformer_stream.step(
+                    transformer, data, position, decoding, given[0, 0, places[TRANSFORMER]]
+                )
+
+    drive_steps.__qualname__ = name  # by which its machine code is kept
+    return njit(nogil=True, cache=True)(drive_steps)
+
+
+_drive = _driver(run, "_drive")
+_PRICED, _WATCHED = _driver(PRICING, "_drive_priced"), _driver(WATCHING, "_drive_watched")
 
 
 def drive(
-    runs: Runs, mix, data, first: int, ends, bits, decoding: bool, progress, told: Told | None = None
+    runs: Runs,
+    mix,
+    data,
+    first: int,
+    ends,
+    bits,
+    decoding: bool,
+    progress,
+    told: Told | None = None,
+    ledger: Ledger | None = None,
 ) -> bool:
-    """Code ``data[first:]``; False once it is hopeless (see ``bits.drain``). ``told`` of what is decoded."""
+    """Code ``data[first:]``; False once it is hopeless (see ``bits.drain``). ``told`` of what is decoded,
+    ``ledger``, whose mix this is, of what is encoded."""
+    steps_of = _drive if ledger is None else _WATCHED if ledger.everything else _PRICED
     count = int((runs.places >= 0).sum())
     given = np.full((1, 1, count, 256), FLAT, np.uint32)
     for begin in range(first, len(data), _STEPS):
         steps = min(_STEPS, len(data) - begin)
-        _drive(mix, data, ends, steps, decoding, bits.coder, bits.buffer, given, *runs)
+        if ledger is not None:
+            ledger.begin(begin)
+        steps_of(mix, data, ends, steps, decoding, bits.coder, bits.buffer, given, *runs)
+        if ledger is not None:
+            ledger.end(begin, steps)
         if not bits.drain():
             return False
         progress(begin + steps - first)

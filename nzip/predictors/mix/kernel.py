@@ -21,7 +21,7 @@ from nzip.exact.jit import later, njit
 from nzip.predictors.content import TEXT
 from nzip.predictors.mix import apm as apm_maps
 from nzip.predictors.mix import constants as at
-from nzip.predictors.mix import match
+from nzip.predictors.mix import match, watching
 from nzip.predictors.mix.bit_history import adapt, adapt_direct, find_slot, run_after, run_cell, slot_of
 from nzip.predictors.mix.compiled import K1, K2, K3, clamp, i64, u32, u64
 from nzip.predictors.mix.constants import (
@@ -66,10 +66,12 @@ MOST_ERROR = 32767
 MAP_WIDEST, WIDEST = 2047, 4095
 
 
-def make(known: Plan | None = None, name: str = "run", cache: bool = True):
+def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
     """A kernel for the one plan ``known``, without experts and with one lane; with None for any plan.
+    ``watch``: what it writes down (watching.py) of what it encodes; its ``state`` is then a ``Watched``.
 
     What is written in capitals is constant; branches that such a name rules out are not compiled at all."""
+    PRICED, WATCHED = watch > watching.NOTHING, watch == watching.EVERYTHING
     ANY = known is None
     ONE = not ANY
     chosen = known or plan(1, TEXT)  # constants of some plan, where they are not used
@@ -164,6 +166,8 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
         if ANY:
             cumulative = state.cumulative
         low, high, code, coded_to = coder[LOW], coder[HIGH], coder[CODE], coder[POSITION]
+        if PRICED:
+            spent = watching.spent(low, high, coded_to)
 
         # What a bit teaches is learnt at the beginning of the next bit, so that the memory asked for in
         # between has time to come: ``waiting`` says what is still to be learnt.
@@ -186,6 +190,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
         a3 = u64(0)
         learnt = u64(1)
         node = u64(1)
+        looked = 0
         rate = 0
         hits = 0
         match_level = 0
@@ -312,6 +317,21 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                         for i in range(runs_from, runs_to):
                             run_slot[i] = slot[i] >> u64(4)
                     node = u64(1)
+                if WATCHED:
+                    if bit == 0 and (state.watch.guesses.shape[0] or state.watch.rows.shape[0]):
+                        watching.look_ahead(
+                            state.watch, lane, position, context, slot, run_slot, predicted, set_base,
+                            set_source, final_base, final_source, base1, base2, base3, hits, c1, two_bytes,
+                            match_level, young,
+                        )  # fmt: skip
+                    if state.watch.worth.shape[0]:
+                        begun = 1 if bit < 4 else c0 >> (bit - 4)
+                        looked = watching.look(
+                            state.watch, lane, slot, run_slot, i64(node), i64(node), begun, predicted,
+                            set_base, set_source, final_base, final_source, base1, base2, base3, hits, c1,
+                            match_level, young,
+                        )  # fmt: skip
+                        watching.weigh(state.watch, (byte >> (7 - bit)) & 1, looked)
                 # --- inputs
                 if MAYBE_APMS and apms:
                     apm_maps.ask_for_next(apm, base1, node)
@@ -421,6 +441,8 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
                     else:
                         p = (2 * mixed + p1 + p2 + 2) >> 2
                 p = min(MOST_P, max(1, p))
+                if WATCHED:
+                    state.unlike[0] += state.watch.worth.shape[0] > 0 and looked != p
                 # --- code
                 # (coding/binary.py, its state held in registers)
                 middle = low + ((high - low) >> u64(at.PROBABILITY_BITS)) * u64(p)
@@ -463,6 +485,12 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True):
             if turn == turns:
                 break
             byte = c0 & 255
+            if PRICED:
+                so_far = watching.spent(low, high, coded_to)
+                state.prices[position] += np.float32(so_far - spent)
+                spent = so_far
+            if WATCHED:
+                watching.settle(state.watch, position)
             if decoding:
                 data[position] = np.uint8(byte)
             advance(lane, byte, CODED_CLASSES[byte] if coded else CLASSES[byte], state)
@@ -481,6 +509,11 @@ TEXTS = {level: make(plan(level, TEXT), f"text{level}") for level in LEVELS}  # 
 
 
 CODED_TEXTS = {level: make(plan(level, CODED), f"coded{level}") for level in LEVELS}  # words as codes
+
+
+# What prices, and what watches everything, for any plan: one wait for a compiler serves all levels.
+PRICING = make(None, "priced", watch=watching.PRICES)
+WATCHING = make(None, "watched", watch=watching.EVERYTHING)
 
 
 def best(chosen: Plan, experts: int = 0):

@@ -17,6 +17,7 @@ from nzip.predictors.mix import constants as at
 from nzip.predictors.mix.coder import Input, Output
 from nzip.predictors.mix.handing_on import Told
 from nzip.predictors.mix.kernel import run
+from nzip.predictors.mix.ledger import Ledger
 from nzip.predictors.mix.state import Mix
 
 _TOLD = 1 << 10  # steps between two times that what was decoded is told of
@@ -32,10 +33,12 @@ def drive(
     decoding: bool,
     progress: Callable[[int], None],
     told: Told | None = None,
+    ledger: Ledger | None = None,
 ) -> bool:
     """Code every lane of ``data`` (uint8) up to its end (``ends`` int64), the block from ``first`` on;
-    ``progress`` is told how many bytes are done, ``told`` of what is decoded. False once it is hopeless (see
-    ``bits.drain``)."""
+    ``progress`` is told how many bytes are done, ``told`` of what is decoded, ``ledger``, whose mix this is,
+    of what is encoded. False once it is hopeless (see ``bits.drain``)."""
+    kernel = run if ledger is None else ledger.kernel
     starts = mix.lanes[:, at.L_START].astype(np.int64)
     lanes = len(starts)
     own = None if decoding else [data[s:e] for s, e in zip(starts, ends, strict=True)]
@@ -51,7 +54,12 @@ def drive(
             break
         for lane in np.flatnonzero(_asked(states, active)):
             for state in states:
+                if ledger is None or not isinstance(bits, Output):
+                    _side_decisions(state, int(lane), bits, decoding)
+                    continue
+                before = bits.spent()
                 _side_decisions(state, int(lane), bits, decoding)
+                ledger.side(int(positions[lane]), bits.spent() - before)
         ready = active
         for state in states:
             answer = state.ready(active)
@@ -63,7 +71,7 @@ def drive(
         rows = [s.distributions() for s in states]
         given = rows[0][:, None] if len(rows) == 1 else np.stack(rows, axis=1)
         given = np.ascontiguousarray(given[None], np.uint32)
-        run(mix, data, np.where(ready, ends, 0), 1, decoding, bits.coder, bits.buffer, given)
+        kernel(mix, data, np.where(ready, ends, 0), 1, decoding, bits.coder, bits.buffer, given)
         if not bits.drain():
             return False
         symbols[ready] = data[positions[ready]]
@@ -72,6 +80,8 @@ def drive(
         for state in states:
             state.update(symbols, ready)
         progress(done)
+    if ledger is not None:
+        ledger.end(first, len(data) - first)
     return True
 
 

@@ -19,7 +19,7 @@ from nzip.exact.jit import is_kept
 from nzip.hashes import text_hash
 from nzip.predictors.base import Expert, Predictor
 from nzip.predictors.kinds import STORED, TEXT, Content
-from nzip.predictors.mix import cutting
+from nzip.predictors.mix import cutting, pricing
 from nzip.predictors.mix import params as parameters
 from nzip.predictors.mix import segments as layout
 from nzip.predictors.mix.handing_on import Scattering, Sink
@@ -32,6 +32,7 @@ from nzip.predictors.mix.segments import Segments
 from nzip.predictors.mix.stream import MAX_LANES, Progress, Streams, untold
 from nzip.predictors.mix.words.dictionary import Dictionary, parse
 from nzip.predictors.own_primer import OwnPrimer
+from nzip.predictors.pricing import BITS_ALONE, Priced, Wish
 
 MAX_EXPERTS = 6
 
@@ -142,6 +143,12 @@ class MixPredictor(Predictor):
             done += len(own)
             _report(progress, done)(0)
         return parameters.pack(Block(len(packed), tuple(coded)), experts), b"".join(payloads)
+
+    def price(self, data, wish: Wish = BITS_ALONE, progress: np.ndarray | None = None) -> Priced:
+        block = np.frombuffer(data, np.uint8)
+        streams = self._streams._replace(raw=wish.raw)
+        cut = cutting.streams(block, self.primed and self.primer is None, not self.experts and not wish.raw)
+        return pricing.price(streams, block, cut, wish, _report(progress, 0))
 
     def decode(
         self,

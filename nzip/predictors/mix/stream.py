@@ -25,6 +25,7 @@ from nzip.predictors.mix.call_filter import call_filter
 from nzip.predictors.mix.coder import CHUNK, Input, Output
 from nzip.predictors.mix.handing_on import HandingOn, Sink, Told, Undoing
 from nzip.predictors.mix.kernel import best
+from nzip.predictors.mix.ledger import Ledger
 from nzip.predictors.mix.noise import is_noise
 from nzip.predictors.mix.params import RATE_STEP, Descriptor
 from nzip.predictors.mix.plan import plan
@@ -60,7 +61,8 @@ def scaled(progress: Progress, size: int, length: int) -> Progress:
 
 class Streams(NamedTuple):
     """What a predictor codes its streams with. ``experts``: leading ones first; ``lanes`` and ``primed`` as
-    for :class:`nzip.predictors.mix.MixPredictor`; ``primer`` and ``dictionary``: the user's own."""
+    for :class:`nzip.predictors.mix.MixPredictor`; ``primer`` and ``dictionary``: the user's own; ``raw``: no
+    form but raw bytes is tried."""
 
     level: int
     experts: tuple[Expert, ...] = ()
@@ -68,6 +70,7 @@ class Streams(NamedTuple):
     primed: bool = True
     primer: Primer | None = None
     dictionary: Dictionary | None = None
+    raw: bool = False
 
     @property
     def leading(self) -> int:
@@ -99,10 +102,16 @@ class Streams(NamedTuple):
     # Encoding.
 
     def encode(
-        self, data: np.ndarray, content: Content, progress: Progress = untold, start: Start | None = None
+        self,
+        data: np.ndarray,
+        content: Content,
+        progress: Progress = untold,
+        start: Start | None = None,
+        ledger: Ledger | None = None,
     ) -> tuple[Descriptor, bytes]:
         """Code ``data`` (uint8), of content ``content``; a payload longer than ``data`` where it is
-        hopeless. ``start``: the form it takes and the primer it starts from; None: choose them."""
+        hopeless. ``start``: the form it takes and the primer it starts from; None: choose them. ``ledger``:
+        what is written down of the way that is chosen; of a short stream by coding it once more."""
         if content.kind == STORED:
             if is_noise(data, lambda part: len(Streams(1).code(part, Content(BINARY), 1, None)[0])):
                 progress(len(data))
@@ -113,17 +122,24 @@ class Streams(NamedTuple):
         if len(trials) > 1 and len(data) > (SHORT if helpers else WHOLE):
             judge = self._sampled if helpers else self._later
             trials = [min(trials, key=lambda trial: judge(data, content, *trial))]
-        found = [self._encode(data, content, *trials[0], progress)]
-        found += [self._encode(data, content, *trial) for trial in trials[1:]]
         warm = [
             i for i, (helpers, start) in enumerate(trials) if start.primer and not self.only(helpers).experts
         ]
+        if len(trials) == 1 and not (warm and len(data) <= SHORT):
+            return self._encode(data, content, *trials[0], progress, ledger=ledger)
+        found = [self._encode(data, content, *trials[0], progress)]
+        found += [self._encode(data, content, *trial) for trial in trials[1:]]
+        ways = [(*trial, untold, 0) for trial in trials]
         if warm and len(data) <= SHORT:
             # A text that is unlike the primer's wants a higher rate than the plan's.
             likeliest = trials[min(warm, key=lambda i: _cost(found[i]))]
             rate = 2 * _warm_rate(self.level, likeliest[1]) // RATE_STEP
-            found.append(self._encode(data, content, *likeliest, rate=rate))
-        return min(found, key=_cost)
+            ways.append((*likeliest, untold, rate))
+            found.append(self._encode(data, content, *ways[-1]))
+        best_of_them = min(range(len(found)), key=lambda i: _cost(found[i]))
+        if ledger is not None:
+            return self._encode(data, content, *ways[best_of_them], ledger=ledger)
+        return found[best_of_them]
 
     def _trials(self, data: np.ndarray, content: Content, helpers: int) -> list[tuple[int, Start]]:
         """Ways of coding a stream that are worth trying, as bits of the experts that help and starts: of a
@@ -157,6 +173,7 @@ class Streams(NamedTuple):
         start: Start,
         progress: Progress = untold,
         rate: int = 0,
+        ledger: Ledger | None = None,
     ) -> tuple[Descriptor, bytes]:
         """As :meth:`encode`, with the experts whose bits are set, from ``start``; ``rate``: its own."""
         some = self.only(helpers)
@@ -169,21 +186,24 @@ class Streams(NamedTuple):
         if words:
             coded = words.apply(data)
             if len(coded) > len(data):  # the samples that spoke for words were not of its kind
-                return self._encode(data, content, helpers, Start(None, start.primer), progress, rate)
+                return self._encode(data, content, helpers, Start(None, start.primer), progress, rate, ledger)
             descriptor = descriptor._replace(words=words.params(), length=len(coded))
+            if ledger is not None:
+                ledger.expect_bytes(descriptor.form)
             form = Content(at.CODED) if dictionary else content
         else:
             coded, form = data, content
         descriptor = descriptor._replace(pinned=pin(primer, dictionary), rate=rate)
         told = scaled(progress, len(data), len(coded))
-        return descriptor, some.code(coded, form, lanes, primer, told, rate)[0]
+        return descriptor, some.code(coded, form, lanes, primer, told, rate, ledger)[0]
 
     def choose(self, data: np.ndarray, content: Content) -> list[Start]:
         """The forms that ``data`` may take, and what it may start from, the likeliest best first; one where
         it is long."""
         if content.kind != TEXT:
             return [COLD]
-        return choices(data, self.primed, self.primer, not self.experts, self.dictionary)
+        words = not self.experts and not self.raw
+        return choices(data, self.primed, self.primer, words, self.dictionary)
 
     def code(
         self,
@@ -193,6 +213,7 @@ class Streams(NamedTuple):
         primer: Primer | None,
         progress: Progress = untold,
         rate: int = 0,
+        ledger: Ledger | None = None,
     ) -> tuple[bytes, Mix]:
         """The payload of a stream that every expert helps, in its form (``content`` that of the form, of kind
         CODED where words are), and the mix as it ends."""
@@ -200,9 +221,16 @@ class Streams(NamedTuple):
         room[first:] = data
         _put_on(room[first:], content)
         output = Output(len(data))
-        if not self._walk(content, mix, ends, room, first, output, False, progress, None):
-            return bytes(len(data) + 1), mix  # hopeless: longer than the data, so it is stored
-        return output.finish(), mix
+        watched = mix
+        if ledger is not None:
+            chosen = plan(self.level, content.kind, content.stride)
+            spellings = tuple(e.spelling for e in self.experts)
+            watched = ledger.open(mix, chosen, spellings, room, first, self._in_lockstep(lanes))
+        walked = self._walk(content, watched, ends, room, first, output, False, progress, None, ledger)
+        if ledger is not None:
+            ledger.close()
+        # hopeless: longer than the data, so it is stored
+        return output.finish() if walked else bytes(len(data) + 1), mix
 
     # Decoding.
 
@@ -332,6 +360,14 @@ class Streams(NamedTuple):
             mix.lanes[:, at.L_RATE] = RATE_STEP * rate
         return mix, np.array(edges[1:], np.int64) + first, room, first
 
+    def _in_lockstep(self, lanes: int) -> bool:
+        """Whether experts are asked through Python, lane by lane."""
+        if not self.experts:
+            return False
+        from nzip.predictors.mix import fused  # start-up: the experts' kernels
+
+        return lanes > 1 or not fused.fits(self.experts)
+
     def _walk(
         self,
         content: Content,
@@ -343,20 +379,29 @@ class Streams(NamedTuple):
         decoding: bool,
         progress: Progress,
         told: Told | None,
+        ledger: Ledger | None = None,
     ) -> bool:
-        """Code ``data[first:]``, with ``told`` told of what is decoded; False once it is hopeless (see
-        ``bits.drain``)."""
+        """Code ``data[first:]``, with ``told`` told of what is decoded, and ``ledger``, whose mix this is, of
+        what is encoded; False once it is hopeless (see ``bits.drain``)."""
         if self.experts:
             from nzip.predictors.mix import fused  # start-up: the experts' kernels
 
             runs = fused.start(self.experts) if len(ends) == 1 else None
             if runs is not None:
-                return fused.drive(runs, mix, data, first, ends, bits, decoding, progress, told)
-            return lockstep.drive(self.experts, mix, data, first, ends, bits, decoding, progress, told)
+                return fused.drive(runs, mix, data, first, ends, bits, decoding, progress, told, ledger)
+            return lockstep.drive(
+                self.experts, mix, data, first, ends, bits, decoding, progress, told, ledger
+            )
         kernel = self.kernel(content)
+        if ledger is not None:
+            kernel = ledger.kernel
         for start in range(first, len(data), CHUNK):
             steps = min(CHUNK, len(data) - start)
+            if ledger is not None:
+                ledger.begin(start)
             kernel(mix, data, ends, steps, decoding, bits.coder, bits.buffer, _NO_EXPERTS)
+            if ledger is not None:
+                ledger.end(start, steps)
             if not bits.drain():
                 return False
             progress(start + steps - first)

@@ -365,5 +365,10 @@ def test_the_script_trains_exports_measures_and_plots(tmp_path, kind):
         catch_exceptions=False,
     )
     assert plot.exit_code == 0 and (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+    kept = json.loads((tmp_path / "c.json").read_text())
+    assert kept["held"].keys() == {k for _, k, _ in script.MIXTURE.values()}
+    again = ["plot", "--curves", str(tmp_path / "c.json"), "-o", str(tmp_path / "d.png")]
+    assert CliRunner().invoke(script.main, again, catch_exceptions=False).exit_code == 0
+    assert (tmp_path / "d.png").read_bytes() == (tmp_path / "c.png").read_bytes()
     (tmp_path / "train" / "austen.txt").write_bytes(b"another text")
     assert CliRunner().invoke(script.main, ["run", *common, "--total", "3000", *shape]).exit_code == 1

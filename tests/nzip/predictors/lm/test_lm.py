@@ -393,3 +393,37 @@ def test_the_window_suits_the_lanes(model):
         assert (
             bytes(LmPredictor(Settings("tiny", 0, lanes), model).decode(params, payload, len(text))) == text
         )
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_what_tokens_cost(model, lanes):
+    from nzip.errors import NzipError
+    from nzip.predictors.pricing import Wish
+
+    text = TEXT * 3
+    one = predictor(model, lanes)
+    params, payload = one.encode(text)
+    found = one.price(text)
+    assert (found.params, found.payload) == (params, len(payload))
+    (stream,) = found.streams
+    assert stream.form == "tokens" and abs(stream.bits.sum() / 8 - len(payload)) < 8
+    assert np.array_equal(stream.starts, np.cumsum(stream.lengths) - stream.lengths)
+    assert stream.lengths.sum() == len(text) and stream.lengths.max() > 1
+    with pytest.raises(NzipError, match="codes tokens"):
+        one.price(text, Wish(rows=lambda places, rows: None))
+
+
+def test_what_a_block_costs_that_the_model_helps_in_part(model):
+    noise = np.random.default_rng(3).integers(0, 256, 3 << 14, np.uint8).tobytes()
+    text = (TEXT * 60)[: 2 << 14]
+    data = text + noise + text
+    one = predictor(model, 1)
+    params, payload = one.encode(data)
+    found = one.price(data)
+    assert (found.params, found.payload) == (params, len(payload)) and len(found.streams) > 1
+    starts = np.concatenate([s.starts for s in found.streams])
+    lengths = np.concatenate([s.lengths for s in found.streams])
+    order = np.argsort(starts)
+    assert np.array_equal(starts[order], np.cumsum(lengths[order]) - lengths[order])
+    assert lengths.sum() == len(data)
+    assert abs(sum(s.bits.sum() for s in found.streams) / 8 - len(payload)) < 8
