@@ -39,6 +39,10 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
         ("nzip estimate FILE", "every level"),
         ("nzip estimate --levels 1,3,5 --time-budget 10m -M 2G FILE", "and the smallest within both"),
     ],
+    "explain": [
+        ("nzip explain FILE", "where its bits go"),
+        ("nzip explain --html page.html --against 5 FILE", "a heat map, beside that of -5"),
+    ],
     "levels": [("nzip levels --json", "for programs")],
     "list": [
         ("nzip list -v FILE.nz", "every block, too"),
