@@ -222,7 +222,7 @@ def _print_lines(found: Explanation, beside: Explanation | None, span: tuple[int
 
 
 def _colour(shown: Any, found: Explanation, row: Cost) -> None:
-    import numpy as np
+    import numpy as np  # start-up
 
     start = row.start or 0
     upto = min(start + row.bytes, start + _WIDTH)

@@ -18,9 +18,7 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.command("manual", context_settings=_CONTEXT)
 def manual() -> None:
     """Print the man page."""
-    from nzip.cli.main import cli  # the command line itself, which hooks this in
-
-    print_text(page(cli))
+    print_text(page(_command_line()))
 
 
 @click.command("completion", context_settings=_CONTEXT)
@@ -29,12 +27,17 @@ def completion(shell: str) -> None:
     """Print what makes SHELL complete verbs, options, predictors and models."""
     from click.shell_completion import get_completion_class  # start-up: as needed
 
-    from nzip.cli.main import cli  # the command line itself, which hooks this in
-
     found = get_completion_class(shell)
     assert found is not None
-    made = found(cli, {}, "nzip", "_NZIP_COMPLETE")
+    made = found(_command_line(), {}, "nzip", "_NZIP_COMPLETE")
     print_text(made.source_template % made.source_vars() + "\n")
+
+
+def _command_line() -> click.Group:
+    """All of it, which hooks these verbs in."""
+    root = click.get_current_context().find_root().command
+    assert isinstance(root, click.Group)
+    return root
 
 
 def page(group: click.Group) -> str:
