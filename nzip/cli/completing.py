@@ -19,7 +19,7 @@ def _items(words: Iterable[str], start: str) -> list[CompletionItem]:
 
 def predictors(_context: click.Context, _parameter: click.Parameter, start: str) -> list[CompletionItem]:
     """Spellings: names and levels of the mix; behind ``+`` one more expert; behind ``lm:`` a model."""
-    from nzip.levels import LEVELS
+    from nzip.levels import LEVELS  # start-up
     from nzip.predictors import registry  # start-up: NumPy
 
     head, plus, last = start.rpartition("+")
@@ -41,7 +41,7 @@ def models(_context: click.Context, _parameter: click.Parameter, start: str) -> 
 
 def levels(_context: click.Context, _parameter: click.Parameter, start: str) -> list[CompletionItem]:
     """``1,3,`` and one more."""
-    from nzip.levels import LEVELS
+    from nzip.levels import LEVELS  # start-up
 
     before = start[: start.rfind(",") + 1]
     taken = set(before.split(","))
