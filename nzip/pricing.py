@@ -166,7 +166,7 @@ def costs(
     Raises :class:`nzip.NzipError` where the predictor cannot say what bytes cost, or has no distributions.
 
     >>> found = costs(b"abracadabra " * 20, level=1)
-    >>> len(found), found.bits[:12].sum() > found.bits[-12:].sum()
+    >>> len(found), bool(found.bits[:12].sum() > found.bits[-12:].sum())
     (240, True)
     """
     parts = list(costs_by_block(data, level, view, distributions, raw, **options))

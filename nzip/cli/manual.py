@@ -42,7 +42,7 @@ def _command_line() -> click.Group:
 
 def page(group: click.Group) -> str:
     """The whole page, roff."""
-    context = click.Context(group, info_name="nzip")
+    context = click.Context(group, info_name="nzip", help_option_names=["-h", "--help"])
     parts = [
         f'.TH NZIP 1 "" "nzip {nzip.__version__}" "User Commands"',
         ".SH NAME",

@@ -148,7 +148,7 @@ def explain(
 
     >>> found = explain(b"to be, or not to be: that is the question\\n" * 3, level=1, inputs=False, guesses=0)
     >>> [row.what for row in found.kinds()][:2]
-    ['words', 'spaces']
+    ['words', 'punctuation']
     """
     if not 0 <= guesses <= 8:
         raise ValueError(f"0 to 8 guesses, not {guesses}")

@@ -20,7 +20,6 @@ def test_it_runs(page, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     pytest.importorskip("nzip.explanation")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    monkeypatch.setenv("MPLBACKEND", "agg")
     (tmp_path / "corpora").symlink_to(ROOT / "corpora")
     notebook = nbformat.read(page, as_version=4)
     client = nbclient.NotebookClient(

@@ -175,6 +175,7 @@ def _from_hub(name: str) -> Found:
         return Found(here, None, "Hugging Face's cache")
     try:
         import huggingface_hub  # optional: the extra `lm`
+        from huggingface_hub import errors
     except ImportError:
         raise LabError(
             f"{name}: fetching from Hugging Face needs the package huggingface_hub: "
@@ -184,11 +185,11 @@ def _from_hub(name: str) -> Found:
     missing = []
     for file in HUB_FILES:
         try:
-            path = huggingface_hub.hf_hubdownload(repository, file, revision=revision or None)
+            path = huggingface_hub.hf_hub_download(repository, file, revision=revision or None)
             return Found(Path(path), None, "Hugging Face")
-        except huggingface_hub.errors.EntryNotFoundError:
+        except errors.EntryNotFoundError:
             missing.append(file)
-        except (OSError, ValueError, RuntimeError, huggingface_hub.errors.HfHubHTTPError) as error:
+        except (OSError, ValueError, RuntimeError, errors.HfHubHTTPError) as error:
             raise LabError(f"could not get {name} from Hugging Face: {_first_line(error)}") from None
     raise LabError(f"{name}: the repository has none of {', '.join(missing)}")
 

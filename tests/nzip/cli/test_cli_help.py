@@ -17,7 +17,7 @@ from nzip.cli.examples import ENVIRONMENT, EXAMPLES, EXIT_CODES
 from nzip.cli.main import cli
 
 PAGE = ROOT / "docs" / "nzip.1"
-CONTEXT = click.Context(cli, info_name="nzip")
+CONTEXT = click.Context(cli, info_name="nzip", help_option_names=["-h", "--help"])
 
 
 def verbs():
@@ -43,7 +43,7 @@ def test_examples_are_what_the_command_line_takes(path):
                 continue
             verb = " ".join(words[1:3]) if " ".join(words[1:3]) in verbs() else words[1]
             found = verbs()[verb]
-            context = click.Context(found, info_name=verb)
+            context = click.Context(found, info_name=verb, help_option_names=["-h", "--help"])
             found.parse_args(context, words[1 + len(verb.split()) :])
 
 

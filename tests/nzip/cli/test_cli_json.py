@@ -96,7 +96,7 @@ def test_no_verb_that_prints_lacks_it():
     from nzip.cli.main import cli
 
     def commands(group, path=()):
-        context = click.Context(group)
+        context = click.Context(group, help_option_names=["-h", "--help"])
         for name in group.list_commands(context):
             found = group.get_command(context, name)
             if isinstance(found, click.Group):
