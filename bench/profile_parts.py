@@ -17,8 +17,8 @@ from nzip.predictors.mix import constants as at
 from nzip.predictors.mix.bit_history import adapt, adapt_direct, find_slot, run_cell, slot_of
 from nzip.predictors.mix.compiled import K1, K2, K3, clamp, i64, u32, u64
 from nzip.predictors.mix.history import CLASSES, advance, fill_registers
+from nzip.predictors.mix.intrinsics.vector import dot, prefetch, train
 from nzip.predictors.mix.match import find_matches, hash_matches
-from nzip.predictors.mix.vector import dot, prefetch, train
 
 _MASK = u64(4095)  # made-up bit histories lie in 4096 slots, which the second cache holds
 

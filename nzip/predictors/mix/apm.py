@@ -24,7 +24,7 @@ from nzip.exact.jit import later
 from nzip.predictors.mix.compiled import K1, clamp, i64, inlined, u64
 from nzip.predictors.mix.constants import APM1_ROWS, APM2_ROWS, APM_BUCKETS
 
-(prefetch,) = later("nzip.predictors.mix.vector", "prefetch")
+(prefetch,) = later("nzip.predictors.mix.intrinsics.vector", "prefetch")
 _ROW = u64(APM_BUCKETS.bit_length() - 1)  # log2 of the cells of a row
 _NODES = u64(4)  # log2 of the nodes of a base
 _STEP = 256  # stretch units between two buckets: a nat

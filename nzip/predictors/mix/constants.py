@@ -169,7 +169,6 @@ NO_DIRECT = 1 << 15  # the same in 12 bits of probability and 4 of count
 SQUASH_ZERO = 4096  # where the table squash has stretch 0
 
 # Layout of the tables.
-VECTOR = 16  # the mixer's inputs are padded to whole vectors of this many
 SET_SIZE = 2048  # weight vectors of one set
 FINAL_WIDTH = 16  # inputs of the final mixer
 FINAL_ROWS, FINAL_BYTES = 512, 256  # its weight vectors, by the byte's bits so far, then by the byte before

@@ -51,7 +51,7 @@ from nzip.predictors.mix.weight_sets import (
 )  # fmt: skip
 
 dot, train, prefetch, local_i16, local_i64, local_u64 = later(
-    "nzip.predictors.mix.vector", "dot", "train", "prefetch", "local_i16", "local_i64", "local_u64"
+    "nzip.predictors.mix.intrinsics.vector", "dot", "train", "prefetch", "local_i16", "local_i64", "local_u64"
 )
 # What waits to be learnt when the next bit begins.
 NOTHING, BIT, LAST_BIT = range(3)

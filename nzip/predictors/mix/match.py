@@ -14,7 +14,7 @@ from nzip.predictors.mix.compiled import K1, K3, helper, i64, inlined, u32, u64
 
 MOST_VERIFIED = 400  # bytes that a new match is compared backwards over
 LONGEST = 65535
-(prefetch,) = later("nzip.predictors.mix.vector", "prefetch")
+(prefetch,) = later("nzip.predictors.mix.intrinsics.vector", "prefetch")
 EXPECTING = 256  # beside the byte that a model expects; 0 where it expects none
 
 

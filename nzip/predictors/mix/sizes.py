@@ -16,8 +16,8 @@ from nzip.predictors.mix.constants import (
     LEADING_SHARE,
     ONE,
     SET_SIZE,
-    VECTOR,
 )  # fmt: skip
+from nzip.predictors.mix.intrinsics import VECTOR
 from nzip.predictors.mix.plan import Plan
 
 MIN_SLOT_BYTES = 1 << 16

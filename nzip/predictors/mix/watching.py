@@ -38,7 +38,7 @@ from nzip.predictors.mix.weight_sets import (
     CHOICES,
 )  # fmt: skip
 
-(dot,) = later("nzip.predictors.mix.vector", "dot")
+(dot,) = later("nzip.predictors.mix.intrinsics.vector", "dot")
 
 # What a kernel watches: nothing; prices; all that a Watched has room for.
 NOTHING, PRICES, EVERYTHING = range(3)

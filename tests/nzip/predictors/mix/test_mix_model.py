@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from nzip import codec
 from nzip.errors import CorruptError, NzipError
 from nzip.predictors.kinds import KIND_NAMES, TEXT, Content
-from nzip.predictors.mix.constants import PRIMED_SIZE, VECTOR
+from nzip.predictors.mix.constants import PRIMED_SIZE
+from nzip.predictors.mix.intrinsics import VECTOR
 from nzip.predictors.mix.model import MixPredictor
 from nzip.predictors.mix.params import Descriptor
 from nzip.predictors.mix.plan import LEVELS, plan

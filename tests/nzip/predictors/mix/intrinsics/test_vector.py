@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from nzip.predictors.mix.constants import VECTOR
+from nzip.predictors.mix.intrinsics import VECTOR
+from nzip.predictors.mix.intrinsics.vector import dot, train
 from nzip.predictors.mix.model import MixPredictor
-from nzip.predictors.mix.vector import dot, train
 
 ROOT = Path(__file__).parents[4]
 
