@@ -49,10 +49,28 @@ class HuggingFaceCodec(Codec):
             self._added = self._tokenizer.get_added_tokens_decoder()
         if not vocab:
             raise DataError(f"{spelling}: its vocabulary is empty")
+        self._require_one_id_each()
         self.vocab_size = max(vocab.values()) + 1
         self._special = {t.content: i for i, t in self._added.items() if t.special}
         self._tokens = self._byte_strings()
         self.eos_id, self.pad_id = self._first(EOS_NAMES), self._first(PAD_NAMES)
+
+    def _require_one_id_each(self) -> None:
+        """Raises :class:`DataError` where two added tokens are one text to the normalizer: which of them the
+        library finds is drawn anew whenever the file is loaded."""
+        normalizer, seen = self._tokenizer.normalizer, {}
+        for i, token in self._added.items() if normalizer is not None else ():
+            if not token.normalized:
+                continue
+            with library(f"{self.spelling}: `tokenizers` cannot normalize {token.content!r}"):
+                text = normalizer.normalize_str(token.content)
+            other = seen.setdefault(text, (i, token.content))
+            if other[0] != i:
+                raise DataError(
+                    f"{self.spelling}: the added tokens {other[1]!r} and {token.content!r} are both {text!r} "
+                    "once they are normalized, and `tokenizers` takes one by chance; mark all but one "
+                    "'normalized': false, or remove them"
+                )
 
     def _byte_strings(self) -> list[bytes] | None:
         """The bytes of every token where the decoder is byte-level, else None."""

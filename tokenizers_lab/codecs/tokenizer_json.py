@@ -207,6 +207,7 @@ def byte_level(entry: dict) -> ByteLevel | None:
                 tokens[i] = bytelevel.to_bytes(text)
     except KeyError:
         return None
+    out.clash = _twice([*vocab.values(), *hidden.values()], [a for a in added if a.content not in vocab])
     made = {new for _, _, new in out.merges}
     whole = bool(model.get("ignore_merges"))
     for token in added:
@@ -225,6 +226,16 @@ def byte_level(entry: dict) -> ByteLevel | None:
         else:
             tokens[i] = content.encode("utf-8")
     return out
+
+
+def _twice(ids: list[int], behind: list[AddedToken]) -> str | None:
+    """Why some id stands for two tokens, where one does: ``ids`` of the vocabulary, added tokens ``behind``
+    it."""
+    known = set(ids)
+    if len(known) < len(ids):
+        return "two tokens of the vocabulary have one id"
+    found = next((a for a in behind if a.id in known), None)
+    return found and f"the added token {found.content!r} has an id of the vocabulary's"
 
 
 def _spelled(text: str) -> bool:
