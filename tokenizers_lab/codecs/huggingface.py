@@ -59,7 +59,7 @@ class HuggingFaceCodec(Codec):
         """Raises :class:`DataError` where two added tokens are one text to the normalizer: which of them the
         library finds is drawn anew whenever the file is loaded."""
         normalizer, seen = self._tokenizer.normalizer, {}
-        for i, token in self._added.items() if normalizer is not None else ():
+        for i, token in sorted(self._added.items()) if normalizer is not None else ():
             if not token.normalized:
                 continue
             with library(f"{self.spelling}: `tokenizers` cannot normalize {token.content!r}"):

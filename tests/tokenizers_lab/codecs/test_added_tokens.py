@@ -177,7 +177,7 @@ def test_added_tokens_that_the_normalizer_makes_one_are_refused(base):
     """The library draws between them whenever it loads the file: one fingerprint, other ids."""
     flags = {"special": False, **dict.fromkeys(("single_word", "lstrip", "rstrip"), False)}
     tokens = [{"id": 0, "content": c, "normalized": True, **flags} for c in ("The", "the")]
-    with pytest.raises(DataError, match="'The' and 'the' are both 'the'"):
+    with pytest.raises(DataError, match="'the' and 'The' are both 'the'"):
         _from_json(json.dumps(with_added(base, tokens, False, {"type": "Lowercase"})).encode(), "T.json")
     tokens[0]["normalized"] = False
     codec = _from_json(json.dumps(with_added(base, tokens, False, {"type": "Lowercase"})).encode(), "T.json")
