@@ -235,7 +235,7 @@ def _twice(ids: list[int], behind: list[AddedToken]) -> str | None:
     if len(known) < len(ids):
         return "two tokens of the vocabulary have one id"
     found = next((a for a in behind if a.id in known), None)
-    return found and f"the added token {found.content!r} has an id of the vocabulary's"
+    return None if found is None else f"the added token {found.content!r} has an id of the vocabulary's"
 
 
 def _spelled(text: str) -> bool:
