@@ -682,7 +682,8 @@ def test_workers_end_with_their_parent(tmp_path, english, sign):
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
-def test_an_interrupt_while_workers_start_is_one_line(tmp_path, english):
+@pytest.mark.parametrize("after", [0.2, 0.5])
+def test_an_interrupt_while_workers_start_is_one_line(tmp_path, english, after):
     """A terminal sends it to all of them; those that were still importing showed where they were."""
     (tmp_path / "a.txt").write_bytes(english)
     heeding = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -698,7 +699,7 @@ def test_an_interrupt_while_workers_start_is_one_line(tmp_path, english):
     )
     while sum(b"spawn_main" in _command(child) for child in _children(process)) < 2:
         assert process.poll() is None
-    time.sleep(0.1)
+    time.sleep(after)
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate()
     assert process.returncode == 130 and said.startswith("interrupted; ")
