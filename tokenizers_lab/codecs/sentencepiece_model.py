@@ -10,10 +10,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from tokenizers_lab.codecs import charsmap
 from tokenizers_lab.errors import DataError
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
-_NORMALIZER, _RULES = 3, 2  # NormalizerSpec, and its compiled table
+_NORMALIZERS, _RULES = (3, 5), 2  # NormalizerSpec of what goes in and what comes out; its compiled table
 _BYTES = {f"<0x{b:02X}>" for b in range(256)}
 
 
@@ -24,7 +25,11 @@ def check(model: bytes, name: str) -> bool:
     for field, value in _fields(model, name):
         if field in (2, 3, 4, 5) and isinstance(value, bytes):
             for inner, setting in _fields(value, name):
-                rewrites = rewrites or field == _NORMALIZER and inner == _RULES and bool(setting)
+                if field in _NORMALIZERS and inner == _RULES and setting:
+                    rewrites = rewrites or field == _NORMALIZERS[0]
+                    wrong = charsmap.what_is_wrong(setting) if isinstance(setting, bytes) else "no bytes"
+                    if wrong:
+                        raise DataError(f"{name}: not a SentencePiece model: its normalizer's rules: {wrong}")
         if field != 1:
             continue
         if not isinstance(value, bytes):
