@@ -59,8 +59,10 @@ def place(path: str) -> Path:
 
 
 def shown(path: str) -> str:
-    """A source's name for people."""
-    return "standard input" if path == STANDARD_INPUT else Path(path).name
+    """A source's name for people: text that UTF-8 can hold, whatever bytes the name has."""
+    if path == STANDARD_INPUT:
+        return "standard input"
+    return os.fsencode(Path(path).name).decode("utf-8", "replace")
 
 
 def _walk(folder: str, above: tuple[str, ...], barred):
