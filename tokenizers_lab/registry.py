@@ -8,6 +8,7 @@ name of somebody's tokenizer (``tokenizers_lab.names``). Names of codecs win ove
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -265,7 +266,7 @@ def m1_advice(codec: Codec, data: bytes, name: str = "FILE") -> str | None:
     inside = ",".join(f"{key}={value}" for key, value in {**others, "m1": "order-3", "train": name}.items())
     return (
         f"{name}: {now:.2f} bytes a token, where an M1 of this text's own gives {then:.2f}; make one: "
-        f"tokenizers-lab save '{kind}[{inside}]' -o own.codec"
+        f"tokenizers-lab save {shlex.quote(f'{kind}[{inside}]')} -o own.codec"
     )
 
 
