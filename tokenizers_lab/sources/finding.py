@@ -1,7 +1,7 @@
 """Which files are sources: those named, those of folders, standard input.
 
 Of folders, what is hidden (``.git``, ``.cache``, ``.ipynb_checkpoints``) and what a dataset of this lab made
-is no source; a file named outright always is one. Links are followed; one that leads back to a folder above
+(its folder, and the logs beside it) is no source; a file named outright always is one. Links are followed; one that leads back to a folder above
 it, or nowhere, is refused rather than left out.
 
 Concession: standard input is kept in a temporary file first, for it is read more than once. The file has no
@@ -85,7 +85,8 @@ def _walk(folder: str, above: tuple[str, ...], barred):
             raise LabError(
                 f"{path}: a link that turns in a circle, back to {real}; remove it, or name the files"
             )
-        if real not in barred:
+        logs = path.endswith(".logs") and _is_dataset(path.removesuffix(".logs"))
+        if real not in barred and not logs:
             yield from _walk(path, (*above, real), barred)
 
 

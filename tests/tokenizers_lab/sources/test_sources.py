@@ -315,6 +315,8 @@ def test_hidden_files_and_datasets_are_no_sources(tmp_path):
         manifest = build("bytes", [corpus], corpus / "out", workers=1)
         assert [s["path"] for s in manifest.data["sources"]] == expected
     build("gzip", [corpus], corpus / "other", workers=1)
+    (corpus / "other.logs").mkdir()  # as executors of datatrove leave
+    (corpus / "other.logs" / "log.txt").write_bytes(b"rank 0")
     assert finding.find([corpus]) == expected and verify(corpus / "out", [corpus]) == []
     assert finding.find([corpus / ".env"]) == [str(corpus / ".env")]  # named outright
     (corpus / ".git" / "in").mkdir()
