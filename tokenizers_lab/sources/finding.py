@@ -1,8 +1,8 @@
 """Which files are sources: those named, those of folders, standard input.
 
 Of folders, what is hidden (``.git``, ``.cache``, ``.ipynb_checkpoints``) and what a dataset of this lab made
-(its folder, and the logs beside it) is no source; a file named outright always is one. Links are followed; one that leads back to a folder above
-it, or nowhere, is refused rather than left out.
+(its folder, and the logs beside it) is no source; a file named outright always is one. Links are followed;
+one that leads back to a folder above it, or nowhere, is refused rather than left out.
 
 Concession: standard input is kept in a temporary file first, for it is read more than once. The file has no
 name, so that nothing stays of it however the process ends; where there is no ``/proc`` it has one, which a
