@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nzip.explanation.colours import group_colours
 from nzip.explanation.lines import text
 from nzip.explanation.tables import Cost
 
@@ -54,6 +55,7 @@ def page(found: Explanation, against: Explanation | None = None, limit: int = LI
         tables=_tables(both),
         curve=_curve(both),
         steps=json.dumps(STEPS),
+        groups=json.dumps(group_colours([group for one in both for group in one.groups])),
         panes=json.dumps(panes).replace("<", "\\u003c"),
     )
 

@@ -89,6 +89,20 @@ def test_two_panes(found, toys):
     assert one["name"] == "play under count" and two["name"] == "play under runs"
 
 
+def test_inputs_have_the_same_colour_in_every_page():
+    from nzip.explanation.colours import COLOURS, group_colours
+    from nzip.predictors.mix import input_groups
+    from nzip.predictors.mix.plan import plan
+
+    named = {input_groups.APMS, *(name for _, name in input_groups._BY_REGISTER)}
+    for level in range(1, 6):
+        named |= set(input_groups.groups(plan(level, 0), ())[0])
+    assert named <= set(COLOURS) and len(set(COLOURS.values())) == len(COLOURS)
+    some = group_colours(["ssm", "bias", "words", "online", "ssm"])
+    assert some["words"] == group_colours(["words"])["words"] == COLOURS["words"]
+    assert len(set(some.values())) == 4
+
+
 def test_what_a_page_says_is_escaped(toys):
     found = nzip.explain(b"</script><b>&amp;\n" * 20, predictor="count", name="<script>x")
     html = page(found)
