@@ -144,7 +144,9 @@ def show(found: dict, console: Console) -> None:
     by_level = [(f"-{level}", figures) for level, figures in found["by_level"].items()]
     for name, figures in (*by_level, ("all", found["errors"])):
         if figures:
-            shares = (figures[f"{what}_{which}"] for what in ("size", "cpu") for which in ("median", "largest"))
+            shares = (
+                figures[f"{what}_{which}"] for what in ("size", "cpu") for which in ("median", "largest")
+            )
             table.add_row(name, str(figures["files"]), *(f"{100 * share:.1f} %" for share in shares))
     console.print(table)
     console.print(f"{found['date'][:10]}, {system_line(found['machine'])}", style="dim", highlight=False)
