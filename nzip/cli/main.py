@@ -461,6 +461,9 @@ def run(arguments: list[str]) -> int:
     """Run the command line in this process; returns the exit code. Signals and broken pipes end the
     process."""
     if "_NZIP_COMPLETE" in os.environ:
+        from nzip.cli import shells  # start-up: only a shell needs it
+
+        shells.register()
         cli.main(arguments, prog_name="nzip")  # a shell asks for completions
     warnings.showwarning = lambda message, *_: say(one_line(str(message)))
     return process.guarded(_guarded, arguments)
