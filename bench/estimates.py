@@ -1,10 +1,10 @@
 """How far off estimates are: ``python -m bench estimates FILES`` estimates each file, then compresses it in
 the same process with each level, and prints both, with the median errors.
 
-In the same minutes, because that is what an estimate is of: this machine as it is now. Times are CPU seconds
-of the process. What is made once a machine (machine code, snapshots of primers) belongs to no file: a run that
-made some is repeated, until one made none. A file may be named with a size (``moby_dick.txt:1M``): then its
-beginning is a file of its own, estimated and compressed alone.
+In the same minutes, because that is what an estimate is of: this machine as it is now. Times are CPU
+seconds of the process. What is made once a machine (machine code, snapshots of primers) belongs to no file: a
+run that made some is repeated, until one made none. A file may be named with a size (``moby_dick.txt:1M``):
+then its beginning is a file of its own, estimated and compressed alone.
 
 Concession: sizes are of one block; start-up is in neither time."""
 
@@ -37,7 +37,7 @@ def measure(
     keep: Callable[[dict], None] = lambda found: None,
 ) -> dict:
     """Estimates and truth of every file and level, in turn. ``before``: what an earlier run found, whose
-    rows of other files and levels stay; ``keep``: given what there is after each file."""
+    rows of other files and levels stay; ``keep``: given what there is after each row."""
     done = {(row["file"], row["level"]): row for row in before["rows"]} if before else {}
     for item in files:
         data = item.read()
@@ -62,7 +62,7 @@ def measure(
                 "estimated_memory": entry.memory,
                 "estimating_cpu": spent,
             }
-        keep(_receipt(list(done.values())))
+            keep(_receipt(list(done.values())))
     return _receipt(list(done.values()))
 
 

@@ -108,21 +108,22 @@ LAB = [
     floor(EARTH, "errors"),
 ]
 STYLE = """
-text{font-family:system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;text-anchor:middle;fill:#1f2937}
-.t{font-size:14px;font-weight:600}.s{font-size:11px;fill:#374151}
-.l{font-size:13px;fill:#7d8590;text-anchor:start}.h{font-size:19px;font-weight:700;fill:#7d8590;text-anchor:start}
+text{font-family:system-ui,"Segoe UI",Helvetica,Arial,sans-serif;text-anchor:middle;fill:#1f2937}
+.t{font-size:14px;font-weight:600}.m{font-size:11.5px}.s{font-size:11px;fill:#374151}
+.l{font-size:13px;fill:#7d8590;text-anchor:start}
+.h{font-size:19px;font-weight:700;fill:#7d8590;text-anchor:start}
 rect{stroke-width:1.5}
 .u{fill:#dbeafe;stroke:#60a5fa}.seam{fill:#fde68a;stroke:#d97706}.p{fill:#d1fae5;stroke:#34d399}
 .e{fill:#e5e7eb;stroke:#9ca3af}.frame{fill:none;stroke:#34d399}
 .a,.d{fill:none;stroke:#7d8590;stroke-width:1.5}.d{stroke-dasharray:5 4}
 """
 ABOUT = (
-    "Two buildings of floors. In nzip the command line and plug-ins stand above benchmark, estimation and the "
-    "library (explanation, curves, file, file_to_file, streaming, listing, diagnosis), which stand on pricing "
-    "and api; below are the container, and codec, the seam; below it the predictors and the coders, then exact "
-    "arithmetic and small common files. In tokenizers_lab the command line stands above language models, "
-    "analysis, report, datasets, training, the registry, the codecs, windows and pre-tokenizers, and the byte "
-    "models, which use nzip's predictors."
+    "Two buildings of floors. In nzip the command line and plug-ins stand above benchmark, estimation and "
+    "the library (explanation, curves, file, file_to_file, streaming, listing, diagnosis), which stand on "
+    "pricing and api; below are the container, and codec, the seam; below it the predictors and the coders, "
+    "then exact arithmetic and small common files. In tokenizers_lab the command line stands above language "
+    "models, analysis, report, datasets, training, the registry, the codecs, windows and pre-tokenizers, and "
+    "the byte models, which use nzip's predictors."
 )
 GAP, SIDE = 14, 8  # between floors, and between rooms
 
@@ -172,7 +173,8 @@ class Picture:
                 f'<rect class="{each.kind}" x="{x:g}" y="{y:g}" width="{wide:g}" height="{height:g}" rx="6"/>'
             )
             middle = y + height / 2
-            self.text("t", x + wide / 2, middle - 2 if box.note else middle + 5, box.name)
+            kind = "t m" if "·" in box.name else "t"  # several in one room
+            self.text(kind, x + wide / 2, middle - 2 if box.note else middle + 5, box.name)
             if box.note:
                 self.text("s", x + wide / 2, middle + 13, box.note)
             x += wide + SIDE
@@ -205,8 +207,8 @@ def draw() -> str:
     picture.arrow("d", (right, lab_end - 220), (right - 28, lab_end - 220), (right - 28, top + 40),
                   (left + width + 4, top + 40))  # fmt: skip
     picture.arrow("d", (right, 270), (right - 28, 270), (right - 28, 210), (left + width + 4, 210))
-    picture.text("l", left, end + 24,
-                 "Every import goes downward, or along a dashed line from the lab to nzip. import-linter holds it.")  # fmt: skip
+    note = "Every import goes downward, or along a dashed line from the lab to nzip. import-linter holds it."
+    picture.text("l", left, end + 24, note)
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1020 {end + 40:g}" role="img" '
         'aria-labelledby="title desc">\n<title id="title">The layers of nzip and tokenizers_lab</title>\n'

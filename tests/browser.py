@@ -89,8 +89,8 @@ def open_page(url: str, folder: Path, width: int = 1280, height: int = 900) -> I
     if program is None:
         pytest.skip("there is no Chromium")
     words = [
-        program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars=false",
-        "--no-first-run", f"--user-data-dir={folder}", "--remote-debugging-pipe", f"--window-size={width},{height}",
+        program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+        f"--user-data-dir={folder}", "--remote-debugging-pipe", f"--window-size={width},{height}",
     ]  # fmt: skip
     theirs, to = os.pipe()
     answers, gives = os.pipe()
@@ -99,7 +99,7 @@ def open_page(url: str, folder: Path, width: int = 1280, height: int = 900) -> I
         os.dup2(theirs, 203), os.dup2(gives, 204)
         os.dup2(203, 3), os.dup2(204, 4)
 
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: PLW1509  # before it forks, tests have one thread
         words, preexec_fn=place, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     os.close(theirs), os.close(gives)

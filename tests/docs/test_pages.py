@@ -120,7 +120,7 @@ def test_the_drawing_has_every_floor_and_is_what_the_script_draws():
         for layer in c.get("layers", ())
         if c["type"] == "layers" and "containers" in c
     ]
-    drawn = set(re.findall(r"\w+", " ".join(re.findall(r'class="t"[^>]*>([^<]*)<', drawing))))
+    drawn = set(re.findall(r"\w+", " ".join(re.findall(r'class="t[ m]*"[^>]*>([^<]*)<', drawing))))
     named = {name for layer in floors for name in re.findall(r"\w+", layer)} - {
         "__main__",
         "predictors",

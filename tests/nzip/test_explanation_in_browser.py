@@ -50,7 +50,8 @@ def test_it_draws_and_tells(toys, saved, tmp_path):
         assert page.run(f"{row}.textContent") == "that is 42.⏎" and page.run(f"{row}.dataset.n") == "2"
         x, y = page.run(
             "(() => { document.querySelector('.scroll').scrollIntoView({block: 'center'}); "
-            f"const b = {row}.querySelector('span').getBoundingClientRect(); return [b.left + 4, b.top + 9] }})()"
+            f"const b = {row}.querySelector('span').getBoundingClientRect(); "
+            "return [b.left + 4, b.top + 9] })()"
         )
         page.move(x - 1, y)
         page.move(x, y)
