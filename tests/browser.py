@@ -99,8 +99,12 @@ def open_page(url: str, folder: Path, width: int = 1280, height: int = 900) -> I
         os.dup2(theirs, 203), os.dup2(gives, 204)
         os.dup2(203, 3), os.dup2(204, 4)
 
-    process = subprocess.Popen(  # noqa: PLW1509  # before it forks, tests have one thread
-        words, preexec_fn=place, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    process = subprocess.Popen(  # before it forks, tests have one thread
+        words,
+        preexec_fn=place,
+        close_fds=False,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,  # noqa: PLW1509
     )
     os.close(theirs), os.close(gives)
     page = Page(to, answers)
