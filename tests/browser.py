@@ -99,12 +99,12 @@ def open_page(url: str, folder: Path, width: int = 1280, height: int = 900) -> I
         os.dup2(theirs, 203), os.dup2(gives, 204)
         os.dup2(203, 3), os.dup2(204, 4)
 
-    process = subprocess.Popen(  # before it forks, tests have one thread
+    process = subprocess.Popen(
         words,
-        preexec_fn=place,
+        preexec_fn=place,  # noqa: PLW1509  # tests have one thread
         close_fds=False,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,  # noqa: PLW1509
+        stderr=subprocess.DEVNULL,
     )
     os.close(theirs), os.close(gives)
     page = Page(to, answers)
