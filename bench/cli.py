@@ -299,6 +299,31 @@ def estimates_command(files, levels, out, add):
     estimates.show(found, _console())
 
 
+@main.command("costs")
+@click.argument("file")
+@click.option(
+    "--predictors", default="mix:1 mix:3 mix:5 ssm mix:5+ssm", show_default=True, help="By their spellings."
+)
+@click.option("--rows", default=4000, show_default=True, help="Bytes whose distributions are taken.")
+@click.option("--turns", default=3, show_default=True, help="Times over; the least counts.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures as JSON too.")
+def costs_command(file, predictors, rows, turns, out):
+    """How fast bytes are priced, beside coding them: FILE, or FILE:100K, its beginning."""
+    from bench import costs
+
+    spellings = predictors.replace(",", " ").split()
+    try:
+        (item,) = resolve([file])
+        with Console(stderr=True).status("") as status:
+            found = costs.measure(item.read(), spellings, rows, turns, status.update)
+    except (NzipError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    found["command"] = f"python -m bench costs --predictors '{' '.join(spellings)}' {item.name}"
+    costs.show(found, _console())
+    if out:
+        results_format.save(found, out)
+
+
 @main.command("growth")
 @click.argument("files", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--levels", callback=_numbers, default="1,3", show_default=True, help="Levels of nzip.")

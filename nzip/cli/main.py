@@ -17,6 +17,7 @@ import nzip
 from nzip.cli import completing, process
 from nzip.cli.examples import epilog
 from nzip.cli.options import (
+    Asking,
     ByteRange,
     Coding,
     Decoding,
@@ -322,7 +323,7 @@ def estimate(
 
 @cli.command()
 @files
-@takes(Coding)
+@takes(Asking)
 @as_json
 @takes(Talking)
 @click.option(
@@ -340,7 +341,7 @@ def estimate(
 @flag("-f", "--force", help="Overwrite PAGE.")
 def explain(
     files: Files,
-    coding: Coding,
+    asking: Asking,
     as_json: bool,
     talking: Talking,
     against: str | None,
@@ -357,7 +358,7 @@ def explain(
 
     return verbs.explain(
         files,
-        coding,
+        asking,
         talking,
         against=against,
         html=html,
