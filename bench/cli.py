@@ -251,8 +251,9 @@ def profile_command(file, levels, size, repeat, out):
 @click.option(
     "--repeat", type=click.IntRange(1), default=2, show_default=True, help="Rounds; the least time counts."
 )
+@click.option("--raw", is_flag=True, help="Text as it is, where else its words are codes.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures as JSON too.")
-def curve_command(files, level, repeat, out):
+def curve_command(files, level, repeat, raw, out):
     """What each context, weight set and the APMs of a level are worth on text, in size and in CPU time."""
     from bench import curve
 
@@ -264,8 +265,9 @@ def curve_command(files, level, repeat, out):
     if empty:
         raise click.ClickException(f"{empty[0]} is empty: there is nothing to code")
     with Console(stderr=True).status("") as status:
-        found = curve.measure(texts, level, repeat, status.update)
-    found["command"] = f"python -m bench curve --level {level} --repeat {repeat} {' '.join(texts)}"
+        found = curve.measure(texts, level, repeat, status.update, raw)
+    form = " --raw" if raw else ""
+    found["command"] = f"python -m bench curve --level {level}{form} --repeat {repeat} {' '.join(texts)}"
     curve.show(found, _console())
     if out:
         results_format.save(found, out)
