@@ -53,6 +53,7 @@ def explain(
         raise FileError(f"{html} is one page, and there are {len(files)} files")
     need_compiler()
     predictor = predictor_of(coding, own_primer(coding.primer))
+    rival = None if against is None else _rival(against)  # now, if at all, not after the first file
 
     def one(path: str) -> None:
         bar = StepBar(f"explaining {one_line(path)}", talking.quiet)
@@ -61,7 +62,7 @@ def explain(
             with bar:
                 bar.update(0, 0)
                 found = _explained(path, predictor, coding, inputs)
-                beside = _beside(against, found, predictor, coding, inputs) if against is not None else None
+                beside = None if rival is None else _beside(rival, found, predictor, coding, inputs)
             if out is not None:
                 out.write(found.html(beside).encode("utf-8", "replace"))
                 out.commit()
@@ -93,17 +94,23 @@ def _explain(data: Any, predictor: Predictor, name: str, coding: Asking, inputs:
     )
 
 
-def _beside(
-    against: str, found: Explanation, predictor: Predictor, coding: Asking, inputs: bool
-) -> Explanation:
-    """What ``--against`` names: another file under the same predictor, or the same data under another."""
+def _rival(against: str) -> str | Predictor:
+    """What ``--against`` names: a file's path, or a predictor."""
     if os.path.exists(against):
-        return _explained(against, predictor, coding, inputs)
+        return against
     try:
-        other = named_predictor(against)
+        return named_predictor(against)
     except NzipError as error:
         raise FileError(f"--against {against}: no such file, and no predictor: {error.message}") from error
-    return _explain(found.data, other, found.name, coding, inputs)
+
+
+def _beside(
+    rival: str | Predictor, found: Explanation, predictor: Predictor, coding: Asking, inputs: bool
+) -> Explanation:
+    """Another file under the same predictor, or the same data under another."""
+    if isinstance(rival, str):
+        return _explained(rival, predictor, coding, inputs)
+    return _explain(found.data, rival, found.name, coding, inputs)
 
 
 def _print(found: Explanation, beside: Explanation | None, span: tuple[int, int | None] | None) -> None:

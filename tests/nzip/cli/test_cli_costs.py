@@ -157,7 +157,7 @@ def test_ranges_of_lines_that_are_none(nzip_cli, file, span):
     assert ran.code == 1 and ran.err.count("\n") == 1
 
 
-def test_a_page_that_cannot_be_written_is_refused_before_the_work(nzip_cli, file, tmp_path, monkeypatch):
+def test_what_cannot_be_is_refused_before_the_work(nzip_cli, file, tmp_path, monkeypatch):
     from nzip import explanation
 
     def never(*_, **__):
@@ -170,6 +170,8 @@ def test_a_page_that_cannot_be_written_is_refused_before_the_work(nzip_cli, file
         ran = nzip_cli("explain", "--predictor", "count", file, "--html", target)
         assert ran.code == 1 and ran.err.count("\n") == 1 and str(target) in ran.err
     assert sorted(tmp_path.iterdir()) == [file, page]
+    ran = nzip_cli("explain", "--predictor", "count", file, "--against", "nosuch")
+    assert ran.code == 1 and ran.err.startswith("nzip: --against nosuch: no such file, and no predictor")
 
 
 @pytest.mark.parametrize("option", ["--budget=1s", "--verify", "--embed-model"])
