@@ -22,6 +22,7 @@ from nzip.exact.dependencies import Later, dependencies, is_followed
 
 # Calls of one function without numba, from which on importing it costs less than doing without.
 _MANY = 4000
+_expected = False
 _lock = threading.RLock()
 
 
@@ -29,6 +30,13 @@ def later(module: str, *names: str) -> list[Any]:
     """Names of ``module``, for compiled functions to call, which is imported when one of them is
     compiled."""
     return [Later(module, name) for name in names]
+
+
+def expect_many_calls() -> None:
+    """From now on functions are called by numba, which is imported: a call with thirty arrays then costs some
+    microseconds, not some hundred."""
+    global _expected
+    _expected = True
 
 
 def njit(*signatures, cache: bool = False, **options):
@@ -63,7 +71,7 @@ class Function:
     def __call__(self, *arguments, **named):
         if self._called:  # and so numba is there
             return self._dispatcher(*arguments, **named)
-        if self._dispatcher is None and self._left > 0 and not named:
+        if self._dispatcher is None and self._left > 0 and not _expected and not named:
             kinds = tuple(map(native.kind_of, arguments))
             known = self._natives.get(kinds) or self._find(kinds)
             if known is not None:

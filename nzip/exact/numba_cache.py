@@ -30,6 +30,7 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from nzip.cache import CODE
+from nzip.exact.compiling import Compiling
 from nzip.exact.dependencies import dependencies, is_followed
 
 # What changes the code that numba makes, besides the processor.
@@ -78,6 +79,7 @@ class Cache(FunctionCache):
         name = self._name_of(sig, codegen)
         content = CODE.get(name) if name else None
         if content is None:
+            Compiling.begun += 1  # numba compiles what is not found, and saves it
             return None
         try:
             parts = pickle.loads(content)
@@ -88,6 +90,7 @@ class Cache(FunctionCache):
         return found
 
     def save_overload(self, sig, data):
+        Compiling.done += 1
         # Numba's own conditions: lifted loops, and addresses of this process within the code.
         if all(part.can_cache for part in data.lifted) and not data.library.has_dynamic_globals:
             name = self._name_of(sig, data.codegen)

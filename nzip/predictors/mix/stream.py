@@ -29,6 +29,7 @@ from nzip.predictors.mix.ledger import Ledger
 from nzip.predictors.mix.noise import is_noise
 from nzip.predictors.mix.params import RATE_STEP, Descriptor
 from nzip.predictors.mix.plan import plan
+from nzip.predictors.mix.pool import POOL
 from nzip.predictors.mix.primer_choice import COLD, SHORT, Start, choices
 from nzip.predictors.mix.primers import USER, Primer, named, pin, portion
 from nzip.predictors.mix.state import Mix, build, memory
@@ -217,6 +218,8 @@ class Streams(NamedTuple):
     ) -> tuple[bytes, Mix]:
         """The payload of a stream that every expert helps, in its form (``content`` that of the form, of kind
         CODED where words are), and the mix as it ends."""
+        if primer and not self.experts and ledger is None and POOL.is_open_for(len(data)):
+            return self._code_lent(data, content, primer, progress, rate)
         mix, ends, room, first = self._start(content, lanes, len(data), primer, rate)
         room[first:] = data
         _put_on(room[first:], content)
@@ -230,6 +233,18 @@ class Streams(NamedTuple):
         if ledger is not None:
             ledger.close()
         # hopeless: longer than the data, so it is stored
+        return output.finish() if walked else bytes(len(data) + 1), mix
+
+    def _code_lent(
+        self, data: np.ndarray, content: Content, primer: Primer, progress: Progress, rate: int
+    ) -> tuple[bytes, Mix]:
+        """As :meth:`code` of a short stream, from a mix of the pool; the mix is in use no more."""
+        with POOL.lent(self.level, primer, data) as (mix, room, first):
+            if rate:
+                mix.lanes[:, at.L_RATE] = RATE_STEP * rate
+            output = Output(len(data))
+            ends = np.array([len(room)], np.int64)
+            walked = self._walk(content, mix, ends, room, first, output, False, progress, None)
         return output.finish() if walked else bytes(len(data) + 1), mix
 
     # Decoding.

@@ -47,13 +47,19 @@ def warm(
         _forget_words(primed)
     start = len(primer.prefix)
     mix = _with_experts(primed, chosen, experts, leading) if experts else primed
-    lanes = np.zeros((len(lane_starts), at.LANE_STATE), np.uint64)
     # most is learnt already; what experts want is their own affair (_with_experts)
-    lanes[:, at.L_RATE] = mix.setting[at.S_RATE] if experts else chosen.warm_rate
-    for place in (at.L_START, at.L_POSITION, at.L_LINE_START, at.L_LINE_BEFORE):
-        lanes[:, place] = np.array(lane_starts) + start
+    rate = int(mix.setting[at.S_RATE]) if experts else chosen.warm_rate
     mix.setting[at.S_PRIMED] = start
-    return mix._replace(lanes=lanes)
+    return mix._replace(lanes=fresh_lanes([at_byte + start for at_byte in lane_starts], rate))
+
+
+def fresh_lanes(starts: list[int], rate: int) -> np.ndarray:
+    """Lanes that begin at ``starts`` with the learning rate ``rate``; uint64 (lanes, LANE_STATE)."""
+    lanes = np.zeros((len(starts), at.LANE_STATE), np.uint64)
+    lanes[:, at.L_RATE] = rate
+    for place in (at.L_START, at.L_POSITION, at.L_LINE_START, at.L_LINE_BEFORE):
+        lanes[:, place] = starts
+    return lanes
 
 
 def _read_primer(mix: Mix, chosen: Plan, text: bytes) -> None:
