@@ -22,7 +22,7 @@ from nzip.predictors.mix.kernel import best
 from nzip.predictors.mix.plan import Plan, plan
 from nzip.predictors.mix.pool import POOL
 from nzip.predictors.mix.state import Mix, build
-from nzip.predictors.mix.warm_start import warm
+from nzip.predictors.mix.warm_start import SPARE, warm
 from nzip.predictors.mix.words import choice
 from nzip.predictors.mix.words.dictionary import Dictionary
 from nzip.predictors.mix.words.options import Words
@@ -201,7 +201,10 @@ def coded(
     data = np.empty(first + len(stream), np.uint8)
     data[:first] = np.frombuffer(prefix, np.uint8)
     data[first:] = stream
-    return _kernel_bytes(mix, data, first, plan(level, kind)) + said
+    size = _kernel_bytes(mix, data, first, plan(level, kind)) + said
+    if primer:
+        SPARE.give(level, kind, mix)
+    return size
 
 
 def _kernel_bytes(mix: Mix, data: np.ndarray, first: int, chosen: Plan) -> int:

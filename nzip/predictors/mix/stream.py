@@ -33,7 +33,7 @@ from nzip.predictors.mix.pool import POOL
 from nzip.predictors.mix.primer_choice import COLD, SHORT, Start, choices
 from nzip.predictors.mix.primers import USER, Primer, named, pin, portion
 from nzip.predictors.mix.state import Mix, build, memory
-from nzip.predictors.mix.warm_start import warm
+from nzip.predictors.mix.warm_start import SPARE, warm
 from nzip.predictors.mix.words.dictionary import Dictionary
 from nzip.predictors.mix.words.options import Words
 
@@ -113,6 +113,17 @@ class Streams(NamedTuple):
         """Code ``data`` (uint8), of content ``content``; a payload longer than ``data`` where it is
         hopeless. ``start``: the form it takes and the primer it starts from; None: choose them. ``ledger``:
         what is written down of the way that is chosen; of a short stream by coding it once more."""
+        with SPARE.held():
+            return self._encode_best(data, content, progress, start, ledger)
+
+    def _encode_best(
+        self,
+        data: np.ndarray,
+        content: Content,
+        progress: Progress,
+        start: Start | None,
+        ledger: Ledger | None,
+    ) -> tuple[Descriptor, bytes]:
         if content.kind == STORED:
             if is_noise(data, lambda part: len(Streams(1).code(part, Content(BINARY), 1, None)[0])):
                 progress(len(data))
@@ -232,6 +243,8 @@ class Streams(NamedTuple):
         walked = self._walk(content, watched, ends, room, first, output, False, progress, None, ledger)
         if ledger is not None:
             ledger.close()
+        elif primer and not self.experts:
+            SPARE.give(self.level, primer.kind, mix)
         # hopeless: longer than the data, so it is stored
         return output.finish() if walked else bytes(len(data) + 1), mix
 
