@@ -7,12 +7,12 @@ import sys
 
 def main() -> None:
     """The ``nzip`` command."""
-    if sys.argv[1:] in (["--version"], ["-V"]):
+    if sys.argv[1:] in (["--version"], ["-V"]) and sys.stdout is not None:
         from nzip import __version__
 
         try:
             print(f"nzip {__version__}", flush=True)
-        except (OSError, AttributeError):
+        except OSError:
             pass_on()  # what is said of a pipe that is closed, and how, the command line knows
         return
     pass_on()
