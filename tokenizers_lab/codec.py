@@ -91,6 +91,12 @@ class Codec(abc.ABC):
         bytes of its own (gzip, ac: its meaning depends on what stands before it)."""
         return None
 
+    def token_strings(self) -> list[bytes] | None:
+        """:meth:`token_bytes` of every id (``b""`` for special ones), or None."""
+        if self.token_bytes(0) is None:
+            return None
+        return [self.token_bytes(i) or b"" for i in range(self.vocab_size)]
+
     def offsets(self, data, ids: np.ndarray | None = None) -> np.ndarray:
         """Byte offsets, int64 of shape (tokens+1,): token i covers ``data[offsets[i]:offsets[i+1]]``. It
         starts at 0, never falls, and ends at len(data). Where tokens have no bytes of their own, a token
@@ -109,10 +115,10 @@ class Codec(abc.ABC):
         return ids, self.offsets(data, ids)
 
     def token_lengths(self) -> np.ndarray | None:
-        """Bytes of every token, int64 of shape (vocab_size,), or None as for :meth:`token_bytes`."""
-        if self.token_bytes(0) is None:
-            return None
-        return np.array([len(self.token_bytes(i) or b"") for i in range(self.vocab_size)], dtype=np.int64)
+        """Bytes of every token, int64 of shape (vocab_size,), or None as for :meth:`token_bytes`, and where a
+        text's tokens hold other bytes than it (SentencePiece's space before a text)."""
+        strings = self.token_strings()
+        return None if strings is None else np.array([len(token) for token in strings], dtype=np.int64)
 
     def special_id(self, name: str) -> int | None:
         """The id of the special token of this name (one that ``encode`` never gives), or None."""
@@ -131,8 +137,12 @@ class Codec(abc.ABC):
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) of :meth:`description`: equal fingerprints give equal ids on every input."""
-        text = json.dumps(self.description(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return fingerprint_of(self.description())
+
+    def earlier_fingerprints(self) -> tuple[str, ...]:
+        """The fingerprints of versions of this codec that gave other ids on some inputs, and decoded ids to
+        the same bytes: what they made can be read, but is not gone on with."""
+        return ()
 
     def save(self, path) -> None:
         """Write a file that :func:`tokenizers_lab.load` reads. Codecs that are nothing but a spelling keep it
@@ -141,6 +151,12 @@ class Codec(abc.ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.spelling} V={self.vocab_size}>"
+
+
+def fingerprint_of(description: dict) -> str:
+    """SHA-256 (hex) of what :meth:`Codec.description` gives."""
+    text = json.dumps(description, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def as_bytes_array(data) -> np.ndarray:

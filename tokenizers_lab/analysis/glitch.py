@@ -15,12 +15,13 @@ from tokenizers_lab.codec import Codec
 def candidates(codec: Codec, ids: np.ndarray | None = None, rare: int = 0, most: int = 50) -> dict | None:
     """Counts and the first ``most`` of each kind, as ids; ``rare`` needs a stream. None for codecs whose
     tokens have no bytes of their own."""
-    lengths = codec.token_lengths()
-    if lengths is None:
+    strings = codec.token_strings()
+    if strings is None:
         return None
+    lengths = np.array([len(token) for token in strings])
     unreachable = []
     for i in np.flatnonzero(lengths > 0).tolist():
-        if codec.encode(codec.token_bytes(i)).tolist() != [i]:
+        if codec.encode(strings[i]).tolist() != [i]:
             unreachable.append(i)
     out: dict = {"unreachable": len(unreachable), "unreachable_ids": unreachable[:most]}
     if ids is not None:

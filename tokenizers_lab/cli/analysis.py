@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from tokenizers_lab.cli.common import (
@@ -259,7 +257,4 @@ def _show(results, everything: bool, shown=()) -> None:
     for name in shown:
         if name not in names:
             raise LabError(f"--show {name!r}: no codec here; the codecs: {', '.join(names)}")
-    # Signs that a terminal's encoding lacks are no reason to fail behind a long analysis.
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
     show(results, Console(), everything, list(shown))

@@ -9,10 +9,10 @@ outputs, then two adaptive probability maps (apm.py), then the coder.
 Everything is integer and every shift and clamp is written out, because the format is what this file computes;
 twin/ says the same in plain Python, slowly. Stretch units are nats × 256; probabilities have 22 bits.
 
-``run`` serves any plan, with experts and lanes. ``TEXTS[level]``, ``CODED_TEXTS`` and ``BINARIES`` are the same
-source compiled for one plan, all it says constant: loops over contexts unroll and the inputs stay in
-registers, which makes it 1.1 (-5) to 1.6 times (-1) as fast for some seconds of compiling once. Concession: one function does all, long and flat,
-because inlining is what makes it fast."""
+``run`` serves any plan, with experts and lanes. ``TEXTS[level]``, ``CODED_TEXTS`` and ``BINARIES`` are the
+same source compiled for one plan, all it says constant: loops over contexts unroll and the inputs stay in
+registers, which makes it 1.1 (-5) to 1.6 times (-1) as fast for some seconds of compiling once. Concession:
+one function does all, long and flat, because inlining is what makes it fast."""
 
 import numpy as np
 
