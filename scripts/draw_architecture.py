@@ -57,6 +57,7 @@ ABOVE = [
         Box("file_to_file", "whole files"),
         Box("streaming", "in pieces"),
         Box("reference", "plain decoder"),
+        Box("warming", "compiling ahead"),
         joined=True,
     ),
     floor(USER, Box("pricing", "what every byte costs, as arrays")),

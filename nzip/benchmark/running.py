@@ -85,7 +85,7 @@ class NzipContender:
             "primed" if self.primed else "cold",
         ]
         report = target.with_name("worker.json")
-        usage = _launch(command, None, report, {"PYTHONPATH": _python_path(), "NUMBA_NUM_THREADS": "1"})
+        usage = launch(command, None, report, {"PYTHONPATH": _python_path(), "NUMBA_NUM_THREADS": "1"})
         told = json.loads(report.read_text())
         return {
             "cpu": told["codec_cpu"],
@@ -134,7 +134,7 @@ class PeerContender:
         to_stdout = self.peer.compress_to_stdout if packing else self.peer.decompress_to_stdout
         # Archivers store the name they are given: the bare one of the data, which lies in the same folder.
         names = {"IN": source.name, "OUT": target.name}
-        return _launch(
+        return launch(
             [names.get(word, word) for word in words], source.parent, target if to_stdout else None, {}
         )
 
@@ -143,7 +143,7 @@ def _python_path() -> str:
     return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
-def _launch(command: list[str], folder: Path | None, stdout: Path | None, environment: dict) -> dict:
+def launch(command: list[str], folder: Path | None, stdout: Path | None, environment: dict) -> dict:
     """cpu, wall, peak of one command. RunError with the last line it said where it fails."""
     with tempfile.TemporaryDirectory(prefix="nzip-bench-") as scratch:
         report = Path(scratch) / "report"

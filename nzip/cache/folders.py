@@ -63,12 +63,13 @@ def folder(*parts: str) -> Path | None:
 
 
 def models() -> Path:
-    """Where fetched models are kept: ``$NZIP_MODELS``, else ``models`` in :func:`home`; it need not exist.
-    Raises :class:`NzipError` for a user without a home."""
+    """Where fetched models are kept: ``$NZIP_MODELS``, else ``models`` in the cache's folder, else (where
+    nothing is cached) in :func:`home`; it need not exist. Raises :class:`NzipError` for a user without a
+    home."""
     own = os.environ.get("NZIP_MODELS")
     if own:
         return Path(own)
-    base = home()
+    base = folder() or home()
     if base is None:
         raise NzipError("there is no home folder to keep models in: set NZIP_MODELS")
     return base / "models"

@@ -41,6 +41,7 @@ _MARK_AFTER = 60
 # Nobody writes for so many seconds: what is still unfinished then was left by a process that was killed.
 _ABANDONED = 3600
 _PIECE = 1 << 20
+_LIMIT = "limit"
 
 
 class _Entry(NamedTuple):
@@ -52,11 +53,18 @@ class _Entry(NamedTuple):
 
 
 class Store(NamedTuple):
-    """Entries of one kind: the folder's name, what the files' names end with, and their limit in bytes."""
+    """Entries of one kind: the folder's name, what the files' names end with, and their limit in bytes where
+    nobody said another."""
 
     kind: str
     suffix: str
-    limit: int
+    default: int
+
+    @property
+    def limit(self) -> int:
+        """Bytes that may be kept: what :func:`set_limit` was told, for primed tables, else the default."""
+        said = _said_limit() if self.kind == "primed" else None
+        return self.default if said is None else said
 
     def path(self) -> Path | None:
         """Its folder, which need not exist; None where nothing is kept."""
@@ -122,6 +130,13 @@ class Store(NamedTuple):
         Raises OSError."""
         return [(name, status) for name, status in folder.files() if name.endswith((self.suffix, PART))]
 
+    def trim(self) -> None:
+        """Remove the least recently used entries until the limit is kept. Raises OSError."""
+        folder = folders.opened(self.kind)
+        if folder is not None:
+            with folder:
+                self._make_room(folder, 0)
+
     def is_sound(self, folder: folders.Folder, file_name: str, status: os.stat_result) -> bool:
         """Read and hash an entry without keeping it. An unfinished one is sound while it may be at work."""
         if file_name.endswith(PART):
@@ -183,9 +198,9 @@ class Store(NamedTuple):
     def _make_room(self, folder: folders.Folder, size: int) -> None:
         """Remove what was left unfinished, and then the least recently used until ``size`` more bytes fit."""
         kept = sorted(self.entries(folder), key=lambda found: found[1].st_mtime)
-        total = size + sum(status.st_size for _, status in kept)
+        total, limit = size + sum(status.st_size for _, status in kept), self.limit
         for name, status in kept:
-            if _abandoned(status) if name.endswith(PART) else total > self.limit:
+            if _abandoned(status) if name.endswith(PART) else total > limit:
                 folder.remove(name)
                 total -= status.st_size
 
@@ -220,6 +235,35 @@ def _mark_as_used(descriptor: int) -> None:
         os.utime(descriptor)
     except OSError:
         return  # a cache that cannot be written: only the order of use will be wrong
+
+
+def _said_limit() -> int | None:
+    """What :func:`set_limit` left in the cache's folder; None where there is nothing that can be believed."""
+    base = folders.folder()
+    if base is None:
+        return None
+    try:
+        with folders.trusted(base) as folder, FileIO(folder.open(_LIMIT)) as file:
+            said = file.read(32)
+    except OSError:
+        return None
+    return int(said) if said.isdigit() else None
+
+
+def set_limit(limit: int | None) -> None:
+    """Say for all later processes how many bytes of primed tables are kept in this cache; None: the default
+    again. Raises OSError where that cannot be written down."""
+    base = folders.folder()
+    if base is None:
+        raise FileNotFoundError("NZIP_CACHE is off, or there is no home folder")
+    with folders.trusted(base, make=True) as folder:
+        if limit is None:
+            folder.remove(_LIMIT)
+            return
+        temporary = f".{secrets.token_hex(8)}{PART}"
+        with os.fdopen(folder.create(temporary), "wb") as file:
+            file.write(b"%d" % limit)
+        folder.rename(temporary, _LIMIT)
 
 
 CODE = Store("code", ".code", 256 << 20)

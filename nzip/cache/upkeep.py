@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nzip.cache import folders
-from nzip.cache.store import CODE, LAB, PRIMED, Store
+from nzip.cache.store import CODE, LAB, PRIMED, Store, set_limit
 from nzip.errors import NzipError
 
 # What a user names, and the folders that it means.
@@ -100,6 +100,16 @@ def clear(*whats: str) -> int:
         for model in _models(folders.models()):
             freed += _delete(model)
     return freed
+
+
+def limit(size: int | None) -> None:
+    """Keep at most ``size`` bytes of primed tables in this cache from now on (None: the default); what is
+    more goes, the least recently used first. Raises :class:`NzipError`."""
+    try:
+        set_limit(size)
+        PRIMED.trim()
+    except OSError as error:
+        raise NzipError(f"the cache's limit cannot be set: {error.strerror or error}") from error
 
 
 def _stores() -> Iterator[tuple[str, Store]]:

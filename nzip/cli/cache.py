@@ -26,17 +26,26 @@ _BOTH = "code and tables"
     metavar="[code|tables|models]",
     help="Delete what is kept; without a word, code and tables, which can be made again.",
 )
+@click.option(
+    "--limit",
+    type=options.Size(),
+    metavar="SIZE",
+    help="Keep at most so much of tables that primers made, from now on; 0: keep none.",
+)
 @options.as_json
-def cache(check: bool, clear: str | None, as_json: bool) -> int:
+def cache(check: bool, clear: str | None, limit: int | None, as_json: bool) -> int:
     """Show what nzip keeps on disk: machine code, tables, models.
 
     The folder is $NZIP_CACHE, else ~/.cache/nzip. Only folders that are yours (or root's) and that nobody
     else may write to are used."""
     from nzip import cache as store  # start-up: xxhash; `nzip --help` loads this file
 
-    if check and clear:
-        raise click.UsageError("--check and --clear: give one of them")
-    if clear:
+    if (bool(check), bool(clear), limit is not None).count(True) > 1:
+        raise click.UsageError("--check, --clear and --limit: give one of them")
+    if limit is not None:
+        store.limit(limit)
+        _show(store.info(), as_json)
+    elif clear:
         freed = store.clear(*(() if clear == _BOTH else (clear,)))
         if as_json:
             print_json({"freed": freed}, "cache")

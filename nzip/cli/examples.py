@@ -19,7 +19,10 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
         ("nzip bench --suite enwik8:4M -o r.json", "a receipt, and a picture beside it"),
         ("nzip bench --show r.json --compare old.json", "what changed"),
     ],
-    "cache": [("nzip cache --check", "read and hash all that is kept")],
+    "cache": [
+        ("nzip cache --check", "read and hash all that is kept"),
+        ("nzip cache --limit 4G", "of tables that primers made"),
+    ],
     "cat": [("nzip cat --range 5000:6000 FILE.nz", "decodes only the blocks it needs")],
     "completion": [
         ('eval "$(nzip completion bash)"', "in ~/.bashrc; zsh: in ~/.zshrc"),
@@ -29,6 +32,7 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
         ("nzip compress -5 FILE", "smaller and slower than -3, the default"),
         ("nzip compress --budget 10m FILE", "the smallest that takes ten minutes"),
         ("nzip compress -c < FILE > FILE.nz", "on pipes"),
+        ("nzip compress -r FOLDER", "every file in it and below"),
     ],
     "decompress": [
         ("nzip decompress -o FILE FILE.nz", "under another name"),
@@ -57,6 +61,7 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
     "primer list": [("nzip primer list my.primer", "what it holds")],
     "primer train": [("nzip primer train -r notes -o my.primer", "of all files in a folder")],
     "test": [("nzip test FILE.nz", "decodes it, and writes nothing")],
+    "warm": [("nzip warm 1,3", "in a container image, so that no first run compiles")],
     "train": [
         ("nzip train logs/*.log -o my.expert", "then nzip compress --predictor mix:5+ssm:my.expert new.log")
     ],

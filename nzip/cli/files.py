@@ -26,6 +26,7 @@ from nzip.cli.inputs import (
     own_primer,
     size_of,
     targets,
+    walked,
 )
 from nzip.cli.options import Coding, Decoding, Files, Placing, Running, Talking
 from nzip.cli.standard import StandardOutput
@@ -44,6 +45,7 @@ from nzip.predictors.base import Predictor
 from nzip.predictors.own_primer import OwnPrimer
 
 _CHUNK = 1 << 20
+_MANY = 16  # files, from which on primed mixes stay in memory between them
 
 
 class _Told:
@@ -102,10 +104,18 @@ def compress(
     running: Running,
     talking: Talking,
     *,
+    recursive: bool = False,
     as_json: bool = False,
 ) -> int:
-    """Compress each file; see :func:`nzip.cli.inputs.each`."""
+    """Compress each file; see :func:`nzip.cli.inputs.each`. ``recursive``: and those in directories."""
     told = _Told("compress", as_json, placing)
+    if recursive:
+        given, (found, left_out) = files, walked(files, placing.suffix)
+        for line in left_out if not talking.quiet else ():
+            say(line)
+        if given and not found:
+            return told.done(OK)
+        files = tuple(found)
     if coding.budget is not None:
         from nzip.cli.estimate import within_budget  # start-up: estimates are asked for rarely
 
@@ -139,7 +149,15 @@ def compress(
             summary(talking, source_name, target, meter, decoding=False)
             told.add(path, target, meter, decoding=False, predictor=predictor.spelling)
 
-    return told.done(each(files, one, placing, told.failed))
+    with _pool(running) if len(files) >= _MANY else contextlib.nullcontext():
+        return told.done(each(files, one, placing, told.failed))
+
+
+def _pool(running: Running) -> contextlib.AbstractContextManager[None]:
+    """Primed mixes stay in memory between files, in at most a quarter of what may be used."""
+    from nzip.predictors.mix.pool import DEFAULT, POOL  # start-up: the mix
+
+    return POOL.open(DEFAULT if running.memory is None else min(DEFAULT, running.memory // 4))
 
 
 def decompress(

@@ -167,6 +167,41 @@ def regular_files(paths: Iterable[str], recursive: bool) -> list[str]:
     return found
 
 
+def walked(paths: Iterable[str], suffix: str) -> tuple[list[str], list[str]]:
+    """``paths`` with the files of each named directory and of those below in its place, in order of their
+    names, hidden ones too; links within are not followed. And a line for each that is left out: what ends
+    with ``suffix`` is compressed already, and only regular files are taken."""
+    found: list[str] = []
+    left_out: list[str] = []
+
+    def told(error: OSError) -> None:
+        left_out.append(f"{error.filename}: left out: {safe_output.reason(error)}")
+
+    for path in paths:
+        if path == STDIN or not os.path.isdir(path):
+            found.append(path)
+            continue
+        for folder, folders, names in os.walk(path, onerror=told):
+            folders.sort()
+            links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+            for name in sorted([*names, *links]):
+                inside = os.path.join(folder, name)
+                try:
+                    mode = os.lstat(inside).st_mode
+                except OSError as error:
+                    told(error)
+                    continue
+                if stat.S_ISLNK(mode):
+                    left_out.append(f"{inside}: left out: a link")
+                elif not stat.S_ISREG(mode):
+                    left_out.append(f"{inside}: left out: no regular file")
+                elif name.endswith(suffix):
+                    left_out.append(f"{inside}: left out: it ends with {suffix} already")
+                else:
+                    found.append(inside)
+    return found, left_out
+
+
 # Names ----------------------------------------------------------------------------------------------------
 
 

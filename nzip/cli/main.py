@@ -48,6 +48,7 @@ Verbs.lazy = {
     "model": "nzip.cli.model",
     "primer": "nzip.cli.primer",
     "train": "nzip.cli.train",
+    "warm": "nzip.cli.warm",
 }
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -66,17 +67,24 @@ def cli() -> None:
 @cli.command()
 @files
 @takes(Placing, Coding, Running)
+@flag("-r", "--recursive", help="Take all files in directories, and in those below.")
 @as_json
 @takes(Talking)
 def compress(
-    files: Files, placing: Placing, coding: Coding, running: Running, as_json: bool, talking: Talking
+    files: Files,
+    placing: Placing,
+    coding: Coding,
+    running: Running,
+    recursive: bool,
+    as_json: bool,
+    talking: Talking,
 ) -> int:
     """Compress FILES.
 
     FILE becomes FILE.nz; without FILES, or for '-', standard input goes to standard output."""
     from nzip.cli import files as verbs  # start-up: numpy
 
-    return verbs.compress(files, placing, coding, running, talking, as_json=as_json)
+    return verbs.compress(files, placing, coding, running, talking, recursive=recursive, as_json=as_json)
 
 
 @cli.command()

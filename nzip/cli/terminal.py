@@ -21,6 +21,7 @@ from nzip.bits_per_byte import bits_per_byte
 from nzip.cli.options import Talking
 from nzip.container.meter import Meter
 from nzip.errors import NzipError, Remedy
+from nzip.exact.compiling import Compiling
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -165,12 +166,12 @@ class ShownMeter(Meter):
                 amount = (
                     f"{position:,}" + (f" of {self._total:,}" if self._total is not None else "") + " bytes"
                 )
-                progress.update(
-                    task,
-                    completed=position,
-                    amount=amount,
-                    speed=f"{(position - self.resumed) / seconds / 1000:,.0f} KB/s",
-                )
+                speed = f"{(position - self.resumed) / seconds / 1000:,.0f} KB/s"
+                compiled = Compiling.now()
+                if compiled is not None and position <= self.resumed:  # a bar without a total moves
+                    progress.update(task, total=None, amount=f"compiling, once: {compiled} done", speed="")
+                else:
+                    progress.update(task, total=self._total, completed=position, amount=amount, speed=speed)
                 if self._done.wait(_TICK):
                     return
 

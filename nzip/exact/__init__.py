@@ -5,7 +5,8 @@ Integers keep that law by themselves; floating point keeps it only where the ord
 down. Whatever on a coded path is neither plain integer arithmetic nor a single IEEE operation stands here:
 
 * ``jit``          ``njit``, begun when it is needed, its machine code kept (``numba_cache``) and never stale
-                   (``dependencies``); no ``fastmath``, anywhere
+                   (``dependencies``), called without numba where an earlier process compiled it (``native``,
+                   ``native_entry``); no ``fastmath``, anywhere
 * ``numerics``     exp2, log2 and softmax as written sequences of operations
 * ``bits``         the bits of a float and back, as one register move
 * ``compiler``     whether there is one: asked before anything is coded

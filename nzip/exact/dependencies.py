@@ -53,6 +53,11 @@ def dependencies(function) -> str:
     return digest.hexdigest()
 
 
+def is_followed(value) -> bool:
+    """Whether :func:`dependencies` hashes ``value`` by what it is, wherever it finds it."""
+    return _python(value) is not None or isinstance(value, (Later, *_VALUES))
+
+
 def _gather(function, digest, seen: set) -> None:
     if function in seen:
         return

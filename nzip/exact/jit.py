@@ -1,6 +1,7 @@
 """``njit`` for nzip and the lab: numba's, begun only when it is needed, with machine code that is kept.
 
-A function decorated here costs nothing until it is called. Then numba is imported, which finds its code in
+A function decorated here costs nothing until it is called. Then machine code that an earlier process left is
+called without numba, where that is possible (native.py); else numba is imported, which finds its own code in
 nzip's cache (numba_cache.py) or compiles. Where another compiled function calls it, numba is there already.
 
 Modules that must import numba themselves, for intrinsics, are named by :func:`later`, so that whoever imports
@@ -9,11 +10,19 @@ a compiled function imports no compiler.
 
 from __future__ import annotations
 
+import re
+import sys
 import threading
 from typing import Any
 
-from nzip.exact.dependencies import Later
+import xxhash
 
+from nzip.exact import native
+from nzip.exact.dependencies import Later, dependencies, is_followed
+
+# Calls of one function without numba, from which on importing it costs less than doing without.
+_MANY = 4000
+_expected = False
 _lock = threading.RLock()
 
 
@@ -21,6 +30,13 @@ def later(module: str, *names: str) -> list[Any]:
     """Names of ``module``, for compiled functions to call, which is imported when one of them is
     compiled."""
     return [Later(module, name) for name in names]
+
+
+def expect_many_calls() -> None:
+    """From now on functions are called by numba, which is imported: a call with thirty arrays then costs some
+    microseconds, not some hundred."""
+    global _expected
+    _expected = True
 
 
 def njit(*signatures, cache: bool = False, **options):
@@ -47,9 +63,27 @@ class Function:
         self.__module__, self.__doc__ = function.__module__, function.__doc__
         self._signatures, self._cache, self._options = signatures, cache, options
         self._dispatcher: Any = None
+        self._natives: dict[Any, Any] = {}
+        self._left = _MANY if cache else 0
+        self._called = False
+        self._made_before: list[tuple[Any, bytes]] = []
 
     def __call__(self, *arguments, **named):
-        return (self._dispatcher or self.dispatcher)(*arguments, **named)
+        if self._called:  # and so numba is there
+            return self._dispatcher(*arguments, **named)
+        if self._dispatcher is None and self._left > 0 and not _expected and not named:
+            kinds = tuple(map(native.kind_of, arguments))
+            known = self._natives.get(kinds) or self._find(kinds)
+            if known is not None:
+                self._left -= 1
+                return known(*arguments)
+        dispatcher = self.dispatcher
+        with _lock:
+            self._called = True
+            for compiled, code in self._made_before:
+                self._keep(compiled, code)
+            self._made_before.clear()
+        return dispatcher(*arguments, **named)
 
     @property
     def dispatcher(self):
@@ -69,18 +103,66 @@ class Function:
         made = numba.njit(**self._options)(self.py_func)
         if isinstance(made, Dispatcher):
             if self._cache:
-                made._cache = Cache(self.py_func, made.targetoptions)  # type: ignore[attr-defined]
+                cache = Cache(self.py_func, made.targetoptions, self._keep)
+                made._cache = cache  # type: ignore[attr-defined]
             for signature in self._signatures:
                 made.compile(signature)
             if self._signatures:
                 made.disable_compile()
         return made
 
+    def _entry(self, kinds) -> str | None:
+        """What machine code for arguments of ``kinds`` is called in the cache."""
+        machine = native.machine()
+        if machine is None:
+            return None
+        stem = re.sub(r"[^A-Za-z0-9_.]+", "", f"{self.__module__}.{self.__qualname__}")[-80:].lstrip(".")
+        code, cells = self.py_func.__code__, self.py_func.__closure__ or ()
+        if not all(is_followed(cell.cell_contents) for cell in cells):
+            return None
+        made_from = (
+            sys.implementation.cache_tag, code.co_firstlineno, dependencies(self.py_func), self._signatures,
+            sorted(self._options.items()), machine,
+        )  # fmt: skip
+        stamp = xxhash.xxh3_128_hexdigest(repr(made_from).encode())
+        # A function with a signature has one, and converts what it is given.
+        which = xxhash.xxh3_64_hexdigest(repr(() if self._signatures else kinds).encode())
+        return f"{stem}-{stamp}-{which}-c"
+
+    def _find(self, kinds):
+        """Machine code of an earlier process; None if there is none."""
+        if None in kinds:
+            return None
+        with _lock:
+            if kinds not in self._natives:
+                name = self._entry(kinds)
+                nogil = bool(self._options.get("nogil"))
+                found = name and native.load(name, nogil, kinds if self._signatures else None)
+                self._natives[kinds] = found or None
+            return self._natives[kinds]
+
+    def _keep(self, compiled, code: bytes | None) -> None:
+        """Leave machine code for a later process, of what is called from Python."""
+        if code is None or len(self._signatures) > 1:
+            return
+        if not self._called:
+            self._made_before.append((compiled, code))
+            return
+        from nzip.exact.native_entry import entry_of, kind_of_type  # start-up: numba
+
+        kinds = tuple(map(kind_of_type, compiled.signature.args))
+        name = None if None in kinds else self._entry(kinds)
+        if name and native.CODE.get(name) is None:
+            parts = entry_of(compiled, code)
+            if parts is not None:
+                native.CODE.put(name, parts)
+
     @property
     def found(self) -> int:
         """Of how many signatures machine code was there that an earlier process had left."""
+        without = sum(known is not None for known in self._natives.values())
         stats = getattr(self._dispatcher, "stats", None)
-        return sum(stats.cache_hits.values()) if stats else 0
+        return without or (sum(stats.cache_hits.values()) if stats else 0)
 
     @property
     def _numba_type_(self):
@@ -97,5 +179,10 @@ class Function:
 
 def is_kept(function: Function) -> bool:
     """Whether an earlier process left machine code of this function, as it is now, on disk."""
-    cache = getattr(function.dispatcher, "_cache", None) if function._cache else None
+    if not function._cache:
+        return False
+    name = function._entry(())
+    if name is not None and native.CODE.holds(name.rsplit("-", 2)[0] + "-"):
+        return True
+    cache = getattr(function.dispatcher, "_cache", None)
     return cache is not None and cache.is_kept(function.dispatcher.targetctx.codegen())

@@ -18,6 +18,7 @@ from __future__ import annotations
 import pickle
 import re
 import sys
+from collections.abc import Callable
 
 import llvmlite
 import numba
@@ -29,7 +30,8 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from nzip.cache import CODE
-from nzip.exact.dependencies import dependencies
+from nzip.exact.compiling import Compiling
+from nzip.exact.dependencies import dependencies, is_followed
 
 # What changes the code that numba makes, besides the processor.
 _SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_DEFAULT")
@@ -49,9 +51,12 @@ _MADE_ELSEWHERE = (
 class Cache(FunctionCache):
     """Numba's interface of a cache of one function, over :data:`nzip.cache.CODE`."""
 
-    def __init__(self, function, options: dict):
+    def __init__(self, function, options: dict, made: Callable):
+        """``made``: called with each signature's ``CompileResult``, compiled or found, and its object
+        file."""
         # Not super's, which looks for a place beside the source.
         self._py_func = function
+        self._made = made
         self._options = options
         self._stamped: str | None = None
         self._named = False
@@ -74,18 +79,25 @@ class Cache(FunctionCache):
         name = self._name_of(sig, codegen)
         content = CODE.get(name) if name else None
         if content is None:
+            Compiling.begun += 1  # numba compiles what is not found, and saves it
             return None
         try:
-            return CompileResult._rebuild(target_context, *pickle.loads(content))
+            parts = pickle.loads(content)
+            found = CompileResult._rebuild(target_context, *parts)
         except _MADE_ELSEWHERE:
             return None
+        self._made(found, _object_in(parts))
+        return found
 
     def save_overload(self, sig, data):
+        Compiling.done += 1
         # Numba's own conditions: lifted loops, and addresses of this process within the code.
         if all(part.can_cache for part in data.lifted) and not data.library.has_dynamic_globals:
             name = self._name_of(sig, data.codegen)
             if name:
-                CODE.put(name, [dumps(data._reduce())])
+                parts = data._reduce()
+                CODE.put(name, [dumps(parts)])
+                self._made(data, _object_in(parts))
 
     def _name_symbols(self, codegen) -> None:
         """Tell functions of one factory apart. Numba's symbols are made of the qualified name and a number
@@ -93,8 +105,7 @@ class Cache(FunctionCache):
         two processes would call each other's functions."""
         if "<locals>" in self._py_func.__qualname__ and not self._named:
             self._named = True
-            _, _, hashes = self._index_key((), codegen)
-            whole = xxhash.xxh3_64_hexdigest(f"{self._stamp(codegen)} {hashes}".encode())
+            whole = xxhash.xxh3_64_hexdigest(f"{self._stamp(codegen)} {self._within()}".encode())
             self._py_func.__qualname__ += f".{whole}"
 
     def is_kept(self, codegen) -> bool:
@@ -111,9 +122,14 @@ class Cache(FunctionCache):
         signature = f"{arguments} {returned} {tuple(map(_fields, arguments))}"
         if " at 0x" in signature:
             return None  # a type that is known by its address, which says nothing to another process
-        _, _, hashes = self._index_key(sig, codegen)
-        key = xxhash.xxh3_128_hexdigest(f"{signature} {hashes}".encode())
+        key = xxhash.xxh3_128_hexdigest(f"{signature} {self._within()}".encode())
         return f"{self._stem}-{self._stamp(codegen)}-{key}"
+
+    def _within(self) -> str:
+        """What the stamp does not say of a closure: its values but for functions and plain ones. Numba would
+        pickle the functions, too, with what this process has compiled of them: another key in each."""
+        cells = [cell.cell_contents for cell in self._py_func.__closure__ or ()]
+        return xxhash.xxh3_128_hexdigest(dumps([value for value in cells if not is_followed(value)]))
 
     def _stamp(self, codegen) -> str:
         # Not before now: what a function refers to may stand below it.
@@ -129,6 +145,12 @@ class Cache(FunctionCache):
             )
             self._stamped = xxhash.xxh3_128_hexdigest(repr(facts).encode())
         return self._stamped
+
+
+def _object_in(parts: tuple) -> bytes | None:
+    """The object file in what ``CompileResult._reduce`` gives."""
+    _, form, data = parts[0]
+    return data[0] if form == "object" else None
 
 
 def _fields(kind):

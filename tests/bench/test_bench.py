@@ -303,7 +303,7 @@ def test_memory_and_time_are_the_command_s_own(tmp_path):
     size."""
     ballast = bytearray(150_000_000)
     ballast[::4096] = b"x" * len(ballast[::4096])
-    used = running._launch(
+    used = running.launch(
         [
             sys.executable,
             "-c",
@@ -318,14 +318,14 @@ def test_memory_and_time_are_the_command_s_own(tmp_path):
         {},
     )
     assert 80_000_000 < used["peak"] < 120_000_000 and used["cpu"] >= 0.2 and used["wall"] >= 0.2
-    small = running._launch(["sleep", "0.2"], tmp_path, None, {})
+    small = running.launch(["sleep", "0.2"], tmp_path, None, {})
     assert small["peak"] < 9_000_000 and small["wall"] >= 0.2 > small["cpu"]
     del ballast
 
 
 def test_a_program_that_is_not_there_is_told(tmp_path):
     with pytest.raises(running.RunError, match="could not be started"):
-        running._launch(["no-such-program-here"], tmp_path, None, {})
+        running.launch(["no-such-program-here"], tmp_path, None, {})
 
 
 @pytest.mark.parametrize("peer", PEERS.values(), ids=lambda peer: peer.key)

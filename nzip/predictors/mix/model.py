@@ -76,6 +76,7 @@ class MixPredictor(Predictor):
         self.exact = all(e.exact for e in self.experts)
         self.spelling = "+".join([f"mix:{level}", *(e.spelling for e in self.experts)])
         self._streams = Streams(level, self.experts, lanes, primed, *_own(primer))
+        self._probe: bytes | None = None  # of thousands of files it is asked for each
 
     def _with(self, **changes) -> MixPredictor:
         """The same predictor, made with ``changes`` to the arguments of its own making."""
@@ -103,6 +104,11 @@ class MixPredictor(Predictor):
     def probe(self) -> bytes:
         """Hash of what coding a fixed kilobyte of every flavour of byte gives, end state of the weights
         included."""
+        if self._probe is None:
+            self._probe = self._probed()
+        return self._probe
+
+    def _probed(self) -> bytes:
         # Small numbers with repeats, words and rows: made by arithmetic so that no file is needed.
         i = np.arange(1024, dtype=np.int64)
         data = np.where(i % 3 == 0, 32 + (i * i >> 5) % 90, 97 + (i >> 3) * 7 % 26).astype(np.uint8)

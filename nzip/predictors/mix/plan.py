@@ -6,6 +6,7 @@ any line here changes the bytes and raises the format's draft number.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from nzip.predictors.content import AUDIO, DNA, IMAGE, TEXT
@@ -132,6 +133,7 @@ _RATE_MIN = {1: 45, 2: 38, 3: 30, 4: 22, 5: 15}
 _CODED_RATE_MIN = {1: 50, 2: 40, 3: 36, 4: 26, 5: 22}
 
 
+@functools.lru_cache(maxsize=256)
 def plan(level: int, kind: int, stride: int = 0) -> Plan:
     """The plan of ``level`` (1..5) for ``kind`` (content.py); ``stride`` > 0: rows of a table have so many
     bytes."""

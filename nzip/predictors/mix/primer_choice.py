@@ -19,9 +19,10 @@ from nzip.predictors.kinds import TEXT
 from nzip.predictors.mix import primers
 from nzip.predictors.mix.constants import CODED
 from nzip.predictors.mix.kernel import best
-from nzip.predictors.mix.plan import plan
-from nzip.predictors.mix.state import build
-from nzip.predictors.mix.warm_start import warm
+from nzip.predictors.mix.plan import Plan, plan
+from nzip.predictors.mix.pool import POOL
+from nzip.predictors.mix.state import Mix, build
+from nzip.predictors.mix.warm_start import SPARE, warm
 from nzip.predictors.mix.words import choice
 from nzip.predictors.mix.words.dictionary import Dictionary
 from nzip.predictors.mix.words.options import Words
@@ -183,10 +184,16 @@ def coded(
     dictionary = form.dictionary if form else None
     stream = form.apply(sample) if form else sample
     kind = CODED if dictionary else TEXT
-    prefix = b""
     if primer:
         primer = primers.portion(primer, level, dictionary)
-        prefix = primer.prefix
+    said = (
+        (1 if primer else 0) + (len(form.params()) + 2 if form else 0) + len(primers.pin(primer, dictionary))
+    )
+    if primer and keep and POOL.is_open_for(len(stream)):
+        with POOL.lent(level, primer, stream) as (mix, data, first):
+            return _kernel_bytes(mix, data, first, plan(level, kind)) + said
+    prefix = primer.prefix if primer else b""
+    if primer:
         mix = warm(level, primer, [0], 0, keep=keep)
     else:
         mix = build(plan(level, kind), len(stream), 0, 1, [0])
@@ -194,13 +201,18 @@ def coded(
     data = np.empty(first + len(stream), np.uint8)
     data[:first] = np.frombuffer(prefix, np.uint8)
     data[first:] = stream
-    said = (
-        (1 if primer else 0) + (len(form.params()) + 2 if form else 0) + len(primers.pin(primer, dictionary))
-    )
+    size = _kernel_bytes(mix, data, first, plan(level, kind)) + said
+    if primer:
+        SPARE.give(level, kind, mix)
+    return size
+
+
+def _kernel_bytes(mix: Mix, data: np.ndarray, first: int, chosen: Plan) -> int:
+    """Bytes that ``data[first:]`` takes, but for the few that the coder holds back."""
+    steps = len(data) - first
     coder = np.zeros(STATE_SIZE, np.uint64)
-    bits = np.zeros(len(stream) * 22 + 4096, np.uint8)
+    bits = np.zeros(steps * 22 + 4096, np.uint8)
     start_encoder(coder, len(bits))
     ends = np.array([len(data)], np.int64)
-    kernel = best(plan(level, kind))
-    kernel(mix, data, ends, len(stream), False, coder, bits, np.zeros((0, 1, 0, 0), np.uint32))
-    return int(coder[POSITION]) + said
+    best(chosen)(mix, data, ends, steps, False, coder, bits, np.zeros((0, 1, 0, 0), np.uint32))
+    return int(coder[POSITION])

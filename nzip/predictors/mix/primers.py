@@ -72,6 +72,7 @@ class Primer(NamedTuple):
         return b"" if self.habits else self.text
 
 
+@functools.lru_cache(maxsize=24)  # thousands of short texts ask for the same ones
 def portion(primer: Primer, level: int, dictionary: Dictionary | None = None) -> Primer:
     """What ``level`` reads of a primer before a stream whose words ``dictionary`` codes: the last bytes of
     its text, or of its text coded likewise, lines folded."""
@@ -135,7 +136,9 @@ def sequences(data: np.ndarray) -> np.ndarray:
     for k in range(GRAM):
         h = h * _K1 + wide[k : len(h) + k]
     h = (h * _K2) >> np.uint64(24)
-    return np.unique(h[h % np.uint64(KEEP) == 0].astype(np.uint32))
+    found = np.sort(h[h % np.uint64(KEEP) == 0].astype(np.uint32))
+    # As np.unique, which imports numpy.ma at its first call.
+    return found[np.concatenate([[True], found[1:] != found[:-1]])] if len(found) else found
 
 
 @functools.cache

@@ -29,10 +29,11 @@ from nzip.predictors.mix.ledger import Ledger
 from nzip.predictors.mix.noise import is_noise
 from nzip.predictors.mix.params import RATE_STEP, Descriptor
 from nzip.predictors.mix.plan import plan
+from nzip.predictors.mix.pool import POOL
 from nzip.predictors.mix.primer_choice import COLD, SHORT, Start, choices
 from nzip.predictors.mix.primers import USER, Primer, named, pin, portion
 from nzip.predictors.mix.state import Mix, build, memory
-from nzip.predictors.mix.warm_start import warm
+from nzip.predictors.mix.warm_start import SPARE, warm
 from nzip.predictors.mix.words.dictionary import Dictionary
 from nzip.predictors.mix.words.options import Words
 
@@ -112,6 +113,17 @@ class Streams(NamedTuple):
         """Code ``data`` (uint8), of content ``content``; a payload longer than ``data`` where it is
         hopeless. ``start``: the form it takes and the primer it starts from; None: choose them. ``ledger``:
         what is written down of the way that is chosen; of a short stream by coding it once more."""
+        with SPARE.held():
+            return self._encode_best(data, content, progress, start, ledger)
+
+    def _encode_best(
+        self,
+        data: np.ndarray,
+        content: Content,
+        progress: Progress,
+        start: Start | None,
+        ledger: Ledger | None,
+    ) -> tuple[Descriptor, bytes]:
         if content.kind == STORED:
             if is_noise(data, lambda part: len(Streams(1).code(part, Content(BINARY), 1, None)[0])):
                 progress(len(data))
@@ -217,6 +229,8 @@ class Streams(NamedTuple):
     ) -> tuple[bytes, Mix]:
         """The payload of a stream that every expert helps, in its form (``content`` that of the form, of kind
         CODED where words are), and the mix as it ends."""
+        if primer and not self.experts and ledger is None and POOL.is_open_for(len(data)):
+            return self._code_lent(data, content, primer, progress, rate)
         mix, ends, room, first = self._start(content, lanes, len(data), primer, rate)
         room[first:] = data
         _put_on(room[first:], content)
@@ -229,7 +243,21 @@ class Streams(NamedTuple):
         walked = self._walk(content, watched, ends, room, first, output, False, progress, None, ledger)
         if ledger is not None:
             ledger.close()
+        elif primer and not self.experts:
+            SPARE.give(self.level, primer.kind, mix)
         # hopeless: longer than the data, so it is stored
+        return output.finish() if walked else bytes(len(data) + 1), mix
+
+    def _code_lent(
+        self, data: np.ndarray, content: Content, primer: Primer, progress: Progress, rate: int
+    ) -> tuple[bytes, Mix]:
+        """As :meth:`code` of a short stream, from a mix of the pool; the mix is in use no more."""
+        with POOL.lent(self.level, primer, data) as (mix, room, first):
+            if rate:
+                mix.lanes[:, at.L_RATE] = RATE_STEP * rate
+            output = Output(len(data))
+            ends = np.array([len(room)], np.int64)
+            walked = self._walk(content, mix, ends, room, first, output, False, progress, None)
         return output.finish() if walked else bytes(len(data) + 1), mix
 
     # Decoding.

@@ -5,7 +5,10 @@ What reading gives is kept as a snapshot (primer_snapshot.py), because priming c
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import threading
+from collections.abc import Iterator
 
 import numpy as np
 import xxhash
@@ -23,6 +26,40 @@ _CHUNK = 1 << 14
 _COUNTS = np.uint32((1 << at.COUNT_BITS) - 1)
 
 
+class _Spare(threading.local):
+    """The memory of the last mix that was primed and is done with: the next is read into it. To write the
+    pages of a fresh one for the first time takes as long as reading. One at most, for each thread, while
+    somebody who primes several holds it open."""
+
+    holders = 0
+    _mix: Mix | None = None
+    _of: tuple[int, int] | None = None
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep a spare mix while the context lasts."""
+        self.holders += 1
+        try:
+            yield
+        finally:
+            self.holders -= 1
+            if not self.holders:
+                self._mix = None
+
+    def take(self, level: int, kind: int) -> Mix | None:
+        """The spare mix, if its plan is that one's; there is none afterwards."""
+        mix, self._mix = self._mix, None
+        return mix if self._of == (level, kind) else None
+
+    def give(self, level: int, kind: int, mix: Mix) -> None:
+        """A mix that :func:`warm` made, without experts, and that nobody uses any more."""
+        if self.holders:
+            self._mix, self._of = mix, (level, kind)
+
+
+SPARE = _Spare()
+
+
 def warm(
     level: int,
     primer: primers.Primer,
@@ -35,7 +72,9 @@ def warm(
     the kernel's ``data`` (``primer.prefix``), and ``lane_starts`` are counted from the block's start.
     ``keep``: what reading gives is kept as a snapshot, and found there."""
     chosen = plan(level, primer.kind)
-    primed = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
+    spare = SPARE.take(level, primer.kind) if keep else None
+    primed = spare or build(chosen, at.PRIMED_SIZE, 0, 1, [0])
+    del spare
     if not keep:
         _read_primer(primed, chosen, primer.text)
     elif not primer_snapshot.load(primed, name := snapshot_name(level, primer)):
@@ -47,13 +86,19 @@ def warm(
         _forget_words(primed)
     start = len(primer.prefix)
     mix = _with_experts(primed, chosen, experts, leading) if experts else primed
-    lanes = np.zeros((len(lane_starts), at.LANE_STATE), np.uint64)
     # most is learnt already; what experts want is their own affair (_with_experts)
-    lanes[:, at.L_RATE] = mix.setting[at.S_RATE] if experts else chosen.warm_rate
-    for place in (at.L_START, at.L_POSITION, at.L_LINE_START, at.L_LINE_BEFORE):
-        lanes[:, place] = np.array(lane_starts) + start
+    rate = int(mix.setting[at.S_RATE]) if experts else chosen.warm_rate
     mix.setting[at.S_PRIMED] = start
-    return mix._replace(lanes=lanes)
+    return mix._replace(lanes=fresh_lanes([at_byte + start for at_byte in lane_starts], rate))
+
+
+def fresh_lanes(starts: list[int], rate: int) -> np.ndarray:
+    """Lanes that begin at ``starts`` with the learning rate ``rate``; uint64 (lanes, LANE_STATE)."""
+    lanes = np.zeros((len(starts), at.LANE_STATE), np.uint64)
+    lanes[:, at.L_RATE] = rate
+    for place in (at.L_START, at.L_POSITION, at.L_LINE_START, at.L_LINE_BEFORE):
+        lanes[:, place] = starts
+    return lanes
 
 
 def _read_primer(mix: Mix, chosen: Plan, text: bytes) -> None:

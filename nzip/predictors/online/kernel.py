@@ -185,7 +185,7 @@ def learn_span(n):
         _sum_rows(n.wide, n.row[: 3 * width])
         adam(n.bias[l], n.bias_m[l], n.bias_v[l], n.row[: 3 * width], rate, first, second)
         _norm_back(n, l, back[:width], dx)
-        for j in range(width):  # assigning rows would make an array
+        for j in range(width):  # assigning rows would make an array, and native.py calls nothing that does
             n.h[l, 0, j] = n.h[l, span, j]
     transpose(dx, across[:width])
     grams = n.grams.shape[1]

@@ -139,6 +139,18 @@ def test_a_user_without_a_home(monkeypatch):
     assert cache.info()[-1].path is None
 
 
+def test_models_lie_in_the_cache_unless_told_otherwise(tmp_path, monkeypatch):
+    monkeypatch.delenv("NZIP_MODELS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NZIP_CACHE", str(tmp_path / "cache"))
+    assert cache.models() == tmp_path / "cache" / "models"
+    for none in ("off", ""):
+        monkeypatch.setenv("NZIP_CACHE", none)
+        assert cache.models() == tmp_path / "home" / "nzip" / "models"
+    monkeypatch.setenv("NZIP_MODELS", str(tmp_path / "mine"))
+    assert cache.models() == tmp_path / "mine"
+
+
 def test_folders_above_are_made_for_the_user_alone(tmp_path, monkeypatch):
     monkeypatch.setenv("NZIP_CACHE", str(tmp_path / "a" / "b" / "c"))
     before = os.umask(0)

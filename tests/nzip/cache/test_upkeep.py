@@ -132,3 +132,23 @@ def test_a_file_where_the_folder_should_be(nzip_cli, place, monkeypatch):
     for words in ((), ("--check",), ("--clear",)):
         ran = nzip_cli("cache", *words)
         assert ran.code == 1 and ran.err.count("\n") == 1 and "notes.txt" in ran.err
+
+
+def test_a_limit_is_kept_from_then_on(nzip_cli, place):
+    """What is more goes at once, the least recently used first; other processes read it from the folder."""
+    two = (place / "primed" / "two.tables").stat()
+    os.utime(place / "primed" / "one.tables", (two.st_atime, two.st_mtime - 1000))
+    size = two.st_size
+    ran = nzip_cli("cache", "--limit", str(size + 10), "--json")
+    limits = {row["kind"]: row["limit"] for row in json.loads(ran.out)["kinds"]}
+    assert ran.code == 0 and limits["primed"] == size + 10 and limits["code"] == cache.CODE.default
+    assert [name for name in files(place) if name.startswith("primed")] == ["primed/two.tables"]
+    assert not cache.PRIMED.put("large", [bytes(size)])
+    assert cache.PRIMED.put("three", [bytes(90)]) and cache.PRIMED.get("two") is None
+    (place / "limit").write_text("nonsense")
+    assert cache.PRIMED.limit == cache.PRIMED.default
+    cache.limit(0)
+    assert not cache.PRIMED.put("one", [b""]) and not list((place / "primed").iterdir())
+    cache.limit(None)
+    assert cache.PRIMED.put("one", [b""])
+    assert nzip_cli("cache", "--limit", "1G", "--check").code == 1

@@ -119,7 +119,7 @@ def test_code_is_kept_and_found(package, tmp_path):
     first, second = run(), run()
     assert first[:2] == second[:2] and first[2] == "0" and second[2] == "1"
     kept = list((tmp_path / ".cache" / "nzip" / "code").glob("nzip.coding.binary.encode_bit-*"))
-    assert len(kept) == 1
+    assert len(kept) == 2  # numba's, and what is called without it
     for one in kept:
         one.write_bytes(one.read_bytes()[:40])
     assert run() == first
@@ -143,16 +143,17 @@ def twice(x):
 
 def test_no_damage_reaches_the_loader(tmp_path):
     """One bit of every byte is flipped, the entry is cut at every length and filled with noise: none of it is
-    unpickled. Then a few through the whole way: compiled anew, and the entry is whole again."""
+    unpickled or linked. Then a few through the whole way: compiled anew, and the entry is whole again."""
     (tmp_path / "small.py").write_text(SMALL)
     script = f"""
 import random, small
 from pathlib import Path
 from nzip.cache import CODE
+from nzip.exact import native
 from nzip.exact.jit import njit
 assert small.twice(21) == 42
 entries = sorted(Path({str(tmp_path)!r}).glob("cache/code/small.twice-*.code"))
-assert len(entries) == 1
+assert [kept.name.endswith("-c.code") for kept in entries].count(True) == 1 and len(entries) == 2
 rng = random.Random(1)
 def damaged(whole):
     for at in range(len(whole)):
@@ -161,7 +162,7 @@ def damaged(whole):
     for size in (1, 47, 48, 49, len(whole), len(whole) + 1):
         yield rng.randbytes(size)
         yield (whole + bytes(size))[:len(whole) + size]
-count = 0
+count, machine = 0, native.machine
 for kept in entries:
     name, whole = kept.name.removesuffix(".code"), kept.read_bytes()
     assert whole.endswith(CODE.get(name))
@@ -172,10 +173,12 @@ for kept in entries:
     kept.rename(kept.with_name("small.other-0-0.code"))
     kept.with_name("small.other-0-0.code").write_bytes(whole)
     assert CODE.get("small.other-0-0") is None  # another's entry under this name
+    # By numba's entry alone, and without.
+    native.machine = machine if name.endswith("-c") else lambda: None
     for at in (0, 20, 40, 60, len(whole) // 2, len(whole) - 1):
         kept.write_bytes(whole[:at] + bytes([whole[at] ^ 16]) + whole[at + 1:])
         again = njit(cache=True)(small.twice.py_func)
-        assert again(21) == 42 and not again.found
+        assert again(21) == 42 and not again._natives.get(("i8",))
         assert CODE.get(name) is not None
         again = njit(cache=True)(small.twice.py_func)
         assert again(21) == 42 and again.found == 1
@@ -224,7 +227,7 @@ def test_processes_at_once_keep_each_others_code(tmp_path):
         subprocess.Popen([sys.executable, "-B", "-c", script, str(i)], env=environment) for i in range(4)
     ]
     assert [process.wait() for process in running] == [0] * 4
-    assert len(list((tmp_path / "c" / "code").iterdir())) == 10
+    assert len(list((tmp_path / "c" / "code").iterdir())) == 20  # each twice: with and without numba
     script = (
         "import small; print([getattr(small, f'f{i}')(kind(1)) for kind in (int, float) for i in range(5)],"
         "sum(getattr(small, f'f{i}').found for i in range(5)))"
@@ -249,6 +252,23 @@ def test_functions_of_one_factory_are_told_apart(tmp_path):
     script = f"import made; print(made.two(1), made.one(1), made.both(1), {hits})"
     assert python(script, **place) == "3 2 203 [1, 1, 0]\n"
     assert python(script, **place) == "3 2 203 [1, 1, 1]\n"
+
+
+def test_code_over_a_compiled_function_is_found_again(tmp_path):
+    """Whatever the process did with that function before: a closure's key once held what was compiled of it,
+    and the loop of small experts was compiled in every process."""
+    (tmp_path / "made.py").write_text(
+        "from nzip.exact.jit import njit\n"
+        "@njit(cache=True)\ndef inner(x):\n    return x + 1\n"
+        "def make(step):\n    @njit(cache=True)\n"
+        "    def twice(x):\n        return step(step(x))\n    return twice\n"
+        "twice = make(inner)\n"
+    )
+    place = {"path": f"{tmp_path}{os.pathsep}{ROOT}", "NZIP_CACHE": str(tmp_path / "cache")}
+    found = "print(made.twice(1), made.twice.found)"
+    assert python(f"import made; {found}", **place) == "3 0\n"
+    assert python(f"import made; made.inner(2); made.inner(2.5); {found}", **place) == "3 1\n"
+    assert python(f"import made, numba; made.twice.dispatcher; {found}", **place) == "3 1\n"
 
 
 STALE = {
@@ -390,7 +410,7 @@ def test_a_full_disk_is_no_error(monkeypatch):
 
 
 def test_signatures_are_compiled_at_once(tmp_path, monkeypatch):
-    """At the first call; arguments are converted as the signature says, and no others taken."""
+    """By numba at the first call; what it left converts as the signature says, and takes nothing else."""
     from nzip.exact.jit import njit
 
     monkeypatch.setenv("NZIP_CACHE", str(tmp_path / "cache"))
@@ -401,7 +421,7 @@ def test_signatures_are_compiled_at_once(tmp_path, monkeypatch):
             return 3 * x + np.uint64(y) + z[0]
 
         array = np.array([7, 8], np.uint8)
-        assert some(5, 2, array) == 24 and some(np.uint8(5), True, array) == 23 and some.found == found
+        assert some(5, 2, array) == 24 and some(np.uint8(5), True, array) == 23 and some.found == 2 * found
         for bad in (
             ("text", 2, array),
             (5, 2, array.astype(np.int64)),
