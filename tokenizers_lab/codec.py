@@ -7,6 +7,7 @@ Concession: ids are held in memory as one array a call; callers that stream cut 
 from __future__ import annotations
 
 import abc
+import codecs
 import hashlib
 import json
 
@@ -109,10 +110,26 @@ class Codec(abc.ABC):
         return ids, self.offsets(data, ids)
 
     def token_lengths(self) -> np.ndarray | None:
-        """Bytes of every token, int64 of shape (vocab_size,), or None as for :meth:`token_bytes`."""
-        if self.token_bytes(0) is None:
+        """Bytes of every token, int64 of shape (vocab_size,). None where those of a text's tokens need not
+        add up to it: as for :meth:`token_bytes`, or because a model puts a space before the text or
+        normalises it."""
+        if not self.has_strings:
             return None
         return np.array([len(self.token_bytes(i) or b"") for i in range(self.vocab_size)], dtype=np.int64)
+
+    @property
+    def has_strings(self) -> bool:
+        """Whether tokens are byte strings (:meth:`token_bytes`), be it that a text is changed first."""
+        return self.token_bytes(0) is not None
+
+    def reaches(self, token: int) -> bool:
+        """Whether ``encode`` gives ``token`` for its own bytes, and nothing else."""
+        own = self.token_bytes(token)
+        return own is not None and self.encode(own).tolist() == [token]
+
+    def unreachable(self, tokens) -> np.ndarray:
+        """Those of ``tokens`` that :meth:`reaches` denies: int64."""
+        return np.array([i for i in np.asarray(tokens).tolist() if not self.reaches(i)], np.int64)
 
     def special_id(self, name: str) -> int | None:
         """The id of the special token of this name (one that ``encode`` never gives), or None."""
@@ -165,3 +182,20 @@ def as_ids(ids, vocab_size: int) -> np.ndarray:
                 f"token {int(bad[0])} has id {int(ids[bad[0]])}, but this codec has ids 0..{vocab_size - 1}"
             )
     return ids
+
+
+def replaced_offsets(raw: bytes, text: str) -> list[int]:
+    """Byte offset of each character of ``text``, which is ``raw.decode("utf-8", "replace")``, and the end."""
+    bad: dict[int, int] = {}
+
+    def note(error):
+        bad[error.start] = error.end
+        return "\ufffd", error.end
+
+    codecs.register_error("tokenizers_lab.note", note)
+    raw.decode("utf-8", "tokenizers_lab.note")
+    out, at = [0], 0
+    for c in text:
+        at = bad[at] if at in bad else at + len(c.encode("utf-8"))
+        out.append(at)
+    return out

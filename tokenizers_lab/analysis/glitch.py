@@ -15,16 +15,13 @@ from tokenizers_lab.codec import Codec
 def candidates(codec: Codec, ids: np.ndarray | None = None, rare: int = 0, most: int = 50) -> dict | None:
     """Counts and the first ``most`` of each kind, as ids; ``rare`` needs a stream. None for codecs whose
     tokens have no bytes of their own."""
-    lengths = codec.token_lengths()
-    if lengths is None:
+    if not codec.has_strings:
         return None
-    unreachable = []
-    for i in np.flatnonzero(lengths > 0).tolist():
-        if codec.encode(codec.token_bytes(i)).tolist() != [i]:
-            unreachable.append(i)
+    real = np.array([bool(codec.token_bytes(i)) for i in range(codec.vocab_size)])
+    unreachable = codec.unreachable(np.flatnonzero(real)).tolist()
     out: dict = {"unreachable": len(unreachable), "unreachable_ids": unreachable[:most]}
     if ids is not None:
         counts = np.bincount(ids, minlength=codec.vocab_size)
-        seldom = np.flatnonzero((counts <= rare) & (lengths > 0))
+        seldom = np.flatnonzero((counts <= rare) & real)
         out |= {"rare": len(seldom), "rare_at_most": rare, "rare_ids": seldom[:most].tolist()}
     return out

@@ -20,7 +20,7 @@ def jaccard(a: set, b: set) -> float:
 
 def vocabulary(codec) -> set[bytes] | None:
     """The byte strings of a codec's tokens, or None where tokens have none."""
-    if codec.token_lengths() is None:
+    if not codec.has_strings:
         return None
     return {codec.token_bytes(i) for i in range(codec.vocab_size)} - {b""}
 
@@ -35,7 +35,7 @@ def weighted_jaccard(a: Tokenised, b: Tokenised) -> float:
 
 def _frequencies(stream: Tokenised) -> dict[bytes, float]:
     counts: dict[bytes, float] = {}
-    if stream.codec.token_lengths() is not None:
+    if stream.codec.has_strings:
         for i, n in enumerate(np.bincount(stream.ids)):
             if n:
                 token = stream.codec.token_bytes(i) or b""

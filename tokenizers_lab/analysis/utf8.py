@@ -25,11 +25,11 @@ def completeness(stream: Tokenised) -> dict | None:
     """Shares of complete tokens: of the vocabulary, and of the running tokens with an interval; and the split
     rate of multi-byte characters. None for codecs whose tokens have no bytes of their own."""
     codec = stream.codec
-    lengths = codec.token_lengths()
-    if lengths is None:
+    if not codec.has_strings:
         return None
-    flags = np.array([is_complete(codec.token_bytes(i) or b"") for i in range(codec.vocab_size)])
-    real: np.ndarray = lengths > 0
+    tokens = [codec.token_bytes(i) or b"" for i in range(codec.vocab_size)]
+    flags = np.array([is_complete(token) for token in tokens])
+    real = np.array([len(token) > 0 for token in tokens])
     group = groups_of(len(stream.ids))
     running = flags[stream.ids]
     groups = int(group.max(initial=0)) + 1

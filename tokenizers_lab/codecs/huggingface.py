@@ -11,7 +11,6 @@ several has its border inside. Concession: elsewhere offsets are the library's, 
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import itertools
 import json
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from tokenizers_lab.codec import EOS_NAMES, PAD_NAMES, Codec, as_bytes_array, as_ids
+from tokenizers_lab.codec import EOS_NAMES, PAD_NAMES, Codec, as_bytes_array, as_ids, replaced_offsets
 from tokenizers_lab.codecs import tokenizer_json
 from tokenizers_lab.errors import DataError
 from tokenizers_lab.files import write_whole
@@ -109,7 +108,7 @@ class HuggingFaceCodec(Codec):
         if "\ufffd" not in text:
             np.cumsum([len(c.encode("utf-8")) for c in text], out=at[1:])
         else:  # only then can a character stand for fewer bytes than it has
-            at[:] = _replaced_offsets(raw, text)
+            at[:] = replaced_offsets(raw, text)
         starts = np.array([at[start] for start, _ in encoding.offsets], dtype=np.int64)
         stops = np.array([at[end] for _, end in encoding.offsets], dtype=np.int64)
         out = np.maximum.accumulate(np.concatenate([[0], stops]).astype(np.int64))
@@ -143,20 +142,3 @@ def _inside_characters(out: np.ndarray, starts: np.ndarray, raw: bytes, tokens: 
         inside = tokens[first:last]
         if last - first > 1 and raw[begin : int(out[last])] == b"".join(inside):
             out[first + 1 : last + 1] = begin + np.cumsum([len(t) for t in inside])
-
-
-def _replaced_offsets(raw: bytes, text: str) -> list[int]:
-    """Byte offset of each character of ``raw.decode("utf-8", "replace")``, and the end."""
-    bad: dict[int, int] = {}
-
-    def note(error):
-        bad[error.start] = error.end
-        return "\ufffd", error.end
-
-    codecs.register_error("tokenizers_lab.note", note)
-    raw.decode("utf-8", "tokenizers_lab.note")
-    out, at = [0], 0
-    for c in text:
-        at = bad[at] if at in bad else at + len(c.encode("utf-8"))
-        out.append(at)
-    return out

@@ -10,6 +10,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+import numpy as np
+
 from tokenizers_lab.errors import DataError
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
@@ -42,6 +44,23 @@ def check(model: bytes, name: str) -> None:
         raise DataError(
             f"{name}: not a SentencePiece model: it has {unknown} pieces for the unknown, not one"
         )
+
+
+def without_dummy_prefix(model: bytes, name: str) -> bytes:
+    """The same model, but that it puts no space before a text (``add_dummy_prefix`` of its normaliser)."""
+    # Of a field that stands there twice protobuf takes the last, and messages are merged.
+    spec = bytes([3 << 3, 0])
+    return model + bytes([3 << 3 | 2, len(spec)]) + spec
+
+
+def piece_ends(encoded: bytes, name: str) -> np.ndarray:
+    """Where the pieces of an encoded text (``SentencePieceText``) end in it, in bytes: int64 (pieces,)."""
+    ends = [
+        next((v for number, v in _fields(piece, name) if number == 5), 0)
+        for field, piece in _fields(encoded, name)
+        if field == 2 and isinstance(piece, bytes)
+    ]
+    return np.array(ends, np.int64)
 
 
 def _piece(data: bytes, name: str) -> tuple[str, int]:

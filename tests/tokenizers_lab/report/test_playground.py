@@ -13,7 +13,6 @@ from nasty import NASTY, random_bytes
 
 import tokenizers_lab as lab
 from tokenizers_lab.errors import LabError
-from tokenizers_lab.pretokenize import PreTokenizer
 from tokenizers_lab.report import playground
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -69,7 +68,6 @@ def test_node_gives_the_codecs_ids(codecs, texts, tmp_path):
             {
                 "packed": [playground.packed(name, codec) for name, codec in codecs.items()],
                 "classes": classes,
-                "cases": playground.case_table(),
                 "texts": [list(raw) for raw in texts],
             }
         )
@@ -77,7 +75,7 @@ def test_node_gives_the_codecs_ids(codecs, texts, tmp_path):
     (tmp_path / "run.js").write_text(
         f"const lab = require({json.dumps(str(program))});"
         "const given = JSON.parse(require('fs').readFileSync(process.argv[2]));"
-        "lab.start(given.packed, given.classes, given.cases).then((codecs) => console.log(JSON.stringify("
+        "lab.start(given.packed, given.classes).then((codecs) => console.log(JSON.stringify("
         "Object.fromEntries(codecs.map((c) => "
         "[c.name, given.texts.map((t) => c.encode(Uint8Array.from(t)))])))"
         "));"
@@ -166,21 +164,3 @@ def test_what_is_not_live_is_said(codecs, unigram):
     assert part.count('class="view"') == 1 and part.count("</script") == 2
     with pytest.raises(LabError, match="nothing here can be live: unigram"):
         playground.section({"unigram": unigram})
-
-
-def test_the_letters_of_o200k_are_the_librarys():
-    """Sampled code points against the pattern's own classes."""
-    kinds = dict.fromkeys("UWB")
-    for line in playground.case_table().splitlines():
-        name, *ranges = line.split()
-        kinds[name] = [tuple(int(x, 16) for x in r.split("-")) for r in ranges]
-    inside = {n: {c for a, b in r for c in range(a, b + 1) if c < 0x3000} for n, r in kinds.items()}
-    assert (
-        ord("A") in inside["U"] and ord("a") in inside["W"] and 0x301 in inside["B"] and 0x1C5 in inside["U"]
-    )
-    assert not inside["U"] & inside["W"] and not inside["B"] & (inside["U"] | inside["W"])
-    cut = PreTokenizer("o200k")
-    for c in random.Random(0).sample(sorted(inside["U"] | inside["W"] | inside["B"]), 200):
-        # An upper case letter does not follow a lower one within a word, all else does.
-        pieces = len(cut.ends(playground.np.frombuffer(f"a{chr(c)}a".encode(), "u1")))
-        assert pieces == (2 if c in inside["U"] else 1), hex(c)
