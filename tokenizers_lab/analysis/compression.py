@@ -33,7 +33,10 @@ def compressed(data: bytes, name: str, nzip_level: int | None = None) -> int:
     if name == "gzip":
         return len(zlib.compress(data, 9))
     if name == "lzma":
-        return len(lzma.compress(data, format=lzma.FORMAT_ALONE, preset=9))
+        # A dictionary no larger than the data finds all that 64 MiB would, and need not be filled first.
+        window = 1 << max(12, min(26, (len(data) - 1).bit_length()))
+        chain = [{"id": lzma.FILTER_LZMA1, "preset": 9, "dict_size": window}]
+        return len(lzma.compress(data, format=lzma.FORMAT_ALONE, filters=chain))
     if name == "zstd":
         import zstandard  # an optional dependency
 
