@@ -1,4 +1,4 @@
-"""The verbs that measure: ``analyze``, ``report``, ``compare``."""
+"""The verbs that measure, and show: ``analyze``, ``report``, ``compare``, ``playground``."""
 
 from __future__ import annotations
 
@@ -227,6 +227,26 @@ def compare(
         _show(results, everything, shown)
     if output is not None:
         say(quiet, f"{output}: written")
+
+
+@click.command()
+@click.argument("codecs", nargs=-1, required=True)
+@click.option("-o", "--output", default="playground.html", show_default=True, help="The HTML page.")
+@click.option("--title")
+@click.option("--label", "labels", multiple=True, help="A name for each codec, in order.")
+@force_option
+@quiet_option
+def playground(codecs, output, title, labels, force, quiet):
+    """A page that cuts what a person types, under each of CODECS (byte-level BPE): one file, without a
+    network and without a server. It is the part that compare --live adds to a report."""
+    from tokenizers_lab.analysis.all_metrics import labelled  # start-up: numba
+    from tokenizers_lab.registry import load  # start-up: numpy
+    from tokenizers_lab.report.playground import page  # start-up: numba
+
+    refuse_existing(output, force)
+    loaded = [load(codec) for codec in codecs]
+    page(dict(zip(labelled(loaded, labels), loaded)), output, title)
+    say(quiet, f"{output}: written")
 
 
 def _weighed(results, shares):

@@ -18,7 +18,8 @@ import numpy as np
 from tokenizers_lab.codec import Codec
 from tokenizers_lab.codecs.bpe import BpeCodec
 from tokenizers_lab.errors import LabError
-from tokenizers_lab.report.verdict_html import template
+from tokenizers_lab.files import write_whole
+from tokenizers_lab.report.verdict_html import style, template
 
 SPLITTERS = ("none", "gpt2", "gpt4", "qwen2", "o200k")
 SAMPLE = "The quick brown fox can't jump 12,345 times.\n    return x_1  # ığüşöç 日本語 🙂"
@@ -47,6 +48,24 @@ def section(codecs: dict[str, Codec], sample: str = SAMPLE) -> str:
             resources.files("tokenizers_lab.pretokenize").joinpath("unicode_classes.txt").read_text()
         ),
     )
+
+
+def page(codecs: dict[str, Codec], output=None, title: str | None = None) -> str:
+    """One HTML page that is the playground alone, for ``tokenizers-lab playground``; written to ``output`` if
+    given. Raises :class:`LabError` where none of ``codecs`` can be live."""
+    names = list(codecs)
+    text = template("page.html.j2").render(
+        title=title or f"Try it: {', '.join(names[:4])}{' …' if len(names) > 4 else ''}",
+        summary="",
+        live=section(codecs),
+        sections=[],
+        files=[],
+        style=style(),
+        source=f"{len(names)} vocabular{'y' if len(names) == 1 else 'ies'}",
+    )
+    if output is not None:
+        write_whole(output, text.encode("utf-8"))
+    return text
 
 
 def why_not(codec: Codec) -> str | None:

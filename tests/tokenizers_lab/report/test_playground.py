@@ -113,19 +113,23 @@ def dump(page, tmp_path) -> str:
     return done.stdout
 
 
-def test_the_page_in_a_browser(codecs, texts, tmp_path):
-    results = lab.analyze(
-        [codecs["gpt2"], codecs["o200k"], "bytes"],
-        {"a.txt": b"to be or not to be\n" * 40},
-        compressors=(),
-        labels=["gpt2 & <b>", "o200k", "bytes"],
-    )
+@pytest.mark.parametrize("kind", ["the report", "the playground alone"])
+def test_the_page_in_a_browser(kind, codecs, texts, tmp_path):
     named = {
         "gpt2 & <b>": codecs["gpt2"],
         **{n: c for n, c in codecs.items() if n != "gpt2"},
         "bytes": lab.load("bytes"),
     }
-    page = lab.write_report(results, live=playground.section(named))
+    if kind == "the report":
+        results = lab.analyze(
+            [codecs["gpt2"], codecs["o200k"], "bytes"],
+            {"a.txt": b"to be or not to be\n" * 40},
+            compressors=(),
+            labels=["gpt2 & <b>", "o200k", "bytes"],
+        )
+        page = lab.write_report(results, live=playground.section(named))
+    else:
+        page = playground.page(named)
     assert not re.search(r"(?:src|href)\s*=\s*[\"'](?!#)", page.replace("xlink:href", "x"))
     probe = """<script>
     (async () => {
@@ -154,6 +158,31 @@ def test_the_page_in_a_browser(codecs, texts, tmp_path):
     assert got["shown"] == [" ".join(map(str, c.encode(typed))) for c in live]
     assert got["text"] == "typed by↵<hand> "
     assert got["count"].startswith(f"{len(live[0].encode(typed))} tokens")
+
+
+def test_the_verb_writes_the_page(codecs, tmp_path, capsys):
+    from tokenizers_lab.cli.main import main
+
+    codecs["gpt2"].save(tmp_path / "T.json")
+    wanted = tmp_path / "P.html"
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as end:
+            main(["playground", *map(str, arguments)])
+        return end.value.code, capsys.readouterr().err
+
+    assert run(tmp_path / "T.json", "bytes", "--label", "mine", "--label", "raw", "-o", wanted) == (
+        0,
+        f"{wanted}: written\n",
+    )
+    page = wanted.read_text("utf-8")
+    assert page == playground.page({"mine": lab.load(tmp_path / "T.json"), "raw": lab.load("bytes")})
+    assert "<title>Try it: mine, raw</title>" in page and "Not live: raw" in page and "<nav" not in page
+    code, err = run(tmp_path / "T.json", "-o", wanted)
+    assert code == 1 and "exists already" in err and wanted.read_text("utf-8") == page
+    code, err = run("bytes", "-o", tmp_path / "none.html")
+    assert code == 1 and err.count("\n") == 1 and "nothing here can be live: bytes" in err
+    assert run("gpt22", "-o", tmp_path / "none.html")[0] == 1 and not (tmp_path / "none.html").exists()
 
 
 def test_what_is_not_live_is_said(codecs, unigram):
