@@ -424,8 +424,8 @@ def test_the_words_and_the_passages(kept):
         column = [row[heads.index(units[unit])].split("|")[0] for row in rows]
         digits = len(text.partition(".")[2])
         assert any(c != "–" and abs(float(c.replace(",", "")) - float(text)) <= 10**-digits for c in column)
-    for rank, name in re.findall(r"(?:goals: |, )([^,(]+) \(([\d.]+)\)", answer.split(". ")[0]):
-        assert [row[1] for row in rows if row[0] == rank] == [name]
+    for name, mean in re.findall(r"(?:goals: |, )([^,(]+) \(([\d.]+)\)", answer.split(". ")[0]):
+        assert [row[1] for row in rows if row[0] == name] == [mean]
     counts = re.findall(r"<b>([^<]*) <span>(\d+) tokens</span></b>", page)
     views = [(v, n) for v in results["views"] for n in tables_order(rows)]
     assert len(counts) == len(views)
