@@ -151,10 +151,28 @@ def analyze(codecs, files, json_path, force, quiet, csv_path, parquet_path, ever
     """Every metric of every codec on every one of FILES, into one results file."""
     for path in (json_path, csv_path, parquet_path):
         refuse_existing(path, force)
-    results = _analysis(codecs, files, quiet, json_path=json_path, **options)
+    loaded = _loaded(codecs, options["labels"], shown)
+    results = _analysis(list(loaded.values()), files, quiet, json_path=json_path, **options)
     _tables(results, csv_path, parquet_path)
     if not quiet:
         _show(results, everything, shown)
+
+
+def _loaded(codecs, labels, shown=()) -> dict:
+    """The codecs by the names that results will have; a name to show that is none is told before the work."""
+    from tokenizers_lab.analysis.all_metrics import labelled  # start-up: numba
+    from tokenizers_lab.registry import load  # start-up: numpy
+
+    loaded = [load(codec) for codec in codecs]
+    names = labelled(loaded, labels)
+    _require_shown(shown, names)
+    return dict(zip(names, loaded))
+
+
+def _require_shown(shown, names) -> None:
+    for name in shown:
+        if name not in names:
+            raise LabError(f"--show {name!r}: no codec here; the codecs: {', '.join(names)}")
 
 
 @click.command()
@@ -205,21 +223,19 @@ def compare(
 ):
     """Analyse CODECS side by side, print the verdict and write the report: tokenizers-lab compare A B C --on
     FILES -o R.html."""
-    from tokenizers_lab.registry import load  # start-up: numpy
     from tokenizers_lab.report import write_report  # start-up: matplotlib
 
     if live and output is None:
         raise LabError("--live makes a page: give -o R.html")
     for path in (output, json_path, csv_path, parquet_path):
         refuse_existing(path, force)
-    loaded = [load(codec) for codec in codecs]
+    loaded = _loaded(codecs, options["labels"], shown)
     part = ""
     if live:
-        from tokenizers_lab.analysis.all_metrics import labelled  # start-up: numba
         from tokenizers_lab.report.playground import section  # start-up: numba
 
-        part = section(dict(zip(labelled(loaded, options["labels"]), loaded)))
-    results = _analysis(loaded, files, quiet, json_path=json_path, **options)
+        part = section(loaded)
+    results = _analysis(list(loaded.values()), files, quiet, json_path=json_path, **options)
     if output is not None:
         write_report(results, output, live=part)
     _tables(results, csv_path, parquet_path)
@@ -239,13 +255,10 @@ def compare(
 def playground(codecs, output, title, labels, force, quiet):
     """A page that cuts what a person types, under each of CODECS (byte-level BPE): one file, without a
     network and without a server. It is the part that compare --live adds to a report."""
-    from tokenizers_lab.analysis.all_metrics import labelled  # start-up: numba
-    from tokenizers_lab.registry import load  # start-up: numpy
     from tokenizers_lab.report.playground import page  # start-up: numba
 
     refuse_existing(output, force)
-    loaded = [load(codec) for codec in codecs]
-    page(dict(zip(labelled(loaded, labels), loaded)), output, title)
+    page(_loaded(codecs, labels), output, title)
     say(quiet, f"{output}: written")
 
 
@@ -275,10 +288,7 @@ def _show(results, everything: bool, shown=()) -> None:
 
     from tokenizers_lab.report.terminal import show  # start-up: matplotlib
 
-    names = [c["name"] for c in results["codecs"]]
-    for name in shown:
-        if name not in names:
-            raise LabError(f"--show {name!r}: no codec here; the codecs: {', '.join(names)}")
+    _require_shown(shown, [c["name"] for c in results["codecs"]])
     # Signs that a terminal's encoding lacks are no reason to fail behind a long analysis.
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
