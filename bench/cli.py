@@ -251,8 +251,9 @@ def profile_command(file, levels, size, repeat, out):
 @click.option(
     "--repeat", type=click.IntRange(1), default=2, show_default=True, help="Rounds; the least time counts."
 )
+@click.option("--raw", is_flag=True, help="Text as it is, where else its words are codes.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures as JSON too.")
-def curve_command(files, level, repeat, out):
+def curve_command(files, level, repeat, raw, out):
     """What each context, weight set and the APMs of a level are worth on text, in size and in CPU time."""
     from bench import curve
 
@@ -264,8 +265,9 @@ def curve_command(files, level, repeat, out):
     if empty:
         raise click.ClickException(f"{empty[0]} is empty: there is nothing to code")
     with Console(stderr=True).status("") as status:
-        found = curve.measure(texts, level, repeat, status.update)
-    found["command"] = f"python -m bench curve --level {level} --repeat {repeat} {' '.join(texts)}"
+        found = curve.measure(texts, level, repeat, status.update, raw)
+    form = " --raw" if raw else ""
+    found["command"] = f"python -m bench curve --level {level}{form} --repeat {repeat} {' '.join(texts)}"
     curve.show(found, _console())
     if out:
         results_format.save(found, out)
@@ -275,19 +277,51 @@ def curve_command(files, level, repeat, out):
 @click.argument("files", nargs=-1, required=True)
 @click.option("--levels", callback=_numbers, default="1,3,5", show_default=True, help="Levels of nzip.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures as JSON too.")
-def estimates_command(files, levels, out):
-    """How far off nzip.estimate is: each file estimated, then compressed."""
+@click.option("--add", is_flag=True, help="Keep what --out has of other files and levels.")
+def estimates_command(files, levels, out, add):
+    """How far off nzip.estimate is: each file estimated, then compressed. FILE:1M is a file's beginning."""
     from bench import estimates
 
+    if add and out is None:
+        raise click.UsageError("--add goes with --out")
+    named = " ".join(Path(word).name for word in files)
+    command = f"python -m bench estimates --levels {','.join(map(str, levels))} {named}"
     try:
-        paths = [item.path for item in resolve(list(files))]
+        before = estimates.load(out) if add and out.exists() else None
+        commands = [*(before or {}).get("commands", []), command]
+
+        def keep(found: dict) -> None:
+            if out:
+                results_format.save({**found, "commands": commands}, out)
+
         with Console(stderr=True).status("") as status:
-            found = estimates.measure(paths, levels, status.update)
+            found = estimates.measure(resolve(list(files)), levels, status.update, before, keep)
     except (NzipError, ValueError) as error:
         raise click.ClickException(str(error)) from None
-    names = " ".join(path.name for path in paths)
-    found["command"] = f"python -m bench estimates --levels {','.join(map(str, levels))} {names}"
     estimates.show(found, _console())
+
+
+@main.command("costs")
+@click.argument("file")
+@click.option(
+    "--predictors", default="mix:1 mix:3 mix:5 ssm mix:5+ssm", show_default=True, help="By their spellings."
+)
+@click.option("--rows", default=4000, show_default=True, help="Bytes whose distributions are taken.")
+@click.option("--turns", default=3, show_default=True, help="Times over; the least counts.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures as JSON too.")
+def costs_command(file, predictors, rows, turns, out):
+    """How fast bytes are priced, beside coding them: FILE, or FILE:100K, its beginning."""
+    from bench import costs
+
+    spellings = predictors.replace(",", " ").split()
+    try:
+        (item,) = resolve([file])
+        with Console(stderr=True).status("") as status:
+            found = costs.measure(item.read(), spellings, rows, turns, status.update)
+    except (NzipError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    found["command"] = f"python -m bench costs --predictors '{' '.join(spellings)}' {item.name}"
+    costs.show(found, _console())
     if out:
         results_format.save(found, out)
 

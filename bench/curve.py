@@ -1,10 +1,11 @@
-"""What each part of a level's plan is worth: the plan as it is, then without one context, one weight set, or
-the APMs.
+"""What each part of a level's plan is worth: the plan as it is, then without one context, weight set or final
+vector, the runs, the direct probabilities, the last APM, or all.
 
-``python -m bench curve FILES --levels 3`` codes the files' text with each of these plans, unprimed, the plans
-in turn within a round so that a slow minute falls on all alike, and prints size and CPU time against the
-whole plan's: a part that costs more time than its share of the size is a candidate to go. Concession: parts
-are left out one by one, so that two that stand in for each other both look worthless."""
+``python -m bench curve FILES --level 3`` codes the files' text with each of these plans, unprimed, its words
+as codes or (``--raw``) as it is, the plans in turn within a round so that a slow minute falls on all alike,
+and prints size and CPU time against the whole plan's: a part that costs more time than its share of the size
+is a candidate to go. Concession: parts are left out one by one, so that two that stand in for each other both
+look worthless."""
 
 from __future__ import annotations
 
@@ -55,15 +56,36 @@ def variants(plan: Plan) -> dict[str, Plan]:
     """By name: the plan, and the plan without each of its parts."""
     found = {"whole plan": plan}
     for i, recipe in enumerate(plan.recipes):
-        found[f"without {name_of(recipe)}"] = replace(plan, recipes=plan.recipes[:i] + plan.recipes[i + 1 :])
+        found[f"without {name_of(recipe)}"] = replace(
+            plan,
+            recipes=plan.recipes[:i] + plan.recipes[i + 1 :],
+            hits=_without(plan.hits, i),
+            direct=_without(plan.direct, i),
+            runs=_without(plan.runs, i),
+        )
     if len(plan.sets) > 1:
         for i, kind in enumerate(plan.sets):
             found[f"without the set by {SET_NAMES[kind]}"] = replace(
                 plan, sets=plan.sets[:i] + plan.sets[i + 1 :]
             )
+    for i, kind in enumerate(plan.finals):
+        found[f"without the final vector by {SET_NAMES[kind]}"] = replace(
+            plan, finals=plan.finals[:i] + plan.finals[i + 1 :]
+        )
+    for name, part in (("runs", plan.runs), ("direct probabilities", plan.direct)):
+        if part[0] < part[1]:
+            found[f"without {name}"] = replace(plan, **{name.partition(" ")[0]: (0, 0)})
+    if plan.third_apm:
+        found["without the third APM"] = replace(plan, third_apm=False)
     if plan.apms:
-        found["without the APMs"] = replace(plan, apms=False)
+        found["without the APMs"] = replace(plan, apms=False, third_apm=False)
     return found
+
+
+def _without(contexts: tuple[int, int], i: int) -> tuple[int, int]:
+    """A range of contexts when context ``i`` is gone."""
+    begin, end = contexts
+    return begin - (i < begin), end - (i < end)
 
 
 def coded(kernel, plan: Plan, data: np.ndarray) -> tuple[int, float]:
@@ -89,17 +111,30 @@ def coded(kernel, plan: Plan, data: np.ndarray) -> tuple[int, float]:
     return finish_encoder(coder, bits), spent
 
 
+def _as_words(text: np.ndarray) -> np.ndarray:
+    from nzip.predictors.mix.words import choice
+
+    return choice.with_lines(text, choice.best(choice.sample(text))[1]).apply(text)
+
+
 def measure(
-    texts: dict[str, bytes], level: int, repeat: int, tell: Callable[[str], None] = lambda line: None
+    texts: dict[str, bytes],
+    level: int,
+    repeat: int,
+    tell: Callable[[str], None] = lambda line: None,
+    raw: bool = False,
 ) -> dict:
-    """Every variant of ``level``'s plan for text over every text; sizes, and the least CPU time of ``repeat``
-    rounds."""
+    """Every variant of ``level``'s plan over every text, its words as codes of the dictionary that leaves
+    least or (``raw``) as it is; sizes, and the least CPU time of ``repeat`` rounds."""
     from nzip.predictors.content import TEXT
+    from nzip.predictors.mix.constants import CODED
     from nzip.predictors.mix.kernel import make
     from nzip.predictors.mix.plan import plan
 
-    plans = variants(plan(level, TEXT))
+    plans = variants(plan(level, TEXT if raw else CODED))
     arrays = [np.frombuffer(text, np.uint8).copy() for text in texts.values()]
+    if not raw:
+        arrays = [_as_words(array) for array in arrays]
     # Each with a kernel made for it, as the level itself has one: compiled before the clock runs, and not
     # kept.
     kernels = {}
@@ -134,6 +169,7 @@ def measure(
         "date": results_format.now(),
         "machine": results_format.machine(),
         "level": level,
+        "form": "raw" if raw else "words",
         "files": {name: len(text) for name, text in texts.items()},
         "bytes": sum(map(len, texts.values())),
         "repeat": repeat,
@@ -144,7 +180,8 @@ def measure(
 def show(found: dict, console: Console) -> None:
     """Print the table, what is worth least first after the whole plan."""
     table = Table(
-        title=f"-{found['level']}, unprimed, over {', '.join(found['files'])}", title_justify="left"
+        title=f"-{found['level']}, {found['form']}, unprimed, over {', '.join(found['files'])}",
+        title_justify="left",
     )
     for heading in ("", "size", "CPU time", "KB/s"):
         table.add_column(heading, justify="right" if heading else "left")

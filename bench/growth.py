@@ -20,6 +20,8 @@ from rich.table import Table
 from nzip.benchmark import results as results_format
 from nzip.benchmark.results import system_line
 from nzip.benchmark.running import DATA_NAME, run_one
+from nzip.curves import colours_of
+from nzip.levels import LEVELS
 
 FORMAT = "growth-1"
 LINEAR = 0.8
@@ -149,12 +151,14 @@ def draw(found: dict, path: Path) -> None:
     from matplotlib.ticker import FuncFormatter, NullLocator
 
     # An ink that is seen on white and on black alike, for the picture has no ground of its own.
-    ink, colours = "#808995", ("#228be6", "#e8590c", "#37963f", "#7c6fd6", "#d6447f")
+    ink = "#808995"
+    spellings = {f"nzip -{n}": entry.spelling or "" for n, entry in LEVELS.items()}
+    rows_of = by_contender(found)
+    colours = colours_of(spellings.get(label, label) for label in rows_of)
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 4.2), dpi=140, layout="constrained")
     figure.patch.set_alpha(0)
     sizes = sorted({row["size"] for row in found["rows"]})
-    for number, (label, rows) in enumerate(by_contender(found).items()):
-        color = colours[number % len(colours)]
+    for (label, rows), color in zip(rows_of.items(), colours, strict=True):
         at = [row["size"] for row in rows]
         for direction, style in (("compress", "o-"), ("decompress", "s--")):
             name = f"{label} {direction}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 import json
 import os
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ import numpy as np
 from nzip.container import pipeline
 from nzip.errors import NzipError
 from nzip.io.safe_output import Output
+from nzip.levels import LEVELS
 from nzip.predictors.base import Predictor
 from nzip.pricing import costs
 
@@ -26,8 +28,12 @@ if TYPE_CHECKING:
 SCHEMA = "nzip.curve/1"
 PICTURES = (".svg", ".png", ".pdf")
 POINTS = 500
-# A colour stays with its place; told apart by those who see few colours, on light and on dark ground.
-COLOURS = ("#e8590c", "#228be6", "#2f9e44", "#ae3ec9", "#e03131", "#0c8599", "#a67c00", "#868e96")
+# A level has its colour in every picture; told apart by those who see few colours, on light and dark ground.
+LEVEL_COLOURS = {
+    1: "#228be6", 2: "#0c8599", 3: "#e8590c", 4: "#a67c00", 5: "#2f9e44", 6: "#ae3ec9", 7: "#7c6fd6",
+    8: "#e03131",
+}  # fmt: skip
+_OTHERS = ("#d6447f", "#868e96", "#5fb3bf", "#b08968")  # of predictors that are no level
 _INK = "#808995"  # seen on white and on black alike: the picture has no ground of its own
 
 
@@ -39,6 +45,13 @@ class Line(NamedTuple):
     places: np.ndarray
     bits_per_byte: np.ndarray
     local: np.ndarray
+
+
+def colours_of(spellings: Iterable[str]) -> list[str]:
+    """A colour for each predictor: its level's own, else the next of those that no level has."""
+    levels = {entry.spelling: LEVEL_COLOURS[n] for n, entry in LEVELS.items() if entry.spelling}
+    others = itertools.cycle(_OTHERS)
+    return [levels[spelling] if spelling in levels else next(others) for spelling in spellings]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -89,8 +102,7 @@ class Curve:
         figure.patch.set_alpha(0)
         axes.patch.set_alpha(0)
         top = 0.0
-        for number, line in enumerate(self.lines):
-            colour = COLOURS[number % len(COLOURS)]
+        for line, colour in zip(self.lines, colours_of(line.predictor for line in self.lines), strict=True):
             end = f" ({line.bits_per_byte[-1]:.3f})" if len(line.places) else ""
             axes.plot(
                 line.places, line.bits_per_byte, color=colour, linewidth=1.8, label=line.predictor + end

@@ -277,10 +277,12 @@ def draw(found: dict, output: Path, title: str) -> None:
     )
     figure.patch.set_alpha(0)
     top = min(5.0, 1.05 * max(max(values) for values in found["held"].values()))
-    for axes, kind in zip(grid.flat, [*kinds, *[None] * (rows * COLUMNS - len(kinds))], strict=True):
+    for place, kind in enumerate([*kinds, *[None] * (rows * COLUMNS - len(kinds))]):
+        axes = grid.flat[place]
         axes.patch.set_alpha(0)
         if kind is None:
             axes.set_visible(False)
+            grid.flat[place - COLUMNS].tick_params(labelbottom=True)  # the lowest of its column
             continue
         for other in kinds:
             axes.plot(found["mb"], found["held"][other], color=INK, linewidth=0.6, alpha=0.3)

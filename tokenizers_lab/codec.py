@@ -7,7 +7,6 @@ Concession: ids are held in memory as one array a call; callers that stream cut 
 from __future__ import annotations
 
 import abc
-import codecs
 import hashlib
 import json
 
@@ -92,6 +91,12 @@ class Codec(abc.ABC):
         bytes of its own (gzip, ac: its meaning depends on what stands before it)."""
         return None
 
+    def token_strings(self) -> list[bytes] | None:
+        """:meth:`token_bytes` of every id (``b""`` for special ones), or None."""
+        if self.token_bytes(0) is None:
+            return None
+        return [self.token_bytes(i) or b"" for i in range(self.vocab_size)]
+
     def offsets(self, data, ids: np.ndarray | None = None) -> np.ndarray:
         """Byte offsets, int64 of shape (tokens+1,): token i covers ``data[offsets[i]:offsets[i+1]]``. It
         starts at 0, never falls, and ends at len(data). Where tokens have no bytes of their own, a token
@@ -110,17 +115,10 @@ class Codec(abc.ABC):
         return ids, self.offsets(data, ids)
 
     def token_lengths(self) -> np.ndarray | None:
-        """Bytes of every token, int64 of shape (vocab_size,). None where those of a text's tokens need not
-        add up to it: as for :meth:`token_bytes`, or because a model puts a space before the text or
-        normalises it."""
-        if not self.has_strings:
-            return None
-        return np.array([len(self.token_bytes(i) or b"") for i in range(self.vocab_size)], dtype=np.int64)
-
-    @property
-    def has_strings(self) -> bool:
-        """Whether tokens are byte strings (:meth:`token_bytes`), be it that a text is changed first."""
-        return self.token_bytes(0) is not None
+        """Bytes of every token, int64 of shape (vocab_size,), or None as for :meth:`token_bytes`, and where a
+        text's tokens hold other bytes than it (SentencePiece's space before a text)."""
+        strings = self.token_strings()
+        return None if strings is None else np.array([len(token) for token in strings], dtype=np.int64)
 
     def reaches(self, token: int) -> bool:
         """Whether ``encode`` gives ``token`` for its own bytes, and nothing else."""
@@ -148,8 +146,12 @@ class Codec(abc.ABC):
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) of :meth:`description`: equal fingerprints give equal ids on every input."""
-        text = json.dumps(self.description(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return fingerprint_of(self.description())
+
+    def earlier_fingerprints(self) -> tuple[str, ...]:
+        """The fingerprints of versions of this codec that gave other ids on some inputs, and decoded ids to
+        the same bytes: what they made can be read, but is not gone on with."""
+        return ()
 
     def save(self, path) -> None:
         """Write a file that :func:`tokenizers_lab.load` reads. Codecs that are nothing but a spelling keep it
@@ -158,6 +160,12 @@ class Codec(abc.ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.spelling} V={self.vocab_size}>"
+
+
+def fingerprint_of(description: dict) -> str:
+    """SHA-256 (hex) of what :meth:`Codec.description` gives."""
+    text = json.dumps(description, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def as_bytes_array(data) -> np.ndarray:
@@ -182,20 +190,3 @@ def as_ids(ids, vocab_size: int) -> np.ndarray:
                 f"token {int(bad[0])} has id {int(ids[bad[0]])}, but this codec has ids 0..{vocab_size - 1}"
             )
     return ids
-
-
-def replaced_offsets(raw: bytes, text: str) -> list[int]:
-    """Byte offset of each character of ``text``, which is ``raw.decode("utf-8", "replace")``, and the end."""
-    bad: dict[int, int] = {}
-
-    def note(error):
-        bad[error.start] = error.end
-        return "\ufffd", error.end
-
-    codecs.register_error("tokenizers_lab.note", note)
-    raw.decode("utf-8", "tokenizers_lab.note")
-    out, at = [0], 0
-    for c in text:
-        at = bad[at] if at in bad else at + len(c.encode("utf-8"))
-        out.append(at)
-    return out

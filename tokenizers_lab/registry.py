@@ -8,6 +8,7 @@ name of somebody's tokenizer (``tokenizers_lab.names``). Names of codecs win ove
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -230,17 +231,34 @@ def _static_ac(parameters, spelling):
 _SAMPLE = 64 << 10
 
 
+def window_parameters(codec: Codec) -> dict[str, str] | None:
+    """The parameters of Equal-Info Windows, as a spelling has them, of a codec that was read from its file,
+    too; None for other codecs."""
+    kind, parameters = parse(codec.spelling)
+    if kind == "equal-info":
+        return parameters
+    made = codec.description()
+    if made.get("codec") != "equal-info":
+        return None
+    found = {"b": made["width"], "v": "256" if made.get("token_bits") == 8 else "65k"}
+    found |= {"rule": made["rule"]} if made["rule"] != "stop" else {}
+    found |= {"reset": made["reset"] or "never"} if made.get("reset", 1) != 1 else {}
+    found |= {"keep": made["keep"]} if "keep" in made else {}
+    return {key: str(value) for key, value in found.items()}
+
+
 def m1_advice(codec: Codec, data: bytes, name: str = "FILE") -> str | None:
     """One line where the M1 of Equal-Info Windows does not fit ``data``: on its first 64 KiB a token holds
     less than 0.6 of the bytes that it would hold under an order-3 M1 of that very text. With the command that
     makes one. None where it fits, for other codecs, and for less than 4 KiB, which teach no M1."""
-    kind, parameters = parse(codec.spelling)
+    parameters = window_parameters(codec)
     sample = bytes(data[:_SAMPLE])
-    if kind != "equal-info" or len(sample) < 4096:
+    if parameters is None or len(sample) < 4096:
         return None
     from tokenizers_lab.m1.order_n import OrderN  # start-up: numba
 
     others = {key: value for key, value in parameters.items() if key not in ("m1", "train")}
+    kind = "equal-info"
     own = _equal_info(others, codec.spelling, OrderN.train(sample, 3))
     now, then = (len(sample) / max(1, len(c.encode(sample))) for c in (codec, own))
     if now >= 0.6 * then:
@@ -248,7 +266,7 @@ def m1_advice(codec: Codec, data: bytes, name: str = "FILE") -> str | None:
     inside = ",".join(f"{key}={value}" for key, value in {**others, "m1": "order-3", "train": name}.items())
     return (
         f"{name}: {now:.2f} bytes a token, where an M1 of this text's own gives {then:.2f}; make one: "
-        f"tokenizers-lab save '{kind}[{inside}]' -o own.codec"
+        f"tokenizers-lab save {shlex.quote(f'{kind}[{inside}]')} -o own.codec"
     )
 
 

@@ -99,10 +99,10 @@ def figure(results: dict, path: Path) -> None:
                 *zip(*points), style, color=colour, label=f"{kind}{f', M1 {m1}' if m1 else ''}", markersize=5
             )
         axes.set_xscale("log", base=2)
-        axes.set_xticks(SIZES, [f"{s:,}" for s in SIZES])
+        axes.set_xticks(SIZES, [f"{s // 1024}k" for s in SIZES])
         axes.minorticks_off()
         axes.set_title(name, fontsize=10)
-        axes.set_xlabel("ids in use")
+        axes.set_xlabel("ids in use (1k = 1,024)")
     axes_of[0].set_ylabel("bytes a token, unseen text")
     drawn.suptitle("Bytes a token on unseen text, by vocabulary", x=0.01, ha="left", fontsize=12)
     drawn.legend(

@@ -98,7 +98,17 @@ PEERS: dict[str, Peer] = {
             for level in (7, 8, 9)
         ),
         _peer("bsc", "bsc -e2", "bsc e IN OUT -b64 -e2 -tT", "bsc d IN OUT -tT", ""),
-        _peer("paq8px", "paq8px -8LT", "paq8px -8LT IN OUT", "paq8px -d IN OUT", "", suffix=".paq8px"),
+        *(
+            _peer(
+                f"paq8px{name}",
+                f"paq8px -8{name}T",
+                f"paq8px -8{name}T IN OUT",
+                "paq8px -d IN OUT",
+                "",
+                suffix=".paq8px",
+            )
+            for name in ("", "L")
+        ),
         _peer(
             "zpaq",
             "zpaq -m5",

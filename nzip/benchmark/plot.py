@@ -2,20 +2,23 @@
 
 Each contender is a dot at its compression speed and a ring at its decompression speed, joined by a line;
 nzip's levels are joined among themselves, and a grey stair leads along the Pareto front: whatever lies
-above and left of it is both larger and slower than something else. Lower and further right is better. What
+above and left of it is both larger and slower than something else. Lower and further right is better. One
+file serves light and dark pages: the ground is transparent, the ink a grey that is seen on both. What
 others have published and was not run here (published.py) is a hollow diamond at its speed, or a dotted line
 where its source has none, and says so."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from pathlib import Path
 from typing import Any
 
 from nzip.benchmark.published import of
 from nzip.benchmark.results import COLD, Summary, summaries
 
-NZIP, PEER, INK, GRID, FRONT = "#c2410c", "#475569", "#1e293b", "#e2e8f0", "#cbd5e1"
+# Seen on white and on black alike: the picture has no ground of its own.
+NZIP, PEER, INK = "#e8590c", "#5b84b1", "#808995"
 
 
 def front(rows: list[Summary]) -> list[Summary]:
@@ -46,6 +49,8 @@ def draw(results: dict, path: Path, baseline: str = "zpaq", theirs: bool = True)
     if not rows:
         raise ValueError("there is nothing to draw: no contender did all files")
     figure, axes = pyplot.subplots(figsize=(8, 5), dpi=160)
+    figure.patch.set_alpha(0)
+    axes.patch.set_alpha(0)
     axes.set_xscale("log")
     levels = sorted((row for row in rows if row.kind == "nzip"), key=lambda row: -row.bits_per_byte)
     axes.plot(
@@ -60,7 +65,8 @@ def draw(results: dict, path: Path, baseline: str = "zpaq", theirs: bool = True)
         [row.compress_speed for row in best],
         [row.bits_per_byte for row in best],
         where="pre",
-        color=FRONT,
+        color=INK,
+        alpha=0.35,
         linewidth=2.5,
         solid_joinstyle="miter",
         zorder=0.5,
@@ -81,7 +87,7 @@ def draw(results: dict, path: Path, baseline: str = "zpaq", theirs: bool = True)
             y,
             "o",
             markersize=5,
-            markerfacecolor="white",
+            markerfacecolor="none",
             markeredgecolor=color,
             zorder=3,
         )
@@ -95,7 +101,7 @@ def draw(results: dict, path: Path, baseline: str = "zpaq", theirs: bool = True)
         words: Any = {"va": "center", "fontsize": 8.5, "color": PEER, "fontstyle": "italic"}
         if entry.speed:
             place = (entry.speed, entry.bits_per_byte)
-            axes.plot(*place, "D", markersize=6, markerfacecolor="white", markeredgecolor=PEER, zorder=4)
+            axes.plot(*place, "D", markersize=6, markerfacecolor="none", markeredgecolor=PEER, zorder=4)
             axes.annotate(said, place, xytext=(9, 0), textcoords="offset points", **words)
         else:
             axes.axhline(entry.bits_per_byte, color=PEER, linewidth=0.8, linestyle=":", zorder=0.7)
@@ -108,12 +114,12 @@ def draw(results: dict, path: Path, baseline: str = "zpaq", theirs: bool = True)
         FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
     )
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.grid(color=GRID, linewidth=0.8)
+    axes.grid(color=INK, alpha=0.25, linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
-        axes.spines[side].set_color("#94a3b8")
+        axes.spines[side].set_color(INK)
     axes.tick_params(colors=INK, length=0)
     axes.set_xlabel("KB per CPU-second (1 KB = 1000 bytes)   ●  compress    ○  decompress", color=INK)
     axes.set_ylabel("compressed bits per byte", color=INK)
@@ -123,13 +129,14 @@ def draw(results: dict, path: Path, baseline: str = "zpaq", theirs: bool = True)
     )
     axes.set_title(f"Size against speed: {names}", color=INK, loc="left", fontsize=11)
     figure.tight_layout()
-    _label(axes, figure, rows, levels)
+    _label(axes, figure, rows, levels, best)
     figure.savefig(path)
     pyplot.close(figure)
 
 
-def _label(axes, figure, rows: list[Summary], levels: list[Summary]) -> None:
-    """Write each name beside its dot, at the place where it covers the fewest dots, lines and other names."""
+def _label(axes, figure, rows: list[Summary], levels: list[Summary], best: list[Summary]) -> None:
+    """Write each name beside its dot, at the place where it covers the fewest dots, lines, steps of the stair
+    and other names."""
     renderer = figure.canvas.get_renderer()
 
     def point(speed: float, row: Summary) -> tuple[float, float]:
@@ -137,6 +144,11 @@ def _label(axes, figure, rows: list[Summary], levels: list[Summary]) -> None:
 
     lines = [(point(row.compress_speed, row), point(row.decompress_speed, row)) for row in rows]
     lines += [(point(a.compress_speed, a), point(b.compress_speed, b)) for a, b in itertools.pairwise(levels)]
+    stair: list = []
+    for a, b in itertools.pairwise(best):
+        corner = point(a.compress_speed, b)
+        stair += [(point(a.compress_speed, a), corner), (corner, point(b.compress_speed, b))]
+    dots = {row.key: point(row.compress_speed, row) for row in rows}
     frame = axes.get_window_extent(renderer)
     places = [
         (-8, 0, "right", "center"),
@@ -172,13 +184,25 @@ def _label(axes, figure, rows: list[Summary], levels: list[Summary]) -> None:
             faults = sum(box.padded(2).overlaps(other) for other in taken) + sum(
                 _crosses(box.padded(3), *ends) for ends in lines
             )
+            faults += 0.5 * sum(_crosses(box, *ends) for ends in stair)
+            nearest = min(dots, key=lambda key: _distance(box, dots[key]))
+            faults += _distance(box, dots[nearest]) < _distance(
+                box, dots[row.key]
+            )  # it would be taken for its
             outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
             tries.append((faults + 10 * outside, len(tries), text, box))
-        best = min(tries)
+        chosen = min(tries)
         for attempt in tries:
-            if attempt is not best:
+            if attempt is not chosen:
                 attempt[2].remove()
-        taken.append(best[3])
+        taken.append(chosen[3])
+
+
+def _distance(box, place: tuple[float, float]) -> float:
+    """From the box to the place, in pixels."""
+    return math.hypot(
+        max(box.x0 - place[0], place[0] - box.x1, 0), max(box.y0 - place[1], place[1] - box.y1, 0)
+    )
 
 
 def _crosses(box, start: tuple[float, float], end: tuple[float, float]) -> bool:

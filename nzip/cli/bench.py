@@ -56,7 +56,9 @@ _PICTURE = ".png"
     metavar="NAMES",
     help="Other programs, as xz,zstd, or none; default: all that are installed.",
 )
-@click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="Times over.")
+@click.option(
+    "--repeat", metavar="TIMES", type=click.IntRange(1), default=1, show_default=True, help="Runs of each."
+)
 @click.option(
     "--baseline",
     metavar="NAME",

@@ -78,7 +78,7 @@ def within_budget(files: Files, coding: Coding, running: Running, talking: Talki
             raise click.UsageError(f"--budget and {name}: give one of them")
     if coding.primer is not None:
         raise click.UsageError("--budget and --primer: what a primer of your own gains is not sampled")
-    found = _sampled(files, running, talking, None, (), coding, coding.no_primer)
+    found = _sampled(files, running, talking, None, (), coding, coding.no_primer, coding.budget)
     chosen = found.pick(seconds=coding.budget, memory=running.memory)
     if not talking.quiet:
         say(
@@ -96,6 +96,7 @@ def _sampled(
     predictors: tuple[str, ...],
     coding: Coding,
     cold: bool,
+    enough: float | None = None,
 ) -> estimation.Estimate:
     if not files or STDIN in files:
         raise FileError("standard input: no sample can be taken of what is read once: name a file")
@@ -108,5 +109,6 @@ def _sampled(
             primer=False if cold else None,
             block_size=block_size_of(coding),
             threads=running.threads,
+            enough=enough,
             progress=bar.update,
         )

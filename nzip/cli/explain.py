@@ -5,6 +5,7 @@ Concession: on what is no terminal, and under NO_COLOR, lines are told by their 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import Any
@@ -19,7 +20,7 @@ from nzip.cli.inputs import (
     own_primer,
     predictor_of,
 )  # fmt: skip
-from nzip.cli.options import Coding, Files, Talking
+from nzip.cli.options import Asking, Files, Talking
 from nzip.cli.tables import _sayable, add_row, make_table, print_table, print_text
 from nzip.cli.terminal import StepBar, one_line
 from nzip.errors import NzipError
@@ -37,7 +38,7 @@ _WIDTH = 100  # bytes of a line
 
 def explain(
     files: Files,
-    coding: Coding,
+    coding: Asking,
     talking: Talking,
     *,
     against: str | None,
@@ -55,14 +56,14 @@ def explain(
 
     def one(path: str) -> None:
         bar = StepBar(f"explaining {one_line(path)}", talking.quiet)
-        with bar:
-            bar.update(0, 0)
-            found = _explained(path, predictor, coding, inputs)
-            beside = _beside(against, found, predictor, coding, inputs) if against is not None else None
-        if html is not None:
-            page = found.html(beside).encode("utf-8", "replace")
-            with Output(html, force=force) as out:
-                out.write(page)
+        # The page is begun first: what cannot be written is said now, not after minutes.
+        with Output(html, force=force) if html is not None else contextlib.nullcontext() as out:
+            with bar:
+                bar.update(0, 0)
+                found = _explained(path, predictor, coding, inputs)
+                beside = _beside(against, found, predictor, coding, inputs) if against is not None else None
+            if out is not None:
+                out.write(found.html(beside).encode("utf-8", "replace"))
                 out.commit()
         if as_json:
             for row in found.json_lines():
@@ -75,13 +76,13 @@ def explain(
     return each(files, one)
 
 
-def _explained(path: str, predictor: Predictor, coding: Coding, inputs: bool) -> Explanation:
+def _explained(path: str, predictor: Predictor, coding: Asking, inputs: bool) -> Explanation:
     with open_input(path) as source:
         name = "standard input" if path == STDIN else os.path.basename(path)
         return _explain(source, predictor, one_line(name), coding, inputs)
 
 
-def _explain(data: Any, predictor: Predictor, name: str, coding: Coding, inputs: bool) -> Explanation:
+def _explain(data: Any, predictor: Predictor, name: str, coding: Asking, inputs: bool) -> Explanation:
     return explanation.explain(
         data,
         predictor=predictor,
@@ -93,7 +94,7 @@ def _explain(data: Any, predictor: Predictor, name: str, coding: Coding, inputs:
 
 
 def _beside(
-    against: str, found: Explanation, predictor: Predictor, coding: Coding, inputs: bool
+    against: str, found: Explanation, predictor: Predictor, coding: Asking, inputs: bool
 ) -> Explanation:
     """What ``--against`` names: another file under the same predictor, or the same data under another."""
     if os.path.exists(against):

@@ -17,6 +17,7 @@ import nzip
 from nzip.cli import completing, process
 from nzip.cli.examples import epilog
 from nzip.cli.options import (
+    Asking,
     ByteRange,
     Coding,
     Decoding,
@@ -322,7 +323,7 @@ def estimate(
 
 @cli.command()
 @files
-@takes(Coding)
+@takes(Asking)
 @as_json
 @takes(Talking)
 @click.option(
@@ -340,7 +341,7 @@ def estimate(
 @flag("-f", "--force", help="Overwrite PAGE.")
 def explain(
     files: Files,
-    coding: Coding,
+    asking: Asking,
     as_json: bool,
     talking: Talking,
     against: str | None,
@@ -357,7 +358,7 @@ def explain(
 
     return verbs.explain(
         files,
-        coding,
+        asking,
         talking,
         against=against,
         html=html,
@@ -461,6 +462,9 @@ def run(arguments: list[str]) -> int:
     """Run the command line in this process; returns the exit code. Signals and broken pipes end the
     process."""
     if "_NZIP_COMPLETE" in os.environ:
+        from nzip.cli import shells  # start-up: only a shell needs it
+
+        shells.register()
         cli.main(arguments, prog_name="nzip")  # a shell asks for completions
     warnings.showwarning = lambda message, *_: say(one_line(str(message)))
     return process.guarded(_guarded, arguments)

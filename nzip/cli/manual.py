@@ -25,12 +25,10 @@ def manual() -> None:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print what makes SHELL complete verbs, options, predictors and models."""
-    from click.shell_completion import get_completion_class  # start-up: as needed
+    from nzip.cli import shells  # start-up: as needed
 
-    found = get_completion_class(shell)
-    assert found is not None
-    made = found(_command_line(), {}, "nzip", "_NZIP_COMPLETE")
-    print_text(made.source_template % made.source_vars() + "\n")
+    found = {"bash": shells.Bash, "zsh": shells.Zsh, "fish": shells.Fish}[shell]
+    print_text(found(_command_line(), {}, "nzip", "_NZIP_COMPLETE").source().strip() + "\n")
 
 
 def _command_line() -> click.Group:

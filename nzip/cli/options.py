@@ -187,6 +187,12 @@ class Coding:
 
 
 @dataclasses.dataclass(frozen=True)
+class Asking(Coding):
+    """As :class:`Coding`, of a verb that writes nothing that could be decoded: neither ``verify`` nor
+    ``embed_model`` nor ``budget`` is its option."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Decoding:
     """What decoding needs besides the file: the path of the primer file that it was made with, and where the
     models lie that it names."""
@@ -230,6 +236,29 @@ named_models = click.option(
     help="Where a model lies that FILES name; one in the model folder is found by itself.",
 )  # fmt: skip
 
+_SPELLED: list[Callable] = [
+    _levels,
+    click.option("--predictor", metavar="SPELLING", shell_complete=completing.predictors,
+                 help="A predictor by its spelling, as mix:3 or mix+NAME."),
+    click.option("--block-size", type=Size(), metavar="SIZE",
+                 help="Bytes coded together; default 16MiB. Small blocks cost size."),
+]  # fmt: skip
+_PRIMED: list[Callable] = [
+    click.option("--primer", metavar="FILE", type=click.Path(),
+                 help="Start warm from this primer (see nzip primer); decompressing needs it, too."),
+    flag("--no-primer", help="Start cold; default: from a primer that ships, where one is like the data."),
+]  # fmt: skip
+_VERIFY = click.option(
+    "--verify/--no-verify", default=None,
+    help="Decode every block at once and compare; default: predictors that are not exact.",
+)  # fmt: skip
+_EMBED = flag(
+    "--embed-model", help="Put the experts named by path into the output: reading it needs no file."
+)
+_BUDGET = click.option(
+    "--budget", metavar="TIME", type=Duration(),
+    help="Sample FILES and take the level that makes them smallest in TIME (90s, 10m, 1h30m) and --memory.",
+)  # fmt: skip
 _OPTIONS: dict[type, list[Callable]] = {
     Placing: [
         flag("-c", "--stdout", "--to-stdout", "to_stdout", help="Write to standard output."),
@@ -241,24 +270,8 @@ _OPTIONS: dict[type, list[Callable]] = {
                      help="Remove the source once its output was decoded and compared; default: keep."),
         flag("--resume", help="If stopped half-way, the same command goes on from there. Files only."),
     ],
-    Coding: [
-        _levels,
-        click.option("--predictor", metavar="SPELLING", shell_complete=completing.predictors,
-                     help="A predictor by its spelling, as mix:3 or mix+NAME."),
-        click.option("--block-size", type=Size(), metavar="SIZE",
-                     help="Bytes coded together; default 16MiB. Small blocks cost size."),
-        click.option("--verify/--no-verify", default=None,
-                     help="Decode every block at once and compare; default: predictors that are not exact."),
-        flag("--embed-model",
-             help="Put the experts named by path into the output: reading it needs no file."),
-        click.option("--primer", metavar="FILE", type=click.Path(),
-                     help="Start warm from this primer (see nzip primer); decompressing needs it, too."),
-        flag("--no-primer",
-             help="Start cold; default: from a primer that ships, where one is like the data."),
-        click.option("--budget", metavar="TIME", type=Duration(),
-                     help="Sample FILES and take the level that makes them smallest in TIME (90s, 10m, 1h30m)"
-                     " and --memory."),
-    ],
+    Coding: [*_SPELLED, _VERIFY, _EMBED, *_PRIMED, _BUDGET],
+    Asking: [*_SPELLED, *_PRIMED],
     Decoding: [
         click.option("--primer", metavar="FILE", type=click.Path(),
                      help="The primer that FILES were made with."),
@@ -291,7 +304,7 @@ def takes(*records: type) -> Callable[[Callable], Callable]:
         def call(**given: Any) -> Any:
             made = {
                 record.__name__.lower(): record(
-                    **{field.name: given.pop(field.name) for field in dataclasses.fields(record)}
+                    **{f.name: given.pop(f.name) for f in dataclasses.fields(record) if f.name in given}
                 )
                 for record in records
             }

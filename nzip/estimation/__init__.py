@@ -104,13 +104,16 @@ def estimate(
     primer: Primer = None,
     block_size: int = DEFAULT_BLOCK_SIZE,
     threads: int = 1,
+    enough: float | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Estimate:
     """Sample ``data`` (a path, several paths, or bytes-like) and say what it would take under ``levels``
     (None, with no predictors: all that there are) and ``predictors``. Takes some seconds of CPU, more where
     machine code is made for the first time.
 
-    ``primer``, ``block_size``, ``threads``: as for :func:`nzip.compress`. ``progress``: told of steps done
+    ``primer``, ``block_size``, ``threads``: as for :func:`nzip.compress`. ``enough``: seconds of the clock;
+    what comes after the first that takes longer is not looked at, so that a small budget is not spent on
+    sampling what cannot keep to it (name the fastest first, as levels are). ``progress``: told of steps done
     and steps in all. Raises :class:`OSError` for a file that cannot be read or is no regular one, and
     :class:`nzip.NzipError` for levels and predictors that do not exist and for a file that becomes shorter
     meanwhile.
@@ -141,23 +144,25 @@ def estimate(
         steps, done, sampled = len(looked_at) * len(asked), 0, 0
         sizes, cpu = [0.0] * len(asked), [0.0] * len(asked)
         exact = [len(looked_at) == len(sources)] * len(asked)
+        seen = sum(source.size for source in looked_at)
+        times = raw / seen if seen else 1.0
+        largest = looked_at[0].size if looked_at else 0
+        blocks = max(1, -(-largest // block_size))
+        lanes = min(thread_count(threads), blocks)
         for source in looked_at:
             block = block_of(source.read, source.size)
             sampled += len(block)
             file = Sampled(block, source.size, block_size, primed)
             for i, (_, predictor) in enumerate(asked):
-                progress(done, steps)
+                progress(min(done, steps), steps)
                 guess = file.guess(predictor)
                 sizes[i] += guess.size
                 cpu[i] += guess.seconds
                 exact[i] = exact[i] and guess.exact
                 done += 1
+                if enough is not None and cpu[i] * times / lanes > enough:
+                    del asked[i + 1 :]
         progress(steps, steps)
-    seen = sum(source.size for source in looked_at)
-    times = raw / seen if seen else 1.0
-    largest = looked_at[0].size if looked_at else 0
-    blocks = max(1, -(-largest // block_size))
-    lanes = min(thread_count(threads), blocks)
     return Estimate(
         raw,
         sampled,
@@ -171,7 +176,9 @@ def estimate(
                 PROCESS + lanes * predictor.memory(max(1, min(largest, block_size))),
                 all_of_it,
             )
-            for (level, predictor), size, seconds, all_of_it in zip(asked, sizes, cpu, exact, strict=True)
+            for (level, predictor), size, seconds, all_of_it in zip(
+                asked, sizes[: len(asked)], cpu[: len(asked)], exact[: len(asked)], strict=True
+            )
         ],
     )
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nzip.explanation.colours import group_colours
 from nzip.explanation.lines import text
 from nzip.explanation.tables import Cost
 
@@ -30,6 +31,7 @@ _POINTS = 400  # of the curve
 # Bits by byte at which one colour ends and the next begins.
 STEPS = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12)
 _EXCERPT = 4000
+_NAMES = 1 << 16
 
 
 def page(found: Explanation, against: Explanation | None = None, limit: int = LIMIT) -> str:
@@ -54,6 +56,7 @@ def page(found: Explanation, against: Explanation | None = None, limit: int = LI
         tables=_tables(both),
         curve=_curve(both),
         steps=json.dumps(STEPS),
+        groups=json.dumps(group_colours([group for one in both for group in one.groups])),
         panes=json.dumps(panes).replace("<", "\\u003c"),
     )
 
@@ -97,10 +100,15 @@ def _pane(found: Explanation, upto: int) -> dict[str, Any]:
         "high": (fine >> 8).astype(np.uint8),
         "stream": np.minimum(found.stream[numbers], 255).astype(np.uint8),
     }
-    wide = any(len(names) > 256 for names in found.names)
-    for k in range(found.guesses.shape[1] if not wide else 0):
-        columns[f"guess{k}"] = found.guesses[numbers, k].astype(np.uint8)
-        chance = np.where(found.guesses[numbers, k] < 0, 0, found.chances[numbers, k])
+    # Numbers in two bytes: of more names than these hold, as of long texts under large vocabularies, the last
+    # are left out.
+    wide = max(map(len, found.names), default=0) > 256
+    for k in range(found.guesses.shape[1]):
+        guess = found.guesses[numbers, k]
+        columns[f"guess{k}"] = (guess & 255).astype(np.uint8)
+        if wide:
+            columns[f"guessHigh{k}"] = (guess >> 8 & 255).astype(np.uint8)
+        chance = np.where((guess < 0) | (guess >= _NAMES), 0, found.chances[numbers, k])
         # its cube root, so that small chances are told apart, too
         columns[f"chance{k}"] = np.rint(np.cbrt(np.minimum(chance, 1)) * 255).astype(np.uint8)
     if found.groups:
@@ -112,7 +120,7 @@ def _pane(found: Explanation, upto: int) -> dict[str, Any]:
         "size": size,
         "symbols": len(numbers),
         "groups": list(found.groups),
-        "names": [[_visible(name) for name in names] if not wide else [] for names in found.names[:256]],
+        "names": [[_visible(name) for name in names[:_NAMES]] for names in found.names[:256]],
         "streams": [
             ", ".join(filter(None, (s.kind, s.form and f"as {s.form}", s.primer and f"primer {s.primer}")))
             for s in found.segments[:256]

@@ -71,6 +71,17 @@ class PricedStream(NamedTuple):
     worth: Worth | None = None
     guesses: Guesses | None = None
 
+    def only(self, which: np.ndarray) -> PricedStream:
+        """The symbols of these numbers, int64 (m,), some perhaps more than once, as they are."""
+        worth, guesses = self.worth, self.guesses
+        if worth is not None:
+            parts = (worth.best, worth.gain, worth.worst, worth.loss)
+            worth = Worth(worth.groups, worth.total, *(part[which] for part in parts))
+        if guesses is not None:
+            guesses = Guesses(guesses.numbers[which], guesses.chances[which], guesses.names)
+        starts, lengths, bits = self.starts[which], self.lengths[which], self.bits[which]
+        return self._replace(starts=starts, lengths=lengths, bits=bits, worth=worth, guesses=guesses)
+
 
 class Priced(NamedTuple):
     """A block that was coded and priced: its params, the bytes of its payload, its streams."""

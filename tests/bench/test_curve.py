@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from bench import cli, curve
 from nzip.predictors.kinds import IMAGE, TEXT, Content
-from nzip.predictors.mix.constants import SET_HITS
+from nzip.predictors.mix.constants import CODED, SET_HITS
 from nzip.predictors.mix.contexts import order
 from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.stream import Streams
@@ -20,7 +20,9 @@ LINES = b"".join(b"%d bottles of beer on the wall, %d bottles of beer.\n" % (n, 
 def test_each_part_is_left_out_once():
     whole = plan(3, TEXT)
     found = curve.variants(whole)
-    assert len(found) == 1 + len(whole.recipes) + len(whole.sets) + 1
+    finals = len(whole.finals)
+    assert finals and whole.third_apm
+    assert len(found) == 1 + len(whole.recipes) + len(whole.sets) + finals + 2  # the last APM, and all
     assert (
         order(2) not in found["without order 2"].recipes
         and len(found["without order 2"].recipes) == len(whole.recipes) - 1
@@ -28,8 +30,17 @@ def test_each_part_is_left_out_once():
     assert SET_HITS not in found["without the set by known contexts"].sets
     assert not found["without the APMs"].apms
     fast = plan(1, TEXT)
-    assert len(curve.variants(fast)) == 1 + len(fast.recipes)  # one set, no APMs: nothing to leave out
+    assert len(curve.variants(fast)) == 2 + len(fast.recipes)  # and its run; one set, no APMs
     assert not any("set" in name for name in curve.variants(plan(1, IMAGE)))  # of one set there is no choice
+
+
+def test_ranges_of_contexts_follow_the_context_that_went():
+    whole = plan(3, CODED)
+    begin, end = whole.runs
+    found = list(curve.variants(whole).values())[1 : 1 + len(whole.recipes)]
+    assert [each.runs for each in found] == [
+        (begin - 1, end - 1) if i < begin else (begin, end - 1) for i in range(end)
+    ]
 
 
 @pytest.mark.slow  # compiles every part of a plan
@@ -41,6 +52,7 @@ def test_sizes_are_those_of_the_level(tmp_path):
             "curve",
             "--level",
             "1",
+            "--raw",
             "--repeat",
             "1",
             "--out",

@@ -6,6 +6,7 @@ import http.server
 import importlib.util
 import io
 import os
+import shutil
 import threading
 import zipfile
 from pathlib import Path
@@ -13,7 +14,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from nzip import benchmark
 from nzip.benchmark import corpora as fetch
+from nzip.benchmark import suites
 
 CORPORA = Path(__file__).resolve().parents[2] / "corpora"
 spec = importlib.util.spec_from_file_location("corpora_fetch", CORPORA / "fetch.py")
@@ -228,3 +231,30 @@ def test_list_names_everything():
     result = CliRunner().invoke(script.main, ["--list"])
     assert result.exit_code == 0
     assert [line.split("\t")[0] for line in result.output.splitlines()] == list(fetch.manifest())
+
+
+@pytest.mark.skipif(shutil.which("gzip") is None, reason="gzip is measured")
+def test_bench_fetches_all_of_enwik8_checks_it_and_measures_it(served, monkeypatch, tmp_path):
+    """The way that a machine with a network goes, over a small enwik8 of our own."""
+    monkeypatch.setenv("NZIP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("NZIP_CORPORA", raising=False)
+    monkeypatch.setattr(suites, "WHOLE", len(DATA))
+    monkeypatch.setattr(suites, "manifest", lambda: served.entries)
+    monkeypatch.setattr(suites, "CHECKOUT", tmp_path)
+    served.add("enwik8", DATA, zipped("enwik8", DATA[::-1]), "enwik8.zip")
+    words = {"suites": ["enwik8"], "levels": [], "peers": ["gzip"]}
+    with pytest.raises(suites.SuiteError, match="sha1 differs"):
+        benchmark.bench(**words)
+    served.add("enwik8", DATA, zipped("enwik8", DATA), "enwik8.zip")
+    told, notes = [], []
+    found = benchmark.bench(**words, tell=told.append, note=notes.append)
+    (file,), (run,) = found["files"], found["runs"]
+    assert (file["name"], file["bytes"], run["verified"]) == ("enwik8", len(DATA), True)
+    assert file["sha256"] == hashlib.sha256(DATA).hexdigest()
+    assert "whole" not in found and notes == [] and any("enwik8" in line for line in told)
+    served.entries["enwik8"] = served.entries["enwik8"]._replace(where="http://127.0.0.1:9/gone")
+    assert benchmark.bench(**words)["runs"][0]["bytes"] == run["bytes"]  # kept, and checked again
+    kept = tmp_path / "cache" / "corpora" / "enwik8"
+    kept.write_bytes(DATA[::-1])
+    with pytest.raises(suites.SuiteError, match="is not enwik8"):
+        benchmark.bench(**words)

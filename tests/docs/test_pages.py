@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import tomllib
 
 import pytest
@@ -103,3 +104,26 @@ def test_the_layers_of_the_page_are_those_that_are_held():
     for contract in held:
         floors = [floor for floor in contract["layers"] if floor != "__main__"]
         assert "\n".join(floors) in drawn, contract["name"]
+
+
+def test_the_drawing_has_every_floor_and_is_what_the_script_draws():
+
+    drawing = (ROOT / "docs" / "architecture.svg").read_text("utf-8")
+    script = runpy.run_path(str(ROOT / "scripts" / "draw_architecture.py"), run_name="drawn")
+    assert drawing == script["draw"](), "python scripts/draw_architecture.py"
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    floors = [
+        layer
+        for c in contracts
+        for layer in c.get("layers", ())
+        if c["type"] == "layers" and "containers" in c
+    ]
+    drawn = set(re.findall(r"\w+", " ".join(re.findall(r'class="t[ m]*"[^>]*>([^<]*)<', drawing))))
+    named = {name for layer in floors for name in re.findall(r"\w+", layer)} - {
+        "__main__",
+        "predictors",
+        "coding",
+    }
+    assert named <= drawn and drawn - named <= {"binary", "symbols", "cdf"}

@@ -109,6 +109,24 @@ def test_the_smallest_within_a_budget(seconds, memory, level):
     assert MADE_UP.pick(seconds=seconds, memory=memory).level == level
 
 
+def test_what_cannot_keep_to_a_budget_is_not_sampled(tmp_path, monkeypatch):
+    """Of two files the first tells already that -2 takes too long, so that no further level is tried."""
+    asked = []
+
+    def guess(self, predictor):
+        asked.append(predictor.spelling)
+        return sampling.Guess(100.0, {"mix:1": 1.0, "mix:2": 5.0}[predictor.spelling], False)
+
+    monkeypatch.setattr(sampling.Sampled, "guess", guess)
+    paths = [tmp_path / "a", tmp_path / "b"]
+    for path in paths:
+        path.write_bytes(b"some text " * 10)
+    found = nzip.estimate(paths, [1, 2, 3, 4], enough=4.0)
+    assert asked == ["mix:1", "mix:2"] * 2
+    assert [(entry.level, entry.cpu_seconds) for entry in found.levels] == [(1, 2.0), (2, 10.0)]
+    assert found.pick(seconds=4.0).level == 1
+
+
 def test_a_budget_that_nothing_meets():
     with pytest.raises(nzip.LimitError, match=r"within 0\.5 seconds \(the fastest, -1, takes 1\)"):
         MADE_UP.pick(seconds=0.5)
@@ -195,12 +213,13 @@ def test_bad_words_are_one_line(words, said, text, capsys):
 def test_compress_within_a_budget(text, capsys, monkeypatch):
     from nzip import estimation
 
-    monkeypatch.setattr(estimation, "estimate", lambda *a, **o: MADE_UP)
+    given = []
+    monkeypatch.setattr(estimation, "estimate", lambda *a, **o: given.append(o["enough"]) or MADE_UP)
     assert run(["compress", "--budget", "2s", "-o", text + ".out.nz", text]) == 0
     assert "-1: about 300 bytes in 1.0 s" in capsys.readouterr().err
     assert nzip.contents(text + ".out.nz").streams[0].predictor == "mix:1"
     assert run(["compress", "--budget", "0.5s", "-o", text + ".no.nz", text]) == 1
-    assert not os.path.exists(text + ".no.nz")
+    assert not os.path.exists(text + ".no.nz") and given == [2.0, 0.5]
 
 
 def test_durations_as_people_write_them():

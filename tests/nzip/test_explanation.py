@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import nzip
-from nzip.explanation import kinds
+from nzip.explanation import Explanation, kinds
 from nzip.explanation.page import _template, page
 from nzip.explanation.tables import joined
 from nzip.predictors.pricing import Guesses, PricedStream, Worth
@@ -87,6 +87,36 @@ def test_two_panes(found, toys):
     other = nzip.explain(found.data, predictor="runs", name="play")
     one, two = packed(found.html(other))
     assert one["name"] == "play under count" and two["name"] == "play under runs"
+
+
+def test_inputs_have_the_same_colour_in_every_page():
+    from nzip.explanation.colours import COLOURS, group_colours
+    from nzip.predictors.mix import input_groups
+    from nzip.predictors.mix.plan import plan
+
+    named = {input_groups.APMS, *(name for _, name in input_groups._BY_REGISTER)}
+    for level in range(1, 6):
+        named |= set(input_groups.groups(plan(level, 0), ())[0])
+    assert named <= set(COLOURS) and len(set(COLOURS.values())) == len(COLOURS)
+    some = group_colours(["ssm", "bias", "words", "online", "ssm"])
+    assert some["words"] == group_colours(["words"])["words"] == COLOURS["words"]
+    assert len(set(some.values())) == 4
+
+
+def test_guesses_out_of_a_large_vocabulary():
+    names = [f"token {i}".encode() for i in range(1000)]
+    guesses = Guesses(np.array([[3, 999], [700, -1]], np.int32), np.full((2, 2), 0.125, np.float32), names)
+    each = np.full(2, 4, np.int32)
+    stream = PricedStream("text", "tokens", "", 8, 2, np.array([0, 4]), each, np.ones(2), None, guesses)
+    found = Explanation(
+        name="t", predictor="lm:t", data=b"one two ", **joined([BlockCosts(0, 8, 2, "coded", (stream,))], 2)
+    )
+    (pane,) = packed(page(found))
+    numbers = [column(pane, f"guess{k}") + 256 * column(pane, f"guessHigh{k}").astype(int) for k in (0, 1)]
+    chances = [column(pane, f"chance{k}") for k in (0, 1)]
+    assert numbers[0].tolist() == [3, 700] and numbers[1][0] == 999
+    assert pane["names"][0][999] == "token 999"
+    assert chances[0].all() and chances[1].tolist()[1] == 0
 
 
 def test_what_a_page_says_is_escaped(toys):

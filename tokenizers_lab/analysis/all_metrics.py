@@ -226,7 +226,8 @@ def analyze(
 
 def labelled(codecs, labels=None) -> list[str]:
     """What codecs are called in results: ``labels``, or their spellings, shortened and made distinct."""
-    names = _distinct(list(labels) if labels else [_short(c.spelling) for c in codecs])
+    names = list(labels) if labels else [_short(c.spelling) for c in codecs]
+    names = _distinct([name.encode("utf-8", "replace").decode() for name in names])  # of odd paths
     if len(names) != len(codecs):
         raise LabError("give one label for each codec")
     return names

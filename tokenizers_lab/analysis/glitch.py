@@ -15,13 +15,14 @@ from tokenizers_lab.codec import Codec
 def candidates(codec: Codec, ids: np.ndarray | None = None, rare: int = 0, most: int = 50) -> dict | None:
     """Counts and the first ``most`` of each kind, as ids; ``rare`` needs a stream. None for codecs whose
     tokens have no bytes of their own."""
-    if not codec.has_strings:
+    strings = codec.token_strings()
+    if strings is None:
         return None
-    real = np.array([bool(codec.token_bytes(i)) for i in range(codec.vocab_size)])
-    unreachable = codec.unreachable(np.flatnonzero(real)).tolist()
+    lengths = np.array([len(token) for token in strings])
+    unreachable = codec.unreachable(np.flatnonzero(lengths > 0)).tolist()
     out: dict = {"unreachable": len(unreachable), "unreachable_ids": unreachable[:most]}
     if ids is not None:
         counts = np.bincount(ids, minlength=codec.vocab_size)
-        seldom = np.flatnonzero((counts <= rare) & real)
+        seldom = np.flatnonzero((counts <= rare) & (lengths > 0))
         out |= {"rare": len(seldom), "rare_at_most": rare, "rare_ids": seldom[:most].tolist()}
     return out

@@ -41,7 +41,7 @@ def purity(stream: Tokenised, dictionary: Dictionary) -> dict | None:
     running ones with intervals. A token that is cut inside a character counts as neither. None where tokens
     have no bytes of their own."""
     codec, language = stream.codec, dictionary.language
-    if not codec.has_strings:
+    if codec.token_bytes(0) is None:
         return None
     seen = np.unique(stream.ids)
     letters, word, pure = (np.zeros(codec.vocab_size, dtype=bool) for _ in range(3))

@@ -20,9 +20,8 @@ def jaccard(a: set, b: set) -> float:
 
 def vocabulary(codec) -> set[bytes] | None:
     """The byte strings of a codec's tokens, or None where tokens have none."""
-    if not codec.has_strings:
-        return None
-    return {codec.token_bytes(i) for i in range(codec.vocab_size)} - {b""}
+    strings = codec.token_strings()
+    return None if strings is None else set(strings) - {b""}
 
 
 def weighted_jaccard(a: Tokenised, b: Tokenised) -> float:
@@ -35,7 +34,7 @@ def weighted_jaccard(a: Tokenised, b: Tokenised) -> float:
 
 def _frequencies(stream: Tokenised) -> dict[bytes, float]:
     counts: dict[bytes, float] = {}
-    if stream.codec.has_strings:
+    if stream.codec.token_bytes(0) is not None:
         for i, n in enumerate(np.bincount(stream.ids)):
             if n:
                 token = stream.codec.token_bytes(i) or b""

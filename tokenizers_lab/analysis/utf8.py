@@ -25,11 +25,11 @@ def completeness(stream: Tokenised) -> dict | None:
     """Shares of complete tokens: of the vocabulary, and of the running tokens with an interval; and the split
     rate of multi-byte characters. None for codecs whose tokens have no bytes of their own."""
     codec = stream.codec
-    if not codec.has_strings:
+    strings = codec.token_strings()
+    if strings is None:
         return None
-    tokens = [codec.token_bytes(i) or b"" for i in range(codec.vocab_size)]
-    flags = np.array([is_complete(token) for token in tokens])
-    real = np.array([len(token) > 0 for token in tokens])
+    flags = np.array([is_complete(token) for token in strings])
+    real = np.array([len(token) > 0 for token in strings])
     group = groups_of(len(stream.ids))
     running = flags[stream.ids]
     groups = int(group.max(initial=0)) + 1

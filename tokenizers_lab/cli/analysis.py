@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from tokenizers_lab.cli.common import (
@@ -289,7 +287,4 @@ def _show(results, everything: bool, shown=()) -> None:
     from tokenizers_lab.report.terminal import show  # start-up: matplotlib
 
     _require_shown(shown, [c["name"] for c in results["codecs"]])
-    # Signs that a terminal's encoding lacks are no reason to fail behind a long analysis.
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
     show(results, Console(), everything, list(shown))

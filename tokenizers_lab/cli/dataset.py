@@ -169,10 +169,10 @@ def build(
 
 def _advise(codec, manifest, quiet) -> None:
     """Whether the M1 fits the sources, before hours of work."""
-    from tokenizers_lab.registry import m1_advice, parse  # start-up: numpy
+    from tokenizers_lab.registry import m1_advice, window_parameters  # start-up: numpy
     from tokenizers_lab.sources.reading import beginning  # start-up: numpy
 
-    if quiet or parse(codec.spelling)[0] != "equal-info":
+    if quiet or window_parameters(codec) is None:
         return
     for source in manifest.sources:
         advice = m1_advice(codec, beginning(source, 1 << 16, manifest.data["text_key"]), source.path)

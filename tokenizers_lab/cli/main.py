@@ -5,6 +5,7 @@ interrupted."""
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 
@@ -54,6 +55,9 @@ def _spread_on(arguments: list[str]) -> list[str]:
 def main(arguments: list[str] | None = None) -> None:
     """Run, and answer with the exit codes of the docstring."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    # Signs that a terminal's encoding lacks, and names that are no text, are no reason to fail.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         sys.exit(cli(_spread_on(list(arguments)), prog_name="tokenizers-lab", standalone_mode=False) or 0)
     except LabError as error:

@@ -11,7 +11,6 @@ from tokenizers_lab.cli.common import (
     on_error_option,
     progress_bar,
     quiet_option,
-    read_input,
     refuse_existing,
     say,
     say_bytes,
@@ -247,9 +246,10 @@ def truncate(tokenizer, vocab_size, output, force):
 def export(tokenizer, output, check, force, quiet):
     """Write TOKENIZER (a tokenizer.json) as tiktoken ranks."""
     from tokenizers_lab.codecs import tiktoken  # start-up: numba
+    from tokenizers_lab.sources.reading import read_text  # start-up: numpy
 
     refuse_existing(output, force)
-    differ = tiktoken.export(_bpe(tokenizer), output, read_input(check) if check else b"")
+    differ = tiktoken.export(_bpe(tokenizer), output, read_text([check]) if check else b"")
     if check:
         say(quiet, f"{output}: {differ} token borders differ on {check}")
 

@@ -7,19 +7,19 @@ byte. Special tokens are never made from text (``encode_special_tokens``), dropo
 the post-processor are off, so a text has one encoding.
 
 Where the decoder is byte-level, tokens are byte strings, as in ``bpe.py``: a character that is split over
-several has its border inside. Concession: elsewhere offsets are the library's, of whole characters."""
+several has its border inside, and so has one that byte fallback spells. Concession: elsewhere offsets are the
+library's, of whole characters."""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 from typing import Any
 
 import numpy as np
 
-from tokenizers_lab.codec import EOS_NAMES, PAD_NAMES, Codec, as_bytes_array, as_ids, replaced_offsets
-from tokenizers_lab.codecs import tokenizer_json
+from tokenizers_lab.codec import EOS_NAMES, PAD_NAMES, Codec, as_bytes_array, as_ids
+from tokenizers_lab.codecs import borders, tokenizer_json
 from tokenizers_lab.errors import DataError
 from tokenizers_lab.files import write_whole
 from tokenizers_lab.pretokenize.library import library
@@ -48,10 +48,30 @@ class HuggingFaceCodec(Codec):
             self._added = self._tokenizer.get_added_tokens_decoder()
         if not vocab:
             raise DataError(f"{spelling}: its vocabulary is empty")
+        self._require_one_id_each()
         self.vocab_size = max(vocab.values()) + 1
         self._special = {t.content: i for i, t in self._added.items() if t.special}
         self._tokens = self._byte_strings()
+        self._inside = self._tokens or self._byte_pieces(vocab)
         self.eos_id, self.pad_id = self._first(EOS_NAMES), self._first(PAD_NAMES)
+
+    def _require_one_id_each(self) -> None:
+        """Raises :class:`DataError` where two added tokens are one text to the normalizer: which of them the
+        library finds is drawn anew whenever the file is loaded."""
+        normalizer = self._tokenizer.normalizer
+        seen: dict[str, tuple[int, str]] = {}
+        for i, token in sorted(self._added.items()) if normalizer is not None else ():
+            if not token.normalized:
+                continue
+            with library(f"{self.spelling}: `tokenizers` cannot normalize {token.content!r}"):
+                text = normalizer.normalize_str(token.content)
+            other = seen.setdefault(text, (i, token.content))
+            if other[0] != i:
+                raise DataError(
+                    f"{self.spelling}: the added tokens {other[1]!r} and {token.content!r} are both {text!r} "
+                    "once they are normalized, and `tokenizers` takes one by chance; mark all but one "
+                    "'normalized': false, or remove them"
+                )
 
     def _byte_strings(self) -> list[bytes] | None:
         """The bytes of every token where the decoder is byte-level, else None."""
@@ -66,6 +86,14 @@ class HuggingFaceCodec(Codec):
         if {t.content: t.id for t in found.added} != {t.content: i for i, t in self._added.items()}:
             return None
         return found.tokens
+
+    def _byte_pieces(self, vocab: dict[str, int]) -> list[bytes | None]:
+        """The bytes of the tokens that stand for one (byte fallback), None for the others."""
+        out: list[bytes | None] = [None] * self.vocab_size
+        for byte in range(256 if self._entry["model"].get("byte_fallback") else 0):
+            if (i := vocab.get(f"<0x{byte:02X}>")) is not None:
+                out[i] = bytes([byte])
+        return out
 
     def encode(self, data) -> np.ndarray:
         return np.array(self._encoding(as_bytes_array(data).tobytes())[1].ids, dtype=np.uint32)
@@ -104,19 +132,10 @@ class HuggingFaceCodec(Codec):
         return np.array(encoding.ids, dtype=np.uint32), self._offsets(raw, text, encoding)
 
     def _offsets(self, raw: bytes, text: str, encoding) -> np.ndarray:
-        at = np.zeros(len(text) + 1, dtype=np.int64)
-        if "\ufffd" not in text:
-            np.cumsum([len(c.encode("utf-8")) for c in text], out=at[1:])
-        else:  # only then can a character stand for fewer bytes than it has
-            at[:] = replaced_offsets(raw, text)
-        starts = np.array([at[start] for start, _ in encoding.offsets], dtype=np.int64)
-        stops = np.array([at[end] for _, end in encoding.offsets], dtype=np.int64)
-        out = np.maximum.accumulate(np.concatenate([[0], stops]).astype(np.int64))
-        if self._tokens is not None:
-            _inside_characters(out, starts, raw, [self._tokens[i] for i in encoding.ids])
-        if len(out) > 1:
-            out[-1] = len(raw)  # what a normalizer dropped at the end belongs to the last token
-        return out
+        at = borders.of_characters(raw, text)
+        found = at[np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)]
+        tokens = [self._inside[i] for i in encoding.ids]
+        return borders.of_tokens(raw, found[:, 0], found[:, 1], tokens)
 
     def token_lengths(self):
         return super().token_lengths() if self._tokens is not None else None
@@ -130,15 +149,3 @@ class HuggingFaceCodec(Codec):
 
     def save(self, path) -> None:
         write_whole(path, self._text.encode("utf-8"))
-
-
-def _inside_characters(out: np.ndarray, starts: np.ndarray, raw: bytes, tokens: list[bytes]) -> None:
-    """Put the borders where the tokens' bytes have them. ``out``: the library's (tokens+1,), which know whole
-    characters only: tokens that share one stand in a group, and where the group's bytes are those of the
-    text, each border is the sum of what stands before it."""
-    borders = [0, *(i for i in range(1, len(tokens)) if starts[i] >= out[i]), len(tokens)]
-    for first, last in itertools.pairwise(borders):
-        begin = int(out[first])
-        inside = tokens[first:last]
-        if last - first > 1 and raw[begin : int(out[last])] == b"".join(inside):
-            out[first + 1 : last + 1] = begin + np.cumsum([len(t) for t in inside])

@@ -1,8 +1,8 @@
 """A SentencePiece ``.model`` (a protobuf, ``ModelProto``) checked before its library sees it: the library
 ends the process on some that are malformed.
 
-Read are the pieces (field 1: text, score, type); the settings of the trainer and of the normaliser (fields 2,
-3) only as far as that they are whole messages. Concession: an unknown field is passed over, as protobuf
+Read are the pieces (field 1: text, score, type) and whether the normaliser (field 3) has rules; the other
+settings only as far as that they are whole messages. Concession: an unknown field is passed over, as protobuf
 does."""
 
 from __future__ import annotations
@@ -10,22 +10,26 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-import numpy as np
-
+from tokenizers_lab.codecs import charsmap
 from tokenizers_lab.errors import DataError
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
+_NORMALIZERS, _RULES = (3, 5), 2  # NormalizerSpec of what goes in and what comes out; its compiled table
 _BYTES = {f"<0x{b:02X}>" for b in range(256)}
 
 
-def check(model: bytes, name: str) -> None:
-    """Raises :class:`DataError` naming what is wrong."""
+def check(model: bytes, name: str) -> bool:
+    """Raises :class:`DataError` naming what is wrong. Whether the model has rules that rewrite its input."""
     seen: set[str] = set()
-    unknown = 0
+    unknown, rewrites = 0, False
     for field, value in _fields(model, name):
         if field in (2, 3, 4, 5) and isinstance(value, bytes):
-            for _ in _fields(value, name):
-                pass
+            for inner, setting in _fields(value, name):
+                if field in _NORMALIZERS and inner == _RULES and setting:
+                    rewrites = rewrites or field == _NORMALIZERS[0]
+                    wrong = charsmap.what_is_wrong(setting) if isinstance(setting, bytes) else "no bytes"
+                    if wrong:
+                        raise DataError(f"{name}: not a SentencePiece model: its normalizer's rules: {wrong}")
         if field != 1:
             continue
         if not isinstance(value, bytes):
@@ -44,23 +48,32 @@ def check(model: bytes, name: str) -> None:
         raise DataError(
             f"{name}: not a SentencePiece model: it has {unknown} pieces for the unknown, not one"
         )
+    return rewrites
 
 
-def without_dummy_prefix(model: bytes, name: str) -> bytes:
+def is_bpe(model: bytes, name: str) -> bool:
+    """Whether the model merges pairs (the trainer's ``model_type``), so that no stretch of text depends on
+    another that no piece joins to it."""
+    trainer = [value for field, value in _fields(model, name) if field == 2 and isinstance(value, bytes)]
+    return any(dict(_fields(value, name)).get(3) == 2 for value in trainer)
+
+
+def without_dummy_prefix(model: bytes) -> bytes:
     """The same model, but that it puts no space before a text (``add_dummy_prefix`` of its normaliser)."""
     # Of a field that stands there twice protobuf takes the last, and messages are merged.
     spec = bytes([3 << 3, 0])
     return model + bytes([3 << 3 | 2, len(spec)]) + spec
 
 
-def piece_ends(encoded: bytes, name: str) -> np.ndarray:
-    """Where the pieces of an encoded text (``SentencePieceText``) end in it, in bytes: int64 (pieces,)."""
-    ends = [
-        next((v for number, v in _fields(piece, name) if number == 5), 0)
-        for field, piece in _fields(encoded, name)
-        if field == 2 and isinstance(piece, bytes)
-    ]
-    return np.array(ends, np.int64)
+def pieces(text: bytes, name: str) -> list[tuple[int, int, int]]:
+    """The id, begin and end (bytes of the text) of each piece in a ``SentencePieceText``, the library's own
+    answer."""
+    out = []
+    for field, value in _fields(text, name):
+        if field == 2 and isinstance(value, bytes):
+            found = dict(_fields(value, name))
+            out.append((int(found.get(2, 0)), int(found.get(4, 0)), int(found.get(5, 0))))
+    return out
 
 
 def _piece(data: bytes, name: str) -> tuple[str, int]:

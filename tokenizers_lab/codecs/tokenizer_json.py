@@ -9,13 +9,15 @@ follow a number in a file), and none above 2^24."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from nzip import strict_json
-from tokenizers_lab.codecs import added_tokens
+from tokenizers_lab.codecs import added_tokens, charsmap
 from tokenizers_lab.codecs.added_tokens import AddedToken
 from tokenizers_lab.errors import DataError
 from tokenizers_lab.pretokenize import bytelevel
@@ -136,17 +138,32 @@ def check(entry, name: str) -> None:
         need(_whole(size) and 0 <= size <= 2 * top + 65536, f"model.{KEY}.size", "a vocabulary's size", size)
     for part in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
         need(entry.get(part) is None or isinstance(entry[part], dict), part, "an object", entry.get(part))
-        own_group = next((text for text in _patterns(entry.get(part)) if "\\g" in text), None)
+        for table in _values(entry.get(part), "precompiled_charsmap"):
+            need(_charsmap_fault(table) is None, part, f"sound ({_charsmap_fault(table)})", table)
+        own_group = next(
+            (text for text in _values(entry.get(part), "Regex") if isinstance(text, str) and "\\g" in text),
+            None,
+        )
         need(own_group is None, part, "free of patterns that call themselves", own_group)
 
 
-def _patterns(value) -> Iterator[str]:
-    """Every regular expression in a part of the file."""
+def _values(value, name: str) -> Iterator[Any]:
+    """What stands under the key ``name``, anywhere in a part of the file."""
     for key, inside in value.items() if isinstance(value, dict) else enumerate(value or ()):
-        if key == "Regex" and isinstance(inside, str):
+        if key == name:
             yield inside
-        elif isinstance(inside, dict | list):
-            yield from _patterns(inside)
+        if isinstance(inside, dict | list):
+            yield from _values(inside, name)
+
+
+def _charsmap_fault(table) -> str | None:
+    """Why a ``precompiled_charsmap`` is none, or None."""
+    if not isinstance(table, str):
+        return "its table is no text"
+    try:
+        return charsmap.what_is_wrong(base64.b64decode(table, validate=True))
+    except (ValueError, binascii.Error):
+        return "its table is not base64"
 
 
 def largest_id(count: int) -> int:
@@ -207,6 +224,7 @@ def byte_level(entry: dict) -> ByteLevel | None:
                 tokens[i] = bytelevel.to_bytes(text)
     except KeyError:
         return None
+    out.clash = _twice([*vocab.values(), *hidden.values()], [a for a in added if a.content not in vocab])
     made = {new for _, _, new in out.merges}
     whole = bool(model.get("ignore_merges"))
     for token in added:
@@ -225,6 +243,16 @@ def byte_level(entry: dict) -> ByteLevel | None:
         else:
             tokens[i] = content.encode("utf-8")
     return out
+
+
+def _twice(ids: list[int], behind: list[AddedToken]) -> str | None:
+    """Why some id stands for two tokens, where one does: ``ids`` of the vocabulary, added tokens ``behind``
+    it."""
+    known = set(ids)
+    if len(known) < len(ids):
+        return "two tokens of the vocabulary have one id"
+    found = next((a for a in behind if a.id in known), None)
+    return None if found is None else f"the added token {found.content!r} has an id of the vocabulary's"
 
 
 def _spelled(text: str) -> bool:

@@ -277,7 +277,8 @@ def _in_processes(manifest, missing, workers):
     before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_silent)
     try:
-        pending = {pool.submit(build_shard, str(manifest.folder), index) for index in missing}
+        with _interrupts_wait():  # for workers that are still being started, too
+            pending = {pool.submit(build_shard, str(manifest.folder), index) for index in missing}
         while pending:
             finished, pending = wait(pending, return_when=FIRST_COMPLETED)
             for future in finished:
@@ -290,10 +291,21 @@ def _in_processes(manifest, missing, workers):
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+@contextlib.contextmanager
+def _interrupts_wait():
+    """Ctrl-C waits until this is over; processes that are started meanwhile begin with it waiting."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _silent() -> None:
     """Ctrl-C ends a worker without a word; the parent says what there is to say. And it ends with its parent,
     however that ends."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     end_with(multiprocessing.parent_process())
 
 

@@ -94,13 +94,21 @@ class Manifest:
     def content_hash(self) -> str:
         """SHA-256 of what the files of a complete dataset hold, and by which codec: equal wherever its
         sources lie."""
+        return self._content_hash(self.data["codec"]["fingerprint"])
+
+    def content_hashes(self) -> tuple[str, ...]:
+        """:attr:`content_hash`, and what it was where earlier versions of the codec gave these very ids."""
+        earlier = map(self._content_hash, self.codec().earlier_fingerprints())
+        return (self.content_hash, *earlier)
+
+    def _content_hash(self, fingerprint: str) -> str:
         files = [
             (split, name, entry["sha256"])
             for shard in self.data["shards"]
             for split, part in sorted(shard["splits"].items())
             for name, entry in sorted(part["files"].items())
         ]
-        return hashlib.sha256(json.dumps([self.data["codec"]["fingerprint"], files]).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([fingerprint, files]).encode()).hexdigest()
 
     def require_complete(self) -> Manifest:
         if not self.data["complete"]:
@@ -132,7 +140,7 @@ class Manifest:
         if not path.is_file():
             raise DataError(f"{path}: the dataset's codec is missing")
         codec = load(str(path))
-        if codec.fingerprint() != self.data["codec"]["fingerprint"]:
+        if self.data["codec"]["fingerprint"] not in (codec.fingerprint(), *codec.earlier_fingerprints()):
             raise DataError(
                 f"{path}: not the codec of {NAME}: fingerprint {codec.fingerprint()[:12]} against "
                 f"{self.data['codec']['fingerprint'][:12]}"

@@ -19,11 +19,11 @@ from typing import NamedTuple
 from nzip.io.streams import read_fully
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.sources.finding import find
+from tokenizers_lab.sources.parquet import footer
 from tokenizers_lab.sources.reading import (
     Document,
     Skip,
     Source,
-    footer,
     lines,
     look_at,
     open_source,

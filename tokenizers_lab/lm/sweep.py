@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenizers_lab.datasets.building import build
-from tokenizers_lab.datasets.manifest import HELD_OUT, TRAIN
+from tokenizers_lab.datasets.manifest import HELD_OUT, TRAIN, Manifest
 from tokenizers_lab.datasets.reader import TokenReader
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.files import write_json, write_whole
@@ -168,7 +168,7 @@ class Workshop:
             "dataset": reader.manifest.content_hash,
             "final_bytes": self.sweep.final_bytes,
         }
-        kept = _kept(path, identity)
+        kept = _kept(path, identity, reader.manifest)
         if kept is not None:
             return kept
         self.say(f"{arm.name}, {size}, seed {seed}: {plan.steps:,} steps")
@@ -218,7 +218,7 @@ class Workshop:
             "probe": settings,
             "dataset": reader.manifest.content_hash,
         }
-        kept = _kept(path, identity)
+        kept = _kept(path, identity, reader.manifest)
         if kept is not None:
             return kept
         self.say(f"{arm.name}, {size}: learns to {way}")
@@ -303,14 +303,17 @@ class Workshop:
         return rows
 
 
-def _kept(path: Path, identity: dict) -> dict | None:
-    """What an earlier process measured, None if none did. Raises :class:`DataError` and :class:`LabError`
+def _kept(path: Path, identity: dict, manifest: Manifest) -> dict | None:
+    """What an earlier process measured, None if none did; on the same tokens, if by an earlier version of
+    their codec. Raises :class:`DataError` and :class:`LabError`
     where something else lies there."""
     if not path.exists():
         return None
     try:
         found = json.loads(path.read_text())
-        if found["identity"] == json.loads(json.dumps(identity)):
+        made_from = found["identity"]["dataset"]
+        same = made_from == identity["dataset"] or made_from in manifest.content_hashes()
+        if same and found["identity"] == json.loads(json.dumps({**identity, "dataset": made_from})):
             return found
     except (ValueError, KeyError, TypeError):
         raise DataError(f"{path}: damaged; remove it, and it is measured again") from None

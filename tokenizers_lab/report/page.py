@@ -43,7 +43,7 @@ def write_report(
             # A file may be anybody's; results that a program hands over are its own, and show their trace.
             raise DataError(f"{path}: damaged results: {type(error).__name__}: {error}") from None
     if output is not None:
-        write_whole(output, page.encode("utf-8"))
+        write_whole(output, page.encode("utf-8", "replace"))
     return page
 
 
@@ -51,9 +51,12 @@ def read_results(path) -> dict:
     """A results file; raises :class:`LabError` or :class:`DataError` for what is none."""
     try:
         results = json.loads(Path(path).read_text("utf-8"))
+        whole = json.dumps(results, ensure_ascii=False)
+        if not whole.isascii():  # half of a character, which no page can hold
+            results = json.loads(whole.encode("utf-8", "replace"))
     except OSError as error:
         raise LabError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON: {error}") from None
     if isinstance(results, dict) and results.get("tokenizers_lab_lm") == 1 and "runs" in results:
         return results

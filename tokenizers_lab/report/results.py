@@ -69,7 +69,7 @@ def rows(results: dict, weights: dict[str, float] | None = None) -> list[dict]:
         base = {
             "schema": VERSION,
             "codec": name,
-            "spelling": codec["spelling"],
+            "spelling": codec["spelling"].encode("utf-8", "replace").decode(),  # a path may be no text
             "fingerprint": codec["fingerprint"],
             "loses_bytes": found.lost.get(name),
         }

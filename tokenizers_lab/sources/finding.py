@@ -1,8 +1,8 @@
 """Which files are sources: those named, those of folders, standard input.
 
 Of folders, what is hidden (``.git``, ``.cache``, ``.ipynb_checkpoints``) and what a dataset of this lab made
-is no source; a file named outright always is one. Links are followed; one that leads back to a folder above
-it, or nowhere, is refused rather than left out.
+(its folder, and the logs beside it) is no source; a file named outright always is one. Links are followed;
+one that leads back to a folder above it, or nowhere, is refused rather than left out.
 
 Concession: standard input is kept in a temporary file first, for it is read more than once. The file has no
 name, so that nothing stays of it however the process ends; where there is no ``/proc`` it has one, which a
@@ -59,8 +59,10 @@ def place(path: str) -> Path:
 
 
 def shown(path: str) -> str:
-    """A source's name for people."""
-    return "standard input" if path == STANDARD_INPUT else Path(path).name
+    """A source's name for people: text that UTF-8 can hold, whatever bytes the name has."""
+    if path == STANDARD_INPUT:
+        return "standard input"
+    return os.fsencode(Path(path).name).decode("utf-8", "replace")
 
 
 def _walk(folder: str, above: tuple[str, ...], barred):
@@ -83,7 +85,8 @@ def _walk(folder: str, above: tuple[str, ...], barred):
             raise LabError(
                 f"{path}: a link that turns in a circle, back to {real}; remove it, or name the files"
             )
-        if real not in barred:
+        logs = path.endswith(".logs") and _is_dataset(path.removesuffix(".logs"))
+        if real not in barred and not logs:
             yield from _walk(path, (*above, real), barred)
 
 

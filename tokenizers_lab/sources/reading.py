@@ -23,7 +23,7 @@ from typing import NamedTuple
 from nzip.io.streams import read_fully
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.files import read_blocks
-from tokenizers_lab.sources import kinds
+from tokenizers_lab.sources import kinds, parquet
 from tokenizers_lab.sources.finding import STANDARD_INPUT, find, place
 from tokenizers_lab.sources.left_out import LeftOut
 from tokenizers_lab.sources.unpacking import naming, unpacked
@@ -63,9 +63,6 @@ def look_at(path: str) -> Source:
         size = at.stat().st_size
         with open(at, "rb") as file:
             start = read_fully(file, kinds.ENOUGH)
-            ends_as_parquet = (
-                start[:4] == b"PAR1" and size >= 12 and file.seek(-4, 2) and read_fully(file, 4) == b"PAR1"
-            )
     named, kind = kinds.by_name("" if path == STANDARD_INPUT else Path(path).name)
     packing = kinds.packing_of(start)
     inner = start
@@ -82,21 +79,21 @@ def look_at(path: str) -> Source:
     if named and not packing:
         what = "is empty" if not size else f"does not begin as .{named} files do"
         raise DataError(f"{path}: half-written or damaged: {what}")
-    if ends_as_parquet or packing and inner[:4] == b"PAR1" and kind == "text":
+    if kinds.begins_as_parquet(inner):
         kind = "parquet"
-    elif path == STANDARD_INPUT and _first_line_is_json(at, packing):
-        kind = "jsonl"
+    elif path == STANDARD_INPUT or kind == "json":
+        kind = "jsonl" if _first_line_is_json(path, at, packing) else "text"
     if kind == "parquet" and not packing:
-        return Source(path, kind, "", size, footer(path).num_row_groups)
+        return Source(path, kind, "", size, parquet.footer(path).num_row_groups)
     if packing == "nz" and kind != "parquet":
         with naming(path), unpacked(at, packing) as file:
             return Source(path, kind, packing, size, file.seek(0, os.SEEK_END))
     return Source(path, kind, packing, size, None if packing else size)
 
 
-def _first_line_is_json(at, packing) -> bool:
-    with contextlib.suppress(DataError), naming(STANDARD_INPUT), unpacked(at, packing) as file:
-        return kinds.looks_like_json_lines(read_fully(file, _BLOCK))
+def _first_line_is_json(path, at, packing) -> bool:
+    with contextlib.suppress(DataError), naming(path), unpacked(at, packing) as file:
+        return kinds.looks_like_json_lines(read_fully(file, _BLOCK), more=path != STANDARD_INPUT)
     return False
 
 
@@ -207,12 +204,17 @@ def lines(source: Source, file, start: int, stop: int | None, text_key: str, ski
 
 def _text_of(line, text_key) -> tuple[bytes | None, str]:
     try:
-        entry = json.loads(line)
+        # Numbers are of no use here, and may be longer than Python reads whole ones.
+        entry = json.loads(line, parse_int=float)
     except (ValueError, RecursionError) as error:
         return None, f"not JSON ({error})" if line.endswith(b"\n") else f"half-written, not JSON ({error})"
     text = entry.get(text_key) if isinstance(entry, dict) else None
     if not isinstance(text, str):
         return None, f"no text under {text_key!r}; name it by --text-key"
+    if line.count(b'"%s"' % text_key.encode()) > 1:
+        pairs = json.loads(line, parse_int=float, object_pairs_hook=list)
+        if sum(key == text_key for key, _ in pairs) > 1:
+            return None, f"has {text_key!r} twice"
     try:
         return text.encode("utf-8"), ""
     except UnicodeEncodeError:
@@ -230,61 +232,18 @@ def line_number(source: Source, at: int) -> int:
     return number
 
 
-def footer(path):
-    """What a Parquet file says of itself. Raises :class:`DataError`."""
-    import pyarrow  # start-up, and an optional dependency
-    import pyarrow.parquet as pq  # start-up, and an optional dependency
-
-    try:
-        return pq.read_metadata(place(str(path)))
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowException, OSError) as error:
-        raise DataError(
-            f"{path}: not a Parquet file, or half-written: {str(error).splitlines()[0]}"
-        ) from None
-
-
 def rows(source: Source, start: int, stop: int | None, text_key: str, skip: Skip | None = None):
     """Parquet: the rows of the row groups ``start .. stop`` (None: to the end) as documents, strings as the
     bytes that stand there, whether UTF-8 or not. A row without text raises :class:`DataError`, or is told to
     ``skip``."""
-    import pyarrow  # start-up, and an optional dependency
-    import pyarrow.parquet as pq  # start-up, and an optional dependency
-
-    path = source.path
-    try:
-        with contextlib.ExitStack() as stack:
-            file = pq.ParquetFile(stack.enter_context(_whole(source)))
-            if text_key not in file.schema_arrow.names:
-                raise DataError(
-                    f"{path}: no column {text_key!r} (there are {', '.join(file.schema_arrow.names)}); "
-                    "name it by --text-key"
-                )
-            stop = file.num_row_groups if stop is None else stop
-            row = sum(file.metadata.row_group(g).num_rows for g in range(start))
-            for group in range(start, stop):
-                for batch in file.iter_batches(batch_size=1024, row_groups=[group], columns=[text_key]):
-                    for value in _as_bytes(batch.column(0)).to_pylist():
-                        if isinstance(value, bytes):
-                            yield Document(row, value)
-                        elif skip is None:
-                            raise DataError(f"{path}: row {row + 1}: {text_key!r} holds no text")
-                        else:
-                            skip(f"row {row + 1}", f"{text_key!r} holds no text")
-                        row += 1
-    except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"{path}: damaged: {(str(error) or 'no reason given').splitlines()[0]}") from None
-
-
-def _as_bytes(column):
-    import pyarrow as pa  # start-up, and an optional dependency
-
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pa.types.is_string(column.type):
-        return column.cast(pa.binary())
-    if pa.types.is_large_string(column.type) or str(column.type) == "string_view":
-        return column.cast(pa.large_binary())
-    return column
+    with naming(source.path), _whole(source) as file:
+        for row, raw in parquet.texts(file, source.path, start, stop, text_key):
+            if raw is not None:
+                yield Document(row, raw)
+            elif skip is None:
+                raise DataError(f"{source.path}: row {row + 1}: {text_key!r} holds no text")
+            else:
+                skip(f"row {row + 1}", f"{text_key!r} holds no text")
 
 
 @contextlib.contextmanager

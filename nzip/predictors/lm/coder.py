@@ -64,6 +64,38 @@ def encode_token(state, lane, f, total, symbol, coder, out):
 
 
 @njit(nogil=True, cache=True)
+def _insert(ranks, chances, rank, chance):
+    """Among the likeliest, which fall, and from which the last one goes."""
+    i = ranks.size - 1
+    if i < 0 or chance <= chances[i]:
+        return
+    while i > 0 and chances[i - 1] < chance:
+        ranks[i], chances[i] = ranks[i - 1], chances[i - 1]
+        i -= 1
+    ranks[i], chances[i] = rank, chance
+
+
+@njit(nogil=True, cache=True)
+def likeliest(state, lane, f, total, ranks, chances):
+    """The tokens that are likeliest next, by falling chance, before one is coded: ``ranks`` int32 (k,), -1
+    where there are no more, ``chances`` float32 (k,). ``f``, ``total``: as for :func:`encode_token`, which
+    finds all as it was."""
+    ranks[:], chances[:] = -1, np.float32(0.0)
+    count, shares, left = adapt.propose(state, lane, f, total)
+    whole = np.float64(shares + left + _escape_share(state, shares + left))
+    for i in range(count):
+        _insert(ranks, chances, state.candidates[lane, i], np.float32(state.shares[lane, i] / whole))
+    for rank in range(f.size):
+        chance = np.float32(f[rank] / whole)
+        if ranks.size and chance > chances[-1]:
+            proposed = False
+            for i in range(count):
+                proposed |= state.candidates[lane, i] == rank
+            if not proposed:
+                _insert(ranks, chances, rank, chance)
+
+
+@njit(nogil=True, cache=True)
 def decode_token(state, lane, f, total, coder, data):
     """The inverse of :func:`encode_token`. Always a valid symbol."""
     count, shares, left = adapt.propose(state, lane, f, total)

@@ -24,6 +24,7 @@ from nzip.errors import CorruptError, NzipError
 from nzip.predictors.base import Predictor
 from nzip.predictors.lm import coder, measure, spans
 from nzip.predictors.lm.adaptive_state import new_state
+from nzip.predictors.lm.pricing import Ledger, named, placed
 from nzip.predictors.lm.runner import Runner
 from nzip.predictors.lm.settings import MAX_LANES, Settings
 from nzip.predictors.lm.source import LanguageModel
@@ -132,38 +133,37 @@ class LmPredictor(Predictor):
         if lengths != [len(data)]:
             params += b"".join(map(varint, lengths))
         if text:
-            edges = [len(text) * lane // lanes for lane in range(lanes + 1)]
-            symbols = [self.model.vocabulary.encode(text[a:b]) for a, b in itertools.pairwise(edges)]
-            bits = [np.zeros(len(s)) for s in symbols]
-            payload = len(self._encode(symbols, progress, bits))
-            sizes = [
-                np.array([len(self.model.vocabulary.symbol_bytes(x)) for x in s], np.int64) for s in symbols
-            ]
-            # the last token of a lane may be cut by its end
-            starts = [e + np.cumsum(n) - n for e, n in zip(edges, sizes, strict=False)]
-            streams.append(
-                _stream(
-                    np.concatenate(starts), np.concatenate(sizes), np.concatenate(bits), lengths, 0, payload
-                )
-            )
+            own = self._price_text(text, lanes, wish.guesses, progress)
+            payload = own.coded
+            streams.append(placed(own, lengths, 0))
         if other:
-            rest = _rest().price(other, wish._replace(worth=False))
+            rest = _rest().price(other, wish)
             said = varint(len(rest.params)) + rest.params
             head = varint(payload) + said
             payload += len(head) + rest.payload
-            for number, stream in enumerate(rest.streams):
-                if number == 0:
-                    stream.bits[0] += 8 * len(head)
-                placed = _stream(stream.starts, stream.lengths, stream.bits, lengths, 1, stream.coded)
-                streams.append(placed._replace(kind=stream.kind, form=stream.form, primer=stream.primer))
+            rest.streams[0].bits[0] += 8 * len(head)
+            streams += [placed(stream, lengths, 1) for stream in rest.streams]
         if progress is not None:
             progress[0] = len(data)
         return Priced(params, payload, tuple(streams))
 
-    def _encode(
-        self, symbols: list[np.ndarray], progress=None, bits: list[np.ndarray] | None = None
-    ) -> bytes:
-        """``bits``: by lane, float64, what each symbol costs is put there."""
+    def _price_text(self, text: bytes, lanes: int, guesses: int, progress: np.ndarray | None) -> PricedStream:
+        """All of ``text`` as tokens, by place in it."""
+        vocabulary = self.model.vocabulary
+        edges = [len(text) * lane // lanes for lane in range(lanes + 1)]
+        symbols = [vocabulary.encode(text[a:b]) for a, b in itertools.pairwise(edges)]
+        ledgers = [Ledger.of(len(s), guesses) for s in symbols]
+        payload = self._encode(symbols, progress, ledgers)
+        sizes = [np.array([len(vocabulary.symbol_bytes(x)) for x in s], np.int32) for s in symbols]
+        starts = [e + np.cumsum(n, dtype=np.int64) - n for e, n in zip(edges, sizes, strict=False)]
+        whole = Ledger(*map(np.concatenate, zip(*ledgers, strict=True)))
+        return PricedStream(
+            "text", "tokens", "", len(text), len(payload), np.concatenate(starts), np.concatenate(sizes),
+            whole.bits, None, named(whole, vocabulary) if guesses else None,
+        )  # fmt: skip
+
+    def _encode(self, symbols: list[np.ndarray], progress=None, ledgers: list[Ledger] | None = None) -> bytes:
+        """``ledgers``: by lane, what is written down of each symbol."""
         size = self.model.vocabulary.size
         lengths = np.array([len(s) for s in symbols])
         engine = self.model.engine
@@ -189,12 +189,16 @@ class LmPredictor(Predictor):
                     out = np.concatenate([out, np.zeros(len(out), np.uint8)])
                 for lane in active:
                     symbol = symbols[lane][step]
-                    before = spent(range_coder) if bits is not None else 0.0
-                    coder.encode_token(
-                        state, lane, runner.frequencies[lane], runner.totals[lane], symbol, range_coder, out
-                    )
-                    if bits is not None:
-                        bits[lane][step] = spent(range_coder) - before
+                    f, total = runner.frequencies[lane], runner.totals[lane]
+                    before = 0.0
+                    if ledgers is not None:
+                        before = spent(range_coder)
+                        if ledgers[lane].ranks.shape[1]:
+                            ranks, chances = ledgers[lane].ranks[step], ledgers[lane].chances[step]
+                            coder.likeliest(state, lane, f, total, ranks, chances)
+                    coder.encode_token(state, lane, f, total, symbol, range_coder, out)
+                    if ledgers is not None:
+                        ledgers[lane].bits[step] = spent(range_coder) - before
                     if symbol < size:
                         runner.advance(lane, symbol)
                 runner.settle(active, [symbols[lane][step] for lane in active])
@@ -293,33 +297,6 @@ class LmPredictor(Predictor):
         finally:
             runner.close()
         return b"".join(lane[:n] for lane, n in zip(text, wanted))
-
-
-def _stream(
-    starts: np.ndarray, sizes: np.ndarray, bits: np.ndarray, lengths: list[int], kind: int, coded: int
-) -> PricedStream:
-    """Symbols of the text (``kind`` 0) or of the rest (1), by their places in it, put back to where their
-    spans are in the block."""
-    ends = np.cumsum(lengths)
-    begins, own = (ends - lengths)[kind::2], np.array(lengths[kind::2], np.int64)
-    borders = np.cumsum(own) - own
-    span = np.searchsorted(borders, starts, side="right") - 1
-    # A symbol that goes on in the next span is cut there.
-    cuts = np.setdiff1d(borders[1:], starts)
-    if len(cuts):
-        cut_of = np.searchsorted(starts, cuts, side="right") - 1
-        number = np.concatenate([np.arange(len(starts)), cut_of])
-        at = np.concatenate([starts, cuts])
-        order = np.argsort(at, kind="stable")
-        at, number = at[order], number[order]
-        ends_of = np.minimum(np.append(at[1:], own.sum()), starts[number] + sizes[number])
-        share = (ends_of - at) / sizes[number]
-        starts, bits, sizes = at, bits[number] * share, ends_of - at
-        span = np.searchsorted(borders, starts, side="right") - 1
-    return PricedStream(
-        "text" if kind == 0 else "other", "tokens" if kind == 0 else "", "", int(own.sum()), coded,
-        starts - borders[span] + begins[span], sizes.astype(np.int32), bits,
-    )  # fmt: skip
 
 
 @functools.lru_cache(maxsize=1)

@@ -9,16 +9,16 @@ outputs, then two adaptive probability maps (apm.py), then the coder.
 Everything is integer and every shift and clamp is written out, because the format is what this file computes;
 twin/ says the same in plain Python, slowly. Stretch units are nats × 256; probabilities have 22 bits.
 
-``run`` serves any plan, with experts and lanes. ``TEXTS[level]`` is the same source compiled for one plan,
-all it says constant: loops over contexts unroll and the inputs stay in registers, which makes it 1.1 (-5) to
-1.6 times (-1) as fast for some seconds of compiling once. Concession: one function does all, long and flat,
-because inlining is what makes it fast."""
+``run`` serves any plan, with experts and lanes. ``TEXTS[level]``, ``CODED_TEXTS`` and ``BINARIES`` are the
+same source compiled for one plan, all it says constant: loops over contexts unroll and the inputs stay in
+registers, which makes it 1.1 (-5) to 1.6 times (-1) as fast for some seconds of compiling once. Concession:
+one function does all, long and flat, because inlining is what makes it fast."""
 
 import numpy as np
 
 from nzip.coding.binary import CODE, END, HIGH, LOW, POSITION
 from nzip.exact.jit import later, njit
-from nzip.predictors.content import TEXT
+from nzip.predictors.content import BINARY, TEXT
 from nzip.predictors.mix import apm as apm_maps
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import match, watching
@@ -509,6 +509,7 @@ TEXTS = {level: make(plan(level, TEXT), f"text{level}") for level in LEVELS}  # 
 
 
 CODED_TEXTS = {level: make(plan(level, CODED), f"coded{level}") for level in LEVELS}  # words as codes
+BINARIES = {1: make(plan(1, BINARY), "binary1")}  # what else is fast enough for it to count
 
 
 # What prices, and what watches everything, for any plan: one wait for a compiler serves all levels.
@@ -519,7 +520,7 @@ WATCHING = make(None, "watched", watch=watching.EVERYTHING)
 def best(chosen: Plan, experts: int = 0):
     """The fastest kernel for a plan, number of experts and one lane."""
     if not experts:
-        for kind, kernels in ((TEXT, TEXTS), (CODED, CODED_TEXTS)):
+        for kind, kernels in ((TEXT, TEXTS), (CODED, CODED_TEXTS), (BINARY, BINARIES)):
             for level, kernel in kernels.items():
                 if chosen == plan(level, kind):
                     return kernel

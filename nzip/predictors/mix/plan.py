@@ -112,7 +112,8 @@ _CODED_FINALS = {
 # The contexts with runs at -1 and -2: as many as fill the mixer's last vector.
 _TEXT_RUNS = {1: (3, 4), 2: (0, 9)}
 _BINARY_SETS = {
-    **_SETS,
+    1: (SET_PARTIAL_MATCH, SET_MATCH_HITS),
+    2: _SETS[2],
     **dict.fromkeys((3, 4), (*_SETS[4][:6], SET_COLUMN, SET_C3)),
     5: (*_SETS[5], SET_ABOVE, SET_C3),
 }
@@ -135,7 +136,7 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
     """The plan of ``level`` (1..5) for ``kind`` (content.py); ``stride`` > 0: rows of a table have so many
     bytes."""
     contexts = recipes(level, kind, stride)
-    sets, hits = _BINARY_SETS[level], (2, 6)
+    sets, hits = _BINARY_SETS[level], (0, 6) if level == 1 else (2, 6)
     all_of_them = (0, len(contexts))
     direct, runs = all_of_them if level == 5 else _NONE, all_of_them if level >= 4 else _NONE
     third_apm = False
@@ -152,6 +153,8 @@ def plan(level: int, kind: int, stride: int = 0) -> Plan:
         sets = _PLANE_SETS[level]
     elif kind == DNA:
         hits = (len(contexts) // 2, len(contexts))
+        if level == 1:
+            sets = _SETS[1]
     elif stride and level > 1:
         sets = (*sets[:-1], SET_FIELD)
     return Plan(

@@ -155,3 +155,24 @@ def test_explain_of_nothing(nzip_cli, toys, tmp_path):
 def test_ranges_of_lines_that_are_none(nzip_cli, file, span):
     ran = nzip_cli("explain", "--predictor", "count", file, "--lines", span)
     assert ran.code == 1 and ran.err.count("\n") == 1
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_the_work(nzip_cli, file, tmp_path, monkeypatch):
+    from nzip import explanation
+
+    def never(*_, **__):
+        raise AssertionError("the work was begun")
+
+    monkeypatch.setattr(explanation, "explain", never)
+    page = tmp_path / "page.html"
+    page.touch()
+    for target in (page, tmp_path / "nowhere" / "page.html"):
+        ran = nzip_cli("explain", "--predictor", "count", file, "--html", target)
+        assert ran.code == 1 and ran.err.count("\n") == 1 and str(target) in ran.err
+    assert sorted(tmp_path.iterdir()) == [file, page]
+
+
+@pytest.mark.parametrize("option", ["--budget=1s", "--verify", "--embed-model"])
+def test_explain_has_no_options_of_writing(nzip_cli, file, option):
+    ran = nzip_cli("explain", option, file)
+    assert ran.code == 1 and "no such option" in ran.err.lower()

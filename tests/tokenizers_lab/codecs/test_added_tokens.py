@@ -13,6 +13,7 @@ import tokenizers_lab as lab
 from tokenizers_lab.codecs.added_tokens import AddedToken, AddedTokens, twin_pieces
 from tokenizers_lab.codecs.bpe import BpeCodec, twin_encode
 from tokenizers_lab.codecs.huggingface import HuggingFaceCodec
+from tokenizers_lab.errors import DataError
 from tokenizers_lab.registry import _from_json
 
 CONTENTS = [
@@ -150,6 +151,37 @@ def test_an_added_token_that_the_vocabulary_spells_stays(base):
     token |= {"single_word": False, "lstrip": False, "rstrip": False}
     codec = _from_json(json.dumps({**base, "added_tokens": [token]}).encode(), "T.json")
     assert codec.decode(codec.encode(b"the cat")) == b"the cat" and codec.lossless
+
+
+@pytest.mark.parametrize("where", ["in the vocabulary", "an added token behind a gap"])
+def test_an_id_of_two_tokens_is_the_librarys_to_run(base, where, tmp_path):
+    """Ours would decode one of them to the other's bytes, and write a file that cannot be loaded."""
+    entry = json.loads(json.dumps(base))
+    vocab, size = entry["model"]["vocab"], len(base["model"]["vocab"])
+    last = max(vocab, key=vocab.get)
+    if where.startswith("in"):
+        vocab[last] = vocab["the"]
+    else:
+        vocab[last] = size  # the id that the library counts on with
+        flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+        entry["added_tokens"] = [{"id": size, "content": "<eos>", "special": True, **flags}]
+    codec = _from_json(json.dumps(entry).encode(), "T.json")
+    assert isinstance(codec, HuggingFaceCodec) and not codec.lossless
+    text = last.replace("Ġ", " ").encode() + b" the cat"
+    assert codec.encode(text).tolist() == library(entry).encode(text.decode(), add_special_tokens=False).ids
+    codec.save(tmp_path / "c")
+    assert lab.load(tmp_path / "c").fingerprint() == codec.fingerprint()
+
+
+def test_added_tokens_that_the_normalizer_makes_one_are_refused(base):
+    """The library draws between them whenever it loads the file: one fingerprint, other ids."""
+    flags = {"special": False, **dict.fromkeys(("single_word", "lstrip", "rstrip"), False)}
+    tokens = [{"id": 0, "content": c, "normalized": True, **flags} for c in ("The", "the")]
+    with pytest.raises(DataError, match="'the' and 'The' are both 'the'"):
+        _from_json(json.dumps(with_added(base, tokens, False, {"type": "Lowercase"})).encode(), "T.json")
+    tokens[0]["normalized"] = False
+    codec = _from_json(json.dumps(with_added(base, tokens, False, {"type": "Lowercase"})).encode(), "T.json")
+    assert len(set(codec.encode(b"The the").tolist())) > 1
 
 
 def test_special_tokens_that_hugging_faces_trainer_spelled():

@@ -1,12 +1,16 @@
 """Tokenizer, codec and M1 files of a stranger: one line and exit code 2, or a codec that works; no crash, no
 abort, no allocation by what a file claims."""
 
+import base64
+import io
 import json
+import random
 
 import pytest
 from support import child_output
 
 import tokenizers_lab as lab
+from tokenizers_lab.codecs import charsmap, sentencepiece_model, tokenizer_json
 from tokenizers_lab.codecs.tiktoken import export, load_tiktoken
 from tokenizers_lab.errors import DataError
 
@@ -207,3 +211,62 @@ def test_one_line_says_what_and_where(name, text, match, tmp_path):
     with pytest.raises(DataError, match=match) as error:
         lab.load(tmp_path / name)
     assert "\n" not in str(error.value) and name in str(error.value) and error.value.exit_code == 2
+
+
+@pytest.fixture(scope="module")
+def rules() -> bytes:
+    """The compiled table of SentencePiece's own NMT rules."""
+    sentencepiece = pytest.importorskip("sentencepiece")
+    out = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["the cat", "a dog"] * 50),
+        model_writer=out,
+        vocab_size=40,
+        hard_vocab_limit=False,
+        minloglevel=2,
+        normalization_rule_name="nmt_nfkc",
+    )
+    fields = sentencepiece_model._fields(out.getvalue(), "m")
+    (normalizer,) = [value for field, value in fields if field == 3]
+    return dict(sentencepiece_model._fields(normalizer, "m"))[2]
+
+
+def test_rules_of_a_normalizer_stay_inside_their_table(rules, tmp_path, capfd):
+    """What is found sound is walked by the library without a panic; else it is one line, and no library's
+    own."""
+    tokenizers = pytest.importorskip("tokenizers")
+    assert charsmap.what_is_wrong(rules) is None
+    size, rng = int.from_bytes(rules[:4], "little"), random.Random(1)
+    found = set()
+    for _ in range(120):
+        table = bytearray(rules)
+        for _ in range(rng.choice([1, 1, 5, 40])):
+            at = 4 + 4 * rng.randrange(size // 4)
+            table[at : at + 4] = rng.choice([bytes(4), b"\xff" * 4, rng.randbytes(4)])
+        if rng.random() < 0.2:
+            table[:4] = rng.choice([0, 6, 2**31, 2**32 - 4, size + 4, size - 4]).to_bytes(4, "little")
+        if rng.random() < 0.1:
+            del table[rng.randrange(len(table)) :]
+        wrong = charsmap.what_is_wrong(bytes(table))
+        found.add(wrong)
+        normalizer = {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(table).decode()}
+        model = {
+            "type": "Unigram",
+            "unk_id": 0,
+            "vocab": [["<unk>", 0.0], ["a", -1.0]],
+            "byte_fallback": False,
+        }
+        entry = {"version": "1.0", "added_tokens": [], "model": model}
+        entry["normalizer"] = {"type": "Sequence", "normalizers": [normalizer]}
+        if wrong is None:
+            walked = tokenizers.Tokenizer.from_str(json.dumps(entry))
+            for text in ("ﬁ Ａ ½ \u3000 e\u0301 日本 \x00\x07 𠮷", "".join(map(chr, range(1, 0x3000)))):
+                walked.encode(text)
+        else:
+            with pytest.raises(DataError, match="normalizer must be sound"):
+                tokenizer_json.parse(json.dumps(entry).encode(), "T.json")
+    assert len(found) > 3 and "panicked" not in capfd.readouterr().err
+    for odd in ("!!", 5, "AAAA", ""):
+        entry["normalizer"]["normalizers"][0]["precompiled_charsmap"] = odd
+        with pytest.raises(DataError):
+            tokenizer_json.parse(json.dumps(entry).encode(), "T.json")

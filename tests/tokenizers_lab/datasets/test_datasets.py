@@ -1,6 +1,7 @@
 """Datasets: every byte in one document, equal files whoever builds them, three layouts read by independent
 parsers, exact bytes, verification that notices, and the torch Dataset."""
 
+import contextlib
 import gzip
 import json
 import lzma
@@ -670,11 +671,7 @@ def test_workers_end_with_their_parent(tmp_path, english, sign):
     while not (parts.is_dir() and any(parts.glob("*.json"))):
         assert process.poll() is None
         time.sleep(0.01)
-    children = [
-        int(p)
-        for t in Path(f"/proc/{process.pid}/task").iterdir()
-        for p in (t / "children").read_text().split()
-    ]
+    children = _children(process)
     assert len(children) >= 2
     process.send_signal(sign)
     assert process.wait() == -sign
@@ -682,6 +679,46 @@ def test_workers_end_with_their_parent(tmp_path, english, sign):
     while alive := [c for c in children if _runs(c)]:
         assert time.monotonic() < deadline, alive
         time.sleep(0.02)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
+@pytest.mark.parametrize("after", [0.2, 0.5])
+def test_an_interrupt_while_workers_start_is_one_line(tmp_path, english, after):
+    """A terminal sends it to all of them; those that were still importing showed where they were."""
+    (tmp_path / "a.txt").write_bytes(english)
+    heeding = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    heeding += "from tokenizers_lab.cli.main import main; main()"  # whatever this process was told
+    command = [sys.executable, "-c", heeding, "dataset", "build", str(tmp_path / "a.txt")]
+    command += ["--codec", "bytes", "--shard-mib", "0.01", "--workers", "2", "-o", str(tmp_path / "d")]
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while sum(b"spawn_main" in _command(child) for child in _children(process)) < 2:
+        assert process.poll() is None
+    time.sleep(after)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130 and said.startswith("interrupted; ")
+    assert "\n" not in said.strip(), said  # click puts an empty one behind
+
+
+def _children(process) -> list[int]:
+    found: list[int] = []
+    for thread in Path(f"/proc/{process.pid}/task").iterdir():
+        with contextlib.suppress(OSError):  # a thread that has ended
+            found += map(int, (thread / "children").read_text().split())
+    return found
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def _runs(pid: int) -> bool:

@@ -1,12 +1,16 @@
 """The page: self-contained, well formed, both colour schemes, every table, the same for the same results."""
 
 import io
+import os
 import re
+import sys
 import xml.dom.minidom
+from pathlib import Path
 
 import pytest
 
 import tokenizers_lab as lab
+from tokenizers_lab.cli.main import main
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.report.tables import number, tables, with_interval
 
@@ -109,3 +113,38 @@ def test_learning_curves_say_what_they_show():
     text = _shown_part({"eval_bytes": 262_144}, arms)
     assert "that fit into 262,144 bytes" in text and "the tables: 1,000,000 bytes" in text
     assert _shown_part({}, arms) == ""  # results of old do not say
+
+
+def test_names_that_are_no_text_stand_in_results_tables_and_pages(tmp_path, bpe, monkeypatch):
+    """Of files and codecs, on a terminal that knows ASCII only; they ended with exit code 3."""
+    odd, codec = (
+        os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt"),
+        os.fsdecode(os.fsencode(tmp_path) + b"/\xfe.json"),
+    )
+    Path(odd).write_bytes("the cat é 日本\n".encode() * 50)
+    bpe.save(codec)
+    for words in (
+        ["analyze", odd, "--codec", codec, "--json", "R.json", "--compressors", "none"]
+        + ["--csv", "R.csv", "--parquet", "R.parquet"],
+        ["report", "R.json", "-o", "R.html", "--csv", "S.csv", "--parquet", "S.parquet"],
+        ["dataset", "build", odd, "--codec", codec, "-o", "d", "--workers", "1"],
+        ["dataset", "info", "d"],
+        ["dataset", "sample", "d"],
+    ):
+        out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(SystemExit) as end:
+            main(words)
+        assert end.value.code in (0, None), words
+    page = (tmp_path / "R.html").read_text("utf-8")
+    assert "\ufffd.txt" in page and "\ufffd.txt" in (tmp_path / "S.csv").read_text("utf-8")
+
+
+def test_results_of_a_stranger_with_half_characters_make_a_page(tmp_path, bpe):
+    (tmp_path / "a.txt").write_bytes(b"the cat\n" * 50)
+    lab.analyze([bpe], [tmp_path / "a.txt"], compressors=(), labels=["mine"], json_path=tmp_path / "R.json")
+    text = (tmp_path / "R.json").read_text().replace('"mine"', '"mi\\ud800ne"')
+    (tmp_path / "R.json").write_text(text)
+    lab.write_report(tmp_path / "R.json", tmp_path / "R.html")
+    assert "mi?ne" in (tmp_path / "R.html").read_text("utf-8")

@@ -8,6 +8,7 @@ import io
 import json
 import lzma
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -67,6 +68,10 @@ FILES = {
     "a.JSONL": json_lines(LINES),
     "a.jl": json_lines(LINES),
     "a.ndjson": json_lines(LINES),
+    "a.jsonlines": json_lines(LINES),
+    "a.json": json_lines(LINES),
+    "a.json.gz": gzip.compress(b"\xef\xbb\xbf" + json_lines(LINES)),
+    "a.jsonl.bgz": gzip.compress(json_lines(LINES)),
     "a.jsonl.zst": zstandard.compress(json_lines(LINES)),
     "a.jl.Bz2": bz2.compress(json_lines(LINES)),
     "a.jsonl.nz": nzip.compress(json_lines(LINES), level=1),
@@ -136,6 +141,14 @@ def array() -> bytes:
     return out.getvalue()
 
 
+def arrow_stream() -> bytes:
+    out = io.BytesIO()
+    table = pa.table({"text": LINES[:9]})
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table)
+    return out.getvalue()
+
+
 REFUSED = {
     "x.tar": (tar(), "tar archive"),
     "x.tar.gz": (gzip.compress(tar()), "tar archive"),
@@ -148,6 +161,14 @@ REFUSED = {
     "x.db": (b"SQLite format 3\0" + bytes(99), "SQLite"),
     "x.lz4": (b"\x04\x22\x4d\x18\x64\x40\xa7", "lz4"),
     "x.7z": (b"7z\xbc\xaf\x27\x1c\0\4", "7z"),
+    "x.arrow": (arrow_stream(), "Arrow"),
+    "x.orc": (b"ORC\x08\x03\x10\x02" + bytes(99), "ORC"),
+    "x.gguf": (b"GGUF\3\0\0\0" + bytes(99), "GGUF"),
+    "x.safetensors": (b"\x40\0\0\0\0\0\0\0{" + b'"a":', "safetensors"),
+    "x.pkl": (pickle.dumps({"a": [1]}), "pickle"),
+    "x.gif": (b"GIF89a\1\0\1\0\x80\0\0", "image"),
+    "x.mp4": (b"\0\0\0\x20ftypisom\0\0\2\0", "video"),
+    "x.bin": (parquet(LINES)[:999], "Parquet file, or half-written"),
     "x.br": (b"\x0b\x02\x80abc\x03", "brotli"),
     "x.gz.zst": (zstandard.compress(gzip.compress(RAW)), "packed twice"),
 }
@@ -169,11 +190,32 @@ def test_what_holds_no_text_is_named(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["LZIP is", "BZh9 is", "7kSt", "%PD", "BM: notes", "PAR1\nPAR1", "ORC", "GIF8"]
+    "text",
+    [
+        "LZIP is",
+        "BZh9 is",
+        "7kSt",
+        "%PD",
+        "BM: notes",
+        "PAR1\nPAR1",
+        "ORC",
+        "GIF89a is",
+        "PARENTS",
+        "the ftyp",
+    ]
+    + ["07070112345678", "8BPS", "RIFFabcdWAVE"],
 )
 def test_text_that_begins_like_something_else_is_text(text, tmp_path):
-    (tmp_path / "a.txt").write_text(text + " a word\n")
-    assert reading.read_text([tmp_path / "a.txt"]) == (text + " a word\n").encode()
+    (tmp_path / "a.txt").write_text(text + " a word PAR1")
+    assert reading.read_text([tmp_path / "a.txt"]) == (text + " a word PAR1").encode()
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": 1}', '{"a": 1}\n', '{\n "a": 1\n}\n', '[{"a": 1},\n{"a": 2}]', "{}\na"]
+)
+def test_json_that_is_one_text_is_text(text, tmp_path):
+    (tmp_path / "a.json").write_text(text)
+    assert reading.read_text([tmp_path / "a.json"]) == text.encode()
 
 
 DAMAGED = {
@@ -182,7 +224,8 @@ DAMAGED = {
     **{f"turned.txt.{k}": pack(RAW)[:60] + bytes(40) + pack(RAW)[100:] for k, pack in PACKERS.items()},
     **{f"none.txt.{k}": b"no such thing" for k in PACKERS},
     **{f"empty.txt.{k}": b"" for k in PACKERS},
-    "tail.txt.zst": zstandard.compress(RAW) + b"rubbish",
+    **{f"tail.txt.{k}": pack(RAW) + b"rubbish" for k, pack in PACKERS.items()},
+    **{f"second.txt.{k}": pack(RAW) + b"\1" + pack(RAW)[1:] for k, pack in PACKERS.items()},
     "cut.parquet": parquet(LINES)[:-9],
     "half.parquet.gz": gzip.compress(parquet(LINES))[:-999],
     "cut.jsonl.zst": zstandard.compress(json_lines(LINES))[:-9],
@@ -232,6 +275,32 @@ def test_strings_of_parquet_are_their_bytes(tmp_path):
     column = pa.array(["a", "b", "a"]).dictionary_encode()
     pq.write_table(pa.table({"text": column}), tmp_path / "dictionary.parquet")
     assert reading.read_text([tmp_path / "dictionary.parquet"]) == b"a\nb\na"
+    categories = pa.Array.from_buffers(pa.string(), 3, bad.buffers())
+    column = pa.DictionaryArray.from_arrays(pa.array([0, 1, 0]), categories)
+    pq.write_table(pa.table({"text": column}), tmp_path / "odd.parquet", row_group_size=1)
+    assert reading.read_text([tmp_path / "odd.parquet"]) == b"good\n\xff\xfe bad\ngood"
+    manifest = build("bytes", [tmp_path / "odd.parquet"], tmp_path / "d", workers=1)
+    assert manifest.data["totals"]["train"]["documents"] == 3
+
+
+def test_columns_of_parquet_whose_names_are_alike(tmp_path):
+    table = pa.table({"text": pa.array([{"b": "no"}]), "text.b": ["yes"]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert reading.read_text([tmp_path / "a.parquet"], "text.b") == b"yes"
+    pq.write_table(pa.Table.from_arrays([["a"], ["b"]], names=["text", "text"]), tmp_path / "b.parquet")
+    with pytest.raises(DataError, match=r"b\.parquet: has 2 columns 'text'"):
+        reading.read_text([tmp_path / "b.parquet"])
+
+
+def test_a_line_that_says_its_text_twice_is_told(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "a", "x": {"text": "b"}}\n{"text": "a", "text": "b"}\n')
+    with pytest.raises(DataError, match="line 2: has 'text' twice"):
+        reading.read_text([tmp_path / "a.jsonl"])
+
+
+def test_numbers_beside_a_text_may_be_long(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "a", "n": ' + "9" * 5000 + "}\n")
+    assert reading.read_text([tmp_path / "a.jsonl"]) == b"a"
 
 
 def test_hidden_files_and_datasets_are_no_sources(tmp_path):
@@ -246,6 +315,8 @@ def test_hidden_files_and_datasets_are_no_sources(tmp_path):
         manifest = build("bytes", [corpus], corpus / "out", workers=1)
         assert [s["path"] for s in manifest.data["sources"]] == expected
     build("gzip", [corpus], corpus / "other", workers=1)
+    (corpus / "other.logs").mkdir()  # as executors of datatrove leave
+    (corpus / "other.logs" / "log.txt").write_bytes(b"rank 0")
     assert finding.find([corpus]) == expected and verify(corpus / "out", [corpus]) == []
     assert finding.find([corpus / ".env"]) == [str(corpus / ".env")]  # named outright
     (corpus / ".git" / "in").mkdir()
@@ -372,6 +443,29 @@ def test_packed_data_is_unpacked_piece_by_piece(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 70 << 20
+
+
+@pytest.mark.parametrize("kind", ["xz", "bz2", "gz", "zst"])
+def test_streams_stand_end_to_end(kind, tmp_path):
+    """Of any sizes, around those of the blocks that are read; xz's with NUL bytes between."""
+    pack, rng = PACKERS[kind], np.random.default_rng(1)
+    parts = [rng.bytes(n // 2) + bytes(n - n // 2) for n in (0, 1, 131071, 131072, 5, 300_000, 0)]
+    between = bytes(512) if kind == "xz" else b""
+    (tmp_path / f"a.{kind}").write_bytes(between.join(map(pack, parts)))
+    assert reading.read_text([tmp_path / f"a.{kind}"]) == b"".join(parts)
+
+
+def test_xz_that_claims_a_large_dictionary_takes_no_memory(tmp_path):
+    import zlib
+
+    raw = bytearray(lzma.compress(RAW))
+    end = 12 + (raw[12] + 1) * 4  # of the block's header
+    raw[raw.index(b"\x21\x01", 12) + 2] = 40  # LZMA2 with a dictionary of 4 GiB
+    raw[end - 4 : end] = zlib.crc32(raw[12 : end - 4]).to_bytes(4, "little")
+    (tmp_path / "a.xz").write_bytes(raw)
+    with pytest.raises(LabError, match=r"a\.xz: takes more than 512 MiB") as error:
+        reading.read_text([tmp_path / "a.xz"])
+    assert error.value.exit_code == 1
 
 
 def test_a_window_that_takes_too_much_memory_is_no_damage(tmp_path):

@@ -2,7 +2,7 @@
 
 Where AVX2 is there, two x86 instructions are named (vpmaddwd, vpmulhrsw), since LLVM does not find these
 patterns by itself; elsewhere portable vector IR says the same. All are exact integer operations, so both
-paths give the same bits (``tests/nzip/predictors/mix/intrinsics/test_vector.py`` holds them against plain NumPy).
+paths give the same bits (``intrinsics/test_vector.py`` of the tests holds them against plain NumPy).
 
 Concession: lengths must be multiples of ``VECTOR``. 32-bit sums of saturated weights could overflow in
 theory; they then wrap around, alike on both paths."""

@@ -413,7 +413,32 @@ def test_what_tokens_cost(model, lanes):
         one.price(text, Wish(rows=lambda places, rows: None))
 
 
+def test_what_was_expected_before_each_token(model):
+    from nzip.predictors.pricing import Wish
+
+    text = TEXT * 3
+    one = predictor(model, 2)
+    plain = one.price(text)
+    found = one.price(text, Wish(guesses=3))
+    (stream,), (before,) = found.streams, plain.streams
+    assert found.payload == plain.payload and np.array_equal(stream.bits, before.bits)
+    guesses = stream.guesses
+    assert guesses is not None and guesses.numbers.shape == (len(stream.bits), 3)
+    assert (np.diff(guesses.chances, axis=1) <= 0).all() and guesses.chances.sum(1).max() <= 1.001
+    right = 0
+    for k in range(3):
+        for i, number in enumerate(guesses.numbers[:, k]):
+            start, length = stream.starts[i], stream.lengths[i]
+            if guesses.names[number] == text[start : start + length]:
+                # what came cost what its chance says
+                assert stream.bits[i] == pytest.approx(-np.log2(guesses.chances[i, k]), abs=0.01)
+                right += 1
+    assert right > len(stream.bits) / 4
+
+
 def test_what_a_block_costs_that_the_model_helps_in_part(model):
+    from nzip.predictors.pricing import Wish
+
     noise = np.random.default_rng(3).integers(0, 256, 3 << 14, np.uint8).tobytes()
     text = (TEXT * 60)[: 2 << 14]
     data = text + noise + text
@@ -427,3 +452,7 @@ def test_what_a_block_costs_that_the_model_helps_in_part(model):
     assert np.array_equal(starts[order], np.cumsum(lengths[order]) - lengths[order])
     assert lengths.sum() == len(data)
     assert abs(sum(s.bits.sum() for s in found.streams) / 8 - len(payload)) < 8
+    told = one.price(data, Wish(guesses=2))
+    assert [len(s.guesses.numbers) for s in told.streams if s.guesses] == [
+        len(s.bits) for s in told.streams if s.form != "stored"
+    ]
