@@ -5,8 +5,8 @@
     python bench/lab/twelve.py CORPORA -o twelve.json
 
 CORPORA: the folder of the large corpora, of which eight texts are taken whole: English, documentation,
-Python, Spanish, Turkish, JavaScript, Russian, JSON. A run that was broken off goes on where it stopped; only a whole
-one says how long it took. CPU seconds are of the process, loading and compiled code included."""
+Python, Spanish, Turkish, JavaScript, Russian, JSON. A run that was broken off goes on where it stopped; only
+a whole one says how long it took. CPU seconds are of the process, loading and compiled code included."""
 
 from __future__ import annotations
 
