@@ -29,7 +29,7 @@ from nzip.exact.compiler import need_compiler
 from nzip.io import streams
 from nzip.options import Pricing, choose_predictor, settled, shown
 from nzip.predictors.base import Predictor
-from nzip.predictors.pricing import PricedStream, Wish, stored
+from nzip.predictors.pricing import PricedStream, Wish, by_byte, stored
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -275,10 +275,8 @@ def _of_block(found: BlockCosts, view: View, spelling: str, rows: np.ndarray | N
     lengths = np.concatenate([s.lengths for s in found.streams] or [np.zeros(0, np.int32)])
     bits = np.concatenate([s.bits for s in found.streams] or [np.zeros(0)])
     if view == "bytes":
-        spread = np.empty(found.size)
-        within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        spread[np.repeat(starts, lengths) + within] = np.repeat(bits / lengths, lengths)
-        starts, lengths, bits = np.arange(found.size), np.ones(found.size, np.int32), spread
+        bits = by_byte(found.streams, found.size)
+        starts, lengths = np.arange(found.size), np.ones(found.size, np.int32)
     elif len(found.streams) > 1:
         order = np.argsort(starts, kind="stable")
         starts, lengths, bits = starts[order], lengths[order], bits[order]

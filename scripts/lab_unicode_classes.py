@@ -10,6 +10,9 @@ from pathlib import Path
 import tokenizers
 from tokenizers import Regex, pre_tokenizers
 
+# As GPT-4o's pattern names them: only upper case (U), only lower case (W), both (B: without case, marks).
+UPPER_CASE, LOWER_CASE = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+
 
 def members(pattern: str) -> list[int]:
     """The code points that the library's regular expressions match, ascending."""
@@ -37,5 +40,8 @@ if __name__ == "__main__":
         f"{name} {ranges(members(pattern))}"
         for name, pattern in (("L", r"\p{L}"), ("N", r"\p{N}"), ("S", r"\s"))
     ]
+    upper, lower = (set(members(pattern)) for pattern in (UPPER_CASE, LOWER_CASE))
+    sets = (("U", upper - lower), ("W", lower - upper), ("B", upper & lower))
+    lines += [f"{name} {ranges(sorted(points))}" for name, points in sets]
     target.write_text("\n".join(lines) + "\n", "ascii")
     print(f"{target.name}: {target.stat().st_size} bytes")

@@ -120,6 +120,15 @@ class Codec(abc.ABC):
         strings = self.token_strings()
         return None if strings is None else np.array([len(token) for token in strings], dtype=np.int64)
 
+    def reaches(self, token: int) -> bool:
+        """Whether ``encode`` gives ``token`` for its own bytes, and nothing else."""
+        own = self.token_bytes(token)
+        return own is not None and self.encode(own).tolist() == [token]
+
+    def unreachable(self, tokens) -> np.ndarray:
+        """Those of ``tokens`` that :meth:`reaches` denies: int64."""
+        return np.array([i for i in np.asarray(tokens).tolist() if not self.reaches(i)], np.int64)
+
     def special_id(self, name: str) -> int | None:
         """The id of the special token of this name (one that ``encode`` never gives), or None."""
         return None

@@ -99,3 +99,13 @@ def stored(size: int, starts: np.ndarray | None = None, kind: str = "stored") ->
     return PricedStream(
         kind, "stored", "", size, size, starts, np.ones(size, np.int32), np.full(size, 8.0, np.float64)
     )
+
+
+def by_byte(streams: Sequence[PricedStream], size: int) -> np.ndarray:
+    """The bits of each of a block's ``size`` bytes, each symbol's spread evenly over its own: float64."""
+    out = np.empty(size)
+    for stream in streams:
+        lengths = stream.lengths
+        within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        out[np.repeat(stream.starts, lengths) + within] = np.repeat(stream.bits / lengths, lengths)
+    return out

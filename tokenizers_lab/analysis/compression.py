@@ -17,13 +17,15 @@ import numpy as np
 
 from tokenizers_lab.bits_per_byte import Tokenised, from_compressed
 from tokenizers_lab.errors import LabError
-from tokenizers_lab.training.nzip_bridge import compressed_size
-from tokenizers_lab.training.stream import serialise
+from tokenizers_lab.training.nzip_bridge import compressed_size, priced
+from tokenizers_lab.training.stream import serialise, widths
 
 COMPRESSORS = ("gzip", "lzma", "zstd", "nzip")
 STRONG = ("lzma", "zstd", "nzip")
 STRONG_BYTES = 1 << 20
 NZIP_LEVEL = 3
+PARTS = 16
+"""Stretches of what nzip saw, of equal raw bytes, whose bits within the whole are given."""
 
 
 def compressed(data: bytes, name: str, nzip_level: int | None = None) -> int:
@@ -31,7 +33,10 @@ def compressed(data: bytes, name: str, nzip_level: int | None = None) -> int:
     if name == "gzip":
         return len(zlib.compress(data, 9))
     if name == "lzma":
-        return len(lzma.compress(data, format=lzma.FORMAT_ALONE, preset=9))
+        # A dictionary no larger than the data finds all that 64 MiB would, and need not be filled first.
+        window = 1 << max(12, min(26, (len(data) - 1).bit_length()))
+        chain = [{"id": lzma.FILTER_LZMA1, "preset": 9, "dict_size": window}]
+        return len(lzma.compress(data, format=lzma.FORMAT_ALONE, filters=chain))
     if name == "zstd":
         import zstandard  # an optional dependency
 
@@ -53,7 +58,8 @@ def stream_bits_per_byte(
     nzip_level: int | None = NZIP_LEVEL,
 ) -> dict:
     """``{compressor: {"bits_per_byte", "raw_bytes"}}`` of the stream; ``raw_bytes`` is what the figure
-    covers."""
+    covers. nzip also has ``part_bits`` and ``part_bytes``, of each of ``PARTS`` stretches of it, where they
+    hold a token each."""
     stream.require()
     how = serialisation(stream.codec.vocab_size)
     out: dict = {"serialisation": how}
@@ -64,12 +70,29 @@ def stream_bits_per_byte(
             tokens = min(max(tokens, 1), len(stream.ids))
         raw = int(stream.offsets[tokens]) if len(stream.ids) else 0
         if raw:
-            packed = serialise(stream.ids[:tokens].astype(np.int64), how)
-            out[name] = {
-                "bits_per_byte": from_compressed(compressed(packed, name, nzip_level), raw),
-                "raw_bytes": raw,
-            }
+            ids = stream.ids[:tokens].astype(np.int64)
+            packed = serialise(ids, how)
+            parts = {}
+            if name == "nzip":
+                size, bits = priced(packed, nzip_level)
+                parts = _parts(bits, widths(ids, how), stream.offsets[: tokens + 1])
+            else:
+                size = compressed(packed, name, nzip_level)
+            out[name] = {"bits_per_byte": from_compressed(size, raw), "raw_bytes": raw, **parts}
     return out
+
+
+def _parts(bits: np.ndarray, width: np.ndarray, offsets: np.ndarray) -> dict:
+    """``bits`` of every byte of a packed stream, whose tokens take ``width`` bytes there and end at
+    ``offsets[1:]`` in the text, by stretches of the text."""
+    cuts = np.searchsorted(offsets[:-1], np.linspace(0, offsets[-1], PARTS + 1)[1:-1])
+    bounds = np.concatenate([[0], cuts, [len(width)]])
+    sizes = np.diff(offsets[bounds])
+    if (np.diff(bounds) == 0).any() or (sizes <= 0).any():
+        return {}
+    ends = np.concatenate([[0], np.cumsum(width)])[bounds]
+    sums = np.add.reduceat(bits, ends[:-1])
+    return {"part_bits": sums.tolist(), "part_bytes": sizes.tolist()}
 
 
 def raw_bits_per_byte(

@@ -34,34 +34,76 @@ def miller_madow(counts) -> float:
 
 
 def grams(ids: np.ndarray, most: int):
-    """For k = 1 … ``most``: int64 labels of the k-grams, equal where the k-grams are; shape (n − k + 1,)."""
-    labels = np.unique(ids, return_inverse=True)[1].astype(np.int64)
-    single, types = labels, int(labels.max(initial=-1)) + 1
-    yield labels
-    for k in range(2, most + 1):
-        if len(ids) < k:
+    """For k = 1 … ``most``: int64 labels of the k-grams, equal where the k-grams are, numbered from 0 as they
+    first occur; shape (n − k + 1,)."""
+    ids = np.ascontiguousarray(ids, dtype=np.int64)
+    labels, single = _labels(ids, ids, 0), np.zeros(0, np.int64)
+    for k in range(1, most + 1):
+        if k == 1:
+            single = labels
+        elif len(ids) < k:
             labels = np.zeros(0, np.int64)
         else:
-            labels = np.unique(labels[:-1] * types + single[k - 1 :], return_inverse=True)[1].astype(np.int64)
+            labels = _labels(labels[:-1], single[k - 1 :], int(single.max(initial=0)) + 1)
         yield labels
+
+
+@njit(cache=True, nogil=True)
+def _labels(first, second, types):
+    """Numbers of the pairs first · types + second, as they first occur."""
+    n = len(first)
+    size = 16
+    while size < 2 * n:
+        size *= 2
+    keys = np.full(size, -1, dtype=np.int64)
+    numbers = np.empty(size, dtype=np.int64)
+    out = np.empty(n, dtype=np.int64)
+    count = 0
+    for i in range(n):
+        key = first[i] * types + second[i]
+        at = _cell(keys, key)
+        if keys[at] == -1:
+            keys[at] = key
+            numbers[at] = count
+            count += 1
+        out[i] = numbers[at]
+    return out
 
 
 def _with_jackknife(labels: np.ndarray) -> tuple[float, float, np.ndarray]:
     """Plug-in and Miller–Madow entropies of labels, and the plug-in with each group of positions left out."""
-    n = len(labels)
-    counts = np.bincount(labels).astype(np.float64)
-    group = groups_of(n)
+    counts = np.bincount(labels)
+    group = groups_of(len(labels))
     used = int(group.max(initial=0)) + 1
-    pairs, seen = np.unique(labels * used + group, return_counts=True)
-    types, of = pairs // used, pairs % used
-    f = np.zeros(len(counts))
-    np.multiply(counts, np.log2(counts, out=np.zeros_like(counts), where=counts > 0), out=f)
-    left = counts[types] - seen
-    change = np.multiply(left, np.log2(left, out=np.zeros_like(left), where=left > 0)) - f[types]
-    totals = f.sum() + np.bincount(of, weights=change, minlength=used)
-    sizes = n - np.bincount(group, minlength=used)
+    totals = _left_out(labels, group, used, counts)
+    sizes = len(labels) - np.bincount(group, minlength=used)
     loo = np.log2(np.maximum(sizes, 1)) - totals / np.maximum(sizes, 1)
     return plug_in(counts), miller_madow(counts), loo
+
+
+@njit(cache=True, nogil=True)
+def _left_out(labels, group, groups, counts):
+    """Σ c·log₂ c over the counts of all positions but those of each group; ``group`` never falls."""
+    f = np.zeros(len(counts))
+    whole = 0.0
+    for i in range(len(counts)):
+        f[i] = counts[i] * np.log2(float(counts[i]))
+        whole += f[i]
+    out = np.full(groups, whole)
+    seen = np.zeros(len(counts), dtype=np.int64)
+    i = 0
+    while i < len(labels):
+        begun = i
+        while i < len(labels) and group[i] == group[begun]:
+            seen[labels[i]] += 1
+            i += 1
+        for j in range(begun, i):
+            label = labels[j]
+            if seen[label]:
+                left = counts[label] - seen[label]
+                out[group[begun]] += (left * np.log2(float(left)) if left else 0.0) - f[label]
+                seen[label] = 0
+    return out
 
 
 def conditional_entropies(ids: np.ndarray, vocab: int, bytes_per_token: float, most: int = 5) -> list[dict]:

@@ -19,10 +19,7 @@ def candidates(codec: Codec, ids: np.ndarray | None = None, rare: int = 0, most:
     if strings is None:
         return None
     lengths = np.array([len(token) for token in strings])
-    unreachable = []
-    for i in np.flatnonzero(lengths > 0).tolist():
-        if codec.encode(strings[i]).tolist() != [i]:
-            unreachable.append(i)
+    unreachable = codec.unreachable(np.flatnonzero(lengths > 0)).tolist()
     out: dict = {"unreachable": len(unreachable), "unreachable_ids": unreachable[:most]}
     if ids is not None:
         counts = np.bincount(ids, minlength=codec.vocab_size)

@@ -6,14 +6,16 @@ figure carries its estimates with each stretch of the text left out. Stretches a
 every codec, so that a difference between two codecs has an interval of its own
 (``tokenizers_lab.jackknife``).
 
-Concessions. Compressors are strong and slow: they see the first ``STRONG_BYTES`` of a text, and their
-intervals are how much ``PARTS`` parts of that, compressed alone, differ. Orders 0 and 2 see the first
+Concessions. Compressors are strong and slow: they see the first ``STRONG_BYTES`` of a text. Their intervals
+are how much parts of that differ: for nzip stretches within the one pass, less the line over the logarithm of
+the place that learning draws; for xz ``PARTS`` parts, each compressed alone. Orders 0 and 2 see the first
 ``KGRAM_BYTES``; they learn on the even stretches and are judged on the odd ones. Speed is by the CPU time of
 the encoding thread: others on the machine do not count."""
 
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Iterable
 
@@ -49,9 +51,7 @@ def _with(value: float, without: np.ndarray) -> dict:
     return {**interval(value, without), "without": [float(x) for x in without]}
 
 
-def goals(
-    stream: Tokenised, streams_bits: dict | None, nzip_level: int | None, strong: int = STRONG_BYTES
-) -> dict:
+def goals(stream: Tokenised, streams_bits: dict | None, strong: int = STRONG_BYTES) -> dict:
     """``{goal: estimate}`` of one text under one codec. ``streams_bits``: what
     :func:`.compression.stream_bits_per_byte` gave. Figures "a byte" are left out where bytes do not add
     up."""
@@ -65,9 +65,10 @@ def goals(
     if stream.problem:
         return _there(out)
     out |= _orders(stream)
-    for goal, name in (("nzip", "nzip"), ("xz", "lzma")):
-        if streams_bits and name in streams_bits:
-            out[goal] = _compressor(stream, streams_bits[name], name, nzip_level, strong)
+    if streams_bits and "nzip" in streams_bits:
+        out["nzip"] = _within(streams_bits["nzip"])
+    if streams_bits and "lzma" in streams_bits:
+        out["xz"] = _compressor(stream, streams_bits["lzma"], "lzma", strong)
     return _there(out)
 
 
@@ -94,7 +95,21 @@ def _orders(stream: Tokenised) -> dict:
     return {"order0": estimate(bits[0][odd], sizes[odd]), "order2": estimate(bits[2][odd], sizes[odd])}
 
 
-def _compressor(stream: Tokenised, whole: dict, name: str, nzip_level, strong: int) -> dict:
+def _within(whole: dict) -> dict:
+    """nzip's figure, and how the stretches of the text spread about what one expects at their place: the less
+    the more has been seen."""
+    value, sizes = whole["bits_per_byte"], np.array(whole.get("part_bytes", ()), float)
+    if len(sizes) < 4 or whole["raw_bytes"] < _LEAST:
+        return _with(value, np.zeros(0))
+    each = np.array(whole["part_bits"]) / sizes
+    place = np.log(np.arange(len(sizes)) + 0.5)
+    line = np.polyfit(place, each, 1)
+    # The line takes two degrees of freedom where a mean takes one.
+    apart = (each - np.polyval(line, place)) * math.sqrt((len(sizes) - 1) / (len(sizes) - 2))
+    return _with(value, value - apart * sizes / (sizes.sum() - sizes))
+
+
+def _compressor(stream: Tokenised, whole: dict, name: str, strong: int) -> dict:
     """The whole stream's figure, and how its parts, each compressed alone, spread about theirs."""
     value = whole["bits_per_byte"]
     n = _prefix(stream, min(strong, whole["raw_bytes"]))
@@ -108,7 +123,7 @@ def _compressor(stream: Tokenised, whole: dict, name: str, nzip_level, strong: i
     for i, (a, b) in enumerate(itertools.pairwise(borders)):
         sizes[i] = stream.offsets[b] - stream.offsets[a]
         if b > a:
-            bits[i] = 8 * compressed(serialise(stream.ids[a:b].astype(np.int64), how), name, nzip_level)
+            bits[i] = 8 * compressed(serialise(stream.ids[a:b].astype(np.int64), how), name)
     if (sizes == 0).any():
         return _with(value, np.zeros(0))
     alone = bits.sum() / sizes.sum()

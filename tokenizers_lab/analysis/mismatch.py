@@ -17,27 +17,26 @@ COSTS = ("tokens", "entropy")
 
 def mismatch(codecs: dict, texts: dict[str, bytes], cost: str = "tokens") -> dict:
     """``codecs[domain]`` on ``texts[domain]`` (held out). ``cost``: ``tokens`` (tokens a byte) or ``entropy``
-    (plug-in H₁ · T/B, bits a byte). Raises AccountingError where a codec's bytes do not
-    add up. The excess is None where the domain's own cost is zero."""
+    (plug-in H₁ · T/B, bits a byte). A cost is None where a codec's bytes do not add up, the excess also where
+    the domain's own cost is zero."""
     if list(codecs) != list(texts):
         raise LabError("mismatch needs one codec and one text for each domain, in the same order")
     if cost not in COSTS:
         raise LabError(f"unknown cost {cost!r}; known: {', '.join(COSTS)}")
     names = list(codecs)
-    matrix = np.zeros((len(names), len(names)))
-    for i, trained in enumerate(names):
-        for j, domain in enumerate(names):
-            stream = tokenise(codecs[trained], texts[domain], domain).require()
-            value = len(stream.ids) / len(stream.raw)
-            if cost == "entropy":
-                value *= plug_in(np.bincount(stream.ids))
-            matrix[i, j] = value
+    matrix = [[_cost(codecs[trained], texts[domain], domain, cost) for domain in names] for trained in names]
+    own = [matrix[i][i] for i in range(len(names))]
     return {
         "domains": names,
         "cost": cost,
-        "matrix": matrix.tolist(),
-        "excess": [
-            [a / b - 1 if b else None for a, b in zip(row, np.diag(matrix).tolist())]
-            for row in matrix.tolist()
-        ],
+        "matrix": matrix,
+        "excess": [[None if a is None or not b else a / b - 1 for a, b in zip(row, own)] for row in matrix],
     }
+
+
+def _cost(codec, text: bytes, domain: str, cost: str) -> float | None:
+    stream = tokenise(codec, text, domain)
+    if stream.problem:
+        return None
+    value = len(stream.ids) / len(stream.raw)
+    return value * plug_in(np.bincount(stream.ids)) if cost == "entropy" else value

@@ -58,7 +58,7 @@ def one_stream(codec: Codec, raw: bytes, name: str, settings: Settings) -> dict:
         entry["stream_bits_per_byte"] = compression.stream_bits_per_byte(
             stream, settings.compressors, settings.strong, settings.nzip_level
         )
-    entry["goals"] = goals(stream, entry["stream_bits_per_byte"], settings.nzip_level, settings.strong)
+    entry["goals"] = goals(stream, entry["stream_bits_per_byte"], settings.strong)
     if codec.token_bits and len(stream.ids):
         entry["bit_ngrams"] = bits.bit_ngrams(stream.ids, codec.token_bits)
     if not stream.problem:

@@ -1,4 +1,4 @@
-"""The verbs that measure: ``analyze``, ``report``, ``compare``."""
+"""The verbs that measure, and show: ``analyze``, ``report``, ``compare``, ``playground``."""
 
 from __future__ import annotations
 
@@ -149,10 +149,28 @@ def analyze(codecs, files, json_path, force, quiet, csv_path, parquet_path, ever
     """Every metric of every codec on every one of FILES, into one results file."""
     for path in (json_path, csv_path, parquet_path):
         refuse_existing(path, force)
-    results = _analysis(codecs, files, quiet, json_path=json_path, **options)
+    loaded = _loaded(codecs, options["labels"], shown)
+    results = _analysis(list(loaded.values()), files, quiet, json_path=json_path, **options)
     _tables(results, csv_path, parquet_path)
     if not quiet:
         _show(results, everything, shown)
+
+
+def _loaded(codecs, labels, shown=()) -> dict:
+    """The codecs by the names that results will have; a name to show that is none is told before the work."""
+    from tokenizers_lab.analysis.all_metrics import labelled  # start-up: numba
+    from tokenizers_lab.registry import load  # start-up: numpy
+
+    loaded = [load(codec) for codec in codecs]
+    names = labelled(loaded, labels)
+    _require_shown(shown, names)
+    return dict(zip(names, loaded))
+
+
+def _require_shown(shown, names) -> None:
+    for name in shown:
+        if name not in names:
+            raise LabError(f"--show {name!r}: no codec here; the codecs: {', '.join(names)}")
 
 
 @click.command()
@@ -203,21 +221,19 @@ def compare(
 ):
     """Analyse CODECS side by side, print the verdict and write the report: tokenizers-lab compare A B C --on
     FILES -o R.html."""
-    from tokenizers_lab.registry import load  # start-up: numpy
     from tokenizers_lab.report import write_report  # start-up: matplotlib
 
     if live and output is None:
         raise LabError("--live makes a page: give -o R.html")
     for path in (output, json_path, csv_path, parquet_path):
         refuse_existing(path, force)
-    loaded = [load(codec) for codec in codecs]
+    loaded = _loaded(codecs, options["labels"], shown)
     part = ""
     if live:
-        from tokenizers_lab.analysis.all_metrics import labelled  # start-up: numba
         from tokenizers_lab.report.playground import section  # start-up: numba
 
-        part = section(dict(zip(labelled(loaded, options["labels"]), loaded)))
-    results = _analysis(loaded, files, quiet, json_path=json_path, **options)
+        part = section(loaded)
+    results = _analysis(list(loaded.values()), files, quiet, json_path=json_path, **options)
     if output is not None:
         write_report(results, output, live=part)
     _tables(results, csv_path, parquet_path)
@@ -225,6 +241,23 @@ def compare(
         _show(results, everything, shown)
     if output is not None:
         say(quiet, f"{output}: written")
+
+
+@click.command()
+@click.argument("codecs", nargs=-1, required=True)
+@click.option("-o", "--output", default="playground.html", show_default=True, help="The HTML page.")
+@click.option("--title")
+@click.option("--label", "labels", multiple=True, help="A name for each codec, in order.")
+@force_option
+@quiet_option
+def playground(codecs, output, title, labels, force, quiet):
+    """A page that cuts what a person types, under each of CODECS (byte-level BPE): one file, without a
+    network and without a server. It is the part that compare --live adds to a report."""
+    from tokenizers_lab.report.playground import page  # start-up: numba
+
+    refuse_existing(output, force)
+    page(_loaded(codecs, labels), output, title)
+    say(quiet, f"{output}: written")
 
 
 def _weighed(results, shares):
@@ -253,8 +286,5 @@ def _show(results, everything: bool, shown=()) -> None:
 
     from tokenizers_lab.report.terminal import show  # start-up: matplotlib
 
-    names = [c["name"] for c in results["codecs"]]
-    for name in shown:
-        if name not in names:
-            raise LabError(f"--show {name!r}: no codec here; the codecs: {', '.join(names)}")
+    _require_shown(shown, [c["name"] for c in results["codecs"]])
     show(results, Console(), everything, list(shown))

@@ -11,7 +11,7 @@ import traceback
 
 import click
 
-from tokenizers_lab.cli.analysis import analyze, compare, report
+from tokenizers_lab.cli.analysis import analyze, compare, playground, report
 from tokenizers_lab.cli.codec import decode, encode, save
 from tokenizers_lab.cli.dataset import dataset
 from tokenizers_lab.cli.lm import lm
@@ -26,7 +26,11 @@ def cli():
     """Which tokenizer should I train my model on, and why?"""
 
 
-for _command in (train, truncate, export, encode, decode, save, analyze, report, compare, fetch, dataset, lm):
+for _command in (
+    *(train, truncate, export, encode, decode, save),
+    *(analyze, report, compare, playground, fetch),
+    *(dataset, lm),
+):
     cli.add_command(_command)
 
 

@@ -98,6 +98,16 @@ class BpeCodec(Codec):
     def token_bytes(self, token: int) -> bytes:
         return self.tokens[token]
 
+    def unreachable(self, tokens) -> np.ndarray:
+        tokens = np.asarray(tokens, np.int64)
+        if not all(t.special for t in self.added):  # what is cut out of the text asks for each alone
+            return super().unreachable(tokens)
+        with self._lock:
+            merged = kernel.reached(tokens, self._tables, self.whole_words, self._cache, class_table())
+        whole = self.pre.are_whole(self._tables.arena, self._tables.starts, tokens[merged])
+        merged[np.flatnonzero(merged)[~whole]] = False
+        return tokens[~merged]
+
     def token_lengths(self) -> np.ndarray:
         return self._lengths
 
@@ -120,7 +130,7 @@ class BpeCodec(Codec):
             "special": self.special,
             "whole_words": self.whole_words,
         }
-        if self.pre.kind < 0:
+        if self.pre.kind < 0 or self.pre.name in ("o200k", "qwen2"):  # the library cut these once, alike
             described["splitter"] = "tokenizers"
         if not all(t.special for t in self.added):
             described["added"] = [[t.content, t.id, t.special, t.normalized] for t in self.added]

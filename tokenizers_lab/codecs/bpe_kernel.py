@@ -12,7 +12,7 @@ import numpy as np
 
 from nzip.exact.jit import njit
 from tokenizers_lab.pretokenize.hashing import hash_bytes
-from tokenizers_lab.pretokenize.kernels import next_end
+from tokenizers_lab.pretokenize.kernels import NONE, next_end
 
 NO_RANK = np.int64(1) << 40
 CACHE_SLOTS, CACHE_BYTES, CACHE_IDS = 1 << 16, 24, 8
@@ -288,6 +288,22 @@ def encode(data, kind, classes, ends, pieces, t, whole_words, cache):
                     cache.ids[c, k] = out[first + k]
             i = end
     return out[:n].copy()
+
+
+@njit(cache=True, nogil=True)
+def reached(tokens, t, whole_words, cache, classes):
+    """Whether each of ``tokens``, cut out alone and as one pre-token, is what its bytes become: bool."""
+    out = np.zeros(len(tokens), dtype=np.bool_)
+    pieces = np.empty((1, 3), dtype=np.int64)
+    ends = np.empty(0, dtype=np.int64)
+    for i in range(len(tokens)):
+        own = t.arena[t.starts[tokens[i]] : t.starts[tokens[i] + 1]]
+        pieces[0, 0] = 0
+        pieces[0, 1] = len(own)
+        pieces[0, 2] = -1
+        ids = encode(own, NONE, classes, ends, pieces, t, whole_words, cache)
+        out[i] = len(ids) == 1 and ids[0] == tokens[i]
+    return out
 
 
 @njit(cache=True, nogil=True)

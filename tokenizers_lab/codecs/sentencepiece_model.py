@@ -51,6 +51,20 @@ def check(model: bytes, name: str) -> bool:
     return rewrites
 
 
+def is_bpe(model: bytes, name: str) -> bool:
+    """Whether the model merges pairs (the trainer's ``model_type``), so that no stretch of text depends on
+    another that no piece joins to it."""
+    trainer = [value for field, value in _fields(model, name) if field == 2 and isinstance(value, bytes)]
+    return any(dict(_fields(value, name)).get(3) == 2 for value in trainer)
+
+
+def without_dummy_prefix(model: bytes) -> bytes:
+    """The same model, but that it puts no space before a text (``add_dummy_prefix`` of its normaliser)."""
+    # Of a field that stands there twice protobuf takes the last, and messages are merged.
+    spec = bytes([3 << 3, 0])
+    return model + bytes([3 << 3 | 2, len(spec)]) + spec
+
+
 def pieces(text: bytes, name: str) -> list[tuple[int, int, int]]:
     """The id, begin and end (bytes of the text) of each piece in a ``SentencePieceText``, the library's own
     answer."""

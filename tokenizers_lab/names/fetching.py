@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.files import write_json, write_whole
-from tokenizers_lab.names.known import BY_NAME, Known
+from tokenizers_lab.names.known import BY_NAME, FILES, Known
 from tokenizers_lab.names.places import (
     HUB_FILES,
     OWN,
@@ -176,17 +176,29 @@ def _from_hub(name: str) -> Found:
     try:
         import huggingface_hub  # optional: the extra `lm`
         from huggingface_hub import errors
+        from huggingface_hub.utils import logging as hub_log
     except ImportError:
         raise LabError(
             f"{name}: fetching from Hugging Face needs the package huggingface_hub: "
             "pip install huggingface_hub"
         ) from None
     repository, _, revision = name.partition("@")
+    hub_log.set_verbosity_error()  # it tells of every try; here one line tells of all
     missing = []
     for file in HUB_FILES:
         try:
             path = huggingface_hub.hf_hub_download(repository, file, revision=revision or None)
             return Found(Path(path), None, "Hugging Face")
+        except errors.LocalEntryNotFoundError:  # one of the next kind, but what is missing is the network
+            same = next((k.names[0] for k in FILES if repository in k.repositories), None)
+            bring = (
+                f"; the same tokenizer from {BY_NAME[same].origin}: tokenizers-lab fetch {same}"
+                if same
+                else ""
+            )
+            raise LabError(
+                f"{name}: not in Hugging Face's cache, and Hugging Face cannot be reached{bring}"
+            ) from None
         except errors.EntryNotFoundError:
             missing.append(file)
         except (OSError, ValueError, RuntimeError, errors.HfHubHTTPError) as error:

@@ -1,9 +1,9 @@
 """Pre-tokenizers: how text is cut before merges are learned or applied; no token crosses a cut.
 
-``gpt2`` (the default; Hugging Face's ``ByteLevel``), ``gpt4`` (cl100k; also Llama 3's idea), ``none`` (whole
-documents: DNA, binaries, or merges across words), ``o200k`` and ``qwen2`` by name, any regular expression as
-``regex:PATTERN``, and ``steps:[…]``, what a tokenizer.json lists. Those without a kernel are slower: the
-`tokenizers` library cuts (``library.py``), by its own syntax and its own Unicode tables."""
+``gpt2`` (the default; Hugging Face's ``ByteLevel``), ``gpt4`` (cl100k; also Llama 3's idea), ``qwen2``,
+``o200k``, ``none`` (whole documents: DNA, binaries, or merges across words), any regular expression as
+``regex:PATTERN``, and ``steps:[…]``, what a tokenizer.json lists. Those two have no kernel and are slower:
+the `tokenizers` library cuts (``library.py``), by its own syntax and its own Unicode tables."""
 
 from __future__ import annotations
 
@@ -34,7 +34,13 @@ O200K_PATTERN = (
     + r"""|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"""
 )
 QWEN2_PATTERN = GPT4_PATTERN.replace(r"\p{N}{1,3}", r"\p{N}")
-_KINDS = {"none": kernels.NONE, "gpt2": kernels.GPT2, "gpt4": kernels.GPT4}
+_KINDS = {
+    "none": kernels.NONE,
+    "gpt2": kernels.GPT2,
+    "gpt4": kernels.GPT4,
+    "qwen2": kernels.QWEN2,
+    "o200k": kernels.O200K,
+}
 PATTERNS = {"gpt2": GPT2_PATTERN, "gpt4": GPT4_PATTERN, "o200k": O200K_PATTERN, "qwen2": QWEN2_PATTERN}
 
 
@@ -55,9 +61,7 @@ class PreTokenizer:
             self._steps = _steps(name)
             self.name = _spelled(self._steps)
         else:
-            raise LabError(
-                f"unknown pre-tokenizer {name!r}; known: {', '.join({**_KINDS, **PATTERNS})}, regex:PATTERN"
-            )
+            raise LabError(f"unknown pre-tokenizer {name!r}; known: {', '.join(_KINDS)}, regex:PATTERN")
         try:
             self._splitter = LibrarySplitter(self._steps, name)
         except DataError as error:
@@ -68,6 +72,14 @@ class PreTokenizer:
         if self.kind >= 0:
             return kernels.split_all(data, len(data), self.kind, class_table())
         return self._splitter.ends(data.tobytes())
+
+    def are_whole(self, arena: np.ndarray, starts: np.ndarray, which: np.ndarray) -> np.ndarray:
+        """Whether each of the byte strings ``which`` (string i is arena[starts[i]:starts[i + 1]]) is one
+        pre-token: bool."""
+        if self.kind >= 0:
+            return kernels.are_whole(arena, starts, which, self.kind, class_table())
+        found = [len(self.ends(arena[starts[i] : starts[i + 1]])) == 1 for i in which.tolist()]
+        return np.array(found, dtype=bool)
 
     def to_hf(self) -> dict:
         """The ``pre_tokenizer`` entry of a Hugging Face tokenizer.json."""
@@ -127,8 +139,8 @@ def streamed(pre: PreTokenizer, blocks):
 
     Yields uint8 arrays that begin and end at cuts of the whole document. Only the last, still uncertain
     pre-token is carried over. A pre-token longer than ``CARRY_LIMIT`` bytes is cut there (memory is bounded);
-    with ``none`` that is the only cut, and regular expressions of the caller's own are cut at line ends
-    only."""
+    with ``none`` that is the only cut, and ``o200k`` and regular expressions of the caller's own are cut at
+    line ends only."""
     carry = b""
     for block in blocks:
         buffer = carry + bytes(block) if carry else bytes(block)
@@ -151,7 +163,7 @@ def _stable(pre: PreTokenizer, buffer: bytes) -> int:
     """The last cut that more text cannot move."""
     if pre.kind == kernels.NONE:
         return 0
-    if pre.kind < 0:
+    if pre.kind < 0 or pre.kind == kernels.O200K:
         return buffer.rfind(b"\n") + 1
     # What stands left of the cut will be split on its own, and white space at the end of a text is split in
     # another way than before a word; so the cut must follow a character that is certainly not white space.

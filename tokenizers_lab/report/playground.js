@@ -13,6 +13,7 @@ const tokenizersLab = (() => {
     for (const line of text.split("\n")) {
       if (!line || line[0] === "#") continue;
       const [name, ...ranges] = line.split(" ");
+      if (!(name in values)) continue;
       for (const range of ranges) {
         const [first, last] = range.split("-");
         table.fill(values[name], parseInt(first, 16), parseInt(last || first, 16) + 1);
@@ -337,9 +338,9 @@ const tokenizersLab = (() => {
     card.append(box, ids);
   }
 
-  async function start(packed, classText, caseText) {
-    classes = readTable(classText, { L: LETTER, N: NUMBER, S: SPACE });
-    cases = readTable(caseText, { U: UPPER, W: LOWER, B: UPPER | LOWER });
+  async function start(packed, table) {
+    classes = readTable(table, { L: LETTER, N: NUMBER, S: SPACE });
+    cases = readTable(table, { U: UPPER, W: LOWER, B: UPPER | LOWER });
     const codecs = [];
     for (const one of packed) codecs.push(await Bpe.read(one));
     return codecs;

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from functools import lru_cache
 from importlib import resources
 
 import numpy as np
@@ -19,7 +18,8 @@ import numpy as np
 from tokenizers_lab.codec import Codec
 from tokenizers_lab.codecs.bpe import BpeCodec
 from tokenizers_lab.errors import LabError
-from tokenizers_lab.report.verdict_html import template
+from tokenizers_lab.files import write_whole
+from tokenizers_lab.report.verdict_html import style, template
 
 SPLITTERS = ("none", "gpt2", "gpt4", "qwen2", "o200k")
 SAMPLE = "The quick brown fox can't jump 12,345 times.\n    return x_1  # ığüşöç 日本語 🙂"
@@ -38,7 +38,6 @@ def section(codecs: dict[str, Codec], sample: str = SAMPLE) -> str:
             left.append(f"{name} ({why})")
     if not live:
         raise LabError(f"nothing here can be live: {', '.join(left)}")
-    needs_case = any(c.pre.name == "o200k" for c in live.values())
     return template("playground.html.j2").render(
         names=list(live),
         left=", ".join(left),
@@ -48,8 +47,25 @@ def section(codecs: dict[str, Codec], sample: str = SAMPLE) -> str:
         classes=_script(
             resources.files("tokenizers_lab.pretokenize").joinpath("unicode_classes.txt").read_text()
         ),
-        cases=_script(case_table() if needs_case else ""),
     )
+
+
+def page(codecs: dict[str, Codec], output=None, title: str | None = None) -> str:
+    """One HTML page that is the playground alone, for ``tokenizers-lab playground``; written to ``output`` if
+    given. Raises :class:`LabError` where none of ``codecs`` can be live."""
+    names = list(codecs)
+    text = template("page.html.j2").render(
+        title=title or f"Try it: {', '.join(names[:4])}{' …' if len(names) > 4 else ''}",
+        summary="",
+        live=section(codecs),
+        sections=[],
+        files=[],
+        style=style(),
+        source=f"{len(names)} vocabular{'y' if len(names) == 1 else 'ies'}",
+    )
+    if output is not None:
+        write_whole(output, text.encode("utf-8"))
+    return text
 
 
 def why_not(codec: Codec) -> str | None:
@@ -84,30 +100,3 @@ def _deflated(data: bytes) -> str:
 def _script(value) -> str:
     """JSON that may stand in a ``<script>``."""
     return json.dumps(value, ensure_ascii=True).replace("<", "\\u003c")
-
-
-@lru_cache(maxsize=1)
-def case_table() -> str:
-    """Which code points o200k takes for upper case only (U), lower case only (W) or both (B: letters without
-    case, marks), as lines of ranges; asked of the library that cuts with that pattern."""
-    from tokenizers import Regex, pre_tokenizers  # start-up, and an optional dependency
-
-    every = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
-    text = "".join(map(chr, every))
-    points = np.array(every)
-    sets = []
-    for kinds in (r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}", r"\p{Ll}\p{Lm}\p{Lo}\p{M}"):
-        cut = pre_tokenizers.Split(Regex(f"[^{kinds}]+"), "removed").pre_tokenize_str(text)
-        flags = np.zeros(len(text), bool)
-        for _, (start, end) in cut:
-            flags[start:end] = True
-        sets.append(flags)
-    upper, lower = sets
-    lines = []
-    for name, flags in (("U", upper & ~lower), ("W", lower & ~upper), ("B", upper & lower)):
-        chosen = points[flags]
-        starts = np.flatnonzero(np.diff(chosen, prepend=-2) != 1)
-        ends = [*(starts[1:] - 1), len(chosen) - 1]
-        ranges = [f"{chosen[a]:x}-{chosen[b]:x}" for a, b in zip(starts, ends)]
-        lines.append(" ".join([name, *ranges]))
-    return "\n".join(lines)

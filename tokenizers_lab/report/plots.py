@@ -141,8 +141,7 @@ def _heat(names, matrix) -> str:
 
     drawn, axes = figure(1.6 + 0.9 * len(names), 1.0 + 0.55 * len(names))
     axes.grid(False)
-    matrix = [[value or 0.0 for value in row] for row in matrix]
-    top = max(max(row) for row in matrix) or 1.0
+    top = max((value for row in matrix for value in row if value is not None), default=0.0) or 1.0
     for i, row in enumerate(matrix):
         for j, value in enumerate(row):
             axes.add_patch(
@@ -151,11 +150,19 @@ def _heat(names, matrix) -> str:
                     0.94,
                     0.9,
                     color=SERIES[1],
-                    alpha=min(1.0, 0.06 + 0.7 * max(value, 0) / top),
+                    alpha=min(1.0, 0.06 + 0.7 * max(value or 0.0, 0) / top),
                     linewidth=0,
                 )
             )
-            axes.text(j, i, f"{100 * value:+.0f}%", ha="center", va="center", color=INK, fontsize=9)
+            axes.text(
+                j,
+                i,
+                "–" if value is None else f"{100 * value:+.0f}%",
+                ha="center",
+                va="center",
+                color=INK,
+                fontsize=9,
+            )
     axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axes.set_yticks(range(len(names)), names)
     axes.set_xlim(-0.5, len(names) - 0.5)

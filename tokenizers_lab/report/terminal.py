@@ -7,6 +7,7 @@ names are."""
 from __future__ import annotations
 
 import io
+import math
 import re
 import textwrap
 
@@ -136,11 +137,22 @@ def cell_text(goal: Goal, cell: Cell | None) -> str:
     value = _figure(cell.value, goal.digits)
     rank = "" if cell.rank is None else f" {'*' if cell.rank == 1 else cell.rank}{'=' if cell.tied else ''}"
     room = _COLUMN - 1 - len(value) - len(rank)
-    half = ""
-    if cell.half:
-        digits = len(value.partition(".")[2])
-        half = "±" + (f"{cell.half:.{digits}f}".removeprefix("0") if digits else f"{cell.half:.0f}")
-    return value + (half if len(half) <= room else "") + rank
+    digits = len(value.partition(".")[2])
+    for coarser in (0, 1, 2) if cell.half else ():
+        half = _half(cell.half or 0.0, digits, coarser)
+        if half and len(half) <= room:
+            return value + half + rank
+    return value + rank
+
+
+def _half(half: float, digits: int, coarser: int) -> str:
+    """``±.047``; with ``coarser`` figures less rounded up, ``±.05``, or "" where none would be left."""
+    digits -= coarser
+    if digits < 0 or coarser and not digits and half < 1:
+        return ""
+    if coarser or round(half, digits) == 0:
+        half = math.ceil(half * 10**digits - 1e-9) / 10**digits
+    return "±" + (f"{half:.{digits}f}".removeprefix("0") if digits else f"{half:.0f}")
 
 
 def _figure(value: float, digits: int) -> str:

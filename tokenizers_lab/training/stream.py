@@ -78,6 +78,16 @@ def serialise(ids: np.ndarray, how: str = "u16") -> bytes:
     return _leb128(ids.astype(np.int64)).tobytes()
 
 
+def widths(ids: np.ndarray, how: str) -> np.ndarray:
+    """Bytes that each of ``ids`` takes in :func:`serialise`, for ``u8``, ``u16`` and ``leb128``: int64."""
+    if how != "leb128":
+        return np.full(len(ids), {"u8": 1, "u16": 2}[how], np.int64)
+    out = np.ones(len(ids), np.int64)
+    for most in (1 << 7, 1 << 14, 1 << 21, 1 << 28):
+        out += ids >= most
+    return out
+
+
 @njit(cache=True, nogil=True)
 def _leb128(ids):
     """``nzip.varint`` of every id, end to end, compiled: a stream has millions."""

@@ -315,6 +315,11 @@ def test_fetched_from_the_hub(server, tmp_path, bpe):
     same("owner/name", bpe)
     done = run("fetch", "owner/none")
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "could not get owner/none" in done.stderr
+    environment["HF_HUB_OFFLINE"] = "1"
+    done = run("fetch", "openai-community/gpt2")
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert "cannot be reached; the same tokenizer from gpt-tokenizer" in done.stderr
+    assert done.stderr.rstrip().endswith("tokenizers-lab fetch r50k_base")
 
 
 def test_the_command(add, file, tmp_path, capsys):

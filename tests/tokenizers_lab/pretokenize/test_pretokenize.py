@@ -10,8 +10,15 @@ from hypothesis import strategies as st
 from tokenizers import Regex, pre_tokenizers
 
 from tokenizers_lab.errors import LabError
-from tokenizers_lab.pretokenize import GPT2_PATTERN, GPT4_PATTERN, PreTokenizer, streamed
-from tokenizers_lab.pretokenize.classes import class_table
+from tokenizers_lab.pretokenize import (
+    GPT2_PATTERN,
+    GPT4_PATTERN,
+    O200K_PATTERN,
+    QWEN2_PATTERN,
+    PreTokenizer,
+    streamed,
+)
+from tokenizers_lab.pretokenize.classes import CASES, LOWER, UPPER, class_table
 from tokenizers_lab.pretokenize.twin import compile_pattern, split_ends
 
 PIECES = [
@@ -43,6 +50,13 @@ PIECES = [
     "İ",
     "\x85",
     "\x1c",
+    "HTTP",
+    "AB",
+    "ǅ",
+    "ʰ",
+    "ª",
+    "/",
+    "中A",
 ]
 TEXTS = st.lists(
     st.sampled_from(PIECES) | st.characters(exclude_categories=["Cs"], max_codepoint=0x2FFF), max_size=14
@@ -50,6 +64,8 @@ TEXTS = st.lists(
 HF = {
     "gpt2": pre_tokenizers.ByteLevel(add_prefix_space=False),
     "gpt4": pre_tokenizers.Split(Regex(GPT4_PATTERN), "isolated"),
+    "qwen2": pre_tokenizers.Split(Regex(QWEN2_PATTERN), "isolated"),
+    "o200k": pre_tokenizers.Split(Regex(O200K_PATTERN), "isolated"),
 }
 
 
@@ -58,21 +74,29 @@ def hf_ends(name, text):
     return np.cumsum([len(text[a:b].encode()) for a, b in spans]).tolist()
 
 
-@pytest.mark.parametrize("name", ["gpt2", "gpt4"])
+@pytest.mark.parametrize("name", HF)
 @settings(max_examples=400)
 @given(text=TEXTS)
 def test_equals_hugging_face(name, text):
     assert PreTokenizer(name).ends(np.frombuffer(text.encode(), np.uint8)).tolist() == hf_ends(name, text)
 
 
-@pytest.mark.parametrize("name,pattern", [("gpt2", GPT2_PATTERN), ("gpt4", GPT4_PATTERN)])
+@pytest.mark.parametrize(
+    "name,pattern",
+    [
+        ("gpt2", GPT2_PATTERN),
+        ("gpt4", GPT4_PATTERN),
+        ("qwen2", QWEN2_PATTERN),
+        ("o200k", O200K_PATTERN),
+    ],
+)
 @settings(max_examples=300)
 @given(pieces=st.lists(st.sampled_from([p.encode() for p in PIECES]) | st.binary(max_size=3), max_size=12))
 def test_equals_the_regular_expression_on_any_bytes(name, pattern, pieces):
     data = b"".join(pieces)
     text = data.decode("utf-8", "surrogateescape")
     # The regex package may know letters that our frozen table does not.
-    if all(ord(c) < 0x250 or 0xDC80 <= ord(c) <= 0xDCFF or c in "我٣\u3000🙂\u0301" for c in text):
+    if all(ord(c) < 0x250 or 0xDC80 <= ord(c) <= 0xDCFF or c in "我٣\u3000🙂\u0301ǅʰª中" for c in text):
         assert (
             PreTokenizer(name).ends(np.frombuffer(data, np.uint8)).tolist()
             == split_ends(compile_pattern(pattern), data).tolist()
@@ -86,10 +110,15 @@ def test_class_table_is_that_of_hugging_face():
     for number, pattern in ((1, r"\p{L}+"), (2, r"\p{N}+"), (3, r"\s+")):
         split = pre_tokenizers.Split(Regex(pattern), "removed", invert=True)
         found = sorted({ord(c) for piece, _ in split.pre_tokenize_str(text) for c in piece})
-        assert found == np.flatnonzero(table == number).tolist()
+        assert found == np.flatnonzero(table[:CASES] == number).tolist()
+    upper, lower = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+    for bit, pattern in ((UPPER, upper), (LOWER, lower)):
+        split = pre_tokenizers.Split(Regex(pattern), "removed", invert=True)
+        found = sorted({ord(c) for piece, _ in split.pre_tokenize_str(text) for c in piece})
+        assert found == np.flatnonzero(table[CASES:] & bit).tolist()
 
 
-@pytest.mark.parametrize("name", ["gpt2", "gpt4", "regex:[a-z]+", "none"])
+@pytest.mark.parametrize("name", ["gpt2", "gpt4", "qwen2", "regex:[a-z]+", "none"])
 def test_a_stream_is_cut_as_the_whole(name):
     rng = random.Random(7)
     pre = PreTokenizer(name)

@@ -13,7 +13,6 @@ from nasty import NASTY, random_bytes
 
 import tokenizers_lab as lab
 from tokenizers_lab.errors import LabError
-from tokenizers_lab.pretokenize import PreTokenizer
 from tokenizers_lab.report import playground
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -69,7 +68,6 @@ def test_node_gives_the_codecs_ids(codecs, texts, tmp_path):
             {
                 "packed": [playground.packed(name, codec) for name, codec in codecs.items()],
                 "classes": classes,
-                "cases": playground.case_table(),
                 "texts": [list(raw) for raw in texts],
             }
         )
@@ -77,7 +75,7 @@ def test_node_gives_the_codecs_ids(codecs, texts, tmp_path):
     (tmp_path / "run.js").write_text(
         f"const lab = require({json.dumps(str(program))});"
         "const given = JSON.parse(require('fs').readFileSync(process.argv[2]));"
-        "lab.start(given.packed, given.classes, given.cases).then((codecs) => console.log(JSON.stringify("
+        "lab.start(given.packed, given.classes).then((codecs) => console.log(JSON.stringify("
         "Object.fromEntries(codecs.map((c) => "
         "[c.name, given.texts.map((t) => c.encode(Uint8Array.from(t)))])))"
         "));"
@@ -115,19 +113,23 @@ def dump(page, tmp_path) -> str:
     return done.stdout
 
 
-def test_the_page_in_a_browser(codecs, texts, tmp_path):
-    results = lab.analyze(
-        [codecs["gpt2"], codecs["o200k"], "bytes"],
-        {"a.txt": b"to be or not to be\n" * 40},
-        compressors=(),
-        labels=["gpt2 & <b>", "o200k", "bytes"],
-    )
+@pytest.mark.parametrize("kind", ["the report", "the playground alone"])
+def test_the_page_in_a_browser(kind, codecs, texts, tmp_path):
     named = {
         "gpt2 & <b>": codecs["gpt2"],
         **{n: c for n, c in codecs.items() if n != "gpt2"},
         "bytes": lab.load("bytes"),
     }
-    page = lab.write_report(results, live=playground.section(named))
+    if kind == "the report":
+        results = lab.analyze(
+            [codecs["gpt2"], codecs["o200k"], "bytes"],
+            {"a.txt": b"to be or not to be\n" * 40},
+            compressors=(),
+            labels=["gpt2 & <b>", "o200k", "bytes"],
+        )
+        page = lab.write_report(results, live=playground.section(named))
+    else:
+        page = playground.page(named)
     assert not re.search(r"(?:src|href)\s*=\s*[\"'](?!#)", page.replace("xlink:href", "x"))
     probe = """<script>
     (async () => {
@@ -158,6 +160,31 @@ def test_the_page_in_a_browser(codecs, texts, tmp_path):
     assert got["count"].startswith(f"{len(live[0].encode(typed))} tokens")
 
 
+def test_the_verb_writes_the_page(codecs, tmp_path, capsys):
+    from tokenizers_lab.cli.main import main
+
+    codecs["gpt2"].save(tmp_path / "T.json")
+    wanted = tmp_path / "P.html"
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as end:
+            main(["playground", *map(str, arguments)])
+        return end.value.code, capsys.readouterr().err
+
+    assert run(tmp_path / "T.json", "bytes", "--label", "mine", "--label", "raw", "-o", wanted) == (
+        0,
+        f"{wanted}: written\n",
+    )
+    page = wanted.read_text("utf-8")
+    assert page == playground.page({"mine": lab.load(tmp_path / "T.json"), "raw": lab.load("bytes")})
+    assert "<title>Try it: mine, raw</title>" in page and "Not live: raw" in page and "<nav" not in page
+    code, err = run(tmp_path / "T.json", "-o", wanted)
+    assert code == 1 and "exists already" in err and wanted.read_text("utf-8") == page
+    code, err = run("bytes", "-o", tmp_path / "none.html")
+    assert code == 1 and err.count("\n") == 1 and "nothing here can be live: bytes" in err
+    assert run("gpt22", "-o", tmp_path / "none.html")[0] == 1 and not (tmp_path / "none.html").exists()
+
+
 def test_what_is_not_live_is_said(codecs, unigram):
     own = lab.train(documents=[b"abc abd " * 50], vocab_size=260, pre="regex:[a-c]+|[^a-c]+")
     part = playground.section({"mine": codecs["gpt2"], "own": own, "unigram <1>": unigram})
@@ -166,21 +193,3 @@ def test_what_is_not_live_is_said(codecs, unigram):
     assert part.count('class="view"') == 1 and part.count("</script") == 2
     with pytest.raises(LabError, match="nothing here can be live: unigram"):
         playground.section({"unigram": unigram})
-
-
-def test_the_letters_of_o200k_are_the_librarys():
-    """Sampled code points against the pattern's own classes."""
-    kinds = dict.fromkeys("UWB")
-    for line in playground.case_table().splitlines():
-        name, *ranges = line.split()
-        kinds[name] = [tuple(int(x, 16) for x in r.split("-")) for r in ranges]
-    inside = {n: {c for a, b in r for c in range(a, b + 1) if c < 0x3000} for n, r in kinds.items()}
-    assert (
-        ord("A") in inside["U"] and ord("a") in inside["W"] and 0x301 in inside["B"] and 0x1C5 in inside["U"]
-    )
-    assert not inside["U"] & inside["W"] and not inside["B"] & (inside["U"] | inside["W"])
-    cut = PreTokenizer("o200k")
-    for c in random.Random(0).sample(sorted(inside["U"] | inside["W"] | inside["B"]), 200):
-        # An upper case letter does not follow a lower one within a word, all else does.
-        pieces = len(cut.ends(playground.np.frombuffer(f"a{chr(c)}a".encode(), "u1")))
-        assert pieces == (2 if c in inside["U"] else 1), hex(c)

@@ -184,6 +184,20 @@ def test_cells_fit_their_column(value, half):
         assert len(text) <= 12 and text.endswith(" 12=")
 
 
+def test_intervals_are_rounded_up_where_there_is_little_room():
+    from tokenizers_lab.report.goals import BY_KEY
+    from tokenizers_lab.report.verdict import Cell
+
+    goal = BY_KEY["bytes_per_token"]
+    assert cell_text(goal, Cell(4.6701, 0.0412, 2, False)) == "4.670±.041 2"
+    assert cell_text(goal, Cell(4.6701, 0.0412, 1, True)) == "4.670±.05 *="
+    assert cell_text(goal, Cell(4.6701, 0.0012, 1, True)) == "4.670±.01 *="
+    assert cell_text(goal, Cell(4.6701, 0.04, 12, True)) == "4.670±.1 12="
+    assert cell_text(BY_KEY["speed"], Cell(18.44, 3.04, 2, True)) == "18.4±3.0 2="
+    assert cell_text(BY_KEY["speed"], Cell(123.4, 13.04, 2, True)) == "123.4±14 2="
+    assert cell_text(BY_KEY["embedding"], Cell(77.2, 0.0, 2, False)) == "77.2 2"
+
+
 def test_the_page_opens_with_it(results):
     page = lab.write_report(results)
     assert page.index('id="verdict"') < page.index('id="views"') < page.index("<details")
