@@ -73,7 +73,9 @@ def test_every_option_has_its_field_with_its_default(record):
 
     command.main([], standalone_mode=False)
     named = {parameter.name for parameter in command.params}
-    assert named == {field.name for field in dataclasses.fields(record)}
+    # a verb that asks writes nothing
+    without = {"verify", "embed_model", "budget"} if record is options.Asking else set()
+    assert named == {field.name for field in dataclasses.fields(record)} - without
     assert given == {record.__name__.lower(): record()}
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(record(), named.pop(), None)
