@@ -220,7 +220,7 @@ def test_a_cache_without_the_right_to_write(cache, primings):
 
 def test_the_least_recently_used_go_first(cache, primings, monkeypatch):
     def limit(size):
-        monkeypatch.setattr(store, "PRIMED", store.PRIMED._replace(limit=size))
+        monkeypatch.setattr(store, "PRIMED", store.PRIMED._replace(default=size))
 
     start()
     size = cache.stat().st_size
