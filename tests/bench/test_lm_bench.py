@@ -18,6 +18,7 @@ from nzip.predictors.mix import MixPredictor
 TEXT = b"The theory of the thing is that, and in the end, another thing is not. " * 9
 
 
+@pytest.mark.slow  # compiles two loops of the language model
 def test_the_table_is_what_the_coders_write(tmp_path):
     path = tiny_llama.write_gguf(tmp_path / "tiny.gguf", "Q4_1")
     (tmp_path / "text").write_bytes(TEXT)

@@ -59,6 +59,7 @@ def test_one_model_serves_all_experts_that_name_it(folder):
     assert nzip.decompress(both) == TEXT[:400]
 
 
+@pytest.mark.slow  # compiles the loop of three experts
 def test_two_models_and_the_transformer(folder, tmp_path):
     pytest.importorskip("safetensors")
     from nzip.predictors.llama.model import Shape

@@ -154,7 +154,7 @@ def test_span_lengths_parse_or_are_refused(params, size):
     assert sum(lengths) == size
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(st.data())
 def test_damage_never_hangs_or_crashes(data):
     p = predictor(test_damage_never_hangs_or_crashes.model, 2)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import mix_samples
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
@@ -96,6 +97,7 @@ def answers() -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow  # compiles everything once more
 def test_another_processor_gives_the_same():
     """Compiled for the oldest processor of this architecture (on x86: no AVX2), the mix writes the same
     bytes."""
