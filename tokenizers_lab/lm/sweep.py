@@ -336,7 +336,7 @@ def _codec(arm: Arm, workshop: Workshop):
     if model == "unigram":
         lines = text.read_bytes().splitlines(keepends=True)
         return train_unigram(
-            [b"".join(lines[i : i + 2000]) for i in range(0, len(lines), 2000)], size, threads=1
+            [b"".join(lines[i : i + 2000]) for i in range(0, len(lines), 2000)], size, num_threads=1
         )
     if model != "bpe":
         raise LabError(f"arm {arm.name!r}: vocabulary model {model!r}; known: bpe, unigram")
