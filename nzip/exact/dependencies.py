@@ -6,7 +6,7 @@ follows names through functions, closures and modules of all packages, numba and
 versions are part of the hash that machine code is kept by (jit.py).
 
 Concession: a module that is named by :func:`nzip.exact.jit.later` is not imported for this: all files of its
-folder stand for it.
+folder stand for it, and for what these are made from those folders that it names beside.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _VALUES = (int, float, str, bytes, tuple, np.generic, np.ndarray)
 class Later:
     """A name of a module that is imported only when something is compiled: numba's intrinsics."""
 
-    def __init__(self, module: str, name: str):
-        self.module, self.name = module, name
+    def __init__(self, module: str, name: str, beside: tuple[str, ...] = ()):
+        self.module, self.name, self.beside = module, name, beside
 
     def real(self):
         """What is named."""
@@ -77,9 +77,8 @@ def _add(name: str, value, names: set[str], digest, seen: set) -> None:
     if inner is not None:
         _gather(inner, digest, seen)
     elif isinstance(value, Later):
-        digest.update(
-            f"{name}={value.module}.{value.name} {_folder(value.module)} {_folder(__name__)}".encode()
-        )
+        folders = map(_folder, (value.module, *value.beside, __name__))
+        digest.update(f"{name}={value.module}.{value.name} {' '.join(folders)}".encode())
     elif isinstance(value, _VALUES):
         digest.update(f"{name}={_text(value)}".encode())
     elif isinstance(value, types.ModuleType) and value.__name__.partition(".")[0] not in _NOT_FOLLOWED:

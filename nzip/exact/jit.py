@@ -26,10 +26,10 @@ _expected = False
 _lock = threading.RLock()
 
 
-def later(module: str, *names: str) -> list[Any]:
+def later(module: str, *names: str, beside: tuple[str, ...] = ()) -> list[Any]:
     """Names of ``module``, for compiled functions to call, which is imported when one of them is
-    compiled."""
-    return [Later(module, name) for name in names]
+    compiled. ``beside``: modules of other folders that these are made from."""
+    return [Later(module, name, beside) for name in names]
 
 
 def expect_many_calls() -> None:

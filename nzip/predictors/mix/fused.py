@@ -10,11 +10,11 @@ Concession: the loop names its kinds of experts one by one, because compiled cod
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from nzip.exact.jit import njit
+from nzip.exact.jit import later, njit
 from nzip.predictors.base import Expert
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix.handing_on import Told
@@ -25,8 +25,15 @@ from nzip.predictors.online import network
 from nzip.predictors.ssm import kernel as ssm_kernel
 from nzip.predictors.ssm.weights import blank
 from nzip.predictors.stepping import ADAPTED, FLAT, ONLINE, SLOTS, STATIC, TRANSFORMER, SmallExpert
-from nzip.predictors.transformer import stream as transformer_stream
 
+if TYPE_CHECKING:  # start-up: the engine's kernels, which import numba
+    from nzip.predictors.transformer import stream as transformer_stream
+
+(transformer_step,) = later(
+    "nzip.predictors.transformer.stream",
+    "step",
+    beside=("nzip.predictors.llama.layers", "nzip.predictors.distribution"),
+)
 _STEPS = 1 << 12  # bytes a call of the compiled loop
 
 
@@ -102,9 +109,7 @@ def _driver(kernel, name: str):
             if places[ONLINE] >= 0:
                 online_kernel.step(online, byte, given[0, 0, places[ONLINE]])
             if transformer is not None:
-                transformer_stream.step(
-                    transformer, data, position, decoding, given[0, 0, places[TRANSFORMER]]
-                )
+                transformer_step(transformer, data, position, decoding, given[0, 0, places[TRANSFORMER]])
 
     drive_steps.__qualname__ = name  # by which its machine code is kept
     return njit(nogil=True, cache=True)(drive_steps)
