@@ -19,10 +19,10 @@ import os
 import secrets
 import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import xxhash
 
@@ -72,30 +72,21 @@ class Store(NamedTuple):
 
     def get(self, name: str) -> bytes | None:
         """The content of an entry, as it was put; None where there is no such entry."""
+        content = self.read(name)
+        return None if content is None else bytes(content)
+
+    def read(self, name: str, memory: Callable[[int], Any] = bytearray) -> Any:
+        """As :meth:`get`, in what ``memory`` gives for so many bytes: a writable buffer of the caller's."""
         try:
             entry = self._find(name)
             if entry is None:
                 return None
             with entry.file:
-                content = bytearray(entry.length)
+                content = memory(entry.length)
                 whole = _fill(entry.file, [memoryview(content)])
         except OSError:
             return None
-        return bytes(content) if whole and xxhash.xxh3_128_digest(content) == entry.digest else None
-
-    def get_into(self, name: str, views: list[memoryview]) -> bool:
-        """Fill byte views, end to end, with an entry's content, as it was put. False where that fails: what
-        is in them is then undefined."""
-        try:
-            entry = self._find(name)
-            if entry is None:
-                return False
-            with entry.file:
-                if entry.length != sum(map(len, views)) or not _fill(entry.file, views):
-                    return False
-        except OSError:
-            return False
-        return _digest(views) == entry.digest
+        return content if whole and xxhash.xxh3_128_digest(content) == entry.digest else None
 
     def put(self, name: str, parts: Iterable[Buffer]) -> bool:
         """Keep an entry, its content given in parts; whole or not at all. Whether it is kept."""
@@ -267,5 +258,5 @@ def set_limit(limit: int | None) -> None:
 
 
 CODE = Store("code", ".code", 256 << 20)
-PRIMED = Store("primed", ".tables", 2 << 30)
+PRIMED = Store("primed", ".tables", 1 << 30)
 LAB = Store("lab", ".tables", 256 << 20)

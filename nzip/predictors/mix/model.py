@@ -26,6 +26,7 @@ from nzip.predictors.mix.handing_on import Scattering, Sink
 from nzip.predictors.mix.kernel import best
 from nzip.predictors.mix.params import Block, Descriptor, Stream
 from nzip.predictors.mix.plan import LEVELS, plan
+from nzip.predictors.mix.pool import POOL
 from nzip.predictors.mix.primer_choice import Start
 from nzip.predictors.mix.primers import HASH_BYTES, USER, Primer
 from nzip.predictors.mix.segments import Segments
@@ -117,8 +118,9 @@ class MixPredictor(Predictor):
 
     def encode(self, data, progress: np.ndarray | None = None) -> tuple[bytes, bytes]:
         block = np.frombuffer(data, np.uint8)
-        cut = cutting.streams(block, self.primed and self.primer is None, not self.experts)
-        return self.encode_streams(block, cut.contents, cut.segments, progress, cut.starts)
+        with POOL.held():  # what is tried and what is coded share primed mixes
+            cut = cutting.streams(block, self.primed and self.primer is None, not self.experts)
+            return self.encode_streams(block, cut.contents, cut.segments, progress, cut.starts)
 
     def encode_streams(
         self,

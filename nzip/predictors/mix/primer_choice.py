@@ -22,7 +22,7 @@ from nzip.predictors.mix.kernel import best
 from nzip.predictors.mix.plan import Plan, plan
 from nzip.predictors.mix.pool import POOL
 from nzip.predictors.mix.state import Mix, build
-from nzip.predictors.mix.warm_start import SPARE, warm
+from nzip.predictors.mix.warm_start import warm_behind
 from nzip.predictors.mix.words import choice
 from nzip.predictors.mix.words.dictionary import Dictionary
 from nzip.predictors.mix.words.options import Words
@@ -189,22 +189,15 @@ def coded(
     said = (
         (1 if primer else 0) + (len(form.params()) + 2 if form else 0) + len(primers.pin(primer, dictionary))
     )
-    if primer and keep and POOL.is_open_for(len(stream)):
+    if primer and keep and POOL.takes(len(stream)):
         with POOL.lent(level, primer, stream) as (mix, data, first):
             return _kernel_bytes(mix, data, first, plan(level, kind)) + said
-    prefix = primer.prefix if primer else b""
     if primer:
-        mix = warm(level, primer, [0], 0, keep=keep)
+        mix, prefix = warm_behind(level, primer, [0], 0, keep=keep)
     else:
-        mix = build(plan(level, kind), len(stream), 0, 1, [0])
-    first = len(prefix)
-    data = np.empty(first + len(stream), np.uint8)
-    data[:first] = np.frombuffer(prefix, np.uint8)
-    data[first:] = stream
-    size = _kernel_bytes(mix, data, first, plan(level, kind)) + said
-    if primer:
-        SPARE.give(level, kind, mix)
-    return size
+        mix, prefix = build(plan(level, kind), len(stream), 0, 1, [0]), np.zeros(0, np.uint8)
+    data = np.concatenate([prefix, stream])
+    return _kernel_bytes(mix, data, len(prefix), plan(level, kind)) + said
 
 
 def _kernel_bytes(mix: Mix, data: np.ndarray, first: int, chosen: Plan) -> int:

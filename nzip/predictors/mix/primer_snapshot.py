@@ -1,21 +1,73 @@
 """Snapshots of primed mixes, in nzip's cache (:data:`nzip.cache.PRIMED`).
 
-A snapshot is read back in a fraction of the time that priming costs. It is named by a hash of all that made
-it (warm_start.py), and the cache gives back what was put or nothing, so a damaged one costs time, never
-correctness. Concession: several processes that start at once each prime, and the last one's file stays."""
+A snapshot is read back in a fraction of the time that priming costs, and takes a tenth to a third of the
+mix's memory (packed.py). It is two entries: what reading taught (weights and maps), which is all of a
+primer's *habits*, and what was read (contexts, matches, the text itself). Both are named by a hash of all that
+made them (warm_start.py).
+
+What the cache gives back is what was put, or nothing: every byte is read into memory of this process and
+hashed before any is used, so a damaged snapshot costs the time to prime anew, never a file that cannot be
+decoded. That is why the files are not mapped: a page that is read again later would not be hashed again.
+
+Concession: several processes that start at once each prime, and the last one's file stays."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
 import xxhash
 
 from nzip import cache
-from nzip.predictors.mix.state import Mix
+from nzip.predictors.mix import constants as at
+from nzip.predictors.mix.packed import Followed, Packed, follow, pack, spread_direct, unpack
+from nzip.predictors.mix.plan import Plan
+from nzip.predictors.mix.state import Mix, build
 
 # What reading a primer changes.
 FIELDS = (
     "slots", "direct", "runs", "state_map", "match_map", "run_map", "weights", "final_weights", "apm",
     "match_table", "history1", "history2",
 )  # fmt: skip
+_MAPS = ("state_map", "match_map", "run_map")  # kept as they are
+_LEARNT = ("weights", "final_weights")
+_CONTEXTS = "-contexts"
+
+
+class Learnt(NamedTuple):
+    """What reading taught. Arrays as in a :class:`Mix`, ``apm`` against a fresh one's."""
+
+    state_map: np.ndarray
+    match_map: np.ndarray
+    run_map: np.ndarray
+    weights: np.ndarray
+    final_weights: np.ndarray
+    apm: Packed
+
+
+class Contexts(NamedTuple):
+    """What was read. ``direct`` is None where the plan has none; ``text`` uint8: the primer's, as it is
+    read."""
+
+    slots: Packed
+    runs: Packed
+    match_table: Packed
+    direct: Followed | None
+    history1: np.ndarray
+    history2: np.ndarray
+    text: np.ndarray
+
+
+class Snapshot(NamedTuple):
+    """``contexts``: None where only habits are wanted."""
+
+    learnt: Learnt
+    contexts: Contexts | None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it holds."""
+        return sum(array.nbytes for part in self if part is not None for array in _arrays(part))
 
 
 def hash_of(mix: Mix) -> str:
@@ -26,11 +78,103 @@ def hash_of(mix: Mix) -> str:
     return digest.hexdigest()
 
 
-def load(mix: Mix, name: str) -> bool:
-    """Fill ``mix`` from the snapshot of that name. False where that fails; ``mix`` is then spoilt."""
-    return cache.PRIMED.get_into(name, [getattr(mix, field).data.cast("B") for field in FIELDS])
+def take(mix: Mix, plan: Plan, text: bytes, habits: bool = False) -> Snapshot:
+    """A snapshot of a mix that has read ``text``; ``habits``: of what it learnt alone."""
+    fresh = build(plan, 1, 0, 1, [0])
+    learnt = Learnt(*(getattr(mix, field) for field in _MAPS + _LEARNT), pack(mix.apm, fresh.apm))
+    if habits:
+        return Snapshot(learnt, None)
+    return Snapshot(
+        learnt,
+        Contexts(
+            pack(mix.slots), pack(mix.runs), pack(mix.match_table),
+            follow(mix.direct, mix.slots) if len(mix.direct) == len(mix.slots) else None,
+            mix.history1, mix.history2, np.frombuffer(text, np.uint8),
+        ),
+    )  # fmt: skip
 
 
-def save(mix: Mix, name: str) -> None:
+def save(snapshot: Snapshot, plan: Plan, name: str) -> None:
     """Keep a snapshot, if there is a place for it; whole or not at all, and never more than the limit."""
-    cache.PRIMED.put(name, [getattr(mix, field).data for field in FIELDS])
+    fresh = build(plan, 1, 0, 1, [0])
+    learnt = snapshot.learnt
+    packed = learnt._replace(**{field: pack(getattr(learnt, field), getattr(fresh, field)) for field in _LEARNT})
+    _put(name, _arrays(packed))
+    if snapshot.contexts is not None:
+        _put(name + _CONTEXTS, _arrays(snapshot.contexts))
+
+
+def load(plan: Plan, name: str, habits: bool = False) -> Snapshot | None:
+    """The snapshot of that name; None where it is not there, or damaged. ``habits``: without its contexts."""
+    fresh = build(plan, 1, 0, 1, [0])
+    found = _get(name, [*(getattr(fresh, field).dtype for field in _MAPS), *_PACKED * 3])
+    if found is None:
+        return None
+    maps, packed = found[: len(_MAPS)], [Packed(*found[k : k + 3]) for k in range(len(_MAPS), len(found), 3)]
+    weights = []
+    for field, one in zip(_LEARNT, packed, strict=False):
+        weights.append(getattr(fresh, field))
+        unpack(one, weights[-1])
+    learnt = Learnt(*maps, *weights, packed[-1])
+    if habits:
+        return Snapshot(learnt, None)
+    direct = _FOLLOWED if len(fresh.direct) == len(fresh.slots) else []
+    kinds = [*_PACKED * 3, *direct, np.uint32, np.uint32, np.uint8]
+    found = _get(name + _CONTEXTS, kinds)
+    if found is None:
+        return None
+    slots, runs, match_table = (Packed(*found[k : k + 3]) for k in range(0, 9, 3))
+    followed = Followed(*found[9:13]) if direct else None
+    return Snapshot(learnt, Contexts(slots, runs, match_table, followed, *found[-3:]))
+
+
+def restore(mix: Mix, snapshot: Snapshot) -> None:
+    """Make a fresh mix the one of which the snapshot was taken, or, without contexts, what its habits are."""
+    for field in _MAPS + _LEARNT:
+        np.copyto(getattr(mix, field), getattr(snapshot.learnt, field))
+    unpack(snapshot.learnt.apm, mix.apm)
+    contexts = snapshot.contexts
+    if contexts is None:
+        return
+    for table in ("slots", "runs", "match_table"):
+        unpack(getattr(contexts, table), getattr(mix, table))
+    if contexts.direct is not None:
+        usual, places, values, _ = contexts.direct
+        spread_direct(contexts.slots.differs, mix.slots, usual, places, values, mix.direct)
+    np.copyto(mix.history1, contexts.history1)
+    np.copyto(mix.history2, contexts.history2)
+
+
+# An entry is its arrays one behind the other, each from a multiple of eight bytes on; their lengths come first.
+_PACKED = [np.uint64, np.uint32, np.uint8]
+_FOLLOWED = [np.uint16, np.uint32, np.uint16, np.uint32]
+
+
+def _arrays(part) -> list[np.ndarray]:
+    if part is None:
+        return []
+    return [part] if isinstance(part, np.ndarray) else [array for one in part for array in _arrays(one)]
+
+
+def _put(name: str, arrays: list[np.ndarray]) -> None:
+    sizes = np.array([len(arrays), *(array.nbytes for array in arrays)], np.int64)
+    parts: list = [sizes.data]
+    for array in arrays:
+        parts += [np.ascontiguousarray(array).data, bytes(-array.nbytes % 8)]
+    cache.PRIMED.put(name, parts)
+
+
+def _get(name: str, kinds: list) -> list[np.ndarray] | None:
+    """The arrays of an entry, of those types; None where there is none of so many."""
+    # NumPy asks for large pages, of which a few do where there would be thousands.
+    content = cache.PRIMED.read(name, lambda size: np.empty(size, np.uint8))
+    if content is None or len(content) < 8 * (1 + len(kinds)):
+        return None
+    count, *sizes = np.frombuffer(content, np.int64, 1 + len(kinds)).tolist()
+    if count != len(kinds):
+        return None
+    found, begin = [], 8 * (1 + len(kinds))
+    for size, kind in zip(sizes, kinds, strict=True):
+        found.append(np.frombuffer(content, kind, size // np.dtype(kind).itemsize, begin))
+        begin += size + -size % 8
+    return found

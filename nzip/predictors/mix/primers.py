@@ -12,13 +12,14 @@ the weights a little."""
 from __future__ import annotations
 
 import functools
-import lzma
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from nzip.errors import CorruptError, ModelMismatchError
+from nzip.exact.dependencies import dependencies
 from nzip.hashes import text_hash
 from nzip.predictors.kinds import TEXT
 from nzip.predictors.mix.constants import CODED, K1, K2
@@ -43,18 +44,25 @@ READS = {1: 1_200_000, 2: 1_200_000, 3: 1_200_000, 4: 1_200_000, 5: 2_000_000}
 
 
 class Primer(NamedTuple):
-    """``number`` (1 to 127 ship with the package, 255 is the user's own), its ``text`` and the first bytes of
-    its hash. ``habits``: only what reading it taught the weights and maps is kept, what it says is
-    forgotten. ``width``: where the text's lines were wrapped, or 0; ``dictionary``: the number of the one by
-    which the words of ``text`` are coded, or 0."""
+    """``number`` (1 to 127 ship with the package, 255 is the user's own), its text, or what reads it when it
+    is needed, and the first bytes of its hash. ``habits``: only what reading it taught the weights and maps
+    is kept, what it says is forgotten. ``width``: where the text's lines were wrapped, or 0; ``dictionary``:
+    the number of the one by which the words of ``text`` are coded, or 0; ``made_from``: by which the text is
+    known without being read, or nothing."""
 
     number: int
     name: str
-    text: bytes
+    read: bytes | Callable[[], bytes]
     hash: bytes
     habits: bool = False
     width: int = 0
     dictionary: int = 0
+    made_from: bytes = b""
+
+    @property
+    def text(self) -> bytes:
+        """What is read. Raises :class:`ModelMismatchError` where what is installed is damaged."""
+        return self.read if isinstance(self.read, bytes) else self.read()
 
     @property
     def kind(self) -> int:
@@ -76,15 +84,35 @@ class Primer(NamedTuple):
 def portion(primer: Primer, level: int, dictionary: Dictionary | None = None) -> Primer:
     """What ``level`` reads of a primer before a stream whose words ``dictionary`` codes: the last bytes of
     its text, or of its text coded likewise, lines folded."""
-    if dictionary is not None:
-        text = _coded(primer.text, primer.width, dictionary)
-        primer = primer._replace(text=text, dictionary=dictionary.number)
-    return primer._replace(text=primer.text[-READS[level] :])
+    made_from = b""
+    if primer.made_from:
+        made_from = primer.made_from + b"%d" % READS[level]
+        if dictionary is not None:
+            made_from += dictionary.hash + _coding()
+    return primer._replace(
+        read=functools.partial(_portion, primer.read, READS[level], primer.width, dictionary),
+        dictionary=dictionary.number if dictionary is not None else 0,
+        made_from=made_from,
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _portion(
+    read: bytes | Callable[[], bytes], size: int, width: int, dictionary: Dictionary | None
+) -> bytes:
+    text = read if isinstance(read, bytes) else read()
+    return (text if dictionary is None else _coded(text, width, dictionary))[-size:]
 
 
 @functools.lru_cache(maxsize=8)
 def _coded(text: bytes, width: int, dictionary: Dictionary) -> bytes:
     return Words(dictionary, width).apply(np.frombuffer(text, np.uint8)).tobytes()
+
+
+@functools.cache
+def _coding() -> bytes:
+    """A hash of the code that :func:`_coded` runs."""
+    return dependencies(Words.apply).encode()
 
 
 def pin(primer: Primer | None, dictionary: Dictionary | None) -> bytes:
@@ -109,21 +137,31 @@ WHAT_FOR = {
 
 @functools.lru_cache(maxsize=8)
 def shipped(number: int) -> Primer:
-    """The primer of that number. :class:`CorruptError` if there is none, :class:`ModelMismatchError` if the
-    installed text is not what its hash says."""
+    """The primer of that number, its text unread. :class:`CorruptError` if there is none."""
     if not 1 <= number <= len(index()):
         raise CorruptError(f"a block that names primer {number}, and there are {len(index())}")
+    entry = index()[number - 1]
+    known = bytes.fromhex(entry["hash"])
+    return Primer(
+        number, entry["name"], functools.partial(_text_of, number), known[:HASH_BYTES],
+        width=entry["width"], made_from=b"%d %s" % (entry["bytes"], known),
+    )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=8)
+def _text_of(number: int) -> bytes:
+    import lzma  # start-up: a primer that is in the cache already is not unpacked
+
     entry = index()[number - 1]
     text = lzma.decompress(_read(entry["name"] + ".xz"))
     if text_hash(text).hex() != entry["hash"]:
         raise ModelMismatchError(f"the installed primer {entry['name']} is damaged: reinstall nzip")
-    return Primer(
-        number, entry["name"], text, bytes.fromhex(entry["hash"])[:HASH_BYTES], width=entry["width"]
-    )
+    return text
 
 
 def named(code: int) -> Primer:
-    """The shipped primer that a block's params name, whole or its habits. Errors as :func:`shipped`."""
+    """The shipped primer that a block's params name, whole or its habits, its text unread. Errors as
+    :func:`shipped`."""
     return shipped(code & ~HABITS)._replace(habits=code & HABITS > 0)
 
 

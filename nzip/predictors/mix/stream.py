@@ -33,7 +33,7 @@ from nzip.predictors.mix.pool import POOL
 from nzip.predictors.mix.primer_choice import COLD, SHORT, Start, choices
 from nzip.predictors.mix.primers import USER, Primer, named, pin, portion
 from nzip.predictors.mix.state import Mix, build, memory
-from nzip.predictors.mix.warm_start import SPARE, warm
+from nzip.predictors.mix.warm_start import warm_behind
 from nzip.predictors.mix.words.dictionary import Dictionary
 from nzip.predictors.mix.words.options import Words
 
@@ -113,7 +113,7 @@ class Streams(NamedTuple):
         """Code ``data`` (uint8), of content ``content``; a payload longer than ``data`` where it is
         hopeless. ``start``: the form it takes and the primer it starts from; None: choose them. ``ledger``:
         what is written down of the way that is chosen; of a short stream by coding it once more."""
-        with SPARE.held():
+        with POOL.held():
             return self._encode_best(data, content, progress, start, ledger)
 
     def _encode_best(
@@ -229,7 +229,7 @@ class Streams(NamedTuple):
     ) -> tuple[bytes, Mix]:
         """The payload of a stream that every expert helps, in its form (``content`` that of the form, of kind
         CODED where words are), and the mix as it ends."""
-        if primer and not self.experts and ledger is None and POOL.is_open_for(len(data)):
+        if primer and not self.experts and ledger is None and POOL.takes(len(data)):
             return self._code_lent(data, content, primer, progress, rate)
         mix, ends, room, first = self._start(content, lanes, len(data), primer, rate)
         room[first:] = data
@@ -243,8 +243,6 @@ class Streams(NamedTuple):
         walked = self._walk(content, watched, ends, room, first, output, False, progress, None, ledger)
         if ledger is not None:
             ledger.close()
-        elif primer and not self.experts:
-            SPARE.give(self.level, primer.kind, mix)
         # hopeless: longer than the data, so it is stored
         return output.finish() if walked else bytes(len(data) + 1), mix
 
@@ -374,16 +372,16 @@ class Streams(NamedTuple):
         where each lane ends, an array (uint8) for primer and stream with the primer's text in place, and
         where the stream begins in it."""
         edges = [size * lane // lanes for lane in range(lanes + 1)]
-        prefix = primer.prefix if primer else b""
-        first = len(prefix)
-        room = np.zeros(first + size, np.uint8)
-        room[:first] = np.frombuffer(prefix, np.uint8)
         experts = len(self.experts)
         if primer:
-            mix = warm(self.level, primer, edges[:-1], experts, self.leading)
+            POOL.let_go()
+            mix, prefix = warm_behind(self.level, primer, edges[:-1], experts, self.leading)
         else:
-            chosen = plan(self.level, content.kind, content.stride)
+            chosen, prefix = plan(self.level, content.kind, content.stride), np.zeros(0, np.uint8)
             mix = build(chosen, size, content.stride, content.pixel, edges[:-1], experts, self.leading)
+        first = len(prefix)
+        room = np.zeros(first + size, np.uint8)
+        room[:first] = prefix
         if rate:
             mix.lanes[:, at.L_RATE] = RATE_STEP * rate
         return mix, np.array(edges[1:], np.int64) + first, room, first

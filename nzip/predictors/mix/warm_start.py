@@ -5,10 +5,7 @@ What reading gives is kept as a snapshot (primer_snapshot.py), because priming c
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import threading
-from collections.abc import Iterator
 
 import numpy as np
 import xxhash
@@ -26,40 +23,6 @@ _CHUNK = 1 << 14
 _COUNTS = np.uint32((1 << at.COUNT_BITS) - 1)
 
 
-class _Spare(threading.local):
-    """The memory of the last mix that was primed and is done with: the next is read into it. To write the
-    pages of a fresh one for the first time takes as long as reading. One at most, for each thread, while
-    somebody who primes several holds it open."""
-
-    holders = 0
-    _mix: Mix | None = None
-    _of: tuple[int, int] | None = None
-
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep a spare mix while the context lasts."""
-        self.holders += 1
-        try:
-            yield
-        finally:
-            self.holders -= 1
-            if not self.holders:
-                self._mix = None
-
-    def take(self, level: int, kind: int) -> Mix | None:
-        """The spare mix, if its plan is that one's; there is none afterwards."""
-        mix, self._mix = self._mix, None
-        return mix if self._of == (level, kind) else None
-
-    def give(self, level: int, kind: int, mix: Mix) -> None:
-        """A mix that :func:`warm` made, without experts, and that nobody uses any more."""
-        if self.holders:
-            self._mix, self._of = mix, (level, kind)
-
-
-SPARE = _Spare()
-
-
 def warm(
     level: int,
     primer: primers.Primer,
@@ -71,25 +34,56 @@ def warm(
     """A mix of ``level`` that has read ``primer``. The block's data must stand behind the primer's text in
     the kernel's ``data`` (``primer.prefix``), and ``lane_starts`` are counted from the block's start.
     ``keep``: what reading gives is kept as a snapshot, and found there."""
+    return warm_behind(level, primer, lane_starts, experts, leading, keep)[0]
+
+
+def warm_behind(
+    level: int,
+    primer: primers.Primer,
+    lane_starts: list[int],
+    experts: int,
+    leading: int = 0,
+    keep: bool = True,
+) -> tuple[Mix, np.ndarray]:
+    """As :func:`warm`, and the primer's text (uint8) that the data must stand behind: it is in the snapshot,
+    too, which spares unpacking it."""
     chosen = plan(level, primer.kind)
-    spare = SPARE.take(level, primer.kind) if keep else None
-    primed = spare or build(chosen, at.PRIMED_SIZE, 0, 1, [0])
-    del spare
+    mix, known = None, None
     if not keep:
-        _read_primer(primed, chosen, primer.text)
-    elif not primer_snapshot.load(primed, name := snapshot_name(level, primer)):
-        del primed  # perhaps half filled; not two at a time
-        primed = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
-        _read_primer(primed, chosen, primer.text)
-        primer_snapshot.save(primed, name)
-    if primer.habits:
-        _forget_words(primed)
-    start = len(primer.prefix)
-    mix = _with_experts(primed, chosen, experts, leading) if experts else primed
+        mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
+        _read_primer(mix, chosen, primer.text)
+    else:
+        known = primer_snapshot.load(chosen, name := snapshot_name(level, primer), primer.habits)
+        if known is None:
+            mix, _ = primed(level, primer, name)
+    if mix is None:
+        mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
+        primer_snapshot.restore(mix, known)
+    elif primer.habits:
+        _forget_words(mix)
+    if known is not None and known.contexts is not None:
+        prefix = known.contexts.text
+    else:
+        prefix = np.frombuffer(primer.prefix, np.uint8)
+    del known
+    if experts:
+        mix = _with_experts(mix, chosen, experts, leading)
     # most is learnt already; what experts want is their own affair (_with_experts)
     rate = int(mix.setting[at.S_RATE]) if experts else chosen.warm_rate
-    mix.setting[at.S_PRIMED] = start
-    return mix._replace(lanes=fresh_lanes([at_byte + start for at_byte in lane_starts], rate))
+    mix.setting[at.S_PRIMED] = len(prefix)
+    return mix._replace(lanes=fresh_lanes([at_byte + len(prefix) for at_byte in lane_starts], rate)), prefix
+
+
+def primed(level: int, primer: primers.Primer, name: str) -> tuple[Mix, primer_snapshot.Snapshot]:
+    """A mix that has read ``primer``, whole, and its snapshot (``primer.habits``: of its habits), which is
+    kept under ``name``."""
+    chosen = plan(level, primer.kind)
+    mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
+    text = primer.text
+    _read_primer(mix, chosen, text)
+    snapshot = primer_snapshot.take(mix, chosen, text)
+    primer_snapshot.save(snapshot, chosen, name)
+    return mix, snapshot._replace(contexts=None) if primer.habits else snapshot
 
 
 def fresh_lanes(starts: list[int], rate: int) -> np.ndarray:
@@ -159,7 +153,8 @@ def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: int) -> Mix:
 
 def snapshot_name(level: int, primer: primers.Primer) -> str:
     """What the snapshot of a mix that has read ``primer`` is called: a hash of all that it depends on."""
-    made_by = _made_by(level, primer.kind) + xxhash.xxh3_128_digest(primer.text)
+    made_from = primer.made_from or primer.text
+    made_by = _made_by(level, primer.kind) + xxhash.xxh3_128_digest(made_from)
     return xxhash.xxh3_128_hexdigest(made_by)
 
 

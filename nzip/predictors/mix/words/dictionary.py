@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import functools
 import json
-import lzma
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -22,7 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nzip.cache import PRIMED
 from nzip.errors import CorruptError, ModelMismatchError
+from nzip.exact.dependencies import dependencies
 from nzip.exact.jit import lean
 from nzip.hashes import text_hash
 
@@ -58,14 +59,12 @@ class Tables(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class Dictionary:
     """``number`` (1 to 62 ship with the package, 63 is the user's own), the first bytes of its ``hash``, its
-    ``words`` (bytes, in the order of their codes), ``alphabet`` (pairs of a lower letter and its capital, a
-    letter without capital twice) and ``tables``."""
+    ``content`` (as a file: its alphabet, then a word a line) and ``tables``."""
 
     number: int
     name: str
     hash: bytes
-    words: tuple[bytes, ...]
-    alphabet: str
+    content: bytes
     tables: Tables
 
     def __eq__(self, other) -> bool:
@@ -77,12 +76,17 @@ class Dictionary:
     @property
     def memory(self) -> int:
         """Bytes that it takes, an upper bound."""
-        return len(self.tables.letters) + 160 * len(self.words) + (1 << 17)
+        return len(self.tables.letters) + 160 * len(self.tables.firsts) + (1 << 17)
+
+    @functools.cached_property
+    def words(self) -> tuple[bytes, ...]:
+        """Its words, in the order of their codes."""
+        return tuple(self.content.split(b"\n")[1:])
 
     @property
-    def content(self) -> bytes:
-        """The dictionary as a file's content: its alphabet, then a word a line."""
-        return b"\n".join([self.alphabet.encode(), *self.words])
+    def alphabet(self) -> str:
+        """Pairs of a lower letter and its capital, a letter without capital twice."""
+        return self.content.partition(b"\n")[0].decode()
 
 
 def build(words: Sequence[bytes], alphabet: str | None = None, name: str = "of the user") -> Dictionary:
@@ -106,7 +110,7 @@ def build(words: Sequence[bytes], alphabet: str | None = None, name: str = "of t
                 f"not a word of 1 to {LONGEST} bytes of lower-case letters: {letters[:LONGEST]!r}"
             )
     content = b"\n".join([alphabet.encode(), *words])
-    return _made(USER, name, tuple(words), alphabet, text_hash(content)[:HASH_BYTES])
+    return Dictionary(USER, name, text_hash(content)[:HASH_BYTES], content, _made(tuple(words), alphabet))
 
 
 @functools.lru_cache(maxsize=2)
@@ -130,19 +134,63 @@ def named(number: int) -> Dictionary:
     :class:`ModelMismatchError` if the installed file is damaged."""
     if not 1 <= number <= len(index()):
         raise CorruptError(f"a block that names dictionary {number}, and there are {len(index())}")
-    name = index()[number - 1]["name"]
+    name, known = index()[number - 1]["name"], index()[number - 1]["hash"]
+    kept = f"dictionary-{known}-{_making()}"
+    found = _read_kept(kept)
+    if found is None:
+        content = _unpacked(name, known)
+        alphabet, *words = content.split(b"\n")
+        found = content, _made(tuple(words), alphabet.decode())
+        _keep(kept, *found)
+    return Dictionary(number, name, bytes.fromhex(known)[:HASH_BYTES], *found)
+
+
+def _unpacked(name: str, known: str) -> bytes:
+    """The content of a shipped dictionary, whose hash is ``known``."""
+    import lzma  # start-up: what is in the cache already is not unpacked
+
     damaged = ModelMismatchError(f"the installed dictionary {name} is damaged: reinstall nzip")
     try:
         content = lzma.decompress(files(__package__).joinpath(f"{name}.xz").read_bytes())
     except lzma.LZMAError:
         raise damaged from None
-    alphabet, *words = content.split(b"\n")
-    if text_hash(content).hex() != index()[number - 1]["hash"]:
+    if text_hash(content).hex() != known:
         raise damaged
-    return _made(number, name, tuple(words), alphabet.decode(), text_hash(content)[:HASH_BYTES])
+    return content
 
 
-def _made(number: int, name: str, words: tuple[bytes, ...], alphabet: str, pinned: bytes) -> Dictionary:
+# To unpack a dictionary and to sort its words into tables takes half as long as importing NumPy: they are kept
+# in the cache, as tables of primed mixes are. First stand the lengths of the content and of each table.
+_KINDS = (np.uint8, np.uint32, np.uint32, np.uint64, np.uint64, np.uint16, np.uint16, np.uint16)
+
+
+@functools.cache
+def _making() -> str:
+    """A hash of the code that makes tables."""
+    return dependencies(_made)
+
+
+def _keep(name: str, content: bytes, tables: Tables) -> None:
+    parts: list = [content, *tables]
+    sizes = np.array([len(content), *(table.nbytes for table in tables)], np.int64)
+    PRIMED.put(name, [sizes.data, *(piece for part in parts for piece in (part, bytes(-memoryview(part).nbytes % 8)))])
+
+
+def _read_kept(name: str) -> tuple[bytes, Tables] | None:
+    kept = PRIMED.read(name)
+    if kept is None:
+        return None
+    count = 1 + len(_KINDS)
+    sizes = np.frombuffer(kept, np.int64, count).tolist()
+    found, begin = [], 8 * count
+    for size, kind in zip(sizes, (np.uint8, *_KINDS), strict=True):
+        found.append(np.frombuffer(kept, kind, size // np.dtype(kind).itemsize, begin))
+        begin += size + -size % 8
+    found[1].flags.writeable = False  # as it is made: compiled code tells them apart
+    return found[0].tobytes(), Tables(*found[1:])
+
+
+def _made(words: tuple[bytes, ...], alphabet: str) -> Tables:
     lower, upper = _cases(alphabet)
     spelled = np.zeros(2048, np.uint16)
     places = {word: i for i, word in enumerate(words[: ONE + TWO])}
@@ -155,8 +203,7 @@ def _made(number: int, name: str, words: tuple[bytes, ...], alphabet: str, pinne
     slots = np.zeros(1 << (2 * len(words)).bit_length(), np.uint32)
     firsts, seconds = np.zeros((2, len(words)), np.uint64)
     _fill(slots, firsts, seconds, blob, starts)
-    tables = Tables(blob, starts, slots, firsts, seconds, lower, upper, spelled)
-    return Dictionary(number, name, pinned, words, alphabet, tables)
+    return Tables(blob, starts, slots, firsts, seconds, lower, upper, spelled)
 
 
 def _cases(alphabet: str) -> tuple[np.ndarray, np.ndarray]:

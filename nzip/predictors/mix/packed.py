@@ -1,0 +1,120 @@
+"""Tables that are mostly as they began, kept small: which bytes differ, and by what.
+
+A primed mix is some dozens to hundreds of megabytes, of which a fifth says something; but that fifth is spread
+over all pages, as hashes are, so that neither holes in a file nor pages that are mapped would save anything
+(docs/notes/snapshots.md has the figures). Here a bit a byte says whether it differs from the fresh table's,
+and the bytes that differ follow one another. Both ways out are compiled: the whole table (:func:`spread`), or
+the stretches of it that a short text will touch (touched.py), found by counts that are kept for every page.
+
+Concession: to pack takes NumPy some passes and temporary arrays of the table's size; it is done once.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nzip.exact.jit import later, lean
+from nzip.predictors.mix.compiled import i64, u64
+from nzip.predictors.mix.constants import NO_DIRECT, SLOT
+
+(lowest,) = later("nzip.exact.bits", "lowest")
+
+PAGE = 512  # bytes for which there is a count: their bits are one cache line
+
+
+class Packed(NamedTuple):
+    """``differs`` uint64 (pages * 8,): a bit a byte, the first byte's the lowest; ``before`` uint32 (pages,):
+    how many bytes before each page differ; ``values`` uint8: those, exclusive-or'ed with the fresh ones."""
+
+    differs: np.ndarray
+    before: np.ndarray
+    values: np.ndarray
+
+
+def pack(table: np.ndarray, fresh: np.ndarray | None = None) -> Packed:
+    """``table`` against ``fresh``, of its shape and type, or against zeros."""
+    changed = table.reshape(-1).view(np.uint8)
+    if fresh is not None:
+        changed = changed ^ fresh.reshape(-1).view(np.uint8)
+    pages = -(-len(changed) // PAGE)
+    told = np.zeros(pages * PAGE, np.bool_)
+    np.not_equal(changed, 0, out=told[: len(changed)])
+    counts = np.count_nonzero(told.reshape(-1, PAGE), axis=1)
+    before = (np.cumsum(counts) - counts).astype(np.uint32)
+    differs = np.packbits(told, bitorder="little").view(np.uint64)
+    return Packed(differs, before, changed[told[: len(changed)]])
+
+
+def unpack(packed: Packed, table: np.ndarray) -> None:
+    """Make the fresh ``table`` what was packed. It must have the size that it had."""
+    spread(*packed, table.reshape(-1).view(np.uint8))
+
+
+@lean
+def spread(differs, before, values, table):
+    """All of a table (uint8) that is fresh."""
+    k = 0
+    for word in range(len(differs)):
+        rest = differs[word]
+        place = word << 6
+        while rest:
+            table[place + i64(lowest(rest))] ^= values[k]
+            k += 1
+            rest &= rest - u64(1)
+
+
+class Followed(NamedTuple):
+    """A table of direct probabilities, one for each byte of a slot table, told by the bit histories there: a
+    young history is all that its probability has seen. ``usual`` uint16 (256,): by history; ``places`` uint32
+    (ascending) and ``values`` uint16: where it is another; ``before`` uint32 (pages + 1,): how many of them
+    lie before each page of the slots."""
+
+    usual: np.ndarray
+    places: np.ndarray
+    values: np.ndarray
+    before: np.ndarray
+
+
+_SAMPLE = 1 << 22  # bytes of slots that tell what is usual
+_PIECE = 1 << 24
+
+
+def follow(direct: np.ndarray, slots: np.ndarray) -> Followed:
+    """``direct`` (uint16), as long as ``slots`` (uint8)."""
+    usual = np.full(256, NO_DIRECT, np.uint16)
+    both = slots[:_SAMPLE].astype(np.uint32) << 16 | direct[:_SAMPLE]
+    both.reshape(-1, SLOT)[:, 0] = NO_DIRECT
+    found, counts = np.unique(both, return_counts=True)
+    found = found[np.argsort(counts, kind="stable")]
+    usual[found >> 16] = found & 0xFFFF  # the last one stays, the commonest
+    usual[0] = NO_DIRECT
+    places, values = [], []
+    for begin in range(0, len(slots), _PIECE):
+        expected = usual[slots[begin : begin + _PIECE]]
+        expected.reshape(-1, SLOT)[:, 0] = NO_DIRECT
+        piece = direct[begin : begin + _PIECE]
+        unlike = np.flatnonzero(expected != piece)
+        places.append((unlike + begin).astype(np.uint32))
+        values.append(piece[unlike])
+    everywhere = np.concatenate(places)
+    edges = np.arange(-(-len(slots) // PAGE) + 1, dtype=np.int64) * PAGE
+    before = np.searchsorted(everywhere, edges).astype(np.uint32)
+    return Followed(usual, everywhere, np.concatenate(values), before)
+
+
+@lean
+def spread_direct(differs, slots, usual, places, values, direct):
+    """All of a fresh table of direct probabilities, beside its ``slots`` and what differs in them."""
+    nodes = ~u64(0x0001000100010001)  # the first byte of a slot is no history
+    for word in range(len(differs)):
+        rest = differs[word] & nodes
+        place = word << 6
+        while rest:
+            at_byte = place + i64(lowest(rest))
+            direct[at_byte] = usual[slots[at_byte]]
+            rest &= rest - u64(1)
+    for k in range(len(places)):
+        direct[places[k]] = values[k]
+
