@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nzip.coding.binary import POSITION, STATE_SIZE, start_encoder
+from nzip.coding.binary import POSITION, STATE_SIZE, finish_encoder, start_encoder
 from nzip.predictors.kinds import TEXT
 from nzip.predictors.mix import primers
 from nzip.predictors.mix.constants import CODED
@@ -49,6 +49,8 @@ SURE, HOPELESS = 0.14, 0.015
 WORTH_LONG = 0.05
 
 Form = Words | None
+# What was coded whole while ways were tried, by form and primer's code: payloads, of use at the level that tries.
+Payloads = dict[tuple[Form, int], bytes]
 
 
 class Start(NamedTuple):
@@ -81,12 +83,16 @@ def choices(
     own: primers.Primer | None = None,
     words: bool = True,
     dictionary: Dictionary | None = None,
+    payloads: Payloads | None = None,
 ) -> list[Start]:
     """Ways of coding ``data`` (uint8, text), the likeliest best first: of a short one the best start of each
     form, what comes near and starts from nothing that may yet be better, of a long one a start for each
     form. ``own``: the user's primer, in place of those that ship, and ``dictionary``: the user's, beside
-    those; ``words``: whether another form than raw may be."""
+    those; ``words``: whether another form than raw may be. ``payloads``: filled, where all of ``data`` was
+    tried."""
     tried_on = sample(data)
+    if len(tried_on) < len(data):
+        payloads = None
     form = choice.choose(data) if words else None
     forms: list[Form] = [form, None] if form else [None]
     if words and dictionary:
@@ -94,14 +100,16 @@ def choices(
     first = own if primed else None
     cold: dict[Form, int] = {}
     if len(forms) > 1:
-        cold = {form: coded(tried_on, form, first) for form in forms}
+        cold = {form: coded(tried_on, form, first, payloads=payloads) for form in forms}
         forms = _worth(forms, cold, len(data) > SHORT, dictionary)
     if not primed or own is not None:
         return [Start(form, first) for form in forms]
-    return starts(data, forms, cold)
+    return starts(data, forms, cold, payloads)
 
 
-def starts(data: np.ndarray, forms: list[Form], cold: dict[Form, int]) -> list[Start]:
+def starts(
+    data: np.ndarray, forms: list[Form], cold: dict[Form, int], payloads: Payloads | None = None
+) -> list[Start]:
     """What ``data`` in one of ``forms`` may start from, as :func:`choices`. ``cold``: what its sample takes
     from nothing, where that is known."""
     found: list[tuple[int, Form, primers.Primer | None]] = []
@@ -110,18 +118,18 @@ def starts(data: np.ndarray, forms: list[Form], cold: dict[Form, int]) -> list[S
         return [Start(forms[0], None)]
     tried_on = sample(data)
     for form in forms:
-        start = cold.get(form) or coded(tried_on, form, None)
+        start = cold.get(form) or coded(tried_on, form, None, payloads=payloads)
         found.append((start, form, None))
-        whole = _tried(tried_on, form, tried)
+        whole = _tried(tried_on, form, tried, payloads)
         if len(data) > SHORT:
             least = (1 - GAIN) * start
             if not whole or whole[0][0] >= least:
-                whole, least = _tried(tried_on, form, habits), (1 - HABITS_GAIN) * start
+                whole, least = _tried(tried_on, form, habits, payloads), (1 - HABITS_GAIN) * start
             found += [entry for entry in whole[:2] if whole[0][0] < least and entry[0] < start]
         else:
             if not whole or whole[0][0] > (1 - PLAIN) * start:
                 more = [DOCS] if DOCS not in tried else []
-                whole = whole[:2] + _tried(tried_on, form, more + habits)[:2]
+                whole = whole[:2] + _tried(tried_on, form, more + habits, payloads)[:2]
             found += [entry for entry in whole if entry[0] < (1 + SLIP) * start]
     found.sort(key=lambda entry: entry[0])
     of_form = [next(entry for entry in found if entry[1] is form) for form in forms]
@@ -136,10 +144,12 @@ def starts(data: np.ndarray, forms: list[Form], cold: dict[Form, int]) -> list[S
 
 
 def _tried(
-    tried_on: np.ndarray, form: Form, codes: list[int]
+    tried_on: np.ndarray, form: Form, codes: list[int], payloads: Payloads | None
 ) -> list[tuple[int, Form, primers.Primer | None]]:
     """What a sample takes in ``form`` after each of the primers ``codes``, the best first."""
-    known = sorted((coded(tried_on, form, primers.named(code)), code) for code in codes)
+    known = sorted(
+        (coded(tried_on, form, primers.named(code), payloads=payloads), code) for code in codes
+    )
     return [(size, form, primers.named(code)) for size, code in known]
 
 
@@ -177,10 +187,16 @@ def sample(data: np.ndarray) -> np.ndarray:
 
 
 def coded(
-    sample: np.ndarray, form: Form, primer: primers.Primer | None, level: int = LEVEL, keep: bool = True
+    sample: np.ndarray,
+    form: Form,
+    primer: primers.Primer | None,
+    level: int = LEVEL,
+    keep: bool = True,
+    payloads: Payloads | None = None,
 ) -> int:
     """Bytes that ``sample`` takes in ``form`` after ``primer`` (None: after none) at ``level``, its params
-    included. ``keep``: as for :func:`nzip.predictors.mix.warm_start.warm`."""
+    included. ``keep``: as for :func:`nzip.predictors.mix.warm_start.warm`. ``payloads``: where to leave what
+    was coded."""
     dictionary = form.dictionary if form else None
     stream = form.apply(sample) if form else sample
     kind = CODED if dictionary else TEXT
@@ -191,21 +207,26 @@ def coded(
     )
     if primer and keep and POOL.takes(len(stream)):
         with POOL.lent(level, primer, stream) as (mix, data, first):
-            return _kernel_bytes(mix, data, first, plan(level, kind)) + said
-    if primer:
-        mix, prefix = warm_behind(level, primer, [0], 0, keep=keep)
+            size, payload = _kernel_bytes(mix, data, first, plan(level, kind))
     else:
-        mix, prefix = build(plan(level, kind), len(stream), 0, 1, [0]), np.zeros(0, np.uint8)
-    data = np.concatenate([prefix, stream])
-    return _kernel_bytes(mix, data, len(prefix), plan(level, kind)) + said
+        if primer:
+            mix, prefix = warm_behind(level, primer, [0], 0, keep=keep)
+        else:
+            mix, prefix = build(plan(level, kind), len(stream), 0, 1, [0]), np.zeros(0, np.uint8)
+        data = np.concatenate([prefix, stream])
+        size, payload = _kernel_bytes(mix, data, len(prefix), plan(level, kind))
+    if payloads is not None:
+        payloads[form, primer.code if primer else 0] = payload
+    return size + said
 
 
-def _kernel_bytes(mix: Mix, data: np.ndarray, first: int, chosen: Plan) -> int:
-    """Bytes that ``data[first:]`` takes, but for the few that the coder holds back."""
+def _kernel_bytes(mix: Mix, data: np.ndarray, first: int, chosen: Plan) -> tuple[int, bytes]:
+    """Bytes that ``data[first:]`` takes, but for the few that the coder holds back; and all of them."""
     steps = len(data) - first
     coder = np.zeros(STATE_SIZE, np.uint64)
     bits = np.zeros(steps * 22 + 4096, np.uint8)
     start_encoder(coder, len(bits))
     ends = np.array([len(data)], np.int64)
     best(chosen)(mix, data, ends, steps, False, coder, bits, np.zeros((0, 1, 0, 0), np.uint32))
-    return int(coder[POSITION])
+    size = int(coder[POSITION])
+    return size, bits[: finish_encoder(coder, bits)].tobytes().rstrip(b"\0")

@@ -30,7 +30,7 @@ from nzip.predictors.mix.noise import is_noise
 from nzip.predictors.mix.params import RATE_STEP, Descriptor
 from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.pool import POOL
-from nzip.predictors.mix.primer_choice import COLD, SHORT, Start, choices
+from nzip.predictors.mix.primer_choice import COLD, LEVEL, SHORT, Payloads, Start, choices
 from nzip.predictors.mix.primers import USER, Primer, named, pin, portion
 from nzip.predictors.mix.state import Mix, build, memory
 from nzip.predictors.mix.warm_start import warm_behind
@@ -130,7 +130,8 @@ class Streams(NamedTuple):
                 return Descriptor(content), data.tobytes()
             content = Content(BINARY)
         helpers = sum(e.helps(data, content) << i for i, e in enumerate(self.experts))
-        trials = [(helpers, start)] if start else self._trials(data, content, helpers)
+        kept: Payloads | None = {} if self.level == LEVEL and not self.experts else None
+        trials = [(helpers, start)] if start else self._trials(data, content, helpers, kept)
         if len(trials) > 1 and len(data) > (SHORT if helpers else WHOLE):
             judge = self._sampled if helpers else self._later
             trials = [min(trials, key=lambda trial: judge(data, content, *trial))]
@@ -138,9 +139,9 @@ class Streams(NamedTuple):
             i for i, (helpers, start) in enumerate(trials) if start.primer and not self.only(helpers).experts
         ]
         if len(trials) == 1 and not (warm and len(data) <= SHORT):
-            return self._encode(data, content, *trials[0], progress, ledger=ledger)
-        found = [self._encode(data, content, *trials[0], progress)]
-        found += [self._encode(data, content, *trial) for trial in trials[1:]]
+            return self._encode(data, content, *trials[0], progress, ledger=ledger, kept=kept)
+        found = [self._encode(data, content, *trials[0], progress, kept=kept)]
+        found += [self._encode(data, content, *trial, kept=kept) for trial in trials[1:]]
         ways = [(*trial, untold, 0) for trial in trials]
         if warm and len(data) <= SHORT:
             # A text that is unlike the primer's wants a higher rate than the plan's.
@@ -153,12 +154,14 @@ class Streams(NamedTuple):
             return self._encode(data, content, *ways[best_of_them], ledger=ledger)
         return found[best_of_them]
 
-    def _trials(self, data: np.ndarray, content: Content, helpers: int) -> list[tuple[int, Start]]:
+    def _trials(
+        self, data: np.ndarray, content: Content, helpers: int, kept: Payloads | None
+    ) -> list[tuple[int, Start]]:
         """Ways of coding a stream that are worth trying, as bits of the experts that help and starts: of a
         short one several starts, of any both forms where they are near, and where experts that do not lead
         read raw bytes, words without them."""
         some = self.only(helpers)
-        trials = [(helpers, start) for start in some.choose(data, content)]
+        trials = [(helpers, start) for start in some.choose(data, content, kept)]
         if helpers and content.kind == TEXT and not some.leading:
             trials += [(0, start) for start in self.only(0).choose(data, content)]
         return trials
@@ -186,8 +189,10 @@ class Streams(NamedTuple):
         progress: Progress = untold,
         rate: int = 0,
         ledger: Ledger | None = None,
+        kept: Payloads | None = None,
     ) -> tuple[Descriptor, bytes]:
-        """As :meth:`encode`, with the experts whose bits are set, from ``start``; ``rate``: its own."""
+        """As :meth:`encode`, with the experts whose bits are set, from ``start``; ``rate``: its own;
+        ``kept``: what was coded already, as it would be."""
         some = self.only(helpers)
         lanes = some.lanes_for(len(data))
         words, primer = start
@@ -207,15 +212,21 @@ class Streams(NamedTuple):
             coded, form = data, content
         descriptor = descriptor._replace(pinned=pin(primer, dictionary), rate=rate)
         told = scaled(progress, len(data), len(coded))
+        payload = kept.get((words, descriptor.primer)) if kept and ledger is None else None
+        if payload is not None:
+            progress(len(data))
+            return descriptor, payload
         return descriptor, some.code(coded, form, lanes, primer, told, rate, ledger)[0]
 
-    def choose(self, data: np.ndarray, content: Content) -> list[Start]:
+    def choose(
+        self, data: np.ndarray, content: Content, payloads: Payloads | None = None
+    ) -> list[Start]:
         """The forms that ``data`` may take, and what it may start from, the likeliest best first; one where
-        it is long."""
+        it is long. ``payloads``: as for :func:`nzip.predictors.mix.primer_choice.choices`."""
         if content.kind != TEXT:
             return [COLD]
         words = not self.experts and not self.raw
-        return choices(data, self.primed, self.primer, words, self.dictionary)
+        return choices(data, self.primed, self.primer, words, self.dictionary, payloads)
 
     def code(
         self,
