@@ -16,7 +16,7 @@ import numpy as np
 
 from nzip.coding.binary import POSITION, STATE_SIZE, finish_encoder, start_encoder
 from nzip.predictors.kinds import TEXT
-from nzip.predictors.mix import primers
+from nzip.predictors.mix import primer_grams, primers
 from nzip.predictors.mix.constants import CODED
 from nzip.predictors.mix.kernel import best
 from nzip.predictors.mix.plan import Plan, plan
@@ -47,6 +47,12 @@ NEAR_COLD = 0.08  # a start from nothing is one where it is nearer: it costs lit
 SURE, HOPELESS = 0.14, 0.015
 # Where nobody tries that, words gain so much.
 WORTH_LONG = 0.05
+
+# A text of so many bytes or fewer is tried few times: after the primer that knows most of it, in each form, then
+# in the better form after those that know nearly as much, and from nothing where none knows much. A longer
+# primer knows more of any text: what LARGER is a megabyte of it takes off.
+TINY, LARGER = 4096, 0.1
+SECOND, THIRD, LITTLE = 0.05, 0.08, 0.15
 
 Form = Words | None
 # What was coded whole while ways were tried, by form and primer's code: payloads, of use at the level that tries.
@@ -97,6 +103,8 @@ def choices(
     forms: list[Form] = [form, None] if form else [None]
     if words and dictionary:
         forms.insert(0, choice.with_lines(data, dictionary))
+    if primed and own is None and len(data) <= TINY:
+        return tiny(data, forms, payloads)
     first = own if primed else None
     cold: dict[Form, int] = {}
     if len(forms) > 1:
@@ -141,6 +149,33 @@ def starts(
     others = [entry for entry in found if not entry[2] and entry not in near]
     near += [entry for entry in others if entry[0] <= (1 + NEAR_COLD) * least]
     return [Start(form, primer) for _, form, primer in sorted(near, key=lambda entry: entry[0])]
+
+
+def tiny(data: np.ndarray, forms: list[Form], payloads: Payloads | None = None) -> list[Start]:
+    """As :func:`starts`, of a text of ``TINY`` bytes at most."""
+    shares = primer_grams.known(data)
+    sizes = np.array([min(entry["bytes"], primers.READS[LEVEL]) for entry in primers.index()])
+    marks = shares - LARGER * sizes / 1e6
+    first, second, third = np.argsort(-marks, kind="stable")[:3].tolist()
+    found: list[tuple[int, Form, primers.Primer | None]] = []
+
+    def attempt(form: Form, primer: primers.Primer | None) -> None:
+        found.append((coded(data, form, primer, payloads=payloads), form, primer))
+
+    if shares[first] > 0:
+        for form in forms:
+            attempt(form, primers.named(first + 1))
+        forms = [min(found, key=lambda entry: entry[0])[1]]
+        for other, near in ((second, SECOND), (third, THIRD)):
+            if marks[other] > marks[first] - near and shares[other] > 0:
+                attempt(forms[0], primers.named(other + 1))
+    if shares.max() < LITTLE:
+        for form in forms:
+            attempt(form, None)
+    found.sort(key=lambda entry: entry[0])
+    return [
+        Start(form, primer) for size, form, primer in found[:MOST] if size <= (1 + NEAR) * found[0][0]
+    ]
 
 
 def _tried(
