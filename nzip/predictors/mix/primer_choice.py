@@ -52,7 +52,7 @@ WORTH_LONG = 0.05
 # in the better form after those that know nearly as much, and from nothing where none knows much. A longer
 # primer knows more of any text: what LARGER is a megabyte of it takes off.
 TINY, LARGER = 4096, 0.1
-SECOND, THIRD, LITTLE = 0.05, 0.08, 0.15
+SECOND, THIRD, LITTLE, NEAR_TINY = 0.05, 0.08, 0.15, 0.02
 
 Form = Words | None
 # What was coded whole while ways were tried, by form and primer's code: payloads, of use at the level that tries.
@@ -173,9 +173,8 @@ def tiny(data: np.ndarray, forms: list[Form], payloads: Payloads | None = None) 
         for form in forms:
             attempt(form, None)
     found.sort(key=lambda entry: entry[0])
-    return [
-        Start(form, primer) for size, form, primer in found[:MOST] if size <= (1 + NEAR) * found[0][0]
-    ]
+    most = (1 + NEAR_TINY) * found[0][0]
+    return [Start(form, primer) for size, form, primer in found[:MOST] if size <= most]
 
 
 def _tried(

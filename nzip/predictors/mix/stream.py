@@ -46,6 +46,9 @@ SAMPLE = 1 << 16
 # A stream of more than WHOLE bytes is coded in one form, told by what that makes of PARTS of it; a shorter
 # one in both where they are near: that takes as long.
 WHOLE, PARTS, PART = 1 << 19, 4, 1 << 15
+# A text of so many bytes or fewer wants another learning rate only where it takes this share of its size or less:
+# else there is not time to learn by it (in 47 of 48 of the others it lost).
+BRIEF, EASY = 1500, 0.2
 _NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
 
 Progress = Callable[[int], None]
@@ -145,10 +148,11 @@ class Streams(NamedTuple):
         ways = [(*trial, untold, 0) for trial in trials]
         if warm and len(data) <= SHORT:
             # A text that is unlike the primer's wants a higher rate than the plan's.
-            likeliest = trials[min(warm, key=lambda i: _cost(found[i]))]
-            rate = 2 * _warm_rate(self.level, likeliest[1]) // RATE_STEP
-            ways.append((*likeliest, untold, rate))
-            found.append(self._encode(data, content, *ways[-1]))
+            likeliest = min(warm, key=lambda i: _cost(found[i]))
+            if len(data) > BRIEF or _cost(found[likeliest]) < EASY * len(data):
+                rate = 2 * _warm_rate(self.level, trials[likeliest][1]) // RATE_STEP
+                ways.append((*trials[likeliest], untold, rate))
+                found.append(self._encode(data, content, *ways[-1]))
         best_of_them = min(range(len(found)), key=lambda i: _cost(found[i]))
         if ledger is not None:
             return self._encode(data, content, *ways[best_of_them], ledger=ledger)
