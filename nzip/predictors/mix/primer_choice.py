@@ -52,6 +52,8 @@ WORTH_LONG = 0.05
 # in the better form after those that know nearly as much, and from nothing where none knows much. A longer
 # primer knows more of any text: what LARGER is a megabyte of it takes off.
 TINY, LARGER = 4096, 0.1
+# Nor does one help that says the same again and again, which takes this share of itself.
+REPEATED = 1 / 16
 SECOND, THIRD, LITTLE, NEAR_TINY = 0.05, 0.08, 0.15, 0.02
 
 Form = Words | None
@@ -169,7 +171,7 @@ def tiny(data: np.ndarray, forms: list[Form], payloads: Payloads | None = None) 
         for other, near in ((second, SECOND), (third, THIRD)):
             if marks[other] > marks[first] - near and shares[other] > 0:
                 attempt(forms[0], primers.named(other + 1))
-    if shares.max() < LITTLE:
+    if shares.max() < LITTLE or min(found, key=lambda entry: entry[0])[0] < REPEATED * len(data):
         for form in forms:
             attempt(form, None)
     found.sort(key=lambda entry: entry[0])

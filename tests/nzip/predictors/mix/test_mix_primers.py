@@ -118,15 +118,16 @@ def test_priming_helps_and_is_pinned(primed_cache, monkeypatch):
 
 def test_a_damaged_text_is_noticed(monkeypatch):
     real = primers._read
-    primers.shipped.cache_clear()
+    primers._text_of.cache_clear()
     monkeypatch.setattr(
         primers, "_read", lambda name: real("code.xz") if name.endswith(".xz") else real(name)
     )
     try:
+        primer = primers.shipped(1)  # nothing is read before it is needed
         with pytest.raises(ModelMismatchError, match="damaged: reinstall"):
-            primers.shipped(1)
+            _ = primer.text
     finally:
-        primers.shipped.cache_clear()
+        primers._text_of.cache_clear()
 
 
 # --- snapshots, of a small primer so that priming takes no time
@@ -134,9 +135,9 @@ def test_a_damaged_text_is_noticed(monkeypatch):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """An empty cache: the place of SMALL's snapshot."""
+    """An empty cache: the place of SMALL's snapshot, of its larger part."""
     monkeypatch.setenv("NZIP_CACHE", cache_of_tables(tmp_path))
-    return tmp_path / "primed" / f"{warm_start.snapshot_name(1, SMALL)}.tables"
+    return tmp_path / "primed" / f"{warm_start.snapshot_name(1, SMALL)}-contexts.tables"
 
 
 @pytest.fixture
@@ -223,30 +224,31 @@ def test_the_least_recently_used_go_first(cache, primings, monkeypatch):
         monkeypatch.setattr(store, "PRIMED", store.PRIMED._replace(default=size))
 
     start()
-    size = cache.stat().st_size
+    learnt = cache.with_name(cache.name.replace("-contexts", ""))
+    size, beside = cache.stat().st_size, learnt.stat().st_size
     old, older = cache.parent / "old.tables", cache.parent / "older.tables"
     for place, age in ((old, 2000), (older, 1000)):
         place.write_bytes(bytes(size))
         os.utime(place, (age, age))
     other = cache.parent / "notes.txt"
     other.write_bytes(bytes(9))
-    limit(3 * size)
+    limit(3 * size + beside)
     cache.unlink()
     start()
     assert cache.exists() and old.exists() and older.exists()
-    limit(2 * size + size // 2)
+    limit(2 * size + beside + size // 2)
     cache.unlink()
     start()
     assert cache.exists() and old.exists() and not older.exists() and other.exists()
     limit(size - 1)
     cache.unlink()
     start()
-    assert not cache.exists()
+    assert not cache.exists() and learnt.exists()
 
 
 def test_a_snapshot_is_named_by_all_that_made_it(monkeypatch):
     name = warm_start.snapshot_name
-    others = {name(1, SMALL), name(3, SMALL), name(1, SMALL._replace(text=SMALL.text[1:]))}
+    others = {name(1, SMALL), name(3, SMALL), name(1, SMALL._replace(read=SMALL.text[1:]))}
     others.add(name(1, primers.portion(SMALL, 1, named_dictionary(1))))
     assert len(others) == 4 and name(1, SMALL._replace(hash=b"", number=2)) == name(1, SMALL)
     monkeypatch.setattr(warm_start, "_read_primer", lambda mix, chosen, text: None)  # other code
@@ -300,7 +302,7 @@ def test_habits_by_the_twin(monkeypatch):
     from nzip.predictors.mix import stream
     from nzip.predictors.mix.twin import model as twin
 
-    small = SMALL._replace(text=SMALL.text[:600])
+    small = SMALL._replace(read=SMALL.text[:600])
     monkeypatch.setattr(primers, "shipped", lambda number: small)
     monkeypatch.setattr(stream, "choices", only(primers.HABITS | 1))
     data = mix_samples.text(300, seed=43)
