@@ -1,7 +1,7 @@
 """Tables that are mostly as they began, kept small: which bytes differ, and by what.
 
-A primed mix is some dozens to hundreds of megabytes, of which a fifth says something; but that fifth is spread
-over all pages, as hashes are, so that neither holes in a file nor pages that are mapped would save anything
+A primed mix is some dozens to hundreds of megabytes, of which a fifth says something; but that fifth is
+spread over all pages, as hashes are, so that neither holes in a file nor mapped pages would save anything
 (docs/notes/snapshots.md has the figures). Here a bit a byte says whether it differs from the fresh table's,
 and the bytes that differ follow one another. Both ways out are compiled: the whole table (:func:`spread`), or
 the stretches of it that a short text will touch (touched.py), found by counts that are kept for every page.
@@ -117,4 +117,3 @@ def spread_direct(differs, slots, usual, places, values, direct):
             rest &= rest - u64(1)
     for k in range(len(places)):
         direct[places[k]] = values[k]
-

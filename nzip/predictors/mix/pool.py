@@ -29,7 +29,7 @@ from nzip.predictors.mix.sizes import match_bits
 from nzip.predictors.mix.state import Mix, build, zeros
 from nzip.predictors.mix.warm_start import fresh_lanes, primed, snapshot_name
 
-DEFAULT = 352 << 20  # bytes of snapshots and desks that may stay between files
+DEFAULT = 320 << 20  # bytes of snapshots and desks that may stay between files
 _MOMENT = 128 << 20  # of snapshots, while one text is coded
 _COPIED = ("state_map", "match_map", "run_map", "weights", "final_weights")
 _TEXTS = 6  # primers' texts that a desk keeps, with room behind them
@@ -214,7 +214,8 @@ class Pool:
     @property
     def held_bytes(self) -> int:
         """Bytes of what is kept and nobody uses now."""
-        return sum(kept.nbytes for kept in (*self._snapshots.values(), *self._desks))
+        snapshots = sum(kept.nbytes for kept in self._snapshots.values())
+        return snapshots + sum(desk.nbytes for desk in self._desks)
 
     @contextlib.contextmanager
     def lent(self, level: int, primer: Primer, text: np.ndarray) -> Iterator[tuple[Mix, np.ndarray, int]]:

@@ -48,8 +48,8 @@ SURE, HOPELESS = 0.14, 0.015
 # Where nobody tries that, words gain so much.
 WORTH_LONG = 0.05
 
-# A text of so many bytes or fewer is tried few times: after the primer that knows most of it, in each form, then
-# in the better form after those that know nearly as much, and from nothing where none knows much. A longer
+# A text of so many bytes or fewer is tried few times: after the primer that knows most of it, in each form,
+# then in the better form after those that know nearly as much, and from nothing where none knows much. A longer
 # primer knows more of any text: what LARGER is a megabyte of it takes off.
 TINY, LARGER = 4096, 0.1
 # Nor does one help that says the same again and again, which takes this share of itself.
@@ -57,7 +57,7 @@ REPEATED = 1 / 16
 SECOND, THIRD, LITTLE, NEAR_TINY = 0.05, 0.08, 0.15, 0.02
 
 Form = Words | None
-# What was coded whole while ways were tried, by form and primer's code: payloads, of use at the level that tries.
+# Payloads of what was coded whole while ways were tried, by form and primer's code: of use at LEVEL.
 Payloads = dict[tuple[Form, int], bytes]
 
 
@@ -183,9 +183,7 @@ def _tried(
     tried_on: np.ndarray, form: Form, codes: list[int], payloads: Payloads | None
 ) -> list[tuple[int, Form, primers.Primer | None]]:
     """What a sample takes in ``form`` after each of the primers ``codes``, the best first."""
-    known = sorted(
-        (coded(tried_on, form, primers.named(code), payloads=payloads), code) for code in codes
-    )
+    known = sorted((coded(tried_on, form, primers.named(code), payloads=payloads), code) for code in codes)
     return [(size, form, primers.named(code)) for size, code in known]
 
 

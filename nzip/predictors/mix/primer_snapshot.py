@@ -2,8 +2,8 @@
 
 A snapshot is read back in a fraction of the time that priming costs, and takes a tenth to a third of the
 mix's memory (packed.py). It is two entries: what reading taught (weights and maps), which is all of a
-primer's *habits*, and what was read (contexts, matches, the text itself). Both are named by a hash of all that
-made them (warm_start.py).
+primer's *habits*, and what was read (contexts, matches, the text itself). Both are named by a hash of all
+that made them (warm_start.py).
 
 What the cache gives back is what was put, or nothing: every byte is read into memory of this process and
 hashed before any is used, so a damaged snapshot costs the time to prime anew, never a file that cannot be
@@ -19,7 +19,6 @@ import numpy as np
 import xxhash
 
 from nzip import cache
-from nzip.predictors.mix import constants as at
 from nzip.predictors.mix.packed import Followed, Packed, follow, pack, spread_direct, unpack
 from nzip.predictors.mix.plan import Plan
 from nzip.predictors.mix.state import Mix, build
@@ -81,7 +80,9 @@ def hash_of(mix: Mix) -> str:
 def take(mix: Mix, plan: Plan, text: bytes, habits: bool = False) -> Snapshot:
     """A snapshot of a mix that has read ``text``; ``habits``: of what it learnt alone."""
     fresh = build(plan, 1, 0, 1, [0])
-    learnt = Learnt(*(getattr(mix, field) for field in _MAPS + _LEARNT), pack(mix.apm, fresh.apm))
+    learnt = Learnt(
+        mix.state_map, mix.match_map, mix.run_map, mix.weights, mix.final_weights, pack(mix.apm, fresh.apm)
+    )
     if habits:
         return Snapshot(learnt, None)
     return Snapshot(
@@ -98,8 +99,9 @@ def save(snapshot: Snapshot, plan: Plan, name: str) -> None:
     """Keep a snapshot, if there is a place for it; whole or not at all, and never more than the limit."""
     fresh = build(plan, 1, 0, 1, [0])
     learnt = snapshot.learnt
-    packed = learnt._replace(**{field: pack(getattr(learnt, field), getattr(fresh, field)) for field in _LEARNT})
-    _put(name, _arrays(packed))
+    packed = [pack(getattr(learnt, field), getattr(fresh, field)) for field in _LEARNT]
+    maps = [getattr(learnt, field) for field in _MAPS]
+    _put(name, [*maps, *(array for one in (*packed, learnt.apm) for array in one)])
     if snapshot.contexts is not None:
         _put(name + _CONTEXTS, _arrays(snapshot.contexts))
 
@@ -110,12 +112,10 @@ def load(plan: Plan, name: str, habits: bool = False) -> Snapshot | None:
     found = _get(name, [*(getattr(fresh, field).dtype for field in _MAPS), *_PACKED * 3])
     if found is None:
         return None
-    maps, packed = found[: len(_MAPS)], [Packed(*found[k : k + 3]) for k in range(len(_MAPS), len(found), 3)]
-    weights = []
-    for field, one in zip(_LEARNT, packed, strict=False):
-        weights.append(getattr(fresh, field))
-        unpack(one, weights[-1])
-    learnt = Learnt(*maps, *weights, packed[-1])
+    weights, final_weights, apm = (Packed(*found[k : k + 3]) for k in range(len(_MAPS), len(found), 3))
+    unpack(weights, fresh.weights)
+    unpack(final_weights, fresh.final_weights)
+    learnt = Learnt(*found[: len(_MAPS)], fresh.weights, fresh.final_weights, apm)  # type: ignore[arg-type]
     if habits:
         return Snapshot(learnt, None)
     direct = _FOLLOWED if len(fresh.direct) == len(fresh.slots) else []
@@ -145,7 +145,7 @@ def restore(mix: Mix, snapshot: Snapshot) -> None:
     np.copyto(mix.history2, contexts.history2)
 
 
-# An entry is its arrays one behind the other, each from a multiple of eight bytes on; their lengths come first.
+# An entry is its arrays' lengths, then the arrays, each from a multiple of eight bytes on.
 _PACKED = [np.uint64, np.uint32, np.uint8]
 _FOLLOWED = [np.uint16, np.uint32, np.uint16, np.uint32]
 

@@ -46,8 +46,8 @@ SAMPLE = 1 << 16
 # A stream of more than WHOLE bytes is coded in one form, told by what that makes of PARTS of it; a shorter
 # one in both where they are near: that takes as long.
 WHOLE, PARTS, PART = 1 << 19, 4, 1 << 15
-# A text of so many bytes or fewer wants another learning rate only where it takes this share of its size or less:
-# else there is not time to learn by it (in 47 of 48 of the others it lost).
+# A text of so many bytes or fewer wants another learning rate only where it takes this share of its size or
+# less: else there is not time to learn by it (in 47 of 48 of the others it lost).
 BRIEF, EASY = 1500, 0.2
 _NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
 
@@ -159,7 +159,7 @@ class Streams(NamedTuple):
         return found[best_of_them]
 
     def _trials(
-        self, data: np.ndarray, content: Content, helpers: int, kept: Payloads | None
+        self, data: np.ndarray, content: Content, helpers: int, kept: Payloads | None = None
     ) -> list[tuple[int, Start]]:
         """Ways of coding a stream that are worth trying, as bits of the experts that help and starts: of a
         short one several starts, of any both forms where they are near, and where experts that do not lead
@@ -222,9 +222,7 @@ class Streams(NamedTuple):
             return descriptor, payload
         return descriptor, some.code(coded, form, lanes, primer, told, rate, ledger)[0]
 
-    def choose(
-        self, data: np.ndarray, content: Content, payloads: Payloads | None = None
-    ) -> list[Start]:
+    def choose(self, data: np.ndarray, content: Content, payloads: Payloads | None = None) -> list[Start]:
         """The forms that ``data`` may take, and what it may start from, the likeliest best first; one where
         it is long. ``payloads``: as for :func:`nzip.predictors.mix.primer_choice.choices`."""
         if content.kind != TEXT:

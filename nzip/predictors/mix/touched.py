@@ -58,8 +58,8 @@ class Stamps(NamedTuple):
 @lean
 def note(state, data, ends, steps, packed, match_bytes, stamps, noted):
     """Fill ``noted`` for the ``steps`` bytes of ``data`` from the only lane's position on; how many of each
-    there are. ``packed``: the match tables, of which entries are fetched into ``match_bytes``, the same memory
-    as the state's, as they are looked up. Changes ``lanes``, ``history1`` and ``history2`` as coding does."""
+    there are. ``packed``: the match tables, of which entries are fetched into ``match_bytes``, the same
+    memory as the state's, as they are looked up. Changes ``lanes``, ``history1`` and ``history2`` as coding does."""
     setting = state.setting
     contexts = i64(setting[at.S_CONTEXTS])
     models = i64(setting[at.S_MATCHES])
@@ -150,8 +150,8 @@ def _place_of(differs, before, start):
 
 @inlined
 def _fetch(differs, values, k, start, length, table):
-    """The ``length`` bytes (1 to 64, within 64 that begin together) from ``start`` on of a table of zeros; the
-    values from ``k`` on are theirs."""
+    """The ``length`` bytes (1 to 64, within 64 that begin together) from ``start`` on of a table of zeros;
+    the values from ``k`` on are theirs."""
     rest = differs[start >> 6] >> u64(start & 63)
     if length < LINE:
         rest &= (u64(1) << u64(length)) - u64(1)

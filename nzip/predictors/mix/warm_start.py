@@ -48,7 +48,7 @@ def warm_behind(
     """As :func:`warm`, and the primer's text (uint8) that the data must stand behind: it is in the snapshot,
     too, which spares unpacking it."""
     chosen = plan(level, primer.kind)
-    mix, known = None, None
+    known = None
     if not keep:
         mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
         _read_primer(mix, chosen, primer.text)
@@ -56,10 +56,10 @@ def warm_behind(
         known = primer_snapshot.load(chosen, name := snapshot_name(level, primer), primer.habits)
         if known is None:
             mix, _ = primed(level, primer, name)
-    if mix is None:
-        mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
-        primer_snapshot.restore(mix, known)
-    elif primer.habits:
+        else:
+            mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
+            primer_snapshot.restore(mix, known)
+    if known is None and primer.habits:
         _forget_words(mix)
     if known is not None and known.contexts is not None:
         prefix = known.contexts.text

@@ -159,8 +159,8 @@ def _unpacked(name: str, known: str) -> bytes:
     return content
 
 
-# To unpack a dictionary and to sort its words into tables takes half as long as importing NumPy: they are kept
-# in the cache, as tables of primed mixes are. First stand the lengths of the content and of each table.
+# To unpack a dictionary and to sort its words into tables takes half as long as importing NumPy: they are
+# kept in the cache, as tables of primed mixes are. First stand the lengths of the content and of each table.
 _KINDS = (np.uint8, np.uint32, np.uint32, np.uint64, np.uint64, np.uint16, np.uint16, np.uint16)
 
 
@@ -173,7 +173,10 @@ def _making() -> str:
 def _keep(name: str, content: bytes, tables: Tables) -> None:
     parts: list = [content, *tables]
     sizes = np.array([len(content), *(table.nbytes for table in tables)], np.int64)
-    PRIMED.put(name, [sizes.data, *(piece for part in parts for piece in (part, bytes(-memoryview(part).nbytes % 8)))])
+    PRIMED.put(
+        name,
+        [sizes.data, *(piece for part in parts for piece in (part, bytes(-memoryview(part).nbytes % 8)))],
+    )
 
 
 def _read_kept(name: str) -> tuple[bytes, Tables] | None:

@@ -53,7 +53,9 @@ def test_what_follows_from_histories(size, seed, unlike):
     direct[slots == 0] = NO_DIRECT
     direct.reshape(-1, SLOT)[:, 0] = NO_DIRECT
     random = np.random.default_rng(seed)
-    direct = np.where(random.random(size) < unlike, random.integers(0, 1 << 16, size, dtype=np.uint16), direct)
+    direct = np.where(
+        random.random(size) < unlike, random.integers(0, 1 << 16, size, dtype=np.uint16), direct
+    )
     followed = packed.follow(direct, slots)
     usual, places, values, _ = followed
     found = np.full(size, NO_DIRECT, np.uint16)
