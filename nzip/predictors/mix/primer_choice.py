@@ -49,8 +49,8 @@ SURE, HOPELESS = 0.14, 0.015
 WORTH_LONG = 0.05
 
 # A text of so many bytes or fewer is tried few times: after the primer that knows most of it, in each form,
-# then in the better form after those that know nearly as much, and from nothing where none knows much. A longer
-# primer knows more of any text: what LARGER is a megabyte of it takes off.
+# then in the better form after those that know nearly as much, and from nothing where none knows much. A
+# longer primer knows more of any text: what LARGER is a megabyte of it takes off.
 TINY, LARGER = 4096, 0.1
 # Nor does one help that says the same again and again, which takes this share of itself.
 REPEATED = 1 / 16

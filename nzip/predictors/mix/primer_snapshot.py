@@ -115,7 +115,7 @@ def load(plan: Plan, name: str, habits: bool = False) -> Snapshot | None:
     weights, final_weights, apm = (Packed(*found[k : k + 3]) for k in range(len(_MAPS), len(found), 3))
     unpack(weights, fresh.weights)
     unpack(final_weights, fresh.final_weights)
-    learnt = Learnt(*found[: len(_MAPS)], fresh.weights, fresh.final_weights, apm)  # type: ignore[arg-type]
+    learnt = Learnt(found[0], found[1], found[2], fresh.weights, fresh.final_weights, apm)
     if habits:
         return Snapshot(learnt, None)
     direct = _FOLLOWED if len(fresh.direct) == len(fresh.slots) else []

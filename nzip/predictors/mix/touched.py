@@ -59,7 +59,8 @@ class Stamps(NamedTuple):
 def note(state, data, ends, steps, packed, match_bytes, stamps, noted):
     """Fill ``noted`` for the ``steps`` bytes of ``data`` from the only lane's position on; how many of each
     there are. ``packed``: the match tables, of which entries are fetched into ``match_bytes``, the same
-    memory as the state's, as they are looked up. Changes ``lanes``, ``history1`` and ``history2`` as coding does."""
+    memory as the state's, as they are looked up. Changes ``lanes``, ``history1`` and ``history2`` as coding
+    does."""
     setting = state.setting
     contexts = i64(setting[at.S_CONTEXTS])
     models = i64(setting[at.S_MATCHES])
