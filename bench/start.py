@@ -6,7 +6,8 @@ as a shell's loop has it. CPU seconds (user and system) of the processes as the 
 figure is the median of ``repeat`` runs in turn, so that a busy machine slows all alike.
 
 Concession: the kernels must be compiled and the primers read before (one untimed round does that); a peer of
-several threads is measured by what all of them take.
+several threads is measured by what all of them take. Modules are compiled to bytecode in the untimed round,
+as installing does.
 """
 
 from __future__ import annotations
@@ -34,10 +35,14 @@ class Taken(NamedTuple):
     memory: int
 
 
-def taken(command: list[str], output: Path | None = None, folder: Path | None = None) -> Taken:
-    """Run ``command`` in ``folder``, its standard output to ``output``. Raises
+def taken(
+    command: list[str], output: Path | None = None, folder: Path | None = None, bytecode: Path | None = None
+) -> Taken:
+    """Run ``command`` in ``folder``, its standard output to ``output``; Python keeps its ``bytecode`` there,
+    whatever the environment says, as an installed package has it. Raises
     :class:`nzip.benchmark.running.RunError`."""
-    found = launch(command, folder, output, {})
+    kept = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(bytecode)} if bytecode else {}
+    found = launch(command, folder, output, kept)
     return Taken(found["cpu"], found["peak"])
 
 
@@ -46,7 +51,7 @@ def start(
 ) -> list[tuple[str, float]]:
     """Names and CPU seconds, the baseline first, of ``data`` as one file each way."""
     with tempfile.TemporaryDirectory() as place:
-        file = Path(place) / "small"
+        file, bytecode = Path(place) / "small", Path(place) / "bytecode"
         file.write_bytes(data)
         calls: list[tuple[str, list[str], Path | None]] = [
             ('python -c "import numpy"', [sys.executable, "-c", NUMPY], None),
@@ -69,7 +74,7 @@ def start(
             for kept, (name, command, output) in zip(found, calls, strict=True):
                 tell(name)
                 _remove(output)
-                seconds = taken(command, output, file.parent).seconds
+                seconds = taken(command, output, file.parent, bytecode).seconds
                 if turn:  # the first round warms
                     kept.append(seconds)
         return [(name, statistics.median(kept)) for (name, _, _), kept in zip(calls, found, strict=True)]
@@ -107,8 +112,8 @@ def many(
             tell(f"nzip -{level}")
             call = _nzip("compress", f"-{level}", "-q", "-f", "-T", "1")
             for file in files[:2]:
-                taken([*call, "-c", str(file)])
-            found = taken([*call, "-r", str(folder)])
+                taken([*call, "-c", str(file)], bytecode=Path(place) / "bytecode")
+            found = taken([*call, "-r", str(folder)], bytecode=Path(place) / "bytecode")
             made = sorted(folder.glob("*.nz"))
             rows.append(Many(f"nzip -{level}", found.seconds / count, _sizes(made) / len(made), found.memory))
             for file in made:
