@@ -134,7 +134,7 @@ class Streams(NamedTuple):
             content = Content(BINARY)
         helpers = sum(e.helps(data, content) << i for i, e in enumerate(self.experts))
         kept: Payloads | None = {} if self.level == LEVEL and not self.experts else None
-        trials = [(helpers, start)] if start else self._trials(data, content, helpers, kept)
+        trials = [(helpers, start)] if start else self._trials(data, content, helpers, kept=kept)
         if len(trials) > 1 and len(data) > (SHORT if helpers else WHOLE):
             judge = self._sampled if helpers else self._later
             trials = [min(trials, key=lambda trial: judge(data, content, *trial))]

@@ -47,7 +47,9 @@ def test_one_lane_is_told_of_in_order(kind):
 @pytest.mark.parametrize("kind", ["text", "executable"])
 @pytest.mark.parametrize("lanes", [1, 3])
 def test_lanes_are_told_of_in_ranges(kind, lanes, monkeypatch):
-    monkeypatch.setattr(stream.Streams, "_trials", lambda self, data, content, helpers: [(helpers, COLD)])
+    monkeypatch.setattr(
+        stream.Streams, "_trials", lambda self, data, content, helpers, kept=None: [(helpers, COLD)]
+    )
     data = mix_samples.sample(kind, 7000)
     predictor = MixPredictor(1, (toys.CountingExpert(),), lanes=lanes, primed=False)
     found = told(predictor, data)

@@ -29,7 +29,7 @@ def raw_with_experts():
         patch.setattr(
             stream.Streams,
             "_trials",
-            lambda self, data, content, helpers: [(helpers, Start(None, self.primer))],
+            lambda self, data, content, helpers, kept=None: [(helpers, Start(None, self.primer))],
         )
         yield
 

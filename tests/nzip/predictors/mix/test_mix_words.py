@@ -141,7 +141,7 @@ def test_experts_on_raw_bytes_or_words_without_them_whatever_is_smaller(kind, to
     for with_experts in (True, False):
 
         def only(self, data, content, helpers, wanted=with_experts):
-            found = real(self, data, content, helpers)
+            found = real(self, data, content, helpers, kept)
             return [trial for trial in found if (trial[0] > 0) == wanted] or found[:1]
 
         monkeypatch.setattr(stream.Streams, "_trials", only)

@@ -192,7 +192,9 @@ def test_what_ships_is_small_and_reads_text():
 
 def test_a_block_names_those_of_its_experts_that_it_used(monkeypatch):
     raw = stream.Start(None, None)  # however small words would be without them
-    monkeypatch.setattr(stream.Streams, "_trials", lambda self, data, content, helpers: [(helpers, raw)])
+    monkeypatch.setattr(
+        stream.Streams, "_trials", lambda self, data, content, helpers, kept=None: [(helpers, raw)]
+    )
 
     class Never(SsmExpert):
         def helps(self, data, content):
