@@ -140,7 +140,7 @@ def test_experts_on_raw_bytes_or_words_without_them_whatever_is_smaller(kind, to
     sizes, real = [], stream.Streams._trials
     for with_experts in (True, False):
 
-        def only(self, data, content, helpers, wanted=with_experts):
+        def only(self, data, content, helpers, kept=None, wanted=with_experts):
             found = real(self, data, content, helpers, kept)
             return [trial for trial in found if (trial[0] > 0) == wanted] or found[:1]
 
