@@ -1,0 +1,64 @@
+"""Very short texts: which primers they try, and that what was tried whole is not coded otherwise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support import cache_of_tables
+
+from nzip.predictors.mix import MixPredictor, primer_choice, primer_grams, primers, stream
+
+
+@pytest.mark.parametrize("number", range(1, 1 + len(primers.index())))
+def test_a_primer_knows_its_own_text_best(number):
+    text = np.frombuffer(primers.shipped(number).text[-30_000:-29_000], np.uint8)
+    known = primer_grams.known(text)
+    assert int(known.argmax()) == number - 1 and known[number - 1] == 1
+
+
+def test_what_is_kept_is_what_is_made(tmp_path, monkeypatch):
+    """With nothing kept, from what is kept, and where that is of another size."""
+    monkeypatch.setenv("NZIP_CACHE", cache_of_tables(tmp_path))
+    found = []
+    for _ in range(2):
+        primer_grams._table.cache_clear()
+        found.append(primer_grams._table().copy())
+    (file,) = (tmp_path / "primed").glob("sequences-*")
+    assert file.stat().st_size > 1 << primer_grams.BITS
+    file.write_bytes(b"x")
+    primer_grams._table.cache_clear()
+    found.append(primer_grams._table())
+    assert all(np.array_equal(found[0], other) for other in found[1:])
+    primer_grams._table.cache_clear()
+
+
+def test_nothing_is_known_of_what_has_no_sequence():
+    for text in (b"", b"abcd"):
+        assert not primer_grams.known(np.frombuffer(text, np.uint8)).any()
+
+
+@pytest.mark.parametrize("size", [1, 5, 300, 4096, 4097])
+def test_what_was_tried_is_what_would_be_coded(size, primed_cache, monkeypatch):
+    text = primers.shipped(2).text[-60_000:][:size]
+    predictor = MixPredictor(1)
+    found = predictor.encode(text)
+    real = stream.Streams._encode
+
+    def anew(*arguments, **named):
+        return real(*arguments, **{**named, "kept": None})
+
+    monkeypatch.setattr(stream.Streams, "_encode", anew)
+    assert predictor.encode(text) == found
+    assert predictor.decode(*found, size) == text
+
+
+def test_few_ways_are_tried(primed_cache, monkeypatch):
+    tried, real = [], primer_choice.coded
+
+    def counted(*arguments, **named):
+        tried.append(arguments)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(primer_choice, "coded", counted)
+    primer_choice.choices(np.frombuffer(primers.shipped(2).text[-60_000:][:1000], np.uint8))
+    assert 1 <= len(tried) <= 5
