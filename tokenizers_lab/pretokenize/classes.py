@@ -16,8 +16,9 @@ import numpy as np
 OTHER, LETTER, NUMBER, SPACE = 0, 1, 2, 3
 UPPER, LOWER = 1, 2
 SIGN, MARK, ANY, EAST_ASIAN = 0, 4, 5, 8
-"""DeepSeek's, beside LETTER, NUMBER and SPACE: punctuation and symbols (and bytes that are not UTF-8, for which
-the library sees U+FFFD, a symbol), marks, all others; and a bit for its range of ideographs and kana."""
+"""DeepSeek's, beside LETTER, NUMBER and SPACE: punctuation and symbols (and bytes that are not UTF-8, for
+which the library sees U+FFFD, a symbol), marks, all others; and a bit for its range of ideographs and
+kana."""
 CASES = 0x110000
 """Where the cases begin in the table."""
 PARTS = 2 * CASES

@@ -16,8 +16,8 @@ FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 # Composed, decomposed, compatible; marks in both orders; Hangul both ways; unassigned, newer than some
 # tables, private; what is cut out of the text, whole and in part.
 PIECES = [
-    "a", "the ", "\n", " ", "é", "e\u0301", "\u0301", "\u0327\u0301", "\u0301\u0327", "ﬁ", "Å", "\u212b", "각",
-    "\u1100\u1161",
+    "a", "the ", "\n", " ", "é", "e\u0301", "\u0301", "\u0327\u0301", "\u0301\u0327", "ﬁ", "Å", "\u212b",
+    "각", "\u1100\u1161",
     "\u11a8", "한", "日本", "🙂", "\u0378", "\u0897", "\U0001e6e3", "\ue000", "\ufffd", "½", "<tool>", "<to",
     "ol>", "<end>",
     "<é>", "123", "İ",

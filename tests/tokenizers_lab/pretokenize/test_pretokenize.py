@@ -104,8 +104,8 @@ def test_equals_the_regular_expression_on_any_bytes(name, pattern, pieces):
         )
 
 
-# What only DeepSeek's steps tell apart: ideographs and kana with signs, marks and gaps in their range and about
-# it, characters that nothing matches, U+FFFD, which bytes that are no UTF-8 are to the library.
+# What only DeepSeek's steps tell apart: ideographs and kana with signs, marks and gaps in their range and
+# about it, characters that nothing matches, U+FFFD, which bytes that are no UTF-8 are to the library.
 SEAMS = [
     "一", "龥", "龦", "〇", "㈠", "\u3040", "ぁ", "\u3097", "\u3099", "゛", "゠", "・", "ー", "ヿ", "々",
     "\u200d",
