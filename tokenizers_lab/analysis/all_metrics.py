@@ -253,18 +253,17 @@ def _overlaps(names, codecs, streams, texts) -> dict:
     out: dict = {
         "names": names,
         "jaccard": [[None] * n for _ in range(n)],
-        "weighted": {f: [[None] * n for _ in range(n)] for f in texts},
-        "boundary_f1": {f: [[None] * n for _ in range(n)] for f in texts},
+        "weighted": {},
+        "boundary_f1": {},
     }
     for i in range(n):
         for j in range(i, n):
             mine, theirs = sets[i], sets[j]
             if mine is not None and theirs is not None:
                 out["jaccard"][i][j] = out["jaccard"][j][i] = overlap.jaccard(mine, theirs)
-            for f in texts:
-                a, b = streams[names[i], f], streams[names[j], f]
-                out["weighted"][f][i][j] = out["weighted"][f][j][i] = overlap.weighted_jaccard(a, b)
-                out["boundary_f1"][f][i][j] = out["boundary_f1"][f][j][i] = overlap.segmentation_f1(a, b)
+    for f in texts:
+        weighted, borders = overlap.every_pair([streams[name, f] for name in names])
+        out["weighted"][f], out["boundary_f1"][f] = weighted.tolist(), borders.tolist()
     return out
 
 
