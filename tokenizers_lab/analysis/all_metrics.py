@@ -244,7 +244,8 @@ def _glitch(codec, ids) -> dict:
 
 def _beginning(codec, file: str, raw: bytes) -> Tokenised:
     part = raw[:OVERLAP_BYTES]
-    return Tokenised(codec, file, part, *codec.encode_with_offsets(part), None)
+    ids, offsets = codec.encode_with_offsets(part)
+    return Tokenised(codec, file, part, ids, offsets, None)
 
 
 def _overlaps(names, codecs, streams, texts) -> dict:

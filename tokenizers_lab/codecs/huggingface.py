@@ -18,7 +18,8 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 
@@ -28,10 +29,11 @@ from tokenizers_lab.errors import DataError
 from tokenizers_lab.files import write_whole
 from tokenizers_lab.pretokenize.library import library
 
+_Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 _FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
 
-def _is_in_form(form: str, text: str) -> bool:
+def _is_in_form(form: _Form, text: str) -> bool:
     """Whether a normalizer of any Unicode version leaves ``text`` as it is: this Python's does, since how
     characters are normalized never changes once they are assigned, and no character is one that it does not
     know."""
@@ -71,7 +73,7 @@ class HuggingFaceCodec(Codec):
         self._tokens = self._byte_strings()
         self._inside = self._tokens or self._byte_pieces(vocab)
         self.eos_id, self.pad_id = self._first(EOS_NAMES), self._first(PAD_NAMES)
-        self._form = ""
+        self._form: _Form = "NFC"
         self._plain = self._without_its_form()
 
     def _without_its_form(self):
@@ -196,16 +198,20 @@ class HuggingFaceCodec(Codec):
         return super().token_lengths() if self._tokens is not None else None
 
     def unreachable(self, tokens) -> np.ndarray:
-        if self._plain is None:
+        if self._plain is None or self._tokens is None:
             return super().unreachable(tokens)
         tokens = np.asarray(tokens, np.int64)
         plain = np.array([self._is_plain(self._tokens[i]) for i in tokens.tolist()], dtype=np.bool_)
         found = [self._plain.unreachable(tokens[plain]), super().unreachable(tokens[~plain])]
         return tokens[np.isin(tokens, np.concatenate(found))]
 
-    def description(self) -> dict:
+    @cached_property
+    def _digest(self) -> str:
         canonical = json.dumps(json.loads(self._text), sort_keys=True)
-        described = {"codec": "huggingface", "json": hashlib.sha256(canonical.encode()).hexdigest()}
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def description(self) -> dict:
+        described = {"codec": "huggingface", "json": self._digest}
         if self._special or self._dropout:
             described["special tokens, dropout"] = "never"  # once they were as the file and the text had it
         return described
