@@ -1,7 +1,8 @@
 """Match models: they find the last place where the bytes before were the same, and expect what came then.
 
 A model keeps a table from the hash of the last ``minimum`` bytes to the place behind their last occurrence. A
-match at hand is followed as long as it is right. Matches reach back into the primer and into other lanes,
+match at hand is followed as long as it is right. Where a plan says so (``sampled``), one place in so many, told
+by the hash, is kept and looked up. Matches reach back into the primer and into other lanes,
 but never into what a decoder does not know yet (``region``). Helpers of kernel.py; the readable twin is
 twin/match.py.
 """
@@ -57,6 +58,7 @@ def find_matches(data, lane, state, match_slot, predicted):
     start = i64(lane[at.L_START])
     seen = position - start
     history = lane[at.L_HISTORY]
+    sampled = i64(state.setting[at.S_SAMPLED])
     for m in range(i64(state.setting[at.S_MATCHES])):
         place = i64(lane[at.L_MATCH_AT0 + m])
         length = i64(lane[at.L_MATCH_LENGTH0 + m])
@@ -66,8 +68,8 @@ def find_matches(data, lane, state, match_slot, predicted):
         else:
             length = 0
         minimum = i64(state.setting[at.S_MATCH_MIN0 + m])
-        if seen >= minimum:
-            slot = match_slot[m]
+        slot = match_slot[m]
+        if seen >= minimum and not i64(slot) & sampled:
             if length == 0:
                 place = i64(state.match_table[m, slot])
                 origin = region(state, place) if place > 0 else -1
