@@ -128,7 +128,7 @@ def _walk(plan: Plan, decoding: bool):
     rate_min = plan.rate_min
     kinds = CODED_CLASSES if plan.coded else CLASSES
     match_pair, bias_pair = contexts, contexts + 1
-    hash_contexts, hash_long_ones = _hashing(plan), _hashing(plan, apart)
+    hash_contexts, hash_later_ones = _hashing(plan), _hashing(plan, 1)
 
     @helper
     def walk(state, data, ends, steps, coder, buffer):
@@ -225,27 +225,41 @@ def _walk(plan: Plan, decoding: bool):
                     # --- code (coding/binary.py)
                     middle = low + ((high - low) >> u64(at.PROBABILITY_BITS)) * u64(p)
                     if decoding:
-                        y = 1 if code <= middle else 0
+                        # Each way has a loop of its own, which LLVM cannot make one of: the processor then
+                        # guesses the bit and goes on, instead of waiting for all that it follows from.
+                        if code <= middle:
+                            y, high = 1, middle
+                            while ((low ^ high) >> u64(56)) == u64(0):
+                                code <<= u64(8)
+                                if coded_to < last:
+                                    code |= u64(buffer[coded_to])
+                                coded_to += u64(1)
+                                low <<= u64(8)
+                                high = (high << u64(8)) | u64(255)
+                        else:
+                            y, low = 0, middle + u64(1)
+                            while ((low ^ high) >> u64(56)) == u64(0):
+                                code <<= u64(8)
+                                if coded_to < last:
+                                    code |= u64(buffer[coded_to])
+                                coded_to += u64(1)
+                                low <<= u64(8)
+                                high = (high << u64(8)) | u64(255)
                     else:
                         y = (byte >> (7 - bit)) & 1
-                    if y:
-                        high = middle
-                    else:
-                        low = middle + u64(1)
-                    while ((low ^ high) >> u64(56)) == u64(0):
-                        if decoding:
-                            code <<= u64(8)
-                            if coded_to < last:
-                                code |= u64(buffer[coded_to])
+                        if y:
+                            high = middle
                         else:
+                            low = middle + u64(1)
+                        while ((low ^ high) >> u64(56)) == u64(0):
                             buffer[coded_to] = np.uint8(high >> u64(56))
-                        coded_to += u64(1)
-                        low <<= u64(8)
-                        high = (high << u64(8)) | u64(255)
-                    if decoding and bit == 2:  # ask a bit early, whichever way it goes
-                        for guess in range(2):
-                            for i in range(apart):
-                                h = second_half(context[i], u64(c0 << 2 | y << 1 | guess), False)
+                            coded_to += u64(1)
+                            low <<= u64(8)
+                            high = (high << u64(8)) | u64(255)
+                    if decoding and bit == 1:  # ask two bits early, whichever way they go
+                        for guess in range(4):
+                            for i in range(1, apart):
+                                h = second_half(context[i], u64((c0 << 1 | y) << 2 | guess), False)
                                 prefetch(slots, slot_of(h, groups))
                     if decoding and bit == GUESS_AT:  # ask for the next byte's, whatever this one ends in
                         begun = (c0 << 1 | y) << (7 - GUESS_AT)
@@ -253,7 +267,7 @@ def _walk(plan: Plan, decoding: bool):
                             for r in KNOWN:
                                 guessed[r] = registers[r]
                             _advance(guessed, (begun | guess) & 255, i64(kinds[(begun | guess) & 255]))
-                            hash_long_ones(guessed, following, slots, groups)
+                            hash_later_ones(guessed, following, slots, groups)
                     # --- learn
                     target = y << at.PROBABILITY_BITS
                     error = clamp(((target - p) * rate) >> 14, MOST_ERROR)
