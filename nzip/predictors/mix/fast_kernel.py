@@ -34,13 +34,16 @@ dot_pairs, train_pairs, local_u32 = later(
 )
 CONTEXTS = 6  # at most
 MEANINGS = 256 * CONTEXTS
+# From which bit on all ways a byte may end in are followed.
+GUESS_AT = 5
+GUESSES = 1 << (7 - GUESS_AT)
+FOLLOWING = GUESSES * CONTEXTS
 WIDTH = 16  # inputs: two of each context, two of the match model, the bias and nothing
 BIAS = 256
 WIDEST, MOST_ERROR, CONFIDENT = 2047, 32767, 1023  # as in kernel.py
 TO_INPUTS = u32(20)
 # The registers that recipes may name here.
 KNOWN = (at.R_HISTORY, at.R_WORD, at.R_WORD1)
-GUESS_AT = 5
 
 
 def serves(plan: Plan) -> bool:
@@ -76,14 +79,14 @@ def make(plan: Plan, name: str):
     return njit(cache=True, nogil=True, no_cfunc_wrapper=True)(run)
 
 
-def _hashing(plan: Plan, first: int = 0):
-    """A helper that hashes a plan's contexts from the ``first`` on and asks for their slots."""
+def _hashing(plan: Plan):
+    """A helper that hashes a plan's contexts, into ``context`` from ``first`` on, and asks for their slots."""
     count = len(plan.recipes)
     recipes = recipe_table(plan.recipes)
 
     @inlined
-    def hash_contexts(registers, context, slots, groups):
-        for i in range(first, count):
+    def hash_contexts(registers, context, first, slots, groups):
+        for i in range(count):
             h = u64(i + 1) * K3
             for k in range(0, 8, 2):
                 r = recipes[i, k]
@@ -92,7 +95,7 @@ def _hashing(plan: Plan, first: int = 0):
                 h = (h + (registers[r] & recipes[i, k + 1])) * K1
                 h ^= h >> u64(31)
             h *= K2
-            context[i] = h
+            context[first + i] = h
             prefetch(slots, slot_of(h, groups))
 
     return hash_contexts
@@ -128,7 +131,7 @@ def _walk(plan: Plan, decoding: bool):
     rate_min = plan.rate_min
     kinds = CODED_CLASSES if plan.coded else CLASSES
     match_pair, bias_pair = contexts, contexts + 1
-    hash_contexts, hash_later_ones = _hashing(plan), _hashing(plan, 1)
+    hash_contexts = _hashing(plan)
 
     @helper
     def walk(state, data, ends, steps, coder, buffer):
@@ -153,7 +156,7 @@ def _walk(plan: Plan, decoding: bool):
         registers[at.R_HISTORY] = lane[at.L_HISTORY]
         registers[at.R_WORD], registers[at.R_WORD1] = lane[at.L_WORD], lane[at.L_WORD1]
         guessed = local_u64(REGISTERS)
-        context, following = local_u64(CONTEXTS), local_u64(CONTEXTS)
+        context, following = local_u64(CONTEXTS), local_u64(FOLLOWING)
         slot, history = local_u64(CONTEXTS), local_u64(CONTEXTS)
         pair = local_u32(8)
         pair[bias_pair] = u32(BIAS)
@@ -163,7 +166,7 @@ def _walk(plan: Plan, decoding: bool):
             meaning[k] = two_inputs[state.state_map[k] >> TO_INPUTS]
         for i in range(contexts):
             meaning[i * 256] = u32(0)
-        hash_contexts(registers, context, slots, groups)
+        hash_contexts(registers, context, 0, slots, groups)
         while position < end:
             # --- match (match.py)
             hashed = ((registers[at.R_HISTORY] & newest) * K1) >> match_shift
@@ -195,7 +198,7 @@ def _walk(plan: Plan, decoding: bool):
                     prefetch(slots, slot_of(h, groups))
                 kind = i64(kinds[byte])
                 _advance(registers, byte, kind)
-                hash_contexts(registers, following, slots, groups)
+                hash_contexts(registers, following, 0, slots, groups)
                 ahead = ((registers[at.R_HISTORY] & newest) * K1) >> match_shift
                 if (ahead & sampled) == u64(0):
                     prefetch(match_table, ahead)
@@ -262,12 +265,12 @@ def _walk(plan: Plan, decoding: bool):
                                 h = second_half(context[i], u64((c0 << 1 | y) << 2 | guess), False)
                                 prefetch(slots, slot_of(h, groups))
                     if decoding and bit == GUESS_AT:  # ask for the next byte's, whatever this one ends in
-                        begun = (c0 << 1 | y) << (7 - GUESS_AT)
-                        for guess in range(1 << (7 - GUESS_AT)):
+                        begun = (c0 << 1 | y) * GUESSES
+                        for guess in range(GUESSES):
                             for r in KNOWN:
                                 guessed[r] = registers[r]
                             _advance(guessed, (begun | guess) & 255, i64(kinds[(begun | guess) & 255]))
-                            hash_later_ones(guessed, following, slots, groups)
+                            hash_contexts(guessed, following, guess * CONTEXTS, slots, groups)
                     # --- learn
                     target = y << at.PROBABILITY_BITS
                     error = clamp(((target - p) * rate) >> 14, MOST_ERROR)
@@ -286,10 +289,9 @@ def _walk(plan: Plan, decoding: bool):
                 data[position] = np.uint8(byte)
                 kind = i64(kinds[byte])
                 _advance(registers, byte, kind)
-                hash_contexts(registers, context, slots, groups)
-            else:
-                for i in range(contexts):
-                    context[i] = following[i]
+            ending = (byte & (GUESSES - 1)) * CONTEXTS if decoding else 0
+            for i in range(contexts):
+                context[i] = following[ending + i]
             if rate > rate_min and (position & 15) == 0:
                 rate -= max(1, (rate - rate_min) >> decay)
             position += 1
