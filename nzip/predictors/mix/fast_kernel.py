@@ -51,6 +51,7 @@ def serves(plan: Plan) -> bool:
     registers = {register for recipe in plan.recipes for register, _ in recipe}
     return (
         plan.fixed
+        and plan.sampled > 0
         and plan.sets == (at.SET_PARTIAL_MATCH,)
         and len(plan.matches) == 1
         and plan.matches[0] <= 8
@@ -173,6 +174,9 @@ def _walk(plan: Plan, decoding: bool):
             looks = (hashed & sampled) == u64(0) and position - start >= minimum
             if length > 0 and u64(data[place]) == registers[at.R_HISTORY] & u64(0xFF):
                 length = min(length + 1, match.LONGEST)
+                place += 1
+            elif length >= match.LONG:  # it goes on behind the byte that differed
+                length = 1
                 place += 1
             else:
                 length = 0

@@ -2,7 +2,8 @@
 
 A model keeps a table from the hash of the last ``minimum`` bytes to the place behind their last occurrence. A
 match at hand is followed as long as it is right. Where a plan says so (``sampled``), one place in so many, told
-by the hash, is kept and looked up. Matches reach back into the primer and into other lanes,
+by the hash, is kept and looked up, and a long match that was wrong goes on behind the byte that differed, as a
+short one. Matches reach back into the primer and into other lanes,
 but never into what a decoder does not know yet (``region``). Helpers of kernel.py; the readable twin is
 twin/match.py.
 """
@@ -15,6 +16,7 @@ from nzip.predictors.mix.compiled import K1, K3, helper, i64, inlined, u32, u64
 
 MOST_VERIFIED = 400  # bytes that a new match is compared backwards over
 LONGEST = 65535
+LONG = 16  # a match that may go on behind a byte that differed
 (prefetch,) = later("nzip.predictors.mix.intrinsics.vector", "prefetch")
 EXPECTING = 256  # beside the byte that a model expects; 0 where it expects none
 
@@ -64,6 +66,9 @@ def find_matches(data, lane, state, match_slot, predicted):
         length = i64(lane[at.L_MATCH_LENGTH0 + m])
         if length > 0 and data[place] == np.uint8(history & u64(0xFF)) and region(state, place + 1) >= 0:
             length = min(length + 1, LONGEST)
+            place += 1
+        elif sampled and length >= LONG and region(state, place + 1) >= 0:
+            length = 1
             place += 1
         else:
             length = 0

@@ -152,7 +152,7 @@ def _fastest(kind: int, stride: int) -> Plan:
         apms=False,
         coded=kind == CODED,
         beside=(2, len(contexts)),
-        sampled=15,
+        sampled=15 if kind == CODED else 3,  # where words are not codes, more is a copy
         fixed=True,
         warm_rate=150,
         rate_min=50,

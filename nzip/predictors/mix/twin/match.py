@@ -25,6 +25,9 @@ class MatchModel:
         if self.length and data[self.at] == data[position - 1]:
             self.length = min(self.length + 1, 65535)
             self.at += 1
+        elif self.sampled and self.length >= 16:  # it goes on behind the byte that differed
+            self.length = 1
+            self.at += 1
         else:
             self.length = 0
         h = self.hash(data, position)
