@@ -27,9 +27,9 @@ DEFAULT_LEVEL = 3
 LEVELS: dict[int, Level] = {
     0: Level(
         "mix:0",
-        "4 contexts of words whose meaning is looked up, one weight set, one match model; 24 MB of slots",
-        32821,
-        4600,
+        "4 contexts of words whose meaning is looked up, one weight set, one match model; 12 MB of slots",
+        33041,
+        6600,
     ),
     1: Level("mix:1", "6 contexts of words, one weight set, one match model; 24 MB of slots", 31519, 2090),
     2: Level("mix:2", "10 contexts, 4 weight sets, a final mixer and three APMs; 64 MB of slots", 30162, 910),

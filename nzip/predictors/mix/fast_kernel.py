@@ -35,7 +35,7 @@ dot_pairs, train_pairs, local_u32 = later(
 CONTEXTS = 6  # at most
 MEANINGS = 256 * CONTEXTS
 # From which bit on all ways a byte may end in are followed.
-GUESS_AT = 5
+GUESS_AT = 6
 GUESSES = 1 << (7 - GUESS_AT)
 FOLLOWING = GUESSES * CONTEXTS
 WIDTH = 16  # inputs: two of each context, two of the match model, the bias and nothing

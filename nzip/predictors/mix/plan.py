@@ -148,7 +148,7 @@ def _fastest(kind: int, stride: int) -> Plan:
         recipes=contexts,
         sets=(SET_PARTIAL_MATCH,),
         matches=(6,),
-        slot_bytes=24 << 20,
+        slot_bytes=(12 if kind == CODED else 16) << 20,
         apms=False,
         coded=kind == CODED,
         beside=(2, len(contexts)),
