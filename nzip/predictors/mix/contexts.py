@@ -205,8 +205,8 @@ def nucleotides(n: int) -> Recipe:
 
 
 def recipes(level: int, kind: int, stride: int = 0) -> list[Recipe]:
-    """The contexts of ``level`` (0..5, at 0 of text and binary content) for ``kind`` (content.py); ``stride`` > 0 adds the neighbourhood of a
-    table's rows to binary content."""
+    """The contexts of ``level`` (0..5; 0 has some for text and binary content alone) for ``kind``
+    (content.py); ``stride`` > 0 adds the neighbourhood of a table's rows to binary content."""
     if level == 0:
         return _FASTEST if kind in (TEXT, CODED) else _BINARY_0
     if kind == CODED:

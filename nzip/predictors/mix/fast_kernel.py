@@ -81,7 +81,8 @@ def make(plan: Plan, name: str):
 
 
 def _hashing(plan: Plan):
-    """A helper that hashes a plan's contexts, into ``context`` from ``first`` on, and asks for their slots."""
+    """A helper that hashes a plan's contexts, into ``context`` from ``first`` on, and asks for their
+    slots."""
     count = len(plan.recipes)
     recipes = recipe_table(plan.recipes)
 

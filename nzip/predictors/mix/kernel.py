@@ -22,7 +22,15 @@ from nzip.predictors.content import BINARY, TEXT
 from nzip.predictors.mix import apm as apm_maps
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import fast_kernel, match, watching
-from nzip.predictors.mix.bit_history import adapt, adapt_direct, find_slot, run_after, run_cell, second_half, slot_of
+from nzip.predictors.mix.bit_history import (
+    adapt,
+    adapt_direct,
+    find_slot,
+    run_after,
+    run_cell,
+    second_half,
+    slot_of,
+)
 from nzip.predictors.mix.compiled import K1, K2, K3, clamp, i64, u32, u64
 from nzip.predictors.mix.constants import (
     CODED,
@@ -512,7 +520,9 @@ run = make()
 TEXTS = {level: make(plan(level, TEXT), f"text{level}") for level in LEVELS if level}  # text without experts
 
 
-CODED_TEXTS = {level: make(plan(level, CODED), f"coded{level}") for level in LEVELS if level}  # words as codes
+CODED_TEXTS = {
+    level: make(plan(level, CODED), f"coded{level}") for level in LEVELS if level
+}  # words as codes
 BINARIES = {1: make(plan(1, BINARY), "binary1")}  # what else is fast enough for it to count
 
 

@@ -1,11 +1,10 @@
 """Match models: they find the last place where the bytes before were the same, and expect what came then.
 
 A model keeps a table from the hash of the last ``minimum`` bytes to the place behind their last occurrence. A
-match at hand is followed as long as it is right. Where a plan says so (``sampled``), one place in so many, told
-by the hash, is kept and looked up, and a long match that was wrong goes on behind the byte that differed, as a
-short one. Matches reach back into the primer and into other lanes,
-but never into what a decoder does not know yet (``region``). Helpers of kernel.py; the readable twin is
-twin/match.py.
+match at hand is followed as long as it is right. Where a plan says so (``sampled``), one place in so many,
+told by the hash, is kept and looked up, and a long match that was wrong goes on behind the byte that
+differed, as a short one. Matches reach back into the primer and into other lanes, but never into what a
+decoder does not know yet (``region``). Helpers of kernel.py; the readable twin is twin/match.py.
 """
 
 import numpy as np

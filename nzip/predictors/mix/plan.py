@@ -47,8 +47,8 @@ class Plan:
     ``hits``: of which contexts (from, to) the known ones are counted; ``direct``, ``runs``: which have a
     probability of their own at every node, and runs; ``beside``: which have a byte's second half in the cache
     line of its first; ``sampled``: bits of its hash that must be 0 in a place that match models keep and look
-    up; ``fixed``: what a bit history means is not learnt; ``apms``: whether there are maps that refine (apm.py),
-    ``third_apm``: all three; ``rate``, ``warm_rate``: where the first layer's
+    up; ``fixed``: what a bit history means is not learnt; ``apms``: whether there are maps that refine
+    (apm.py), ``third_apm``: all three; ``rate``, ``warm_rate``: where the first layer's
     learning rate begins, after nothing and after a primer; the rest are settings by name."""
 
     recipes: tuple[Recipe, ...]

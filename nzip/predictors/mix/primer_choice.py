@@ -102,9 +102,7 @@ def choices(
     return starts(data, forms, cold, level)
 
 
-def starts(
-    data: np.ndarray, forms: list[Form], cold: dict[Form, int], level: int = LEVEL
-) -> list[Start]:
+def starts(data: np.ndarray, forms: list[Form], cold: dict[Form, int], level: int = LEVEL) -> list[Start]:
     """What ``data`` in one of ``forms`` may start from, as :func:`choices`. ``cold``: what its sample takes
     from nothing, where that is known."""
     found: list[tuple[int, Form, primers.Primer | None]] = []

@@ -24,7 +24,7 @@ from nzip.predictors.mix import apm as apm_maps
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import match
 from nzip.predictors.mix.bit_history import run_cell, second_half, slot_of
-from nzip.predictors.mix.compiled import K1, K3, clamp, helper, i64, inlined, u32, u64
+from nzip.predictors.mix.compiled import clamp, helper, i64, inlined, u32, u64
 from nzip.predictors.mix.constants import FINAL_WIDTH, MAX_CONTEXTS, MAX_FINALS, MAX_SETS, MAX_WIDTH
 from nzip.predictors.mix.expert_inputs import bit_probability, fine_stretch
 from nzip.predictors.mix.state import Mix

@@ -1,8 +1,8 @@
 """The mixer's building blocks where one vector of weights is all there is (fast_kernel.py): as vector.py has
 them, for inputs that come in pairs, two int16 in a word, and go from general registers into a vector one.
 
-Stores of sixteen inputs and one load of all would wait for each other, every bit. Concession: exactly ``PAIRS``
-pairs, as many as one vector holds.
+Stores of sixteen inputs and one load of all would wait for each other, every bit. Concession: exactly
+``PAIRS`` pairs, as many as one vector holds.
 """
 
 from llvmlite import ir

@@ -59,7 +59,9 @@ def coded(kernel, kind: int, data: np.ndarray, steps: list[int], payload: bytes 
 def same(one, other) -> bool:
     tables_alike = all(np.array_equal(getattr(one, name), getattr(other, name)) for name in TABLES)
     classes = [int(mix.lanes[0, at.L_SHAPE]) & 15 for mix in (one, other)]
-    return tables_alike and classes[0] == classes[1] and np.array_equal(one.lanes[0, LANE], other.lanes[0, LANE])
+    return (
+        tables_alike and classes[0] == classes[1] and np.array_equal(one.lanes[0, LANE], other.lanes[0, LANE])
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -99,7 +101,9 @@ def test_any_bytes(parts, times, kind):
 
 
 @settings(max_examples=40)
-@given(st.lists(st.binary(max_size=50) | st.text(max_size=200).map(str.encode), max_size=12), st.integers(1, 5))
+@given(
+    st.lists(st.binary(max_size=50) | st.text(max_size=200).map(str.encode), max_size=12), st.integers(1, 5)
+)
 def test_round_trips(parts, times):
     predictor, data = MixPredictor(0, primed=False), b"".join(parts) * times
     params, payload = predictor.encode(data)
