@@ -22,6 +22,8 @@ from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.state import build
 from nzip.predictors.mix.stream import Streams
 from nzip.predictors.mix.tables import tables
+from nzip.predictors.mix.twin.coder import BinaryDecoder
+from nzip.predictors.mix.twin.kernel import Mix
 
 KINDS = (TEXT, CODED, BINARY)
 NOTHING = np.zeros((0, 1, 0, 0), np.uint32)
@@ -75,6 +77,23 @@ def test_it_is_the_general_kernel(kind):
     assert np.array_equal(out, data) and same(left, wanted)
     _, out, left = coded(run, kind, data, [32768], fast)
     assert np.array_equal(out, data) and same(left, wanted)
+
+
+def test_a_long_match_goes_on_behind_a_byte_that_differs():
+    """As the twin says it does; and it is worth its while."""
+    text = bytearray(mix_samples.text(1600, seed=8) * 2)
+    for place in range(1700, 3200, 60):
+        text[place] ^= 1
+    data = np.frombuffer(bytes(text), np.uint8)
+    payload, _, left = coded(FASTEST[TEXT], TEXT, data, [32768])
+    mix, decoder = Mix(plan(0, TEXT), len(data)), BinaryDecoder(payload)
+    went_on = 0
+    for _ in range(len(data)):
+        before = mix.matches[0].length
+        mix.code_byte(decoder.decode)
+        went_on += before >= 16 and mix.matches[0].length == 1
+    assert mix.data == data.tobytes() and went_on > 10
+    assert mix.matches[0].length == left.lanes[0, at.L_MATCH_LENGTH0]
 
 
 @pytest.mark.parametrize("steps", [[1], [1, 2, 500, 3], [4999]])
