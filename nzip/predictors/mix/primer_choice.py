@@ -92,12 +92,13 @@ def choices(
     words: bool = True,
     dictionary: Dictionary | None = None,
     payloads: Payloads | None = None,
+    level: int = LEVEL,
 ) -> list[Start]:
     """Ways of coding ``data`` (uint8, text), the likeliest best first: of a short one the best start of each
     form, what comes near and starts from nothing that may yet be better, of a long one a start for each
     form. ``own``: the user's primer, in place of those that ship, and ``dictionary``: the user's, beside
     those; ``words``: whether another form than raw may be. ``payloads``: filled, where all of ``data`` was
-    tried."""
+    tried; ``level``: the one that tries."""
     tried_on = sample(data)
     if len(tried_on) < len(data):
         payloads = None
@@ -106,19 +107,23 @@ def choices(
     if words and dictionary:
         forms.insert(0, choice.with_lines(data, dictionary))
     if primed and own is None and len(data) <= TINY:
-        return tiny(data, forms, payloads)
+        return tiny(data, forms, payloads, level)
     first = own if primed else None
     cold: dict[Form, int] = {}
     if len(forms) > 1:
-        cold = {form: coded(tried_on, form, first, payloads=payloads) for form in forms}
+        cold = {form: coded(tried_on, form, first, level, payloads=payloads) for form in forms}
         forms = _worth(forms, cold, len(data) > SHORT, dictionary)
     if not primed or own is not None:
         return [Start(form, first) for form in forms]
-    return starts(data, forms, cold, payloads)
+    return starts(data, forms, cold, payloads, level)
 
 
 def starts(
-    data: np.ndarray, forms: list[Form], cold: dict[Form, int], payloads: Payloads | None = None
+    data: np.ndarray,
+    forms: list[Form],
+    cold: dict[Form, int],
+    payloads: Payloads | None = None,
+    level: int = LEVEL,
 ) -> list[Start]:
     """What ``data`` in one of ``forms`` may start from, as :func:`choices`. ``cold``: what its sample takes
     from nothing, where that is known."""
@@ -128,18 +133,18 @@ def starts(
         return [Start(forms[0], None)]
     tried_on = sample(data)
     for form in forms:
-        start = cold.get(form) or coded(tried_on, form, None, payloads=payloads)
+        start = cold.get(form) or coded(tried_on, form, None, level, payloads=payloads)
         found.append((start, form, None))
-        whole = _tried(tried_on, form, tried, payloads)
+        whole = _tried(tried_on, form, tried, payloads, level)
         if len(data) > SHORT:
             least = (1 - GAIN) * start
             if not whole or whole[0][0] >= least:
-                whole, least = _tried(tried_on, form, habits, payloads), (1 - HABITS_GAIN) * start
+                whole, least = _tried(tried_on, form, habits, payloads, level), (1 - HABITS_GAIN) * start
             found += [entry for entry in whole[:2] if whole[0][0] < least and entry[0] < start]
         else:
             if not whole or whole[0][0] > (1 - PLAIN) * start:
                 more = [DOCS] if DOCS not in tried else []
-                whole = whole[:2] + _tried(tried_on, form, more + habits, payloads)[:2]
+                whole = whole[:2] + _tried(tried_on, form, more + habits, payloads, level)[:2]
             found += [entry for entry in whole if entry[0] < (1 + SLIP) * start]
     found.sort(key=lambda entry: entry[0])
     of_form = [next(entry for entry in found if entry[1] is form) for form in forms]
@@ -153,16 +158,18 @@ def starts(
     return [Start(form, primer) for _, form, primer in sorted(near, key=lambda entry: entry[0])]
 
 
-def tiny(data: np.ndarray, forms: list[Form], payloads: Payloads | None = None) -> list[Start]:
+def tiny(
+    data: np.ndarray, forms: list[Form], payloads: Payloads | None = None, level: int = LEVEL
+) -> list[Start]:
     """As :func:`starts`, of a text of ``TINY`` bytes at most."""
     shares = primer_grams.known(data)
-    sizes = np.array([min(entry["bytes"], primers.READS[LEVEL]) for entry in primers.index()])
+    sizes = np.array([min(entry["bytes"], primers.READS[level]) for entry in primers.index()])
     marks = shares - LARGER * sizes / 1e6
     first, second, third = np.argsort(-marks, kind="stable")[:3].tolist()
     found: list[tuple[int, Form, primers.Primer | None]] = []
 
     def attempt(form: Form, primer: primers.Primer | None) -> None:
-        found.append((coded(data, form, primer, payloads=payloads), form, primer))
+        found.append((coded(data, form, primer, level, payloads=payloads), form, primer))
 
     if shares[first] > 0:
         for form in forms:
@@ -180,10 +187,12 @@ def tiny(data: np.ndarray, forms: list[Form], payloads: Payloads | None = None) 
 
 
 def _tried(
-    tried_on: np.ndarray, form: Form, codes: list[int], payloads: Payloads | None
+    tried_on: np.ndarray, form: Form, codes: list[int], payloads: Payloads | None, level: int
 ) -> list[tuple[int, Form, primers.Primer | None]]:
     """What a sample takes in ``form`` after each of the primers ``codes``, the best first."""
-    known = sorted((coded(tried_on, form, primers.named(code), payloads=payloads), code) for code in codes)
+    known = sorted(
+        (coded(tried_on, form, primers.named(code), level, payloads=payloads), code) for code in codes
+    )
     return [(size, form, primers.named(code)) for size, code in known]
 
 

@@ -133,7 +133,7 @@ class Streams(NamedTuple):
                 return Descriptor(content), data.tobytes()
             content = Content(BINARY)
         helpers = sum(e.helps(data, content) << i for i, e in enumerate(self.experts))
-        kept: Payloads | None = {} if self.level == LEVEL and not self.experts else None
+        kept: Payloads | None = {} if self.level <= LEVEL and not self.experts else None
         trials = [(helpers, start)] if start else self._trials(data, content, helpers, kept=kept)
         if len(trials) > 1 and len(data) > (SHORT if helpers else WHOLE):
             judge = self._sampled if helpers else self._later
@@ -228,7 +228,9 @@ class Streams(NamedTuple):
         if content.kind != TEXT:
             return [COLD]
         words = not self.experts and not self.raw
-        return choices(data, self.primed, self.primer, words, self.dictionary, payloads)
+        return choices(
+            data, self.primed, self.primer, words, self.dictionary, payloads, min(self.level, LEVEL)
+        )
 
     def code(
         self,

@@ -29,7 +29,7 @@ def code(mix, data, first: int) -> bytes:
     return bytes(bits[: int(coder[POSITION])]) + coder.tobytes()
 
 
-@pytest.mark.parametrize("level", [1, 3, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("level", [0, 1, 3, pytest.param(5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("coded", [False, True])
 def test_a_lent_mix_codes_as_a_whole_one(level, coded, tmp_path, monkeypatch):
     """Texts of every kind one after the other, also such as match the primer, and noise; and habits."""
