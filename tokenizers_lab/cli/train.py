@@ -46,6 +46,16 @@ from tokenizers_lab.errors import LabError
 @click.option(
     "--pre", default="gpt2", show_default=True, help="gpt2, gpt4, o200k, qwen2, none, or regex:PATTERN."
 )
+@click.option(
+    "--superwords",
+    is_flag=True,
+    help="After the transition merges may cross words, within lines (SuperBPE). Reads FILES twice.",
+)
+@click.option(
+    "--transition",
+    type=int,
+    help="Tokens before superwords begin; the default is half of the vocabulary. Implies --superwords.",
+)
 @click.option("--special", multiple=True, help="A special token, never made from text; may be repeated.")
 @click.option("--min-frequency", type=int, default=0, help="Stop at pairs seen less often.")
 @click.option("--max-token-length", type=int, default=0, help="In bytes; 0 for no limit.")
@@ -57,7 +67,7 @@ from tokenizers_lab.errors import LabError
     type=int,
     default=1024,
     show_default=True,
-    help="MiB of distinct pre-tokens before the rarest are dropped.",
+    help="MiB of distinct pre-tokens before the rarest are dropped; of pairs, with --superwords.",
 )
 @click.option(
     "--candidates",
@@ -101,6 +111,8 @@ def train(
     stream_kib,
     seed,
     veto,
+    superwords,
+    transition,
     **options,
 ):
     """Learn a vocabulary from FILES (text, JSON lines, Parquet, packed or not; folders; - for standard
@@ -122,6 +134,8 @@ def train(
     from tokenizers_lab.training.bpe import train_full  # start-up: numba
 
     sizes = _sizes(nested, vocab_size)
+    if superwords and transition is None:
+        transition = max(vocab_size // 2, 256 + len(options["special"]))
     checkpoint = checkpoint or f"{output}.checkpoint"
     if Path(checkpoint).exists():
         say(quiet, f"resuming from {checkpoint}")
@@ -137,6 +151,7 @@ def train(
                 stream_bytes=stream_kib << 10,
                 seed=[t.encode() for t in seed],
                 veto=[t.encode() for t in veto],
+                transition=transition,
                 **options,
             )
         except KeyboardInterrupt:

@@ -163,7 +163,7 @@ class Stage:
             return
         cells, digest = grower.cells, xxhash.xxh64()
         try:
-            with safe_output.Output(_cells_path(self.path), overwrite=True) as out:
+            with safe_output.Output(_cells_path(self.path), force=True) as out:
                 for at in range(0, cells.n, _PIECE):
                     piece = cells.array[at : min(at + _PIECE, cells.n)].tobytes()
                     digest.update(piece)

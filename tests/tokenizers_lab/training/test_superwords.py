@@ -37,17 +37,17 @@ def random_text(rng):
     letters = "abcd"[: rng.choice([1, 2, 2, 3, 4])]
     words = ["".join(rng.choices(letters, k=rng.randrange(1, 5))) for _ in range(rng.randrange(2, 8))]
     spaces = rng.choice([[" "], [" ", " ", "\n"], [" ", "\n", "  \n ", ""]])
-    return "".join(rng.choice(words) + rng.choice(spaces) for _ in range(rng.randrange(1, 400))).encode()
+    return "".join(rng.choice(words) + rng.choice(spaces) for _ in range(rng.randrange(1, 200))).encode()
 
 
 def test_merges_are_those_of_the_twin_whatever_the_memory():
     """Few letters make ties, runs and second spellings of a token as likely as can be."""
     rng = random.Random(3)
     rounds = set()
-    for _ in range(150):
+    for _ in range(25):
         text, special = random_text(rng), rng.choice([[], ["aa a"]])
         codec = over_lines(lab.train(documents=[text], vocab_size=256 + rng.randrange(1, 12), special=special))
-        size = codec.vocab_size + rng.randrange(1, 60)
+        size = codec.vocab_size + rng.randrange(1, 40)
         longest, least = rng.choice([0, 0, 6]), rng.choice([1, 1, 3])
         never = [b"aa a"] if special else []
         twin = twin_grow(token_lines(codec, text), list(codec.tokens), size, longest, least, never)
@@ -72,7 +72,7 @@ def superwords(english):
 
 def test_ids_are_those_of_the_twin_and_of_the_library(superwords, english, tmp_path):
     crossing = [t for t in superwords.tokens if b" " in t[1:]]
-    assert len(crossing) > 400 and first_crossing(superwords.tokens, superwords.merges) >= 1000 - 257 - 3
+    assert len(crossing) > 200 and first_crossing(superwords.tokens, superwords.merges) == 1000 - 257
     superwords.save(tmp_path / "S.json")
     library = Tokenizer.from_file(str(tmp_path / "S.json"))
     again = lab.load(tmp_path / "S.json")
