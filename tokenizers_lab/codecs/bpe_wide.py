@@ -1,10 +1,10 @@
 """The fast BPE encoder where pre-tokens are lines and the later merges cross words (superwords).
 
 A line is too long to be remembered whole, and too long to be merged from its bytes. But the merges of the
-first stage join few pairs of bytes (no merge within words joins a letter to the space behind it), so a line
+first stage join few pairs of bytes (no merge within words joins a letter to a space behind it), so a line
 falls into *units* between which none of them can ever act: those are merged by the first stage alone and
-remembered, as words are elsewhere; then all merges run over the few tokens that are left. Merges of lower rank
-come first everywhere, so the ids are those of plain BPE over the line: the twin is ``bpe.twin_encode``.
+remembered, as words are elsewhere; then all merges run over the few tokens that are left. Merges of lower
+rank come first everywhere, so the ids are those of plain BPE over the line: the twin is ``bpe.twin_encode``.
 
 Concession: the cut between the stages is found from the vocabulary, not kept in the file; a wrong one would
 cost speed and change nothing.
@@ -192,7 +192,7 @@ def encode(data, kind, classes, pieces, t, join, limit, cache):
                 while stop < end and join[np.int64(data[stop - 1]) << 8 | data[stop]]:
                     stop += 1
                 size = stop - i
-                c = 0
+                c = np.int64(0)
                 if size <= CACHE_BYTES:
                     c = np.int64(hash_bytes(data, i, stop) >> np.uint64(40)) & (CACHE_SLOTS - 1)
                     if cache.length[c] == size:

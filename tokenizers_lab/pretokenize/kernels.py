@@ -1,5 +1,5 @@
-"""The fast splitters: GPT-2's, GPT-4's, Qwen 2's and GPT-4o's patterns, and lines, as hand-written scanners over
-bytes, compiled by numba.
+"""The fast splitters: GPT-2's, GPT-4's, Qwen 2's and GPT-4o's patterns, and lines, as hand-written scanners
+over bytes, compiled by numba.
 
 Each is a state machine that returns the end of the pre-token starting at ``i``; its slow, readable twin is
 the regular expression itself (``twin.py``), and a test says they agree. On bytes that are not UTF-8 each bad
@@ -262,8 +262,8 @@ def _o200k_end(data, i, n, table):
 
 @njit(cache=True, nogil=True)
 def _line_end(data, i, n, table):
-    """The end of the line at ``i``: behind the last line end of the white space that has one, and what follows
-    of that white space but its last character (which belongs to the next word)."""
+    """The end of the line at ``i``: behind the last line end of the white space that has one, and what
+    follows of that white space but its last character (which belongs to the next word)."""
     while i < n and data[i] != 10 and data[i] != 13:
         i += 1
     end = i

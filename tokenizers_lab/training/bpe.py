@@ -110,7 +110,8 @@ def train_full(
     (superwords: ``pre`` cuts before it, and the vocabulary cuts ``lines``; ``max_memory`` is then what pairs
     may take, too). ``checkpoint``: a path kept during the run and on Ctrl-C; if it exists, the run resumes
     from it; removed at the end. ``progress(stage, done, total)`` with stages
-    ``count`` (bytes), ``merge`` (tokens) and, between the two of a run with ``transition``, ``encode`` (bytes).
+    ``count`` (bytes), ``merge`` (tokens) and, between the two of a run with ``transition``, ``encode``
+    (bytes).
 
     Raises :class:`LabError` for settings out of range and files that cannot be read.
     """

@@ -1,9 +1,9 @@
 """The second stage of ``train --superwords``: from a vocabulary of words to one of superwords, with its
 checkpoint (``superwords.py`` has the merges, ``bpe.py`` the first stage).
 
-A checkpoint is two files, the vocabulary so far and, beside it, ``.cells``: the text as tokens. Where the cells
-do not belong to the vocabulary (a crash between the two), the stage begins anew from its first vocabulary, to
-the same end. Concession: Ctrl-C keeps all, a crash what was kept within the last minute.
+A checkpoint is two files, the vocabulary so far and, beside it, ``.cells``: the text as tokens. Where the
+cells do not belong to the vocabulary (a crash between the two), the stage begins anew from its first
+vocabulary, to the same end. Concession: Ctrl-C keeps all, a crash what was kept within the last minute.
 """
 
 from __future__ import annotations
@@ -37,25 +37,27 @@ def check(transition: int, vocab_size: int, special: list[str], pre: str, paths,
     """Raises :class:`LabError` for what superwords cannot be learnt from."""
     if not 256 + len(special) <= transition < vocab_size:
         raise LabError(
-            f"the transition to superwords, {transition:,}, must stand from {256 + len(special):,} (bytes and "
-            f"special tokens) to {vocab_size - 1:,}, before the end of the vocabulary"
+            f"the transition to superwords, {transition:,}, must stand from {256 + len(special):,} (bytes "
+            f"and special tokens) to {vocab_size - 1:,}, before the end of the vocabulary"
         )
     if pre not in WORDS:
         raise LabError(
-            f"superwords need words to begin with: --pre {', '.join(WORDS)}, not {pre} (with none, merges cross "
-            "words from the first on)"
+            f"superwords need words to begin with: --pre {', '.join(WORDS)}, not {pre} (with none, merges "
+            "cross words from the first on)"
         )
     if STANDARD_INPUT in paths or iter(documents or ()) is documents:
         raise LabError(
-            "superwords read their text twice: give files, not standard input (in Python a list of documents, not "
-            "an iterator)"
+            "superwords read their text twice: give files, not standard input (in Python a list of documents, "
+            "not an iterator)"
         )
 
 
 def check_parent(name, parent: BpeCodec, special: list[str], transition: int) -> None:
     """Raises :class:`LabError` where the superwords of ``parent`` cannot go on."""
     if list(parent.special) != special or sorted(parent.special.values()) != list(range(len(special))):
-        raise LabError(f"{name}: has the special tokens {list(parent.special)}; extend it with the same, first")
+        raise LabError(
+            f"{name}: has the special tokens {list(parent.special)}; extend it with the same, first"
+        )
     if transition > parent.vocab_size:
         raise LabError(
             f"{name}: has superwords and {parent.vocab_size:,} tokens; a transition at {transition:,} would be "
@@ -140,8 +142,8 @@ class Stage:
         read = cells_of(codec, documents(), workers, cells, step)
         if total and read != total:
             raise DataError(
-                f"the text had {total:,} bytes when its words were counted, and {read:,} when it was read again; "
-                "train on what stands still"
+                f"the text had {total:,} bytes when its words were counted, and {read:,} when it was read "
+                "again; train on what stands still"
             )
         self.kept.counts["bytes"] = read
 
@@ -204,7 +206,7 @@ def load(path, settings: dict) -> Kept | None:
     head, arrays = unpack_arrays(Path(path))
     if head.get("kind") != KIND:
         return None
-    counts, special, cells = head.get("counts"), head.get("special"), head.get("cells")
+    counts, special, cells = (head.get(key) or [] for key in ("counts", "special", "cells"))
     sound = (
         isinstance(head.get("settings"), dict)
         and isinstance(counts, dict)
@@ -215,7 +217,10 @@ def load(path, settings: dict) -> Kept | None:
         and isinstance(cells, list)
         and len(cells) == 2
         and all(
-            name in arrays and arrays[name].dtype == np.int32 and arrays[name].ndim == 2 and arrays[name].shape[1] == 3
+            name in arrays
+            and arrays[name].dtype == np.int32
+            and arrays[name].ndim == 2
+            and arrays[name].shape[1] == 3
             for name in ("first", "merges")
         )
     )
@@ -226,7 +231,7 @@ def load(path, settings: dict) -> Kept | None:
             names = {name: i for i, name in enumerate(special)}
             codec = BpeCodec(tokens, arrays["first"], PreTokenizer("lines"), names)
             top = codec.vocab_size + len(arrays["merges"])
-            return Kept(codec, counts, arrays["merges"], _load_cells(path, *cells, top))
+            return Kept(codec, dict(counts), arrays["merges"], _load_cells(path, cells[0], cells[1], top))
     raise DataError(f"{path}: the checkpoint's tables contradict each other; remove it to begin anew")
 
 
@@ -234,7 +239,9 @@ def _spelled(tokens: list[bytes], merges: np.ndarray) -> bool:
     """Whether each merge spells its token."""
     if len(merges) and not 0 <= int(merges.min()) <= int(merges.max()) < len(tokens):
         return False
-    return all(tokens[a] and tokens[b] and tokens[a] + tokens[b] == tokens[new] for a, b, new in merges.tolist())
+    return all(
+        tokens[a] and tokens[b] and tokens[a] + tokens[b] == tokens[new] for a, b, new in merges.tolist()
+    )
 
 
 def _load_cells(path, n, digest, top: int) -> Cells | None:

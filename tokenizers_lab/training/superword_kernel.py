@@ -1,4 +1,5 @@
-"""The engine of superword training: merges over a text of tokens, exact, in memory that does not grow with it.
+"""The engine of superword training: merges over a text of tokens, exact, in memory that does not grow with
+it.
 
 The text lies on disk as *cells*: a token's id, or -1 between lines. Where tokens were merged, the first cell
 holds the new id and the second, the last, and the cell where the right one began hold minus the number of
@@ -36,13 +37,16 @@ from tokenizers_lab.training.state import (
 BORDER = np.int32(-1)
 # What ``run`` answers.
 DONE, ROUND_OVER, NO_ROOM, GROW_TOKENS = range(4)
-FLOOR, UNSURE = 12, 13  # further scalars in ``meta``; ``merge_count`` holds what a token's pairs may have risen
+FLOOR, UNSURE = (
+    12,
+    13,
+)  # further scalars in ``meta``; ``merge_count`` holds what a token's pairs may have risen
 
 
 @njit(cache=True, nogil=True)
 def lines(ids, lengths, ends, out):
-    """``ids`` as cells with borders at the byte offsets ``ends``; lines of one token are left out. Returns the
-    cells written; ``out`` has room for ids and ends."""
+    """``ids`` as cells with borders at the byte offsets ``ends``; lines of one token are left out. Returns
+    the cells written; ``out`` has room for ids and ends."""
     n = 0
     at = 0
     first = 0

@@ -1,9 +1,10 @@
-"""Superwords (SuperBPE, arXiv 2503.13423; BoundlessBPE, 2504.00178): from the *transition* on, merges may cross
-words. They cross no line end (pre-tokenizer ``lines``), so the vocabulary is plain byte-level BPE that any
+"""Superwords (SuperBPE, arXiv 2503.13423; BoundlessBPE, 2504.00178): from the *transition* on, merges may
+cross words. They cross no line end (pre-tokenizer ``lines``), so the vocabulary is plain byte-level BPE that any
 library runs.
 
-``bpe.train_full`` learns the first stage; then the text is written as its tokens to a file (:func:`cells_of`),
-and merged there, round by round (:class:`Grower` over ``superword_kernel.py``). What that holds in memory is chosen by
+``bpe.train_full`` learns the first stage; then the text is written as its tokens to a file
+(:func:`cells_of`), and merged there, round by round (:class:`Grower` over ``superword_kernel.py``). What that
+holds in memory is chosen by
 ``max_memory`` and never by the text: a sketch of pair counts says which pairs can reach the round's floor,
 those are counted exactly and merged, then the floor falls. Merges are those of plain BPE over the whole text
 (most frequent first, ties to the smaller pair of ids), whatever the memory, the workers, the blocks.
@@ -37,7 +38,7 @@ class Cells:
     """The text as cells in a file: ``array`` (int32, mapped) of which ``n`` count."""
 
     def __init__(self, folder=None):
-        self.file = tempfile.TemporaryFile(dir=folder)
+        self.file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by close()
         self.file.write(np.array([k.BORDER], np.int32).tobytes())
         self.n = 1
         self.array = np.zeros(0, np.int32)
@@ -101,8 +102,8 @@ def _lines(codec: BpeCodec, piece: np.ndarray) -> np.ndarray:
 
 
 class Grower:
-    """Merges across words over ``cells`` (mapped), beginning with the vocabulary ``codec``. ``max_memory``: bytes
-    of all that grows with the pairs; ``never``: what special tokens would be spelled as. Raises
+    """Merges across words over ``cells`` (mapped), beginning with the vocabulary ``codec``. ``max_memory``:
+    bytes of all that grows with the pairs; ``never``: what special tokens would be spelled as. Raises
     :class:`LabError` where that is too little for ``most_tokens``."""
 
     def __init__(
@@ -141,17 +142,18 @@ class Grower:
         meta[st.TOKENS], meta[st.ARENA], meta[st.SPECIAL] = len(spelled), len(arena), self.special
         meta[st.MAX_LENGTH] = max_token_length
         none = np.zeros(0, np.int32)
-        self.state = st.State(
-            cells.array,
-            *(none, none, none, np.zeros(0, np.int64)),
-            np.empty(2 * pairs, np.int32),
-            *(np.empty(pairs, kind) for kind in (np.int64, np.int64, np.int32, np.int32, np.int64, np.int64)),
-            *(np.empty(nodes, place), np.empty(nodes, np.int32)),
-            *(np.empty(2 * pairs, np.int64), np.empty(2 * pairs, np.int64), np.empty(pairs, np.int64)),
-            np.concatenate([arena, np.zeros(len(arena) + (1 << 16), np.uint8)]),
-            *(token_start, token_size, np.full(4 * _power(room), -1, np.int32)),
-            *(np.zeros(room, np.int32) for _ in range(3)),
-            *(np.zeros(room, np.int64), meta),
+        self.state = st.State._make(
+            [
+                *(cells.array, none, none, none, np.zeros(0, np.int64)),
+                np.empty(2 * pairs, np.int32),
+                *(np.empty(pairs, t) for t in (np.int64, np.int64, np.int32, np.int32, np.int64, np.int64)),
+                *(np.empty(nodes, place), np.empty(nodes, np.int32)),
+                *(np.empty(2 * pairs, np.int64), np.empty(2 * pairs, np.int64), np.empty(pairs, np.int64)),
+                np.concatenate([arena, np.zeros(len(arena) + (1 << 16), np.uint8)]),
+                *(token_start, token_size, np.full(4 * _power(room), -1, np.int32)),
+                *(np.zeros(room, np.int32) for _ in range(3)),
+                *(np.zeros(room, np.int64), meta),
+            ]
         )
         self.sketch = np.zeros(1 << self.bits, np.uint32)
         merger.rehash_tokens(self.state)
@@ -168,7 +170,18 @@ class Grower:
     def nbytes(self) -> int:
         """Bytes of all that grows with the pairs."""
         s = self.state
-        pairs = ("slots", "key", "count", "head", "tail", "size", "seen", "heap_count", "heap_pair", "touched")
+        pairs = (
+            "slots",
+            "key",
+            "count",
+            "head",
+            "tail",
+            "size",
+            "seen",
+            "heap_count",
+            "heap_pair",
+            "touched",
+        )
         return sum(getattr(s, name).nbytes for name in (*pairs, "place", "link")) + self.sketch.nbytes
 
     def merges(self) -> np.ndarray:
@@ -244,7 +257,9 @@ class Grower:
                 raise self._too_small()
             if floor <= self.least:
                 return False
-            floor = max(self.least, floor * 3 // 4)  # all that is so frequent is forbidden, or shares counters
+            floor = max(
+                self.least, floor * 3 // 4
+            )  # all that is so frequent is forbidden, or shares counters
 
     def compact(self) -> None:
         """Bring the cells to one a token, as after an interruption; the next round begins from them."""
@@ -320,11 +335,14 @@ class Grower:
 
     def _too_small(self) -> LabError:
         return LabError(
-            f"after {self.tokens:,} tokens --max-memory is too small to tell this text's pairs apart; give more"
+            f"after {self.tokens:,} tokens --max-memory is too small to tell this text's pairs apart; give "
+            "more"
         )
 
 
-def twin_grow(lines: list[list[int]], tokens: list[bytes], vocab_size: int, longest: int = 0, least: int = 1, never=()):
+def twin_grow(
+    lines: list[list[int]], tokens: list[bytes], vocab_size: int, longest: int = 0, least: int = 1, never=()
+):
     """What :meth:`Grower.grow` does, as one would explain it: the merges as (a, b, result). ``lines`` and
     ``tokens`` are changed. Slow; the test of the kernel."""
     merges: list[tuple[int, int, int]] = []

@@ -1,6 +1,7 @@
-"""Superwords: merges are those of the twin whatever the memory; ids are those of `tokenizers`; runs resume; what
-cannot be is refused."""
+"""Superwords: merges are those of the twin whatever the memory; ids are those of `tokenizers`; runs resume;
+what cannot be is refused."""
 
+import itertools
 import random
 import tracemalloc
 
@@ -30,7 +31,7 @@ def cells_for(codec, text):
 
 def token_lines(codec, text):
     cuts = [0, *codec.pre.ends(np.frombuffer(text, np.uint8)).tolist()]
-    return [codec.encode(text[a:b]).tolist() for a, b in zip(cuts, cuts[1:])]
+    return [codec.encode(text[a:b]).tolist() for a, b in itertools.pairwise(cuts)]
 
 
 def random_text(rng):
@@ -46,12 +47,18 @@ def test_merges_are_those_of_the_twin_whatever_the_memory():
     rounds = set()
     for _ in range(25):
         text, special = random_text(rng), rng.choice([[], ["aa a"]])
-        codec = over_lines(lab.train(documents=[text], vocab_size=256 + rng.randrange(1, 12), special=special))
+        codec = over_lines(
+            lab.train(documents=[text], vocab_size=256 + rng.randrange(1, 12), special=special)
+        )
         size = codec.vocab_size + rng.randrange(1, 40)
         longest, least = rng.choice([0, 0, 6]), rng.choice([1, 1, 3])
         never = [b"aa a"] if special else []
         twin = twin_grow(token_lines(codec, text), list(codec.tokens), size, longest, least, never)
-        for places in (None, 60, 7):  # 7: every pair has too many places, so each is merged in a pass of its own
+        for places in (
+            None,
+            60,
+            7,
+        ):  # 7: every pair has too many places, so each is merged in a pass of its own
             cells = cells_for(codec, text)
             grower = Grower(codec, cells, size, 1 << 20, longest, least, never)
             if places:
@@ -78,20 +85,33 @@ def test_ids_are_those_of_the_twin_and_of_the_library(superwords, english, tmp_p
     again = lab.load(tmp_path / "S.json")
     assert again.fingerprint() == superwords.fingerprint()
     rng = random.Random(1)
-    texts = [english[:6000].decode("utf-8", "ignore"), "", "\n", "a" * 5000, "of the " * 900, "it's 'some' \"one"]
+    texts = [
+        english[:6000].decode("utf-8", "ignore"),
+        "",
+        "\n",
+        "a" * 5000,
+        "of the " * 900,
+        "it's 'some' \"one",
+    ]
     texts += [
-        "".join(rng.choice([" ", "the", "of", "\n", "'s", "é", "我", ". ", "\r\n", " and", "\u3000"]) for _ in range(60))
+        "".join(
+            rng.choice([" ", "the", "of", "\n", "'s", "é", "我", ". ", "\r\n", " and", "\u3000"])
+            for _ in range(60)
+        )
         for _ in range(60)
     ]
     for text in texts:
         ids = superwords.encode(text.encode()).tolist()
-        assert ids == library.encode(text, add_special_tokens=False).ids == again.encode(text.encode()).tolist()
+        assert (
+            ids == library.encode(text, add_special_tokens=False).ids == again.encode(text.encode()).tolist()
+        )
         assert ids == twin_encode(superwords, text.encode()) or len(text) > 6000
         assert superwords.decode(ids) == text.encode()
     bad = bytes(rng.randrange(256) for _ in range(3000)) + b"of the \xff\xe6\x88 of the"
-    assert superwords.encode(bad).tolist() == twin_encode(superwords, bad) and superwords.decode(
-        superwords.encode(bad)
-    ) == bad
+    assert (
+        superwords.encode(bad).tolist() == twin_encode(superwords, bad)
+        and superwords.decode(superwords.encode(bad)) == bad
+    )
 
 
 def test_what_is_never_produced_is_found(superwords):
@@ -114,7 +134,9 @@ def test_workers_and_blocks_never_matter(english, tmp_path, monkeypatch):
         monkeypatch.setattr("tokenizers_lab.training.counts.BLOCK", block)
         monkeypatch.setattr("tokenizers_lab.files.read_blocks.__defaults__", (block,))
         results.append(
-            lab.train([tmp_path / "a.txt", tmp_path / "b.txt"], 900, transition=600, workers=workers).fingerprint()
+            lab.train(
+                [tmp_path / "a.txt", tmp_path / "b.txt"], 900, transition=600, workers=workers
+            ).fingerprint()
         )
     assert results[0] == results[1]
 
@@ -155,7 +177,12 @@ def test_an_interrupted_run_resumes_to_the_same_vocabulary(english, tmp_path, mo
 def test_seeds_vetoes_and_extension(english, tmp_path):
     text = english[:100_000]
     codec = lab.train(
-        documents=[text], vocab_size=900, transition=500, seed=[b" in the beginning"], veto=[b" of the"], veto_pattern="and"
+        documents=[text],
+        vocab_size=900,
+        transition=500,
+        seed=[b" in the beginning"],
+        veto=[b" of the"],
+        veto_pattern="and",
     )
     assert b" in the beginning" in codec.tokens
     assert b" of the" not in codec.tokens and not any(b"and" in t for t in codec.tokens)
