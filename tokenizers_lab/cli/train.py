@@ -44,7 +44,10 @@ from tokenizers_lab.errors import LabError
 )
 @click.option("-o", "--output", required=True, help="T.json (bpe) or m.model (SentencePiece).")
 @click.option(
-    "--pre", default="gpt2", show_default=True, help="gpt2, gpt4, o200k, qwen2, none, or regex:PATTERN."
+    "--pre",
+    default="gpt2",
+    show_default=True,
+    help="gpt2, gpt4, o200k, qwen2, lines, none, or regex:PATTERN.",
 )
 @click.option(
     "--superwords",

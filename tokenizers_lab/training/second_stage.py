@@ -47,8 +47,8 @@ def check(transition: int, vocab_size: int, special: list[str], pre: str, paths,
         )
     if STANDARD_INPUT in paths or iter(documents or ()) is documents:
         raise LabError(
-            "superwords read their text twice: give files, not standard input (in Python a list of documents, "
-            "not an iterator)"
+            "superwords read their text twice: give files, not standard input (in Python a list of "
+            "documents, not an iterator)"
         )
 
 
@@ -60,8 +60,8 @@ def check_parent(name, parent: BpeCodec, special: list[str], transition: int) ->
         )
     if transition > parent.vocab_size:
         raise LabError(
-            f"{name}: has superwords and {parent.vocab_size:,} tokens; a transition at {transition:,} would be "
-            "behind its own"
+            f"{name}: has superwords and {parent.vocab_size:,} tokens; a transition at {transition:,} would "
+            "be behind its own"
         )
 
 

@@ -1,6 +1,6 @@
 """Superwords (SuperBPE, arXiv 2503.13423; BoundlessBPE, 2504.00178): from the *transition* on, merges may
-cross words. They cross no line end (pre-tokenizer ``lines``), so the vocabulary is plain byte-level BPE that any
-library runs.
+cross words. They cross no line end (pre-tokenizer ``lines``), so the vocabulary is plain byte-level BPE that
+any library runs.
 
 ``bpe.train_full`` learns the first stage; then the text is written as its tokens to a file
 (:func:`cells_of`), and merged there, round by round (:class:`Grower` over ``superword_kernel.py``). What that

@@ -113,6 +113,18 @@ def test_train_encode_decode_compare_report(run, texts, tmp_path):
     assert code == 0 and out == "" and len(json.loads((tmp_path / "S.json").read_text())["codecs"]) == 2
 
 
+def test_superwords_are_trained_and_compared(run, texts, tmp_path):
+    out = tmp_path / "S.json"
+    arguments = ["train", texts / "a.txt", "--vocab-size", 800, "--superwords", "--nested", "500", "-o", out]
+    code, _, err = run(*arguments)
+    assert code == 0 and "800 tokens from 40,000 bytes" in err
+    assert sorted(os.listdir(tmp_path)) == ["S-500.json", "S.json"]  # no checkpoint, no cells
+    assert run(*arguments[:-1], tmp_path / "S2.json", "--transition", 400)[0] == 0
+    assert (tmp_path / "S2.json").read_bytes() == out.read_bytes()
+    code, shown, _ = run("compare", out, "bytes", "--on", texts / "a.txt")
+    assert code == 0 and " S " in shown
+
+
 def test_compression_aware_and_unigram_training(run, texts, tmp_path):
     for objective in ("gzip", "entropy"):
         assert run(
@@ -176,6 +188,12 @@ def test_compression_aware_and_unigram_training(run, texts, tmp_path):
         ("train a.txt -o T.json --vocab-size 300 --special x1 --special x1", 1, "twice"),
         ("train a.txt -o T.json --vocab-size 300 --special |", 1, "single byte"),
         ("export a.txt -o x.tiktoken", 2, "SentencePiece"),
+        ("train a.txt -o T.json --vocab-size 400 --transition 400", 1, "before the end"),
+        ("train a.txt -o T.json --vocab-size 400 --transition 20", 1, "must stand from 256"),
+        ("train a.txt -o T.json --vocab-size 400 --superwords --pre none", 1, "words to begin with"),
+        ("train - -o T.json --vocab-size 400 --superwords", 1, "twice"),
+        ("train a.txt -o T.json --vocab-size 65536 --superwords --max-memory 8", 1, "MiB or more"),
+        ("train a.txt -o m.model --model unigram --superwords", 1, "--superwords: only --model bpe"),
     ],
 )
 def test_mistakes_are_one_line(run, texts, tmp_path, monkeypatch, arguments, code, match):
