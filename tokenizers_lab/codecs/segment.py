@@ -1,13 +1,13 @@
 """Another way to cut text with a vocabulary that is there: ``segment[of=T.json,by=fewest]`` takes the fewest
 tokens, ``by=likeliest`` the tokens whose probabilities have the greatest product (a unigram model).
 
-Any codec whose tokens are byte strings, all 256 bytes among them, may be ``of``; its ids keep their meaning, and
-its pre-tokenizer still cuts. The probabilities are counted on ``train=FILE`` (or the English that ships): from the
-vocabulary's own encoding, then three times anew from the likeliest; as costs in whole numbers, so the ids are
-the same everywhere.
+Any codec whose tokens are byte strings, all 256 bytes among them, may be ``of``; its ids keep their meaning,
+and its pre-tokenizer still cuts. The probabilities are counted on ``train=FILE`` (or the English that ships):
+from the vocabulary's own encoding, then three times anew from the likeliest; as costs in whole numbers, so
+the ids are the same everywhere.
 
-Concession: no file format says "fewest tokens". ``save`` keeps the vocabulary and the costs in one file of the
-lab's; `tokenizers` has no model that would give these ids (its Unigram is near ``likeliest``, in floats).
+Concession: no file format says "fewest tokens". ``save`` keeps the vocabulary and the costs in one file of
+the lab's; `tokenizers` has no model that would give these ids (its Unigram is near ``likeliest``, in floats).
 """
 
 from __future__ import annotations
@@ -25,12 +25,11 @@ from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.files import pack_arrays, write_whole
 from tokenizers_lab.pretokenize import PreTokenizer
 from tokenizers_lab.pretokenize.classes import class_table
-from tokenizers_lab.windows import longest_match as trie
 
 WAYS = ("fewest", "likeliest")
 _ROUNDS = 3
 _UNIT = 1 << 16  # costs are in bits / _UNIT
-_LARGEST = 1 << 40
+_LARGEST = 1 << 30
 
 
 class SegmentCodec(Codec):
@@ -58,12 +57,11 @@ class SegmentCodec(Codec):
         self._lengths = np.array([len(s) for s in strings], np.int64)
         self._starts = np.concatenate([[0], np.cumsum(self._lengths)]).astype(np.int64)
         self._arena = np.frombuffer(b"".join(strings), np.uint8)
-        order = np.array(sorted(place.values()), np.int64)
-        some = [strings[i] for i in order.tolist()]
+        some = sorted(place)
         starts = np.concatenate([[0], np.cumsum([len(s) for s in some])]).astype(np.int64)
-        slots, accepts = trie.build(np.frombuffer(b"".join(some), np.uint8), starts)
-        self._trie = slots, np.where(accepts >= 0, order[accepts], -1).astype(np.int32)
-        self._two = kernel.first_two(slots)
+        order = np.array([place[s] for s in some], np.int32)
+        own = costs[order].astype(np.int32)
+        self._nodes = kernel.double_array(np.frombuffer(b"".join(some), np.uint8), starts, order, own)
         self._cache, self._lock = bpe_kernel.new_cache(), threading.Lock()
 
     def encode(self, data) -> np.ndarray:
@@ -71,15 +69,7 @@ class SegmentCodec(Codec):
         ends = self.pre.ends(data) if self.pre.kind < 0 else np.zeros(0, np.int64)
         with self._lock:  # the cache is one to a codec
             ids = kernel.encode(
-                data,
-                self.pre.kind,
-                class_table(),
-                ends,
-                *self._trie,
-                self._two,
-                self.costs,
-                self._lengths,
-                self._cache,
+                data, self.pre.kind, class_table(), ends, self._nodes, self._lengths, self._cache
             )
         return ids.view(np.uint32)
 

@@ -1,10 +1,10 @@
-"""The cheapest way to cut a text into tokens of a vocabulary, by dynamic programming; :func:`twin` says the same in
-Python.
+"""The cheapest way to cut a text into tokens of a vocabulary, by dynamic programming; :func:`twin` says the
+same in Python.
 
 Each token has a cost, a whole number; every single byte must be a token, so there is always a way. From every
-place the trie of the vocabulary is walked once, and each token found there may improve on the place where it
-ends. Of ways that cost the same the one with the longest last token is taken, and so on before it. Short
-pre-tokens are remembered (speed only).
+place the trie of the vocabulary (a double array) is walked once, and each token found there may improve on
+the place where it ends. Of ways that cost the same the one with the longest last token is taken, and so on
+before it. Short pre-tokens are remembered (speed only).
 
 Concession: whole documents without pre-tokens take 12 bytes of memory a byte of text.
 """
@@ -17,58 +17,129 @@ from nzip.exact.jit import njit
 from tokenizers_lab.codecs.bpe_kernel import CACHE_BYTES, CACHE_IDS, CACHE_SLOTS
 from tokenizers_lab.pretokenize.hashing import hash_bytes
 from tokenizers_lab.pretokenize.kernels import next_end
-from tokenizers_lab.windows.longest_match import _child
+
+PARENT, BASE, TOKEN, COST = range(4)  # of a node; its child by byte c stands at BASE ^ c, if it says so
+_TRIES = 64
 
 
 @njit(cache=True, nogil=True)
-def first_two(slots):
-    """The trie's node of every two bytes, int64 at x << 8 | y, and of one, behind them; -1 where there is
-    none."""
-    out = np.full(65536 + 256, -1, dtype=np.int64)
-    for x in range(256):
-        node = _child(slots, np.int64(0), x)
-        out[65536 + x] = node
-        for y in range(256):
-            if node >= 0:
-                out[x << 8 | y] = _child(slots, node, y)
+def _place(free, low, bytes_of, count):
+    """A base whose ``count`` children stand in free slots, or -1 after some tries."""
+    tries = 0
+    for s in range(low, len(free)):
+        if not free[s]:
+            continue
+        base = s ^ bytes_of[0]
+        good = True
+        for k in range(1, count):
+            if not free[base ^ bytes_of[k]]:
+                good = False
+                break
+        if good:
+            return base
+        tries += 1
+        if tries == _TRIES:
+            break
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def double_array(arena, starts, tokens, costs):
+    """The trie of the sorted strings arena[starts[i]:starts[i + 1]], which are ``tokens[i]`` and cost
+    ``costs[i]``, as a double array, int32 of shape (slots, 4): one read a step, where a hash table takes
+    two. Slot 0 is the root; TOKEN is -1 where no string ends, BASE is -1 where none goes on."""
+    size = 1024
+    out = np.full((size, 4), -1, dtype=np.int32)
+    free = np.ones(size, dtype=np.bool_)
+    free[0] = False
+    low = 1
+    fresh = np.int64(256)
+    # slot, first and last string, depth
+    queue = np.empty((len(arena) + 1, 4), dtype=np.int32)
+    queue[0] = np.array([0, 0, len(starts) - 1, 0])
+    head = 0
+    tail = 1
+    bytes_of = np.empty(256, dtype=np.int64)
+    first = np.empty(257, dtype=np.int64)
+    while head < tail:
+        slot = queue[head, 0]
+        at = np.int64(queue[head, 1])
+        end = np.int64(queue[head, 2])
+        depth = queue[head, 3]
+        head += 1
+        if starts[at] + depth == starts[at + 1]:
+            out[slot, TOKEN] = tokens[at]
+            out[slot, COST] = costs[at]
+            at += 1
+        count = 0
+        while at < end:
+            c = np.int64(arena[starts[at] + depth])
+            if count == 0 or bytes_of[count - 1] != c:
+                bytes_of[count] = c
+                first[count] = at
+                count += 1
+            at += 1
+        if count == 0:
+            continue
+        first[count] = end
+        base = np.int64(_place(free, low, bytes_of, count))
+        if base < 0:
+            base = np.int64(fresh)
+        fresh = max(fresh, (base | 255) + 1)  # no slot is taken from here on
+        if fresh + 256 > size:
+            size += max(1024, size // 2 // 256 * 256)
+            grown = np.full((size, 4), -1, dtype=np.int32)
+            grown[: len(out)] = out
+            out = grown
+            more = np.ones(size, dtype=np.bool_)
+            more[: len(free)] = free
+            free = more
+        out[slot, BASE] = base
+        for k in range(count):
+            child = base ^ bytes_of[k]
+            free[child] = False
+            out[child, PARENT] = slot
+            queue[tail, 0] = child
+            queue[tail, 1] = first[k]
+            queue[tail, 2] = first[k + 1]
+            queue[tail, 3] = depth + 1
+            tail += 1
+        while low < size and not free[low]:
+            low += 1
     return out
 
 
 @njit(cache=True, nogil=True)
-def _cut(data, start, end, slots, accepts, two, costs, best, back, out, n):
-    """Ids of data[start:end] into ``out`` from ``n`` on; returns their end. ``best``, ``back``: room for
-    end - start + 1."""
+def _cut(data, start, end, nodes, best, back):
+    """Ids of data[start:end] into ``back``, each where it ends. ``best``, ``back``: room for end - start +
+    1."""
     size = end - start
     for k in range(size + 1):
         best[k] = np.int64(1) << 60
     best[0] = 0
     for k in range(size):
         here = best[k]
-        token = accepts[two[65536 + np.int64(data[start + k])]]
-        cost = here + costs[token]
-        if cost < best[k + 1]:
-            best[k + 1] = cost
-            back[k + 1] = token
-        if k + 2 > size:
-            continue
-        node = two[np.int64(data[start + k]) << 8 | data[start + k + 1]]
-        at = k + 2
-        while node >= 0:
-            token = accepts[node]
+        node = np.int64(0)
+        at = k
+        while at < size:
+            base = nodes[node, BASE]
+            if base < 0:
+                break
+            child = np.int64(base ^ data[start + at])
+            if nodes[child, PARENT] != node:
+                break
+            node = child
+            at += 1
+            token = nodes[node, TOKEN]
             if token >= 0:
-                cost = here + costs[token]
+                cost = here + nodes[node, COST]
                 if cost < best[at]:
                     best[at] = cost
                     back[at] = token
-            if at == size:
-                break
-            node = _child(slots, node, np.int64(data[start + at]))
-            at += 1
-    return size
 
 
 @njit(cache=True, nogil=True)
-def encode(data, kind, classes, ends, slots, accepts, two, costs, lengths, cache):
+def encode(data, kind, classes, ends, nodes, lengths, cache):
     """Ids of ``data``, int32, cut by the splitter ``kind``, or at ``ends`` where kind < 0."""
     out = np.empty(len(data), dtype=np.int32)
     room = 1 << 12
@@ -103,7 +174,8 @@ def encode(data, kind, classes, ends, slots, accepts, two, costs, lengths, cache
             room = 2 * size
             best = np.empty(room + 1, dtype=np.int64)
             back = np.empty(room + 1, dtype=np.int32)
-        at = np.int64(_cut(data, i, end, slots, accepts, two, costs, best, back, out, n))
+        _cut(data, i, end, nodes, best, back)
+        at = size
         m = 0
         while at > 0:  # written backwards, then turned
             out[n + m] = back[at]

@@ -1,7 +1,7 @@
 """The part of a page that tokenises what a person types: vocabularies of byte-level BPE, packed, and the
 encoder in plain JavaScript (``playground.js``), inside the page.
 
-Splitters are ``none``, ``gpt2``, ``gpt4``, ``qwen2``, ``o200k`` and ``lines``, by the lab's own tables and not
+Splitters are ``none``, ``gpt2``, ``gpt4``, ``qwen2``, ``o200k`` and ``lines``, by the lab's tables and not
 the browser's, so that the ids are the codec's whatever the browser. Concession: vocabularies with another
 pattern, or with added tokens that are cut out of the text, and codecs that are no byte-level BPE are not
 live; the page says which, and why. Browsers must know ``DecompressionStream`` (since 2023 all do)."""
