@@ -2,26 +2,26 @@
 2605.22821, but by Lagrangian duality, not a solver of linear programmes).
 
 The best vocabulary is a selection problem: every piece of text is a path over its bytes, a token may be used
-only if it is chosen, at most ``room`` are chosen, single bytes are free. Relax "used only if chosen": a use of
-token t at a place e costs λ(e) ≥ 0 more, and choosing t earns Λ(t), the sum of its λ. Then
+only if it is chosen, at most ``room`` are chosen, single bytes are free. Relax "used only if chosen": a use
+of token t at a place e costs λ(e) ≥ 0 more, and choosing t earns Λ(t), the sum of its λ. Then
 
     bound(λ) = Σ pieces count · shortest path under 1 + λ  −  the ``room`` largest Λ
 
 for *every* λ, and the best λ gives what the linear relaxation gives. :func:`lower_bound` climbs by
 subgradients with momentum, in floats, and evaluates in whole numbers, so what it returns is a bound even
-where it has not converged; :func:`twin_bound` evaluates the same in plain Python. The tokens that were chosen most
-often on the way are a vocabulary, too, and mostly a better one than BPE's: how many tokens it needs says how
-much the bound may be improved at most.
+where it has not converged; :func:`twin_bound` evaluates the same in plain Python. The tokens that were chosen
+most often on the way are a vocabulary, too: how many tokens it needs says how much the bound may be improved
+at most.
 
 The bound holds for vocabularies of tokens that cross no border of pieces, have at most ``longest`` bytes and
-occur at least ``least`` times; the default ``least=1`` within words is all of them. Substrings are told apart
-by 64-bit hashes; two that shared one would lower the bound, never raise it. Concession: memory is some 20 bytes a
-substring that may be a token.
+occur at least ``least`` times; ``least=1`` is all of them. Substrings are told apart by 64-bit hashes; two
+that shared one would lower the bound, never raise it. Concession: memory is some 30 bytes for each place at
+which a token may stand, and a bound over long pieces needs ``least=2``.
 """
 
 from __future__ import annotations
 
-from collections import Counter, namedtuple
+from collections import namedtuple
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -34,7 +34,7 @@ from tokenizers_lab.training.counts import count_corpus
 
 UNIT = 1 << 16
 _MOST = 1 << 30
-# starts: edges of a place; sizes, tokens: an edge's bytes and its token; ends: of pieces; counts: of each piece
+# starts: edges of a place; sizes, tokens: an edge's bytes and token; ends: of pieces; counts: of each
 Graph = namedtuple("Graph", ["starts", "sizes", "tokens", "ends", "counts"])
 
 
@@ -43,11 +43,11 @@ _FIRST, _LAST = 1.0, 0.003  # steps, in tokens a use
 
 @dataclass
 class Bound:
-    """``tokens``: no fewer are possible of the text's ``bytes``. ``candidates``: substrings that may be tokens.
-    ``reached``: what the vocabulary ``strings`` (beside the 256 bytes), cut by fewest tokens, needs."""
+    """``tokens``: no fewer are possible of ``raw_bytes`` of text. ``candidates``: substrings that may be
+    tokens. ``reached``: what the vocabulary ``strings`` (beside the 256 bytes), cut by fewest tokens, needs."""
 
     tokens: int
-    bytes: int
+    raw_bytes: int
     candidates: int
     reached: int
     strings: list[bytes]
@@ -60,7 +60,8 @@ def graph_of(text: bytes, pre: str = "gpt2", longest: int = 64, least: int = 1) 
     left = np.repeat(ends, np.diff(ends, prepend=0)) - np.arange(n)  # bytes to the end of the piece
     weight = np.repeat(counts, np.diff(ends, prepend=0))
     places, hashes = np.arange(n), data.astype(np.uint64) + np.uint64(1)
-    found_places, found_sizes, found_tokens, names = [], [], [], []
+    names: list[bytes] = []
+    found_places, found_sizes, found_tokens = [], [], []
     for size in range(2, longest + 1):
         keep = left[places] >= size
         places, hashes = places[keep], hashes[keep]
@@ -92,7 +93,7 @@ def graph_of(text: bytes, pre: str = "gpt2", longest: int = 64, least: int = 1) 
 
 @njit(cache=True, nogil=True)
 def evaluate(g, price, used, earned):
-    """Σ count · shortest path in 1 / UNIT, with ``price`` (int32, of each edge); marks the edges of the paths
+    """Σ count · shortest path in 1 / UNIT, with ``price`` (int32, of an edge); marks the edges of the paths
     in ``used`` (bool) and sums the prices of each token, weighted, in ``earned`` (int64)."""
     used[:] = False
     earned[:] = 0
@@ -217,7 +218,8 @@ def twin_bound(
     pieces: dict[bytes, int], room: int, prices: dict[tuple[bytes, int, int], Fraction]
 ) -> Fraction:
     """The formula above in plain Python: ``pieces`` with their counts, ``prices`` of (piece, start, end)."""
-    total, earned = Fraction(0), Counter[bytes]()
+    total = Fraction(0)
+    earned: dict[bytes, Fraction] = {}
     for piece, count in pieces.items():
         best = [Fraction(0)]
         for end in range(1, len(piece) + 1):
@@ -225,7 +227,8 @@ def twin_bound(
             for start in range(end - 1):
                 if (piece, start, end) in prices:
                     ways.append(best[start] + 1 + prices[piece, start, end])
-                    earned[piece[start:end]] += count * prices[piece, start, end]
+                    token = piece[start:end]
+                    earned[token] = earned.get(token, Fraction(0)) + count * prices[piece, start, end]
             best.append(min(ways))
         total += count * best[-1]
-    return total - sum(sorted(earned.values(), reverse=True)[:room])
+    return total - sum(sorted(earned.values(), reverse=True)[:room], Fraction(0))

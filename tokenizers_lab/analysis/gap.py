@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tokenizers_lab.analysis.bound import Bound, lower_bound
+from tokenizers_lab.analysis.bound import lower_bound
 from tokenizers_lab.codecs.segment import SegmentCodec
 from tokenizers_lab.errors import LabError
 from tokenizers_lab.pretokenize import PreTokenizer
@@ -49,7 +49,7 @@ def gaps(codecs, text: bytes, vocab_size: int, labels=None, pre: str = "gpt2", *
     return {
         "vocab_size": vocab_size,
         "pre": pre,
-        "bytes": bound.bytes,
+        "bytes": bound.raw_bytes,
         "candidates": bound.candidates,
         "bound": bound.tokens,
         "reached": bound.reached,
@@ -61,9 +61,8 @@ def gaps(codecs, text: bytes, vocab_size: int, labels=None, pre: str = "gpt2", *
     }
 
 
-def codec_of(bound: Bound | dict, spelling: str = "bound") -> SegmentCodec:
+def codec_of(strings: list[bytes], pre: str, spelling: str = "bound") -> SegmentCodec:
     """The vocabulary that was found on the way, cut by fewest tokens: ids in the order of the strings."""
-    found = bound if isinstance(bound, dict) else {"strings": bound.strings, "pre": "gpt2"}
-    strings = sorted({*found["strings"], *(bytes([b]) for b in range(256))})
+    every = sorted({*strings, *(bytes([b]) for b in range(256))})
     facts = {"codec": "segment", "by": "fewest", "of": "bound"}
-    return SegmentCodec(strings, np.ones(len(strings), np.int64), PreTokenizer(found["pre"]), facts, spelling)
+    return SegmentCodec(every, np.ones(len(every), np.int64), PreTokenizer(pre), facts, spelling)

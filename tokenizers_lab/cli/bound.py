@@ -53,13 +53,12 @@ def bound(files, vocab_size, codecs, json_path, save, text_key, on_error, force,
         f"no vocabulary of {vocab_size:,} cuts these {found['bytes']:,} bytes within {found['pre']} into fewer "
         f"than {found['bound']:,} tokens ({found['bytes'] / found['bound']:.3f} bytes a token)"
     )
-    click.echo(
-        f"  {found['reached'] / found['bound'] - 1:+8.2%}  {found['reached']:,} tokens: a vocabulary found"
-    )
+    over = found["reached"] / found["bound"] - 1
+    click.echo(f"  {over:+8.2%}  {found['reached']:,} tokens: a vocabulary found")
     for row in found["codecs"]:
         note = f"; not held to this bound: {row['outside']}" if row["outside"] else ""
         click.echo(f"  {row['gap']:+8.2%}  {row['tokens']:,} tokens: {row['codec']}{note}")
     if save:
-        codec_of(found).save(save)
+        codec_of(found["strings"], found["pre"]).save(save)
     if json_path:
         write_json(json_path, {key: value for key, value in found.items() if key != "strings"})

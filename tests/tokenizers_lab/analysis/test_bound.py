@@ -1,5 +1,5 @@
-"""The certified bound: the formula is the twin's; below the best of all vocabularies, tried one by one; mistakes
-are one line."""
+"""The certified bound: the formula is the twin's; below the best of all vocabularies, tried one by one;
+mistakes are one line."""
 
 import itertools
 import random
@@ -76,7 +76,7 @@ def test_codecs_are_held_to_it(english, bpe):
     assert own_row["outside"] is None and 0 < own_row["gap"] < 0.15
     assert super_row["outside"] == "tokens cross the cuts" and larger["outside"] == "has 2,000 ids"
     assert found["bound"] <= found["reached"] < own_row["tokens"]
-    codec = codec_of(found)
+    codec = codec_of(found["strings"], found["pre"])
     assert codec.vocab_size == 1000 and len(codec.encode(text)) == found["reached"]
     over_lines = gaps([superwords], text, 1000, pre="lines", longest=20, least=2, rounds=60)
     assert over_lines["codecs"][0]["outside"] is None and over_lines["codecs"][0]["gap"] > 0
