@@ -43,8 +43,8 @@ _FIRST, _LAST = 1.0, 0.003  # steps, in tokens a use
 
 @dataclass
 class Bound:
-    """``tokens``: no fewer are possible of ``raw_bytes`` of text. ``candidates``: substrings that may be
-    tokens. ``reached``: what the vocabulary ``strings`` (beside the 256 bytes), cut by fewest tokens, needs."""
+    """``tokens``: no fewer are possible of ``raw_bytes`` of text. ``candidates``: what may be a token.
+    ``reached``: what the vocabulary ``strings`` (beside the 256 bytes), cut by fewest tokens, needs."""
 
     tokens: int
     raw_bytes: int

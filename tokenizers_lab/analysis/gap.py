@@ -17,6 +17,9 @@ from tokenizers_lab.errors import LabError
 from tokenizers_lab.pretokenize import PreTokenizer
 from tokenizers_lab.registry import load
 
+BOUND_BYTES = 2 << 20
+"""Of each text that an analysis is asked to bound."""
+
 
 def gaps(codecs, text: bytes, vocab_size: int, labels=None, pre: str = "gpt2", **options) -> dict:
     """The bound of ``text`` and the gap of each codec, as JSON types. ``codecs``: spellings or codecs, by

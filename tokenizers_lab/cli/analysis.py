@@ -87,6 +87,12 @@ def _analysis_options(command):
                 help="Tokens and bits under typos, case, Unicode forms, spaces, line ends, new names.",
             ),
             click.option(
+                "--bound",
+                type=int,
+                metavar="SIZE",
+                help="How far from the best vocabulary of this size (a certified bound; verb: bound).",
+            ),
+            click.option(
                 "--width",
                 type=click.IntRange(1),
                 default=768,

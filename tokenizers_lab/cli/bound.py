@@ -46,12 +46,12 @@ def bound(files, vocab_size, codecs, json_path, save, text_key, on_error, force,
     left = left_out(on_error)
     text = read_text(list(files), text_key, left)
     with progress_bar(quiet) as step:
-        shown = step and (lambda done, rounds, tokens: step(f"bound {tokens:,}", done, rounds))
+        shown = step and (lambda done, rounds, _: step("bound", done, rounds))
         found = gaps(codecs, text, vocab_size, progress=shown, **options)
     say_left_out(quiet, "files", left.json() if left else None, "")
     click.echo(
-        f"no vocabulary of {vocab_size:,} cuts these {found['bytes']:,} bytes within {found['pre']} into fewer "
-        f"than {found['bound']:,} tokens ({found['bytes'] / found['bound']:.3f} bytes a token)"
+        f"no vocabulary of {vocab_size:,} cuts these {found['bytes']:,} bytes within {found['pre']} into "
+        f"fewer than {found['bound']:,} tokens ({found['bytes'] / found['bound']:.3f} bytes a token)"
     )
     over = found["reached"] / found["bound"] - 1
     click.echo(f"  {over:+8.2%}  {found['reached']:,} tokens: a vocabulary found")

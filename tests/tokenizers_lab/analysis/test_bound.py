@@ -82,6 +82,18 @@ def test_codecs_are_held_to_it(english, bpe):
     assert over_lines["codecs"][0]["outside"] is None and over_lines["codecs"][0]["gap"] > 0
 
 
+def test_the_report_has_it(english, bpe):
+    results = lab.analyze(
+        [bpe, "gzip"], {"a": english[:30_000]}, labels=["B", "gzip"], compressors=(), bound=2000
+    )
+    found = results["bound"]["a"]
+    assert [row["codec"] for row in found["codecs"]] == ["B"] and found["codecs"][0]["gap"] > 0
+    from tokenizers_lab.report.tables import tables
+
+    table = next(t for t in tables(results) if "best vocabulary" in t.title)
+    assert f"{found['bound']:,} tokens" in table.notes and table.rows[1][0] == "B"
+
+
 def test_mistakes_are_one_line():
     for arguments, match in (
         ((b"abc abc", 200), "smaller than its alphabet"),
