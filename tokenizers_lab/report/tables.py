@@ -213,10 +213,33 @@ def _per_file(results, file) -> list[Table]:
             )
         )
     out += robustness_tables(results, file, entries)
+    shorter = results.get("dynamic", {}).get(file)
+    if shorter:
+        out.append(_dynamic(file, shorter))
     found = results.get("bound", {}).get(file)
     if found:
         out.append(_bound(file, found))
     return out + window_tables(results, file, entries)
+
+
+def _dynamic(file: str, found: dict) -> Table:
+    """How much shorter batches become by merges of their own."""
+    rows = [
+        [
+            name,
+            f"{r['batch']:,}",
+            f"{r['merges']:,}",
+            *(f"{100 * r[key]:.1f}%" for key in ("left", "with_merges")),
+        ]
+        for name, entries in found.items()
+        for r in entries["rows"]
+    ]
+    return Table(
+        f"{file}: merges of a batch",
+        "What is left of a batch's tokens after merges made for it alone, and with the merges' own ids.",
+        ["codec", "tokens of a batch", "merges at most", "left", "left, with the merges"],
+        rows,
+    )
 
 
 def _bound(file: str, found: dict) -> Table:

@@ -84,13 +84,15 @@ def test_codecs_are_held_to_it(english, bpe):
 
 def test_the_report_has_it(english, bpe):
     results = lab.analyze(
-        [bpe, "gzip"], {"a": english[:30_000]}, labels=["B", "gzip"], compressors=(), bound=2000
+        [bpe, "gzip"], {"a": english[:30_000]}, labels=["B", "gzip"], compressors=(), bound=2000, dynamic=True
     )
     found = results["bound"]["a"]
     assert [row["codec"] for row in found["codecs"]] == ["B"] and found["codecs"][0]["gap"] > 0
     from tokenizers_lab.report.tables import tables
 
     table = next(t for t in tables(results) if "best vocabulary" in t.title)
+    shorter = next(t for t in tables(results) if "merges of a batch" in t.title)
+    assert {row[0] for row in shorter.rows} == {"B", "gzip"}
     assert f"{found['bound']:,} tokens" in table.notes and table.rows[1][0] == "B"
 
 
