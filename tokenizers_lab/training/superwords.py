@@ -20,6 +20,7 @@ import itertools
 import tempfile
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 import numpy as np
 
@@ -101,6 +102,13 @@ def _lines(codec: BpeCodec, piece: np.ndarray) -> np.ndarray:
     return out[: k.lines(ids, codec.token_lengths(), ends, out)]
 
 
+class Vocabulary(Protocol):
+    """What merges begin from: the bytes of each id, special tokens (without bytes) first."""
+
+    tokens: list[bytes]
+    special: dict[str, int]
+
+
 class Grower:
     """Merges across words over ``cells`` (mapped), beginning with the vocabulary ``codec``. ``max_memory``:
     bytes of all that grows with the pairs; ``never``: what special tokens would be spelled as. Raises
@@ -108,7 +116,7 @@ class Grower:
 
     def __init__(
         self,
-        codec: BpeCodec,
+        codec: Vocabulary,
         cells: Cells,
         most_tokens: int,
         max_memory: int,
