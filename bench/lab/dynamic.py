@@ -1,8 +1,8 @@
-"""How much shorter batches of tokens become by merges made for each batch alone, over bytes, BPE and superwords.
+"""How much shorter batches of tokens become by merges made for each batch alone.
 
     python bench/lab/dynamic.py CORPORA -o bench/lab/dynamic.json
 
-Vocabularies of 32,768 tokens from 20 MB of English prose and reference; texts that nobody has learnt from, up to
+Over bytes, BPE and superwords of 32,768 tokens from 20 MB of English; texts that nobody has learnt from, up to
 1.2 MB of each. About a minute of CPU time."""
 
 import argparse
