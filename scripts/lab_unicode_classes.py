@@ -38,7 +38,7 @@ if __name__ == "__main__":
     ]
     lines += [
         f"{name} {ranges(members(pattern))}"
-        for name, pattern in (("L", r"\p{L}"), ("N", r"\p{N}"), ("S", r"\s"))
+        for name, pattern in (("L", r"\p{L}"), ("N", r"\p{N}"), ("S", r"\s"), ("P", r"[\p{P}\p{S}]"))
     ]
     upper, lower = (set(members(pattern)) for pattern in (UPPER_CASE, LOWER_CASE))
     sets = (("U", upper - lower), ("W", lower - upper), ("B", upper & lower))

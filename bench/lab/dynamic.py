@@ -2,7 +2,7 @@
 
     python bench/lab/dynamic.py CORPORA -o bench/lab/dynamic.json
 
-Over bytes, BPE and superwords of 32,768 tokens from 20 MB of English; texts that nobody has learnt from, up to
+Over bytes, BPE and superwords of 32,768 tokens from 20 MB of English; texts nobody has learnt from, up to
 1.2 MB of each. About a minute of CPU time."""
 
 import argparse

@@ -6,8 +6,8 @@ that were run in both receipts did the same work twice, so that the change of *t
 day, this machine or its neighbours changed. A change counts as a regression where it exceeds their drift by
 more than both together (and by LEAST, which nobody can measure).
 
-Concession: without repeats and without a peer that both receipts have, nothing is known of the noise: the
-allowance is then UNKNOWN, and the table says so.
+Concession: without repeats in both receipts, and with fewer than ENOUGH times of such programs, of which each
+shows a single run's noise, nothing is known of the noise: the allowance is then UNKNOWN.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from nzip.benchmark.results import DIRECTIONS, ResultsError
 
 LEAST = 0.03  # of a time
 UNKNOWN = 0.25
+ENOUGH = 6
 SHORTEST = 0.05  # CPU seconds; what takes less says nothing
 
 Key = tuple[str, str, str]  # file by name, hash, and contender
@@ -82,7 +83,7 @@ def compare(old: dict, new: dict) -> Comparison:
     both = [key for key in after if key in before]
     if not both:
         raise ResultsError("the two receipts have no contender on one and the same file in common")
-    drift, spread = _drift(old, new, both, before, after)
+    drift, spread, count = _drift(old, new, both, before, after)
     changes = []
     for key in both:
         name, _, contender = key
@@ -95,7 +96,7 @@ def compare(old: dict, new: dict) -> Comparison:
             if max(medians) < SHORTEST:
                 continue
             own = _spread(was) + _spread(now)
-            known = drift is not None or min(len(was), len(now)) > 1
+            known = count >= ENOUGH or min(len(was), len(now)) > 1
             noise = max(LEAST, own + spread) if known else UNKNOWN
             ratio = medians[1] / max(medians[0], 1e-9) / (drift or 1)
             changes.append(Change(labels[contender], name, direction, medians[0], medians[1], ratio, noise))
@@ -123,9 +124,11 @@ def _spread(values: list[float]) -> float:
     return (max(values) - min(values)) / 2 / middle if middle else 0.0
 
 
-def _drift(old: dict, new: dict, both: list[Key], before: dict, after: dict) -> tuple[float | None, float]:
-    """The median ratio of the times of peers whose version is the same in both receipts, and its spread
-    (half of the middle half's width)."""
+def _drift(
+    old: dict, new: dict, both: list[Key], before: dict, after: dict
+) -> tuple[float | None, float, int]:
+    """The median ratio of the times of peers whose version is the same in both receipts, its spread (half of
+    the middle half's width), and how many ratios there are."""
     versions = [
         {c["key"]: (c["kind"], c["version"]) for c in receipt["contenders"]} for receipt in (old, new)
     ]
@@ -139,7 +142,7 @@ def _drift(old: dict, new: dict, both: list[Key], before: dict, after: dict) -> 
             if min(was, now) >= SHORTEST:
                 ratios.append(math.log(now / was))
     if not ratios:
-        return None, 0.0
+        return None, 0.0, 0
     middle = statistics.median(ratios)
     deviations = statistics.median(abs(ratio - middle) for ratio in ratios)
-    return math.exp(middle), math.expm1(2 * deviations)
+    return math.exp(middle), math.expm1(2 * deviations), len(ratios)

@@ -132,15 +132,16 @@ class Sampled:
         all_of_it = len(sample) == len(part.data) == stream
         raw = alike.trials[0]
         reference = outline.code_sample(base, alike, sample, stream, raw).coded
-        found = []
+        found: dict[bool, outline.Sampled] = {}
         for trial in _worth(part.trials):
             outline.code_sample(streams, part, sample[:WARM], 1, trial)  # machine code, snapshots
-            found.append(outline.code_sample(streams, part, sample, stream, trial))
-        best = min(found, key=lambda sampled: sampled.coded)
+            found[bool(trial[0])] = outline.code_sample(streams, part, sample, stream, trial)
+        best = min(found.values(), key=lambda sampled: sampled.coded)
         share, extra = outline.tried_bytes(part, stream)
         speed = len(sample) / max(best.seconds, 1e-9)
-        slowest = max(sampled.seconds / len(sample) for sampled in found)
-        seconds = best.fixed + stream * (1 + share) / speed + extra * slowest
+        # with experts a byte takes many times as long as without
+        each = sum(found[bool(helpers)].seconds for helpers, _ in part.trials) / len(sample)
+        seconds = best.fixed + stream * (1 + share) / speed + extra * each / len(part.trials)
         if all_of_it:
             return float(best.coded), seconds, True
         return long * best.coded / max(1, reference), seconds, False

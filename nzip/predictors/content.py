@@ -8,6 +8,7 @@ guess costs size, never bytes. Concession: one kind per block; mixed files take 
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 
 import numpy as np
 
@@ -120,14 +121,19 @@ def _looks_like_x86(sample: np.ndarray) -> bool:
     return bool(((top == 0) | (top == 255)).mean() > 0.5 and (sample[near + 3] != top).mean() > 0.02)
 
 
-def _row_length(samples: list[np.ndarray], longest: int = 4096) -> tuple[int, int]:
+def _row_length(samples: list[np.ndarray]) -> tuple[int, int]:
     """(stride, 1) where bytes repeat or vary smoothly at one distance much more than at others; (0, 1) if
     not."""
+    return _row_length_of(tuple(sample[: 1 << 15].tobytes() for sample in samples))
+
+
+@lru_cache(maxsize=2)  # a block is asked for whole, and for its pieces, of which it often is the only one
+def _row_length_of(samples: tuple[bytes, ...], longest: int = 4096) -> tuple[int, int]:
     votes: dict[int, int] = {}
     for sample in samples:
         if len(sample) < 1024:
             continue
-        s = sample[: min(len(sample), 1 << 15)]
+        s = np.frombuffer(sample, np.uint8)
         limit = min(longest, len(s) // 4)
         base = s[limit:]
         equal = np.array([np.count_nonzero(base == s[limit - d : len(s) - d]) for d in range(1, limit)])

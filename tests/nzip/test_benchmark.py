@@ -312,3 +312,12 @@ def test_the_library_call(measured):
         nzip.bench()
     with pytest.raises(ValueError, match="repeat"):
         nzip.bench([os.devnull], repeat=0)
+
+
+def test_one_run_beside_one_peer_says_nothing_of_the_noise():
+    """Two ratios of one program happen to agree; both sides ran once."""
+    found, by = changes(receipt(cpu=(1.0,), peer_cpu=(1.0,)), receipt(cpu=(1.2,), peer_cpu=(1.0,)))
+    assert found.drift == 1.0 and by["nzip-1", "compress"].noise == comparison.UNKNOWN
+    assert not found.regressions
+    repeated, _ = changes(receipt(cpu=(1.0, 1.01)), receipt(cpu=(1.2, 1.21)))
+    assert len(repeated.regressions) == 2

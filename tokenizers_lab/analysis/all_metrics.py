@@ -24,7 +24,7 @@ from tokenizers_lab.analysis.one_stream import Settings, one_stream, seen_ids
 from tokenizers_lab.analysis.resume import Finished
 from tokenizers_lab.analysis.views import views
 from tokenizers_lab.analysis.window_sweep import window_sweep
-from tokenizers_lab.analysis.workers import in_turn, workers_of
+from tokenizers_lab.analysis.workers import each, in_turn, workers_of
 from tokenizers_lab.bits_per_byte import Tokenised
 from tokenizers_lab.errors import LabError
 from tokenizers_lab.files import write_json
@@ -168,7 +168,20 @@ def analyze(
     for name, raw in texts.items():
         out["files"].append({"name": name, "bytes": len(raw), "sha256": hashes[name]})
         out["baselines"][name] = found["baseline", hashes[name]]
-    beginnings: dict[tuple[str, str], Tokenised] = {}
+    used = {
+        i: np.unique(np.concatenate([seen_ids(found[keys[i], h]["seen"]) for h in hashes.values()]))
+        for i in range(len(loaded))
+    }
+    glitches: dict[tuple, Callable] = {
+        ("glitch", keys[i], *hashes.values()): partial(_glitch, loaded[i], used[i]) for i in used
+    }
+    found |= in_turn(finished, glitches, threads, lambda *_: None, 0)
+    beginnings = dict(
+        zip(
+            [(names[i], file) for i, file in pairs],
+            each(threads, [partial(_beginning, loaded[i], file, texts[file]) for i, file in pairs]),
+        )
+    )
     for i, (name, codec) in enumerate(zip(names, loaded)):
         entry: dict = {
             "name": name,
@@ -183,21 +196,13 @@ def analyze(
             "indentation": indentation(codec),
             "files": {},
         }
-        seen = [np.zeros(0, np.int64)]
-        for file, raw in texts.items():
+        for file in texts:
             measured = dict(found[keys[i], hashes[file]])
-            seen.append(seen_ids(measured.pop("seen")))
+            del measured["seen"]
             speed = found["speed", keys[i], hashes[file]]
             measured["goals"] = {**measured["goals"], **({"speed": speed} if speed else {})}
             entry["files"][file] = measured
-            beginning = raw[:OVERLAP_BYTES]
-            beginnings[name, file] = Tokenised(
-                codec, file, beginning, *codec.encode_with_offsets(beginning), None
-            )
-        entry["glitch"] = finished.get(
-            ("glitch", keys[i], *hashes.values()),
-            partial(_glitch, codec, np.unique(np.concatenate(seen))),
-        )["found"]
+        entry["glitch"] = found["glitch", keys[i], *hashes.values()]["found"]
         if words:
             entry["gold"] = morphology.gold_boundaries(codec, words)
         if passages:
@@ -269,24 +274,29 @@ def _bound(measured, raw: bytes, size: int) -> dict:
     return {key: value for key, value in found.items() if key != "strings"}
 
 
+def _beginning(codec, file: str, raw: bytes) -> Tokenised:
+    part = raw[:OVERLAP_BYTES]
+    ids, offsets = codec.encode_with_offsets(part)
+    return Tokenised(codec, file, part, ids, offsets, None)
+
+
 def _overlaps(names, codecs, streams, texts) -> dict:
     sets = [overlap.vocabulary(c) for c in codecs]
     n = len(names)
     out: dict = {
         "names": names,
         "jaccard": [[None] * n for _ in range(n)],
-        "weighted": {f: [[None] * n for _ in range(n)] for f in texts},
-        "boundary_f1": {f: [[None] * n for _ in range(n)] for f in texts},
+        "weighted": {},
+        "boundary_f1": {},
     }
     for i in range(n):
         for j in range(i, n):
             mine, theirs = sets[i], sets[j]
             if mine is not None and theirs is not None:
                 out["jaccard"][i][j] = out["jaccard"][j][i] = overlap.jaccard(mine, theirs)
-            for f in texts:
-                a, b = streams[names[i], f], streams[names[j], f]
-                out["weighted"][f][i][j] = out["weighted"][f][j][i] = overlap.weighted_jaccard(a, b)
-                out["boundary_f1"][f][i][j] = out["boundary_f1"][f][j][i] = overlap.segmentation_f1(a, b)
+    for f in texts:
+        weighted, borders = overlap.every_pair([streams[name, f] for name in names])
+        out["weighted"][f], out["boundary_f1"][f] = weighted.tolist(), borders.tolist()
     return out
 
 

@@ -15,7 +15,8 @@ from tokenizers_lab.bits_per_byte import Tokenised
 
 def jaccard(a: set, b: set) -> float:
     """|A ∩ B| / |A ∪ B|; 1 for two empty sets."""
-    return len(a & b) / len(a | b) if a | b else 1.0
+    both = len(a & b)
+    return both / (len(a) + len(b) - both) if a or b else 1.0
 
 
 def vocabulary(codec) -> set[bytes] | None:
@@ -32,13 +33,40 @@ def weighted_jaccard(a: Tokenised, b: Tokenised) -> float:
     return sum(min(p.get(k, 0.0), q.get(k, 0.0)) for k in keys) / top if top else 1.0
 
 
+def every_pair(streams: list[Tokenised]) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`weighted_jaccard` and :func:`segmentation_f1` of every two of some streams of one text, each
+    stream looked at once: float64 of shape (streams, streams), twice."""
+    n = len(streams)
+    numbers: dict[bytes, int] = {}
+    found = []
+    for stream in streams:
+        shares = _frequencies(stream)
+        found.append((np.array([numbers.setdefault(k, len(numbers)) for k in shares], np.int64), shares))
+    use = np.zeros((n, len(numbers)))
+    cuts = np.zeros((n, len(streams[0].raw) + 1), np.bool_)
+    for i, (columns, shares) in enumerate(found):
+        use[i, columns] = list(shares.values())
+        cuts[i, streams[i].offsets[1:-1]] = True
+    weighted, borders = np.ones((n, n)), np.ones((n, n))
+    sizes = np.count_nonzero(cuts, axis=1)
+    for i in range(n):
+        for j in range(i, n):
+            top = np.maximum(use[i], use[j]).sum()
+            if top:
+                weighted[i, j] = weighted[j, i] = np.minimum(use[i], use[j]).sum() / top
+            if sizes[i] + sizes[j]:
+                hit = int(np.count_nonzero(cuts[i] & cuts[j]))
+                borders[i, j] = borders[j, i] = 2 * hit / int(sizes[i] + sizes[j])
+    return weighted, borders
+
+
 def _frequencies(stream: Tokenised) -> dict[bytes, float]:
     counts: dict[bytes, float] = {}
     if stream.codec.token_bytes(0) is not None:
-        for i, n in enumerate(np.bincount(stream.ids)):
-            if n:
-                token = stream.codec.token_bytes(i) or b""
-                counts[token] = counts.get(token, 0.0) + float(n)
+        often = np.bincount(stream.ids)
+        for i in np.flatnonzero(often).tolist():
+            token = stream.codec.token_bytes(i) or b""
+            counts[token] = counts.get(token, 0.0) + float(often[i])
     else:
         bounds = stream.offsets.tolist()
         for x, y in itertools.pairwise(bounds):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
 
 from tokenizers_lab.analysis.resume import Finished
 from tokenizers_lab.errors import LabError
@@ -21,6 +22,17 @@ def workers_of(asked: int | None) -> int:
     if asked < 1:
         raise LabError(f"{asked} workers: give 1 or more")
     return asked
+
+
+def each(threads: int, tasks: list[Callable[[], Any]]) -> list[Any]:
+    """The values of ``tasks``, in their order."""
+    if threads == 1:
+        return [task() for task in tasks]
+    pool = ThreadPoolExecutor(threads, "analyse")
+    try:
+        return [future.result() for future in [pool.submit(task) for task in tasks]]
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def in_turn(

@@ -112,7 +112,23 @@ class BpeCodec(Codec):
     def unreachable(self, tokens) -> np.ndarray:
         tokens = np.asarray(tokens, np.int64)
         if not all(t.special for t in self.added):  # what is cut out of the text asks for each alone
-            return super().unreachable(tokens)
+            cut = self._holding_added()[tokens]
+            alone = super().unreachable(tokens[cut])
+            return tokens[np.isin(tokens, np.concatenate([alone, self._unreachable(tokens[~cut])]))]
+        return self._unreachable(tokens)
+
+    def _holding_added(self) -> np.ndarray:
+        """Which tokens hold the content of an added one: bool of shape (vocab_size,)."""
+        out = np.zeros(self.vocab_size, np.bool_)
+        arena = self._tables.arena.tobytes()
+        for content in {t.content.encode("utf-8") for t in self.added} - {b""}:
+            at = arena.find(content)
+            while at >= 0:  # one that only begins in a token is no harm
+                out[np.searchsorted(self._tables.starts, at, side="right") - 1] = True
+                at = arena.find(content, at + 1)
+        return out
+
+    def _unreachable(self, tokens: np.ndarray) -> np.ndarray:
         if self._wide is not None:
             with self._lock:
                 kept = wide.reached(
@@ -147,7 +163,7 @@ class BpeCodec(Codec):
             "special": self.special,
             "whole_words": self.whole_words,
         }
-        if self.pre.kind < 0 or self.pre.name in ("o200k", "qwen2"):  # the library cut these once, alike
+        if self.pre.once_the_librarys:
             described["splitter"] = "tokenizers"
         if not all(t.special for t in self.added):
             described["added"] = [[t.content, t.id, t.special, t.normalized] for t in self.added]

@@ -8,13 +8,18 @@ the post-processor are off, so a text has one encoding.
 
 Where the decoder is byte-level, tokens are byte strings, as in ``bpe.py``: a character that is split over
 several has its border inside, and so has one that byte fallback spells. Concession: elsewhere offsets are the
-library's, of whole characters."""
+library's, of whole characters.
+
+A byte-level BPE whose one hindrance is a Unicode normal form (Qwen's NFC) is run by ``bpe.py`` on texts that
+are in that form already, which nearly all are: the same ids, ten times as fast."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+import unicodedata
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,6 +28,20 @@ from tokenizers_lab.codecs import borders, tokenizer_json
 from tokenizers_lab.errors import DataError
 from tokenizers_lab.files import write_whole
 from tokenizers_lab.pretokenize.library import library
+
+_Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
+_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
+
+
+def _is_in_form(form: _Form, text: str) -> bool:
+    """Whether a normalizer of any Unicode version leaves ``text`` as it is: this Python's does, since how
+    characters are normalized never changes once they are assigned, and no character is one that it does not
+    know."""
+    if text.isascii():
+        return True
+    return unicodedata.is_normalized(form, text) and not any(
+        unicodedata.category(c) == "Cn" for c in set(text)
+    )
 
 
 class HuggingFaceCodec(Codec):
@@ -54,6 +73,33 @@ class HuggingFaceCodec(Codec):
         self._tokens = self._byte_strings()
         self._inside = self._tokens or self._byte_pieces(vocab)
         self.eos_id, self.pad_id = self._first(EOS_NAMES), self._first(PAD_NAMES)
+        self._form: _Form = "NFC"
+        self._plain = self._without_its_form()
+
+    def _without_its_form(self):
+        """The codec of ``bpe.py`` that gives the same ids where text is in the normal form, or None."""
+        from tokenizers_lab.codecs.bpe import BpeCodec  # start-up: numba
+
+        normalizer = self._entry.get("normalizer") or {}
+        form = normalizer.get("type")
+        if form not in _FORMS or set(normalizer) != {"type"} or self._tokens is None:
+            return None
+        if not all(_is_in_form(form, t.content) for t in self._added.values()):
+            return None
+        plain = BpeCodec.from_json({**self._entry, "normalizer": None}, self.spelling)
+        if plain is None or plain.tokens != self._tokens:
+            return None
+        self._form = form
+        return plain
+
+    def _is_plain(self, raw: bytes) -> bool:
+        """Whether ``bpe.py`` runs this text."""
+        if self._plain is None:
+            return False
+        try:
+            return _is_in_form(self._form, raw.decode("utf-8"))
+        except UnicodeDecodeError:
+            return False
 
     def _require_one_id_each(self) -> None:
         """Raises :class:`DataError` where two added tokens are one text to the normalizer: which of them the
@@ -96,7 +142,10 @@ class HuggingFaceCodec(Codec):
         return out
 
     def encode(self, data) -> np.ndarray:
-        return np.array(self._encoding(as_bytes_array(data).tobytes())[1].ids, dtype=np.uint32)
+        raw = as_bytes_array(data).tobytes()
+        if self._is_plain(raw):
+            return self._plain.encode(raw)
+        return np.array(self._encoding(raw)[1].ids, dtype=np.uint32)
 
     def _encoding(self, raw: bytes):
         text = raw.decode("utf-8", "replace")
@@ -121,6 +170,10 @@ class HuggingFaceCodec(Codec):
 
     def offsets(self, data, ids=None) -> np.ndarray:
         raw = as_bytes_array(data).tobytes()
+        if ids is not None and self._is_plain(raw):
+            out = super().offsets(raw, np.asarray(ids))
+            if out[-1] == len(raw):  # else they are not this text's
+                return out
         text, encoding = self._encoding(raw)
         if ids is not None and len(ids) != len(encoding.ids):
             raise DataError("these ids are not the encoding of this data")
@@ -128,6 +181,8 @@ class HuggingFaceCodec(Codec):
 
     def encode_with_offsets(self, data) -> tuple[np.ndarray, np.ndarray]:
         raw = as_bytes_array(data).tobytes()
+        if self._is_plain(raw):
+            return self._plain.encode_with_offsets(raw)
         text, encoding = self._encoding(raw)
         return np.array(encoding.ids, dtype=np.uint32), self._offsets(raw, text, encoding)
 
@@ -138,11 +193,25 @@ class HuggingFaceCodec(Codec):
         return borders.of_tokens(raw, found[:, 0], found[:, 1], tokens)
 
     def token_lengths(self):
+        if self._plain is not None:
+            return self._plain.token_lengths()
         return super().token_lengths() if self._tokens is not None else None
 
-    def description(self) -> dict:
+    def unreachable(self, tokens) -> np.ndarray:
+        if self._plain is None or self._tokens is None:
+            return super().unreachable(tokens)
+        tokens = np.asarray(tokens, np.int64)
+        plain = np.array([self._is_plain(self._tokens[i]) for i in tokens.tolist()], dtype=np.bool_)
+        found = [self._plain.unreachable(tokens[plain]), super().unreachable(tokens[~plain])]
+        return tokens[np.isin(tokens, np.concatenate(found))]
+
+    @cached_property
+    def _digest(self) -> str:
         canonical = json.dumps(json.loads(self._text), sort_keys=True)
-        described = {"codec": "huggingface", "json": hashlib.sha256(canonical.encode()).hexdigest()}
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def description(self) -> dict:
+        described = {"codec": "huggingface", "json": self._digest}
         if self._special or self._dropout:
             described["special tokens, dropout"] = "never"  # once they were as the file and the text had it
         return described

@@ -2,9 +2,9 @@
 
 ``gpt2`` (the default; Hugging Face's ``ByteLevel``), ``gpt4`` (cl100k; also Llama 3's idea), ``qwen2``,
 ``o200k``, ``lines`` (superwords: every cut is one of those four's, too), ``none`` (whole documents: DNA,
-binaries, or merges across all there is), any regular expression as
-``regex:PATTERN``, and ``steps:[…]``, what a tokenizer.json lists. Those two have no kernel and are slower:
-the `tokenizers` library cuts (``library.py``), by its own syntax and its own Unicode tables."""
+binaries, or merges across all there is), any regular expression as ``regex:PATTERN``, and ``steps:[…]``,
+what a tokenizer.json lists. Those two have no kernel, but for DeepSeek's steps, and are slower: the
+`tokenizers` library cuts (``library.py``), by its own syntax and its own Unicode tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import json
 import numpy as np
 
 from tokenizers_lab.errors import DataError, LabError
-from tokenizers_lab.pretokenize import kernels
+from tokenizers_lab.pretokenize import deepseek, kernels
 from tokenizers_lab.pretokenize.classes import class_table
 from tokenizers_lab.pretokenize.library import LibrarySplitter, keeps_all, split_step
 
@@ -44,6 +44,7 @@ _KINDS = {
     "o200k": kernels.O200K,
     "lines": kernels.LINES,
 }
+_DEEPSEEK_STEPS = [split_step(pattern) for pattern in deepseek.PATTERNS]
 PATTERNS = {
     "gpt2": GPT2_PATTERN,
     "gpt4": GPT4_PATTERN,
@@ -71,12 +72,20 @@ class PreTokenizer:
         elif name.startswith("steps:"):
             self._steps = _steps(name)
             self.name = _spelled(self._steps)
+            if self._steps == _DEEPSEEK_STEPS:
+                self.kind = kernels.DEEPSEEK
+                return
         else:
             raise LabError(f"unknown pre-tokenizer {name!r}; known: {', '.join(_KINDS)}, regex:PATTERN")
         try:
             self._splitter = LibrarySplitter(self._steps, name)
         except DataError as error:
             raise LabError(str(error)) from None
+
+    @property
+    def once_the_librarys(self) -> bool:
+        """Whether the library cuts, or once did, alike: codecs' fingerprints say so."""
+        return self.kind < 0 or self.kind in (kernels.O200K, kernels.QWEN2, kernels.DEEPSEEK)
 
     def ends(self, data: np.ndarray) -> np.ndarray:
         """Ends of the pre-tokens of a uint8 array: int64, ascending, the last one len(data)."""
@@ -174,7 +183,7 @@ def _stable(pre: PreTokenizer, buffer: bytes) -> int:
     """The last cut that more text cannot move."""
     if pre.kind == kernels.NONE:
         return 0
-    if pre.kind < 0 or pre.kind == kernels.O200K:
+    if pre.kind < 0 or pre.kind in (kernels.O200K, kernels.DEEPSEEK):
         return buffer.rfind(b"\n") + 1
     if pre.kind == kernels.LINES:
         # A line's cut is certain once a character behind its white space is seen, all of its bytes.

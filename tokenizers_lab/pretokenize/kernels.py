@@ -1,5 +1,5 @@
 """The fast splitters: GPT-2's, GPT-4's, Qwen 2's and GPT-4o's patterns, and lines, as hand-written scanners
-over bytes, compiled by numba.
+over bytes, compiled by numba; DeepSeek's stands in ``deepseek.py``.
 
 Each is a state machine that returns the end of the pre-token starting at ``i``; its slow, readable twin is
 the regular expression itself (``twin.py``), and a test says they agree. On bytes that are not UTF-8 each bad
@@ -11,45 +11,14 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.exact.jit import njit
+from tokenizers_lab.pretokenize.characters import char_at
 from tokenizers_lab.pretokenize.classes import CASES, LETTER, LOWER, NUMBER, OTHER, SPACE, UPPER
+from tokenizers_lab.pretokenize.deepseek import deepseek_end
 
-NONE, GPT2, GPT4, QWEN2, O200K, LINES = 0, 1, 2, 3, 4, 5
+NONE, GPT2, GPT4, QWEN2, O200K, DEEPSEEK, LINES = 0, 1, 2, 3, 4, 5, 6
 # A pre-token's end can depend on no byte further than this behind it (a contraction, one character looked
 # at); but for O200K, which goes back to its last letter without case, however far it has looked.
 LOOKAHEAD = 16
-
-
-@njit(cache=True, nogil=True)
-def char_at(data, i, n, table):
-    """(class, bytes) of the character at ``i`` < n; a byte that starts no valid UTF-8 character is (OTHER,
-    1)."""
-    b = data[i]
-    if b < 0x80:
-        return table[b], 1
-    if 0xC2 <= b < 0xE0:
-        if i + 1 < n and data[i + 1] & 0xC0 == 0x80:
-            return table[(b & 0x1F) << 6 | (data[i + 1] & 0x3F)], 2
-    elif 0xE0 <= b < 0xF0:
-        if i + 2 < n and data[i + 1] & 0xC0 == 0x80 and data[i + 2] & 0xC0 == 0x80:
-            c = np.int64(b & 0x0F) << 12 | np.int64(data[i + 1] & 0x3F) << 6 | np.int64(data[i + 2] & 0x3F)
-            if c >= 0x800 and not (0xD800 <= c < 0xE000):
-                return table[c], 3
-    elif 0xF0 <= b < 0xF5:  # noqa: SIM102 - a case each, alike
-        if (
-            i + 3 < n
-            and data[i + 1] & 0xC0 == 0x80
-            and data[i + 2] & 0xC0 == 0x80
-            and data[i + 3] & 0xC0 == 0x80
-        ):
-            c = (
-                np.int64(b & 0x07) << 18
-                | np.int64(data[i + 1] & 0x3F) << 12
-                | np.int64(data[i + 2] & 0x3F) << 6
-                | np.int64(data[i + 3] & 0x3F)
-            )
-            if 0x10000 <= c < 0x110000:
-                return table[c], 4
-    return np.uint8(OTHER), 1
 
 
 @njit(cache=True, nogil=True)
@@ -290,6 +259,8 @@ def next_end(data, i, n, kind, table):
         return _gpt4_end(data, i, n, table, 1)
     if kind == O200K:
         return _o200k_end(data, i, n, table)
+    if kind == DEEPSEEK:
+        return deepseek_end(data, i, n, table)
     if kind == LINES:
         return _line_end(data, i, n, table)
     return n

@@ -283,3 +283,15 @@ def test_analyze_refuses_what_it_cannot_use(tmp_path):
     ):
         with pytest.raises(LabError, match=match):
             lab.analyze(**call)
+
+
+def test_every_pair_at_once_is_each_pair(bpe, english):
+    """Where tokens have bytes of their own and where not, many and none."""
+    for raw in (english[:5000], b"a", "日本語 été\n".encode() * 40):
+        streams = [tokenise(lab.load(c), raw) for c in (bpe, "bytes", "gzip", bpe.truncated(300), "bytes")]
+        weighted, borders = overlap.every_pair(streams)
+        for i, a in enumerate(streams):
+            for j, b in enumerate(streams):
+                assert weighted[i, j] == pytest.approx(overlap.weighted_jaccard(a, b), rel=1e-12)
+                assert borders[i, j] == overlap.segmentation_f1(a, b)
+        assert (weighted == weighted.T).all() and weighted[1, 4] == borders[1, 4] == 1

@@ -15,6 +15,7 @@ pytest.importorskip("matplotlib")
 
 import tokenizers_lab as lab
 from tokenizers_lab.datasets import TokenReader, build
+from tokenizers_lab.datasets.manifest import Manifest
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.lm import sweep as sweep_module
 from tokenizers_lab.lm.model import Llama, Shape
@@ -165,6 +166,20 @@ def test_no_held_out_document_teaches_a_vocabulary(toml, tmp_path):
         held.document(i).astype(np.uint8).tobytes() not in text for i in range(held.documents)
     )
     assert shop.text(100).read_bytes() == text[:100]
+
+
+@pytest.mark.parametrize(
+    "wanted", ['model = "unigram", size = 400', "size = 400", 'size = 400, objective = "entropy"']
+)
+def test_a_vocabulary_is_learnt_alike_in_another_folder(toml, tmp_path, wanted):
+    """So what was measured on its tokens in the one is taken for the other's."""
+    toml.write_text(TOML[: TOML.index("[[arm]]")] + f'[[arm]]\nname = "one"\nvocabulary = {{ {wanted} }}\n')
+    sweep = Sweep.read(toml)
+    one, other = (
+        Manifest.read(Workshop(sweep, tmp_path / name).dataset(sweep.arms[0])) for name in ("out", "other")
+    )
+    assert one.content_hashes() == other.content_hashes()
+    assert 350 < one.data["vocab_size"] <= 401
 
 
 @pytest.mark.parametrize("match", ["bytes", "tokens", "flops"])

@@ -20,7 +20,8 @@ from tokenizers_lab.pretokenize import (
     PreTokenizer,
     streamed,
 )
-from tokenizers_lab.pretokenize.classes import CASES, LOWER, UPPER, class_table
+from tokenizers_lab.pretokenize.classes import CASES, LOWER, MARK, PARTS, SIGN, UPPER, class_table
+from tokenizers_lab.pretokenize.library import LibrarySplitter, split_step
 from tokenizers_lab.pretokenize.twin import compile_pattern, split_ends
 
 PIECES = [
@@ -115,6 +116,48 @@ def test_lines_are_cut_where_words_are(name, text):
     assert set(PreTokenizer("lines").ends(data).tolist()) <= set(PreTokenizer(name).ends(data).tolist())
 
 
+# What only DeepSeek's steps tell apart: ideographs and kana with signs, marks and gaps in their range and
+# about it, characters that nothing matches, U+FFFD, which bytes that are no UTF-8 are to the library.
+SEAMS = [
+    "一", "龥", "龦", "〇", "㈠", "\u3040", "ぁ", "\u3097", "\u3099", "゛", "゠", "・", "ー", "ヿ", "々",
+    "\u200d",
+    "\ufeff", "\x01", "\x7f", "\ue000", "\U000e0001", "\u0378", "\ufffd", "(a", "_x", "€", "½", "\r", "$",
+    "+Z",
+]  # fmt: skip
+STEPS = [
+    r"\p{N}{1,3}",
+    "[一-龥\u3040-ゟ゠-ヿ]+",
+    (
+        "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
+        "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"
+    ),
+]
+
+
+@settings(max_examples=500)
+@given(
+    pieces=st.lists(
+        st.sampled_from([p.encode() for p in PIECES + SEAMS])
+        | st.characters(exclude_categories=["Cs"]).map(str.encode)
+        | st.binary(max_size=3),
+        max_size=9,
+    )
+)
+def test_deepseeks_steps_cut_as_the_library_does(pieces):
+    steps = [split_step(pattern) for pattern in STEPS]
+    level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+    pre = PreTokenizer.from_hf({"type": "Sequence", "pretokenizers": [*steps, level]})
+    assert pre.kind >= 0 and pre.to_hf()["pretokenizers"] == [*steps, level]
+    assert PreTokenizer(pre.name).kind == pre.kind
+    data = b"".join(pieces)
+    ends = pre.ends(np.frombuffer(data, np.uint8))
+    assert ends.tolist() == LibrarySplitter(steps, "theirs").ends(data).tolist()
+    starts = np.array([0, len(data)])
+    if data:
+        whole = pre.are_whole(np.frombuffer(data, np.uint8), starts, np.array([0]))
+        assert whole.tolist() == [len(ends) == 1]
+
+
 @pytest.mark.slow
 def test_class_table_is_that_of_hugging_face():
     text = "".join(chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000)
@@ -127,7 +170,21 @@ def test_class_table_is_that_of_hugging_face():
     for bit, pattern in ((UPPER, upper), (LOWER, lower)):
         split = pre_tokenizers.Split(Regex(pattern), "removed", invert=True)
         found = sorted({ord(c) for piece, _ in split.pre_tokenize_str(text) for c in piece})
-        assert found == np.flatnonzero(table[CASES:] & bit).tolist()
+        assert found == np.flatnonzero(table[CASES:PARTS] & bit).tolist()
+    surrogates = set(range(0xD800, 0xE000))  # no text has them
+    for part, pattern in (
+        (SIGN, r"[\p{P}\p{S}]+"),
+        (MARK, r"\p{M}+"),
+        (1, r"\p{L}+"),
+        (2, r"\p{N}+"),
+        (3, r"\s+"),
+    ):
+        split = pre_tokenizers.Split(Regex(pattern), "removed", invert=True)
+        found = {ord(c) for piece, _ in split.pre_tokenize_str(text) for c in piece}
+        assert found == set(np.flatnonzero(table[PARTS:] & 7 == part).tolist()) - surrogates
+    split = pre_tokenizers.Split(Regex(STEPS[1]), "removed", invert=True)
+    found = {ord(c) for piece, _ in split.pre_tokenize_str(text) for c in piece}
+    assert found == set(np.flatnonzero(table[PARTS:] & 8).tolist())
 
 
 @pytest.mark.parametrize("name", ["gpt2", "gpt4", "qwen2", "lines", "regex:[a-z]+", "none"])
