@@ -59,6 +59,11 @@ from tokenizers_lab.errors import LabError
     type=int,
     help="Tokens before superwords begin; the default is half of the vocabulary. Implies --superwords.",
 )
+@click.option(
+    "--parity",
+    is_flag=True,
+    help="FILES are translations of one text, a language each; at each merge the worst off chooses.",
+)
 @click.option("--special", multiple=True, help="A special token, never made from text; may be repeated.")
 @click.option("--min-frequency", type=int, default=0, help="Stop at pairs seen less often.")
 @click.option("--max-token-length", type=int, default=0, help="In bytes; 0 for no limit.")
@@ -116,11 +121,17 @@ def train(
     veto,
     superwords,
     transition,
+    parity,
     **options,
 ):
     """Learn a vocabulary from FILES (text, JSON lines, Parquet, packed or not; folders; - for standard
     input). Ctrl-C keeps a checkpoint; run again to resume."""
     refuse_existing(output, force)
+    if parity:
+        if model != "bpe":
+            raise LabError(f"--parity: only --model bpe can; SentencePiece trains {model} without")
+        _train_parity(context, files, vocab_size, output, nested, quiet, max_memory << 20, options)
+        return
     if model != "bpe":
         _train_sentencepiece(
             context,
@@ -179,6 +190,55 @@ def train(
     say(quiet, text)
 
 
+_PARITY = (
+    "special",
+    "min_frequency",
+    "max_token_length",
+    "pre",
+    "workers",
+    "text_key",
+    "on_error",
+)
+
+
+def _given(context, but) -> list[str]:
+    """The options that the user gave, but those of these names."""
+    from click.core import ParameterSource  # beside its only use
+
+    return [
+        max(p.opts, key=len)
+        for p in context.command.params
+        if p.name not in but
+        and context.get_parameter_source(p.name) in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    ]
+
+
+def _train_parity(context, files, vocab_size, output, nested, quiet, max_memory, options):
+    from tokenizers_lab.training.parity import train_parity  # start-up: numba
+
+    own = ("files", "vocab_size", "model", "output", "nested", "parity", "max_memory", "force", "quiet")
+    given = _given(context, (*_PARITY, *own))
+    if given:
+        raise LabError(f"{', '.join(given)}: not with --parity")
+    sizes = _sizes(nested, vocab_size)
+    with progress_bar(quiet) as step:
+        run = train_parity(
+            list(files),
+            vocab_size,
+            max_memory=max_memory,
+            progress=step,
+            **{key: options[key] for key in _PARITY},
+        )
+    say_left_out(quiet, output, run.left_out.json() if run.left_out else None, "")
+    run.codec.save(output)
+    for size in sizes:
+        if size <= run.codec.vocab_size:
+            run.codec.truncated(size).save(_nested_name(output, size))
+    say(quiet, f"{output}: {run.codec.vocab_size:,} tokens from {run.bytes:,} bytes, {run.seconds:.1f} s")
+    for name, tokens, chose in zip(files, run.tokens, run.chose):
+        say(quiet, f"  {name}: {tokens:,} tokens, chose {chose:,} merges")
+
+
 # What SentencePiece's trainer has a counterpart of; workers change nothing with either.
 _SENTENCEPIECE = (
     "files",
@@ -195,19 +255,12 @@ _SENTENCEPIECE = (
 
 
 def _train_sentencepiece(context, files, vocab_size, model, output, special, text_key, on_error, quiet):
-    from click.core import ParameterSource  # beside its only use
-
     from tokenizers_lab.sources.finding import find  # start-up: nzip's streams
     from tokenizers_lab.sources.left_out import left_out  # beside its only use
     from tokenizers_lab.sources.reading import read_text  # start-up: numpy
     from tokenizers_lab.training.sentencepiece import train_unigram  # start-up: numba
 
-    given = [
-        max(p.opts, key=len)
-        for p in context.command.params
-        if p.name not in _SENTENCEPIECE
-        and context.get_parameter_source(p.name) in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
-    ]
+    given = _given(context, _SENTENCEPIECE)
     if given:
         raise LabError(f"{', '.join(given)}: only --model bpe can; SentencePiece trains {model} without")
     left = left_out(on_error)

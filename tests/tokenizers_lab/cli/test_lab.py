@@ -123,6 +123,11 @@ def test_superwords_are_trained_and_compared(run, texts, tmp_path):
     assert (tmp_path / "S2.json").read_bytes() == out.read_bytes()
     code, shown, _ = run("compare", out, "bytes", "--on", texts / "a.txt")
     assert code == 0 and "bytes/tok" in shown
+    two = [texts / "a.txt", texts / "a.txt"]
+    code, _, err = run(
+        "train", *two, "--vocab-size", 500, "--parity", "--nested", "400", "-o", tmp_path / "P.json"
+    )
+    assert code == 0 and err.count("chose") == 2 and (tmp_path / "P-400.json").exists()
 
 
 def test_compression_aware_and_unigram_training(run, texts, tmp_path):
@@ -193,6 +198,9 @@ def test_compression_aware_and_unigram_training(run, texts, tmp_path):
         ("train a.txt -o T.json --vocab-size 400 --superwords --pre none", 1, "words to begin with"),
         ("train - -o T.json --vocab-size 400 --superwords", 1, "twice"),
         ("train a.txt -o T.json --vocab-size 65536 --superwords --max-memory 8", 1, "MiB or more"),
+        ("train a.txt -o T.json --parity", 1, "two sources"),
+        ("train a.txt a.txt -o T.json --parity --seed x --superwords", 1, "--superwords, --seed: not with"),
+        ("train a.txt a.txt -o m.model --parity --model unigram", 1, "--parity: only --model bpe"),
         ("bound a.txt --vocab-size 200", 1, "smaller than its alphabet"),
         ("bound a.txt --vocab-size 300 --codec gzip", 1, "no bytes of their own"),
         ("bound a.txt --vocab-size 300 --pre gpt9", 1, "unknown pre-tokenizer"),
