@@ -2,8 +2,8 @@
 
     python bench/lab/parity.py CORPORA -o bench/lab/parity.json
 
-The Debian handbook in five languages, the first 700 KB of each: equal bytes stand in for equal content, for no
-exact translations are among the corpora. Figures are those of the training text. Some ten seconds of CPU time."""
+The Debian handbook in five languages, 700 KB of each: equal bytes stand in for equal content, for no
+exact translations are among the corpora. Figures are of the training text. Ten seconds of CPU time."""
 
 import argparse
 import json

@@ -31,7 +31,7 @@ from tokenizers_lab.errors import LabError
 )
 @click.option(
     "--objective",
-    type=click.Choice(["frequency", "gzip", "entropy", "nzip"]),
+    type=click.Choice(["frequency", "gzip", "entropy", "likelihood", "nzip"]),
     default="frequency",
     show_default=True,
 )
@@ -82,7 +82,7 @@ from tokenizers_lab.errors import LabError
     type=int,
     default=32,
     show_default=True,
-    help="Pairs tried a merge by gzip, entropy, nzip.",
+    help="Pairs tried a merge by gzip, entropy, likelihood, nzip.",
 )
 @click.option("--level", type=int, help="Of gzip (default 6) or nzip (default 1).")
 @click.option(
