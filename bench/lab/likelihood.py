@@ -2,8 +2,9 @@
 
     python bench/lab/likelihood.py CORPORA -o bench/lab/likelihood.json
 
-2,048 tokens from 4 MB of English prose, 32 candidates a merge, a stream of 256 KiB; bytes a token, bits a byte of
-the unigram model (fitted to the text itself) on texts that nobody has learnt from. A minute of CPU time."""
+2,048 tokens from 4 MB of English prose, 32 candidates a merge, a stream of 256 KiB; bytes a token and bits a
+byte (of the unigram model fitted to the text itself, and of adaptive order-1 counts) on texts that nobody has
+learnt from. Half a minute of CPU time."""
 
 import argparse
 import json
