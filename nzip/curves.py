@@ -30,8 +30,8 @@ PICTURES = (".svg", ".png", ".pdf")
 POINTS = 500
 # A level has its colour in every picture; told apart by those who see few colours, on light and dark ground.
 LEVEL_COLOURS = {
-    1: "#228be6", 2: "#0c8599", 3: "#e8590c", 4: "#a67c00", 5: "#2f9e44", 6: "#ae3ec9", 7: "#7c6fd6",
-    8: "#e03131",
+    0: "#15aabf", 1: "#228be6", 2: "#0c8599", 3: "#e8590c", 4: "#a67c00", 5: "#2f9e44", 6: "#ae3ec9",
+    7: "#7c6fd6", 8: "#e03131",
 }  # fmt: skip
 _OTHERS = ("#d6447f", "#868e96", "#5fb3bf", "#b08968")  # of predictors that are no level
 _INK = "#808995"  # seen on white and on black alike: the picture has no ground of its own

@@ -59,7 +59,7 @@ def compress_file(
     ``resume``: what was done stays behind if the call ends by an error, a signal or a crash, as
     ``.TARGET.*.nzip-part`` beside the target, and the same call goes on with it; the bytes are those of a
     call that was not interrupted. A block is then 1 MiB unless ``block_size`` says otherwise, but for the
-    mix alone (levels 1 to 5), which is fast enough for the default. The rest as for :func:`nzip.compress`.
+    mix alone (levels 0 to 5), which is fast enough for the default. The rest as for :func:`nzip.compress`.
 
     Raises :class:`nzip.NzipError`, also for a file that cannot be read or written.
 

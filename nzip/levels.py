@@ -1,4 +1,4 @@
-"""Levels -1 to -9: names for predictor spellings. What a level stands for is kept in every file's header,
+"""Levels -0 to -9: names for predictor spellings. What a level stands for is kept in every file's header,
 so a level may change its meaning between versions and old files still decode.
 
 No level ever means a download.
@@ -25,6 +25,12 @@ class Level(NamedTuple):
 DEFAULT_LEVEL = 3
 
 LEVELS: dict[int, Level] = {
+    0: Level(
+        "mix:0",
+        "4 contexts of words whose meaning is looked up, one weight set, one match model; 12 MB of slots",
+        33041,
+        6600,
+    ),
     1: Level("mix:1", "6 contexts of words, one weight set, one match model; 24 MB of slots", 31519, 2090),
     2: Level("mix:2", "10 contexts, 4 weight sets, a final mixer and three APMs; 64 MB of slots", 30162, 910),
     3: Level(
@@ -60,11 +66,11 @@ def spelling_of(level: int | None) -> str:
     if level is None:
         level = DEFAULT_LEVEL
     if isinstance(level, bool) or not isinstance(level, int) or level not in LEVELS:
-        raise ValueError(f"levels go from 1 to {max(LEVELS)}, and {level!r} is none")
+        raise ValueError(f"levels go from 0 to {max(LEVELS)}, and {level!r} is none")
     spelling = LEVELS[level].spelling
     if spelling is None:
         best = max(n for n, entry in LEVELS.items() if entry.spelling)
         raise NzipError(
-            f"level -{level} {LEVELS[level].summary}, which this version has not: use -1 to -{best}"
+            f"level -{level} {LEVELS[level].summary}, which this version has not: use -0 to -{best}"
         )
     return spelling

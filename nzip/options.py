@@ -167,7 +167,7 @@ def made_by(primer: Primer | bool = None) -> str:
 def choose_predictor(
     level: int | None = None, predictor: str | Predictor | None = None, primer: Primer = None
 ) -> Predictor:
-    """The predictor object for a level (1 to 9, None for the default) or for a spelling or object, started
+    """The predictor object for a level (0 to 9, None for the default) or for a spelling or object, started
     from ``primer``: a path or the bytes of a primer file, False for a cold start, None for its own choice.
 
     Raises :class:`ValueError` where level and predictor are given, :class:`nzip.NzipError` for what does not

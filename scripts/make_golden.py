@@ -28,7 +28,7 @@ import nzip
 from nzip.container.framing import DRAFT
 
 GOLDEN = ROOT / "tests" / "golden"
-LEVELS = (1, 2, 3, 4, 5)
+LEVELS = (0, 1, 2, 3, 4, 5)
 SIZE = 500  # bytes of most golden inputs
 LARGE = 6000  # bytes of the inputs of hashes.json
 

@@ -87,7 +87,7 @@ class Levels(click.ParamType):
         if isinstance(value, list):
             return value
         words = [word.lstrip("-") for word in value.replace(",", " ").split()]
-        if any(word not in "123456789" or not word for word in words):
+        if any(word not in "0123456789" or not word for word in words):
             self.fail(f"{value!r} is no list of levels: write 1,3,5", param, ctx)
         return [int(word) for word in dict.fromkeys(words)]
 
@@ -218,13 +218,13 @@ class Talking:
     progress: bool = True
 
 
-_LEVEL_HELP = {1: "Fastest level; -2 to -8 lie between (see nzip levels).", 9: "Smallest level."}
+_LEVEL_HELP = {0: "Fastest level; -1 to -8 lie between (see nzip levels).", 9: "Smallest level."}
 
 
 def _levels(command: Callable) -> Callable:
-    for level in range(9, 0, -1):
+    for level in range(9, -1, -1):
         command = click.option(
-            f"-{level}", "level", flag_value=level, type=int, default=None, hidden=level != 1 and level != 9,
+            f"-{level}", "level", flag_value=level, type=int, default=None, hidden=level not in _LEVEL_HELP,
             help=_LEVEL_HELP.get(level),
         )(command)  # fmt: skip
     return command

@@ -26,7 +26,7 @@ class Verb(click.Command):
         for word in _split(self, args)[0]:
             for one, other in itertools.pairwise(word):
                 if one.isdigit() and other.isdigit():
-                    raise click.UsageError(f"-{word}: a level is one digit, -1 to -9", ctx)
+                    raise click.UsageError(f"-{word}: a level is one digit, -0 to -9", ctx)
         return super().parse_args(ctx, args)
 
 

@@ -20,7 +20,7 @@ from nzip.api import compress, decompress
 
 
 class NzipCodec(Codec):
-    """``level``: 1 to 9, None for the default; or ``predictor``: a spelling. Bytes in, bytes out."""
+    """``level``: 0 to 9, None for the default; or ``predictor``: a spelling. Bytes in, bytes out."""
 
     codec_id = "nzip"
 

@@ -32,7 +32,7 @@ NAME = "nzip"
 
 @dataclass(frozen=True)
 class NzipCodec(BytesBytesCodec):
-    """``level``: 1 to 9, None for the default; or ``predictor``: a spelling. Raises
+    """``level``: 0 to 9, None for the default; or ``predictor``: a spelling. Raises
     :class:`nzip.NzipError` or :class:`ValueError` for those that do not exist."""
 
     is_fixed_size = False

@@ -95,7 +95,7 @@ def test_inputs_have_the_same_colour_in_every_page():
     from nzip.predictors.mix.plan import plan
 
     named = {input_groups.APMS, *(name for _, name in input_groups._BY_REGISTER)}
-    for level in range(1, 6):
+    for level in range(6):
         named |= set(input_groups.groups(plan(level, 0), ())[0])
     assert named <= set(COLOURS) and len(set(COLOURS.values())) == len(COLOURS)
     some = group_colours(["ssm", "bias", "words", "online", "ssm"])

@@ -24,13 +24,13 @@ WITH_A_LEADER = 5
 def create(argument: str | None, experts: tuple[Expert, ...]) -> Predictor:
     """``mix[:LEVEL]`` with ``experts`` as further inputs. Without LEVEL, :data:`DEFAULT_LEVEL`; beside an
     expert that leads, which takes a hundred times as long, ``WITH_A_LEADER``: streams that it does not help
-    are coded by that level alone. :class:`NzipError` where LEVEL is none of 1 to 5."""
+    are coded by that level alone. :class:`NzipError` where LEVEL is none of 0 to 5."""
     if argument is None:
         level = WITH_A_LEADER if any(expert.leads for expert in experts) else DEFAULT_LEVEL
-    elif argument in ("1", "2", "3", "4", "5"):
+    elif argument in ("0", "1", "2", "3", "4", "5"):
         level = int(argument)
     else:
-        raise NzipError(f"mix has the levels 1 to 5, and {argument!r} is none: write mix:3")
+        raise NzipError(f"mix has the levels 0 to 5, and {argument!r} is none: write mix:3")
     from nzip.predictors.mix.model import MixPredictor  # start-up: numba
 
     return MixPredictor(level, experts)

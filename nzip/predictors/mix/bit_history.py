@@ -11,11 +11,12 @@ Concession: two contexts whose hashes share a slot and a check byte share their 
 
 import numpy as np
 
-from nzip.predictors.mix.compiled import helper, i64, inlined, u32, u64
+from nzip.predictors.mix.compiled import K1, K3, helper, i64, inlined, u32, u64
 from nzip.predictors.mix.constants import COUNT_BITS, RUN_CELLS, SLOT
 
 _COUNT = (1 << COUNT_BITS) - 1
 _MOST_RUN = 0xFF00  # where a run's times end
+_UPPER = u64(0xFFFFFFFF00000000)
 _RUN_STEPS = 31  # times that are told apart
 
 
@@ -24,6 +25,16 @@ def slot_of(h, groups):
     """Where a context hash's slot would lie: one of four slots of 16 bytes in one of ``groups`` cache lines,
     so that tables need not be powers of two."""
     return ((((h & u64(0xFFFFFFFF)) * groups) >> u64(32)) << u64(6)) | (((h >> u64(32)) & u64(3)) << u64(4))
+
+
+@inlined
+def second_half(h, half, beside):
+    """The hash of a byte's second half in a context of hash ``h``, its first half being ``half`` with a one
+    before it. ``beside``: its slot is in the same cache line, and only its check byte tells it apart."""
+    other = (h + half * K3) * K1
+    if beside:
+        return (other & _UPPER) | (h & ~_UPPER)
+    return other ^ (other >> u64(32))
 
 
 @helper

@@ -40,7 +40,11 @@ CODED = 7
     S_CODED,
     S_THIRD_APM,
     S_FINALS,
-) = range(28)
+    S_BESIDE_FROM,
+    S_BESIDE_TO,
+    S_SAMPLED,
+    S_FIXED,
+) = range(32)
 SETTINGS = 32
 
 # Context registers; a recipe names up to four with masks.

@@ -70,6 +70,7 @@ ABOVE = _r(_C1, (R_ABOVE, 0xFF))
 AFTER1 = _r(_C1, (R_AFTER1, 0xFFFF))
 HIGH_BITS = _r((R_HISTORY, 0xF8F8F8F8F8))
 
+_FASTEST = [order(1), order(2), order(4), BIGRAM]
 _TEXT_1 = [order(1), order(2), order(4), _r(R_WORD, _C1), BIGRAM, HIGH_BITS]
 _TEXT_3 = [  # thirteen: with two match models and the bias their inputs fill two vectors of sixteen
     order(0), order(1), order(2), order(3), order(4), order(6), order(8), WORD, BIGRAM, SKIP_WORD, ABOVE,
@@ -125,6 +126,7 @@ _CODED_5 = [
     _r(R_LINE_WORD, (R_SIGNS, 0xFF)),
 ]  # fmt: skip
 
+_BINARY_0 = [order(1), order(2), order(3), order(4)]
 _BINARY_1 = [order(1), order(2), order(3), order(4), order(6), bytes_at(2, 3)]
 _BINARY_3 = [
     order(0), order(1), order(2), order(3), order(4), order(6), bytes_at(2, 3), bytes_at(1, 3),
@@ -203,8 +205,10 @@ def nucleotides(n: int) -> Recipe:
 
 
 def recipes(level: int, kind: int, stride: int = 0) -> list[Recipe]:
-    """The contexts of ``level`` (1..5) for ``kind`` (content.py); ``stride`` > 0 adds the neighbourhood of a
-    table's rows to binary content."""
+    """The contexts of ``level`` (0..5; 0 has some for text and binary content alone) for ``kind``
+    (content.py); ``stride`` > 0 adds the neighbourhood of a table's rows to binary content."""
+    if level == 0:
+        return _FASTEST if kind in (TEXT, CODED) else _BINARY_0
     if kind == CODED:
         return {1: _CODED_1, 2: _CODED_2, 3: _CODED_3, 4: _CODED_4, 5: _CODED_5}[level]
     if kind == TEXT:

@@ -21,8 +21,16 @@ from nzip.exact.jit import later, njit
 from nzip.predictors.content import BINARY, TEXT
 from nzip.predictors.mix import apm as apm_maps
 from nzip.predictors.mix import constants as at
-from nzip.predictors.mix import match, watching
-from nzip.predictors.mix.bit_history import adapt, adapt_direct, find_slot, run_after, run_cell, slot_of
+from nzip.predictors.mix import fast_kernel, match, watching
+from nzip.predictors.mix.bit_history import (
+    adapt,
+    adapt_direct,
+    find_slot,
+    run_after,
+    run_cell,
+    second_half,
+    slot_of,
+)
 from nzip.predictors.mix.compiled import K1, K2, K3, clamp, i64, u32, u64
 from nzip.predictors.mix.constants import (
     CODED,
@@ -87,6 +95,8 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
     FINALS, FINAL_KINDS = len(chosen.finals), np.array(chosen.finals, np.int64)
     INPUTS = MAX_WIDTH if ANY else WIDTH
     IS_CODED = chosen.coded
+    BESIDE_FROM, BESIDE_TO = chosen.beside
+    IS_FIXED = chosen.fixed
 
     def run(state, data, ends, steps, decoding, coder, buffer, experts):
         """Code ``steps`` bytes of every lane, lanes in turn within a step.
@@ -104,7 +114,8 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
             recipes, set_kinds = RECIPES, SET_KINDS
             finals, final_kinds = FINALS, FINAL_KINDS
             expert_count = 0
-            coded = IS_CODED
+            coded, fixed = IS_CODED, IS_FIXED
+            beside_from, beside_to = BESIDE_FROM, BESIDE_TO
             third = False
             lane_count = 1
         else:
@@ -119,7 +130,8 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
             recipes, set_kinds = state.recipes, state.set_kinds
             finals, final_kinds = i64(setting[at.S_FINALS]), state.final_kinds
             expert_count = i64(setting[at.S_EXPERTS])
-            coded = setting[at.S_CODED] > 0
+            coded, fixed = setting[at.S_CODED] > 0, setting[at.S_FIXED] > 0
+            beside_from, beside_to = i64(setting[at.S_BESIDE_FROM]), i64(setting[at.S_BESIDE_TO])
             third = state.final_weights.size > (at.FINAL_ROWS + finals * at.SET_SIZE) * FINAL_WIDTH
             lane_count = state.lanes.shape[0]
         widest = WIDEST if expert_count else MAP_WIDEST  # experts may be surer than the maps ever are
@@ -274,7 +286,8 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
                         k = cell[i]
                         s = k & u64(0xFF)
                         slots[slot[i] + learnt] = next_state[s * u64(2) + u64(y)]
-                        adapt(state_map, k, target, limit, reciprocal)
+                        if not fixed:
+                            adapt(state_map, k, target, limit, reciprocal)
                         # An empty history says nothing: its cell is put back at one half, cheaper than a
                         # branch.
                         state_map[u64(i) << u64(8)] = u32(at.HALF_CELL)
@@ -468,10 +481,9 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
                             h = (context[i] + half) * K1
                             prefetch(slots, slot_of(h ^ (h >> u64(32)), groups))
                 if bit == 3:
-                    half = u64(c0 << 1 | y) * K3
+                    half = u64(c0 << 1 | y)
                     for i in range(contexts):
-                        h = (context[i] + half) * K1
-                        h ^= h >> u64(32)
+                        h = second_half(context[i], half, beside_from <= i < beside_to)
                         context[i] = h
                         if MAYBE_DIRECT and direct_from <= i < direct_to:
                             place = slot_of(h, groups)
@@ -505,12 +517,20 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
 
 
 run = make()
-TEXTS = {level: make(plan(level, TEXT), f"text{level}") for level in LEVELS}  # text without experts
+TEXTS = {level: make(plan(level, TEXT), f"text{level}") for level in LEVELS if level}  # text without experts
 
 
-CODED_TEXTS = {level: make(plan(level, CODED), f"coded{level}") for level in LEVELS}  # words as codes
+CODED_TEXTS = {
+    level: make(plan(level, CODED), f"coded{level}") for level in LEVELS if level
+}  # words as codes
 BINARIES = {1: make(plan(1, BINARY), "binary1")}  # what else is fast enough for it to count
 
+
+# The fastest level has a kernel of its own.
+FASTEST = {
+    kind: fast_kernel.make(plan(0, kind), name)
+    for kind, name in ((TEXT, "text0"), (CODED, "coded0"), (BINARY, "binary0"))
+}
 
 # What prices, and what watches everything, for any plan: one wait for a compiler serves all levels.
 PRICING = make(None, "priced", watch=watching.PRICES)
@@ -520,6 +540,9 @@ WATCHING = make(None, "watched", watch=watching.EVERYTHING)
 def best(chosen: Plan, experts: int = 0):
     """The fastest kernel for a plan, number of experts and one lane."""
     if not experts:
+        for kind, kernel in FASTEST.items():
+            if chosen == plan(0, kind):
+                return kernel
         for kind, kernels in ((TEXT, TEXTS), (CODED, CODED_TEXTS), (BINARY, BINARIES)):
             for level, kernel in kernels.items():
                 if chosen == plan(level, kind):

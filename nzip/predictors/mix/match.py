@@ -1,9 +1,10 @@
 """Match models: they find the last place where the bytes before were the same, and expect what came then.
 
 A model keeps a table from the hash of the last ``minimum`` bytes to the place behind their last occurrence. A
-match at hand is followed as long as it is right. Matches reach back into the primer and into other lanes,
-but never into what a decoder does not know yet (``region``). Helpers of kernel.py; the readable twin is
-twin/match.py.
+match at hand is followed as long as it is right. Where a plan says so (``sampled``), one place in so many,
+told by the hash, is kept and looked up, and a long match that was wrong goes on behind the byte that
+differed, as a short one. Matches reach back into the primer and into other lanes, but never into what a
+decoder does not know yet (``region``). Helpers of kernel.py; the readable twin is twin/match.py.
 """
 
 import numpy as np
@@ -14,6 +15,7 @@ from nzip.predictors.mix.compiled import K1, K3, helper, i64, inlined, u32, u64
 
 MOST_VERIFIED = 400  # bytes that a new match is compared backwards over
 LONGEST = 65535
+LONG = 16  # a match that may go on behind a byte that differed
 (prefetch,) = later("nzip.predictors.mix.intrinsics.vector", "prefetch")
 EXPECTING = 256  # beside the byte that a model expects; 0 where it expects none
 
@@ -57,17 +59,21 @@ def find_matches(data, lane, state, match_slot, predicted):
     start = i64(lane[at.L_START])
     seen = position - start
     history = lane[at.L_HISTORY]
+    sampled = i64(state.setting[at.S_SAMPLED])
     for m in range(i64(state.setting[at.S_MATCHES])):
         place = i64(lane[at.L_MATCH_AT0 + m])
         length = i64(lane[at.L_MATCH_LENGTH0 + m])
         if length > 0 and data[place] == np.uint8(history & u64(0xFF)) and region(state, place + 1) >= 0:
             length = min(length + 1, LONGEST)
             place += 1
+        elif sampled and length >= LONG and region(state, place + 1) >= 0:
+            length = 1
+            place += 1
         else:
             length = 0
         minimum = i64(state.setting[at.S_MATCH_MIN0 + m])
-        if seen >= minimum:
-            slot = match_slot[m]
+        slot = match_slot[m]
+        if seen >= minimum and not i64(slot) & sampled:
             if length == 0:
                 place = i64(state.match_table[m, slot])
                 origin = region(state, place) if place > 0 else -1

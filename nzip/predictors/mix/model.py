@@ -38,7 +38,7 @@ MAX_EXPERTS = 6
 
 
 class MixPredictor(Predictor):
-    """``mix:LEVEL``, LEVEL 1 to 5, with any number of experts as further inputs.
+    """``mix:LEVEL``, LEVEL 0 to 5, with any number of experts as further inputs.
 
     ``lanes``: lanes that a stream is cut into when there are experts (1 to 192; without experts always 1);
     None: as many as the experts want. ``primed``: False never starts warm. ``primer``: one of the user's own
@@ -59,7 +59,7 @@ class MixPredictor(Predictor):
         primer: OwnPrimer | None = None,
     ):
         if level not in LEVELS:
-            raise ValueError(f"mix has the levels 1 to 5, not {level!r}")
+            raise ValueError(f"mix has the levels 0 to 5, not {level!r}")
         if lanes is not None and not 1 <= lanes <= MAX_LANES:
             raise ValueError(f"lanes must be 1 to {MAX_LANES}, not {lanes}")
         if len(experts) > MAX_EXPERTS:

@@ -35,7 +35,7 @@ from nzip.predictors.mix.constants import (
 )  # fmt: skip
 from nzip.predictors.mix.contexts import Recipe, recipes
 
-LEVELS = (1, 2, 3, 4, 5)
+LEVELS = (0, 1, 2, 3, 4, 5)
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,10 @@ class Plan:
     ``recipes``: contexts; ``sets``: selectors (SET_...); ``finals``: those of the
     final mixer, beside its two own; ``matches``: the least lengths of match models;
     ``hits``: of which contexts (from, to) the known ones are counted; ``direct``, ``runs``: which have a
-    probability of their own at every node, and runs; ``apms``: whether there are maps that refine (apm.py),
-    ``third_apm``: all three; ``rate``, ``warm_rate``: where the first layer's
+    probability of their own at every node, and runs; ``beside``: which have a byte's second half in the cache
+    line of its first; ``sampled``: bits of its hash that must be 0 in a place that match models keep and look
+    up; ``fixed``: what a bit history means is not learnt; ``apms``: whether there are maps that refine
+    (apm.py), ``third_apm``: all three; ``rate``, ``warm_rate``: where the first layer's
     learning rate begins, after nothing and after a primer; the rest are settings by name."""
 
     recipes: tuple[Recipe, ...]
@@ -59,6 +61,9 @@ class Plan:
     direct: tuple[int, int] = (0, 0)
     runs: tuple[int, int] = (0, 0)
     coded: bool = False
+    beside: tuple[int, int] = (0, 0)
+    sampled: int = 0
+    fixed: bool = False
     finals: tuple[int, ...] = ()
     rate: int = 300
     warm_rate: int = 300
@@ -133,10 +138,33 @@ _RATE_MIN = {1: 45, 2: 38, 3: 30, 4: 22, 5: 15}
 _CODED_RATE_MIN = {1: 50, 2: 40, 3: 36, 4: 26, 5: 22}
 
 
+def _fastest(kind: int, stride: int) -> Plan:
+    """The plan of level 0: for text, binaries and programs one that fast_kernel.py has; for what has rows and
+    for DNA that of level 1, for which such contexts would be no good."""
+    if kind in (IMAGE, AUDIO, DNA) or stride:
+        return plan(1, kind, stride)
+    contexts = tuple(recipes(0, kind))
+    return Plan(
+        recipes=contexts,
+        sets=(SET_PARTIAL_MATCH,),
+        matches=(6,),
+        slot_bytes=(12 if kind == CODED else 16) << 20,
+        apms=False,
+        coded=kind == CODED,
+        beside=(2, len(contexts)),
+        sampled=15 if kind == CODED else 3,  # where words are not codes, more is a copy
+        fixed=True,
+        warm_rate=150,
+        rate_min=50,
+    )
+
+
 @functools.lru_cache(maxsize=256)
 def plan(level: int, kind: int, stride: int = 0) -> Plan:
-    """The plan of ``level`` (1..5) for ``kind`` (content.py); ``stride`` > 0: rows of a table have so many
+    """The plan of ``level`` (0..5) for ``kind`` (content.py); ``stride`` > 0: rows of a table have so many
     bytes."""
+    if level == 0:
+        return _fastest(kind, stride)
     contexts = recipes(level, kind, stride)
     sets, hits = _BINARY_SETS[level], (0, 6) if level == 1 else (2, 6)
     all_of_them = (0, len(contexts))

@@ -27,7 +27,7 @@ from nzip.predictors.mix.words import choice
 from nzip.predictors.mix.words.dictionary import Dictionary
 from nzip.predictors.mix.words.options import Words
 
-LEVEL = 1  # the level that tries
+LEVEL = 1  # the level that tries, but for a faster one's streams
 KNOWN = 0.015  # the share of a stream's sequences that a primer must know to be tried
 NEARLY = 0.6  # and, for a long stream, of what the likeliest knows
 TRIALS = 4
@@ -81,11 +81,12 @@ def choices(
     own: primers.Primer | None = None,
     words: bool = True,
     dictionary: Dictionary | None = None,
+    level: int = LEVEL,
 ) -> list[Start]:
     """Ways of coding ``data`` (uint8, text), the likeliest best first: of a short one the best start of each
     form, what comes near and starts from nothing that may yet be better, of a long one a start for each
     form. ``own``: the user's primer, in place of those that ship, and ``dictionary``: the user's, beside
-    those; ``words``: whether another form than raw may be."""
+    those; ``words``: whether another form than raw may be; ``level``: the one that tries."""
     tried_on = sample(data)
     form = choice.choose(data) if words else None
     forms: list[Form] = [form, None] if form else [None]
@@ -94,14 +95,14 @@ def choices(
     first = own if primed else None
     cold: dict[Form, int] = {}
     if len(forms) > 1:
-        cold = {form: coded(tried_on, form, first) for form in forms}
+        cold = {form: coded(tried_on, form, first, level) for form in forms}
         forms = _worth(forms, cold, len(data) > SHORT, dictionary)
     if not primed or own is not None:
         return [Start(form, first) for form in forms]
-    return starts(data, forms, cold)
+    return starts(data, forms, cold, level)
 
 
-def starts(data: np.ndarray, forms: list[Form], cold: dict[Form, int]) -> list[Start]:
+def starts(data: np.ndarray, forms: list[Form], cold: dict[Form, int], level: int = LEVEL) -> list[Start]:
     """What ``data`` in one of ``forms`` may start from, as :func:`choices`. ``cold``: what its sample takes
     from nothing, where that is known."""
     found: list[tuple[int, Form, primers.Primer | None]] = []
@@ -110,18 +111,18 @@ def starts(data: np.ndarray, forms: list[Form], cold: dict[Form, int]) -> list[S
         return [Start(forms[0], None)]
     tried_on = sample(data)
     for form in forms:
-        start = cold.get(form) or coded(tried_on, form, None)
+        start = cold.get(form) or coded(tried_on, form, None, level)
         found.append((start, form, None))
-        whole = _tried(tried_on, form, tried)
+        whole = _tried(tried_on, form, tried, level)
         if len(data) > SHORT:
             least = (1 - GAIN) * start
             if not whole or whole[0][0] >= least:
-                whole, least = _tried(tried_on, form, habits), (1 - HABITS_GAIN) * start
+                whole, least = _tried(tried_on, form, habits, level), (1 - HABITS_GAIN) * start
             found += [entry for entry in whole[:2] if whole[0][0] < least and entry[0] < start]
         else:
             if not whole or whole[0][0] > (1 - PLAIN) * start:
                 more = [DOCS] if DOCS not in tried else []
-                whole = whole[:2] + _tried(tried_on, form, more + habits)[:2]
+                whole = whole[:2] + _tried(tried_on, form, more + habits, level)[:2]
             found += [entry for entry in whole if entry[0] < (1 + SLIP) * start]
     found.sort(key=lambda entry: entry[0])
     of_form = [next(entry for entry in found if entry[1] is form) for form in forms]
@@ -136,10 +137,10 @@ def starts(data: np.ndarray, forms: list[Form], cold: dict[Form, int]) -> list[S
 
 
 def _tried(
-    tried_on: np.ndarray, form: Form, codes: list[int]
+    tried_on: np.ndarray, form: Form, codes: list[int], level: int
 ) -> list[tuple[int, Form, primers.Primer | None]]:
     """What a sample takes in ``form`` after each of the primers ``codes``, the best first."""
-    known = sorted((coded(tried_on, form, primers.named(code)), code) for code in codes)
+    known = sorted((coded(tried_on, form, primers.named(code), level), code) for code in codes)
     return [(size, form, primers.named(code)) for size, code in known]
 
 

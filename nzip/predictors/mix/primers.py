@@ -39,7 +39,7 @@ _K1, _K2 = np.uint64(K1), np.uint64(K2)
 
 
 # Bytes of a primer that each level reads, from its end: all of what is coded, and of raw bytes most.
-READS = {1: 1_200_000, 2: 1_200_000, 3: 1_200_000, 4: 1_200_000, 5: 2_000_000}
+READS = {0: 1_200_000, 1: 1_200_000, 2: 1_200_000, 3: 1_200_000, 4: 1_200_000, 5: 2_000_000}
 
 
 class Primer(NamedTuple):

@@ -135,6 +135,9 @@ def build(
     setting[at.S_THIRD_APM] = plan.third_apm and not leading
     setting[at.S_CODED] = plan.coded
     setting[at.S_FINALS] = len(finals)
+    setting[at.S_BESIDE_FROM], setting[at.S_BESIDE_TO] = plan.beside
+    setting[at.S_SAMPLED] = plan.sampled
+    setting[at.S_FIXED] = plan.fixed
 
     direct = zeros(slots if has(plan.direct) else 16, np.uint16)
     direct[:] = at.NO_DIRECT

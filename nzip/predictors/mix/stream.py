@@ -31,6 +31,7 @@ from nzip.predictors.mix.params import RATE_STEP, Descriptor
 from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.pool import POOL
 from nzip.predictors.mix.primer_choice import COLD, SHORT, Start, choices
+from nzip.predictors.mix.primer_choice import LEVEL as TRIES
 from nzip.predictors.mix.primers import USER, Primer, named, pin, portion
 from nzip.predictors.mix.state import Mix, build, memory
 from nzip.predictors.mix.warm_start import SPARE, warm
@@ -215,7 +216,8 @@ class Streams(NamedTuple):
         if content.kind != TEXT:
             return [COLD]
         words = not self.experts and not self.raw
-        return choices(data, self.primed, self.primer, words, self.dictionary)
+        level = min(self.level, TRIES)
+        return choices(data, self.primed, self.primer, words, self.dictionary, level)
 
     def code(
         self,

@@ -19,7 +19,7 @@ from nzip.exact.jit import later, lean
 from nzip.predictors.mix import apm as apm_maps
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import match
-from nzip.predictors.mix.bit_history import slot_of
+from nzip.predictors.mix.bit_history import second_half, slot_of
 from nzip.predictors.mix.compiled import K1, K2, K3, i64, u64
 from nzip.predictors.mix.constants import REGISTERS
 from nzip.predictors.mix.history import CLASSES, CODED_CLASSES, advance, fill_registers
@@ -53,6 +53,7 @@ def _note(state, data, ends, steps, slots, rows, matches):
     models = i64(setting[at.S_MATCHES])
     apms, third = setting[at.S_APMS] > 0, setting[at.S_THIRD_APM] > 0
     coded = setting[at.S_CODED] > 0
+    beside_from, beside_to = i64(setting[at.S_BESIDE_FROM]), i64(setting[at.S_BESIDE_TO])
     recipes = state.recipes
     groups = u64(state.slots.size // at.SLOT_GROUP)
     registers = local_u64(REGISTERS)
@@ -81,8 +82,7 @@ def _note(state, data, ends, steps, slots, rows, matches):
                 h ^= h >> u64(31)
             h *= K2
             slots[n] = i64(slot_of(h, groups) >> u64(6))
-            h = (h + u64(16 | byte >> 4) * K3) * K1
-            h ^= h >> u64(32)
+            h = second_half(h, u64(16 | byte >> 4), beside_from <= i < beside_to)
             slots[n + 1] = i64(slot_of(h, groups) >> u64(6))
             n += 2
         for k in range(models):

@@ -23,8 +23,8 @@ from nzip.exact.jit import later
 from nzip.predictors.mix import apm as apm_maps
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import match
-from nzip.predictors.mix.bit_history import run_cell, slot_of
-from nzip.predictors.mix.compiled import K1, K3, clamp, helper, i64, inlined, u32, u64
+from nzip.predictors.mix.bit_history import run_cell, second_half, slot_of
+from nzip.predictors.mix.compiled import clamp, helper, i64, inlined, u32, u64
 from nzip.predictors.mix.constants import FINAL_WIDTH, MAX_CONTEXTS, MAX_FINALS, MAX_SETS, MAX_WIDTH
 from nzip.predictors.mix.expert_inputs import bit_probability, fine_stretch
 from nzip.predictors.mix.state import Mix
@@ -310,11 +310,11 @@ def _second_half(view, context, half):
     those that count are known."""
     contexts, found = i64(view.setting[at.S_CONTEXTS]), view.high_slots[half & 15]
     hit_from, hit_to = i64(view.setting[at.S_HIT_FROM]), i64(view.setting[at.S_HIT_TO])
+    beside_from, beside_to = i64(view.setting[at.S_BESIDE_FROM]), i64(view.setting[at.S_BESIDE_TO])
     groups = u64(view.slots.size // at.SLOT_GROUP)
     hits = 0
     for i in range(contexts):
-        h = (context[i] + u64(half) * K3) * K1
-        h ^= h >> u64(32)
+        h = second_half(context[i], u64(half), beside_from <= i < beside_to)
         found[i] = _known_slot(view.slots, h, groups)
         if hit_from <= i < hit_to and found[i] != _NOT_THERE:
             hits += 1

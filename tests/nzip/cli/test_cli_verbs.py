@@ -298,9 +298,7 @@ def test_measure(nzip_cli, file, tmp_path):
 def test_levels(nzip_cli):
     table = nzip_cli("levels").out.decode()
     assert "-3" in table and "toy" in table and "-9" in table and "language model" in table
-    assert [row["level"] for row in json.loads(nzip_cli("levels", "--json").out)["levels"]] == list(
-        range(1, 10)
-    )
+    assert [row["level"] for row in json.loads(nzip_cli("levels", "--json").out)["levels"]] == list(range(10))
 
 
 @pytest.mark.parametrize("level", [9])

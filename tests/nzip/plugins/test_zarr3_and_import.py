@@ -39,7 +39,7 @@ def test_metadata():
     assert type(one).from_dict({"name": "nzip"}) == codec()
     with pytest.raises(ValueError, match="called 'zstd' is not nzip"):
         type(one).from_dict({"name": "zstd", "configuration": {}})
-    with pytest.raises(ValueError, match="levels go from 1"):
+    with pytest.raises(ValueError, match="levels go from 0"):
         codec(level=77)
     with pytest.raises(nzip.NzipError):
         codec(predictor="nonsense")

@@ -12,8 +12,8 @@ from nzip.predictors.bare import BarePredictor
 def test_levels_of_the_mix():
     assert registry.create("mix").spelling == "mix:3"
     assert registry.create("mix:1").spelling == "mix:1"
-    for wrong in ("mix:0", "mix:6", "mix:x", "mix:", "mix:03"):
-        with pytest.raises(NzipError, match="levels 1 to 5"):
+    for wrong in ("mix:-1", "mix:6", "mix:x", "mix:", "mix:03"):
+        with pytest.raises(NzipError, match="levels 0 to 5"):
             registry.create(wrong)
 
 

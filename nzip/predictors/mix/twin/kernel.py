@@ -44,7 +44,7 @@ class Mix:
         self.slots = BitHistories(sizes.slot_bytes(plan, size), sizes.has(plan.direct), sizes.has(plan.runs))
         self.state_maps = [StateMap(STATE_START, plan.state_limit) for _ in range(contexts)]
         self.run_maps = [StateMap(RUN_START) for _ in range(*plan.runs)]
-        self.matches = [MatchModel(minimum, sizes.match_bits(size)) for minimum in plan.matches]
+        self.matches = [MatchModel(minimum, sizes.match_bits(size), plan.sampled) for minimum in plan.matches]
         inputs = sizes.context_inputs(plan) + 2 * len(plan.matches) + 1
         self.layer = [WeightVectors(sizes.first_weights(plan)[:inputs]) for _ in plan.sets]
         self.final = WeightVectors([at.ONE // len(plan.sets)] * len(plan.sets))
@@ -93,6 +93,13 @@ class Mix:
             found.append(h * at.K2 & MASK)
         return found
 
+    def second_half(self, h: int, c0: int, context: int) -> int:
+        """The hash of a byte's second half, where ``h`` is that of its first."""
+        other = (h + c0 * at.K3) * at.K1 & MASK
+        if context in range(*self.plan.beside):  # in the same cache line
+            return other >> 32 << 32 | h & 0xFFFFFFFF
+        return other ^ other >> 32
+
     def code_byte(self, next_bit: NextBit) -> None:
         """Eight times predict a bit, ask for it, learn it; then append the byte to ``data``."""
         registers, data, plan = self.registers, self.data, self.plan
@@ -110,8 +117,7 @@ class Mix:
             if bit in (0, 4):
                 if bit == 4:
                     nibble = (c0 & 15) + 1
-                    contexts = [(h + c0 * at.K3) * at.K1 & MASK for h in contexts]
-                    contexts = [h ^ h >> 32 for h in contexts]
+                    contexts = [self.second_half(h, c0, i) for i, h in enumerate(contexts)]
                 found = [
                     self.slots.find(h, i in range(*plan.direct), i in range(*plan.runs))
                     for i, h in enumerate(contexts)
@@ -194,7 +200,7 @@ class Mix:
             weights.train(n, inputs, clamp((target - squash(output)) * self.rate >> 14, 32767))
         for place, state, state_map in zip(self.places, cells, self.state_maps, strict=True):
             slots.state[place + node] = NEXT_STATE[2 * state + y]
-            if state:
+            if state and not plan.fixed:
                 state_map.update(state, y)
         for place in with_direct:
             self.update_direct(place + node, y)

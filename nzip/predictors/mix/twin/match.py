@@ -10,8 +10,8 @@ from nzip.predictors.mix.twin.numbers import MASK, MATCH_START
 class MatchModel:
     """Finds the last place where the ``minimum`` bytes before were the same, and expects what came then."""
 
-    def __init__(self, minimum: int, bits: int):
-        self.minimum, self.bits = minimum, bits
+    def __init__(self, minimum: int, bits: int, sampled: int = 0):
+        self.minimum, self.bits, self.sampled = minimum, bits, sampled
         self.last: dict[int, int] = {}  # hash of a context: the place behind its last occurrence
         self.map = StateMap(MATCH_START)
         self.restart()
@@ -25,10 +25,13 @@ class MatchModel:
         if self.length and data[self.at] == data[position - 1]:
             self.length = min(self.length + 1, 65535)
             self.at += 1
+        elif self.sampled and self.length >= 16:  # it goes on behind the byte that differed
+            self.length = 1
+            self.at += 1
         else:
             self.length = 0
-        if position - start >= self.minimum:
-            h = self.hash(data, position)
+        h = self.hash(data, position)
+        if position - start >= self.minimum and not h & self.sampled:
             if not self.length:
                 self.at = self.last.get(h, 0)
                 if self.at > 0:

@@ -45,7 +45,7 @@ def test_every_level_writes_what_it_wrote(level, kind):
 
 
 @pytest.mark.parametrize("threads", [0, 2, 3])
-@pytest.mark.parametrize("level", [1, 3])
+@pytest.mark.parametrize("level", [0, 1, 3])
 def test_threads_do_not_matter(level, threads):
     assert written(level, make_golden.large("text"), threads) == KEPT["hashes"][f"{level}-text"]
 

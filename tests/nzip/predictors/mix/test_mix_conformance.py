@@ -13,7 +13,7 @@ from nzip.predictors.mix import MixPredictor
 # Another process costs seconds of start-up, and the levels share their code.
 LEVELS = [
     pytest.param(level, check, id=f"{level}-{check.__name__}")
-    for level in (1, 3, 5)
+    for level in (0, 1, 3, 5)
     for check in testing.PREDICTOR_CHECKS
     if level == 3 or check is not testing.predictor_is_process_safe
 ]

@@ -124,8 +124,8 @@ def test_noise_is_stored():
 
 
 def test_unknown_levels_are_refused():
-    for level in (0, 6, "3", None):
-        with pytest.raises(ValueError, match="1 to 5"):
+    for level in (-1, 6, "3", None):
+        with pytest.raises(ValueError, match="0 to 5"):
             MixPredictor(level)
     for lanes in (0, 257, -1):
         with pytest.raises(ValueError, match="lanes"):

@@ -29,7 +29,7 @@ def code(mix, data, first: int) -> bytes:
     return bytes(bits[: int(coder[POSITION])]) + coder.tobytes()
 
 
-@pytest.mark.parametrize("level", [1, 2, 3, 5])
+@pytest.mark.parametrize("level", [0, 1, 2, 3, 5])
 @pytest.mark.parametrize("coded", [False, True])
 def test_what_a_text_changes_is_put_back(level, coded):
     """Tables bit for bit, after texts of every kind, also such as match the primer, and noise."""

@@ -56,9 +56,9 @@ def test_a_rate_of_its_own(rate):
 
 
 @pytest.mark.parametrize("kind", ["text", "image"])
-@pytest.mark.parametrize("level", [1, 2, 4, 5])
+@pytest.mark.parametrize("level", [0, 1, 2, 4, 5])
 def test_every_level(level, kind):
-    data = mix_samples.sample(kind, {1: 1000, 2: 500}.get(level, 150), seed=12)
+    data = mix_samples.sample(kind, {0: 1500, 1: 1000, 2: 500}.get(level, 150), seed=12)
     params, payload = MixPredictor(level, primed=False).encode(data)
     assert decode_block(level, params, payload, len(data)) == data
 
@@ -111,7 +111,7 @@ def _coded_text(size: int) -> bytes:
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_text_whose_words_are_codes(level):
-    data = _coded_text({1: 1500, 2: 800}.get(level, 400))
+    data = _coded_text({0: 2000, 1: 1500, 2: 800}.get(level, 400))
     block = np.frombuffer(data + data[:200], np.uint8)
     chosen = plan(level, CODED)
     assert best(chosen) not in (run, best(plan(level, TEXT)))
@@ -149,7 +149,7 @@ def test_a_primer():
         decode_block(3, params, payload, len(data), primer=OwnPrimer(text + b"x"))
 
 
-@pytest.mark.parametrize(("level", "size"), [(1, 600), (4, 90)])
+@pytest.mark.parametrize(("level", "size"), [(0, 900), (1, 600), (4, 90)])
 def test_long_matches_and_runs(level, size):
     """Match lengths through all their steps, and runs longer than are told apart."""
     text = mix_samples.text(size // 5, seed=15)

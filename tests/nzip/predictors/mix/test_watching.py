@@ -50,7 +50,7 @@ def test_prices_are_the_twins():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("level", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("level", [0, 1, 2, 3, 4, 5])
 @pytest.mark.parametrize("kind", mix_samples.KINDS)
 def test_every_plan(level, kind):
     data = mix_samples.sample(kind, 3000, seed=6)
