@@ -1,10 +1,10 @@
 """What a merge should make small: objectives for compression-aware BPE, each a code length of an id stream.
 
-``frequency`` is the plain BPE rule and needs no stream. ``gzip``: DEFLATE of the serialised ids. ``entropy``:
-the adaptive order-k code length of the ids themselves. ``likelihood``: that of a unigram model fitted to them,
-so a merge is chosen by how much likelier it makes the text. ``nzip``: nzip's own predictor over the serialised
-ids, the most faithful and by far the dearest, so it judges only the few candidates that ``entropy`` likes
-best."""
+``frequency`` is the plain BPE rule and needs no stream. ``gzip``: DEFLATE of the serialised ids.
+``entropy``: the adaptive order-k code length of the ids themselves. ``likelihood``: that of a unigram model
+fitted to them, so a merge is chosen by how much likelier it makes the text. ``nzip``: nzip's own predictor
+over the serialised ids, the most faithful and by far the dearest, so it judges only the few candidates that
+``entropy`` likes best."""
 
 from __future__ import annotations
 
