@@ -195,6 +195,10 @@ def _of_kind(kind, head: dict, arrays: dict, path: Path, spelling: str) -> Codec
         return ArithmeticCodec(OrderN.from_arrays(arrays, head.get("m1")), int(head["bits"]), spelling)
     if kind == "strings":
         return StringsCodec.from_arrays(head, arrays, spelling)
+    if kind == "segment":
+        from tokenizers_lab.codecs.segment import SegmentCodec  # start-up: numba
+
+        return SegmentCodec.from_arrays(head, arrays, spelling)
     if kind == "equal-info":
         return equal_info.WindowCodec.from_arrays(head, arrays, spelling)
     if kind == "equal-info-pairs" and isinstance(head.get("facts"), dict):
@@ -301,6 +305,21 @@ def _model_dictionary(parameters, spelling):
     return model_dictionary.create(_model(read), read.get("n", 65536), spelling)
 
 
+def _segment(parameters, spelling):
+    from tokenizers_lab.codecs import segment  # start-up: numba
+    from tokenizers_lab.m1.order_n import default_text  # start-up: numba
+    from tokenizers_lab.sources.reading import read_text  # start-up: numpy
+
+    read = only(parameters, spelling, of=str, by=str, train=str)
+    if "of" not in read:
+        raise LabError(f"codec {spelling!r}: needs the vocabulary to cut with: segment[of=T.json]")
+    by = read.get("by", "fewest")
+    if "train" in read and by == "fewest":
+        raise LabError(f"codec {spelling!r}: by=fewest counts nothing; train= is for by=likeliest")
+    text = read_text([read["train"]]) if "train" in read else default_text()
+    return segment.create(load(read["of"]), by, text, spelling)
+
+
 def _bytes(parameters, spelling):
     only(parameters, spelling)
     return BytesCodec()
@@ -320,5 +339,6 @@ for _name, _factory in (
     ("static-ac", _static_ac),
     ("equal-info", _equal_info),
     ("model-dictionary", _model_dictionary),
+    ("segment", _segment),
 ):
     register(_name, _factory)

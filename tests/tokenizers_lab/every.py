@@ -13,5 +13,7 @@ SPELLINGS = [
     "equal-info[b=32,v=256,m1=order-2,reset=2]",
     "equal-info[b=32,v=256,m1=order-2,reset=never]",
     "model-dictionary[n=2000,m1=order-2]",
+    "segment[of=model-dictionary[n=2000,m1=order-2],by=fewest]",
+    "segment[of=model-dictionary[n=2000,m1=order-2],by=likeliest]",
 ]
 NAMES = [*SPELLINGS, "bpe", "unigram"]  # the keys of conftest's ``codecs``

@@ -15,6 +15,8 @@ import numpy as np
 from tokenizers_lab.analysis import compression, fairness, glitch, morphology, overlap
 from tokenizers_lab.analysis.aligned import read_passages, source_passages
 from tokenizers_lab.analysis.digits import digits, indentation
+from tokenizers_lab.analysis.dynamic import dynamic as shortened
+from tokenizers_lab.analysis.gap import BOUND_BYTES, gaps
 from tokenizers_lab.analysis.goals import KGRAM_BYTES, encoding_speed
 from tokenizers_lab.analysis.hunspell import Dictionary
 from tokenizers_lab.analysis.mismatch import mismatch
@@ -61,6 +63,8 @@ def analyze(
     weights: dict[str, float] | None = None,
     width: int = WIDTH,
     robustness: bool = False,
+    bound: int | None = None,
+    dynamic: bool = False,
     workers: int | None = None,
     progress=None,
 ) -> Results:
@@ -79,8 +83,10 @@ def analyze(
     ``strong_bytes``: of each text, what LZMA, zstd and nzip see. ``weights``: by file (its name, or its name
     without suffixes), for the means of the verdict; without them every file counts the same. ``width``: of
     the embedding that the verdict weighs. ``robustness``: adds how tokens and bits change under typos, case,
-    Unicode forms, spaces, line ends and other identifiers. ``workers``: threads (None: one a core); figures
-    but speed do not depend on them.
+    Unicode forms, spaces, line ends and other identifiers. ``bound``: a vocabulary size; adds how far codecs
+    are from its certified lower bound within GPT-2's words, on the first 2 MiB of each file. ``dynamic``:
+    adds how much shorter batches of tokens become by merges of their own. ``workers``:
+    threads (None: one a core); figures but speed do not depend on them.
 
     ``on_error``: ``stop`` at lines and rows that hold no text, or ``skip`` them (``left_out`` in the
     results).
@@ -218,6 +224,23 @@ def analyze(
             )
             for name, raw in texts.items()
         }
+    if bound is not None:
+        bounded = [(c, n) for c, n in zip(loaded, names) if c.token_lengths() is not None]
+        out["bound"] = {
+            name: finished.get(
+                ("bound", bound, hashes[name], *(c.fingerprint() for c, _ in bounded)),
+                partial(_bound, bounded, raw, bound),
+            )
+            for name, raw in texts.items()
+        }
+    if dynamic:
+        out["dynamic"] = {
+            file: {
+                n: finished.get(("dynamic", c.fingerprint(), hashes[file]), partial(_dynamic, c, raw))
+                for c, n in zip(loaded, names)
+            }
+            for file, raw in texts.items()
+        }
     if domains:
         out["mismatch"] = mismatch(dict(zip(texts, loaded)), texts)
     if progress:
@@ -240,6 +263,15 @@ def labelled(codecs, labels=None) -> list[str]:
 
 def _glitch(codec, ids) -> dict:
     return {"found": glitch.candidates(codec, ids)}
+
+
+def _dynamic(codec, raw: bytes) -> dict:
+    return {"rows": shortened(codec.encode(raw), codec.vocab_size)}
+
+
+def _bound(measured, raw: bytes, size: int) -> dict:
+    found = gaps([c for c, _ in measured], raw[:BOUND_BYTES], size, [n for _, n in measured])
+    return {key: value for key, value in found.items() if key != "strings"}
 
 
 def _beginning(codec, file: str, raw: bytes) -> Tokenised:

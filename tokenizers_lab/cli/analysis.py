@@ -87,6 +87,17 @@ def _analysis_options(command):
                 help="Tokens and bits under typos, case, Unicode forms, spaces, line ends, new names.",
             ),
             click.option(
+                "--bound",
+                type=int,
+                metavar="SIZE",
+                help="How far from the best vocabulary of this size (a certified bound; verb: bound).",
+            ),
+            click.option(
+                "--dynamic",
+                is_flag=True,
+                help="How much shorter batches of tokens become by merges of their own.",
+            ),
+            click.option(
                 "--width",
                 type=click.IntRange(1),
                 default=768,

@@ -45,7 +45,7 @@ def progress_bar(quiet: bool):
         def step(stage, done, total):
             if stage not in tasks:
                 tasks[stage] = bar.add_task(stage, total=total, shown="")
-            shown = f"{done / 1e6:,.1f} MB" if stage == "count" else f"{done:,}"
+            shown = f"{done / 1e6:,.1f} MB" if stage in ("count", "encode") else f"{done:,}"
             bar.update(tasks[stage], completed=done, total=total, shown=shown)
 
         yield step

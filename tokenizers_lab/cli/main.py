@@ -12,6 +12,7 @@ import traceback
 import click
 
 from tokenizers_lab.cli.analysis import analyze, compare, playground, report
+from tokenizers_lab.cli.bound import bound
 from tokenizers_lab.cli.codec import decode, encode, save
 from tokenizers_lab.cli.dataset import dataset
 from tokenizers_lab.cli.lm import lm
@@ -28,7 +29,7 @@ def cli():
 
 for _command in (
     *(train, truncate, export, encode, decode, save),
-    *(analyze, report, compare, playground, fetch),
+    *(analyze, report, compare, bound, playground, fetch),
     *(dataset, lm),
 ):
     cli.add_command(_command)

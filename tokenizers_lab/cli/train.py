@@ -31,7 +31,7 @@ from tokenizers_lab.errors import LabError
 )
 @click.option(
     "--objective",
-    type=click.Choice(["frequency", "gzip", "entropy", "nzip"]),
+    type=click.Choice(["frequency", "gzip", "entropy", "likelihood", "nzip"]),
     default="frequency",
     show_default=True,
 )
@@ -44,7 +44,25 @@ from tokenizers_lab.errors import LabError
 )
 @click.option("-o", "--output", required=True, help="T.json (bpe) or m.model (SentencePiece).")
 @click.option(
-    "--pre", default="gpt2", show_default=True, help="gpt2, gpt4, o200k, qwen2, none, or regex:PATTERN."
+    "--pre",
+    default="gpt2",
+    show_default=True,
+    help="gpt2, gpt4, o200k, qwen2, lines, none, or regex:PATTERN.",
+)
+@click.option(
+    "--superwords",
+    is_flag=True,
+    help="After the transition merges may cross words, within lines (SuperBPE). Reads FILES twice.",
+)
+@click.option(
+    "--transition",
+    type=int,
+    help="Tokens before superwords begin; the default is half of the vocabulary. Implies --superwords.",
+)
+@click.option(
+    "--parity",
+    is_flag=True,
+    help="FILES are translations of one text, a language each; at each merge the worst off chooses.",
 )
 @click.option("--special", multiple=True, help="A special token, never made from text; may be repeated.")
 @click.option("--min-frequency", type=int, default=0, help="Stop at pairs seen less often.")
@@ -57,14 +75,14 @@ from tokenizers_lab.errors import LabError
     type=int,
     default=1024,
     show_default=True,
-    help="MiB of distinct pre-tokens before the rarest are dropped.",
+    help="MiB of distinct pre-tokens before the rarest are dropped; of pairs, with --superwords.",
 )
 @click.option(
     "--candidates",
     type=int,
     default=32,
     show_default=True,
-    help="Pairs tried a merge by gzip, entropy, nzip.",
+    help="Pairs tried a merge by gzip, entropy, likelihood, nzip.",
 )
 @click.option("--level", type=int, help="Of gzip (default 6) or nzip (default 1).")
 @click.option(
@@ -101,11 +119,19 @@ def train(
     stream_kib,
     seed,
     veto,
+    superwords,
+    transition,
+    parity,
     **options,
 ):
     """Learn a vocabulary from FILES (text, JSON lines, Parquet, packed or not; folders; - for standard
     input). Ctrl-C keeps a checkpoint; run again to resume."""
     refuse_existing(output, force)
+    if parity:
+        if model != "bpe":
+            raise LabError(f"--parity: only --model bpe can; SentencePiece trains {model} without")
+        _train_parity(context, files, vocab_size, output, nested, quiet, max_memory << 20, options)
+        return
     if model != "bpe":
         _train_sentencepiece(
             context,
@@ -122,6 +148,8 @@ def train(
     from tokenizers_lab.training.bpe import train_full  # start-up: numba
 
     sizes = _sizes(nested, vocab_size)
+    if superwords and transition is None:
+        transition = max(vocab_size // 2, 256 + len(options["special"]))
     checkpoint = checkpoint or f"{output}.checkpoint"
     if Path(checkpoint).exists():
         say(quiet, f"resuming from {checkpoint}")
@@ -137,6 +165,7 @@ def train(
                 stream_bytes=stream_kib << 10,
                 seed=[t.encode() for t in seed],
                 veto=[t.encode() for t in veto],
+                transition=transition,
                 **options,
             )
         except KeyboardInterrupt:
@@ -161,6 +190,55 @@ def train(
     say(quiet, text)
 
 
+_PARITY = (
+    "special",
+    "min_frequency",
+    "max_token_length",
+    "pre",
+    "workers",
+    "text_key",
+    "on_error",
+)
+
+
+def _given(context, but) -> list[str]:
+    """The options that the user gave, but those of these names."""
+    from click.core import ParameterSource  # beside its only use
+
+    return [
+        max(p.opts, key=len)
+        for p in context.command.params
+        if p.name not in but
+        and context.get_parameter_source(p.name) in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    ]
+
+
+def _train_parity(context, files, vocab_size, output, nested, quiet, max_memory, options):
+    from tokenizers_lab.training.parity import train_parity  # start-up: numba
+
+    own = ("files", "vocab_size", "model", "output", "nested", "parity", "max_memory", "force", "quiet")
+    given = _given(context, (*_PARITY, *own))
+    if given:
+        raise LabError(f"{', '.join(given)}: not with --parity")
+    sizes = _sizes(nested, vocab_size)
+    with progress_bar(quiet) as step:
+        run = train_parity(
+            list(files),
+            vocab_size,
+            max_memory=max_memory,
+            progress=step,
+            **{key: options[key] for key in _PARITY},
+        )
+    say_left_out(quiet, output, run.left_out.json() if run.left_out else None, "")
+    run.codec.save(output)
+    for size in sizes:
+        if size <= run.codec.vocab_size:
+            run.codec.truncated(size).save(_nested_name(output, size))
+    say(quiet, f"{output}: {run.codec.vocab_size:,} tokens from {run.bytes:,} bytes, {run.seconds:.1f} s")
+    for name, tokens, chose in zip(files, run.tokens, run.chose):
+        say(quiet, f"  {name}: {tokens:,} tokens, chose {chose:,} merges")
+
+
 # What SentencePiece's trainer has a counterpart of; workers change nothing with either.
 _SENTENCEPIECE = (
     "files",
@@ -177,19 +255,12 @@ _SENTENCEPIECE = (
 
 
 def _train_sentencepiece(context, files, vocab_size, model, output, special, text_key, on_error, quiet):
-    from click.core import ParameterSource  # beside its only use
-
     from tokenizers_lab.sources.finding import find  # start-up: nzip's streams
     from tokenizers_lab.sources.left_out import left_out  # beside its only use
     from tokenizers_lab.sources.reading import read_text  # start-up: numpy
     from tokenizers_lab.training.sentencepiece import train_unigram  # start-up: numba
 
-    given = [
-        max(p.opts, key=len)
-        for p in context.command.params
-        if p.name not in _SENTENCEPIECE
-        and context.get_parameter_source(p.name) in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
-    ]
+    given = _given(context, _SENTENCEPIECE)
     if given:
         raise LabError(f"{', '.join(given)}: only --model bpe can; SentencePiece trains {model} without")
     left = left_out(on_error)

@@ -18,6 +18,7 @@ import numpy as np
 from tokenizers_lab.codec import EOS_NAMES, PAD_NAMES, Codec, as_bytes_array, as_ids
 from tokenizers_lab.codecs import added_tokens, tokenizer_json
 from tokenizers_lab.codecs import bpe_kernel as kernel
+from tokenizers_lab.codecs import bpe_wide as wide
 from tokenizers_lab.codecs.added_tokens import AddedToken, AddedTokens
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.files import write_json
@@ -76,6 +77,11 @@ class BpeCodec(Codec):
             words = kernel.fill_words(starts, arena, known)
         self._tables = kernel.Tables(keys, key_ranks, results, byte_ids, words, starts, arena)
         self._cache = kernel.new_cache()
+        self._wide = None  # for lines: what the first stage's merges join, and the rank that ends it
+        if pre.name == "lines" and not whole_words:
+            stage = wide.first_crossing(tokens, self.merges)
+            limit = int(self._ranks[stage]) if stage < len(self.merges) else int(kernel.NO_RANK)
+            self._wide = wide.joins(tokens, self.merges[self._ranks < limit]), limit
         self._lock = threading.Lock()
 
     def encode(self, data) -> np.ndarray:
@@ -86,6 +92,11 @@ class BpeCodec(Codec):
             texts = [(a, b) for a, b, token in pieces.tolist() if token < 0]
             ends = np.concatenate([ends, *(self.pre.ends(data[a:b]) + a for a, b in texts)])
         with self._lock:  # the cache is one to a codec
+            if self._wide is not None:
+                ids = wide.encode(
+                    data, self.pre.kind, class_table(), pieces, self._tables, *self._wide, self._cache
+                )
+                return ids.view(np.uint32)
             ids = kernel.encode(
                 data, self.pre.kind, class_table(), ends, pieces, self._tables, self.whole_words, self._cache
             )
@@ -118,6 +129,12 @@ class BpeCodec(Codec):
         return out
 
     def _unreachable(self, tokens: np.ndarray) -> np.ndarray:
+        if self._wide is not None:
+            with self._lock:
+                kept = wide.reached(
+                    tokens, self.pre.kind, class_table(), self._tables, *self._wide, self._cache
+                )
+            return tokens[~kept]
         with self._lock:
             merged = kernel.reached(tokens, self._tables, self.whole_words, self._cache, class_table())
         whole = self.pre.are_whole(self._tables.arena, self._tables.starts, tokens[merged])

@@ -1,10 +1,10 @@
 """Pre-tokenizers: how text is cut before merges are learned or applied; no token crosses a cut.
 
 ``gpt2`` (the default; Hugging Face's ``ByteLevel``), ``gpt4`` (cl100k; also Llama 3's idea), ``qwen2``,
-``o200k``, ``none`` (whole documents: DNA, binaries, or merges across words), any regular expression as
-``regex:PATTERN``, and ``steps:[…]``, what a tokenizer.json lists. Those two have no kernel, but for
-DeepSeek's steps, and are slower: the `tokenizers` library cuts (``library.py``), by its own syntax and its
-own Unicode tables."""
+``o200k``, ``lines`` (superwords: every cut is one of those four's, too), ``none`` (whole documents: DNA,
+binaries, or merges across all there is), any regular expression as ``regex:PATTERN``, and ``steps:[…]``,
+what a tokenizer.json lists. Those two have no kernel, but for DeepSeek's steps, and are slower: the
+`tokenizers` library cuts (``library.py``), by its own syntax and its own Unicode tables."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ O200K_PATTERN = (
     + _ENDING
     + r"""|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"""
 )
+LINES_PATTERN = r"""[^\r\n]*\s*[\r\n](?:\s+(?!\S))?|[^\r\n]+"""
 QWEN2_PATTERN = GPT4_PATTERN.replace(r"\p{N}{1,3}", r"\p{N}")
 _KINDS = {
     "none": kernels.NONE,
@@ -41,9 +42,18 @@ _KINDS = {
     "gpt4": kernels.GPT4,
     "qwen2": kernels.QWEN2,
     "o200k": kernels.O200K,
+    "lines": kernels.LINES,
 }
 _DEEPSEEK_STEPS = [split_step(pattern) for pattern in deepseek.PATTERNS]
-PATTERNS = {"gpt2": GPT2_PATTERN, "gpt4": GPT4_PATTERN, "o200k": O200K_PATTERN, "qwen2": QWEN2_PATTERN}
+PATTERNS = {
+    "gpt2": GPT2_PATTERN,
+    "gpt4": GPT4_PATTERN,
+    "o200k": O200K_PATTERN,
+    "qwen2": QWEN2_PATTERN,
+    "lines": LINES_PATTERN,
+}
+WORDS = ("gpt2", "gpt4", "o200k", "qwen2")
+"""Those that cut into words, so that merges within words and across them are two things."""
 
 
 class PreTokenizer:
@@ -175,6 +185,11 @@ def _stable(pre: PreTokenizer, buffer: bytes) -> int:
         return 0
     if pre.kind < 0 or pre.kind in (kernels.O200K, kernels.DEEPSEEK):
         return buffer.rfind(b"\n") + 1
+    if pre.kind == kernels.LINES:
+        # A line's cut is certain once a character behind its white space is seen, all of its bytes.
+        ends = pre.ends(np.frombuffer(buffer, dtype=np.uint8))[:-1]
+        ends = ends[ends <= len(buffer) - kernels.LOOKAHEAD]
+        return int(ends[-1]) if len(ends) else 0
     # What stands left of the cut will be split on its own, and white space at the end of a text is split in
     # another way than before a word; so the cut must follow a character that is certainly not white space.
     data = np.frombuffer(buffer, dtype=np.uint8)

@@ -1,5 +1,5 @@
-"""The fast splitters: GPT-2's, GPT-4's, Qwen 2's and GPT-4o's patterns as hand-written scanners over bytes,
-compiled by numba; DeepSeek's stands in ``deepseek.py``.
+"""The fast splitters: GPT-2's, GPT-4's, Qwen 2's and GPT-4o's patterns, and lines, as hand-written scanners
+over bytes, compiled by numba; DeepSeek's stands in ``deepseek.py``.
 
 Each is a state machine that returns the end of the pre-token starting at ``i``; its slow, readable twin is
 the regular expression itself (``twin.py``), and a test says they agree. On bytes that are not UTF-8 each bad
@@ -15,7 +15,7 @@ from tokenizers_lab.pretokenize.characters import char_at
 from tokenizers_lab.pretokenize.classes import CASES, LETTER, LOWER, NUMBER, OTHER, SPACE, UPPER
 from tokenizers_lab.pretokenize.deepseek import deepseek_end
 
-NONE, GPT2, GPT4, QWEN2, O200K, DEEPSEEK = 0, 1, 2, 3, 4, 5
+NONE, GPT2, GPT4, QWEN2, O200K, DEEPSEEK, LINES = 0, 1, 2, 3, 4, 5, 6
 # A pre-token's end can depend on no byte further than this behind it (a contraction, one character looked
 # at); but for O200K, which goes back to its last letter without case, however far it has looked.
 LOOKAHEAD = 16
@@ -230,6 +230,25 @@ def _o200k_end(data, i, n, table):
 
 
 @njit(cache=True, nogil=True)
+def _line_end(data, i, n, table):
+    """The end of the line at ``i``: behind the last line end of the white space that has one, and what
+    follows of that white space but its last character (which belongs to the next word)."""
+    while i < n and data[i] != 10 and data[i] != 13:
+        i += 1
+    end = i
+    last = i
+    while i < n:
+        c, k = char_at(data, i, n, table)
+        if c != SPACE:
+            return max(end, last)
+        last = i
+        i += k
+        if data[last] == 10 or data[last] == 13:
+            end = i
+    return n
+
+
+@njit(cache=True, nogil=True)
 def next_end(data, i, n, kind, table):
     """The end of the pre-token that starts at ``i`` < n under the splitter ``kind``."""
     if kind == GPT2:
@@ -242,6 +261,8 @@ def next_end(data, i, n, kind, table):
         return _o200k_end(data, i, n, table)
     if kind == DEEPSEEK:
         return deepseek_end(data, i, n, table)
+    if kind == LINES:
+        return _line_end(data, i, n, table)
     return n
 
 

@@ -177,12 +177,26 @@ const tokenizersLab = (() => {
     if (data[i] === 32 && i + 1 < n && charAt(data, i + 1, n)[0] === OTHER) return signs(data, i + 1, n, true);
     return breaks(data, i, n);
   }
+  // a line: through the last line end of white space, and what follows of it but its last character
+  function lines(data, i, n) {
+    while (i < n && !isBreak(data[i])) i++;
+    let end = i, last = i;
+    while (i < n) {
+      const [c, k] = charAt(data, i, n);
+      if (c !== SPACE) return Math.max(end, last);
+      last = i;
+      i += k;
+      if (isBreak(data[last])) end = i;
+    }
+    return n;
+  }
   const SPLITTERS = {
     none: (data, i, n) => n,
     gpt2,
     gpt4: (data, i, n) => gpt4(data, i, n, 3),
     qwen2: (data, i, n) => gpt4(data, i, n, 1),
     o200k,
+    lines,
   };
 
   async function inflate(text) {

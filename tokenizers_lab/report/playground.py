@@ -1,7 +1,7 @@
 """The part of a page that tokenises what a person types: vocabularies of byte-level BPE, packed, and the
 encoder in plain JavaScript (``playground.js``), inside the page.
 
-Splitters are ``none``, ``gpt2``, ``gpt4``, ``qwen2`` and ``o200k``, by the lab's own Unicode tables and not
+Splitters are ``none``, ``gpt2``, ``gpt4``, ``qwen2``, ``o200k`` and ``lines``, by the lab's tables and not
 the browser's, so that the ids are the codec's whatever the browser. Concession: vocabularies with another
 pattern, or with added tokens that are cut out of the text, and codecs that are no byte-level BPE are not
 live; the page says which, and why. Browsers must know ``DecompressionStream`` (since 2023 all do)."""
@@ -21,7 +21,7 @@ from tokenizers_lab.errors import LabError
 from tokenizers_lab.files import write_whole
 from tokenizers_lab.report.verdict_html import style, template
 
-SPLITTERS = ("none", "gpt2", "gpt4", "qwen2", "o200k")
+SPLITTERS = ("none", "gpt2", "gpt4", "qwen2", "o200k", "lines")
 SAMPLE = "The quick brown fox can't jump 12,345 times.\n    return x_1  # ığüşöç 日本語 🙂"
 
 

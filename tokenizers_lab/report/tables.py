@@ -213,7 +213,52 @@ def _per_file(results, file) -> list[Table]:
             )
         )
     out += robustness_tables(results, file, entries)
+    shorter = results.get("dynamic", {}).get(file)
+    if shorter:
+        out.append(_dynamic(file, shorter))
+    found = results.get("bound", {}).get(file)
+    if found:
+        out.append(_bound(file, found))
     return out + window_tables(results, file, entries)
+
+
+def _dynamic(file: str, found: dict) -> Table:
+    """How much shorter batches become by merges of their own."""
+    rows = [
+        [
+            name,
+            f"{r['batch']:,}",
+            f"{r['merges']:,}",
+            *(f"{100 * r[key]:.1f}%" for key in ("left", "with_merges")),
+        ]
+        for name, entries in found.items()
+        for r in entries["rows"]
+    ]
+    return Table(
+        f"{file}: merges of a batch",
+        "What is left of a batch's tokens after merges made for it alone, and with the merges' own ids.",
+        ["codec", "tokens of a batch", "merges at most", "left", "left, with the merges"],
+        rows,
+    )
+
+
+def _bound(file: str, found: dict) -> Table:
+    """How far from the best vocabulary."""
+    rows = [["a vocabulary found on the way", *_over(found["reached"], found["bound"]), ""]]
+    rows += [
+        [row["codec"], *_over(row["tokens"], found["bound"]), row["outside"] or ""] for row in found["codecs"]
+    ]
+    return Table(
+        f"{file}: distance from the best vocabulary",
+        f"No vocabulary of {found['vocab_size']:,} within GPT-2's words cuts these {found['bytes']:,} bytes "
+        f"into fewer than {found['bound']:,} tokens: a certified bound. What is not held to it is told.",
+        ["codec", "tokens", "above the bound", "not held to it, for"],
+        rows,
+    )
+
+
+def _over(tokens: int, bound: int) -> list[str]:
+    return [f"{tokens:,}", f"{100 * (tokens / bound - 1):.2f}%"]
 
 
 def _kgram_part(results, size: int) -> str:

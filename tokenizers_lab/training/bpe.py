@@ -3,7 +3,7 @@
 ``frequency`` is Hugging Face's ``BpeTrainer`` merge for merge; the compression-aware objectives choose among
 the most frequent pairs. Any number of workers gives the same result; merges are nested, so one run holds
 every smaller vocabulary (``codec.truncated``); a checkpoint resumes, a vocabulary extends, tokens seed,
-merges are vetoed.
+merges are vetoed. With a transition, ``second_stage`` goes on across words.
 
 Concession: seeds and vetoed runs make one Python call a merge; a resumed run replays its merges first.
 """
@@ -29,6 +29,7 @@ from tokenizers_lab.sources.left_out import LeftOut, left_out
 from tokenizers_lab.sources.reading import digest, read_text, size_of, watch_utf8
 from tokenizers_lab.sources.reading import documents as documents_of
 from tokenizers_lab.training import checkpoint as checkpoints
+from tokenizers_lab.training import second_stage
 from tokenizers_lab.training.compression_aware import choose
 from tokenizers_lab.training.counts import CorpusCounts, CountTable, count_corpus
 from tokenizers_lab.training.engine import Engine
@@ -89,6 +90,7 @@ def train_full(
     veto_pattern: str | None = None,
     text_key: str = "text",
     on_error: str = "stop",
+    transition: int | None = None,
     checkpoint=None,
     progress=None,
 ) -> Training:
@@ -104,9 +106,12 @@ def train_full(
     compression-aware objectives; ``validation``: text (bytes) or a path for their stream, else
     ``stream_bytes`` sampled from the corpus. ``extend``: a BpeCodec or path whose merges come first.
     ``seed``: tokens (bytes) made next. ``veto``: tokens (bytes) never made; ``veto_pattern``: a regular
-    expression over token bytes, the same. ``checkpoint``: a path kept during the run and on Ctrl-C; if it
-    exists, the run resumes from it; removed at the end. ``progress(stage, done, total)`` with stages
-    ``count`` (bytes) and ``merge`` (tokens).
+    expression over token bytes, the same. ``transition``: the tokens after which merges may cross words
+    (superwords: ``pre`` cuts before it, and the vocabulary cuts ``lines``; ``max_memory`` is then what pairs
+    may take, too). ``checkpoint``: a path kept during the run and on Ctrl-C; if it exists, the run resumes
+    from it; removed at the end. ``progress(stage, done, total)`` with stages
+    ``count`` (bytes), ``merge`` (tokens) and, between the two of a run with ``transition``, ``encode``
+    (bytes).
 
     Raises :class:`LabError` for settings out of range and files that cannot be read.
     """
@@ -129,10 +134,12 @@ def train_full(
     except re.error as error:
         raise LabError(f"veto pattern {veto_pattern!r}: {error}") from None
     agree(seed, forbidden, pattern, special)
-    parent = _parent(extend, special, pretokenizer)
     paths = find(files or ())
     if bool(paths) == (documents is not None):
         raise LabError("give files or documents to train on (not both)")
+    if transition is not None:
+        second_stage.check(transition, vocab_size, special, pre, paths, documents)
+    parent = _parent(extend, special, pretokenizer, transition)
     settings = {
         "objective": objective,
         "pre": pre,
@@ -152,7 +159,31 @@ def train_full(
         "seed": [t.hex() for t in seed],
         "veto": sorted(t.hex() for t in forbidden),
         "veto_pattern": veto_pattern,
+        "transition": transition,
     }
+
+    if transition is not None:
+
+        def again():
+            if documents is not None:
+                return iter(documents)
+            return (d for p in paths for d in documents_of(p, text_key, left_out(on_error)))
+
+        def finish(kept, not_utf8):
+            stage = second_stage.Stage(kept, settings, checkpoint)
+            unwanted = _unwanted(forbidden, pattern) if forbidden or pattern else None
+            codec, exhausted = stage.run(
+                again, vocab_size, workers, max_memory, max_token_length, min_frequency, unwanted, progress
+            )
+            if checkpoint:
+                second_stage.remove(checkpoint)
+            out = Training(codec, **kept.counts, exhausted=exhausted, not_utf8=not_utf8, left_out=left)
+            out.seconds = time.perf_counter() - started
+            return out
+
+        if parent is not None and parent.pre.name == "lines" and not Path(checkpoint or "").is_file():
+            return finish(second_stage.Kept.begin(parent, 0, 0, 0, 0), [])
+    first_size = transition or vocab_size
     state = _Run(
         settings,
         checkpoint,
@@ -162,6 +193,9 @@ def train_full(
     )
     resumed = np.zeros((0, 3), np.int32)
     if checkpoint and Path(checkpoint).exists():
+        kept = second_stage.load(checkpoint, settings) if transition is not None else None
+        if kept is not None:
+            return finish(kept, [])
         state.counts, state.files_done, resumed, text = checkpoints.load(checkpoint, settings, left)
         try:
             state.sampler.restore(text)
@@ -189,21 +223,20 @@ def train_full(
             counts.dropped,
         )
 
-        def vetoed(a, b):
-            token = engine.token(a) + engine.token(b)
-            return (
-                token in forbidden or bool(pattern and pattern.search(token)) or engine.spells_special(a, b)
-            )
+        unwanted = _unwanted(forbidden, pattern)
 
-        stream = _first_merges(engine, parent, seed, stream, vocab_size, vetoed)
+        def vetoed(a, b):
+            return unwanted(engine.token(a) + engine.token(b)) or engine.spells_special(a, b)
+
+        stream = _first_merges(engine, parent, seed, stream, first_size, vetoed)
         if stream is None:
             _by_frequency(
-                engine, vocab_size, vetoed if forbidden or pattern else None, state, progress, result, resumed
+                engine, first_size, vetoed if forbidden or pattern else None, state, progress, result, resumed
             )
         else:
             _by_compression(
                 engine,
-                vocab_size,
+                first_size,
                 judge,
                 candidates,
                 stream,
@@ -217,13 +250,24 @@ def train_full(
     except KeyboardInterrupt:
         state.save(True)
         raise
-    if checkpoint:
-        Path(checkpoint).unlink(missing_ok=True)
     result.codec = to_codec(engine, pretokenizer, special)
     result.left_out = left
     result.not_utf8 = list(dict.fromkeys(state.not_utf8))
+    if transition is not None:
+        numbers = result.bytes, result.documents, result.distinct, result.dropped
+        del engine, state  # the second stage has arrays of its own
+        return finish(second_stage.Kept.begin(result.codec, *numbers), result.not_utf8)
+    if checkpoint:
+        Path(checkpoint).unlink(missing_ok=True)
     result.seconds = time.perf_counter() - started
     return result
+
+
+def _unwanted(forbidden, pattern):
+    def unwanted(token: bytes) -> bool:
+        return token in forbidden or bool(pattern and pattern.search(token))
+
+    return unwanted
 
 
 class _Run:
@@ -307,7 +351,7 @@ def _validation(given, sampler: Sampler, text_key: str, left: LeftOut | None) ->
     return text
 
 
-def _parent(extend, special, pre) -> BpeCodec | None:
+def _parent(extend, special, pre, transition=None) -> BpeCodec | None:
     if extend is None:
         return None
     parent = load(extend)
@@ -315,6 +359,9 @@ def _parent(extend, special, pre) -> BpeCodec | None:
         raise LabError(f"{extend}: only a byte-level BPE tokenizer.json can be extended")
     if any(not t.special for t in parent.added):
         raise LabError(f"{extend}: has added tokens that are not special; training cannot go on from it")
+    if transition is not None and parent.pre.name == "lines":  # its superwords go on
+        second_stage.check_parent(extend, parent, special, transition)
+        return parent
     if list(parent.special) != special or parent.pre.name != pre.name:
         raise LabError(
             f"{extend}: was trained with special tokens {list(parent.special)} and pre-tokenizer "

@@ -55,12 +55,7 @@ def load(path, settings: dict, left: LeftOut | None = None) -> tuple[CorpusCount
     if head.get("kind") != "training":
         raise DataError(f"{path}: not a checkpoint of training")
     _require_sound(path, head, arrays)
-    for key, value in json.loads(json.dumps(settings)).items():
-        if head["settings"].get(key) != value:
-            raise LabError(
-                f"{path}: was made with {key}={head['settings'].get(key)!r}, not {value!r}; "
-                "resume with the same settings, or remove the checkpoint"
-            )
+    require_settings(path, head["settings"], settings)
     if left is not None:
         left.count, left.first = head["left_out"]["count"], head["left_out"]["first"]
     ends = arrays["ends"]
@@ -68,6 +63,16 @@ def load(path, settings: dict, left: LeftOut | None = None) -> tuple[CorpusCount
     table = CountTable().add_pieces(arrays["data"], ends, arrays["counts"])
     counts = CorpusCounts(table, size, documents, dropped, threshold)
     return counts, head["files_done"], arrays["merges"], arrays["stream"].tobytes()
+
+
+def require_settings(path, made: dict, settings: dict) -> None:
+    """Raises :class:`LabError` naming the first setting that differs from those of the checkpoint."""
+    for key, value in json.loads(json.dumps(settings)).items():
+        if made.get(key) != value:
+            raise LabError(
+                f"{path}: was made with {key}={made.get(key)!r}, not {value!r}; "
+                "resume with the same settings, or remove the checkpoint"
+            )
 
 
 _ARRAYS = {

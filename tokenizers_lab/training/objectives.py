@@ -1,9 +1,10 @@
 """What a merge should make small: objectives for compression-aware BPE, each a code length of an id stream.
 
-``frequency`` is the plain BPE rule and needs no stream. ``gzip``: DEFLATE of the serialised ids. ``entropy``:
-the adaptive order-k code length of the ids themselves. ``nzip``: nzip's own predictor over the serialised
-ids, the most faithful and by far the dearest, so it judges only the few candidates that ``entropy`` likes
-best."""
+``frequency`` is the plain BPE rule and needs no stream. ``gzip``: DEFLATE of the serialised ids.
+``entropy``: the adaptive order-k code length of the ids themselves. ``likelihood``: that of a unigram model
+fitted to them, so a merge is chosen by how much likelier it makes the text. ``nzip``: nzip's own predictor
+over the serialised ids, the most faithful and by far the dearest, so it judges only the few candidates that
+``entropy`` likes best."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from tokenizers_lab.errors import LabError
 from tokenizers_lab.training.nzip_bridge import compressed_size
 from tokenizers_lab.training.stream import serialise
 
-NAMES = ("frequency", "gzip", "entropy", "nzip")
+NAMES = ("frequency", "gzip", "entropy", "likelihood", "nzip")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Objective:
             return float(len(zlib.compress(serialise(ids, self.serialisation), self.level)))
         if self.name == "entropy":
             return adaptive_bits(ids, vocab, self.order) / 8
+        if self.name == "likelihood":
+            return unigram_bits(ids, vocab) / 8
         return float(compressed_size(serialise(ids, self.serialisation), self.level))
 
 
@@ -51,6 +54,20 @@ def objective(name: str, level: int | None = None, serialisation: str = "u16", o
     return Objective(
         name, default if level is None else level, serialisation, order, 4 if name == "nzip" else 0
     )
+
+
+@njit(cache=True, nogil=True)
+def unigram_bits(ids, vocab):
+    """Bits of ``ids`` under the unigram model that fits them best, -log2 of its likelihood: n log2 n less the
+    sum of c log2 c over the ids' counts c. What the model itself would cost is not counted."""
+    counts = np.zeros(vocab, dtype=np.int64)
+    for i in ids:
+        counts[i] += 1
+    bits = 0.0
+    for c in counts:
+        if c:
+            bits -= c * np.log2(c)
+    return bits + len(ids) * np.log2(max(1, len(ids)))
 
 
 @njit(cache=True, nogil=True)

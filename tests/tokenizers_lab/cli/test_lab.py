@@ -113,6 +113,23 @@ def test_train_encode_decode_compare_report(run, texts, tmp_path):
     assert code == 0 and out == "" and len(json.loads((tmp_path / "S.json").read_text())["codecs"]) == 2
 
 
+def test_superwords_are_trained_and_compared(run, texts, tmp_path):
+    out = tmp_path / "S.json"
+    arguments = ["train", texts / "a.txt", "--vocab-size", 800, "--superwords", "--nested", "500", "-o", out]
+    code, _, err = run(*arguments)
+    assert code == 0 and "800 tokens from 40,000 bytes" in err
+    assert sorted(os.listdir(tmp_path)) == ["S-500.json", "S.json"]  # no checkpoint, no cells
+    assert run(*arguments[:-1], tmp_path / "S2.json", "--transition", 400)[0] == 0
+    assert (tmp_path / "S2.json").read_bytes() == out.read_bytes()
+    code, shown, _ = run("compare", out, "bytes", "--on", texts / "a.txt")
+    assert code == 0 and "bytes/tok" in shown
+    two = [texts / "a.txt", texts / "a.txt"]
+    code, _, err = run(
+        "train", *two, "--vocab-size", 500, "--parity", "--nested", "400", "-o", tmp_path / "P.json"
+    )
+    assert code == 0 and err.count("chose") == 2 and (tmp_path / "P-400.json").exists()
+
+
 def test_compression_aware_and_unigram_training(run, texts, tmp_path):
     for objective in ("gzip", "entropy"):
         assert run(
@@ -176,6 +193,19 @@ def test_compression_aware_and_unigram_training(run, texts, tmp_path):
         ("train a.txt -o T.json --vocab-size 300 --special x1 --special x1", 1, "twice"),
         ("train a.txt -o T.json --vocab-size 300 --special |", 1, "single byte"),
         ("export a.txt -o x.tiktoken", 2, "SentencePiece"),
+        ("train a.txt -o T.json --vocab-size 400 --transition 400", 1, "before the end"),
+        ("train a.txt -o T.json --vocab-size 400 --transition 20", 1, "must stand from 256"),
+        ("train a.txt -o T.json --vocab-size 400 --superwords --pre none", 1, "words to begin with"),
+        ("train - -o T.json --vocab-size 400 --superwords", 1, "twice"),
+        ("train a.txt -o T.json --vocab-size 65536 --superwords --max-memory 8", 1, "MiB or more"),
+        ("train a.txt -o T.json --parity", 1, "two sources"),
+        ("train a.txt a.txt -o T.json --parity --seed x --superwords", 1, "--superwords, --seed: not with"),
+        ("train a.txt a.txt -o m.model --parity --model unigram", 1, "--parity: only --model bpe"),
+        ("bound a.txt --vocab-size 200", 1, "smaller than its alphabet"),
+        ("bound a.txt --vocab-size 300 --codec gzip", 1, "no bytes of their own"),
+        ("bound a.txt --vocab-size 300 --pre gpt9", 1, "unknown pre-tokenizer"),
+        ("bound nope.txt --vocab-size 300", 1, "no such file"),
+        ("train a.txt -o m.model --model unigram --superwords", 1, "--superwords: only --model bpe"),
     ],
 )
 def test_mistakes_are_one_line(run, texts, tmp_path, monkeypatch, arguments, code, match):

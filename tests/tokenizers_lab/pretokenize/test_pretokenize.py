@@ -13,8 +13,10 @@ from tokenizers_lab.errors import LabError
 from tokenizers_lab.pretokenize import (
     GPT2_PATTERN,
     GPT4_PATTERN,
+    LINES_PATTERN,
     O200K_PATTERN,
     QWEN2_PATTERN,
+    WORDS,
     PreTokenizer,
     streamed,
 )
@@ -67,6 +69,7 @@ HF = {
     "gpt4": pre_tokenizers.Split(Regex(GPT4_PATTERN), "isolated"),
     "qwen2": pre_tokenizers.Split(Regex(QWEN2_PATTERN), "isolated"),
     "o200k": pre_tokenizers.Split(Regex(O200K_PATTERN), "isolated"),
+    "lines": pre_tokenizers.Split(Regex(LINES_PATTERN), "isolated"),
 }
 
 
@@ -89,6 +92,7 @@ def test_equals_hugging_face(name, text):
         ("gpt4", GPT4_PATTERN),
         ("qwen2", QWEN2_PATTERN),
         ("o200k", O200K_PATTERN),
+        ("lines", LINES_PATTERN),
     ],
 )
 @settings(max_examples=300)
@@ -102,6 +106,14 @@ def test_equals_the_regular_expression_on_any_bytes(name, pattern, pieces):
             PreTokenizer(name).ends(np.frombuffer(data, np.uint8)).tolist()
             == split_ends(compile_pattern(pattern), data).tolist()
         )
+
+
+@pytest.mark.parametrize("name", WORDS)
+@settings(max_examples=200)
+@given(text=TEXTS)
+def test_lines_are_cut_where_words_are(name, text):
+    data = np.frombuffer(text.encode(), np.uint8)
+    assert set(PreTokenizer("lines").ends(data).tolist()) <= set(PreTokenizer(name).ends(data).tolist())
 
 
 # What only DeepSeek's steps tell apart: ideographs and kana with signs, marks and gaps in their range and
@@ -175,7 +187,7 @@ def test_class_table_is_that_of_hugging_face():
     assert found == set(np.flatnonzero(table[PARTS:] & 8).tolist())
 
 
-@pytest.mark.parametrize("name", ["gpt2", "gpt4", "qwen2", "regex:[a-z]+", "none"])
+@pytest.mark.parametrize("name", ["gpt2", "gpt4", "qwen2", "lines", "regex:[a-z]+", "none"])
 def test_a_stream_is_cut_as_the_whole(name):
     rng = random.Random(7)
     pre = PreTokenizer(name)
@@ -207,6 +219,6 @@ def test_unknown_names_are_refused():
 
 
 def test_tokenizer_json_entries_read_back():
-    for name in ("gpt2", "gpt4", "none"):
+    for name in ("gpt2", "gpt4", "lines", "none"):
         assert PreTokenizer.from_hf(PreTokenizer(name).to_hf()).name == name
     assert PreTokenizer.from_hf({"type": "Whitespace"}) is None and PreTokenizer.from_hf(None) is None

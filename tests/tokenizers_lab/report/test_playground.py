@@ -33,6 +33,7 @@ def codecs(bpe, english, tmp_path_factory):
     made = {"gpt2": bpe}
     for pre in ("gpt4", "qwen2", "o200k", "none"):
         made[pre] = lab.train(documents=[english[:20_000], *map(str.encode, TRICKY)], vocab_size=600, pre=pre)
+    made["lines"] = lab.train(documents=[english[:20_000]], vocab_size=600, transition=400)
     from tokenizers_lab.codecs.tiktoken import export
 
     path = tmp_path_factory.mktemp("ranks") / "x.tiktoken"

@@ -14,7 +14,7 @@ from tokenizers_lab.training import nzip_bridge, train_full
 from tokenizers_lab.training.compression_aware import choose
 from tokenizers_lab.training.counts import count_corpus
 from tokenizers_lab.training.engine import Engine
-from tokenizers_lab.training.objectives import adaptive_bits, objective
+from tokenizers_lab.training.objectives import adaptive_bits, objective, unigram_bits
 from tokenizers_lab.training.stream import Stream, serialise
 
 
@@ -58,7 +58,7 @@ def test_adaptive_bits_equal_a_plain_reading_of_the_formula():
         assert adaptive_bits(np.array(ids, np.int32), 7, order) == pytest.approx(bits, rel=1e-9)
 
 
-@pytest.mark.parametrize("name", ["gzip", "entropy"])
+@pytest.mark.parametrize("name", ["gzip", "entropy", "likelihood"])
 def test_each_merge_is_the_best_candidate(name, english):
     pre = PreTokenizer("gpt2")
     text = english[:12_000]
@@ -77,11 +77,11 @@ def test_each_merge_is_the_best_candidate(name, english):
                         out.append(ids[i])
                         i += 1
                 out = np.array(out, np.int32)
-                return (
-                    len(zlib.compress(out.astype("<u2").tobytes(), 6))
-                    if name == "gzip"
-                    else adaptive_bits(out, engine.tokens + 1, 1) / 8
-                )
+                if name == "gzip":
+                    return len(zlib.compress(out.astype("<u2").tobytes(), 6))
+                if name == "likelihood":
+                    return unigram_bits(out, engine.tokens + 1) / 8
+                return adaptive_bits(out, engine.tokens + 1, 1) / 8
 
             costs = [cost(p) for p in options]
             a, b, least = choose(engine, stream, judge, 8, pool, lambda a, b: False)
@@ -153,3 +153,12 @@ def test_a_given_validation_stream_decides(english, tmp_path):
         validation=tmp_path / "v.txt",
     ).codec
     assert codec.tokens[256] in (b"xy", b" xy", b" x")
+
+
+def test_likelihood_is_that_of_the_unigram_model():
+    ids = np.array([3, 1, 3, 3, 0], dtype=np.int64)
+    bits = -sum(math.log2(ids.tolist().count(i) / 5) for i in ids.tolist())
+    assert abs(unigram_bits(ids, 9) - bits) < 1e-9 and unigram_bits(ids[:0], 9) == 0
+    # of pairs as often, one whose parts occur nowhere else makes the text likelier
+    run = train_full(documents=["xy ab az bz " * 9], vocab_size=257, objective="likelihood")
+    assert run.codec.tokens[256] == b"xy"
