@@ -47,7 +47,7 @@ SAMPLE = 1 << 16
 # one in both where they are near: that takes as long.
 WHOLE, PARTS, PART = 1 << 19, 4, 1 << 15
 # A text of so many bytes or fewer wants another learning rate only where it takes this share of its size or
-# less: else there is not time to learn by it (in 47 of 48 of the others it lost).
+# less: else there is hardly time to learn by it.
 BRIEF, EASY = 1500, 0.2
 _NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
 
