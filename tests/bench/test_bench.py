@@ -18,6 +18,10 @@ from nzip.benchmark.peers import PEERS, Peer
 ROOT = Path(__file__).resolve().parents[2]
 
 
+# what takes a minute to start, where it is installed, is left to who asks for it
+QUICK = [key for key in PEERS if not key.startswith("paq8px")]
+
+
 @pytest.fixture(scope="module")
 def small_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("inputs") / "alice-head.txt"
@@ -38,6 +42,8 @@ def bench_run(small_file, tmp_path_factory):
             str(small_file),
             "--levels",
             "-1,-9",
+            "--peers",
+            ",".join(QUICK),
             "--repeat",
             "2",
             "--out",
@@ -57,7 +63,7 @@ def bench_run(small_file, tmp_path_factory):
 def test_everything_is_run_twice_in_turn_and_verified(bench_run):
     found, _ran, _ = bench_run
     keys = [contender["key"] for contender in found["contenders"]]
-    assert keys == ["nzip-1", *(key for key, peer in PEERS.items() if peer.installed())]
+    assert keys == ["nzip-1", *(key for key in QUICK if PEERS[key].installed())]
     expected = [(repeat, "alice-head.txt", key) for repeat in (0, 1) for key in keys]
     assert [(run["repeat"], run["file"], run["contender"]) for run in found["runs"]] == expected
     for run in found["runs"]:
@@ -76,7 +82,7 @@ def test_everything_is_run_twice_in_turn_and_verified(bench_run):
 def test_what_is_missing_is_named(bench_run):
     found, ran, _ = bench_run
     assert "comes with a language model" in found["missing"]["nzip -9"]
-    for peer in PEERS.values():
+    for peer in (PEERS[key] for key in QUICK):
         assert peer.installed() != (peer.label in found["missing"])
     assert "nzip -9: skipped" in ran.stdout and "nzip -1: start-up" in ran.stdout
 
