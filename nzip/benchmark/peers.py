@@ -40,7 +40,7 @@ class Peer:
         said = subprocess.run(
             self.version, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
         )
-        found = re.search(r"\d+\.\d+(\.\d+)?", said.stdout + said.stderr)
+        found = re.search(r"\d+\.\d+(\.\d+)?|\bv\d+", said.stdout + said.stderr)
         return found.group() if found else "unknown"
 
 

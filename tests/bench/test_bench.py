@@ -94,7 +94,8 @@ def test_it_tells_where_it_ran_but_no_folders(bench_run):
     )
     assert all(contender["version"] not in ("", "unknown") for contender in found["contenders"])
     assert str(out.parent) not in json.dumps(found)
-    assert found["command"] == "python -m bench run --levels 1,9 --repeat 2 alice-head.txt"
+    peers = ",".join(QUICK)
+    assert found["command"] == f"python -m bench run --levels 1,9 --peers {peers} --repeat 2 alice-head.txt"
 
 
 def test_sizes_are_those_of_the_programs(bench_run, small_file):

@@ -418,7 +418,7 @@ def test_measure():
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"level": 0},
+        {"level": -1},
         {"level": 10},
         {"level": "3"},
         {"level": True},

@@ -43,7 +43,9 @@ def every_pair(streams: list[Tokenised]) -> tuple[np.ndarray, np.ndarray]:
         shares = _frequencies(stream)
         found.append((np.array([numbers.setdefault(k, len(numbers)) for k in shares], np.int64), shares))
     use = np.zeros((n, len(numbers)))
-    cuts = np.zeros((n, len(streams[0].raw) + 1), np.bool_)
+    # offsets of a codec whose accounting is wrong may lie behind the text
+    behind = max(int(stream.offsets.max(initial=0)) for stream in streams)
+    cuts = np.zeros((n, max(behind, len(streams[0].raw)) + 1), np.bool_)
     for i, (columns, shares) in enumerate(found):
         use[i, columns] = list(shares.values())
         cuts[i, streams[i].offsets[1:-1]] = True

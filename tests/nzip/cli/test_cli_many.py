@@ -68,7 +68,7 @@ def test_code_is_compiled_ahead(nzip_cli, monkeypatch):
     assert first.code == 0 and [row["level"] for row in json.loads(first.out)["levels"]] == [1]
     again = nzip_cli("warm", "1")
     assert again.code == 0 and again.err == "nzip: -1: was ready\n"
-    assert nzip_cli("warm", "0").code == 1 and nzip_cli("warm", "9").code != 0
+    assert nzip_cli("warm", "10").code == 1 and nzip_cli("warm", "9").code != 0
     monkeypatch.setenv("NZIP_CACHE", "off")
     refused = nzip_cli("warm", "1")
     assert refused.code != 0 and "nothing is kept" in refused.err

@@ -25,7 +25,7 @@ TYPED = [
     ("nzip measure --predictor mix:3+ss", "nzip measure --predictor mix:3+ssm"),
     ("nzip measure --predictor=mix:3+ss", "nzip measure --predictor=mix:3+ssm"),
     ("nzip measure --predictor mix:3+lm:smol", "nzip measure --predictor mix:3+lm:smollm2-135m"),
-    ("nzip bench --levels 1,3,5,2,4,6,8,", "nzip bench --levels 1,3,5,2,4,6,8,7"),
+    ("nzip bench --levels 1,3,5,2,4,6,8,0,", "nzip bench --levels 1,3,5,2,4,6,8,0,7"),
     ("nzip model fetch smol", "nzip model fetch smollm2-135m"),
     ("nzip compress -5 notes-of-", "nzip compress -5 notes-of-tests.txt"),
 ]  # fmt: skip

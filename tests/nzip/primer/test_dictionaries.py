@@ -144,8 +144,8 @@ def by_the_dictionary(monkeypatch):
     """Whatever the trials say."""
     real = primer_choice.choices
 
-    def only(data, primed, own, words, dictionary):
-        found = real(data, primed, own, words, dictionary)
+    def only(data, primed, own, words, dictionary, *others):
+        found = real(data, primed, own, words, dictionary, *others)
         wanted = [start for start in found if start.form and start.form.dictionary == dictionary]
         return wanted or ([Start(Words(dictionary), own)] if words and dictionary else found)
 
@@ -230,7 +230,9 @@ def test_a_long_stream_takes_it_where_the_sample_gains(monkeypatch):
     for gained, wanted in ((20, [True]), (9, [True, False]), (1, [False, True]), (-1, [False, True])):
         sizes = {True: 100 - gained, False: 100}
         monkeypatch.setattr(
-            primer_choice, "coded", lambda sample, form, primer, sizes=sizes: sizes[form is not None]
+            primer_choice,
+            "coded",
+            lambda sample, form, primer, *_, sizes=sizes, **__: sizes[form is not None],
         )
         found = primer_choice.choices(data, True, primer, True, dictionary)
         assert [start.form is not None for start in found] == wanted

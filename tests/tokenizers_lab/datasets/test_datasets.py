@@ -685,7 +685,7 @@ def test_workers_end_with_their_parent(tmp_path, english, sign):
 @pytest.mark.parametrize("after", [0.2, 0.5])
 def test_an_interrupt_while_workers_start_is_one_line(tmp_path, english, after):
     """A terminal sends it to all of them; those that were still importing showed where they were."""
-    (tmp_path / "a.txt").write_bytes(english)
+    (tmp_path / "a.txt").write_bytes(english * 20)  # enough that they are not done before it comes
     heeding = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
     heeding += "from tokenizers_lab.cli.main import main; main()"  # whatever this process was told
     command = [sys.executable, "-c", heeding, "dataset", "build", str(tmp_path / "a.txt")]
