@@ -224,6 +224,7 @@ def test_what_is_no_english_stays():
 
 
 def test_a_damaged_file_is_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("NZIP_CACHE", "off")  # where it may lie unpacked
     monkeypatch.setattr(dictionary, "files", lambda _: tmp_path)
     (tmp_path / "english.xz").write_bytes(b"no xz")
     named.cache_clear()
