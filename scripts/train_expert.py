@@ -76,9 +76,36 @@ MIXTURE = {
     "ml_gnome_ta.txt": (0.5, "asian", False),
 }
 
+# The same for text coded as English words. What is in another language stays raw, and so is another expert's.
+CODED_MIXTURE = {
+    "austen.txt": (9, "prose", True),
+    "sotu.txt": (9, "prose", True),
+    "treasury_of_david.txt": (8, "prose", True),
+    "matthew_henry_concise.txt": (3, "bible", True),
+    "web_bible.txt": (5, "bible", False),
+    "jargon.txt": (4, "prose", True),
+    "wiki_markup_pages.xml": (13, "wiki", False),
+    "wiki_en_tables.xml": (0.7, "wiki", False),
+    "cppreference.txt": (3, "docs", False),
+    "debian_handbook_en.txt": (4, "docs", True),
+    "apache_doc.txt": (4, "docs", False),
+    "postgresql_doc.txt": (4.5, "docs", False),
+    "python_doc.txt": (5, "docs", False),
+    "perl_pod.txt": (4, "docs", False),
+    "wordnet_glosses.txt": (3.5, "docs", False),
+    "python_django.py.txt": (4, "python", False),
+    "python_sympy.py.txt": (2, "python", False),
+    "cpp_leveldb.cc.txt": (4, "c", False),
+    "js_bundles.js.txt": (2, "js", False),
+    "js_lodash_preact.js.txt": (2, "js", False),
+    "typescript_node.d.ts.txt": (2, "js", False),
+    "css_bootstrap.css.txt": (0.6, "js", False),
+    "json_mixed.json.txt": (2, "json", False),
+}
 
-def sources(corpora: Path):
-    """The mixture's texts, checked against the manifest."""
+
+def sources(corpora: Path, words: str | None = None):
+    """The texts of the mixture for raw text, or for text coded as ``words``, checked against the manifest."""
     from nzip.training.text import Source  # start-up: numpy
 
     with open(corpora / "MANIFEST.tsv", newline="") as file:
@@ -86,7 +113,7 @@ def sources(corpora: Path):
             row["path"]: row["sha256"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         }
     found = []
-    for name, (share, kind, prose) in MIXTURE.items():
+    for name, (share, kind, prose) in (CODED_MIXTURE if words else MIXTURE).items():
         path = corpora / "train" / name
         data = (
             path.read_bytes() if path.exists() else lzma.decompress(path.with_name(name + ".xz").read_bytes())
@@ -116,10 +143,11 @@ def main() -> None:
 @click.option("--seed", default=20251, show_default=True)
 @click.option("--threads", default=1, show_default=True)
 @click.option("--kind", type=click.Choice(["ssm", "transformer"]), default="ssm", show_default=True)
+@click.option("--words", help="train on text coded by this dictionary of the package (ssm), as english")
 @click.option(
     "--begin",
     type=click.Path(path_type=Path, exists=True),
-    help="begin with this file's weights (transformer)",
+    help="begin with this file's weights, of its shape and for its words",
 )
 @click.option(
     "--float32/--bfloat16",
@@ -130,21 +158,23 @@ def main() -> None:
 )
 @click.option("--deadline", type=float, help="stop after so many CPU seconds (a trial)")
 @click.option("--set", "settings", multiple=True, help="name=value for the run or the shape (a trial)")
-def run_command(corpora, folder, total, seed, threads, kind, begin, floats, deadline, settings) -> None:
+def run_command(corpora, folder, total, seed, threads, kind, words, begin, floats, deadline, settings) -> None:
     """Train, or go on training, until TOTAL bytes were seen."""
     import torch  # start-up: torch, as the next ones
 
+    from nzip.predictors.mix.words.dictionary import by_name  # start-up: numba
     from nzip.training.loop import Run, train  # start-up: torch
     from nzip.training.processor import quick  # start-up: torch
     from nzip.training.recurrent import Recurrent, Shape  # start-up: torch
+    from nzip.training.recurrent import from_file as recurrent_from_file
     from nzip.training.transformer import Llama, from_file, shape_of  # start-up: torch
 
     torch.set_num_threads(threads)
     given: dict[str, Any] = {k: json.loads(v) for k, v in (s.split("=", 1) for s in settings)}
     if kind == "transformer":
         given = {"rate": 1e-3, "lanes": 8, "span": 1024} | given
-    elif begin or floats:
-        raise click.UsageError("--begin and --float32 go with --kind transformer")
+    elif floats:
+        raise click.UsageError("--float32 goes with --kind transformer")
     sizes: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k in Shape._fields
     }
@@ -154,11 +184,11 @@ def run_command(corpora, folder, total, seed, threads, kind, begin, floats, dead
     with quick():  # around the network's making too: torch starts its threads there
         net: Recurrent | Llama
         if begin:
-            net, made = from_file(begin)
+            net, made = (recurrent_from_file if kind == "ssm" else from_file)(begin)
             run = run._replace(before=made["seen"])
         else:
             net = (
-                Recurrent(shape)
+                Recurrent(shape, words=by_name(words) if words else None)
                 if kind == "ssm"
                 else Llama(shape_of(given.get("width"), given.get("layers")))
             )
@@ -168,7 +198,7 @@ def run_command(corpora, folder, total, seed, threads, kind, begin, floats, dead
             f"{sum(p.numel() for p in net.parameters()):,} in all",
             flush=True,
         )
-        log = train(net, sources(corpora), run, folder, _Meter(), deadline, floats)
+        log = train(net, sources(corpora, words), run, folder, _Meter(), deadline, floats)
     print(json.dumps(log[-1]))
 
 
@@ -194,10 +224,10 @@ def export_command(folder, output) -> None:
 def loss_command(corpora, folder, size) -> None:
     """What rounding to integers costs: held-out bits per byte in float32, and by the exact expert."""
     from nzip.training import checkpoint  # start-up: torch
-    from nzip.training.loop import slices_of  # start-up: torch
+    from nzip.training.text import slices_of  # start-up: numba
 
     net, made = checkpoint.load(folder)
-    found = checkpoint.rounding(net, slices_of(sources(corpora)), size)
+    found = checkpoint.rounding(net, slices_of(sources(corpora, net.words and net.words.name), net.words), size)
     floats, exact = (sum(costs) / len(found) for costs in zip(*found.values(), strict=True))
     found["mean"] = floats, exact
     print(f"{checkpoint.kind_of(net)}, {made['seen']:,} bytes seen, bits per byte of {size:,} bytes")

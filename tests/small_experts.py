@@ -14,7 +14,7 @@ TEXT = (
 ) * 3
 
 
-def random_file(seed: int = 1, shape: Shape = SHAPE, made: dict | None = None) -> bytes:
+def random_file(seed: int = 1, shape: Shape = SHAPE, made: dict | None = None, words: bytes = b"") -> bytes:
     """A weights file whose numbers are large enough to saturate here and there."""
     chance = np.random.default_rng(seed)
     tensors = {}
@@ -28,7 +28,7 @@ def random_file(seed: int = 1, shape: Shape = SHAPE, made: dict | None = None) -
                 name, 3e-7 if name.endswith("scale") else 1.0
             )
             tensors[name] = (chance.random(dims) + 0.5) * size
-    return write(shape, made or {}, tensors)
+    return write(shape, made or {}, tensors, words)
 
 
 def sparse_file(seed: int = 1) -> bytes:
@@ -48,6 +48,6 @@ def sparse_file(seed: int = 1) -> bytes:
     return write(SPARSE, {}, tensors)
 
 
-def random_weights(seed: int = 1, shape: Shape = SHAPE):
+def random_weights(seed: int = 1, shape: Shape = SHAPE, words: bytes = b""):
     """The same, read."""
-    return read(random_file(seed, shape))
+    return read(random_file(seed, shape, words=words))

@@ -66,7 +66,7 @@ class Sampled:
         self.blocks = max(1, -(-size // block_size))
         self.each = min(size, block_size)  # bytes of a full block
         self.primed = primed
-        self._parts: dict[bool, tuple[list[Part], float]] = {}
+        self._parts: dict[tuple[str, ...], tuple[list[Part], float]] = {}
         self._base: list[tuple[Part, float, float]] = []  # parts, their bytes by the fastest, growth
 
     def guess(self, predictor: Predictor) -> Guess:
@@ -99,8 +99,8 @@ class Sampled:
         return Guess(min(total + FRAMES + 12 * self.blocks, limit), per_block * self.size / self.each, exact)
 
     def _outline(self, streams: Streams) -> tuple[list[Part], float]:
-        """The parts for predictors with experts or without, and the CPU seconds that cutting took."""
-        key = bool(streams.experts)
+        """The parts for predictors with these experts, and the CPU seconds that cutting took."""
+        key = tuple(e.spelling for e in streams.experts)
         if key not in self._parts:
             outline.outline(streams, self.block[: 4 * WARM])  # machine code and snapshots are there now
             began = time.process_time()
@@ -132,15 +132,15 @@ class Sampled:
         all_of_it = len(sample) == len(part.data) == stream
         raw = alike.trials[0]
         reference = outline.code_sample(base, alike, sample, stream, raw).coded
-        found: dict[bool, outline.Sampled] = {}
+        found: dict[int, outline.Sampled] = {}
         for trial in _worth(part.trials):
             outline.code_sample(streams, part, sample[:WARM], 1, trial)  # machine code, snapshots
-            found[bool(trial[0])] = outline.code_sample(streams, part, sample, stream, trial)
+            found[trial[0]] = outline.code_sample(streams, part, sample, stream, trial)
         best = min(found.values(), key=lambda sampled: sampled.coded)
         share, extra = outline.tried_bytes(part, stream)
         speed = len(sample) / max(best.seconds, 1e-9)
         # with experts a byte takes many times as long as without
-        each = sum(found[bool(helpers)].seconds for helpers, _ in part.trials) / len(sample)
+        each = sum(found[helpers].seconds for helpers, _ in part.trials) / len(sample)
         seconds = best.fixed + stream * (1 + share) / speed + extra * each / len(part.trials)
         if all_of_it:
             return float(best.coded), seconds, True
@@ -169,10 +169,10 @@ class Sampled:
 
 
 def _worth(trials: list[outline.Trial]) -> list[outline.Trial]:
-    """Of the ways that would be tried, one with experts and one without."""
-    kept: dict[bool, outline.Trial] = {}
+    """Of the ways that would be tried, one for each set of experts, and one without."""
+    kept: dict[int, outline.Trial] = {}
     for trial in trials:
-        kept.setdefault(bool(trial[0]), trial)
+        kept.setdefault(trial[0], trial)
     return list(kept.values())
 
 

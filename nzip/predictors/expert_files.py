@@ -1,7 +1,7 @@
 """The file behind an expert's argument: the one that ships, one of the user's own, or bytes from a stream.
 
-An expert of weights is spelled ``NAME`` (the file in the package) or ``NAME:PATH`` (see
-:func:`nzip.pretrained.find`), and with ``--embed-model`` its file travels inside the stream. Where the file
+An expert of weights is spelled ``NAME`` (the file in the package), ``NAME:WORD`` (another one that ships) or
+``NAME:PATH`` (see :func:`nzip.pretrained.find`), and with ``--embed-model`` its file travels inside the stream. Where the file
 lies, that it is read once and when it is read anew, and what is embedded of it, is the same for all kinds of
 weights; what the bytes mean is the reader's business.
 
@@ -24,18 +24,22 @@ LARGEST = 1 << 26  # bytes of a file
 
 
 class ExpertFiles(Generic[T]):
-    """Files of one kind. ``kind`` is what errors call one; ``shipped`` lies in the package; ``read(data,
-    name)`` gives what a file of these bytes holds, or raises :class:`NzipError`; the last ``keep`` stay."""
+    """Files of one kind. ``kind`` is what errors call one; ``shipped`` lies in the package, by the
+    arguments that name them, None among these; ``read(data, name)`` gives what a file of these bytes holds, or
+    raises :class:`NzipError`; the last ``keep`` stay."""
 
-    def __init__(self, kind: str, shipped: Path, read: Callable[[bytes, str], T], keep: int = 4):
+    def __init__(
+        self, kind: str, shipped: dict[str | None, Path], read: Callable[[bytes, str], T], keep: int = 4
+    ):
         self.kind, self.shipped, self.read = kind, shipped, read
         self._load = functools.lru_cache(maxsize=keep)(self._load_anew)
 
     def path_of(self, argument: str | None) -> Path:
-        """The file that an argument names: None the shipped one, else a path, or the name of a file in the
+        """The file that an argument names: a shipped one, else a path, or the name of a file in the
         model directory. Raises :class:`nzip.errors.ModelMismatchError` where there is none."""
-        if argument is None:
-            return self.shipped
+        if argument in self.shipped:
+            return self.shipped[argument]
+        assert argument is not None  # for mypy: None ships
         from nzip import (
             pretrained,
         )  # start-up: zipfile, subprocess and tempfile, which what ships never needs
@@ -65,7 +69,7 @@ class ExpertFiles(Generic[T]):
     ) -> tuple[Expert, str, bytes] | None:
         """What :meth:`nzip.predictors.base.Expert.embedded` answers: ``make(name, held)`` is the expert
         spelled without folders. None for what ships, which every reader has."""
-        if argument is None:
+        if argument is None or argument in self.shipped:
             return None
         path = self.path_of(argument)
         data = self._bytes(path)

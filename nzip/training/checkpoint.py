@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from nzip.predictors.mix.words.dictionary import by_name
 from nzip.predictors.ssm import weights
 from nzip.predictors.ssm.expert import SsmExpert
 from nzip.predictors.transformer.expert import Model, TransformerExpert
@@ -20,6 +21,7 @@ from nzip.training import export as recurrent_export
 from nzip.training import transformer
 from nzip.training.loop import evaluate
 from nzip.training.recurrent import Recurrent, Shape
+from nzip.training.text import Slice
 
 SSM, TRANSFORMER = "ssm", "transformer"
 Network = Recurrent | transformer.Llama
@@ -46,7 +48,8 @@ def load(folder: Path) -> tuple[Network, dict]:
         net: Network = transformer.Llama(transformer.Shape(*sizes))
     else:
         width, layers, row, bits = (json.loads(word.replace("(", "[").replace(")", "]")) for word in words)
-        net = Recurrent(Shape(width, layers, row, tuple(bits)))
+        dictionary = by_name(kept["words"]) if kept["words"] else None
+        net = Recurrent(Shape(width, layers, row, tuple(bits)), words=dictionary)
     net.load_state_dict(kept["net"])
     log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     made = {
@@ -59,16 +62,21 @@ def load(folder: Path) -> tuple[Network, dict]:
     return net, made
 
 
-def rounding(net: Network, slices: dict[str, bytes], size: int) -> dict[str, tuple[float, float]]:
+def rounding(net: Network, slices: dict[str, Slice], size: int) -> dict[str, tuple[float, float]]:
     """Bits per byte of the first ``size`` bytes of each slice: in float32, and by the exact expert."""
     mixed, net.mixed = net.mixed, False
     try:
-        slices = {kind: data[:size] for kind, data in slices.items()}
+        slices = {kind: _begin(part, size) for kind, part in slices.items()}
         floats = evaluate(net, slices)
     finally:
         net.mixed = mixed
     exact = expert_of(net, {})
-    return {kind: (floats[kind], _cost(exact, data, net)) for kind, data in slices.items()}
+    return {kind: (floats[kind], _cost(exact, part, net)) for kind, part in slices.items()}
+
+
+def _begin(part: Slice, size: int) -> Slice:
+    data = part.data[:size]
+    return Slice(data, max(1, part.size * len(data) // max(1, len(part.data))))
 
 
 def expert_of(net: Network, made: dict) -> SsmExpert | TransformerExpert:
@@ -79,15 +87,17 @@ def expert_of(net: Network, made: dict) -> SsmExpert | TransformerExpert:
     return SsmExpert("rounded", weights.read(data, "rounded"))
 
 
-def _cost(expert: SsmExpert | TransformerExpert, data: bytes, net: Network) -> float:
+def _cost(expert: SsmExpert | TransformerExpert, part: Slice, net: Network) -> float:
     """As :func:`evaluate` counts: a transformer forgets all every ``reach`` bytes, a recurrent network
     nothing."""
-    text, bits = np.frombuffer(data, np.uint8), 0.0
+    text, bits = np.frombuffer(part.data, np.uint8), 0.0
     reach = net.reach if kind_of(net) == TRANSFORMER else len(text)
     for at in range(0, len(text) - 1, reach):
-        part = text[at : min(at + reach, len(text) - 1)]
-        out = np.empty((len(part), 256), np.uint32)
-        expert.advance(expert.fresh(), part, out)
-        shares = out[np.arange(len(part)), text[at + 1 : at + 1 + len(part)]]
+        read = text[at : min(at + reach, len(text) - 1)]
+        out = np.empty((len(read), 256), np.uint32)
+        expert.advance(expert.fresh(), read, out)
+        shares = out[np.arange(len(read)), text[at + 1 : at + 1 + len(read)]]
         bits += float(np.log2(shares).sum())
-    return 24 - bits / max(1, len(text) - 1) if len(text) > 1 else math.nan
+    if len(text) < 2:
+        return math.nan
+    return (24 - bits / (len(text) - 1)) * len(text) / part.size

@@ -45,4 +45,4 @@ def export(net, made: dict) -> bytes:
     )
     tensors["head"], tensors["head_scale"] = _rows(state["head.weight"], unit)
     tensors["head_bias"] = state["head.bias"]
-    return write(shape, made, tensors)
+    return write(shape, made, tensors, net.words.hash if net.words else b"")

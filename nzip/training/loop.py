@@ -20,10 +20,10 @@ import torch
 
 from nzip.bits_per_byte import from_nats
 from nzip.io.safe_output import write_whole
-from nzip.predictors.ssm.contexts import STATE
+from nzip.training.muon import Muon
 from nzip.training.processor import quick
 from nzip.training.stopping import Clock
-from nzip.training.text import Source, Streams, held_out
+from nzip.training.text import Slice, Source, Streams, slices_of
 
 _TOGETHER = 8
 
@@ -42,6 +42,7 @@ class Run(NamedTuple):
     every: float = (
         180.0  # seconds between checkpoints at least, and ten times what one takes, held-out text and all
     )
+    momentum: float = 0.0  # of Muon for the layers' matrices (0.95 is usual), 0: Adam for all
     budget: float = (
         1e9  # seconds of wall clock, all sittings together, in which the rate falls to zero at the latest
     )
@@ -58,14 +59,14 @@ def rate_at(done: float, run: Run) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (done - run.decay_from) / (1 - run.decay_from))))
 
 
-def evaluate(net, slices: dict[str, bytes]) -> dict[str, float]:
-    """Held-out bits per byte by kind; each slice is read once, from a fresh state, ``net.reach`` bytes at a
-    time."""
+def evaluate(net, slices: dict[str, Slice]) -> dict[str, float]:
+    """Held-out bits per byte of raw text by kind; each slice is read once, from a fresh state, ``net.reach``
+    bytes at a time."""
     result = {}
     with torch.no_grad():
-        for kind, data in slices.items():
+        for kind, (data, size) in slices.items():
             text = np.frombuffer(data, np.uint8)
-            hashes = np.zeros((1, STATE), np.uint64)
+            hashes = net.hashes(1)
             states, total, at, count = net.start(1), 0.0, 0, max(0, len(text) - 1)
             while at < count:
                 # A network without a state reads several parts at once: each begins from nothing anyway.
@@ -79,7 +80,7 @@ def evaluate(net, slices: dict[str, bytes]) -> dict[str, float]:
                 logits = net(torch.from_numpy(x.astype(np.int64)), net.rows(x, hashes), states)
                 total += float(torch.nn.functional.cross_entropy(logits.view(-1, 256), y, reduction="sum"))
                 at = end
-            result[kind] = from_nats(total, max(1, count))
+            result[kind] = from_nats(total, max(1, count)) * len(text) / max(1, size)
     return result
 
 
@@ -102,14 +103,17 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(run.seed)
     tables = net.table_parameters()
-    known = {id(p) for p in tables}
+    matrices = net.layer_matrices() if run.momentum else []
+    known = {id(p) for p in (*tables, *matrices)}
+    rest = [p for p in net.parameters() if id(p) not in known]
     groups = [
-        {"params": [p for p in net.parameters() if id(p) not in known], "lr": run.rate, "peak": run.rate},
+        {"params": rest, "lr": run.rate, "peak": run.rate},
         {"params": tables, "lr": run.table_rate, "peak": run.table_rate},
     ]
     adam = torch.optim.Adam(
         [group for group in groups if group["params"]], betas=(0.9, 0.99), eps=1e-10, fused=True
     )
+    muon = Muon(matrices, run.rate, run.momentum)
     seen, log, spent, sat = run.before, [], 0.0, 0.0
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
@@ -118,12 +122,13 @@ def train(
             raise ValueError(f"{checkpoint} belongs to another run: delete it, or use another folder")
         net.load_state_dict(kept["net"])
         adam.load_state_dict(kept["adam"])
+        muon.buffers = kept["muon"]
         seen, spent, sat = kept["seen"], kept["spent"], kept["sat"]
         log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
         log = [entry for entry in log if entry["seen"] <= seen]  # it is written before the checkpoint
-    slices = slices_of(sources)
-    streams = Streams(sources, run.lanes, run.seed + seen)
-    states, hashes = net.start(run.lanes), np.zeros((run.lanes, STATE), np.uint64)
+    slices = slices_of(sources, net.words)
+    streams = Streams(sources, run.lanes, run.seed + seen, net.words)
+    states, hashes = net.start(run.lanes), net.hashes(run.lanes)
     last = np.zeros((run.lanes, 1), np.uint8)
     clock = Clock(run.every, budget=run.budget, deadline=deadline, spent=spent, sat=sat)
     forward = torch.compile(net, dynamic=False) if compiled else net
@@ -147,9 +152,11 @@ def train(
             logits.view(-1, 256), torch.from_numpy(fresh.reshape(-1).astype(np.int64))
         )
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(groups[0]["params"], 1.0)
+        torch.nn.utils.clip_grad_norm_([*rest, *matrices], 1.0)
+        muon.step(warm * rate_at(done, run))
         adam.step()
         adam.zero_grad(set_to_none=True)
+        muon.zero_grad()
         seen += fresh.size
         done = behind()
         losses.append(from_nats(loss.item(), 1))
@@ -169,7 +176,7 @@ def train(
                 )
                 losses = []
                 write_whole(folder / "log.jsonl", "".join(json.dumps(entry) + "\n" for entry in log).encode())
-                _save(checkpoint, net, adam, run, seen, spent, sat)
+                _save(checkpoint, net, adam, muon, run, seen, spent, sat)
         if over:
             break
     return log
@@ -179,20 +186,14 @@ def _words(shape) -> list[str]:
     return list(map(str, shape if isinstance(shape, tuple) else vars(shape).values()))
 
 
-def slices_of(sources: list[Source]) -> dict[str, bytes]:
-    """The held-out text of every kind."""
-    slices: dict[str, bytes] = {}
-    for source in sources:
-        slices[source.kind] = slices.get(source.kind, b"") + held_out(source)[1]
-    return slices
-
-
-def _save(path: Path, net, adam, run: Run, seen: int, spent: float, sat: float) -> None:
+def _save(path: Path, net, adam, muon: Muon, run: Run, seen: int, spent: float, sat: float) -> None:
     packed = io.BytesIO()
     torch.save(
         {
             "net": net.state_dict(),
             "adam": adam.state_dict(),
+            "muon": muon.buffers,
+            "words": net.words.name if net.words else None,
             "run": list(run),
             "shape": _words(net.shape),
             "seen": seen,

@@ -10,12 +10,16 @@ Concession: the elementwise parts run as compiled loops on the CPU (:mod:`.cells
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from nzip.predictors.ssm.contexts import TABLES, rows_of_text
+from nzip.predictors.mix.words.dictionary import Dictionary, index, named
+from nzip.predictors.ssm import weights
+from nzip.predictors.ssm.contexts import TABLES, begin, rows_of_text
+from nzip.predictors.ssm.kernel import GATED_BITS, UNIT_BITS
 from nzip.predictors.ssm.weights import Shape
 from nzip.training import cells
 
@@ -83,14 +87,14 @@ DEFAULT = Shape()
 class Recurrent(nn.Module):
     """Next-byte logits. ``forward(bytes (b, t) int64, rows (b, t, 7) int64, states)``; see :meth:`start`.
 
-    ``mixed``: products in bfloat16, else all in float32. ``reach``: bytes read at a time when it is
-    measured."""
+    ``mixed``: products in bfloat16, else all in float32. ``words``: it reads text coded by that dictionary,
+    None: raw text. ``reach``: bytes read at a time when it is measured."""
 
     reach = 4096
 
-    def __init__(self, shape: Shape = DEFAULT, mixed: bool = True):
+    def __init__(self, shape: Shape = DEFAULT, mixed: bool = True, words: Dictionary | None = None):
         super().__init__()
-        self.shape, self.mixed = shape, mixed
+        self.shape, self.mixed, self.words = shape, mixed, words
         self.bytes = nn.Embedding(256, shape.width)
         tables = [nn.Embedding(1 << bits, shape.row) for bits in shape.bits]
         self.tables = nn.ModuleList(tables)
@@ -108,8 +112,12 @@ class Recurrent(nn.Module):
         """Zero states: one (lanes, width) a layer. ``forward`` moves them in place."""
         return [torch.zeros(lanes, self.shape.width) for _ in range(self.shape.layers)]
 
+    def hashes(self, lanes: int) -> np.ndarray:
+        """What :meth:`rows` moves along, at the beginning: uint64 (lanes, 6)."""
+        return np.tile(begin(self.words is not None), (lanes, 1))
+
     def rows(self, streams: np.ndarray, hashes: np.ndarray) -> torch.Tensor:
-        """Rows of the tables for (b, t) uint8 bytes; ``hashes`` (b, 4) uint64 move along. int64 (b, t, 7)."""
+        """Rows of the tables for (b, t) uint8 bytes; ``hashes`` (b, 6) uint64 move along. int64 (b, t, 7)."""
         out = np.empty((*streams.shape, TABLES), np.int64)
         bits = np.array(self.shape.bits, np.int64)
         for i in range(streams.shape[0]):
@@ -137,6 +145,35 @@ class Recurrent(nn.Module):
             if p.dim() == 2 and not n.startswith(("tables", "bytes"))
         )
 
+    def layer_matrices(self) -> list[nn.Parameter]:
+        """The layers' matrices (rows a multiple of their width): what Muon trains."""
+        return [matrix for layer in self.layers for matrix in (layer.mix.weight, layer.out.weight)]
+
     def table_parameters(self) -> list[nn.Parameter]:
         """The n-gram tables: sparse gradients, a learning rate of their own."""
         return [table.weight for table in self.tables if isinstance(table.weight, nn.Parameter)]
+
+
+def from_file(path: Path) -> tuple[Recurrent, dict]:
+    """The network in an expert's file, to train on, and what its header says it was ``made`` from: rounded
+    weights as floats. ``ValueError`` where it reads codes of a dictionary that does not ship."""
+    w = weights.read(path.read_bytes(), str(path))
+    known = {named(number + 1).hash: named(number + 1) for number in range(len(index()))}
+    if w.words and w.words not in known:
+        raise ValueError(f"{path} reads codes of a dictionary that does not ship")
+    net = Recurrent(w.shape, words=known[w.words] if w.words else None)
+    unit, row = float(1 << UNIT_BITS), w.shape.row
+    project = w.project.astype(np.float32) * w.project_scale[:, None]
+    state = {"head.weight": w.head * (w.head_scale * unit)[:, None], "head.bias": w.head_bias}
+    state["bytes.weight"] = w.bytes.astype(np.float32) * w.bytes_scale
+    for i, table in enumerate(w.tables):
+        # Rows and projection share one unit; training wants the rows small.
+        state[f"tables.{i}.weight"] = table * np.float32(1 / 64)
+        project[:, i * row : (i + 1) * row] *= 64
+    state["project.weight"] = project
+    for i in range(w.shape.layers):
+        state[f"layers.{i}.mix.weight"] = w.mix[i] * (w.mix_scale[i] * unit)[:, None]
+        state[f"layers.{i}.mix.bias"] = w.mix_bias[i]
+        state[f"layers.{i}.out.weight"] = w.out[i] * (w.out_scale[i] * float(1 << GATED_BITS))[:, None]
+    net.load_state_dict({name: torch.from_numpy(np.array(v, np.float32)) for name, v in state.items()})
+    return net, w.made

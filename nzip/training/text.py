@@ -2,7 +2,8 @@
 
 A network that has seen one width of line, one kind of line end or one kind of quotation mark pays for it on
 every other. So pieces of prose are wrapped anew at another width, indented or separated by empty lines, given
-CRLF, two spaces after a sentence or other quotation marks, each by chance.
+CRLF, two spaces after a sentence or other quotation marks, each by chance. An expert that reads codes is given
+each piece as the mix would code it: its CRs and its wrapping taken out, its words coded.
 
 Concession: a piece starts anywhere, and the network's state runs on from the piece before.
 """
@@ -14,6 +15,9 @@ import textwrap
 from typing import NamedTuple
 
 import numpy as np
+
+from nzip.predictors.mix.words.choice import with_lines
+from nzip.predictors.mix.words.dictionary import Dictionary
 
 
 class Source(NamedTuple):
@@ -72,10 +76,36 @@ def _rewrap(piece: bytes, chance: np.random.Generator) -> bytes:
     return apart.join(wrapped) + b"\n"
 
 
-class Streams:
-    """``lanes`` endless streams of varied pieces: ``next(count)`` gives uint8 (lanes, count)."""
+def coded(piece: bytes, words: Dictionary | None) -> bytes:
+    """``piece`` as an expert reads it: as it is, or coded by a dictionary as the mix would."""
+    if words is None:
+        return piece
+    raw = np.frombuffer(piece, np.uint8)
+    return with_lines(raw, words).apply(raw).tobytes()
 
-    def __init__(self, sources: list[Source], lanes: int, seed: int):
+
+class Slice(NamedTuple):
+    """Held-out text as an expert reads it, and how many bytes of raw text it stands for."""
+
+    data: bytes
+    size: int
+
+
+def slices_of(sources: list[Source], words: Dictionary | None = None) -> dict[str, Slice]:
+    """The held-out text of every kind, coded by ``words``."""
+    slices: dict[str, Slice] = {}
+    for source in sources:
+        held, before = held_out(source)[1], slices.get(source.kind, Slice(b"", 0))
+        slices[source.kind] = Slice(before.data + coded(held, words), before.size + len(held))
+    return slices
+
+
+class Streams:
+    """``lanes`` endless streams of varied pieces: ``next(count)`` gives uint8 (lanes, count). ``words``: the
+    dictionary that codes them, None for raw text."""
+
+    def __init__(self, sources: list[Source], lanes: int, seed: int, words: Dictionary | None = None):
+        self._words = words
         self._sources = [s._replace(data=held_out(s)[0]) for s in sources]
         shares = np.array([s.share for s in sources], float)
         self._shares = shares / shares.sum()
@@ -101,4 +131,5 @@ class Streams:
         # Start at a line where there is one near.
         line = source.data.find(b"\n", start, start + 400) + 1
         start = line or start
-        return np.frombuffer(vary(source.data[start : start + size], source.prose, self._chance), np.uint8)
+        piece = vary(source.data[start : start + size], source.prose, self._chance)
+        return np.frombuffer(coded(piece, self._words), np.uint8)

@@ -82,7 +82,12 @@ class Llama(nn.Module):
     def start(self, lanes: int) -> None:
         """No state: see the concession."""
 
-    def rows(self, streams: np.ndarray, hashes: np.ndarray) -> None:
+    words = None  # it reads raw text
+
+    def hashes(self, lanes: int) -> None:
+        """No tables."""
+
+    def rows(self, streams: np.ndarray, hashes: None) -> None:
         """No tables."""
 
     def table_parameters(self) -> list[nn.Parameter]:

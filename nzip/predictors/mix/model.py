@@ -113,13 +113,18 @@ class MixPredictor(Predictor):
         # Small numbers with repeats, words and rows: made by arithmetic so that no file is needed.
         i = np.arange(1024, dtype=np.int64)
         data = np.where(i % 3 == 0, 32 + (i * i >> 5) % 90, 97 + (i >> 3) * 7 % 26).astype(np.uint8)
-        payload, mix = self._streams.code(data, Content(TEXT), self._streams.lanes_for(4), None)
-        return xxhash.xxh3_64_digest(payload + mix.final_weights.tobytes() + mix.state_map.tobytes())
+        digest = xxhash.xxh3_64()
+        for reads in sorted({b"", *(e.reads for e in self.experts if e.reads is not None)}):
+            helpers = sum(1 << i for i, e in enumerate(self.experts) if e.reads in (reads, None))
+            some = self._streams.only(helpers)
+            payload, mix = some.code(data, Content(TEXT), some.lanes_for(4), None)
+            digest.update(payload + mix.final_weights.tobytes() + mix.state_map.tobytes())
+        return digest.digest()
 
     def encode(self, data, progress: np.ndarray | None = None) -> tuple[bytes, bytes]:
         block = np.frombuffer(data, np.uint8)
         with POOL.held():  # what is tried and what is coded share primed mixes
-            cut = cutting.streams(block, self.primed and self.primer is None, not self.experts)
+            cut = cutting.streams(block, self.primed and self.primer is None, self._streams.transforms)
             return self.encode_streams(block, cut.contents, cut.segments, progress, cut.starts)
 
     def encode_streams(
@@ -155,7 +160,7 @@ class MixPredictor(Predictor):
     def price(self, data, wish: Wish = BITS_ALONE, progress: np.ndarray | None = None) -> Priced:
         block = np.frombuffer(data, np.uint8)
         streams = self._streams._replace(raw=wish.raw)
-        cut = cutting.streams(block, self.primed and self.primer is None, not self.experts and not wish.raw)
+        cut = cutting.streams(block, self.primed and self.primer is None, streams.transforms)
         return pricing.price(streams, block, cut, wish, _report(progress, 0))
 
     def decode(

@@ -59,7 +59,7 @@ class Sampled(NamedTuple):
 
 def outline(streams: Streams, block: np.ndarray) -> list[Part]:
     """``block`` (uint8) as the parts that a predictor with ``streams`` would code, the largest first."""
-    words = not streams.experts
+    words = streams.transforms
     cut = cutting.streams(block, streams.primed and streams.primer is None, words)
     parts = []
     for number, content in enumerate(cut.contents):
@@ -71,7 +71,10 @@ def outline(streams: Streams, block: np.ndarray) -> list[Part]:
             trials: list[Trial] = []
         else:
             helpers = sum(e.helps(own, content) << i for i, e in enumerate(streams.experts))
-            trials = [(helpers, start)] if start else streams._trials(own, content, helpers)
+            if start:
+                trials = [(streams.readers(helpers, start.form, len(own)), start)]
+            else:
+                trials = streams._trials(own, content, helpers)
         parts.append(Part(own, content, trials))
     return sorted(parts, key=lambda part: -len(part.data))
 

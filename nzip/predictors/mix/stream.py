@@ -30,7 +30,7 @@ from nzip.predictors.mix.noise import is_noise
 from nzip.predictors.mix.params import RATE_STEP, Descriptor
 from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.pool import POOL
-from nzip.predictors.mix.primer_choice import COLD, LEVEL, SHORT, Payloads, Start, choices
+from nzip.predictors.mix.primer_choice import COLD, LEVEL, SHORT, Form, Payloads, Start, choices
 from nzip.predictors.mix.primers import USER, Primer, named, pin, portion
 from nzip.predictors.mix.state import Mix, build, memory
 from nzip.predictors.mix.warm_start import warm_behind
@@ -49,9 +49,18 @@ WHOLE, PARTS, PART = 1 << 19, 4, 1 << 15
 # A text of so many bytes or fewer wants another learning rate only where it takes this share of its size or
 # less: else there is hardly time to learn by it.
 BRIEF, EASY = 1500, 0.2
+# What words gain on the sample without experts so that raw bytes are not tried with them.
+SURE_WORDS = 0.06
 _NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
 
 Progress = Callable[[int], None]
+
+
+def can_read(expert: Expert, form: Form) -> bool:
+    """Whether an expert reads a text in that form."""
+    if expert.reads is None:
+        return True
+    return expert.reads == (form.dictionary.hash if form.dictionary else None) if form else not expert.reads
 
 
 def untold(done: int) -> None:
@@ -80,6 +89,19 @@ class Streams(NamedTuple):
     def leading(self) -> int:
         """How many of the experts lead."""
         return sum(e.leads for e in self.experts)
+
+    @property
+    def transforms(self) -> bool:
+        """Whether a text may take another form than raw bytes: no expert leads, who reads these, and where
+        there are experts, not all do."""
+        read_codes = any(e.reads != b"" for e in self.experts)
+        return not self.raw and not self.leading and (read_codes or not self.experts)
+
+    def readers(self, helpers: int, form: Form, size: int) -> int:
+        """Those of the experts whose bits are set that read ``form`` of a text of ``size`` bytes."""
+        if form and self.only(helpers).lanes_for(size) > 1:
+            return 0
+        return sum(1 << i for i, e in enumerate(self.experts) if helpers >> i & 1 and can_read(e, form))
 
     def lanes_for(self, size: int) -> int:
         """Lanes of a stream of ``size`` bytes that every expert helps."""
@@ -135,12 +157,18 @@ class Streams(NamedTuple):
                 progress(len(data))
                 return Descriptor(content), data.tobytes()
             content = Content(BINARY)
-        helpers = sum(e.helps(data, content) << i for i, e in enumerate(self.experts))
         kept: Payloads | None = {} if self.level <= LEVEL and not self.experts else None
-        trials = [(helpers, start)] if start else self._trials(data, content, helpers, kept=kept)
+        helpers = sum(e.helps(data, content) << i for i, e in enumerate(self.experts))
+        if start:
+            trials = [(self.readers(helpers, start.form, len(data)), start)]
+        else:
+            trials = self._trials(data, content, helpers, kept=kept)
         if len(trials) > 1 and len(data) > (SHORT if helpers else WHOLE):
+            if helpers:
+                trials = self._likely_forms(data, content, trials)
             judge = self._sampled if helpers else self._later
-            trials = [min(trials, key=lambda trial: judge(data, content, *trial))]
+            if len(trials) > 1:
+                trials = [min(trials, key=lambda trial: judge(data, content, *trial))]
         warm = [
             i for i, (helpers, start) in enumerate(trials) if start.primer and not self.only(helpers).experts
         ]
@@ -165,13 +193,33 @@ class Streams(NamedTuple):
         self, data: np.ndarray, content: Content, helpers: int, kept: Payloads | None = None
     ) -> list[tuple[int, Start]]:
         """Ways of coding a stream that are worth trying, as bits of the experts that help and starts: of a
-        short one several starts, of any both forms where they are near, and where experts that do not lead
-        read raw bytes, words without them."""
-        some = self.only(helpers)
-        trials = [(helpers, start) for start in some.choose(data, content, kept)]
-        if helpers and content.kind == TEXT and not some.leading:
-            trials += [(0, start) for start in self.only(0).choose(data, content)]
+        short one several starts, of any both forms where they are near; each form with the experts that read
+        it, where none leads, and a short one without any, too."""
+        raw = self.readers(helpers, None, len(data))
+        if not helpers or content.kind != TEXT or self.only(raw).leading:
+            return [(raw, start) for start in self.only(raw).choose(data, content, kept)]
+        trials = [(raw, start) for start in self.only(raw).choose(data, content)] if raw else []
+        for start in self.only(0).choose(data, content):
+            readers = self.readers(helpers, start.form, len(data)) if start.form else 0
+            if readers:
+                trials.append((readers, start))
+            if not readers or len(data) <= SHORT:
+                trials.append((0, start))
         return trials
+
+    def _likely_forms(
+        self, data: np.ndarray, content: Content, trials: list[tuple[int, Start]]
+    ) -> list[tuple[int, Start]]:
+        """Of ways of coding a long stream with experts those that may be the best: what a form gains without
+        them is seldom lost with them, and to try them takes long."""
+        raw = [trial for trial in trials if trial[1].form is None]
+        coded = [trial for trial in trials if trial[1].form is not None]
+        if not raw or not coded:
+            return trials
+        least = [min(self._sampled(data, content, 0, start) for _, start in some) for some in (raw, coded)]
+        if least[1] < (1 - SURE_WORDS) * least[0]:
+            return coded
+        return raw if least[1] > least[0] else trials
 
     def _sampled(self, data: np.ndarray, content: Content, helpers: int, start: Start) -> int:
         """Bytes that a stretch out of the middle of a long stream takes."""
@@ -201,7 +249,7 @@ class Streams(NamedTuple):
         """As :meth:`encode`, with the experts whose bits are set, from ``start``; ``rate``: its own;
         ``kept``: what was coded already, as it would be."""
         some = self.only(helpers)
-        lanes = some.lanes_for(len(data))
+        lanes = 1 if start.form else some.lanes_for(len(data))
         words, primer = start
         dictionary = words.dictionary if words else None
         primer = portion(primer, self.level, dictionary) if primer else None
@@ -210,6 +258,7 @@ class Streams(NamedTuple):
         if words:
             coded = words.apply(data)
             if len(coded) > len(data):  # the samples that spoke for words were not of its kind
+                helpers = self.readers(helpers, None, len(data))
                 return self._encode(data, content, helpers, Start(None, start.primer), progress, rate, ledger)
             descriptor = descriptor._replace(words=words.params(), length=len(coded))
             if ledger is not None:
@@ -226,11 +275,11 @@ class Streams(NamedTuple):
         return descriptor, some.code(coded, form, lanes, primer, told, rate, ledger)[0]
 
     def choose(self, data: np.ndarray, content: Content, payloads: Payloads | None = None) -> list[Start]:
-        """The forms that ``data`` may take, and what it may start from, the likeliest best first; one where
-        it is long. ``payloads``: as for :func:`nzip.predictors.mix.primer_choice.choices`."""
+        """The forms that ``data`` may take without experts, raw with them, and what it may start from, the
+        likeliest best first; one where it is long. ``payloads``: as for :func:`nzip.predictors.mix.primer_choice.choices`."""
         if content.kind != TEXT:
             return [COLD]
-        words = not self.experts and not self.raw
+        words = not self.experts and not self.raw  # with experts, _trials says who reads which form
         return choices(
             data, self.primed, self.primer, words, self.dictionary, payloads, min(self.level, LEVEL)
         )
@@ -305,8 +354,8 @@ class Streams(NamedTuple):
             primer = portion(primer, self.level, dictionary)
         if not words:
             return some._decode(payload, descriptor, some.lanes_for(size), primer, size, progress, sink)
-        if some.experts:
-            raise CorruptError("a mix block with words in a stream of experts")
+        if some.lanes_for(size) > 1 or not all(can_read(e, words) for e in some.experts):
+            raise CorruptError("a mix block with words in a stream of experts that do not read them")
         return some._decode_words(payload, descriptor, words, primer, size, progress, sink)
 
     def _helping(self, said: int, size: int) -> Streams:

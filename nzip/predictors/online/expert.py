@@ -1,7 +1,8 @@
 """``online``: a small network that learns from the file while it codes it, exact in float32 of a written
 order.
 
-``online`` starts from nothing (as StateSMix does); ``online:ssm`` from the shipped expert's weights,
+``online`` starts from nothing (as StateSMix does) and reads text raw or coded as words; ``online:ssm`` and
+``online:words`` from the weights of the experts that ship, for raw text and for English coded as words,
 ``online:PATH`` from those of a file that ``nzip train`` made: dynamic evaluation (Krause et al. 2018).
 ``create`` is the registry's factory."""
 
@@ -33,6 +34,7 @@ class OnlineExpert(SmallExpert):
         self.weights = given
         if given is None and argument is not None:
             self.weights = FILES.load(None if argument == "ssm" else argument)
+        self.reads = None if self.weights is None else self.weights.words
         self.slot = ONLINE if self.weights is None else ADAPTED
         self.rates = FROM_NOTHING if self.weights is None else FROM_WEIGHTS
 

@@ -167,7 +167,7 @@ def new_run(
     return Online(
         bits=np.array(shape.bits, np.int64), first=np.cumsum(sizes) - sizes,
         rates=np.array(rates, np.float32), powers=np.ones(2, np.float32), place=np.zeros(2, np.int64),
-        hashes=np.zeros(contexts.STATE, np.uint64), symbols=np.zeros(span, np.int64),
+        hashes=contexts.begin(weights is not None and bool(weights.words)), symbols=np.zeros(span, np.int64),
         rows=np.zeros((span, contexts.TABLES), np.int64), grams=room(span, grams),
         u=room(layers + 1, span, width), r=room(layers + 1, span), pre=room(layers, span, 3 * width),
         h=room(layers, span + 1, width), y=room(layers, span, width), x=room(width), logits=room(256),

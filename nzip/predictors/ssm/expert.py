@@ -1,10 +1,13 @@
 """``ssm``: a pretrained recurrent network (gated linear recurrence with hashed n-gram tables), exact in
 integers.
 
-``ssm`` alone is the network that ships; ``ssm:PATH`` one of the user's own, made by ``nzip train``.
+``ssm`` alone is the network that ships for raw text, ``ssm:words`` the one for English coded as words,
+``ssm:PATH`` one of the user's own, made by ``nzip train``.
 ``create`` is the registry's factory."""
 
 from __future__ import annotations
+
+import functools
 
 import numpy as np
 
@@ -13,12 +16,12 @@ from nzip.predictors.content import TEXT, Content
 from nzip.predictors.model_files import takes_model
 from nzip.predictors.spelling import Part
 from nzip.predictors.ssm import kernel
-from nzip.predictors.ssm.weights import FILES, KIND, Weights
+from nzip.predictors.ssm.weights import FILES, KIND, WORDS, Weights
 from nzip.predictors.stepping import STATIC, SmallExpert
 
 
 class SsmExpert(SmallExpert):
-    """``ssm[:PATH]``: see :mod:`nzip.predictors.ssm.kernel`."""
+    """``ssm[:words|:PATH]``: see :mod:`nzip.predictors.ssm.kernel`."""
 
     slot = STATIC
 
@@ -26,7 +29,11 @@ class SsmExpert(SmallExpert):
         self.spelling = str(Part("ssm", argument))
         self._argument = argument
         self.weights = given if given is not None else FILES.load(argument)
-        self._net = kernel.make_net(self.weights)
+        self.reads = self.weights.words
+
+    @functools.cached_property
+    def _net(self) -> kernel.Net:
+        return kernel.make_net(self.weights)  # when it is asked, which a stream in another form never does
 
     def config(self) -> dict:
         """The weights' hash."""
@@ -52,7 +59,7 @@ class SsmExpert(SmallExpert):
         return 2 * tables + shape.width * (shape.layers * 5 * shape.width + 2048) + lanes * (1 << 21)
 
 
-@takes_model(KIND._replace(name_of=lambda argument: argument))
+@takes_model(KIND._replace(name_of=lambda argument: None if argument == WORDS else argument))
 def create(argument: str | None, data: bytes | None = None) -> SsmExpert:
     """The registry's factory."""
     return SsmExpert(argument, FILES.given(argument, data))

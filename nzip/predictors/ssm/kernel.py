@@ -49,11 +49,12 @@ class Net(NamedTuple):
     head: np.ndarray
     head_scale: np.ndarray
     head_bias: np.ndarray
+    coded: bool  # it reads text coded as words
     isa: int
 
 
 class Stream(NamedTuple):
-    """The state of one stream, and scratch: ``h`` float32 (layers, width), ``hashes`` uint64 (4,)."""
+    """The state of one stream, and scratch: ``h`` float32 (layers, width), ``hashes`` uint64 (6,)."""
 
     h: np.ndarray
     hashes: np.ndarray
@@ -85,6 +86,7 @@ def make_net(w: Weights, isa: int | None = None) -> Net:
         head=pack(w.head),
         head_scale=w.head_scale.copy(),
         head_bias=w.head_bias.copy(),
+        coded=bool(w.words),
         isa=cpu.detect() if isa is None else isa,
     )
 
@@ -94,7 +96,7 @@ def new_stream(net: Net) -> Stream:
     layers, width = net.mix.shape[0], net.bytes.shape[1]
     return Stream(
         h=np.zeros((layers, width), np.float32),
-        hashes=np.zeros(contexts.STATE, np.uint64),
+        hashes=contexts.begin(net.coded),
         rows=np.zeros(contexts.TABLES, np.int64),
         grams=np.zeros(contexts.TABLES * net.tables.shape[1], np.int16),
         x=np.zeros(width, np.float32),

@@ -23,7 +23,7 @@ class Twin:
     def __init__(self, weights: Weights):
         self.w = weights
         self.h = np.zeros((weights.shape.layers, weights.shape.width), np.float32)
-        self.last, self.word, self.before, self.column = 0, 0, 0, 0
+        self.last, self.word, self.before, self.earlier, self.column = 0, 0, 0, 0, 0
 
     def rows(self, byte: int) -> list[int]:
         """Rows of the seven tables after ``byte``."""
@@ -31,8 +31,8 @@ class Twin:
         folded = byte + 32 if 65 <= byte <= 90 else byte
         if 97 <= folded <= 122 or folded >= 128:
             self.word = (self.word + folded + 1) * 0xA0761D6478BD642F & _MASK
-        elif self.word:
-            self.before, self.word = self.word, 0
+        elif self.word and not (self.w.words and byte in (0x40, 7)):
+            self.earlier, self.before, self.word = self.before, self.word, 0
         self.column = 0 if byte == 10 else self.column + 1
         bits = self.w.shape.bits
 
@@ -41,11 +41,12 @@ class Twin:
 
         word = self.word * 0x9E3779B97F4A7C15 + byte & _MASK
         pair = word ^ (self.before * 0xE7037ED1A0B428DB & _MASK)
+        earlier = self.earlier * 0xC2B2AE3D27D4EB4F & _MASK
         return [
-            top(self.last & 0xFFFF, 0x9E3779B97F4A7C15, 0),
+            top(word ^ earlier if self.w.words else self.last & 0xFFFF, 0x9E3779B97F4A7C15, 0),
             top(self.last & 0xFFFFFF, 0xC2B2AE3D27D4EB4F, 1),
             top(self.last & 0xFFFFFFFF, 0x165667B19E3779F9, 2),
-            top(self.last & 0xFFFFFFFFFFFF, 0xD6E8FEB86659FD93, 3),
+            top(pair ^ earlier if self.w.words else self.last & 0xFFFFFFFFFFFF, 0xD6E8FEB86659FD93, 3),
             top(word, 0xC2B2AE3D27D4EB4F, 4),
             top(pair, 0x165667B19E3779F9, 5),
             min(self.column, 255),

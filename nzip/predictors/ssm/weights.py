@@ -2,7 +2,8 @@
 
 Layout (docs/FORMAT.md, "The recurrent expert"): ``NZSSM\\0\\x02\\n``, the length of a JSON header as uint32,
 the header, then the tensors one after another, little-endian, C order, in the order of :func:`layout`. The
-header holds the shape (width, layers, row, bits) and ``made``: free words about sources, seed and step. The
+header holds the shape (width, layers, row, bits), ``made``: free words about sources, seed and step, and of an
+expert that reads text coded as words, ``words``: the first bytes of the dictionary's hash. The
 expert's identity is the xxh3-128 of the whole file.
 
 Concession: the file is read whole; nothing in it is compressed.
@@ -29,6 +30,7 @@ from nzip.predictors.ssm.contexts import COLUMN, COLUMN_ROWS, TABLES
 MAGIC = b"NZSSM\0\x02\n"
 # Bounds that keep every int32 sum exact: 127 * 32767 * MAX_WIDTH < 2**31, and a file of tens of megabytes.
 MAX_WIDTH, MAX_LAYERS, MAX_ROW, MAX_BITS, MAX_HEADER = 512, 16, 64, 20, 1 << 16
+_HASH = 4  # bytes of a dictionary's hash
 BLOCK = 64  # widths are multiples of this: rows of a packed matrix that one loop carries
 
 
@@ -58,6 +60,7 @@ class Weights(NamedTuple):
 
     shape: Shape
     made: dict
+    words: bytes  # the first bytes of the hash of the dictionary whose codes it reads; b"": it reads raw text
     digest: str  # xxh3-128 of the file, hexadecimal
     bytes: np.ndarray  # int16 (256, width)
     bytes_scale: np.ndarray  # float32 (1,)
@@ -88,9 +91,10 @@ def layout(shape: Shape) -> list[tuple[str, str, tuple[int, ...]]]:
     ]  # fmt: skip
 
 
-def write(shape: Shape, made: dict, tensors: dict[str, np.ndarray]) -> bytes:
+def write(shape: Shape, made: dict, tensors: dict[str, np.ndarray], words: bytes = b"") -> bytes:
     """The file's bytes. ``tensors`` by the names of :class:`Weights`, tables as ``table0`` … ``table6``."""
-    header = json.dumps({"shape": [*shape[:3], list(shape.bits)], "made": made}, sort_keys=True).encode()
+    said = {"shape": [*shape[:3], list(shape.bits)], "made": made}
+    header = json.dumps(said | ({"words": words.hex()} if words else {}), sort_keys=True).encode()
     parts = [MAGIC, struct.pack("<I", len(header)), header]
     for name, dtype, dims in layout(shape.check()):
         tensor = np.ascontiguousarray(tensors[name], np.dtype(dtype))
@@ -118,6 +122,9 @@ def read(data: bytes, name: str = "the expert") -> Weights:
         ):
             raise ValueError
         shape = Shape(width, layers, row, tuple(bits)).check()
+        words = bytes.fromhex(header.get("words", ""))
+        if len(words) not in (0, _HASH):
+            raise ValueError
     except (ValueError, KeyError, TypeError) as error:
         raise NzipError(f"{name} has a damaged header") from error
     tensors = layout(shape)
@@ -135,7 +142,7 @@ def read(data: bytes, name: str = "the expert") -> Weights:
     ):
         raise NzipError(f"{name} holds numbers that no weights have")
     tables = tuple(found.pop(f"table{i}") for i in range(TABLES))
-    return Weights(shape=shape, made=header["made"], digest=digest(data), tables=tables, **found)
+    return Weights(shape=shape, made=header["made"], words=words, digest=digest(data), tables=tables, **found)
 
 
 def _table(tensors: list[tuple[str, str, tuple[int, ...]]]) -> Iterator[tensor_table.Tensor]:
@@ -154,7 +161,12 @@ def blank() -> Weights:
 
 
 # The file that ships, and those of the user's own.
-FILES = ExpertFiles("expert", Path(__file__).with_name("english.expert"), read)
+WORDS = "words"  # the argument of the one that reads English coded as words
+FILES = ExpertFiles(
+    "expert",
+    {None: Path(__file__).with_name("english.expert"), WORDS: Path(__file__).with_name("words.expert")},
+    read,
+)
 # Memory of a network that is built from a file, for each byte of it: the file, and its matrices packed anew.
 BUILT = 3
 
@@ -170,5 +182,5 @@ KIND = ModelKind(
     digest=digest,
     cost=lambda data: BUILT * len(data),
     looks=lambda head: head.startswith(MAGIC),
-    name_of=lambda argument: None if argument == "ssm" else argument,
+    name_of=lambda argument: None if argument in ("ssm", WORDS) else argument,
 )

@@ -44,7 +44,7 @@ def digest(data: bytes) -> str:
 
 
 # The file that ships, and those of the user's own.
-FILES = ExpertFiles("transformer", Path(__file__).with_name("english.safetensors"), Model, keep=2)
+FILES = ExpertFiles("transformer", {None: Path(__file__).with_name("english.safetensors")}, Model, keep=2)
 
 
 class TransformerExpert(SmallExpert):

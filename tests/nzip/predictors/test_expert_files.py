@@ -12,8 +12,8 @@ from nzip.predictors.expert_files import ExpertFiles
 
 @pytest.fixture
 def files(tmp_path):
-    shipped = tmp_path / "shipped"
-    shipped.write_bytes(b"shipped")
+    for name in ("shipped", "other"):
+        (tmp_path / name).write_bytes(name.encode())
     reads = []
 
     def read(data, name):
@@ -22,7 +22,7 @@ def files(tmp_path):
             raise NzipError(f"{name} is wrong")
         return data.decode()
 
-    found = ExpertFiles("toy", shipped, read)
+    found = ExpertFiles("toy", {None: tmp_path / "shipped", "second": tmp_path / "other"}, read)
     found.reads = reads
     return found
 
@@ -33,13 +33,15 @@ def test_none_is_what_ships_and_files_are_read_once_until_they_change(files, tmp
     assert files.load(None) == files.load(None) == "shipped" and len(files.reads) == 1
     assert files.load(str(own)) == files.load(str(own)) == "first" and len(files.reads) == 2
     own.write_bytes(b"other")
+    assert files.load("second") == "other"
     os.utime(own, ns=(1, 1))
     assert files.load(str(own)) == "other"
 
 
 def test_what_is_embedded_has_no_folder_in_its_name(files, tmp_path):
     (tmp_path / "own").write_bytes(b"bytes")
-    assert files.embedded(None, lambda name, held: (name, held)) is None
+    for argument in (None, "second"):
+        assert files.embedded(argument, lambda name, held: (name, held)) is None
     assert files.embedded(str(tmp_path / "own"), lambda name, held: (name, held)) == (
         ("own", "bytes"),
         "own",

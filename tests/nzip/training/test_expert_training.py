@@ -17,15 +17,19 @@ from nzip import api
 from nzip.cli.main import run
 from nzip.errors import NzipError
 from nzip.io.safe_output import FileError
+from nzip.predictors.mix.words.choice import with_lines
+from nzip.predictors.mix.words.dictionary import Dictionary, named
 from nzip.predictors.ssm import kernel, weights
+from nzip.predictors.ssm.expert import SsmExpert
 from nzip.predictors.ssm.weights import Shape
 from nzip.predictors.transformer import byte_file
-from nzip.training import llama_cells, loop, transformer
+from nzip.training import checkpoint, llama_cells, loop, transformer
 from nzip.training import text as training_text
 from nzip.training.attention import causal_attention
 from nzip.training.export import export
 from nzip.training.loop import Run, evaluate, rate_at, train
-from nzip.training.recurrent import Recurrent
+from nzip.training.muon import Muon, orthogonal
+from nzip.training.recurrent import Recurrent, from_file
 from nzip.training.transformer import Llama, shape_of
 
 torch.set_num_threads(1)
@@ -38,16 +42,67 @@ def source(**changes):
     return training_text.Source("alice", PROSE, 1.0, "prose", True)._replace(**changes)
 
 
-def small() -> Recurrent:
+def small(words: Dictionary | None = None) -> Recurrent:
     torch.manual_seed(5)
-    return Recurrent(SMALL)
+    return Recurrent(SMALL, words=words)
+
+
+def plain(data: bytes) -> training_text.Slice:
+    return training_text.Slice(data, len(data))
+
+
+def test_an_expert_for_words_reads_what_the_mix_codes(tmp_path):
+    english = named(1)
+    net = small(english)
+    log = train(net, [source()], SHORT._replace(momentum=0.9), tmp_path)
+    held = training_text.slices_of([source()], english)["prose"]
+    raw = training_text.held_out(source())[1]
+    form = with_lines(np.frombuffer(raw, np.uint8), english)
+    assert held.size == len(raw) and form.undo(np.frombuffer(held.data, np.uint8), len(raw)).tobytes() == raw
+    assert form.width and len(held.data) < 0.7 * len(raw)
+    # bits per byte of raw text
+    assert log[-1]["held"]["prose"] == pytest.approx(evaluate(net, {"x": held})["x"], abs=1e-4) and (
+        log[-1]["held"]["prose"] < 3.6
+    )
+    w = weights.read(export(net, {}))
+    assert w.words == english.hash == SsmExpert("x", w).reads
+    exact = kernel.make_net(w)
+    out = np.zeros((len(held.data), 256), np.uint32)
+    data = np.frombuffer(held.data, np.uint8)
+    kernel.steps(exact, kernel.new_stream(exact), data, out)
+    bits = -np.log2(out[np.arange(len(data) - 1), data[1:]] / 2**24).sum()
+    assert bits / held.size == pytest.approx(log[-1]["held"]["prose"], abs=0.02)
+    (tmp_path / "x.expert").write_bytes(export(net, {"seen": 7}))
+    again, made = from_file(tmp_path / "x.expert")
+    assert made == {"seen": 7} and again.words == english
+    assert evaluate(again, {"x": held})["x"] == pytest.approx(log[-1]["held"]["prose"], abs=0.02)
+    # what is kept goes on, and is the same network
+    kept, _ = checkpoint.load(tmp_path)
+    assert kept.words == english and checkpoint.pack(kept, {}) == export(net, {})
+
+
+def test_muon_s_steps_are_orthogonal():
+    chance = torch.Generator().manual_seed(1)
+    matrices = torch.randn((3, 64, 64), generator=chance)
+    u, _, v = torch.linalg.svd(matrices)
+    near, best = orthogonal(matrices), u @ v
+    assert torch.linalg.svdvals(near).max() < 1.4
+    cosine = (near * best).sum((1, 2)) / (near.norm(dim=(1, 2)) * best.norm(dim=(1, 2)))
+    assert cosine.min() > 0.9
+    matrix = torch.nn.Parameter(torch.zeros(128, 64))
+    muon = Muon([matrix], rate=0.1, momentum=0.9)
+    matrix.grad = torch.randn((128, 64), generator=chance)
+    muon.step(0.5)
+    moved = torch.linalg.svdvals(matrix.detach().view(2, 64, 64)) / (0.1 * 0.5 * 0.2 * 8)
+    assert moved.max() < 1.4 and moved.median() > 0.6
+    assert (matrix.detach() * matrix.grad).sum() < 0
 
 
 def test_it_learns_and_the_exact_expert_is_the_network(tmp_path):
     net = small()
-    before = evaluate(net, {"x": PROSE[-3000:]})["x"]
+    before = evaluate(net, {"x": plain(PROSE[-3000:])})["x"]
     log = train(net, [source()], SHORT, tmp_path)
-    after = evaluate(net, {"x": PROSE[-3000:]})["x"]
+    after = evaluate(net, {"x": plain(PROSE[-3000:])})["x"]
     assert before > 7 and after < 4.4 and log[-1]["seen"] >= SHORT.total
     w = weights.read(export(net, {"seed": 1}))
     data = np.frombuffer(PROSE[-3000:], np.uint8)
@@ -200,7 +255,7 @@ def test_an_expert_s_file_is_trained_on(tmp_path):
     assert made == {"seen": 4000}
     for name, tensor in transformer.tensors_of(net).items():
         assert (transformer.tensors_of(again)[name] - tensor).abs().max() <= tensor.abs().max() / 60, name
-    held = {"x": PROSE[-3000:]}
+    held = {"x": plain(PROSE[-3000:])}
     assert abs(evaluate(again, held)["x"] - evaluate(net, held)["x"]) < 0.05
     run_ = SHORT._replace(total=9000, before=4000, rate=1e-3, short=0.5)
     log = train(again, [source()], run_, tmp_path / "two")
@@ -213,7 +268,7 @@ def test_held_out_text_costs_the_same_in_whatever_parts(monkeypatch):
     torch.manual_seed(6)
     net = Llama(shape_of(64, 1), mixed=False)
     net.reach = 100
-    slices = {str(n): PROSE[:n] for n in (0, 1, 2, 99, 100, 101, 250, 1001, 2111)}
+    slices = {str(n): plain(PROSE[:n]) for n in (0, 1, 2, 99, 100, 101, 250, 1001, 2111)}
     together = evaluate(net, slices)
     monkeypatch.setattr(loop, "_TOGETHER", 1)
     alone = evaluate(net, slices)
@@ -318,7 +373,7 @@ class TestCommand:
         assert "'.[neural]'" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("kind", ["ssm", "transformer"])
+@pytest.mark.parametrize("kind", ["ssm", "words", "transformer"])
 def test_the_script_trains_exports_measures_and_plots(tmp_path, kind):
     """scripts/train_expert.py over a corpora folder in miniature."""
     import hashlib
@@ -331,20 +386,22 @@ def test_the_script_trains_exports_measures_and_plots(tmp_path, kind):
     spec.loader.exec_module(script)
     (tmp_path / "train").mkdir()
     lines = ["path\tsha256"]
-    for name in script.MIXTURE:
+    mixture = script.CODED_MIXTURE if kind == "words" else script.MIXTURE
+    for name in mixture:
         data = PROSE[:12_000] + name.encode()
         (tmp_path / "train" / name).write_bytes(data)
         lines.append(f"train/{name}\t{hashlib.sha256(data).hexdigest()}")
     (tmp_path / "MANIFEST.tsv").write_text("\n".join(lines) + "\n")
     common = ["--corpora", str(tmp_path), "--folder", str(tmp_path / "run")]
-    shape = ["--kind", kind, "--set", "width=64", "--set", "layers=1", "--set", "lanes=4", "--set", "span=32"]
+    words, kind = (["--words", "english"], "ssm") if kind == "words" else ([], kind)
+    shape = [*words, "--kind", kind, "--set", "width=64", "--set", "layers=1", "--set", "lanes=4", "--set", "span=32"]
     shape += ["--set", "bits=[5,5,5,5,5,5,8]"] * (kind == "ssm")
     result = CliRunner().invoke(
         script.main, ["run", *common, "--total", "3000", *shape], catch_exceptions=False
     )
     assert result.exit_code == 0
     assert json.loads(result.output.splitlines()[-1])["held"].keys() == {
-        k for _, k, _ in script.MIXTURE.values()
+        k for _, k, _ in mixture.values()
     }
     expert = tmp_path / "x.expert"
     result = CliRunner().invoke(
@@ -354,7 +411,7 @@ def test_the_script_trains_exports_measures_and_plots(tmp_path, kind):
     assert result.exit_code == 0 and made["seen"] >= 3000
     loss = CliRunner().invoke(script.main, ["loss", *common, "--bytes", "1500"], catch_exceptions=False)
     rows = [line.split() for line in loss.output.splitlines()[1:]]
-    assert {row[0] for row in rows} == {k for _, k, _ in script.MIXTURE.values()} | {"mean"}
+    assert {row[0] for row in rows} == {k for _, k, _ in mixture.values()} | {"mean"}
     # Rounded weights and activations cost little, and what they cost is measured, not made up.
     assert all(abs(float(row[2]) - float(row[4])) < 0.02 for row in rows) and any(
         row[2] != row[4] for row in rows
@@ -366,7 +423,7 @@ def test_the_script_trains_exports_measures_and_plots(tmp_path, kind):
     )
     assert plot.exit_code == 0 and (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
     kept = json.loads((tmp_path / "c.json").read_text())
-    assert kept["held"].keys() == {k for _, k, _ in script.MIXTURE.values()}
+    assert kept["held"].keys() == {k for _, k, _ in mixture.values()}
     again = ["plot", "--curves", str(tmp_path / "c.json"), "-o", str(tmp_path / "d.png")]
     assert CliRunner().invoke(script.main, again, catch_exceptions=False).exit_code == 0
     assert (tmp_path / "d.png").read_bytes() == (tmp_path / "c.png").read_bytes()

@@ -145,6 +145,14 @@ def named(number: int) -> Dictionary:
     return Dictionary(number, name, bytes.fromhex(known)[:HASH_BYTES], *found)
 
 
+def by_name(name: str) -> Dictionary:
+    """The shipped dictionary of that name. ``ValueError`` where there is none."""
+    names = [entry["name"] for entry in index()]
+    if name not in names:
+        raise ValueError(f"no dictionary is called {name!r}: there are {', '.join(names)}")
+    return named(names.index(name) + 1)
+
+
 def _unpacked(name: str, known: str) -> bytes:
     """The content of a shipped dictionary, whose hash is ``known``."""
     import lzma  # start-up: what is in the cache already is not unpacked

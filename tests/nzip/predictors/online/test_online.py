@@ -84,7 +84,7 @@ def test_gradients_are_torch_s():
     names = ("bytes", "tables", "project", "mix", "bias", "out", "head", "head_bias")
     p = {n: torch.tensor(getattr(run, n).copy(), requires_grad=True) for n in names}
     rows = np.empty((span, contexts.TABLES), np.int64)
-    contexts.rows_of_text(text[:span], np.zeros(4, np.uint64), run.bits, rows)
+    contexts.rows_of_text(text[:span], contexts.begin(False), run.bits, rows)
     at = torch.from_numpy(rows + run.first)
     width = p["bytes"].shape[1]
     state = [torch.zeros(width) for _ in range(p["mix"].shape[0])]

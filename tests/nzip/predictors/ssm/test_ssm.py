@@ -19,7 +19,9 @@ from nzip.exact import cpu
 from nzip.predictors import registry
 from nzip.predictors.content import detect
 from nzip.predictors.mix import MixPredictor, stream
-from nzip.predictors.ssm import kernel, matvec, weights
+from nzip.predictors.mix.words import marks
+from nzip.predictors.mix.words.dictionary import named
+from nzip.predictors.ssm import contexts, kernel, matvec, weights
 from nzip.predictors.ssm.expert import SsmExpert
 from nzip.predictors.ssm.twin import Twin
 
@@ -57,12 +59,18 @@ def test_matvec_is_the_integer_product(blocks, pairs, seed, isa):
     assert (out == matrix.astype(np.int64) @ vector.astype(np.int64)).all()
 
 
-def test_twin_agrees():
-    w = random_weights()
-    out = all_steps(kernel.make_net(w), TEXT)
+@pytest.mark.parametrize("words", [b"", named(1).hash], ids=["raw", "words"])
+def test_twin_agrees(words):
+    w = random_weights(words=words)
+    text = TEXT + bytes(range(256)) + b"@The @mill \x07stood @\xc0\x81. @by \x80" if words else TEXT
+    out = all_steps(kernel.make_net(w), text)
     twin = Twin(w)
-    for t, byte in enumerate(TEXT):
+    for t, byte in enumerate(text):
         assert (twin.step(byte) == out[t]).all(), t
+
+
+def test_the_marks_of_capitals_are_those_of_words():
+    assert (contexts.CAPITAL, contexts.CAPITALS) == (marks.CAPITAL, marks.CAPITALS)
 
 
 def test_all_instruction_sets_agree():

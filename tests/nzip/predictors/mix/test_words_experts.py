@@ -1,0 +1,124 @@
+"""Experts that read text coded as words, beside those that read raw bytes: each is asked about streams in its
+own form, and what is encoded decodes, in the compiled loop as in lock step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from small_experts import random_weights
+from support import ROOT
+
+from nzip.errors import CorruptError
+from nzip.predictors.kinds import TEXT as TEXT_KIND
+from nzip.predictors.kinds import Content
+from nzip.predictors.mix import MixPredictor, fused, params, stream
+from nzip.predictors.mix.primer_choice import COLD, Start
+from nzip.predictors.mix.words import choice
+from nzip.predictors.mix.words.dictionary import named
+from nzip.predictors.online.expert import OnlineExpert
+from nzip.predictors.ssm.expert import SsmExpert
+
+ENGLISH = named(1)
+TEXT = (ROOT / "corpora/samples/alice29.txt").read_bytes()[2000:3500]
+TEXT_ARRAY = np.frombuffer(TEXT, np.uint8)
+FORM = choice.with_lines(TEXT_ARRAY, ENGLISH)
+CODED = SsmExpert("coded.expert", random_weights(3, words=ENGLISH.hash))
+RAW = SsmExpert("raw.expert", random_weights(4))
+OTHER = SsmExpert("other.expert", random_weights(5, words=named(2).hash))
+ADAPTED = OnlineExpert("coded.expert", random_weights(3, words=ENGLISH.hash))
+EITHER = OnlineExpert()
+CONTENT = Content(TEXT_KIND)
+
+
+def forced(monkeypatch, start: Start) -> None:
+    """Streams start so, with every expert that reads the form."""
+    monkeypatch.setattr(
+        stream.Streams,
+        "_trials",
+        lambda self, data, content, helpers, kept=None: [
+            (self.readers(helpers, start.form, len(data)), start)
+        ],
+    )
+
+
+@pytest.mark.parametrize("form", [FORM, None], ids=["words", "raw"])
+def test_each_form_is_asked_of_those_who_read_it(form, monkeypatch):
+    forced(monkeypatch, Start(form, None))
+    experts = (CODED, RAW, OTHER, EITHER)
+    reading = (CODED, EITHER) if form else (RAW, EITHER)
+    said, payload = MixPredictor(1, experts, primed=False).encode(TEXT)
+    alone, same = MixPredictor(1, reading, primed=False).encode(TEXT)
+    assert payload == same
+    described = params.read(said, len(TEXT), len(payload), True).streams[0].descriptor
+    assert described.lanes == 255 - (0b1001 if form else 0b1010) and bool(described.words) == bool(form)
+    assert MixPredictor(1, experts, primed=False).decode(said, payload, len(TEXT)) == TEXT
+    assert MixPredictor(1, reading, primed=False).decode(alone, same, len(TEXT)) == TEXT
+
+
+def test_the_compiled_loop_is_the_lock_step(monkeypatch):
+    forced(monkeypatch, Start(FORM, None))
+    predictor = MixPredictor(1, (CODED, ADAPTED), primed=False)
+    compiled = predictor.encode(TEXT)
+    monkeypatch.setattr(fused, "start", lambda experts: None)
+    assert predictor.encode(TEXT) == compiled
+    assert predictor.decode(*compiled, len(TEXT)) == TEXT
+
+
+def test_words_are_handed_on_as_they_come(monkeypatch):
+    forced(monkeypatch, Start(FORM, None))
+    predictor, out = MixPredictor(1, (CODED,), primed=False), bytearray()
+    said, payload = predictor.encode(TEXT * 4)
+    got = bytearray(4 * len(TEXT))
+    places = []
+
+    def sink(at, part):
+        places.append(at)
+        got[at : at + len(part)] = part
+
+    out = predictor.decode(said, payload, 4 * len(TEXT), sink=sink)
+    assert got == out == TEXT * 4 and len(places) > 1
+
+
+def test_what_no_writer_writes_is_refused(monkeypatch):
+    """Words under an expert that reads raw bytes, or another dictionary."""
+    forced(monkeypatch, Start(FORM, None))
+    said, payload = MixPredictor(1, (CODED,), primed=False).encode(TEXT)
+    for other in (RAW, OTHER):
+        with pytest.raises(CorruptError, match="do not read them"):
+            MixPredictor(1, (other,), primed=False).decode(said, payload, len(TEXT))
+
+
+def test_several_lanes_have_no_words():
+    streams = stream.Streams(1, (CODED, RAW), lanes=3, primed=False)
+    assert streams.readers(0b11, FORM, len(TEXT)) == 0 and streams.readers(0b11, None, len(TEXT)) == 0b10
+    predictor = MixPredictor(1, (CODED, RAW), lanes=3, primed=False)
+    said, payload = predictor.encode(TEXT)
+    assert predictor.decode(said, payload, len(TEXT)) == TEXT
+
+
+def test_both_forms_are_tried_with_their_readers_and_a_short_text_without():
+    streams = stream.Streams(1, (CODED, RAW), primed=False)
+    tried = {(helpers, start.form is not None) for helpers, start in streams._trials(TEXT_ARRAY, CONTENT, 3)}
+    assert tried == {(0b10, False), (0b01, True), (0, True)}
+    assert streams._trials(TEXT_ARRAY, CONTENT, 0)[0][0] == 0
+    # where nobody reads words, words go alone
+    alone = stream.Streams(1, (RAW,), primed=False)
+    tried = {(helpers, start.form is not None) for helpers, start in alone._trials(TEXT_ARRAY, CONTENT, 1)}
+    assert tried == {(0b1, False), (0, True)}
+
+
+def test_a_long_text_that_words_plainly_help_is_not_tried_raw(monkeypatch):
+    streams = stream.Streams(1, (CODED, RAW), primed=False)
+    sizes = {None: 1000, FORM: 900}
+    monkeypatch.setattr(stream.Streams, "_sampled", lambda s, data, content, helpers, start: sizes[start.form])
+    trials = [(0b10, COLD), (0b01, Start(FORM, None))]
+    assert streams._likely_forms(TEXT_ARRAY, CONTENT, trials) == trials[1:]
+    sizes[FORM] = 980
+    assert streams._likely_forms(TEXT_ARRAY, CONTENT, trials) == trials
+    sizes[FORM] = 1001
+    assert streams._likely_forms(TEXT_ARRAY, CONTENT, trials) == trials[:1]
+
+
+def test_the_probe_hears_every_expert():
+    probes = {MixPredictor(1, experts).probe() for experts in ((CODED, RAW), (RAW,), (CODED,), (OTHER, RAW))}
+    assert len(probes) == 4
