@@ -32,15 +32,14 @@ PARTS = {
     "mix:5 without priors": ("mix:5", PRIORS),
     "+priors": ("mix:5", COLD),
     "+primer (-5)": ("mix:5", PRIMED),
-    "+ssm (-6)": ("mix:5+ssm", PRIMED),
+    "+ssm of raw text": ("mix:5+ssm", PRIMED),
+    "+ssm (-6)": ("mix:5+ssm:words+ssm", PRIMED),
     "+transformer": ("mix:5+transformer", PRIMED),
-    "+ssm +transformer": ("mix:5+ssm+transformer", PRIMED),
     "+online": ("mix:5+online", PRIMED),
-    "+online:ssm": ("mix:5+online:ssm", PRIMED),
-    "+ssm +online (-7)": ("mix:5+ssm+online", PRIMED),
-    "+online:ssm +online": ("mix:5+online:ssm+online", PRIMED),
-    "all (-8)": ("mix:5+online:ssm+online+ssm", PRIMED),
-    "all +transformer": ("mix:5+online:ssm+online+ssm+transformer", PRIMED),
+    "+ssm +online (-7)": ("mix:5+ssm:words+ssm+online", PRIMED),
+    "+adapted": ("mix:5+online:words+online:ssm", PRIMED),
+    "+adapted +ssm (-8)": ("mix:5+online:words+online:ssm+ssm:words+ssm", PRIMED),
+    "-8 +online": ("mix:5+online:words+online:ssm+ssm:words+ssm+online", PRIMED),
 }
 BASE = "+primer (-5)"
 

@@ -158,7 +158,9 @@ def main() -> None:
 )
 @click.option("--deadline", type=float, help="stop after so many CPU seconds (a trial)")
 @click.option("--set", "settings", multiple=True, help="name=value for the run or the shape (a trial)")
-def run_command(corpora, folder, total, seed, threads, kind, words, begin, floats, deadline, settings) -> None:
+def run_command(
+    corpora, folder, total, seed, threads, kind, words, begin, floats, deadline, settings
+) -> None:
     """Train, or go on training, until TOTAL bytes were seen."""
     import torch  # start-up: torch, as the next ones
 
@@ -227,7 +229,9 @@ def loss_command(corpora, folder, size) -> None:
     from nzip.training.text import slices_of  # start-up: numba
 
     net, made = checkpoint.load(folder)
-    found = checkpoint.rounding(net, slices_of(sources(corpora, net.words and net.words.name), net.words), size)
+    found = checkpoint.rounding(
+        net, slices_of(sources(corpora, net.words and net.words.name), net.words), size
+    )
     floats, exact = (sum(costs) / len(found) for costs in zip(*found.values(), strict=True))
     found["mean"] = floats, exact
     print(f"{checkpoint.kind_of(net)}, {made['seen']:,} bytes seen, bits per byte of {size:,} bytes")

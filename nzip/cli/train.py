@@ -34,6 +34,14 @@ if TYPE_CHECKING:
     help="A recurrent network (fast), or a transformer.",
 )
 @click.option(
+    "--words",
+    metavar="NAME",
+    default=own.AUTO,
+    show_default=True,
+    help="The network reads text coded by this dictionary (english, cyrillic, ...), or raw text (none); "
+    "auto: as nzip codes FILES.",
+)
+@click.option(
     "--total",
     type=options.Size(),
     metavar="SIZE",
@@ -57,6 +65,7 @@ def train(
     paths: options.Files,
     output: str,
     kind: Literal["ssm", "transformer"],
+    words: str,
     total: int | None,
     hours: float | None,
     width: int | None,
@@ -87,6 +96,7 @@ def train(
             trained = own.train_expert(
                 names,
                 kind=kind,
+                words=None if words == "none" else words,
                 total=total,
                 hours=hours,
                 width=width,

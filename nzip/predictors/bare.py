@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nzip.coding.symbols import SymbolDecoder, SymbolEncoder
-from nzip.errors import CorruptError
+from nzip.errors import CorruptError, NzipError
 from nzip.predictors.base import EXPERT_BITS, SIDE_BITS, Expert, ExpertState, Predictor
 from nzip.predictors.pricing import BITS_ALONE, Guesses, Priced, PricedStream, Rows, Wish
 from nzip.predictors.probe import expert_probe
@@ -36,6 +36,11 @@ class BarePredictor(Predictor):
     def __init__(self, expert: Expert, lanes: int = 1):
         if not 1 <= lanes <= 1024:
             raise ValueError(f"1 to 1024 lanes, not {lanes}")
+        if expert.reads:
+            raise NzipError(
+                f"{expert.spelling} reads text coded as words, which only the mix makes: "
+                f"use mix:5+{expert.spelling}"
+            )
         self.expert = expert
         self.experts = (expert,)
         self.lanes = lanes

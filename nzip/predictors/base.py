@@ -146,8 +146,8 @@ class Expert(abc.ABC):
     # Whether the mix starts by trusting this expert and only slowly departs from it (a large language model),
     # or gives it a small say at first (the mix's other inputs, small experts).
     leads: bool = False
-    # What it reads of a text: b"" raw bytes; the hash of a dictionary of words (``Dictionary.hash``) text that
-    # is coded by that one; None whatever the mix codes. It is asked about streams in that form alone.
+    # What it reads of a text: b"" raw bytes; the hash of a dictionary of words (``Dictionary.hash``) text
+    # coded by that one; None whatever the mix codes. It is asked about streams in that form alone.
     reads: bytes | None = b""
 
     def config(self) -> dict:

@@ -1,9 +1,9 @@
 """The file behind an expert's argument: the one that ships, one of the user's own, or bytes from a stream.
 
 An expert of weights is spelled ``NAME`` (the file in the package), ``NAME:WORD`` (another one that ships) or
-``NAME:PATH`` (see :func:`nzip.pretrained.find`), and with ``--embed-model`` its file travels inside the stream. Where the file
-lies, that it is read once and when it is read anew, and what is embedded of it, is the same for all kinds of
-weights; what the bytes mean is the reader's business.
+``NAME:PATH`` (see :func:`nzip.pretrained.find`), and with ``--embed-model`` its file travels inside the
+stream. Where the file lies, that it is read once and when it is read anew, and what is embedded of it, is the
+same for all kinds of weights; what the bytes mean is the reader's business.
 
 Concession: a file is read whole, and the last few that were read stay in memory.
 """
@@ -24,9 +24,9 @@ LARGEST = 1 << 26  # bytes of a file
 
 
 class ExpertFiles(Generic[T]):
-    """Files of one kind. ``kind`` is what errors call one; ``shipped`` lies in the package, by the
-    arguments that name them, None among these; ``read(data, name)`` gives what a file of these bytes holds, or
-    raises :class:`NzipError`; the last ``keep`` stay."""
+    """Files of one kind. ``kind`` is what errors call one; ``shipped`` lie in the package, by the
+    arguments that name them, None among these; ``read(data, name)`` gives what a file of these bytes holds,
+    or raises :class:`NzipError`; the last ``keep`` stay."""
 
     def __init__(
         self, kind: str, shipped: dict[str | None, Path], read: Callable[[bytes, str], T], keep: int = 4

@@ -118,7 +118,8 @@ def train(
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
         kept = torch.load(checkpoint, weights_only=True)
-        if kept["run"] != list(run) or kept["shape"] != _words(net.shape):
+        same = kept["words"] == (net.words.name if net.words else None)
+        if kept["run"] != list(run) or kept["shape"] != _words(net.shape) or not same:
             raise ValueError(f"{checkpoint} belongs to another run: delete it, or use another folder")
         net.load_state_dict(kept["net"])
         adam.load_state_dict(kept["adam"])

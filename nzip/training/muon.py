@@ -1,4 +1,4 @@
-"""Muon (Jordan et al. 2024): momentum whose steps are made orthogonal, for the matrices of a network's layers.
+"""Muon (Jordan et al. 2024): momentum whose steps are made orthogonal, for the matrices of the layers.
 
 A matrix of gates one above the other counts as several square ones. The step's size is that of Adam's
 (Liu et al. 2025, "Muon is scalable": 0.2 times the root of the longer side), so that one rate serves both.

@@ -20,10 +20,13 @@ from nzip.errors import NzipError
 from nzip.io.safe_output import FileError, reason
 
 if TYPE_CHECKING:
+    from nzip.predictors.mix.words.dictionary import Dictionary
     from nzip.training.text import Source
 
 EXTRA = "training needs PyTorch: pip install '.[neural]' in nzip's source"
 LEAST_TEXT = 10_000
+AUTO = "auto"
+SAMPLE = 1 << 18  # bytes of the files by which AUTO decides
 TIMES, LEAST, MOST = 10, 10_000_000, 200_000_000
 
 
@@ -40,6 +43,7 @@ def train_expert(
     files: Iterable[str | os.PathLike[str]],
     *,
     kind: Literal["ssm", "transformer"] = "ssm",
+    words: str | None = AUTO,
     total: int | None = None,
     hours: float | None = None,
     width: int | None = None,
@@ -51,16 +55,19 @@ def train_expert(
 ) -> TrainedExpert:
     """Train an expert on ``files`` (paths), 10 KB of text at least and better millions.
 
-    ``kind``: a recurrent network (fast), or a transformer. ``total``: bytes to train on, the files over and
-    over; by default ten times the files, 10 MB to 200 MB. ``hours``: be done by then, however much was seen.
-    ``width`` (a multiple of 64; default 256) and ``layers`` (default 3) of the network. ``threads`` of
-    PyTorch, None for what is set. ``folder`` keeps what a run needs to go on after a stop, and is the
+    ``kind``: a recurrent network (fast), or a transformer, which reads raw text alone. ``words``: a
+    dictionary that ships, by its name (``"english"``): the network reads text coded by it, and helps streams
+    that the mix codes so; None: raw text; ``"auto"``: as the mix codes these files.
+
+    ``total``: bytes to train on, the files over and over; by default ten times the files, 10 MB to 200 MB.
+    ``hours``: be done by then, however much was seen. ``width`` (a multiple of 64; default 256) and
+    ``layers`` (default 3) of the network. ``threads`` of PyTorch, None for what is set. ``folder`` keeps what a run needs to go on after a stop, and is the
     caller's to remove; None keeps nothing. ``progress(seen, total, loss)`` is called each step, the loss in
     bits per byte.
 
-    Raises :class:`nzip.NzipError` where torch is missing, the text is too short, or ``folder`` holds another
-    run; :class:`nzip.io.safe_output.FileError` for a file that cannot be read. About 20 KB/s on one core
-    (ssm), 5 KB/s (transformer).
+    Raises :class:`nzip.NzipError` where torch is missing, the text is too short, no dictionary has that name,
+    or ``folder`` holds another run; :class:`nzip.io.safe_output.FileError` for a file that cannot be read.
+    About 20 KB/s on one core (ssm), 5 KB/s (transformer).
 
     >>> nzip.train_expert(["a.log", "b.log"]).data  # doctest: +SKIP
     """
@@ -91,7 +98,7 @@ def train_expert(
             net = transformer.Llama(transformer.shape_of(width, layers))
             run = run._replace(rate=1e-3, lanes=4, span=transformer.REACH, short=0.75)
         else:
-            net = Recurrent(Shape(width or 256, layers or 3))
+            net = Recurrent(Shape(width or 256, layers or 3), words=_dictionary(words, sources))
         with tempfile.TemporaryDirectory(prefix="nzip-train-") as scratch:
             try:
                 log = loop.train(net, sources, run, Path(scratch if folder is None else folder), tell)
@@ -100,6 +107,7 @@ def train_expert(
         held, seen = log[-1]["held"]["all"], log[-1]["seen"]
         made = {
             "by": "nzip train",
+            "words": net.words.name if net.words else None,
             "text": digest,
             "files": len(names),
             "bytes": size,
@@ -108,6 +116,27 @@ def train_expert(
             "held out": held,
         }
         return TrainedExpert(checkpoint.pack(net, made), held, seen)
+
+
+def _dictionary(words: str | None, sources: list[Source]) -> Dictionary | None:
+    """The dictionary of that name; with AUTO the one by which the mix codes a sample of them, if any."""
+    import numpy as np  # start-up: NumPy
+
+    from nzip.predictors.mix.primer_choice import choose  # start-up: numba
+    from nzip.predictors.mix.words.dictionary import by_name  # start-up: numba
+
+    if words is None:
+        return None
+    if words != AUTO:
+        try:
+            return by_name(words)
+        except ValueError as error:
+            raise NzipError(str(error)) from None
+    each = SAMPLE // len(sources) + 1
+    middles = [max(0, (len(source.data) - each) // 2) for source in sources]
+    parts = [source.data[m : m + each] for m, source in zip(middles, sources, strict=True)]
+    form = choose(np.frombuffer(b"".join(parts), np.uint8)).form
+    return form.dictionary if form else None
 
 
 def _sources(names: list[str]) -> tuple[list[Source], str]:

@@ -147,7 +147,8 @@ class Recurrent(nn.Module):
 
     def layer_matrices(self) -> list[nn.Parameter]:
         """The layers' matrices (rows a multiple of their width): what Muon trains."""
-        return [matrix for layer in self.layers for matrix in (layer.mix.weight, layer.out.weight)]
+        named = self.named_parameters()
+        return [p for name, p in named if name.startswith("layers.") and p.dim() == 2]
 
     def table_parameters(self) -> list[nn.Parameter]:
         """The n-gram tables: sparse gradients, a learning rate of their own."""

@@ -2,8 +2,8 @@
 
 A network that has seen one width of line, one kind of line end or one kind of quotation mark pays for it on
 every other. So pieces of prose are wrapped anew at another width, indented or separated by empty lines, given
-CRLF, two spaces after a sentence or other quotation marks, each by chance. An expert that reads codes is given
-each piece as the mix would code it: its CRs and its wrapping taken out, its words coded.
+CRLF, two spaces after a sentence or other quotation marks, each by chance. An expert that reads codes is
+given each piece as the mix would code it: its CRs and its wrapping taken out, its words coded.
 
 Concession: a piece starts anywhere, and the network's state runs on from the piece before.
 """

@@ -196,7 +196,7 @@ BESIDE = ONE * 2 // 25  # what an expert beside a leading one weighs at first
 # With experts that do not lead, in a mix that has read a primer: the other inputs' weights are multiplied by
 # this share, since the experts' add to them, and the rate begins lower than a cold mix's (plan.rate), since
 # most is learnt already.
-WARM_SHARE, WARM_RATE = (4, 5), 150
+WARM_SHARE, WARM_RATE = (3, 5), 80
 YOUNG = 1 << 15  # bytes of a lane with experts in which the APMs have little to say
 # A primed mix has tables of one size whatever the block's, so that one snapshot serves all.
 PRIMED_SIZE = 1 << 20

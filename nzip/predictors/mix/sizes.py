@@ -75,7 +75,7 @@ def first_weights(plan: Plan, experts: int = 0, leading: int = 0) -> list[int]:
     for m in range(len(plan.matches)):
         weights[first_match + 2 * m] = int(ONE * 0.15)
     for e in range(experts):
-        weights[first_match + 2 * (len(plan.matches) + e)] = int(ONE * 0.3) // experts
+        weights[first_match + 2 * (len(plan.matches) + e)] = ONE // 2 // experts
     if leading:  # the experts are believed, all others begin with a small say
         weights = [w // LEADING_SHARE for w in weights]
         for e in range(experts):

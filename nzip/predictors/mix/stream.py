@@ -276,7 +276,8 @@ class Streams(NamedTuple):
 
     def choose(self, data: np.ndarray, content: Content, payloads: Payloads | None = None) -> list[Start]:
         """The forms that ``data`` may take without experts, raw with them, and what it may start from, the
-        likeliest best first; one where it is long. ``payloads``: as for :func:`nzip.predictors.mix.primer_choice.choices`."""
+        likeliest best first; one where it is long. ``payloads``: as for
+        :func:`nzip.predictors.mix.primer_choice.choices`."""
         if content.kind != TEXT:
             return [COLD]
         words = not self.experts and not self.raw  # with experts, _trials says who reads which form

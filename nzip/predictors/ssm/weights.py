@@ -2,9 +2,9 @@
 
 Layout (docs/FORMAT.md, "The recurrent expert"): ``NZSSM\\0\\x02\\n``, the length of a JSON header as uint32,
 the header, then the tensors one after another, little-endian, C order, in the order of :func:`layout`. The
-header holds the shape (width, layers, row, bits), ``made``: free words about sources, seed and step, and of an
-expert that reads text coded as words, ``words``: the first bytes of the dictionary's hash. The
-expert's identity is the xxh3-128 of the whole file.
+header holds the shape (width, layers, row, bits), ``made``: free words about sources, seed and step, and of
+an expert that reads text coded as words, ``words``: the first bytes of the dictionary's hash. The expert's
+identity is the xxh3-128 of the whole file.
 
 Concession: the file is read whole; nothing in it is compressed.
 """

@@ -394,15 +394,25 @@ def test_the_script_trains_exports_measures_and_plots(tmp_path, kind):
     (tmp_path / "MANIFEST.tsv").write_text("\n".join(lines) + "\n")
     common = ["--corpora", str(tmp_path), "--folder", str(tmp_path / "run")]
     words, kind = (["--words", "english"], "ssm") if kind == "words" else ([], kind)
-    shape = [*words, "--kind", kind, "--set", "width=64", "--set", "layers=1", "--set", "lanes=4", "--set", "span=32"]
+    shape = [
+        *words,
+        "--kind",
+        kind,
+        "--set",
+        "width=64",
+        "--set",
+        "layers=1",
+        "--set",
+        "lanes=4",
+        "--set",
+        "span=32",
+    ]
     shape += ["--set", "bits=[5,5,5,5,5,5,8]"] * (kind == "ssm")
     result = CliRunner().invoke(
         script.main, ["run", *common, "--total", "3000", *shape], catch_exceptions=False
     )
     assert result.exit_code == 0
-    assert json.loads(result.output.splitlines()[-1])["held"].keys() == {
-        k for _, k, _ in mixture.values()
-    }
+    assert json.loads(result.output.splitlines()[-1])["held"].keys() == {k for _, k, _ in mixture.values()}
     expert = tmp_path / "x.expert"
     result = CliRunner().invoke(
         script.main, ["export", "--folder", str(tmp_path / "run"), "-o", str(expert)], catch_exceptions=False

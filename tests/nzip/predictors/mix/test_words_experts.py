@@ -8,7 +8,8 @@ import pytest
 from small_experts import random_weights
 from support import ROOT
 
-from nzip.errors import CorruptError
+from nzip.errors import CorruptError, NzipError
+from nzip.predictors.bare import BarePredictor
 from nzip.predictors.kinds import TEXT as TEXT_KIND
 from nzip.predictors.kinds import Content
 from nzip.predictors.mix import MixPredictor, fused, params, stream
@@ -110,13 +111,21 @@ def test_both_forms_are_tried_with_their_readers_and_a_short_text_without():
 def test_a_long_text_that_words_plainly_help_is_not_tried_raw(monkeypatch):
     streams = stream.Streams(1, (CODED, RAW), primed=False)
     sizes = {None: 1000, FORM: 900}
-    monkeypatch.setattr(stream.Streams, "_sampled", lambda s, data, content, helpers, start: sizes[start.form])
+    monkeypatch.setattr(
+        stream.Streams, "_sampled", lambda s, data, content, helpers, start: sizes[start.form]
+    )
     trials = [(0b10, COLD), (0b01, Start(FORM, None))]
     assert streams._likely_forms(TEXT_ARRAY, CONTENT, trials) == trials[1:]
     sizes[FORM] = 980
     assert streams._likely_forms(TEXT_ARRAY, CONTENT, trials) == trials
     sizes[FORM] = 1001
     assert streams._likely_forms(TEXT_ARRAY, CONTENT, trials) == trials[:1]
+
+
+def test_alone_it_codes_nothing():
+    with pytest.raises(NzipError, match=r"reads text coded as words.*mix:5\+ssm:coded.expert"):
+        BarePredictor(CODED)
+    assert BarePredictor(EITHER).spelling == "online"
 
 
 def test_the_probe_hears_every_expert():
