@@ -61,9 +61,9 @@ def train_expert(
 
     ``total``: bytes to train on, the files over and over; by default ten times the files, 10 MB to 200 MB.
     ``hours``: be done by then, however much was seen. ``width`` (a multiple of 64; default 256) and
-    ``layers`` (default 3) of the network. ``threads`` of PyTorch, None for what is set. ``folder`` keeps what a run needs to go on after a stop, and is the
-    caller's to remove; None keeps nothing. ``progress(seen, total, loss)`` is called each step, the loss in
-    bits per byte.
+    ``layers`` (default 3) of the network. ``threads`` of PyTorch, None for what is set. ``folder`` keeps what
+    a run needs to go on after a stop, and is the caller's to remove; None keeps nothing. ``progress(seen,
+    total, loss)`` is called each step, the loss in bits per byte.
 
     Raises :class:`nzip.NzipError` where torch is missing, the text is too short, no dictionary has that name,
     or ``folder`` holds another run; :class:`nzip.io.safe_output.FileError` for a file that cannot be read.
