@@ -163,12 +163,11 @@ class Streams(NamedTuple):
             trials = [(self.readers(helpers, start.form, len(data)), start)]
         else:
             trials = self._trials(data, content, helpers, kept=kept)
-        if len(trials) > 1 and len(data) > (SHORT if helpers else WHOLE):
-            if helpers:
-                trials = self._likely_forms(data, content, trials)
-            judge = self._sampled if helpers else self._later
-            if len(trials) > 1:
-                trials = [min(trials, key=lambda trial: judge(data, content, *trial))]
+        if len(trials) > 1 and any(readers for readers, _ in trials):
+            kept = {}
+            trials = self._worth(data, content, trials, kept)
+        elif len(trials) > 1 and len(data) > WHOLE:
+            trials = [min(trials, key=lambda trial: self._later(data, content, *trial))]
         warm = [
             i for i, (helpers, start) in enumerate(trials) if start.primer and not self.only(helpers).experts
         ]
@@ -198,28 +197,43 @@ class Streams(NamedTuple):
         raw = self.readers(helpers, None, len(data))
         if not helpers or content.kind != TEXT or self.only(raw).leading:
             return [(raw, start) for start in self.only(raw).choose(data, content, kept)]
-        trials = [(raw, start) for start in self.only(raw).choose(data, content)] if raw else []
-        for start in self.only(0).choose(data, content):
-            readers = self.readers(helpers, start.form, len(data)) if start.form else 0
-            if readers:
-                trials.append((readers, start))
-            if not readers or len(data) <= SHORT:
-                trials.append((0, start))
+        starts = self.only(0).choose(data, content)
+        trials = [(self.readers(helpers, start.form, len(data)), start) for start in starts]
+        if len(data) <= SHORT:
+            trials += [(0, start) for readers, start in trials if readers]
         return trials
 
-    def _likely_forms(
-        self, data: np.ndarray, content: Content, trials: list[tuple[int, Start]]
+    def _worth(
+        self, data: np.ndarray, content: Content, trials: list[tuple[int, Start]], kept: Payloads
     ) -> list[tuple[int, Start]]:
-        """Of ways of coding a long stream with experts those that may be the best: what a form gains without
-        them is seldom lost with them, and to try them takes long."""
-        raw = [trial for trial in trials if trial[1].form is None]
-        coded = [trial for trial in trials if trial[1].form is not None]
-        if not raw or not coded:
-            return trials
-        least = [min(self._sampled(data, content, 0, start) for _, start in some) for some in (raw, coded)]
-        if least[1] < (1 - SURE_WORDS) * least[0]:
-            return coded
-        return raw if least[1] > least[0] else trials
+        """Of ways of coding a stream, some with experts, those that may be the best; of a long one the best.
+        To try experts takes long, so what a start gives without them is asked first, of all of a short stream
+        (``kept``: what that gave) and of a stretch of a long one: in each form the best start stays, and a
+        form that is plainly behind does not."""
+        short = len(data) <= SHORT
+        best: dict[bool, tuple[int, int, Start]] = {}
+        for readers, start in trials:
+            if not readers:
+                continue
+            if short:
+                found = self._encode(data, content, 0, start)
+                kept[start.form, found[0].primer] = found[1]
+                size = _cost(found)
+            else:
+                size = self._sampled(data, content, 0, start)
+            form = start.form is not None
+            if form not in best or size < best[form][0]:
+                best[form] = size, readers, start
+        if len(best) == 2:
+            if best[True][0] < (1 - SURE_WORDS) * best[False][0]:
+                del best[False]
+            elif best[True][0] > best[False][0]:
+                del best[True]
+        left = [(readers, start) for _, readers, start in best.values()]
+        left += [trial for trial in trials if not trial[0]]
+        if short or len(left) == 1:
+            return left
+        return [min(left, key=lambda trial: self._sampled(data, content, *trial))]
 
     def _sampled(self, data: np.ndarray, content: Content, helpers: int, start: Start) -> int:
         """Bytes that a stretch out of the middle of a long stream takes."""
@@ -268,7 +282,7 @@ class Streams(NamedTuple):
             coded, form = data, content
         descriptor = descriptor._replace(pinned=pin(primer, dictionary), rate=rate)
         told = scaled(progress, len(data), len(coded))
-        payload = kept.get((words, descriptor.primer)) if kept and ledger is None else None
+        payload = None if helpers or ledger is not None or not kept else kept.get((words, descriptor.primer))
         if payload is not None:
             progress(len(data))
             return descriptor, payload
