@@ -122,7 +122,8 @@ def _forget_words(mix: Mix) -> None:
 def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: int) -> Mix:
     """The same mix with room for experts: their columns and their weight sets start as in a cold mix; all
     else makes room."""
-    mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0], experts, leading)
+    mix = build(chosen, 1, 0, 1, [0], experts, leading)  # its tables give way to the primed mix's
+    mix.setting[at.S_MATCH_BITS] = primed.setting[at.S_MATCH_BITS]
     narrow, wide = input_width(chosen, 0), input_width(chosen, experts)
     own = context_inputs(chosen) + 2 * len(chosen.matches)
     old, new = primed.weights.reshape(-1, at.SET_SIZE, narrow), mix.weights.reshape(-1, at.SET_SIZE, wide)
