@@ -51,6 +51,8 @@ WHOLE, PARTS, PART = 1 << 19, 4, 1 << 15
 BRIEF, EASY = 1500, 0.2
 # What words gain on the sample without experts so that raw bytes are not tried with them.
 SURE_WORDS = 0.06
+# What experts gain on a stretch of a long stream so that nothing is tried without them.
+SURE_GAIN = 0.03
 _NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
 
 Progress = Callable[[int], None]
@@ -163,10 +165,14 @@ class Streams(NamedTuple):
             trials = [(self.readers(helpers, start.form, len(data)), start)]
         else:
             trials = self._trials(data, content, helpers, kept=kept)
-        if len(trials) > 1 and any(readers for readers, _ in trials):
+        helped = any(readers for readers, _ in trials) and start is None
+        if helped and self.leading:
+            if len(trials) > 1 and len(data) > SHORT:
+                trials = [min(trials, key=lambda trial: self._sampled(data, content, *trial))]
+        elif helped and (len(trials) > 1 or len(data) > SHORT):
             kept = {}
             trials = self._worth(data, content, trials, kept)
-        elif len(trials) > 1 and len(data) > WHOLE:
+        if len(trials) > 1 and len(data) > WHOLE:
             trials = [min(trials, key=lambda trial: self._later(data, content, *trial))]
         warm = [
             i for i, (helpers, start) in enumerate(trials) if start.primer and not self.only(helpers).experts
@@ -206,10 +212,10 @@ class Streams(NamedTuple):
     def _worth(
         self, data: np.ndarray, content: Content, trials: list[tuple[int, Start]], kept: Payloads
     ) -> list[tuple[int, Start]]:
-        """Of ways of coding a stream, some with experts, those that may be the best; of a long one the best.
-        To try experts takes long, so what a start gives without them is asked first, of all of a short stream
-        (``kept``: what that gave) and of a stretch of a long one: in each form the best start stays, and a
-        form that is plainly behind does not."""
+        """Of ways of coding a stream, some with experts, those that may be the best. To try experts takes
+        long, so what a start gives without them is asked first, of all of a short stream (``kept``: what that
+        gave) and of a stretch of a long one: in each form the best start stays, and a form that is plainly
+        behind does not."""
         short = len(data) <= SHORT
         best: dict[bool, tuple[int, int, Start]] = {}
         for readers, start in trials:
@@ -230,10 +236,19 @@ class Streams(NamedTuple):
             elif best[True][0] > best[False][0]:
                 del best[True]
         left = [(readers, start) for _, readers, start in best.values()]
-        left += [trial for trial in trials if not trial[0]]
-        if short or len(left) == 1:
-            return left
-        return [min(left, key=lambda trial: self._sampled(data, content, *trial))]
+        alone = [trial for trial in trials if not trial[0]]
+        if short:
+            return left + alone
+        alone += [(0, start) for _, start in left]
+        with_them, without = (
+            min((self._sampled(data, content, *trial), i) for i, trial in enumerate(some))
+            for some in (left, alone)
+        )
+        gain = 1 - with_them[0] / max(1, without[0])
+        if gain > SURE_GAIN:
+            return [left[with_them[1]]]
+        # What a sample's experts gain may be lost later on, where the mix has learnt more.
+        return [left[with_them[1]], *alone] if gain > 0 else alone
 
     def _sampled(self, data: np.ndarray, content: Content, helpers: int, start: Start) -> int:
         """Bytes that a stretch out of the middle of a long stream takes."""
