@@ -32,14 +32,13 @@ PARTS = {
     "mix:5 without priors": ("mix:5", PRIORS),
     "+priors": ("mix:5", COLD),
     "+primer (-5)": ("mix:5", PRIMED),
-    "+ssm of raw text": ("mix:5+ssm", PRIMED),
-    "+ssm (-6)": ("mix:5+ssm:words+ssm", PRIMED),
+    "+ssm (-6)": ("mix:5+ssm", PRIMED),
     "+transformer": ("mix:5+transformer", PRIMED),
     "+online": ("mix:5+online", PRIMED),
-    "+ssm +online (-7)": ("mix:5+ssm:words+ssm+online", PRIMED),
-    "+adapted": ("mix:5+online:words+online:ssm", PRIMED),
-    "+adapted +ssm (-8)": ("mix:5+online:words+online:ssm+ssm:words+ssm", PRIMED),
-    "-8 +online": ("mix:5+online:words+online:ssm+ssm:words+ssm+online", PRIMED),
+    "+ssm +online (-7)": ("mix:5+ssm+online", PRIMED),
+    "+online:ssm": ("mix:5+online:ssm", PRIMED),
+    "+online:ssm +ssm (-8)": ("mix:5+online:ssm+ssm", PRIMED),
+    "-8 +online": ("mix:5+online:ssm+ssm+online", PRIMED),
 }
 BASE = "+primer (-5)"
 

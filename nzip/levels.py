@@ -47,12 +47,12 @@ LEVELS: dict[int, Level] = {
         137,
     ),
     6: Level(
-        "mix:5+ssm:words+ssm", "-5 and a pretrained network: one for words, one for raw text", 29049, 36
+        "mix:5+ssm", "-5 and a pretrained network, of two that which reads what the mix codes", 29049, 36
     ),
-    7: Level("mix:5+ssm:words+ssm+online", "-6 and a small network that learns from the file", 29049, 14),
+    7: Level("mix:5+ssm+online", "-6 and a small network that learns from the file", 29049, 14),
     8: Level(
-        "mix:5+online:words+online:ssm+ssm:words+ssm",
-        "-6 and the pretrained networks once more, which go on learning from the file",
+        "mix:5+online:ssm+ssm",
+        "-6 and the pretrained network once more, which goes on learning from the file",
         29049,
         4.2,
     ),

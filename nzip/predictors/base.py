@@ -170,6 +170,11 @@ class Expert(abc.ABC):
         alone."""
         return True
 
+    def reading(self, form: bytes) -> Expert | None:
+        """The expert to ask about a stream of text in that form, told as :attr:`reads` is: this one, another
+        where there is a network for each form, or None."""
+        return self if self.reads is None or self.reads == form else None
+
     def lanes_for(self, size: int) -> int:
         """Lanes that a block of ``size`` bytes is best cut into; a function of the size and the spelling
         alone."""

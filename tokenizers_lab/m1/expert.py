@@ -61,7 +61,9 @@ class ExpertModel(ByteModel):
 
     def fingerprint(self) -> str:
         # Its kind and its weights; where the file with them lies is no part of it.
-        text = json.dumps([self.spelling.partition(":")[0], self.expert.config()], sort_keys=True)
+        weights = getattr(self.expert, "weights", None)  # those that ship stand in no config
+        config = self.expert.config() or ({"weights": weights.digest} if weights is not None else {})
+        text = json.dumps([self.spelling.partition(":")[0], config], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -114,9 +114,9 @@ class MixPredictor(Predictor):
         i = np.arange(1024, dtype=np.int64)
         data = np.where(i % 3 == 0, 32 + (i * i >> 5) % 90, 97 + (i >> 3) * 7 % 26).astype(np.uint8)
         digest = xxhash.xxh3_64()
-        for reads in sorted({b"", *(e.reads for e in self.experts if e.reads is not None)}):
-            helpers = sum(1 << i for i, e in enumerate(self.experts) if e.reads in (reads, None))
-            some = self._streams.only(helpers)
+        for form in self._streams.told_forms():
+            reading = tuple(found for e in self.experts if (found := e.reading(form)) is not None)
+            some = self._streams._replace(experts=reading)
             payload, mix = some.code(data, Content(TEXT), some.lanes_for(4), None)
             digest.update(payload + mix.final_weights.tobytes() + mix.state_map.tobytes())
         return digest.digest()

@@ -112,7 +112,7 @@ def tried_bytes(part: Part, size: int) -> tuple[float, int]:
 def code_sample(streams: Streams, part: Part, sample: np.ndarray, whole: int, trial: Trial) -> Sampled:
     """Code ``sample`` (uint8) as a part of a stream of ``whole`` bytes, in the way of ``trial``."""
     helpers, start = trial
-    some = streams.only(helpers)
+    some = streams.only(helpers).for_form(start.form)
     words, primer = start
     began = time.process_time()
     dictionary = words.dictionary if words else None

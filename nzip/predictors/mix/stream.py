@@ -34,7 +34,7 @@ from nzip.predictors.mix.primer_choice import COLD, LEVEL, SHORT, Form, Payloads
 from nzip.predictors.mix.primers import USER, Primer, named, pin, portion
 from nzip.predictors.mix.state import Mix, build, memory
 from nzip.predictors.mix.warm_start import warm_behind
-from nzip.predictors.mix.words.dictionary import Dictionary
+from nzip.predictors.mix.words.dictionary import HASH_BYTES, Dictionary, index
 from nzip.predictors.mix.words.options import Words
 
 MAX_LANES = 192
@@ -58,11 +58,11 @@ _NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
 Progress = Callable[[int], None]
 
 
-def can_read(expert: Expert, form: Form) -> bool:
-    """Whether an expert reads a text in that form."""
-    if expert.reads is None:
-        return True
-    return expert.reads == (form.dictionary.hash if form.dictionary else None) if form else not expert.reads
+def told_as(form: Form) -> bytes:
+    """A form of text as experts are told of it (:attr:`nzip.predictors.base.Expert.reads`)."""
+    if form is None:
+        return b""
+    return form.dictionary.hash if form.dictionary else b"lines"
 
 
 def untold(done: int) -> None:
@@ -92,18 +92,38 @@ class Streams(NamedTuple):
         """How many of the experts lead."""
         return sum(e.leads for e in self.experts)
 
+    def told_forms(self) -> list[bytes]:
+        """The forms of text that some expert has a network for, raw bytes first
+        (:attr:`nzip.predictors.base.Expert.reads`)."""
+        codes = {bytes.fromhex(entry["hash"])[:HASH_BYTES] for entry in index()}
+        codes |= {e.reads for e in self.experts if e.reads}
+
+        def is_read(code: bytes) -> bool:
+            found = (e.reading(code) for e in self.experts)
+            return any(e is not None and e.reads == code for e in found)
+
+        return [b"", *sorted(filter(is_read, codes))]
+
     @property
     def transforms(self) -> bool:
-        """Whether a text may take another form than raw bytes: no expert leads, who reads these, and where
-        there are experts, not all do."""
-        read_codes = any(e.reads != b"" for e in self.experts)
-        return not self.raw and not self.leading and (read_codes or not self.experts)
+        """Whether texts are told apart by the dictionaries that they want: no expert leads, who reads raw
+        bytes, and where there are experts, some have a network for words."""
+        return not self.raw and not self.leading and (not self.experts or len(self.told_forms()) > 1)
 
     def readers(self, helpers: int, form: Form, size: int) -> int:
         """Those of the experts whose bits are set that read ``form`` of a text of ``size`` bytes."""
         if form and self.only(helpers).lanes_for(size) > 1:
             return 0
-        return sum(1 << i for i, e in enumerate(self.experts) if helpers >> i & 1 and can_read(e, form))
+        told = told_as(form)
+        experts = enumerate(self.experts)
+        return sum(1 << i for i, e in experts if helpers >> i & 1 and e.reading(told) is not None)
+
+    def for_form(self, form: Form) -> Streams:
+        """The same with each expert as it reads ``form``. ``ValueError`` where one does not."""
+        experts = tuple(e.reading(told_as(form)) for e in self.experts)
+        if None in experts:
+            raise ValueError("an expert does not read that form of text")
+        return self._replace(experts=experts)  # type: ignore[arg-type]  # none is None
 
     def lanes_for(self, size: int) -> int:
         """Lanes of a stream of ``size`` bytes that every expert helps."""
@@ -277,7 +297,7 @@ class Streams(NamedTuple):
     ) -> tuple[Descriptor, bytes]:
         """As :meth:`encode`, with the experts whose bits are set, from ``start``; ``rate``: its own;
         ``kept``: what was coded already, as it would be."""
-        some = self.only(helpers)
+        some = self.only(helpers).for_form(start.form)
         lanes = 1 if start.form else some.lanes_for(len(data))
         words, primer = start
         dictionary = words.dictionary if words else None
@@ -382,10 +402,14 @@ class Streams(NamedTuple):
         some._check_pin(descriptor, primer, dictionary)
         if primer:
             primer = portion(primer, self.level, dictionary)
+        try:
+            some = some.for_form(words)
+        except ValueError:
+            raise CorruptError("a mix block with experts that do not read its form of text") from None
         if not words:
             return some._decode(payload, descriptor, some.lanes_for(size), primer, size, progress, sink)
-        if some.lanes_for(size) > 1 or not all(can_read(e, words) for e in some.experts):
-            raise CorruptError("a mix block with words in a stream of experts that do not read them")
+        if some.lanes_for(size) > 1:
+            raise CorruptError("a mix block with words on several lanes")
         return some._decode_words(payload, descriptor, words, primer, size, progress, sink)
 
     def _helping(self, said: int, size: int) -> Streams:

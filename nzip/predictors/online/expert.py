@@ -1,12 +1,15 @@
 """``online``: a small network that learns from the file while it codes it, exact in float32 of a written
 order.
 
-``online`` starts from nothing (as StateSMix does) and reads text raw or coded as words; ``online:ssm`` and
-``online:words`` from the weights of the experts that ship, for raw text and for English coded as words,
-``online:PATH`` from those of a file that ``nzip train`` made: dynamic evaluation (Krause et al. 2018).
+``online`` starts from nothing (as StateSMix does) and reads text raw or coded as words; ``online:ssm`` starts
+from the weights of the experts that ship, for raw text and for English coded as words (these alone:
+``online:words``), ``online:PATH`` from those of a file that ``nzip train`` made: dynamic evaluation (Krause et
+al. 2018).
 ``create`` is the registry's factory."""
 
 from __future__ import annotations
+
+import functools
 
 import numpy as np
 
@@ -15,7 +18,7 @@ from nzip.predictors.content import TEXT, Content
 from nzip.predictors.model_files import takes_model
 from nzip.predictors.online import kernel, network
 from nzip.predictors.spelling import Part
-from nzip.predictors.ssm.weights import FILES, KIND, Weights
+from nzip.predictors.ssm.weights import FILES, KIND, WORDS, Weights
 from nzip.predictors.stepping import ADAPTED, ONLINE, SmallExpert
 
 # Blocks longer than this go without (bytes; 40 minutes of one core at 3.6 KB/s, or at 15).
@@ -39,8 +42,18 @@ class OnlineExpert(SmallExpert):
         self.rates = FROM_NOTHING if self.weights is None else FROM_WEIGHTS
 
     def config(self) -> dict:
-        """The hash of the weights that it starts from."""
-        return {} if self.weights is None else {"weights": self.weights.digest}
+        """The hash of weights of the user's own that it starts from; what ships is told by the probe."""
+        shipped = self._argument in (*FILES.shipped, "ssm")
+        return {} if self.weights is None or shipped else {"weights": self.weights.digest}
+
+    @functools.cached_property
+    def _for_words(self) -> OnlineExpert:
+        return OnlineExpert(WORDS)
+
+    def reading(self, form: bytes) -> Expert | None:
+        if form and self._argument == "ssm":
+            return self._for_words.reading(form)
+        return super().reading(form)
 
     def embedded(self) -> tuple[Expert, str, bytes] | None:
         """The file of the weights that it starts from, unless it is the one that ships, or none."""
@@ -58,6 +71,10 @@ class OnlineExpert(SmallExpert):
         kernel.steps(fresh, data, out)
 
     def memory(self, block_size: int, lanes: int) -> int:
+        own = self._memory(lanes)
+        return max(own, self._for_words._memory(lanes)) if self._argument == "ssm" else own
+
+    def _memory(self, lanes: int) -> int:
         shape = network.SCRATCH if self.weights is None else self.weights.shape
         matrices = shape.width * (shape.layers * 4 * shape.width + 768 + 7 * shape.row)
         tables = sum(1 << b for b in shape.bits) * shape.row

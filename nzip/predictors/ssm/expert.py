@@ -1,8 +1,8 @@
 """``ssm``: a pretrained recurrent network (gated linear recurrence with hashed n-gram tables), exact in
 integers.
 
-``ssm`` alone is the network that ships for raw text, ``ssm:words`` the one for English coded as words,
-``ssm:PATH`` one of the user's own, made by ``nzip train``.
+``ssm`` alone is two networks that ship, one for raw text and one for English coded as words, which alone is
+``ssm:words``; ``ssm:PATH`` is one of the user's own, made by ``nzip train``.
 ``create`` is the registry's factory."""
 
 from __future__ import annotations
@@ -36,8 +36,17 @@ class SsmExpert(SmallExpert):
         return kernel.make_net(self.weights)  # when it is asked, which a stream in another form never does
 
     def config(self) -> dict:
-        """The weights' hash."""
-        return {"weights": self.weights.digest}
+        """The hash of weights of the user's own; what ships is told by the probe."""
+        return {} if self._argument in FILES.shipped else {"weights": self.weights.digest}
+
+    @functools.cached_property
+    def _for_words(self) -> SsmExpert:
+        return SsmExpert(WORDS)
+
+    def reading(self, form: bytes) -> Expert | None:
+        if form and self._argument is None:
+            return self._for_words.reading(form)
+        return super().reading(form)
 
     def embedded(self) -> tuple[Expert, str, bytes] | None:
         """The weights' file, unless it is the one that ships."""
@@ -54,6 +63,11 @@ class SsmExpert(SmallExpert):
         kernel.steps(*fresh, data, out)
 
     def memory(self, block_size: int, lanes: int) -> int:
+        if self._argument is None:
+            return max(self._for_words.memory(block_size, lanes), self._memory(lanes))
+        return self._memory(lanes)
+
+    def _memory(self, lanes: int) -> int:
         shape = self.weights.shape
         tables = sum(1 << b for b in shape.bits) * shape.row
         return 2 * tables + shape.width * (shape.layers * 5 * shape.width + 2048) + lanes * (1 << 21)

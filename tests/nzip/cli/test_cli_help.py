@@ -84,7 +84,7 @@ def offered(function, start):
 
 
 def test_predictors_models_levels_peers():
-    assert {"mix:3", "mix:5+ssm:words+ssm"} <= set(offered(completing.predictors, ""))
+    assert {"mix:3", "mix:5+ssm"} <= set(offered(completing.predictors, ""))
     assert offered(completing.predictors, "mix:3+ss") == ["mix:3+ssm"]
     assert "mix:3+lm:smollm2-135m" in offered(completing.predictors, "mix:3+lm:")
     assert offered(completing.predictors, "nothing") == []

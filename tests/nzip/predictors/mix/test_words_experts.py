@@ -86,7 +86,7 @@ def test_what_no_writer_writes_is_refused(monkeypatch):
     forced(monkeypatch, Start(FORM, None))
     said, payload = MixPredictor(1, (CODED,), primed=False).encode(TEXT)
     for other in (RAW, OTHER):
-        with pytest.raises(CorruptError, match="do not read them"):
+        with pytest.raises(CorruptError, match="do not read its form"):
             MixPredictor(1, (other,), primed=False).decode(said, payload, len(TEXT))
 
 
@@ -152,6 +152,23 @@ def test_what_is_plainly_behind_without_experts_is_not_tried_with_them(times, mo
     assert left() == ([raw, words, *bare] if times == 1 else [raw, *both])
     sizes[FORM, 1] = sizes[None, 2] = 981  # none
     assert left() == ([raw, words, *bare] if times == 1 else both)
+
+
+def test_what_ships_has_a_network_for_each_form():
+    for make in (SsmExpert, lambda: OnlineExpert("ssm")):
+        both = make()
+        words = both.reading(ENGLISH.hash)
+        assert (
+            both.reading(b"") is both and words.reads == ENGLISH.hash and words is both.reading(ENGLISH.hash)
+        )
+        assert words.weights.digest == SsmExpert("words").weights.digest != both.weights.digest
+        assert both.reading(named(2).hash) is both.reading(b"lines") is None
+        assert both.config() == {} and both.memory(1, 1) >= words.memory(1, 1)  # the probe tells what ships
+    assert CODED.reading(b"") is RAW.reading(ENGLISH.hash) is None and RAW.reading(b"") is RAW
+    assert EITHER.reading(b"") is EITHER.reading(ENGLISH.hash) is EITHER.reading(b"lines") is EITHER
+    own = stream.Streams(1, (SsmExpert(),))
+    assert own.told_forms() == [b"", ENGLISH.hash] and own.transforms
+    assert not stream.Streams(1, (RAW,)).transforms and not stream.Streams(1, (EITHER,)).transforms
 
 
 def test_alone_it_codes_nothing():
