@@ -3,8 +3,8 @@ order.
 
 ``online`` starts from nothing (as StateSMix does) and reads text raw or coded as words; ``online:ssm`` starts
 from the weights of the experts that ship, for raw text and for English coded as words (these alone:
-``online:words``), ``online:PATH`` from those of a file that ``nzip train`` made: dynamic evaluation (Krause et
-al. 2018).
+``online:words``), ``online:PATH`` from those of a file that ``nzip train`` made: dynamic evaluation (Krause
+et al. 2018).
 ``create`` is the registry's factory."""
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ LIMITS = {True: 8 << 20, False: 1 << 24}
 # Adam's rate for the matrices, Adagrad's for the embeddings.
 FROM_NOTHING = (2.5e-3, 5e-2)
 FROM_WEIGHTS = (5e-4, 1.2e-2)
+FROM_WORDS = (2.5e-4, 6e-3)  # of weights that read text coded as words
 
 
 class OnlineExpert(SmallExpert):
@@ -39,7 +40,9 @@ class OnlineExpert(SmallExpert):
             self.weights = FILES.load(None if argument == "ssm" else argument)
         self.reads = None if self.weights is None else self.weights.words
         self.slot = ONLINE if self.weights is None else ADAPTED
-        self.rates = FROM_NOTHING if self.weights is None else FROM_WEIGHTS
+        self.rates = FROM_NOTHING
+        if self.weights is not None:
+            self.rates = FROM_WORDS if self.weights.words else FROM_WEIGHTS
 
     def config(self) -> dict:
         """The hash of weights of the user's own that it starts from; what ships is told by the probe."""
