@@ -77,9 +77,8 @@ MIXTURE = {
     "ml_gnome_ta.txt": (0.5, "asian", False),
 }
 
-# The same for text coded as English words. What is in another language stays raw, and so is another expert's. A
-# network of two million weights knows a text by heart that it has read five times, so small texts have small
-# shares.
+# The same for text coded as English words: other languages are the raw network's. Two million weights know a
+# text by heart that they have read five times, so small texts have small shares.
 CODED_MIXTURE = {
     "austen.txt": (9, "prose", True),
     "sotu.txt": (10, "prose", True),
