@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import zlib
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from nzip.predictors import registry
 from nzip.predictors.content import detect
 from nzip.predictors.mix import MixPredictor, stream
 from nzip.predictors.mix.words import marks
+from nzip.predictors.mix.words.choice import with_lines
 from nzip.predictors.mix.words.dictionary import named
 from nzip.predictors.ssm import contexts, kernel, matvec, weights
 from nzip.predictors.ssm.expert import SsmExpert
@@ -186,6 +188,22 @@ def test_levels_are_as_small_as_nzip_levels_says(level):
     data = (ROOT / "corpora/samples/alice29.txt").read_bytes()
     params, payload = registry.create(LEVELS[level].spelling).encode(data)
     assert len(params) + len(payload) == LEVELS[level].size
+
+
+def test_all_weights_take_twelve_megabytes_of_the_wheel():
+    from nzip.predictors.transformer.expert import FILES
+
+    files = [*weights.FILES.shipped.values(), *FILES.shipped.values()]
+    assert len(files) == 3 and sum(len(zlib.compress(f.read_bytes(), 6)) for f in files) < 12_000_000
+
+
+def test_the_network_for_words_reads_words():
+    text = np.frombuffer((ROOT / "corpora/samples/alice29.txt").read_bytes()[:4000], np.uint8)
+    coded = with_lines(text, named(1)).apply(text)
+    net = kernel.make_net(SsmExpert("words").weights)
+    out = all_steps(net, coded.tobytes())
+    cost = -np.log2(out[np.arange(len(coded) - 1), coded[1:]] / 2**24).sum() / len(text)
+    assert len(coded) < 0.6 * len(text) and cost < 2.0
 
 
 def test_what_ships_is_small_and_reads_text():
