@@ -181,9 +181,9 @@ def tiny(
         for other, near in ((second, SECOND), (third, THIRD)):
             if marks[other] > marks[first] - near and shares[other] > 0:
                 attempt(forms[0], primers.named(other + 1))
-        best = min(found, key=lambda entry: entry[0])[2]
-        if best and shares.max() < FOREIGN:
-            attempt(forms[0], primers.named(best.number | primers.HABITS))
+        likeliest = min(found, key=lambda entry: entry[0])[2]
+        if likeliest and shares.max() < FOREIGN:
+            attempt(forms[0], primers.named(likeliest.number | primers.HABITS))
     if shares.max() < LITTLE or min(found, key=lambda entry: entry[0])[0] < REPEATED * len(data):
         for form in forms:
             attempt(form, None)
