@@ -81,9 +81,9 @@ def finished(tmp_path_factory, english, one_torch_thread):
 
 @pytest.fixture
 def done(finished, tmp_path, toml):
-    """Its results and datasets beside ``toml``: what is run next goes on from there."""
-    shutil.copytree(finished / "out", tmp_path / "out")
-    return json.loads((tmp_path / "out" / "results.json").read_text())
+    """Its results beside ``toml``: what is run next goes on from there."""
+    shutil.copytree(finished / "out" / "results", tmp_path / "out" / "results")
+    return json.loads((finished / "out" / "results.json").read_text())
 
 
 def test_a_sweep_goes_on_where_it_stopped_and_reports(toml, tmp_path, monkeypatch):
@@ -410,18 +410,14 @@ def test_a_probe_is_a_job_of_its_own(toml, tmp_path, monkeypatch, done):
 def test_results_are_gone_on_from_in_another_place(toml, tmp_path, monkeypatch, done):
     """Results alone are enough, wherever the texts and the folder lie: datasets are built anew, and are the
     same."""
-    (tmp_path / "elsewhere" / "out").mkdir(parents=True)
-    shutil.copytree(tmp_path / "out" / "results", tmp_path / "elsewhere" / "out" / "results")
-    for name in ("a.txt", "s.toml"):
-        shutil.copy(tmp_path / name, tmp_path / "elsewhere" / name)
     monkeypatch.setattr(sweep_module, "train", None)
     monkeypatch.setattr(sweep_module, "seq2seq", None)
-    assert run(Sweep.read(tmp_path / "elsewhere" / "s.toml"), tmp_path / "elsewhere" / "out") == done
-    with open(tmp_path / "elsewhere" / "a.txt", "ab") as file:
+    assert run(Sweep.read(toml), tmp_path / "out") == done
+    with open(tmp_path / "a.txt", "ab") as file:
         file.write(b"More text, so other datasets. " * 400)
-    shutil.rmtree(tmp_path / "elsewhere" / "out" / "data")
+    shutil.rmtree(tmp_path / "out" / "data")
     with pytest.raises(LabError, match="another sweep file"):
-        run(Sweep.read(tmp_path / "elsewhere" / "s.toml"), tmp_path / "elsewhere" / "out")
+        run(Sweep.read(toml), tmp_path / "out")
 
 
 def test_pairs_of_the_seq2seq_probe(tmp_path, english):
