@@ -189,13 +189,13 @@ def tiny(
             attempt(form, None)
     found.sort(key=lambda entry: entry[0])
     least = found[0][0]
-    near = [entry for entry in found[:MOST] if entry[0] <= (1 + NEAR_TINY) * least]
-    near += [
+    kept = [entry for entry in found[:MOST] if entry[0] <= (1 + NEAR_TINY) * least]
+    kept += [
         entry
         for entry in found
-        if entry[2] and entry[2].habits and entry not in near and entry[0] <= (1 + NEAR_HABITS) * least
+        if entry[2] and entry[2].habits and entry not in kept and entry[0] <= (1 + NEAR_HABITS) * least
     ]
-    return [Start(form, primer) for _, form, primer in near]
+    return [Start(form, primer) for _, form, primer in kept]
 
 
 def _tried(
