@@ -12,6 +12,7 @@ from tokenizers_lab.cli.common import (
     progress_bar,
     quiet_option,
     refuse_existing,
+    say_elsewhere,
     say_left_out,
     text_key_option,
 )
@@ -59,6 +60,8 @@ def bound(files, vocab_size, codecs, json_path, save, text_key, on_error, force,
         note = f"; not held to this bound: {row['outside']}" if row["outside"] else ""
         click.echo(f"  {row['gap']:+8.2%}  {row['tokens']:,} tokens: {row['codec']}{note}")
     if save:
-        codec_of(found["strings"], found["pre"]).save(save)
+        made = codec_of(found["strings"], found["pre"])
+        made.save(save)
+        say_elsewhere(quiet, save, made)
     if json_path:
         write_json(json_path, {key: value for key, value in found.items() if key != "strings"})

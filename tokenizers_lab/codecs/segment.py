@@ -34,7 +34,12 @@ _LARGEST = 1 << 30
 
 class SegmentCodec(Codec):
     """``strings``: the bytes of every id, ``b""`` for special ones; ``costs``: int64, of every id, above 0.
-    ``specials``: (name, id) of the special tokens that the vocabulary has."""
+    ``ends``: the ids of the end of sequence and of padding, or None."""
+
+    elsewhere = (
+        "`tokenizers` has no such rule and cannot load it (its Unigram is near by=likeliest, in floats): encode "
+        "with it here, by its path, or in Python (tokenizers_lab.load)"
+    )
 
     def __init__(
         self,
