@@ -131,8 +131,9 @@ def read_array(path, name: str | None = None) -> np.ndarray:
 
 
 def unpack_arrays(path, name: str | None = None) -> tuple[dict, dict[str, np.ndarray]]:
-    """The head and the arrays of a file (a path, or open) written by :func:`pack_arrays`, in memory that grows
-    with what the file holds, never by what it claims. ``name``: for errors. Raises :class:`DataError`."""
+    """The head and the arrays of a file (a path, or open) written by :func:`pack_arrays`, in memory that
+    grows with what the file holds, never by what it claims. ``name``: for errors. Raises
+    :class:`DataError`."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()

@@ -142,7 +142,9 @@ def _from_file(path: Path, parameters: dict[str, str], spelling: str) -> Codec:
 
 def _from_bytes(data: bytes, path: Path, parameters: dict[str, str], spelling: str, inside=False) -> Codec:
     """The codec of a file's content. ``inside``: of a file that is held by another."""
-    if not inside and (path.suffix == ".tiktoken" or _RANK.match(data)):  # Llama 3's are named tokenizer.model
+    if not inside and (
+        path.suffix == ".tiktoken" or _RANK.match(data)
+    ):  # Llama 3's are named tokenizer.model
         from tokenizers_lab.codecs.tiktoken import load_tiktoken  # start-up: numba
 
         return load_tiktoken(path, only(parameters, spelling, pattern=str).get("pattern"))

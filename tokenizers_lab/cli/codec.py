@@ -8,7 +8,15 @@ from pathlib import Path
 
 import click
 
-from tokenizers_lab.cli.common import CODEC_HELP, force_option, quiet_option, read_input, refuse_existing, say, say_elsewhere
+from tokenizers_lab.cli.common import (
+    CODEC_HELP,
+    force_option,
+    quiet_option,
+    read_input,
+    refuse_existing,
+    say,
+    say_elsewhere,
+)
 from tokenizers_lab.errors import DataError, LabError
 
 

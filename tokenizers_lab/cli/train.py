@@ -68,8 +68,8 @@ from tokenizers_lab.errors import LabError
 @click.option(
     "--marks",
     type=click.Choice(["case", "space", "case+space"]),
-    help="Write capitals, and spaces before words, as marks first; any bytes come back. The output is a codec "
-    "of the lab's.",
+    help="Write capitals, and spaces before words, as marks first; any bytes come back. The output is a "
+    "codec of the lab's.",
 )
 @click.option("--special", multiple=True, help="A special token, never made from text; may be repeated.")
 @click.option("--min-frequency", type=int, default=0, help="Stop at pairs seen less often.")
@@ -136,7 +136,8 @@ def train(
     refuse_existing(output, force)
     if options["marks"] and Path(output).suffix == ".json":
         raise LabError(
-            f"--marks: {output} would be no tokenizer.json (`tokenizers` has no normalizer that can be undone); name it {Path(output).stem}.codec"
+            f"--marks: {output} would be no tokenizer.json (`tokenizers` has no normalizer that can be "
+            f"undone); name it {Path(output).stem}.codec"
         )
     if parity:
         if model != "bpe":
@@ -270,7 +271,9 @@ _SENTENCEPIECE = (
 )
 
 
-def _train_sentencepiece(context, files, vocab_size, model, output, special, text_key, on_error, marks, quiet):
+def _train_sentencepiece(
+    context, files, vocab_size, model, output, special, text_key, on_error, marks, quiet
+):
     from tokenizers_lab.codecs.marked import MarkedCodec  # start-up: numba
     from tokenizers_lab.pretokenize.marks import Marks  # start-up: numba
     from tokenizers_lab.sources.finding import find  # start-up: nzip's streams
@@ -359,6 +362,7 @@ def _bpe(spelling):
     codec = load(spelling)
     if not isinstance(codec, BpeCodec):
         raise LabError(
-            f"{spelling}: not a byte-level BPE vocabulary" + (f": {codec.elsewhere}" if codec.elsewhere else "")
+            f"{spelling}: not a byte-level BPE vocabulary"
+            + (f": {codec.elsewhere}" if codec.elsewhere else "")
         )
     return codec

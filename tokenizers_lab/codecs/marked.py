@@ -1,5 +1,5 @@
-"""Any codec over text with marks for case and spaces (``pretokenize/marks.py``): ``marked[of=T.json]``, and what
-``train --marks`` learns. A text is written with marks, the codec cuts that; decoding takes them off again.
+"""Any codec over text with marks for case and spaces (``pretokenize/marks.py``): ``marked[of=T.json]``, and
+what ``train --marks`` learns. A text is written with marks, the codec cuts that; decoding takes them off.
 
 Ids are the codec's, and it loses nothing where that loses nothing. A token's bytes are those of marked text,
 and what they are of the text depends on marks before them, so tokens have no bytes of their own: offsets say
@@ -29,8 +29,8 @@ class MarkedCodec(Codec):
     """``of`` over text as ``marks`` write it. Raises :class:`LabError` where ``of`` has marks already."""
 
     elsewhere = (
-        "`tokenizers` has no normalizer that can be undone and cannot load it; its ids are those of the codec "
-        "inside over marked text: encode with it here, by its path, or in Python (tokenizers_lab.load)"
+        "`tokenizers` has no normalizer that can be undone and cannot load it: encode with it here, by its "
+        "path, or in Python (tokenizers_lab.load)"
     )
 
     def __init__(self, of: Codec, marks: str = DEFAULT, spelling: str = "marked"):

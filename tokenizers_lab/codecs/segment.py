@@ -37,8 +37,8 @@ class SegmentCodec(Codec):
     ``ends``: the ids of the end of sequence and of padding, or None."""
 
     elsewhere = (
-        "`tokenizers` has no such rule and cannot load it (its Unigram is near by=likeliest, in floats): encode "
-        "with it here, by its path, or in Python (tokenizers_lab.load)"
+        "`tokenizers` has no such rule and cannot load it (its Unigram is near by=likeliest, in floats): "
+        "encode with it here, by its path, or in Python (tokenizers_lab.load)"
     )
 
     def __init__(

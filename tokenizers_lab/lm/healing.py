@@ -79,7 +79,9 @@ class Healer:
         if codec.marks.certain(marked).startswith(self.prompt):
             return None
         found = set[int]()
-        for rest in {way[len(marked) :] for way in self._ways if way.startswith(marked) or marked.startswith(way)}:
+        for rest in {
+            way[len(marked) :] for way in self._ways if way.startswith(marked) or marked.startswith(way)
+        }:
             for i, s in enumerate(strings):
                 if s and rest.startswith(s):
                     found.add(i)

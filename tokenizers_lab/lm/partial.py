@@ -51,7 +51,21 @@ def begin(codec: Codec, prompt: bytes, more: int) -> np.ndarray:
             end * (length(prompt, more) - len(prompt)) for end in (b"\0", b"\xff")
         ]  # the lowest code and the highest
     elif isinstance(codec, MarkedCodec):
-        endings = [b"", b"e" * _TAIL, b"E", b"EE", b"Ee", b" e", b" E", b" EE", b"\n", b"\ne", b"\n e", b"7", b"\xff"]
+        endings = [
+            b"",
+            b"e" * _TAIL,
+            b"E",
+            b"EE",
+            b"Ee",
+            b" e",
+            b" E",
+            b" EE",
+            b"\n",
+            b"\ne",
+            b"\n e",
+            b"7",
+            b"\xff",
+        ]
     elif codec.token_lengths() is not None:
         endings = [b"", b"e" * _TAIL, b" e", b"\n", b"7", b"\xff"]
     else:

@@ -1,20 +1,21 @@
 """Case and spaces as marks: one spelling a word, so that ``The``, ``the``, ``THE`` and ``(the`` are a mark or
 two and `` the``. Any bytes come back.
 
-``case``: a capital is written small behind a mark, a run of capitals behind one mark for all. ``space``: every
-word has one space before it. At the start of a text or a line it is implied; behind punctuation a mark says
-that it is not there, and at the start of a line that it is. Marks stand before the white space before a word,
-beside the punctuation there, with which they make one token:
+``case``: a capital is written small behind a mark, a run of capitals behind one mark for all. ``space``:
+every word has one space before it. At the start of a text or a line it is implied; behind punctuation a mark
+says that it is not there, and at the start of a line that it is. Marks stand before the white space before a
+word, beside the punctuation there, with which they make one token. With ^ for a capital, & for capitals, < for
+no space:
 
-    He said: "Stop!        C he said: "NC stop!                (C: capital, N: no space, A: capitals, E: escape)
-    the NASA of Québec     the A nasa of C québec              (spaces around marks are for the eye)
+    He said: "Stop!        ^ he said: "<^ stop!
+    the NASA of Québec      the& nasa of^ québec
 
 Marks are control characters that texts hardly have; where a text has them, an escape stands before each. What
 is written is defined by :func:`twin`; what is read by :func:`_undo`, which makes text of any bytes.
 
 Concession: case is that of letters of one or two bytes (Latin, Greek, Cyrillic, Armenian; pairs that every
-Unicode version since 2005 has); Vietnamese's capitals of three bytes stay as they are. Words that follow a digit, an
-apostrophe or a tab keep what stands before them: a mark there would be a token of its own.
+Unicode version since 2005 has); Vietnamese's capitals of three bytes stay as they are. Words that follow a
+digit, an apostrophe or a tab keep what stands before them: a mark there would be a token of its own.
 """
 
 from __future__ import annotations
@@ -28,9 +29,14 @@ import numpy as np
 from nzip.exact.jit import njit
 from tokenizers_lab.errors import LabError
 from tokenizers_lab.pretokenize.characters import char_at
-from tokenizers_lab.pretokenize.classes import CASES, NUMBER, OTHER, class_table
+from tokenizers_lab.pretokenize.classes import CASES, OTHER, class_table
 
-NO_SPACE, CAPITAL, CAPITALS, ESCAPE = 0x08, 0x0E, 0x0F, 0x10  # backspace, shift out, shift in, data link escape
+NO_SPACE, CAPITAL, CAPITALS, ESCAPE = (
+    0x08,
+    0x0E,
+    0x0F,
+    0x10,
+)  # backspace, shift out, shift in, data link escape
 KINDS = ("case", "space")
 _CARRY = 64 << 20
 _WIDE = 0x800  # code points of up to two bytes
@@ -95,7 +101,7 @@ def _capitals(data, i, n, pairs):
     count = 0
     kind = np.int64(_UPPER)
     while i < n:
-        c, k, kind = _letter(data, i, n, pairs)
+        _, k, kind = _letter(data, i, n, pairs)
         if kind != _UPPER:
             break
         count += 1
@@ -133,7 +139,9 @@ def _mark(data, begins, case, space, pairs, table, out):
             own, k = char_at(data, i, n, table)
             other, k = char_at(data, i, n, cases)
             plain = own == OTHER and other == 0 and b != 39
-            if k == 3 and b == 0xE2 and data[i + 1] == 0x80 and data[i + 2] == 0x99:  # the apostrophe of print
+            if (
+                k == 3 and b == 0xE2 and data[i + 1] == 0x80 and data[i + 2] == 0x99
+            ):  # the apostrophe of print
                 plain = False
             out[m : m + k] = data[i : i + k]
             m += k
@@ -259,7 +267,11 @@ class Marks:
         if data and 0xC2 <= data[-1] < 0xE0:  # of half a letter nothing is known
             data = data[:-1]
         a, b = self.undo(data + b"e"), self.undo(data + b"7")
-        same = len(a) if a == b else next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+        same = (
+            len(a)
+            if a == b
+            else next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+        )
         return a[:same]
 
     def places(self, data: np.ndarray) -> np.ndarray:
@@ -298,7 +310,11 @@ def twin(text: bytes, case: bool, space: bool) -> bytes:
     """What :meth:`Marks.mark` writes, by regular expressions."""
     capitals, small = ("".join(map(chr, np.flatnonzero(letters()[0] == k))) for k in (_UPPER, _LOWER))
     parts = rf"(?P<all>[{capitals}]{{2,}}(?![{small}]))|(?P<one>[{capitals}])|(?P<rest>[{small}]+)"
-    word = rf"(?P<before>[\t-\r ]*)(?:{parts})" if case else rf"(?P<before>[\t-\r ]*)(?P<rest>[{capitals}{small}]+)"
+    word = (
+        rf"(?P<before>[\t-\r ]*)(?:{parts})"
+        if case
+        else rf"(?P<before>[\t-\r ]*)(?P<rest>[{capitals}{small}]+)"
+    )
     own = ([NO_SPACE] if space else []) + ([CAPITAL, CAPITALS] if case else []) + [ESCAPE]
     table, chars = class_table(), text.decode("utf-8", "surrogateescape")
 
@@ -321,6 +337,11 @@ def twin(text: bytes, case: bool, space: bool) -> bytes:
         kind = match.lastgroup
         marks += {"all": chr(CAPITALS), "one": chr(CAPITAL)}.get(kind, "")
         found = match[kind]
-        return marks + before + added + ("".join(chr(letters()[1, ord(c)]) for c in found) if kind != "rest" else found)
+        return (
+            marks
+            + before
+            + added
+            + ("".join(chr(letters()[1, ord(c)]) for c in found) if kind != "rest" else found)
+        )
 
     return re.sub(rf"{word}|(?P<other>(?s:.))", write, chars).encode("utf-8", "surrogateescape")

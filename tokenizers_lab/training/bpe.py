@@ -114,10 +114,10 @@ def train_full(
     expression over token bytes, the same. ``transition``: the tokens after which merges may cross words
     (superwords: ``pre`` cuts before it, and the vocabulary cuts ``lines``; ``max_memory`` is then what pairs
     may take, too). ``marks``: ``case``, ``space`` or ``case+space``, written into the text before all else
-    (``pretokenize/marks.py``); seeds, vetoes, lengths and counted bytes are then of marked text. ``checkpoint``: a path kept during the run and on Ctrl-C; if it exists, the run resumes
-    from it; removed at the end. ``progress(stage, done, total)`` with stages
-    ``count`` (bytes), ``merge`` (tokens) and, between the two of a run with ``transition``, ``encode``
-    (bytes).
+    (``pretokenize/marks.py``); seeds, vetoes, lengths and counted bytes are then of marked text.
+    ``checkpoint``: a path kept during the run and on Ctrl-C; if it exists, the run resumes from it; removed
+    at the end. ``progress(stage, done, total)`` with stages ``count`` (bytes), ``merge`` (tokens) and,
+    between the two of a run with ``transition``, ``encode`` (bytes).
 
     Raises :class:`LabError` for settings out of range and files that cannot be read.
     """
@@ -174,9 +174,7 @@ def train_full(
         def again():
             if documents is not None:
                 return (_marked(marker, _bytes(d)) for d in documents)
-            return (
-                _marked(marker, d) for p in paths for d in documents_of(p, text_key, left_out(on_error))
-            )
+            return (_marked(marker, d) for p in paths for d in documents_of(p, text_key, left_out(on_error)))
 
         def finish(kept, not_utf8):
             stage = second_stage.Stage(kept, settings, checkpoint)
@@ -186,7 +184,9 @@ def train_full(
             )
             if checkpoint:
                 second_stage.remove(checkpoint)
-            out = Training(_codec(codec, marker), **kept.counts, exhausted=exhausted, not_utf8=not_utf8, left_out=left)
+            out = Training(
+                _codec(codec, marker), **kept.counts, exhausted=exhausted, not_utf8=not_utf8, left_out=left
+            )
             out.seconds = time.perf_counter() - started
             return out
 

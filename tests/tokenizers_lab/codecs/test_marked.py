@@ -26,7 +26,7 @@ def trained(english, tmp_path_factory):
 
 
 def test_what_is_learnt_is_lossless_and_of_marked_text(trained, english):
-    folder, codec = trained
+    _, codec = trained
     text = english[:60_000]
     again = lab.train(documents=[text], vocab_size=700, marks="space+case", special=["<eos>"])
     inside = lab.train(documents=[codec.marks.mark(text).tobytes()], vocab_size=700, special=["<eos>"])
@@ -52,23 +52,30 @@ def test_it_is_saved_read_and_cut_short(trained, english):
 
 def test_training_goes_on(trained, english):
     folder, codec = trained
-    more = lab.train([folder / "a.txt"], 720, marks="case+space", special=["<eos>"], extend=folder / "T.codec")
+    more = lab.train(
+        [folder / "a.txt"], 720, marks="case+space", special=["<eos>"], extend=folder / "T.codec"
+    )
     assert more.truncated(700).fingerprint() == codec.fingerprint()
     text = english[:20_000]
     wide = lab.train(documents=[text], vocab_size=600, marks="case", transition=500)
     assert wide.of.pre.name == "lines" and wide.decode(wide.encode(text)) == text
     equal = train_parity([text, text], 500, marks="case")
-    assert equal.codec.fingerprint() == lab.train(documents=[text], vocab_size=500, marks="case").fingerprint()
+    assert (
+        equal.codec.fingerprint() == lab.train(documents=[text], vocab_size=500, marks="case").fingerprint()
+    )
 
 
 def test_damage_is_told(trained, tmp_path):
-    folder, codec = trained
+    folder, _ = trained
     head, arrays = unpack_arrays(folder / "T.codec")
     whole = np.frombuffer((folder / "T.codec").read_bytes(), np.uint8)
     for change, match in (
         ({"of": whole}, "marks inside marks"),
         ({"of": arrays["of"][:-9]}, "inside"),
-        ({"of": np.frombuffer(b'{"tokenizers_lab": 1, "codec": "segment[of=x]"}', np.uint8)}, "no codec's name"),
+        (
+            {"of": np.frombuffer(b'{"tokenizers_lab": 1, "codec": "segment[of=x]"}', np.uint8)},
+            "no codec's name",
+        ),
     ):
         (tmp_path / "bad").write_bytes(pack_arrays(head, {**arrays, **change}))
         with pytest.raises(DataError, match=match):
@@ -76,7 +83,9 @@ def test_damage_is_told(trained, tmp_path):
     (tmp_path / "bad").write_bytes(pack_arrays({**head, "marks": "all"}, arrays))
     with pytest.raises(DataError, match="marks are"):
         lab.load(tmp_path / "bad")
-    (tmp_path / "x.json").write_text(json.dumps({"tokenizers_lab": 1, "codec": f"marked[of={tmp_path}/x.json]"}))
+    (tmp_path / "x.json").write_text(
+        json.dumps({"tokenizers_lab": 1, "codec": f"marked[of={tmp_path}/x.json]"})
+    )
     with pytest.raises(DataError, match="no codec's name"):  # a file that names itself
         lab.load(tmp_path / "x.json")
 

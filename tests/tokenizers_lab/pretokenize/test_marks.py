@@ -11,7 +11,24 @@ from tokenizers_lab.pretokenize.marks import Marks, letters, twin
 
 NAMES = ("case", "space", "case+space")
 PIECES = [
-    *(b"A", b"b", b"Cd", b"EF", b" ", b"  ", b"\n", b"\r", b"\t", b"'", b".", b"(", b"7", b"\x08", b"\x0e", b"\x0f"),
+    *(
+        b"A",
+        b"b",
+        b"Cd",
+        b"EF",
+        b" ",
+        b"  ",
+        b"\n",
+        b"\r",
+        b"\t",
+        b"'",
+        b".",
+        b"(",
+        b"7",
+        b"\x08",
+        b"\x0e",
+        b"\x0f",
+    ),
     *("É é ’ Ế ı Ÿ ÿ ß Ω ω Я я 中 ́ \u00a0".replace(" ", "|").encode().split(b"|")),
     *(b"\x10", b"\xc3", b"\x89", b"\xff", b"\xe2", b"\xe2\x80", b"\xed\xa0\x80"),
 ]
