@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.exact.jit import njit
-from tokenizers_lab.codecs.bpe_kernel import CACHE_BYTES, CACHE_IDS, CACHE_SLOTS
+from tokenizers_lab.codecs.bpe_kernel import CACHE_BYTES, place_of, recall, remember
 from tokenizers_lab.pretokenize.hashing import hash_bytes
 from tokenizers_lab.pretokenize.kernels import next_end
 
@@ -110,7 +110,22 @@ def double_array(arena, starts, tokens, costs):
 
 
 @njit(cache=True, nogil=True)
-def _cut(data, start, end, nodes, best, back):
+def two_bytes(nodes):
+    """Where two bytes lead from the root of a double array that has all single ones: int32 of shape
+    (65,536 + 256,), at first << 8 | second the slot, or -1; behind them where one leads."""
+    out = np.full(65536 + 256, -1, dtype=np.int32)
+    for a in range(256):
+        first = np.int64(nodes[0, BASE] ^ a)
+        out[65536 + a] = first
+        for b in range(256 if nodes[first, BASE] >= 0 else 0):
+            second = np.int64(nodes[first, BASE] ^ b)
+            if nodes[second, PARENT] == first:
+                out[a << 8 | b] = second
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _cut(data, start, end, nodes, pairs, best, back):
     """Ids of data[start:end] into ``back``, each where it ends. ``best``, ``back``: room for end - start +
     1."""
     size = end - start
@@ -119,16 +134,17 @@ def _cut(data, start, end, nodes, best, back):
     best[0] = 0
     for k in range(size):
         here = best[k]
-        node = np.int64(0)
-        at = k
-        while at < size:
-            base = nodes[node, BASE]
-            if base < 0:
-                break
-            child = np.int64(base ^ data[start + at])
-            if nodes[child, PARENT] != node:
-                break
-            node = child
+        byte = np.int64(data[start + k])
+        node = np.int64(pairs[65536 + byte])
+        cost = here + nodes[node, COST]
+        at = k + 1
+        if cost < best[at]:
+            best[at] = cost
+            back[at] = nodes[node, TOKEN]
+        if at == size:
+            break
+        node = np.int64(pairs[byte << 8 | data[start + at]])
+        while node >= 0:
             at += 1
             token = nodes[node, TOKEN]
             if token >= 0:
@@ -136,11 +152,19 @@ def _cut(data, start, end, nodes, best, back):
                 if cost < best[at]:
                     best[at] = cost
                     back[at] = token
+            base = nodes[node, BASE]
+            if at == size or base < 0:
+                break
+            child = np.int64(base ^ data[start + at])
+            if nodes[child, PARENT] != node:
+                break
+            node = child
 
 
 @njit(cache=True, nogil=True)
-def encode(data, kind, classes, ends, nodes, lengths, cache):
-    """Ids of ``data``, int32, cut by the splitter ``kind``, or at ``ends`` where kind < 0."""
+def encode(data, kind, classes, ends, nodes, pairs, lengths, cache):
+    """Ids of ``data``, int32, cut by the splitter ``kind``, or at ``ends`` where kind < 0. ``pairs``:
+    :func:`two_bytes` of ``nodes``."""
     out = np.empty(len(data), dtype=np.int32)
     room = 1 << 12
     best = np.empty(room + 1, dtype=np.int64)
@@ -157,24 +181,17 @@ def encode(data, kind, classes, ends, nodes, lengths, cache):
         size = end - i
         c = np.int64(0)
         if size <= CACHE_BYTES:
-            c = np.int64(hash_bytes(data, i, end) >> np.uint64(40)) & (CACHE_SLOTS - 1)
-            if cache.length[c] == size:
-                same = True
-                for k in range(size):
-                    if cache.text[c, k] != data[i + k]:
-                        same = False
-                        break
-                if same:
-                    for k in range(cache.count[c]):
-                        out[n + k] = cache.ids[c, k]
-                    n += cache.count[c]
-                    i = end
-                    continue
+            c = place_of(hash_bytes(data, i, end))
+            m = recall(cache, c, data, i, size, out, n)
+            if m >= 0:
+                n += m
+                i = end
+                continue
         if size > room:
             room = 2 * size
             best = np.empty(room + 1, dtype=np.int64)
             back = np.empty(room + 1, dtype=np.int32)
-        _cut(data, i, end, nodes, best, back)
+        _cut(data, i, end, nodes, pairs, best, back)
         at = size
         m = 0
         while at > 0:  # written backwards, then turned
@@ -185,13 +202,7 @@ def encode(data, kind, classes, ends, nodes, lengths, cache):
             other = out[n + k]
             out[n + k] = out[n + m - 1 - k]
             out[n + m - 1 - k] = other
-        if size <= CACHE_BYTES and m <= CACHE_IDS:
-            cache.length[c] = size
-            cache.count[c] = m
-            for k in range(size):
-                cache.text[c, k] = data[i + k]
-            for k in range(m):
-                cache.ids[c, k] = out[n + k]
+        remember(cache, c, data, i, size, out, n, m)
         n += m
         i = end
     return out[:n].copy()

@@ -24,8 +24,8 @@ class StringsCodec(Codec):
     is known by, if larger."""
 
     elsewhere = (
-        "`tokenizers` cannot load this file of the lab's: encode with it here, by its path; `lm export` writes "
-        "its strings as longest match, which `tokenizers` runs"
+        "`tokenizers` cannot load this file of the lab's: encode with it here, by its path; `lm export` "
+        "writes its strings as longest match, which `tokenizers` runs"
     )
 
     def __init__(self, strings: list[bytes], facts: dict, spelling: str, nominal: int | None = None):
