@@ -1,10 +1,10 @@
-"""What marks for case and spaces bring: bytes a token, bits a byte of the stream (nzip -3 on the first 256 KB,
-held-out order-2 counts) and encoding speed, beside BPE of the same size from the same text.
+"""What marks for case and spaces bring: bytes a token, bits a byte of the stream (nzip -3 on the first
+256 KB, held-out order-2 counts) and encoding speed, beside BPE of the same size from the same text.
 
     python bench/lab/marks.py CORPORA -o bench/lab/marks.json
 
-8,192 and 32,768 tokens from 12 MB of English of the train corpora; texts that nobody has learnt from: the last
-160 KB of each of those files, end to end, and dev texts. A minute and a half of CPU time."""
+8,192 and 32,768 tokens from 12 MB of English of the train corpora; texts that nobody has learnt from: the
+last 160 KB of each of those files, end to end, and dev texts. A minute and a half of CPU time."""
 
 import argparse
 import json

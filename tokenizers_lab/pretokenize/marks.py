@@ -4,8 +4,8 @@ two and `` the``. Any bytes come back.
 ``case``: a capital is written small behind a mark, a run of capitals behind one mark for all. ``space``:
 every word has one space before it. At the start of a text or a line it is implied; behind punctuation a mark
 says that it is not there, and at the start of a line that it is. Marks stand before the white space before a
-word, beside the punctuation there, with which they make one token. With ^ for a capital, & for capitals, < for
-no space:
+word, beside the punctuation there, with which they make one token. With ^ for a capital, & for capitals, <
+for no space:
 
     He said: "Stop!        ^ he said: "<^ stop!
     the NASA of Québec      the& nasa of^ québec
