@@ -14,7 +14,7 @@ Marks are control characters that texts hardly have; where a text has them, an e
 is written is defined by :func:`twin`; what is read by :func:`_undo`, which makes text of any bytes.
 
 Concession: case is that of letters of one or two bytes (Latin, Greek, Cyrillic, Armenian; pairs that every
-Unicode version since 2005 has); Vietnamese's capitals of three bytes stay as they are. Words that follow a
+Unicode version since 2006 has); Vietnamese's capitals of three bytes stay as they are. Words that follow a
 digit, an apostrophe or a tab keep what stands before them: a mark there would be a token of its own.
 """
 

@@ -251,8 +251,8 @@ def _bound(file: str, found: dict) -> Table:
     return Table(
         f"{file}: distance from the best vocabulary",
         f"No vocabulary of {found['vocab_size']:,} within GPT-2's words cuts these {found['bytes']:,} bytes "
-        f"into fewer than {found['bound']:,} tokens: a certified bound; {how_close(found)}. What is not held to "
-        "it is told.",
+        f"into fewer than {found['bound']:,} tokens: a certified bound; {how_close(found)}. What is not "
+        "held to it is told.",
         ["codec", "tokens", "above the bound", "not held to it, for"],
         rows,
     )
