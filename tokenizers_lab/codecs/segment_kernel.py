@@ -6,7 +6,7 @@ place the trie of the vocabulary (a double array) is walked once, and each token
 the place where it ends. Of ways that cost the same the one with the longest last token is taken, and so on
 before it. Short pre-tokens are remembered (speed only).
 
-Concession: whole documents without pre-tokens take 12 bytes of memory a byte of text.
+Concession: whole documents without pre-tokens take 8 bytes of memory a byte of text.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tokenizers_lab.pretokenize.kernels import next_end
 
 PARENT, BASE, TOKEN, COST = range(4)  # of a node; its child by byte c stands at BASE ^ c, if it says so
 _TRIES = 64
+_FAR = np.int64(1) << 60
 
 
 @njit(cache=True, nogil=True)
@@ -126,48 +127,58 @@ def two_bytes(nodes):
 
 @njit(cache=True, nogil=True)
 def _cut(data, start, end, nodes, pairs, best, back):
-    """Ids of data[start:end] into ``back``, each where it ends. ``best``, ``back``: room for end - start +
-    1."""
+    """Ids of data[start:end] into ``back``, each where it ends. ``nodes``: in one dimension, four a slot, and
+    read by unsigned places, which cost no look at whether they are below 0. ``best``: the costs of as many
+    places as a power of two, more than the longest token has, one after the other; all are _FAR, and again
+    when it is done. ``back``: room for end - start + 1."""
     size = end - start
-    for k in range(size + 1):
-        best[k] = np.int64(1) << 60
+    around = np.int64(len(best) - 1)
     best[0] = 0
     for k in range(size):
-        here = best[k]
+        here = best[k & around]
+        best[k & around] = _FAR
         byte = np.int64(data[start + k])
-        node = np.int64(pairs[65536 + byte])
-        cost = here + nodes[node, COST]
         at = k + 1
-        if cost < best[at]:
-            best[at] = cost
-            back[at] = nodes[node, TOKEN]
+        slot = np.uint64(pairs[65536 + byte]) << np.uint64(2)
+        cost = here + nodes[slot | np.uint64(COST)]
+        if cost < best[at & around]:
+            best[at & around] = cost
+            back[at] = nodes[slot | np.uint64(TOKEN)]
         if at == size:
             break
-        node = np.int64(pairs[byte << 8 | data[start + at]])
+        node = pairs[byte << 8 | data[start + at]]
         while node >= 0:
             at += 1
-            token = nodes[node, TOKEN]
+            slot = np.uint64(node) << np.uint64(2)
+            token = nodes[slot | np.uint64(TOKEN)]
             if token >= 0:
-                cost = here + nodes[node, COST]
-                if cost < best[at]:
-                    best[at] = cost
-                    back[at] = token
-            base = nodes[node, BASE]
+                # Written either way: which is cheaper is as good as chance, and a wrong guess costs more.
+                cost = here + nodes[slot | np.uint64(COST)]
+                other = best[at & around]
+                better = cost < other
+                best[at & around] = cost if better else other
+                back[at] = token if better else back[at]
+            base = nodes[slot | np.uint64(BASE)]
             if at == size or base < 0:
                 break
-            child = np.int64(base ^ data[start + at])
-            if nodes[child, PARENT] != node:
+            child = base ^ np.int32(data[start + at])
+            if nodes[np.uint64(child) << np.uint64(2)] != node:  # PARENT
                 break
             node = child
+    best[size & around] = _FAR
 
 
 @njit(cache=True, nogil=True)
-def encode(data, kind, classes, ends, nodes, pairs, lengths, cache):
+def encode(data, kind, classes, ends, nodes, pairs, lengths, longest, cache):
     """Ids of ``data``, int32, cut by the splitter ``kind``, or at ``ends`` where kind < 0. ``pairs``:
-    :func:`two_bytes` of ``nodes``."""
+    :func:`two_bytes` of ``nodes``; ``longest``: the most bytes of a token."""
+    flat = nodes.reshape(-1)
     out = np.empty(len(data), dtype=np.int32)
     room = 1 << 12
-    best = np.empty(room + 1, dtype=np.int64)
+    places = 2
+    while places <= longest:
+        places *= 2
+    best = np.full(places, _FAR, dtype=np.int64)
     back = np.empty(room + 1, dtype=np.int32)
     n = 0
     i = 0
@@ -189,9 +200,8 @@ def encode(data, kind, classes, ends, nodes, pairs, lengths, cache):
                 continue
         if size > room:
             room = 2 * size
-            best = np.empty(room + 1, dtype=np.int64)
             back = np.empty(room + 1, dtype=np.int32)
-        _cut(data, i, end, nodes, pairs, best, back)
+        _cut(data, i, end, flat, pairs, best, back)
         at = size
         m = 0
         while at > 0:  # written backwards, then turned
