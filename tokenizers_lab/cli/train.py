@@ -275,6 +275,7 @@ def _train_sentencepiece(
     context, files, vocab_size, model, output, special, text_key, on_error, marks, quiet
 ):
     from tokenizers_lab.codecs.marked import MarkedCodec  # start-up: numba
+    from tokenizers_lab.codecs.sentencepiece import UnigramCodec  # start-up: numba
     from tokenizers_lab.pretokenize.marks import Marks  # start-up: numba
     from tokenizers_lab.sources.finding import find  # start-up: nzip's streams
     from tokenizers_lab.sources.left_out import left_out  # beside its only use
@@ -286,7 +287,7 @@ def _train_sentencepiece(
         raise LabError(f"{', '.join(given)}: only --model bpe can; SentencePiece trains {model} without")
     left, marker = left_out(on_error), Marks(marks) if marks else None
     texts = (read_text(f, text_key, left) for f in find(files))
-    codec = train_unigram(
+    codec: UnigramCodec | MarkedCodec = train_unigram(
         (marker.mark(text).tobytes() for text in texts) if marker else texts,
         vocab_size,
         model.replace("sentencepiece-", ""),

@@ -34,13 +34,13 @@ def new_cache() -> Cache:
     )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def place_of(h):
     """The cache's slot of a pre-token, by its hash."""
     return np.int64(h >> np.uint64(40)) & (CACHE_SLOTS - 1)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def recall(cache, c, data, i, size, out, n):
     """Write what slot ``c`` remembers of data[i:i + size] to ``out`` from ``n`` on; how many ids, or -1."""
     if cache.length[c] != size:
@@ -54,7 +54,7 @@ def recall(cache, c, data, i, size, out, n):
     return m
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def remember(cache, c, data, i, size, out, n, m):
     """Keep in slot ``c`` that data[i:i + size] is out[n:n + m], where both are short enough."""
     if size <= CACHE_BYTES and m <= CACHE_IDS:

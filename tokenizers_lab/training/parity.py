@@ -11,7 +11,9 @@ merges they are counted again.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -104,7 +106,7 @@ def train_parity(
     pretokenizer, marker = PreTokenizer(pre), Marks(marks) if marks else None
     languages = []
     for source in sources:
-        documents = (
+        documents: Iterable[Any] = (
             [source]
             if isinstance(source, bytes)
             else (d for path in find([source]) for d in documents_of(path, text_key, left))
