@@ -15,15 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.exact.jit import njit
-from tokenizers_lab.codecs.bpe_kernel import (
-    CACHE_BYTES,
-    NO_RANK,
-    SHORT,
-    _lookup,
-    place_of,
-    recall,
-    remember,
-)
+from tokenizers_lab.codecs.bpe_kernel import CACHE_BYTES, CACHE_IDS, CACHE_SLOTS, NO_RANK, SHORT, _lookup
 from tokenizers_lab.pretokenize import WORDS, PreTokenizer
 from tokenizers_lab.pretokenize.hashing import hash_bytes
 from tokenizers_lab.pretokenize.kernels import next_end
@@ -202,16 +194,29 @@ def encode(data, kind, classes, pieces, t, join, limit, cache):
                 size = stop - i
                 c = np.int64(0)
                 if size <= CACHE_BYTES:
-                    c = place_of(hash_bytes(data, i, stop))
-                    m = recall(cache, c, data, i, size, out, n)
-                    if m >= 0:
-                        n += m
-                        i = stop
-                        continue
+                    c = np.int64(hash_bytes(data, i, stop) >> np.uint64(40)) & (CACHE_SLOTS - 1)
+                    if cache.length[c] == size:
+                        same = True
+                        for k in range(size):
+                            if cache.text[c, k] != data[i + k]:
+                                same = False
+                                break
+                        if same:
+                            for k in range(cache.count[c]):
+                                out[n + k] = cache.ids[c, k]
+                            n += cache.count[c]
+                            i = stop
+                            continue
                 for k in range(size):
                     out[n + k] = t.byte_ids[data[i + k]]
                 m = _merged(t, out[n:], size, limit, slot, after, before, heap)
-                remember(cache, c, data, i, size, out, n, m)
+                if size <= CACHE_BYTES and m <= CACHE_IDS:
+                    cache.length[c] = size
+                    cache.count[c] = m
+                    for k in range(size):
+                        cache.text[c, k] = data[i + k]
+                    for k in range(m):
+                        cache.ids[c, k] = out[n + k]
                 n += m
                 i = stop
             n = first + _merged(t, out[first:], n - first, NO_RANK, slot, after, before, heap)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.exact.jit import njit
-from tokenizers_lab.codecs.bpe_kernel import CACHE_BYTES, place_of, recall, remember
+from tokenizers_lab.codecs.bpe_kernel import CACHE_BYTES, CACHE_IDS, CACHE_SLOTS
 from tokenizers_lab.pretokenize.hashing import hash_bytes
 from tokenizers_lab.pretokenize.kernels import next_end
 
@@ -163,12 +163,19 @@ def encode(data, kind, classes, ends, nodes, lengths, cache):
         size = end - i
         c = np.int64(0)
         if size <= CACHE_BYTES:
-            c = place_of(hash_bytes(data, i, end))
-            m = recall(cache, c, data, i, size, out, n)
-            if m >= 0:
-                n += m
-                i = end
-                continue
+            c = np.int64(hash_bytes(data, i, end) >> np.uint64(40)) & (CACHE_SLOTS - 1)
+            if cache.length[c] == size:
+                same = True
+                for k in range(size):
+                    if cache.text[c, k] != data[i + k]:
+                        same = False
+                        break
+                if same:
+                    for k in range(cache.count[c]):
+                        out[n + k] = cache.ids[c, k]
+                    n += cache.count[c]
+                    i = end
+                    continue
         if size > room:
             room = 2 * size
             best = np.empty(room + 1, dtype=np.int64)
@@ -184,7 +191,13 @@ def encode(data, kind, classes, ends, nodes, lengths, cache):
             other = out[n + k]
             out[n + k] = out[n + m - 1 - k]
             out[n + m - 1 - k] = other
-        remember(cache, c, data, i, size, out, n, m)
+        if size <= CACHE_BYTES and m <= CACHE_IDS:
+            cache.length[c] = size
+            cache.count[c] = m
+            for k in range(size):
+                cache.text[c, k] = data[i + k]
+            for k in range(m):
+                cache.ids[c, k] = out[n + k]
         n += m
         i = end
     return out[:n].copy()
