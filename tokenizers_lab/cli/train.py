@@ -237,13 +237,17 @@ def _train_parity(context, files, vocab_size, output, nested, quiet, max_memory,
         raise LabError(f"{', '.join(given)}: not with --parity")
     sizes = _sizes(nested, vocab_size)
     with progress_bar(quiet) as step:
-        run = train_parity(
-            list(files),
-            vocab_size,
-            max_memory=max_memory,
-            progress=step,
-            **{key: options[key] for key in _PARITY},
-        )
+        try:
+            run = train_parity(
+                list(files),
+                vocab_size,
+                max_memory=max_memory,
+                progress=step,
+                **{key: options[key] for key in _PARITY},
+            )
+        except KeyboardInterrupt:
+            say(quiet, "interrupted; a run with --parity keeps nothing: the same command begins anew")
+            raise
     say_left_out(quiet, output, run.left_out.json() if run.left_out else None, "")
     run.codec.save(output)
     for size in sizes:
