@@ -67,6 +67,7 @@ class SegmentCodec(Codec):
         order = np.array([place[s] for s in some], np.int32)
         own = costs[order].astype(np.int32)
         self._nodes = kernel.double_array(np.frombuffer(b"".join(some), np.uint8), starts, order, own)
+        self._pairs = kernel.two_bytes(self._nodes)
         self._cache, self._lock = bpe_kernel.new_cache(), threading.Lock()
 
     def encode(self, data) -> np.ndarray:
@@ -79,6 +80,7 @@ class SegmentCodec(Codec):
                 class_table(),
                 ends,
                 self._nodes,
+                self._pairs,
                 self._lengths,
                 self._cache,
             )
