@@ -211,6 +211,7 @@ def test_compression_aware_and_unigram_training(run, texts, tmp_path):
         ("train a.txt -o T.json --vocab-size 400 --superwords --pre none", 1, "words to begin with"),
         ("train - -o T.json --vocab-size 400 --superwords", 1, "twice"),
         ("train a.txt -o T.json --vocab-size 65536 --superwords --max-memory 8", 1, "MiB or more"),
+        ("train a.txt -o T.json --vocab-size 400 --superwords --max-memory 0", 1, "MiB or more"),
         ("train a.txt -o T.json --parity", 1, "two sources"),
         ("train a.txt a.txt -o T.json --parity --seed x --superwords", 1, "--superwords, --seed: not with"),
         ("train a.txt a.txt -o m.model --parity --model unigram", 1, "--parity: only --model bpe"),
