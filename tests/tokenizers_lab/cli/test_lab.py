@@ -217,7 +217,7 @@ def test_compression_aware_and_unigram_training(run, texts, tmp_path):
         ("train a.txt a.txt -o m.model --parity --model unigram", 1, "--parity: only --model bpe"),
         ("train a.txt -o T.json --marks case", 1, "name it T.codec"),
         ("train a.txt -o T.codec --marks words", 1, "words"),
-        ("train a.txt a.txt -o T.json --parity --checkpoint c --veto x", 1, "--checkpoint, --veto: not with"),
+        ("train a.txt a.txt -o T.json --parity --checkpoint c --veto x", 1, "--veto, --checkpoint: not with"),
         ("bound a.txt --vocab-size 200", 1, "smaller than its alphabet"),
         ("bound a.txt --vocab-size 300 --codec gzip", 1, "no bytes of their own"),
         ("bound a.txt --vocab-size 300 --pre gpt9", 1, "unknown pre-tokenizer"),
