@@ -73,6 +73,9 @@ class Codec(abc.ABC):
     pad_id: int | None = None
     token_bits: int | None = None
     """8 or 16 where ids below 2**token_bits are raw bits of a compressed stream, else None."""
+    elsewhere: str | None = None
+    """Why no other library gives these ids from the saved file, and what to use; None where one does, or
+    where that is no vocabulary (gzip, ac)."""
     nominal_vocab_size: int | None = None
     """The size that the method is known by, where ``vocab_size`` counts only ids in use (Equal-Info:
     65,536)."""

@@ -130,9 +130,10 @@ def read_array(path, name: str | None = None) -> np.ndarray:
             raise DataError(f"{name or path}: not a NumPy array, or damaged: {why}") from None
 
 
-def unpack_arrays(path) -> tuple[dict, dict[str, np.ndarray]]:
-    """The head and the arrays of a file written by :func:`pack_arrays`, in memory that grows with what
-    the file holds, never by what it claims. Raises :class:`DataError`."""
+def unpack_arrays(path, name: str | None = None) -> tuple[dict, dict[str, np.ndarray]]:
+    """The head and the arrays of a file (a path, or open) written by :func:`pack_arrays`, in memory that
+    grows with what the file holds, never by what it claims. ``name``: for errors. Raises
+    :class:`DataError`."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -147,7 +148,7 @@ def unpack_arrays(path) -> tuple[dict, dict[str, np.ndarray]]:
             raise ValueError("its head is no object")  # noqa: TRY004 - a fault of the file
         return head, arrays
     except (OSError, *_FAULTS) as error:  # of zipfile, whatever stands in a damaged head
-        raise DataError(f"{path}: not a file of this lab, or damaged: {error}") from None
+        raise DataError(f"{name or path}: not a file of this lab, or damaged: {error}") from None
 
 
 def pack_strings(strings: list[bytes]) -> dict[str, np.ndarray]:

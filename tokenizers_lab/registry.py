@@ -7,10 +7,13 @@ name of somebody's tokenizer (``tokenizers_lab.names``). Names of codecs win ove
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 from tokenizers_lab.codec import Codec
 from tokenizers_lab.codecs import tokenizer_json
@@ -134,13 +137,20 @@ def _from_file(path: Path, parameters: dict[str, str], spelling: str) -> Codec:
         data = path.read_bytes()
     except OSError as error:
         raise LabError(f"{path}: {error.strerror}") from None
-    if path.suffix == ".tiktoken" or _RANK.match(data):  # Llama 3's are named tokenizer.model
+    return _from_bytes(data, path, parameters, spelling)
+
+
+def _from_bytes(data: bytes, path: Path, parameters: dict[str, str], spelling: str, inside=False) -> Codec:
+    """The codec of a file's content. ``inside``: of a file that is held by another."""
+    if not inside and (
+        path.suffix == ".tiktoken" or _RANK.match(data)
+    ):  # Llama 3's are named tokenizer.model
         from tokenizers_lab.codecs.tiktoken import load_tiktoken  # start-up: numba
 
         return load_tiktoken(path, only(parameters, spelling, pattern=str).get("pattern"))
     only(parameters, spelling)
     if data[:2] == b"PK":
-        return _from_arrays(path, spelling)
+        return _from_arrays(data, path, spelling, inside)
     if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[") or path.suffix.lower() == ".json":
         return _from_json(data, spelling)
     return UnigramCodec(data, spelling)
@@ -151,7 +161,7 @@ def _from_json(data: bytes, spelling: str) -> Codec:
     if isinstance(entry, dict) and "tokenizers_lab" in entry:
         named = entry.get("codec")
         # Names only: a file that names a file would lead anywhere, itself included.
-        if not isinstance(named, str) or parse(named)[0] not in _FACTORIES:
+        if not isinstance(named, str) or parse(named)[0] not in _FACTORIES or "of" in parse(named)[1]:
             raise DataError(f"{spelling}: names {str(named)[:60]!r}, which is no codec's name")
         codec = load(named)
         if codec.fingerprint() != entry.get("fingerprint"):
@@ -163,8 +173,10 @@ def _from_json(data: bytes, spelling: str) -> Codec:
     return BpeCodec.from_json(entry, spelling) or HuggingFaceCodec(data.decode("utf-8"), spelling)
 
 
-def _from_arrays(path: Path, spelling: str) -> Codec:
-    head, arrays = unpack_arrays(path)
+def _from_arrays(data: bytes, path: Path, spelling: str, inside: bool) -> Codec:
+    head, arrays = unpack_arrays(io.BytesIO(data), str(path))
+    if inside and head.get("kind") == "marked":  # else files could lie in files without end
+        raise DataError(f"{path}: damaged: marks inside marks")
     if not isinstance(head, dict):
         raise DataError(f"{path}: not a file of this lab, or damaged: its head is no object")
     try:
@@ -199,6 +211,11 @@ def _of_kind(kind, head: dict, arrays: dict, path: Path, spelling: str) -> Codec
         from tokenizers_lab.codecs.segment import SegmentCodec  # start-up: numba
 
         return SegmentCodec.from_arrays(head, arrays, spelling)
+    if kind == "marked":
+        from tokenizers_lab.codecs.marked import MarkedCodec  # start-up: numba
+
+        of = _from_bytes(arrays["of"].astype(np.uint8).tobytes(), path, {}, f"{spelling}, inside", True)
+        return MarkedCodec(of, head["marks"], spelling)
     if kind == "equal-info":
         return equal_info.WindowCodec.from_arrays(head, arrays, spelling)
     if kind == "equal-info-pairs" and isinstance(head.get("facts"), dict):
@@ -307,6 +324,7 @@ def _model_dictionary(parameters, spelling):
 
 def _segment(parameters, spelling):
     from tokenizers_lab.codecs import segment  # start-up: numba
+    from tokenizers_lab.codecs.marked import MarkedCodec  # start-up: numba
     from tokenizers_lab.m1.order_n import default_text  # start-up: numba
     from tokenizers_lab.sources.reading import read_text  # start-up: numpy
 
@@ -317,7 +335,25 @@ def _segment(parameters, spelling):
     if "train" in read and by == "fewest":
         raise LabError(f"codec {spelling!r}: by=fewest counts nothing; train= is for by=likeliest")
     text = read_text([read["train"]]) if "train" in read else default_text()
-    return segment.create(load(read["of"]), by, text, spelling)
+    of = load(read["of"])
+    if isinstance(of, MarkedCodec):  # what is cut is marked text
+        made = segment.create(of.of, by, of.marks.mark(text).tobytes(), spelling)
+        return MarkedCodec(made, of.marks.name, spelling)
+    return segment.create(of, by, text, spelling)
+
+
+def _marked(parameters, spelling):
+    from tokenizers_lab.codecs.marked import DEFAULT, MarkedCodec  # start-up: numba
+
+    read = only(parameters, spelling, of=str, marks=str)
+    if "of" not in read:
+        raise LabError(f"codec {spelling!r}: needs the codec that cuts the marked text: marked[of=T.json]")
+    try:
+        return MarkedCodec(load(read["of"]), read.get("marks", DEFAULT), spelling)
+    except LabError as error:
+        if str(error).startswith("marks are"):
+            raise LabError(f"codec {spelling!r}: {error}") from None
+        raise
 
 
 def _bytes(parameters, spelling):
@@ -340,5 +376,6 @@ for _name, _factory in (
     ("equal-info", _equal_info),
     ("model-dictionary", _model_dictionary),
     ("segment", _segment),
+    ("marked", _marked),
 ):
     register(_name, _factory)

@@ -15,5 +15,6 @@ SPELLINGS = [
     "model-dictionary[n=2000,m1=order-2]",
     "segment[of=model-dictionary[n=2000,m1=order-2],by=fewest]",
     "segment[of=model-dictionary[n=2000,m1=order-2],by=likeliest]",
+    "marked[of=model-dictionary[n=2000,m1=order-2]]",
 ]
 NAMES = [*SPELLINGS, "bpe", "unigram"]  # the keys of conftest's ``codecs``

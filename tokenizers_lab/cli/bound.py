@@ -12,6 +12,7 @@ from tokenizers_lab.cli.common import (
     progress_bar,
     quiet_option,
     refuse_existing,
+    say_elsewhere,
     say_left_out,
     text_key_option,
 )
@@ -38,6 +39,7 @@ def bound(files, vocab_size, codecs, json_path, save, text_key, on_error, force,
     codecs are from it."""
     from tokenizers_lab.analysis.gap import codec_of, gaps  # start-up: numba
     from tokenizers_lab.files import write_json  # beside its only use
+    from tokenizers_lab.report.tables import how_close  # beside its only use
     from tokenizers_lab.sources.left_out import left_out  # beside its only use
     from tokenizers_lab.sources.reading import read_text  # start-up: numpy
 
@@ -58,7 +60,10 @@ def bound(files, vocab_size, codecs, json_path, save, text_key, on_error, force,
     for row in found["codecs"]:
         note = f"; not held to this bound: {row['outside']}" if row["outside"] else ""
         click.echo(f"  {row['gap']:+8.2%}  {row['tokens']:,} tokens: {row['codec']}{note}")
+    click.echo(how_close(found))
     if save:
-        codec_of(found["strings"], found["pre"]).save(save)
+        made = codec_of(found["strings"], found["pre"])
+        made.save(save)
+        say_elsewhere(quiet, save, made)
     if json_path:
         write_json(json_path, {key: value for key, value in found.items() if key != "strings"})

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import click
 
-from tokenizers_lab.cli.common import CODEC_HELP, force_option, quiet_option, read_input, refuse_existing, say
+from tokenizers_lab.cli.common import (
+    CODEC_HELP,
+    force_option,
+    quiet_option,
+    read_input,
+    refuse_existing,
+    say,
+    say_elsewhere,
+)
 from tokenizers_lab.errors import DataError, LabError
 
 
@@ -87,4 +95,6 @@ def save(spelling, output, force):
     from tokenizers_lab.registry import load  # start-up: numpy
 
     refuse_existing(output, force)
-    load(spelling).save(output)
+    codec = load(spelling)
+    codec.save(output)
+    say_elsewhere(False, output, codec)

@@ -62,6 +62,12 @@ def say_bytes(quiet: bool, names) -> None:
         say(quiet, f"{name}: is not UTF-8 text; taken as bytes")
 
 
+def say_elsewhere(quiet: bool, output, codec) -> None:
+    """Why no other library takes what was saved, where that is so, and what to use."""
+    if codec.elsewhere:
+        say(quiet, f"{output}: {codec.elsewhere}")
+
+
 _SHOWN = 20
 
 

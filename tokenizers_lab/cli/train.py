@@ -14,6 +14,7 @@ from tokenizers_lab.cli.common import (
     refuse_existing,
     say,
     say_bytes,
+    say_elsewhere,
     say_left_out,
     text_key_option,
 )
@@ -63,6 +64,12 @@ from tokenizers_lab.errors import LabError
     "--parity",
     is_flag=True,
     help="FILES are translations of one text, a language each; at each merge the worst off chooses.",
+)
+@click.option(
+    "--marks",
+    type=click.Choice(["case", "space", "case+space"]),
+    help="Write capitals, and spaces before words, as marks first; any bytes come back. The output is a "
+    "codec of the lab's.",
 )
 @click.option("--special", multiple=True, help="A special token, never made from text; may be repeated.")
 @click.option("--min-frequency", type=int, default=0, help="Stop at pairs seen less often.")
@@ -127,6 +134,11 @@ def train(
     """Learn a vocabulary from FILES (text, JSON lines, Parquet, packed or not; folders; - for standard
     input). Ctrl-C keeps a checkpoint; run again to resume."""
     refuse_existing(output, force)
+    if options["marks"] and Path(output).suffix == ".json":
+        raise LabError(
+            f"--marks: {output} would be no tokenizer.json (`tokenizers` has no normalizer that can be "
+            f"undone); name it {Path(output).stem}.codec"
+        )
     if parity:
         if model != "bpe":
             raise LabError(f"--parity: only --model bpe can; SentencePiece trains {model} without")
@@ -142,6 +154,7 @@ def train(
             options["special"],
             options["text_key"],
             options["on_error"],
+            options["marks"],
             quiet,
         )
         return
@@ -188,10 +201,12 @@ def train(
     if run.dropped:
         text += f"; {run.dropped:,} rare pre-tokens were dropped for memory"
     say(quiet, text)
+    say_elsewhere(quiet, output, run.codec)
 
 
 _PARITY = (
     "special",
+    "marks",
     "min_frequency",
     "max_token_length",
     "pre",
@@ -222,13 +237,17 @@ def _train_parity(context, files, vocab_size, output, nested, quiet, max_memory,
         raise LabError(f"{', '.join(given)}: not with --parity")
     sizes = _sizes(nested, vocab_size)
     with progress_bar(quiet) as step:
-        run = train_parity(
-            list(files),
-            vocab_size,
-            max_memory=max_memory,
-            progress=step,
-            **{key: options[key] for key in _PARITY},
-        )
+        try:
+            run = train_parity(
+                list(files),
+                vocab_size,
+                max_memory=max_memory,
+                progress=step,
+                **{key: options[key] for key in _PARITY},
+            )
+        except KeyboardInterrupt:
+            say(quiet, "interrupted; a run with --parity keeps nothing: the same command begins anew")
+            raise
     say_left_out(quiet, output, run.left_out.json() if run.left_out else None, "")
     run.codec.save(output)
     for size in sizes:
@@ -237,6 +256,7 @@ def _train_parity(context, files, vocab_size, output, nested, quiet, max_memory,
     say(quiet, f"{output}: {run.codec.vocab_size:,} tokens from {run.bytes:,} bytes, {run.seconds:.1f} s")
     for name, tokens, chose in zip(files, run.tokens, run.chose):
         say(quiet, f"  {name}: {tokens:,} tokens, chose {chose:,} merges")
+    say_elsewhere(quiet, output, run.codec)
 
 
 # What SentencePiece's trainer has a counterpart of; workers change nothing with either.
@@ -246,6 +266,7 @@ _SENTENCEPIECE = (
     "model",
     "output",
     "special",
+    "marks",
     "workers",
     "text_key",
     "on_error",
@@ -254,7 +275,12 @@ _SENTENCEPIECE = (
 )
 
 
-def _train_sentencepiece(context, files, vocab_size, model, output, special, text_key, on_error, quiet):
+def _train_sentencepiece(
+    context, files, vocab_size, model, output, special, text_key, on_error, marks, quiet
+):
+    from tokenizers_lab.codecs.marked import MarkedCodec  # start-up: numba
+    from tokenizers_lab.codecs.sentencepiece import UnigramCodec  # start-up: numba
+    from tokenizers_lab.pretokenize.marks import Marks  # start-up: numba
     from tokenizers_lab.sources.finding import find  # start-up: nzip's streams
     from tokenizers_lab.sources.left_out import left_out  # beside its only use
     from tokenizers_lab.sources.reading import read_text  # start-up: numpy
@@ -263,13 +289,16 @@ def _train_sentencepiece(context, files, vocab_size, model, output, special, tex
     given = _given(context, _SENTENCEPIECE)
     if given:
         raise LabError(f"{', '.join(given)}: only --model bpe can; SentencePiece trains {model} without")
-    left = left_out(on_error)
-    codec = train_unigram(
-        (read_text(f, text_key, left) for f in find(files)),
+    left, marker = left_out(on_error), Marks(marks) if marks else None
+    texts = (read_text(f, text_key, left) for f in find(files))
+    codec: UnigramCodec | MarkedCodec = train_unigram(
+        (marker.mark(text).tobytes() for text in texts) if marker else texts,
         vocab_size,
         model.replace("sentencepiece-", ""),
         special,
     )
+    if marker:
+        codec = MarkedCodec(codec, marker.name)
     codec.save(output)
     say_left_out(quiet, output, left.json() if left else None, "")
     say(
@@ -277,6 +306,7 @@ def _train_sentencepiece(context, files, vocab_size, model, output, special, tex
         f"{output}: {codec.vocab_size:,} tokens"
         + ("" if codec.lossless else f"; not lossless: {codec.loss}"),
     )
+    say_elsewhere(quiet, output, codec)
 
 
 def _sizes(nested, vocab_size) -> list[int]:
@@ -302,8 +332,13 @@ def _nested_name(output, size) -> Path:
 @force_option
 def truncate(tokenizer, vocab_size, output, force):
     """The smaller vocabulary that the same training run of TOKENIZER (a tokenizer.json) would have given."""
+    from tokenizers_lab.codecs.marked import MarkedCodec  # start-up: numba
+    from tokenizers_lab.registry import load  # start-up: numpy
+
     refuse_existing(output, force)
-    _bpe(tokenizer).truncated(vocab_size).save(output)
+    codec = load(tokenizer)
+    codec = codec if isinstance(codec, MarkedCodec) else _bpe(tokenizer)
+    codec.truncated(vocab_size).save(output)
 
 
 @click.command()
@@ -331,5 +366,8 @@ def _bpe(spelling):
 
     codec = load(spelling)
     if not isinstance(codec, BpeCodec):
-        raise LabError(f"{spelling}: not a byte-level BPE vocabulary")
+        raise LabError(
+            f"{spelling}: not a byte-level BPE vocabulary"
+            + (f": {codec.elsewhere}" if codec.elsewhere else "")
+        )
     return codec

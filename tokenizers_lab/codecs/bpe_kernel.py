@@ -2,7 +2,10 @@
 
 Short pre-tokens scan an array of ranks; long ones (DNA, ``none``) use a heap over a linked list, so time is n
 log n. A direct-mapped cache remembers the ids of short pre-tokens; it changes speed only. The readable twin
-is ``twin_encode`` in ``bpe.py``."""
+is ``twin_encode`` in ``bpe.py``.
+
+Concession: the cache's walk stands here, in ``bpe_wide`` and in ``segment_kernel``, word for word: one
+function for the three, inlined or not, made this encoder 12 to 17% slower."""
 
 from __future__ import annotations
 

@@ -34,7 +34,12 @@ _LARGEST = 1 << 30
 
 class SegmentCodec(Codec):
     """``strings``: the bytes of every id, ``b""`` for special ones; ``costs``: int64, of every id, above 0.
-    ``specials``: (name, id) of the special tokens that the vocabulary has."""
+    ``ends``: the ids of the end of sequence and of padding, or None."""
+
+    elsewhere = (
+        "`tokenizers` has no such rule and cannot load it (its Unigram is near by=likeliest, in floats): "
+        "encode with it here, by its path, or in Python (tokenizers_lab.load)"
+    )
 
     def __init__(
         self,
@@ -62,6 +67,7 @@ class SegmentCodec(Codec):
         order = np.array([place[s] for s in some], np.int32)
         own = costs[order].astype(np.int32)
         self._nodes = kernel.double_array(np.frombuffer(b"".join(some), np.uint8), starts, order, own)
+        self._pairs = kernel.two_bytes(self._nodes)
         self._cache, self._lock = bpe_kernel.new_cache(), threading.Lock()
 
     def encode(self, data) -> np.ndarray:
@@ -69,7 +75,14 @@ class SegmentCodec(Codec):
         ends = self.pre.ends(data) if self.pre.kind < 0 else np.zeros(0, np.int64)
         with self._lock:  # the cache is one to a codec
             ids = kernel.encode(
-                data, self.pre.kind, class_table(), ends, self._nodes, self._lengths, self._cache
+                data,
+                self.pre.kind,
+                class_table(),
+                ends,
+                self._nodes,
+                self._pairs,
+                self._lengths,
+                self._cache,
             )
         return ids.view(np.uint32)
 

@@ -110,37 +110,66 @@ def double_array(arena, starts, tokens, costs):
 
 
 @njit(cache=True, nogil=True)
-def _cut(data, start, end, nodes, best, back):
-    """Ids of data[start:end] into ``back``, each where it ends. ``best``, ``back``: room for end - start +
-    1."""
+def two_bytes(nodes):
+    """Where two bytes lead from the root of a double array that has all single ones: int32 of shape
+    (65,536 + 256,), at first << 8 | second the slot, or -1; behind them where one leads."""
+    out = np.full(65536 + 256, -1, dtype=np.int32)
+    for a in range(256):
+        first = np.int64(nodes[0, BASE] ^ a)
+        out[65536 + a] = first
+        for b in range(256 if nodes[first, BASE] >= 0 else 0):
+            second = np.int64(nodes[first, BASE] ^ b)
+            if nodes[second, PARENT] == first:
+                out[a << 8 | b] = second
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _cut(data, start, end, nodes, pairs, best, back):
+    """Ids of data[start:end] into ``back``, each where it ends. ``nodes``: in one dimension, four a slot, and
+    read by unsigned places, which cost no look at whether they are below 0. ``best``, ``back``: room for end
+    - start + 1."""
     size = end - start
     for k in range(size + 1):
         best[k] = np.int64(1) << 60
     best[0] = 0
     for k in range(size):
         here = best[k]
-        node = np.int64(0)
-        at = k
-        while at < size:
-            base = nodes[node, BASE]
-            if base < 0:
+        byte = np.int64(data[start + k])
+        at = k + 1
+        slot = np.uint64(pairs[65536 + byte]) << np.uint64(2)
+        cost = here + nodes[slot | np.uint64(COST)]
+        if cost < best[at]:
+            best[at] = cost
+            back[at] = nodes[slot | np.uint64(TOKEN)]
+        if at == size:
+            break
+        node = pairs[byte << 8 | data[start + at]]
+        while node >= 0:
+            at += 1
+            slot = np.uint64(node) << np.uint64(2)
+            token = nodes[slot | np.uint64(TOKEN)]
+            if token >= 0:
+                # Written either way: which is cheaper is as good as chance, and a wrong guess costs more.
+                cost = here + nodes[slot | np.uint64(COST)]
+                other = best[at]
+                better = cost < other
+                best[at] = cost if better else other
+                back[at] = token if better else back[at]
+            base = nodes[slot | np.uint64(BASE)]
+            if at == size or base < 0:
                 break
-            child = np.int64(base ^ data[start + at])
-            if nodes[child, PARENT] != node:
+            child = base ^ np.int32(data[start + at])
+            if nodes[np.uint64(child) << np.uint64(2)] != node:  # PARENT
                 break
             node = child
-            at += 1
-            token = nodes[node, TOKEN]
-            if token >= 0:
-                cost = here + nodes[node, COST]
-                if cost < best[at]:
-                    best[at] = cost
-                    back[at] = token
 
 
 @njit(cache=True, nogil=True)
-def encode(data, kind, classes, ends, nodes, lengths, cache):
-    """Ids of ``data``, int32, cut by the splitter ``kind``, or at ``ends`` where kind < 0."""
+def encode(data, kind, classes, ends, nodes, pairs, lengths, cache):
+    """Ids of ``data``, int32, cut by the splitter ``kind``, or at ``ends`` where kind < 0. ``pairs``:
+    :func:`two_bytes` of ``nodes``."""
+    flat = nodes.reshape(-1)
     out = np.empty(len(data), dtype=np.int32)
     room = 1 << 12
     best = np.empty(room + 1, dtype=np.int64)
@@ -174,7 +203,7 @@ def encode(data, kind, classes, ends, nodes, lengths, cache):
             room = 2 * size
             best = np.empty(room + 1, dtype=np.int64)
             back = np.empty(room + 1, dtype=np.int32)
-        _cut(data, i, end, nodes, best, back)
+        _cut(data, i, end, flat, pairs, best, back)
         at = size
         m = 0
         while at > 0:  # written backwards, then turned

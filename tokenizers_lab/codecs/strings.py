@@ -23,6 +23,11 @@ class StringsCodec(Codec):
     says beside them (codec name, M1's fingerprint, parameters). ``nominal``: the vocabulary that the method
     is known by, if larger."""
 
+    elsewhere = (
+        "`tokenizers` cannot load this file of the lab's: encode with it here, by its path; `lm export` "
+        "writes its strings as longest match, which `tokenizers` runs"
+    )
+
     def __init__(self, strings: list[bytes], facts: dict, spelling: str, nominal: int | None = None):
         if (
             strings != sorted(set(strings))

@@ -12,6 +12,7 @@ themselves, and tokenizers known only to Hugging Face's library are not healed."
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -20,8 +21,20 @@ from tokenizers_lab.codec import Codec
 from tokenizers_lab.codecs.ac import ArithmeticCodec
 from tokenizers_lab.codecs.equal_info import WindowCodec
 from tokenizers_lab.codecs.gzip import GzipCodec
+from tokenizers_lab.codecs.marked import MarkedCodec
 from tokenizers_lab.codecs.raw_bits import pack, unpack
 from tokenizers_lab.lm.partial import whole_windows
+
+
+def _written(codec: MarkedCodec, prompt: bytes) -> Iterator[bytes]:
+    """The ways that ``prompt`` is written with marks, by what may follow it."""
+    halves = [bytes([c]) for c in range(0x80, 0xC0)] if prompt[-1:] and 0xC2 <= prompt[-1] < 0xE0 else []
+    for space in (b"", b" ", b"\n", b"\n ", b"\t"):
+        for end in (b"", b"e", b"E", b"EE", b"Ee", b"7", *(halves if not space else ())):
+            for more in (b"", b"E", b"e") if end in halves else (b"",):
+                marked = codec.marks.mark(prompt + space + end + more)
+                places = codec.marks.places(marked)
+                yield marked[: int(np.searchsorted(places, len(prompt)))].tobytes()
 
 
 class Healer:
@@ -32,8 +45,12 @@ class Healer:
         self.codec, self.prompt, self.size = codec, prompt, size
         self._strings: list[bytes] | None = None
         self._alone = codec.encode(prompt).tolist()
+        self._ways: set[bytes] = set()
         if codec.token_lengths() is not None:
             self._strings = [codec.token_bytes(i) or b"" for i in range(codec.vocab_size)]
+        elif isinstance(codec, MarkedCodec):
+            self._strings = codec.of.token_strings()
+            self._ways = set(_written(codec, prompt))
 
     def allowed(self, ids) -> np.ndarray | None:
         """The ids (int64, at least one) that may stand behind ``ids``, None where any may: the prompt is
@@ -41,6 +58,8 @@ class Healer:
         ids, codec = np.asarray(ids, np.int64), self.codec
         if not self.prompt or isinstance(codec, GzipCodec):
             return None  # a prompt of DEFLATE ends with a flush
+        if isinstance(codec, MarkedCodec):
+            return self._of_marked(codec, self._strings, ids) if self._strings is not None else None
         if self._strings is not None:
             return self._of_strings(self._strings, ids)
         if isinstance(codec, WindowCodec):
@@ -53,6 +72,24 @@ class Healer:
             return None
         found = [i for i, s in enumerate(strings) if s and (s.startswith(rest) or rest.startswith(s))]
         return np.array(found, np.int64) if found else None
+
+    def _of_marked(self, codec: MarkedCodec, strings: list[bytes], ids) -> np.ndarray | None:
+        """Marks before a prompt's last word depend on what follows, so there are several ways to write it."""
+        marked = b"".join([strings[i] for i in ids])
+        if codec.marks.certain(marked).startswith(self.prompt):
+            return None
+        found = set[int]()
+        for rest in {
+            way[len(marked) :] for way in self._ways if way.startswith(marked) or marked.startswith(way)
+        }:
+            for i, s in enumerate(strings):
+                if s and rest.startswith(s):
+                    found.add(i)
+                elif s and s.startswith(rest):
+                    text = codec.marks.certain(marked + s)
+                    if text.startswith(self.prompt) or self.prompt.startswith(text):
+                        found.add(i)
+        return np.array(sorted(found), np.int64) if found else None
 
     def _of_window(self, codec: WindowCodec, ids) -> np.ndarray | None:
         whole = whole_windows(codec, ids)

@@ -20,6 +20,7 @@ from tokenizers_lab.codec import Codec
 from tokenizers_lab.codecs.ac import ArithmeticCodec, read_length
 from tokenizers_lab.codecs.equal_info import WindowCodec
 from tokenizers_lab.codecs.gzip import GzipCodec
+from tokenizers_lab.codecs.marked import MarkedCodec
 from tokenizers_lab.codecs.raw_bits import pack, unpack
 from tokenizers_lab.codecs.strings import StringsCodec
 from tokenizers_lab.errors import DataError
@@ -49,6 +50,22 @@ def begin(codec: Codec, prompt: bytes, more: int) -> np.ndarray:
         endings = [
             end * (length(prompt, more) - len(prompt)) for end in (b"\0", b"\xff")
         ]  # the lowest code and the highest
+    elif isinstance(codec, MarkedCodec):
+        endings = [
+            b"",
+            b"e" * _TAIL,
+            b"E",
+            b"EE",
+            b"Ee",
+            b" e",
+            b" E",
+            b" EE",
+            b"\n",
+            b"\ne",
+            b"\n e",
+            b"7",
+            b"\xff",
+        ]
     elif codec.token_lengths() is not None:
         endings = [b"", b"e" * _TAIL, b" e", b"\n", b"7", b"\xff"]
     else:
@@ -94,6 +111,8 @@ def text_of(codec: Codec, ids) -> tuple[bytes, str | None]:
         return _arithmetic(codec, unpack(ids, codec.bits))
     if isinstance(codec, WindowCodec):
         return _windows(codec, ids)
+    if isinstance(codec, MarkedCodec):  # what follows may put a capital or a space
+        return codec.marks.certain(codec.of.decode(ids)), None
     return codec.decode(ids), None
 
 

@@ -20,8 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from tokenizers_lab.codecs.bpe import BpeCodec
+from tokenizers_lab.codecs.marked import MarkedCodec
 from tokenizers_lab.errors import DataError, LabError
 from tokenizers_lab.pretokenize import PreTokenizer
+from tokenizers_lab.pretokenize.marks import Marks
 from tokenizers_lab.registry import load
 from tokenizers_lab.sources.finding import STANDARD_INPUT, find
 from tokenizers_lab.sources.finding import shown as shown_source
@@ -48,7 +50,7 @@ class Training:
     as this run has read them; ``left_out``: with ``on_error="skip"``), and per-merge costs for
     compression-aware objectives."""
 
-    codec: BpeCodec
+    codec: BpeCodec | MarkedCodec
     bytes: int
     documents: int
     distinct: int
@@ -60,7 +62,9 @@ class Training:
     left_out: LeftOut | None = None
 
 
-def train(files=None, vocab_size: int = 8192, objective: str = "frequency", **options) -> BpeCodec:
+def train(
+    files=None, vocab_size: int = 8192, objective: str = "frequency", **options
+) -> BpeCodec | MarkedCodec:
     """The vocabulary of a run; see :func:`train_full` for all options and for what the run tells beside
     it."""
     return train_full(files, vocab_size, objective, **options).codec
@@ -91,6 +95,7 @@ def train_full(
     text_key: str = "text",
     on_error: str = "stop",
     transition: int | None = None,
+    marks: str | None = None,
     checkpoint=None,
     progress=None,
 ) -> Training:
@@ -108,10 +113,11 @@ def train_full(
     ``seed``: tokens (bytes) made next. ``veto``: tokens (bytes) never made; ``veto_pattern``: a regular
     expression over token bytes, the same. ``transition``: the tokens after which merges may cross words
     (superwords: ``pre`` cuts before it, and the vocabulary cuts ``lines``; ``max_memory`` is then what pairs
-    may take, too). ``checkpoint``: a path kept during the run and on Ctrl-C; if it exists, the run resumes
-    from it; removed at the end. ``progress(stage, done, total)`` with stages
-    ``count`` (bytes), ``merge`` (tokens) and, between the two of a run with ``transition``, ``encode``
-    (bytes).
+    may take, too). ``marks``: ``case``, ``space`` or ``case+space``, written into the text before all else
+    (``pretokenize/marks.py``); seeds, vetoes, lengths and counted bytes are then of marked text.
+    ``checkpoint``: a path kept during the run and on Ctrl-C; if it exists, the run resumes from it; removed
+    at the end. ``progress(stage, done, total)`` with stages ``count`` (bytes), ``merge`` (tokens) and,
+    between the two of a run with ``transition``, ``encode`` (bytes).
 
     Raises :class:`LabError` for settings out of range and files that cannot be read.
     """
@@ -125,7 +131,7 @@ def train_full(
         )
     if candidates < 1 or workers < 0:
         raise LabError("candidates must be at least 1, workers at least 0 (all cores)")
-    pretokenizer = PreTokenizer(pre)
+    pretokenizer, marker = PreTokenizer(pre), Marks(marks) if marks else None
     workers = workers or _cores()
     seed = [bytes(t) for t in seed]
     forbidden = {bytes(t) for t in veto}
@@ -139,8 +145,9 @@ def train_full(
         raise LabError("give files or documents to train on (not both)")
     if transition is not None:
         second_stage.check(transition, vocab_size, special, pre, paths, documents)
-    parent = _parent(extend, special, pretokenizer, transition)
+    parent = _parent(extend, special, pretokenizer, transition, marker)
     settings = {
+        **({"marks": marker.name} if marker else {}),
         "objective": objective,
         "pre": pre,
         "special": special,
@@ -166,8 +173,8 @@ def train_full(
 
         def again():
             if documents is not None:
-                return iter(documents)
-            return (d for p in paths for d in documents_of(p, text_key, left_out(on_error)))
+                return (_marked(marker, _bytes(d)) for d in documents)
+            return (_marked(marker, d) for p in paths for d in documents_of(p, text_key, left_out(on_error)))
 
         def finish(kept, not_utf8):
             stage = second_stage.Stage(kept, settings, checkpoint)
@@ -177,7 +184,9 @@ def train_full(
             )
             if checkpoint:
                 second_stage.remove(checkpoint)
-            out = Training(codec, **kept.counts, exhausted=exhausted, not_utf8=not_utf8, left_out=left)
+            out = Training(
+                _codec(codec, marker), **kept.counts, exhausted=exhausted, not_utf8=not_utf8, left_out=left
+            )
             out.seconds = time.perf_counter() - started
             return out
 
@@ -190,6 +199,7 @@ def train_full(
         CorpusCounts(CountTable()),
         Sampler(stream_bytes if judge.name != "frequency" else 0),
         left,
+        marker,
     )
     resumed = np.zeros((0, 3), np.int32)
     if checkpoint and Path(checkpoint).exists():
@@ -211,9 +221,8 @@ def train_full(
         state.engine = engine
         stream = None
         if judge.name != "frequency":
-            stream = Stream.of(
-                _validation(validation, state.sampler, text_key, left), pretokenizer, len(special)
-            )
+            judged = _validation(validation, state.sampler, text_key, left, marker)
+            stream = Stream.of(judged, pretokenizer, len(special))
         counts = state.counts
         result = Training(
             None,  # type: ignore[arg-type] # known at the end
@@ -250,13 +259,14 @@ def train_full(
     except KeyboardInterrupt:
         state.save(True)
         raise
-    result.codec = to_codec(engine, pretokenizer, special)
+    learnt = to_codec(engine, pretokenizer, special)
+    result.codec = _codec(learnt, marker)
     result.left_out = left
     result.not_utf8 = list(dict.fromkeys(state.not_utf8))
     if transition is not None:
         numbers = result.bytes, result.documents, result.distinct, result.dropped
         del engine, state  # the second stage has arrays of its own
-        return finish(second_stage.Kept.begin(result.codec, *numbers), result.not_utf8)
+        return finish(second_stage.Kept.begin(learnt, *numbers), result.not_utf8)
     if checkpoint:
         Path(checkpoint).unlink(missing_ok=True)
     result.seconds = time.perf_counter() - started
@@ -273,8 +283,8 @@ def _unwanted(forbidden, pattern):
 class _Run:
     """What a checkpoint keeps, and when it was last kept."""
 
-    def __init__(self, settings, path, counts, sampler, left):
-        self.left = left
+    def __init__(self, settings, path, counts, sampler, left, marker=None):
+        self.left, self.marker = left, marker
         self.settings, self.path, self.counts, self.sampler = settings, path, counts, sampler
         self.files_done, self.engine, self.saved, self.base = 0, None, time.monotonic(), 0
         self.not_utf8: list[str] = []
@@ -291,7 +301,7 @@ class _Run:
         if documents is not None:
             if not self.files_done:
                 self.counts = count_corpus(
-                    (self.sampler.blocks(_bytes(d)) for d in documents),
+                    (self.sampler.blocks(_marked(self.marker, _bytes(d))) for d in documents),
                     pre,
                     workers,
                     max_memory,
@@ -330,16 +340,25 @@ class _Run:
             self.save()
 
     def _blocks(self, path, document):
-        return self.sampler.blocks(watch_utf8(document, lambda: self.not_utf8.append(path)))
+        watched = watch_utf8(document, lambda: self.not_utf8.append(path))
+        return self.sampler.blocks(_marked(self.marker, watched))
+
+
+def _marked(marker: Marks | None, blocks):
+    return marker.blocks(blocks) if marker else blocks
+
+
+def _codec(codec: BpeCodec, marker: Marks | None) -> BpeCodec | MarkedCodec:
+    return MarkedCodec(codec, marker.name) if marker else codec
 
 
 def _bytes(document):
     return [document.encode("utf-8") if isinstance(document, str) else document]
 
 
-def _validation(given, sampler: Sampler, text_key: str, left: LeftOut | None) -> bytes:
+def _validation(given, sampler: Sampler, text_key: str, left: LeftOut | None, marker: Marks | None) -> bytes:
     if given is None:
-        text = sampler.joined()
+        text, marker = sampler.joined(), None  # the sample is of marked text
     elif isinstance(given, (str, Path)):
         if str(given) != STANDARD_INPUT and not Path(given).exists():
             raise LabError(f"{given}: no such file for the validation stream")
@@ -348,13 +367,17 @@ def _validation(given, sampler: Sampler, text_key: str, left: LeftOut | None) ->
         text = bytes(given)
     if not text:
         raise LabError("the validation stream is empty")
-    return text
+    return marker.mark(text).tobytes() if marker else text
 
 
-def _parent(extend, special, pre, transition=None) -> BpeCodec | None:
+def _parent(extend, special, pre, transition=None, marker: Marks | None = None) -> BpeCodec | None:
     if extend is None:
         return None
     parent = load(extend)
+    own = parent.marks.name if isinstance(parent, MarkedCodec) else "none"
+    if own != (marker.name if marker else "none"):
+        raise LabError(f"{extend}: was trained with marks {own}; extend it with the same")
+    parent = parent.of if isinstance(parent, MarkedCodec) else parent
     if not isinstance(parent, BpeCodec):
         raise LabError(f"{extend}: only a byte-level BPE tokenizer.json can be extended")
     if any(not t.special for t in parent.added):

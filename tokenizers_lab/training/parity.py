@@ -11,13 +11,17 @@ merges they are counted again.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from tokenizers_lab.codecs.bpe import BpeCodec
+from tokenizers_lab.codecs.marked import MarkedCodec
 from tokenizers_lab.errors import LabError
 from tokenizers_lab.pretokenize import PreTokenizer
+from tokenizers_lab.pretokenize.marks import Marks
 from tokenizers_lab.sources.finding import find
 from tokenizers_lab.sources.left_out import LeftOut, left_out
 from tokenizers_lab.sources.reading import documents as documents_of
@@ -35,7 +39,7 @@ class ParityTraining:
     """The codec; the tokens that each language's text has, and how many merges it chose, in the order of the
     sources."""
 
-    codec: BpeCodec
+    codec: BpeCodec | MarkedCodec
     bytes: int
     tokens: list[int]
     chose: list[int]
@@ -85,6 +89,7 @@ def train_parity(
     max_memory: int = 1 << 30,
     text_key: str = "text",
     on_error: str = "stop",
+    marks: str | None = None,
     progress=None,
 ) -> ParityTraining:
     """Train on ``sources``: a path or bytes for each language, all translations of one text. Options as of
@@ -98,14 +103,16 @@ def train_parity(
         )
     if len(sources) < 2:
         raise LabError("parity is between languages: give two sources or more, translations of one text")
-    pretokenizer = PreTokenizer(pre)
+    pretokenizer, marker = PreTokenizer(pre), Marks(marks) if marks else None
     languages = []
     for source in sources:
-        documents = (
+        documents: Iterable[Any] = (
             [source]
             if isinstance(source, bytes)
             else (d for path in find([source]) for d in documents_of(path, text_key, left))
         )
+        if marker:
+            documents = (marker.blocks([d] if isinstance(d, bytes) else d) for d in documents)
         corpus = count_corpus(documents, pretokenizer, max(1, workers), max_memory)
         if not corpus.bytes:
             raise LabError(f"{source!r:.60} holds no text to learn from")
@@ -134,8 +141,9 @@ def train_parity(
                 progress("merge", first.tokens, vocab_size)
     for language in languages:
         language.recount()
+    codec = to_codec(first, pretokenizer, special)
     return ParityTraining(
-        to_codec(first, pretokenizer, special),
+        MarkedCodec(codec, marker.name) if marker else codec,
         sum(x.bytes for x in languages),
         [x.tokens for x in languages],
         [x.chose for x in languages],

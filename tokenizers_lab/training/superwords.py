@@ -129,8 +129,8 @@ class Grower:
         # A merge makes at most two pairs a token, and visits no place twice.
         needed = 4 * most_tokens + 64
         enough = 1 << (2 * cells.n + needed).bit_length()
-        pairs = min(_power(max_memory * 3 // 8 // PAIR_BYTES), enough)
-        self.bits = max(10, min(_power(max_memory // 32), enough).bit_length() - 1)
+        pairs = min(_power(max(1, max_memory * 3 // 8 // PAIR_BYTES)), enough)
+        self.bits = max(10, min(_power(max(1, max_memory // 32)), enough).bit_length() - 1)
         place = np.int32 if cells.n < 2**31 - 2 else np.int64
         node = np.dtype(place).itemsize + 4
         nodes = min((max_memory - pairs * PAIR_BYTES - (4 << self.bits)) // node, 4 * enough)

@@ -128,6 +128,19 @@ def test_superwords_are_trained_and_compared(run, texts, tmp_path):
         "train", *two, "--vocab-size", 500, "--parity", "--nested", "400", "-o", tmp_path / "P.json"
     )
     assert code == 0 and err.count("chose") == 2 and (tmp_path / "P-400.json").exists()
+    marked = tmp_path / "M.codec"
+    code, _, err = run(
+        "train", texts / "a.txt", "--vocab-size", 500, "--marks", "case+space", "--nested", 400, "-o", marked
+    )
+    assert code == 0 and "`tokenizers` has no normalizer" in err and (tmp_path / "M-400.codec").exists()
+    code, shown, err = run("compare", marked, out, "--on", texts / "a.txt", texts / "b.bin")
+    assert code == 0 and "M.codec" in shown and "!" not in shown.split("M.codec")[1].splitlines()[0]
+    assert run("truncate", marked, "--vocab-size", 400, "-o", tmp_path / "t.codec") == (0, "", "")
+    assert (tmp_path / "t.codec").read_bytes() == (tmp_path / "M-400.codec").read_bytes()
+    code, _, err = run("export", marked, "-o", tmp_path / "x.tiktoken")
+    assert code == 1 and "not a byte-level BPE vocabulary: `tokenizers`" in err and err.count("\n") == 1
+    code, _, err = run("save", f"segment[of={out}]", "-o", tmp_path / "f.codec")
+    assert code == 0 and "cannot load it" in err
 
 
 def test_compression_aware_and_unigram_training(run, texts, tmp_path):
@@ -198,9 +211,13 @@ def test_compression_aware_and_unigram_training(run, texts, tmp_path):
         ("train a.txt -o T.json --vocab-size 400 --superwords --pre none", 1, "words to begin with"),
         ("train - -o T.json --vocab-size 400 --superwords", 1, "twice"),
         ("train a.txt -o T.json --vocab-size 65536 --superwords --max-memory 8", 1, "MiB or more"),
+        ("train a.txt -o T.json --vocab-size 400 --superwords --max-memory 0", 1, "MiB or more"),
         ("train a.txt -o T.json --parity", 1, "two sources"),
         ("train a.txt a.txt -o T.json --parity --seed x --superwords", 1, "--superwords, --seed: not with"),
         ("train a.txt a.txt -o m.model --parity --model unigram", 1, "--parity: only --model bpe"),
+        ("train a.txt -o T.json --marks case", 1, "name it T.codec"),
+        ("train a.txt -o T.codec --marks words", 1, "words"),
+        ("train a.txt a.txt -o T.json --parity --checkpoint c --veto x", 1, "--veto, --checkpoint: not with"),
         ("bound a.txt --vocab-size 200", 1, "smaller than its alphabet"),
         ("bound a.txt --vocab-size 300 --codec gzip", 1, "no bytes of their own"),
         ("bound a.txt --vocab-size 300 --pre gpt9", 1, "unknown pre-tokenizer"),
