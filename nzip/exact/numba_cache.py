@@ -34,7 +34,7 @@ from numba.core.serialize import dumps
 from nzip.cache import CODE
 from nzip.exact.compiling import Compiling
 from nzip.exact.dependencies import dependencies, is_followed
-from nzip.exact.templates import special, template_of, watched
+from nzip.exact.templates import Template, kept_form, special, watched
 
 # What changes the code that numba makes, besides the processor.
 _SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_DEFAULT")
@@ -67,7 +67,7 @@ class Cache(FunctionCache):
         self.finds = True
         self.last_template: bytes | None = None
         self._watching = contextlib.ExitStack()
-        self._seen: list[bytes] = []
+        self._seen: Template | None = None
         self._stamped: str | None = None
         self._named = False
         name = f"{function.__module__}.{function.__qualname__}"
@@ -106,8 +106,8 @@ class Cache(FunctionCache):
     def save_overload(self, sig, data):
         Compiling.done += 1
         self._watching.close()
-        if self._seen:
-            self.last_template = template_of(data, self._seen[0])
+        if self._seen is not None and self._seen.own:
+            self.last_template = kept_form(data, self._seen)
             name = self._name_of(sig, data.codegen)
             if name:
                 CODE.put(f"{name}-t", [self.last_template])

@@ -9,7 +9,7 @@ Concession: they serve nothing else."""
 import numpy as np
 
 from nzip.predictors.mix import constants as at
-from nzip.predictors.mix.compiled import K1, helper, i64, u32, u64
+from nzip.predictors.mix.compiled import K1, helper, i64, inlined, u32, u64
 
 ENDS = tuple(at.ENDS)
 LETTER_CASE = ord("a") - ord("A")
@@ -168,7 +168,7 @@ def fill_registers(data, registers, lane, setting, history1, history2):
                 )
 
 
-@helper
+@inlined
 def advance(lane, byte, kind, history1, history2):
     """Take a byte of the class ``kind`` into the lane's registers once it is known."""
     history = lane[at.L_HISTORY]

@@ -32,7 +32,7 @@ def region(setting, lanes, place):
     return -1
 
 
-@helper
+@inlined
 def hash_matches(data, lane, setting, match_table, match_slot):
     """Where each match model keeps the last place of this context; asked for early, needed late."""
     position = i64(lane[at.L_POSITION])
@@ -52,7 +52,7 @@ def hash_matches(data, lane, setting, match_table, match_slot):
         prefetch(match_table[m], match_slot[m])
 
 
-@helper
+@inlined
 def find_matches(data, lane, setting, lanes, match_table, match_slot, predicted):
     """Follow or look up the match models; predicted[m] = EXPECTING | next byte, or 0."""
     position = i64(lane[at.L_POSITION])
