@@ -122,7 +122,7 @@ class StreamEncoder:
         # Not copied but given up: the block's job, its hash and a stored block's payload are views of this
         # buffer, and the next block gets another.
         data, self._pending = memoryview(self._pending).toreadonly(), bytearray()
-        weight = self._predictor.memory(len(data))
+        weight = self._predictor.encoding_memory(len(data))
         check_memory(weight, self._memory, "compressing", self._predictor.spelling)
         writer.saw(data)
         for block in self._workers.submit(weight, self._job, data):

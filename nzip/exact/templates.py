@@ -71,6 +71,8 @@ def special(kept: bytes, codegen, name: str, tables: Tables) -> tuple:
     module.triple, module.data_layout = empty.triple, codegen._data_layout
     for bitcode in own:
         module.link_in(llvm.parse_bitcode(bitcode))
+    for number in range(len(tables)):
+        module.get_function(symbol(number)).linkage = "internal"
     # Names of their own: of two symbols of one name the linker takes the first.
     old = described.llvm_func_name, described.llvm_cpython_wrapper_name
     described.mangled_name += f".{name}"

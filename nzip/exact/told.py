@@ -24,7 +24,7 @@ def symbol(table: int) -> str:
 @intrinsic(prefer_literal=True)
 def told(typing, table, place, value):
     """``value`` (int64) in general code; what stands at ``place`` (int64) of ``table`` (a constant) where
-    that is known."""
+    that is known. Only the function itself may ask, none that it calls: those are made once for all."""
     number = table.literal_value
 
     def codegen(context, builder, sig, args):

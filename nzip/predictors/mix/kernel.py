@@ -44,7 +44,7 @@ from nzip.predictors.mix.constants import (
 from nzip.predictors.mix.expert_inputs import bit_probability, fine_stretch, sum_up
 from nzip.predictors.mix.history import CLASSES, CODED_CLASSES, advance, fill_registers
 from nzip.predictors.mix.plan import LEVELS, Plan, plan
-from nzip.predictors.mix.told import FINAL_KINDS, LANES, RECIPES, SET_KINDS, of_plan, values_of
+from nzip.predictors.mix.told import FINAL_KINDS, LANES, RECIPES, SET_KINDS, SETTING, values_of
 from nzip.predictors.mix.weight_sets import (
     BY_BIT,
     BY_EXPERT,
@@ -90,19 +90,46 @@ def make(name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
         The buffer must have room for 22 bytes a byte coded."""
         setting, lanes, match_table = state.setting, state.lanes, state.match_table
         history1, history2 = state.history1, state.history2
-        contexts, width = of_plan(setting, at.S_CONTEXTS), of_plan(setting, at.S_WIDTH)
-        sets, matches = of_plan(setting, at.S_SETS), of_plan(setting, at.S_MATCHES)
-        apms, third_apm = of_plan(setting, at.S_APMS), of_plan(setting, at.S_THIRD_APM)
-        direct_from, direct_to = of_plan(setting, at.S_DIRECT_FROM), of_plan(setting, at.S_DIRECT_TO)
-        runs_from, runs_to = of_plan(setting, at.S_RUNS_FROM), of_plan(setting, at.S_RUNS_TO)
-        limit, final_rate = of_plan(setting, at.S_STATE_LIMIT), of_plan(setting, at.S_FINAL_RATE)
-        apm_rate = of_plan(setting, at.S_APM_RATE)
-        hit_from, hit_to = of_plan(setting, at.S_HIT_FROM), of_plan(setting, at.S_HIT_TO)
+        contexts, width = (
+            told(SETTING, at.S_CONTEXTS, setting[at.S_CONTEXTS]),
+            told(SETTING, at.S_WIDTH, setting[at.S_WIDTH]),
+        )
+        sets, matches = (
+            told(SETTING, at.S_SETS, setting[at.S_SETS]),
+            told(SETTING, at.S_MATCHES, setting[at.S_MATCHES]),
+        )
+        apms, third_apm = (
+            told(SETTING, at.S_APMS, setting[at.S_APMS]),
+            told(SETTING, at.S_THIRD_APM, setting[at.S_THIRD_APM]),
+        )
+        direct_from, direct_to = (
+            told(SETTING, at.S_DIRECT_FROM, setting[at.S_DIRECT_FROM]),
+            told(SETTING, at.S_DIRECT_TO, setting[at.S_DIRECT_TO]),
+        )
+        runs_from, runs_to = (
+            told(SETTING, at.S_RUNS_FROM, setting[at.S_RUNS_FROM]),
+            told(SETTING, at.S_RUNS_TO, setting[at.S_RUNS_TO]),
+        )
+        limit, final_rate = (
+            told(SETTING, at.S_STATE_LIMIT, setting[at.S_STATE_LIMIT]),
+            told(SETTING, at.S_FINAL_RATE, setting[at.S_FINAL_RATE]),
+        )
+        apm_rate = told(SETTING, at.S_APM_RATE, setting[at.S_APM_RATE])
+        hit_from, hit_to = (
+            told(SETTING, at.S_HIT_FROM, setting[at.S_HIT_FROM]),
+            told(SETTING, at.S_HIT_TO, setting[at.S_HIT_TO]),
+        )
         recipes, set_kinds = state.recipes, state.set_kinds
-        finals, final_kinds = of_plan(setting, at.S_FINALS), state.final_kinds
-        expert_count = of_plan(setting, at.S_EXPERTS)
-        coded, fixed = of_plan(setting, at.S_CODED) > 0, of_plan(setting, at.S_FIXED) > 0
-        beside_from, beside_to = of_plan(setting, at.S_BESIDE_FROM), of_plan(setting, at.S_BESIDE_TO)
+        finals, final_kinds = told(SETTING, at.S_FINALS, setting[at.S_FINALS]), state.final_kinds
+        expert_count = told(SETTING, at.S_EXPERTS, setting[at.S_EXPERTS])
+        coded, fixed = (
+            told(SETTING, at.S_CODED, setting[at.S_CODED]) > 0,
+            told(SETTING, at.S_FIXED, setting[at.S_FIXED]) > 0,
+        )
+        beside_from, beside_to = (
+            told(SETTING, at.S_BESIDE_FROM, setting[at.S_BESIDE_FROM]),
+            told(SETTING, at.S_BESIDE_TO, setting[at.S_BESIDE_TO]),
+        )
         final_size = (at.FINAL_ROWS + finals * at.SET_SIZE) * FINAL_WIDTH
         third = expert_count > 0 and state.final_weights.size > final_size
         lane_count = told(LANES, 0, lanes.shape[0])

@@ -8,22 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.exact.jit import later
 from nzip.predictors.mix import constants as at
-from nzip.predictors.mix.compiled import i64, inlined
 from nzip.predictors.mix.plan import Plan
 from nzip.predictors.mix.sizes import input_width
 from nzip.predictors.mix.state import recipe_table
 
-(told,) = later("nzip.exact.told", "told")
 # The tables: settings by S_..., recipes as state.py's table, selectors, and how many lanes there are.
 SETTING, RECIPES, SET_KINDS, FINAL_KINDS, LANES = range(5)
-
-
-@inlined
-def of_plan(setting, place):
-    """A setting that follows from the plan alone."""
-    return told(SETTING, i64(place), setting[place])
 
 
 def values_of(plan: Plan) -> tuple[tuple[int, ...], ...]:
