@@ -5,6 +5,8 @@ compiled by numba once, and asks for what a plan says by ``told(table, place, va
 call of a small function that stands beside it. Where all tables are known, LLVM alone compiles it once more
 with other such functions, which answer from the tables (templates.py): loops then have constant bounds, and
 branches go.
+
+It has a folder of its own, because kernels are compiled anew when a file beside their intrinsics changes.
 """
 
 from __future__ import annotations
