@@ -126,14 +126,18 @@ class Function:
 
     def template(self, signature) -> bytes | None:
         """What special functions are made from (templates.py), kept or compiled now."""
-        cache = getattr(self.dispatcher, "_cache", None)
-        kept = cache and cache.template(signature, self.dispatcher.targetctx)
-        if kept is None and cache is not None:
+        dispatcher = self.dispatcher
+        cache = getattr(dispatcher, "_cache", None)
+        if cache is None:
+            return None
+        found = cache.template(signature, dispatcher.targetctx)
+        if found is None:
             anew = self._made()
             anew._cache.finds = False
             anew.compile(signature)
-            kept = anew._cache.last_template
-        return kept
+            cache.templates.update(anew._cache.templates)
+            found = cache.template(signature, dispatcher.targetctx)
+        return found
 
     def _made(self):
         import numba  # start-up

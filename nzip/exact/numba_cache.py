@@ -65,7 +65,7 @@ class Cache(FunctionCache):
         self.general: Any = None  # the Function that this one is a special case of
         self.is_general = False  # its template is kept, too
         self.finds = True
-        self.last_template: bytes | None = None
+        self.templates: dict[Any, bytes] = {}  # by signature, where none is kept
         self._watching = contextlib.ExitStack()
         self._seen: Template | None = None
         self._stamped: str | None = None
@@ -107,10 +107,9 @@ class Cache(FunctionCache):
         Compiling.done += 1
         self._watching.close()
         if self._seen is not None and self._seen.own:
-            self.last_template = kept_form(data, self._seen)
-            name = self._name_of(sig, data.codegen)
-            if name:
-                CODE.put(f"{name}-t", [self.last_template])
+            template, name = kept_form(data, self._seen), self._name_of(sig, data.codegen)
+            if not name or not CODE.put(f"{name}-t", [template]):
+                self.templates[sig] = template
         # Numba's own conditions: lifted loops, and addresses of this process within the code.
         if all(part.can_cache for part in data.lifted) and not data.library.has_dynamic_globals:
             name = self._name_of(sig, data.codegen)
@@ -120,16 +119,19 @@ class Cache(FunctionCache):
                 self._made(data, _object_in(parts))
 
     def template(self, sig, target_context) -> bytes | None:
-        """What is kept of the template for a signature."""
+        """The template for a signature, if one was made."""
         name = self._name_of(sig, target_context.codegen())
-        return self.last_template or (CODE.get(f"{name}-t") if name else None)
+        return self.templates.get(sig) or (CODE.get(f"{name}-t") if name else None)
 
     def _specialise(self, sig, target_context, name: str | None):
         """The ``CompileResult`` of a special function, which is kept; None where numba must make it."""
         template = self.general.template(sig)
         if template is None:
             return None
-        parts = special(template, target_context.codegen(), self._py_func.__qualname__, self._tables)
+        try:
+            parts = special(template, target_context.codegen(), self._py_func.__qualname__, self._tables)
+        except _MADE_ELSEWHERE:
+            return None
         Compiling.done += 1
         if name:
             CODE.put(name, [dumps(parts)])
