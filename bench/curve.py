@@ -29,8 +29,8 @@ FORMAT = "curve-1"
 SET_NAMES = (  # by selector (SET_...)
     "bits so far", "byte before", "match", "second byte", "known contexts", "shape", "column",
     "word position", "byte above", "third byte", "field", "expert", "edge",
-    "class", "second class", "expected byte", "word and column", "misses", "mark", "four shapes",
-    "match and known contexts", "text folded", "signs", "bits so far and match",
+    "class", "expected byte", "four shapes", "match and known contexts", "text folded", "signs",
+    "bits so far and match",
 )  # fmt: skip
 
 

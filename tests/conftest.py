@@ -18,6 +18,18 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `import toys`, `import sup
 
 from support import ROOT, Ran, cache_of_tables, corpus_path
 
+WHOLE_SUITE = 1000  # tests; so many are no selection
+
+
+@pytest.fixture(scope="session", autouse=True)
+def code_is_made_once(request):
+    """Where xdist's workers run a suite, not a few files, what all need is compiled by one of them."""
+    worker = getattr(request.config, "workerinput", None)
+    if worker is not None and len(request.session.items) > WHOLE_SUITE:
+        import compiled
+
+        compiled.make(int(worker["workerid"].removeprefix("gw")), worker["workercount"])
+
 
 @pytest.fixture(scope="session")
 def corpus():

@@ -2,6 +2,7 @@
 with."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 
 from bench import cli, curve
 from nzip.predictors.kinds import IMAGE, TEXT, Content
+from nzip.predictors.mix import constants
 from nzip.predictors.mix.constants import CODED, SET_HITS
 from nzip.predictors.mix.contexts import order
 from nzip.predictors.mix.plan import plan
@@ -32,6 +34,18 @@ def test_each_part_is_left_out_once():
     fast = plan(1, TEXT)
     assert len(curve.variants(fast)) == 2 + len(fast.recipes)  # and its run; one set, no APMs
     assert not any("set" in name for name in curve.variants(plan(1, IMAGE)))  # of one set there is no choice
+
+
+def test_every_selector_has_its_name():
+    """Selectors that went once left their names behind, and others' sets were called by them."""
+    selectors = {
+        name: value for name, value in vars(constants).items() if re.fullmatch("SET_[A-Z0-9_]+", name)
+    }
+    del selectors["SET_SIZE"]
+    assert sorted(selectors.values()) == list(range(len(curve.SET_NAMES)))
+    assert curve.SET_NAMES[constants.SET_EXPECTED] == "expected byte"
+    assert curve.SET_NAMES[constants.SET_MATCH_HITS] == "match and known contexts"
+    assert curve.SET_NAMES[constants.SET_PARTIAL_MATCH] == "bits so far and match"
 
 
 def test_ranges_of_contexts_follow_the_context_that_went():

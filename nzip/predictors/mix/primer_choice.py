@@ -55,6 +55,9 @@ TINY, LARGER = 4096, 0.1
 # Nor does one help that says the same again and again, which takes this share of itself.
 REPEATED = 1 / 16
 SECOND, THIRD, LITTLE, NEAR_TINY = 0.05, 0.08, 0.15, 0.02
+# Of a text of which the best primer knows less than this, the primer's words stand in the way of levels that
+# trust them more than the one that tries: its habits alone are one of the ways where they come so near.
+FOREIGN, NEAR_HABITS = 0.25, 0.04
 
 Form = Words | None
 # Payloads of what was coded whole while ways were tried, by form and primer's code: of use at LEVEL.
@@ -178,12 +181,21 @@ def tiny(
         for other, near in ((second, SECOND), (third, THIRD)):
             if marks[other] > marks[first] - near and shares[other] > 0:
                 attempt(forms[0], primers.named(other + 1))
+        likeliest = min(found, key=lambda entry: entry[0])[2]
+        if likeliest and shares.max() < FOREIGN:
+            attempt(forms[0], primers.named(likeliest.number | primers.HABITS))
     if shares.max() < LITTLE or min(found, key=lambda entry: entry[0])[0] < REPEATED * len(data):
         for form in forms:
             attempt(form, None)
     found.sort(key=lambda entry: entry[0])
-    most = (1 + NEAR_TINY) * found[0][0]
-    return [Start(form, primer) for size, form, primer in found[:MOST] if size <= most]
+    least = found[0][0]
+    kept = [entry for entry in found[:MOST] if entry[0] <= (1 + NEAR_TINY) * least]
+    kept += [
+        entry
+        for entry in found
+        if entry[2] and entry[2].habits and entry not in kept and entry[0] <= (1 + NEAR_HABITS) * least
+    ]
+    return [Start(form, primer) for _, form, primer in kept]
 
 
 def _tried(

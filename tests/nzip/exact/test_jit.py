@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import cache_of_tables
 
 ROOT = Path(__file__).parents[3]
 # Root may write anywhere by a capability, which the process gives up; then modes count for it, too.
@@ -90,8 +91,10 @@ def test_a_read_only_installation(package, tmp_path):
 
 
 @on_linux
-def test_a_read_only_installation_compresses(package, tmp_path):
-    """The whole way at -1, for a user without a home."""
+@pytest.mark.parametrize("kept", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_a_read_only_installation_compresses(package, tmp_path, kept):
+    """The whole way at -1, for a user without a home: with the session's machine code where there is a cache,
+    by what each process compiles where there is none."""
     script = (
         "import nzip\n"
         "data = b'what is written once is read for ever. ' * 20\n"
@@ -101,9 +104,10 @@ def test_a_read_only_installation_compresses(package, tmp_path):
     )
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o555)
+    place = {"NZIP_CACHE": cache_of_tables(tmp_path / "cache")} if kept else {}
     read_only(package)
     try:
-        assert python(AS_ANYBODY + script, path=package, HOME=str(locked)).split() == ["True"]
+        assert python(AS_ANYBODY + script, path=package, HOME=str(locked), **place).split() == ["True"]
     finally:
         writable(package)
 

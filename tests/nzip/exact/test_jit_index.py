@@ -22,7 +22,11 @@ def test_an_index_that_names_a_class_which_is_gone_is_begun_anew(tmp_path):
     (tmp_path / "pkg").mkdir()
     (tmp_path / "pkg" / "__init__.py").touch()
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA")}
-    environment = {**inherited, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    environment = {
+        **inherited,
+        "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}",
+        "NZIP_CACHE": str(tmp_path / "cache"),
+    }
     found = []
     for name, n in (("Old", 2), ("New", 3), ("New", 3)):
         (tmp_path / "pkg" / "main.py").write_text(MAIN.format(name=name, n=n))

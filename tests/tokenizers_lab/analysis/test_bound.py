@@ -68,17 +68,17 @@ def test_no_vocabulary_goes_below():
 
 
 def test_codecs_are_held_to_it(english, bpe):
-    text = english[:60_000]
-    own = lab.train(documents=[text], vocab_size=1000)
-    superwords = lab.train(documents=[text], vocab_size=1000, transition=600)
-    found = gaps([own, superwords, bpe], text, 1000, labels=["own", "super", "larger"], rounds=150)
+    text = english[:30_000]
+    own = lab.train(documents=[text], vocab_size=800)
+    superwords = lab.train(documents=[text], vocab_size=800, transition=500)
+    found = gaps([own, superwords, bpe], text, 800, labels=["own", "super", "larger"], rounds=100)
     own_row, super_row, larger = found["codecs"]
     assert own_row["outside"] is None and 0 < own_row["gap"] < 0.15
     assert super_row["outside"] == "tokens cross the cuts" and larger["outside"] == "has 2,000 ids"
     assert found["bound"] <= found["reached"] < own_row["tokens"]
     codec = codec_of(found["strings"], found["pre"])
-    assert codec.vocab_size == 1000 and len(codec.encode(text)) == found["reached"]
-    over_lines = gaps([superwords], text, 1000, pre="lines", longest=20, least=2, rounds=60)
+    assert codec.vocab_size == 800 and len(codec.encode(text)) == found["reached"]
+    over_lines = gaps([superwords], text[:15_000], 800, pre="lines", longest=12, least=2, rounds=30)
     assert over_lines["codecs"][0]["outside"] is None and over_lines["codecs"][0]["gap"] > 0
 
 

@@ -59,11 +59,31 @@ m1_flops = 6e6
 """
 
 
+def written(folder, english):
+    """The sweep's file in ``folder``, and the text that it names."""
+    (folder / "a.txt").write_bytes(english[:60_000])
+    (folder / "s.toml").write_text(TOML)
+    return folder / "s.toml"
+
+
 @pytest.fixture
 def toml(tmp_path, english):
-    (tmp_path / "a.txt").write_bytes(english[:60_000])
-    (tmp_path / "s.toml").write_text(TOML)
-    return tmp_path / "s.toml"
+    return written(tmp_path, english)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, english, one_torch_thread):
+    """A folder with a sweep that has run to its end."""
+    folder = tmp_path_factory.mktemp("sweep")
+    run(Sweep.read(written(folder, english)), folder / "out")
+    return folder
+
+
+@pytest.fixture
+def done(finished, tmp_path, toml):
+    """Its results beside ``toml``: what is run next goes on from there."""
+    shutil.copytree(finished / "out" / "results", tmp_path / "out" / "results")
+    return json.loads((finished / "out" / "results.json").read_text())
 
 
 def test_a_sweep_goes_on_where_it_stopped_and_reports(toml, tmp_path, monkeypatch):
@@ -204,9 +224,8 @@ def test_what_is_matched(toml, tmp_path, match):
     assert rows[0]["hours"] == pytest.approx(rows[0]["flops"] / 3.6e12)
 
 
-def test_close_arms_get_more_seeds_and_any_a_probe(toml, tmp_path):
+def test_close_arms_get_more_seeds_and_any_a_probe(toml, tmp_path, done):
     """They are planned behind all runs of the first seed, and results that are there stay good."""
-    results = run(Sweep.read(toml), tmp_path / "out")
     text = TOML.replace(
         "vocabulary = { size = 400 }", "vocabulary = { size = 400 }\nmore_seeds = { tiny = [2, 3, 2] }"
     )
@@ -227,7 +246,7 @@ def test_close_arms_get_more_seeds_and_any_a_probe(toml, tmp_path):
     assert [r["seeds"] for r in shop.estimate({"tiny": 1e9})] == [1, 3, 1, 1]
     more = run(sweep, tmp_path / "out")
     assert set(more["runs"][3].pop("seq2seq")) == {"decompress", "compress"}
-    assert more["planned"] == 6 and more["runs"][:4] == results["runs"]
+    assert more["planned"] == 6 and more["runs"][:4] == done["runs"]
     scores = [r["held_out"]["bits_per_byte"] for r in more["runs"] if r["arm"] == "BPE 400"]
     assert len(set(scores)) == 3
     row = next(
@@ -345,7 +364,7 @@ def test_a_bad_file_is_refused_in_one_line(toml, change, message):
     assert "\n" not in str(error.value)
 
 
-def test_a_probe_is_a_job_of_its_own(toml, tmp_path, monkeypatch):
+def test_a_probe_is_a_job_of_its_own(toml, tmp_path, monkeypatch, done):
     """It comes after the runs of its size, and a stop in it loses no run and no other probe."""
     sweep = Sweep.read(toml)
     assert [name for name, _ in Workshop(sweep, tmp_path / "out").jobs()][-3:] == [
@@ -371,6 +390,8 @@ def test_a_probe_is_a_job_of_its_own(toml, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return real(*arguments, way=way, **options)
 
+    for way in ("decompress", "compress"):
+        (tmp_path / "out" / "results" / f"EI_16_256_-tiny-1.{way}.json").unlink()
     monkeypatch.setattr(sweep_module, "seq2seq", stops)
     with pytest.raises(KeyboardInterrupt):
         run(sweep, tmp_path / "out")
@@ -386,22 +407,17 @@ def test_a_probe_is_a_job_of_its_own(toml, tmp_path, monkeypatch):
         run(sweep, tmp_path / "out")
 
 
-def test_results_are_gone_on_from_in_another_place(toml, tmp_path, monkeypatch):
+def test_results_are_gone_on_from_in_another_place(toml, tmp_path, monkeypatch, done):
     """Results alone are enough, wherever the texts and the folder lie: datasets are built anew, and are the
     same."""
-    results = run(Sweep.read(toml), tmp_path / "out")
-    (tmp_path / "elsewhere" / "out").mkdir(parents=True)
-    shutil.copytree(tmp_path / "out" / "results", tmp_path / "elsewhere" / "out" / "results")
-    for name in ("a.txt", "s.toml"):
-        shutil.copy(tmp_path / name, tmp_path / "elsewhere" / name)
     monkeypatch.setattr(sweep_module, "train", None)
     monkeypatch.setattr(sweep_module, "seq2seq", None)
-    assert run(Sweep.read(tmp_path / "elsewhere" / "s.toml"), tmp_path / "elsewhere" / "out") == results
-    with open(tmp_path / "elsewhere" / "a.txt", "ab") as file:
+    assert run(Sweep.read(toml), tmp_path / "out") == done
+    with open(tmp_path / "a.txt", "ab") as file:
         file.write(b"More text, so other datasets. " * 400)
-    shutil.rmtree(tmp_path / "elsewhere" / "out" / "data")
+    shutil.rmtree(tmp_path / "out" / "data")
     with pytest.raises(LabError, match="another sweep file"):
-        run(Sweep.read(tmp_path / "elsewhere" / "s.toml"), tmp_path / "elsewhere" / "out")
+        run(Sweep.read(toml), tmp_path / "out")
 
 
 def test_pairs_of_the_seq2seq_probe(tmp_path, english):

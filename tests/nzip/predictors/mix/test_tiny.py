@@ -62,3 +62,15 @@ def test_few_ways_are_tried(primed_cache, monkeypatch):
     monkeypatch.setattr(primer_choice, "coded", counted)
     primer_choice.choices(np.frombuffer(primers.shipped(2).text[-60_000:][:1000], np.uint8))
     assert 1 <= len(tried) <= 5
+
+
+def test_what_no_primer_knows_may_start_from_habits(corpus, primed_cache):
+    """In Turkish a primer's words stand in the way of -3: its weights and maps alone are 2.5% better."""
+    text = corpus("dev/text_tr.txt").read_bytes()[:4000]
+    starts = primer_choice.choices(np.frombuffer(text, np.uint8))
+    assert not starts[0].primer.habits and starts[-1].primer.habits
+    predictor = MixPredictor(3)
+    params, payload = predictor.encode(text)
+    assert params[1] & primers.HABITS and predictor.decode(params, payload, len(text)) == text
+    known = primer_choice.choices(np.frombuffer(primers.shipped(2).text[-60_000:][:4000], np.uint8))
+    assert not any(start.primer.habits for start in known)
