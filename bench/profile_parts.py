@@ -34,8 +34,8 @@ def contexts(state, data, hashes, with_matches):
     lane = state.lanes[0]
     for n in range(data.size):
         if with_matches:
-            hash_matches(data, lane, state, match_slot)
-        fill_registers(data, registers, lane, state)
+            hash_matches(data, lane, state.setting, state.match_table, match_slot)
+        fill_registers(data, registers, lane, state.setting, state.history1, state.history2)
         half = u64(16 | data[n] >> 4) * K3
         for i in range(count):
             h = u64(i + 1) * K3
@@ -50,8 +50,8 @@ def contexts(state, data, hashes, with_matches):
             h = (h + half) * K1
             hashes[n, 1, i] = h ^ (h >> u64(32))
         if with_matches:
-            find_matches(data, lane, state, match_slot, predicted)
-        advance(lane, i64(data[n]), CLASSES[data[n]], state)
+            find_matches(data, lane, state.setting, state.lanes, state.match_table, match_slot, predicted)
+        advance(lane, i64(data[n]), CLASSES[data[n]], state.history1, state.history2)
 
 
 @njit

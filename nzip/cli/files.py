@@ -7,6 +7,8 @@ with ``--rm`` everything is decoded once more before the source goes, which is s
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import os
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -24,6 +26,7 @@ from nzip.cli.inputs import (
     expect_compressed,
     open_input,
     own_primer,
+    paths_of,
     size_of,
     targets,
     walked,
@@ -31,7 +34,8 @@ from nzip.cli.inputs import (
 from nzip.cli.options import Coding, Decoding, Files, Placing, Running, Talking
 from nzip.cli.standard import StandardOutput
 from nzip.cli.tables import bits_value, print_json
-from nzip.cli.terminal import OK, ShownMeter, say, summary
+from nzip.cli.terminal import OK, ShownMeter, in_turn, say, summary
+from nzip.cli.together import Way, names_of, spread
 from nzip.container import pipeline
 from nzip.container.recovery import DEFAULT_MAX_SIZE, recover
 from nzip.errors import CorruptError, NzipError
@@ -45,6 +49,7 @@ from nzip.predictors.base import Predictor
 from nzip.predictors.own_primer import OwnPrimer
 
 _CHUNK = 1 << 20
+_SMALL = 4 << 20  # bytes of a compressed file that may be decoded on one core
 _MANY = 16  # files, from which on primed mixes stay in memory between them
 
 
@@ -67,7 +72,7 @@ class _Told:
         """A file that went well."""
         size, coded = (meter.produced, meter.consumed) if decoding else (meter.consumed, meter.produced)
         where = {} if target is None else {"output": target}
-        self._rows.append(
+        self._row(
             {
                 "file": path,
                 **where,
@@ -84,11 +89,14 @@ class _Told:
 
     def recovered(self, path: str, target: str) -> None:
         """A file of which all could be saved; nobody counted."""
-        self._rows.append({"file": path, "output": target, "error": None, "exit_code": OK})
+        self._row({"file": path, "output": target, "error": None, "exit_code": OK})
 
     def failed(self, path: str, line: str, code: int) -> None:
         """A file that did not."""
-        self._rows.append({"file": path, "error": line, "exit_code": code})
+        self._row({"file": path, "error": line, "exit_code": code})
+
+    def _row(self, row: dict[str, Any]) -> None:
+        in_turn(functools.partial(self._rows.append, row))
 
     def done(self, code: int) -> int:
         """Print, if that was asked for; ``code``."""
@@ -107,7 +115,7 @@ def compress(
     recursive: bool = False,
     as_json: bool = False,
 ) -> int:
-    """Compress each file; see :func:`nzip.cli.inputs.each`. ``recursive``: and those in directories."""
+    """Compress each file; see :func:`nzip.cli.together.spread`. ``recursive``: and those in directories."""
     told = _Told("compress", as_json, placing)
     if recursive:
         given, (found, left_out) = files, walked(files, placing.suffix)
@@ -124,24 +132,24 @@ def compress(
     predictor, models = coding_of(coding, talking, primer)
     block_size = block_size_of(coding, predictor if placing.resume else None)
 
-    def one(path: str) -> None:
+    def one(path: str, way: Way) -> None:
         source_name, target = targets(path, placing, compressed_name)
         told.check(target)
         _check_resumable(path, target, placing)
         with _open(path, placing, target) as source, contextlib.ExitStack() as stack:
             before = sources.status_of(source)
-            meter = stack.enter_context(ShownMeter(source_name, size_of(source), talking))
+            meter = stack.enter_context(ShownMeter(source_name, size_of(source), _shown(talking, way)))
             command = made_by(False if coding.no_primer else None)
             output = stack.enter_context(_output(target, placing, before, meter, command))
             pipeline.encode_stream(
                 source, output.write, predictor,
-                block_size=block_size, threads=running.threads, memory=running.memory,
-                verify=coding.verify, meter=meter, background=True, models=models,
-                partial=_partial(output),
+                block_size=block_size, threads=way.threads, memory=running.memory,
+                verify=coding.verify, meter=meter, background=way.background, models=models,
+                partial=_partial(output), budget=way.budget,
             )  # fmt: skip
             removes = _removes(path, target, placing)
             if removes and isinstance(output, safe_output.Output):
-                _compare(source, output, predictor, running)
+                _compare(source, output, predictor, way)
             output.commit()
             meter.stop()
             if removes:
@@ -149,8 +157,14 @@ def compress(
             summary(talking, source_name, target, meter, decoding=False)
             told.add(path, target, meter, decoding=False, predictor=predictor.spelling)
 
+    def names(path: str) -> frozenset[str] | None:
+        return names_of(path, placing, lambda path: targets(path, placing, compressed_name)[1], block_size)
+
+    paths = paths_of(files, placing)
     with _pool(running) if len(files) >= _MANY else contextlib.nullcontext():
-        return told.done(each(files, one, placing, told.failed))
+        return told.done(
+            spread(paths, one, told.failed, running, running.memory, names, talking.quiet or as_json)
+        )
 
 
 def _pool(running: Running) -> contextlib.AbstractContextManager[None]:
@@ -171,7 +185,7 @@ def decompress(
     max_size: int | None = None,
     as_json: bool = False,
 ) -> int:
-    """Decompress each file; see :func:`nzip.cli.inputs.each`. ``damaged``:
+    """Decompress each file; see :func:`nzip.cli.together.spread`. ``damaged``:
     save what can be saved, with at most ``max_size`` zeros for what is lost (None: 1 GiB)."""
     told = _Told("decompress", as_json, placing)
     need_compiler()
@@ -180,14 +194,14 @@ def decompress(
     if damaged and placing.resume:
         raise click.UsageError("--recover and --resume: give one of them")
 
-    def one(path: str) -> None:
+    def one(path: str, way: Way) -> None:
         source_name, target = targets(path, placing, decompressed_name)
         told.check(target)
         _check_resumable(path, target, placing)
         with _open(path, placing, target) as source, contextlib.ExitStack() as stack:
             expect_compressed(path, source, "decompress")
             before = sources.status_of(source)
-            meter = stack.enter_context(ShownMeter(source_name, decoded_size(source), talking))
+            meter = stack.enter_context(ShownMeter(source_name, decoded_size(source), _shown(talking, way)))
             output = stack.enter_context(_output(target, placing, before, meter))
             if damaged:
                 lost = recover(
@@ -200,7 +214,7 @@ def decompress(
                     raise CorruptError("; ".join(lost))
                 told.recovered(path, target)
                 return
-            parts = _decoded(source, own, decoding, running, meter, _partial(output), sooner=target == STDIN)
+            parts = _decoded(source, own, decoding, way, meter, _partial(output), sooner=target == STDIN)
             for data in parts:
                 output.write(data)
             output.commit()
@@ -210,7 +224,13 @@ def decompress(
             summary(talking, source_name, target, meter, decoding=True)
             told.add(path, target, meter, decoding=True)
 
-    return told.done(each(files, one, placing, told.failed))
+    def names(path: str) -> frozenset[str] | None:
+        if damaged:  # which takes what memory it takes
+            return None
+        return names_of(path, placing, lambda path: targets(path, placing, decompressed_name)[1], _SMALL)
+
+    paths, limit = paths_of(files, placing), _memory(running)
+    return told.done(spread(paths, one, told.failed, running, limit, names, talking.quiet or as_json))
 
 
 def test(
@@ -221,18 +241,22 @@ def test(
     need_compiler()
     own = own_primer(decoding.primer, _memory(running))
 
-    def one(path: str) -> None:
+    def one(path: str, way: Way) -> None:
         with open_input(path) as source:
             expect_compressed(path, source, "test")
-            with ShownMeter(path, decoded_size(source), talking) as meter:
-                for _ in _decoded(source, own, decoding, running, meter):
+            with ShownMeter(path, decoded_size(source), _shown(talking, way)) as meter:
+                for _ in _decoded(source, own, decoding, way, meter):
                     pass
                 meter.stop()
                 if talking.verbose:
                     summary(talking, path, None, meter, decoding=True)
                 told.add(path, None, meter, decoding=True)
 
-    return told.done(each(files, one, Placing(), told.failed))
+    def names(path: str) -> frozenset[str] | None:
+        return names_of(path, Placing(), None, _SMALL)
+
+    paths, limit = paths_of(files), _memory(running)
+    return told.done(spread(paths, one, told.failed, running, limit, names, talking.quiet or as_json))
 
 
 def cat(
@@ -272,7 +296,12 @@ def cat(
     return each(files, one, placing)
 
 
-def _memory(running: Running) -> int:
+def _shown(talking: Talking, way: Way) -> Talking:
+    """Files beside others have no bars of their own."""
+    return talking if way.alone else dataclasses.replace(talking, progress=False)
+
+
+def _memory(running: Running | Way) -> int:
     return pipeline.DEFAULT_MEMORY if running.memory is None else running.memory
 
 
@@ -333,7 +362,7 @@ def _decoded(
     source: BinaryIO,
     primer: OwnPrimer | None,
     decoding: Decoding,
-    running: Running,
+    way: Way,
     meter: ShownMeter,
     partial: PartialOutput | None = None,
     *,
@@ -343,20 +372,26 @@ def _decoded(
         source,
         primer=primer,
         models=dict(decoding.models),
-        threads=running.threads,
-        memory=_memory(running),
+        threads=way.threads,
+        memory=_memory(way),
         meter=meter,
-        background=True,
+        background=way.background,
         sooner=sooner,
         partial=partial,
+        budget=way.budget,
     )
 
 
-def _compare(source: BinaryIO, output: safe_output.Output, predictor: Predictor, running: Running) -> None:
+def _compare(source: BinaryIO, output: safe_output.Output, predictor: Predictor, way: Way) -> None:
     """Decode what was written and compare it with the source, read again from its start."""
     source.seek(0)
     for data in pipeline.decode_stream(
-        output.reread(), predictor=predictor, threads=running.threads, memory=running.memory, background=True
+        output.reread(),
+        predictor=predictor,
+        threads=way.threads,
+        memory=way.memory,
+        background=way.background,
+        budget=way.budget,
     ):
         if source.read(len(data)) != data:
             raise NzipError(

@@ -36,17 +36,24 @@ from nzip.primer.file import load
 STDIN = "-"
 # Like .txz and .tgz: what the short form of a tar archive stands for.
 _SHORT = {".tnz": ".tar"}
+# What is told of each file that failed, with the line and the exit code.
+Failed = Callable[[str, str, int], None] | None
 
 
 def each(
     files: Files,
     one: Callable[[str], None],
     placing: Placing | None = None,
-    failed: Callable[[str, str, int], None] | None = None,
+    failed: Failed = None,
 ) -> int:
-    """Call ``one(path)`` for every file (standard input without any); the worst exit code. ``placing``: of a
-    verb that writes, to be refused where it is no place for that many. ``failed``: told of each file that
-    failed, with the line and the exit code."""
+    """Call ``one(path)`` for every file (standard input without any); the worst exit code. ``placing`` as for
+    :func:`paths_of`; ``failed``: told of each file that failed, with the line and the exit code."""
+    return worst([guarded(path, one, failed) for path in paths_of(files, placing)])
+
+
+def paths_of(files: Files, placing: Placing | None = None) -> Files:
+    """The files that were named, standard input where none was. ``placing``: of a verb that writes, to be
+    refused where it is no place for that many."""
     paths = files or (STDIN,)
     if placing is not None and placing.output is not None:
         if len(paths) > 1:
@@ -55,12 +62,10 @@ def each(
             raise click.UsageError("-o and -c: give one of them")
     if list(paths).count(STDIN) > 1:
         raise click.UsageError("'-' stands for standard input and can be given once")
-    return worst([guarded(path, one, failed) for path in paths])
+    return paths
 
 
-def guarded(
-    path: str, one: Callable[[str], None], failed: Callable[[str, str, int], None] | None = None
-) -> int:
+def guarded(path: str, one: Callable[[str], None], failed: Failed = None) -> int:
     """Call ``one(path)``; an expected failure becomes one line and an exit code, of which ``failed`` is
     told."""
     name = "standard input" if path == STDIN else path

@@ -279,7 +279,8 @@ _OPTIONS: dict[type, list[Callable]] = {
     ],
     Running: [
         click.option("-T", "--threads", type=click.IntRange(0, _MOST_THREADS), default=0, show_default=True,
-                     help="Blocks coded at a time; 0: all cores. The bytes never depend on it."),
+                     help="Files, or blocks of a long one, coded at a time; 0: all cores. The bytes never "
+                          "depend on it."),
         click.option("-M", "--memory", type=Size(), metavar="SIZE",
                      help="Memory that coding may take; decoding defaults to 4GiB."),
     ],

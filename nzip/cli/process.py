@@ -44,7 +44,7 @@ def _die_by(number: int) -> NoReturn:
     """End as the signal would have ended us, so that a calling shell sees it; threads are not waited for."""
     _handle(signal.SIG_IGN)
     # What is left where a second signal came while the first was cleaning up.
-    safe_output.discard_temporaries()
+    safe_output.discard_temporaries(ending=True)
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     os._exit(128 + number)

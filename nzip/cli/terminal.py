@@ -9,11 +9,12 @@ dialect (:class:`nzip.errors.Remedy`); :func:`error_line` is the one place that 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -37,10 +38,35 @@ _SIZES = ("memory", "max_size")
 
 
 _unheard = False
+# What a thread has instead of standard error: whoever takes what is said, to be said in its turn.
+_thread = threading.local()
+
+
+@contextlib.contextmanager
+def speaking(take: Callable[[Callable[[], None]], None]) -> Iterator[None]:
+    """What this thread says while the context lasts is given to ``take``, as calls to be made in turn."""
+    _thread.take = take
+    try:
+        yield
+    finally:
+        del _thread.take
+
+
+def in_turn(call: Callable[[], None]) -> None:
+    """Make a call that says something, now or when it is this thread's turn (:func:`speaking`)."""
+    take = getattr(_thread, "take", None)
+    if take is None:
+        call()
+    else:
+        take(call)
 
 
 def say(text: str) -> None:
     """One line to standard error. Never fails, for no word is worth a file: see :func:`heard`."""
+    in_turn(functools.partial(_say, text))
+
+
+def _say(text: str) -> None:
     global _unheard
     if sys.stderr is None:
         return

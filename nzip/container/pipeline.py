@@ -16,7 +16,7 @@ from nzip.container.decoding import DEFAULT_MEMORY, StreamDecoder, check_size
 from nzip.container.embedded_models import Model
 from nzip.container.limits import check_memory
 from nzip.container.meter import Meter
-from nzip.container.workers import Workers
+from nzip.container.workers import Budget, Workers
 from nzip.container.writer import HashedBlock, StreamWriter, code_block
 from nzip.errors import NzipError
 from nzip.exact.compiler import need_compiler
@@ -34,9 +34,9 @@ DEFAULT_BLOCK_SIZE = 16 << 20
 class StreamEncoder:
     """Takes data in pieces, and hands one stream after another to ``write``, in pieces of its own.
 
-    ``threads``, ``background``: see :class:`Workers`. ``memory``: a limit in bytes, or None. ``verify``
-    decodes each block as soon as it is coded; by default where the predictor is not exact. ``models``: to be
-    embedded in every stream (:func:`nzip.container.embedded_models.embed`)."""
+    ``threads``, ``background``, ``budget``: see :class:`Workers`. ``memory``: a limit in bytes, or None.
+    ``verify`` decodes each block as soon as it is coded; by default where the predictor is not exact.
+    ``models``: to be embedded in every stream (:func:`nzip.container.embedded_models.embed`)."""
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class StreamEncoder:
         meter: Meter | None = None,
         background: bool = False,
         models: tuple[Model, ...] = (),
+        budget: Budget | None = None,
     ):
         check_block_size(block_size)
         need_compiler()
@@ -62,7 +63,7 @@ class StreamEncoder:
         self._meter.preparing(predictor)
         self._passport = passport.Passport.of(predictor)
         self._models = models
-        self._workers = Workers(threads, memory, background)
+        self._workers = Workers(threads, memory, background, budget)
         self._writer: StreamWriter | None = None
         self._pending = bytearray()
 
@@ -121,7 +122,7 @@ class StreamEncoder:
         # Not copied but given up: the block's job, its hash and a stored block's payload are views of this
         # buffer, and the next block gets another.
         data, self._pending = memoryview(self._pending).toreadonly(), bytearray()
-        weight = self._predictor.memory(len(data))
+        weight = self._predictor.encoding_memory(len(data))
         check_memory(weight, self._memory, "compressing", self._predictor.spelling)
         writer.saw(data)
         for block in self._workers.submit(weight, self._job, data):
@@ -179,6 +180,7 @@ def decode_stream(
     background: bool = False,
     sooner: bool = False,
     partial: resume.Partial | None = None,
+    budget: Budget | None = None,
 ) -> Generator[bytes, None, None]:
     """Yield the decoded bytes of every stream in ``source`` (read(n)), block by block and in order.
 
@@ -193,7 +195,7 @@ def decode_stream(
     promised = 0
     meter = meter or Meter()
     decoder = StreamDecoder(predictor, memory, meter, primer, models)
-    workers = Workers(threads, memory, background)
+    workers = Workers(threads, memory, background, budget)
     kept = None if partial is None else resume.KeptBytes(partial)
 
     def run(hand_on, block, job):

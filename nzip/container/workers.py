@@ -34,6 +34,34 @@ def thread_count(threads: int) -> int:
     )
 
 
+class Budget:
+    """Bytes that blocks under way may need together, in several :class:`Workers` of which each runs in a
+    thread of its own and has one block under way. ``limit``: None where nobody knows. One block may always
+    take what it needs."""
+
+    def __init__(self, limit: int | None):
+        self._limit = default_budget() if limit is None else limit
+        self._taken = 0
+        self._holders = 0
+        self._changed = threading.Condition()
+
+    def take(self, weight: int) -> None:
+        """Wait until there is room for ``weight`` bytes."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: not self._holders or self._limit is None or self._taken + weight <= self._limit
+            )
+            self._taken += weight
+            self._holders += 1
+
+    def give(self, weight: int) -> None:
+        """Bytes that were taken are free again."""
+        with self._changed:
+            self._taken -= weight
+            self._holders -= 1
+            self._changed.notify_all()
+
+
 class _Unwanted(Exception):
     """Nobody waits any longer for what a job hands on."""
 
@@ -49,15 +77,18 @@ class Workers:
 
     ``threads`` = 1 runs each job at once in the calling thread, unless ``background`` asks for a thread of
     its own, so that the caller stays open to signals. ``memory`` (bytes, or None) bounds the sum of the
-    weights under way; one job always runs.
+    weights under way; one job always runs. ``budget``: which others share, for a job at a time.
     """
 
-    def __init__(self, threads: int, memory: int | None, background: bool = False):
+    def __init__(
+        self, threads: int, memory: int | None, background: bool = False, budget: Budget | None = None
+    ):
         self._threads = thread_count(threads)
         self._memory = default_budget() if memory is None else memory
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 or background else None
         self.immediate = self._pool is None
         self.single = self._threads == 1
+        self._budget = budget
         self._queue: deque[_Job] = deque()
         self._weight = 0
         self._closed = False
@@ -82,11 +113,14 @@ class Workers:
         unless that is None. ``apart``: in a thread of its own even where ``threads`` = 1, so that the first
         parts come while the job runs."""
         while self._queue and (
-            self._queue[0].future.done()
+            self._budget is not None
+            or self._queue[0].future.done()
             or len(self._queue) >= self._threads
             or (self._memory is not None and self._weight + weight > self._memory)
         ):
             yield from self._first()
+        if self._budget is not None:
+            self._budget.take(weight)
         parts: queue.SimpleQueue = queue.SimpleQueue()
         future: Future = Future()
         self._queue.append(_Job(future, weight, parts))
@@ -134,16 +168,21 @@ class Workers:
             result = job.future.result()
         finally:
             del job  # else the error would hold this frame, and this frame the error
-        weight = self._queue.popleft().weight
-        self._weight -= weight
+        self._done(self._queue.popleft())
         if result is not None:
             yield result
+
+    def _done(self, job: _Job) -> None:
+        self._weight -= job.weight
+        if self._budget is not None:
+            self._budget.give(job.weight)
 
     def close(self) -> None:
         """Forget what is under way. A job that runs is not waited for: it stops when it next hands something
         on, or its result is dropped."""
         self._closed = True
-        self._queue.clear()
+        while self._queue:
+            self._done(self._queue.popleft())
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 

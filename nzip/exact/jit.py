@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import sys
 import threading
+import types
 from typing import Any
 
 import xxhash
@@ -41,7 +42,8 @@ def expect_many_calls() -> None:
 
 def njit(*signatures, cache: bool = False, **options):
     """As ``numba.njit``; a signature is a string. ``cache=True`` keeps machine code on disk where there is a
-    place for it."""
+    place for it. Nothing here is called from C, so there are no wrappers for that."""
+    options.setdefault("no_cfunc_wrapper", True)
     if len(signatures) == 1 and callable(signatures[0]):
         return Function(signatures[0], (), cache, options)
     return lambda function: Function(function, signatures, cache, options)
@@ -53,11 +55,37 @@ def lean(function):
     return njit(nogil=True, cache=True, error_model="numpy", _nrt=False)(function)
 
 
+def inner(function):
+    """As :func:`lean`, for what only compiled functions call: without a wrapper for Python, which takes numba
+    as long as a short function does."""
+    return njit(nogil=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True)(function)
+
+
+def specialised(general: Function, name: str, tables: tuple[tuple[int, ...], ...]) -> Function:
+    """``general`` (of ``cache=True``, and no signature), which asks what it is told of ``tables``
+    (:mod:`nzip.exact.told`), with these known: a function of its own called ``name``."""
+    python = general.py_func
+    copy = types.FunctionType(
+        python.__code__, python.__globals__, python.__name__, python.__defaults__, python.__closure__
+    )
+    copy.__qualname__, copy.__doc__ = name, python.__doc__
+    general.is_general = True
+    return Function(copy, (), True, general._options, general, tables)
+
+
 class Function:
     """A function that is compiled when it is called. Attributes of numba's dispatcher are there, too, and
     import numba. ``py_func``: what was decorated."""
 
-    def __init__(self, function, signatures: tuple, cache: bool, options: dict):
+    def __init__(
+        self,
+        function,
+        signatures: tuple,
+        cache: bool,
+        options: dict,
+        general: Function | None = None,
+        tables: tuple = (),
+    ):
         self.py_func = function
         self.__name__, self.__qualname__ = function.__name__, function.__qualname__
         self.__module__, self.__doc__ = function.__module__, function.__doc__
@@ -66,6 +94,8 @@ class Function:
         self._natives: dict[Any, Any] = {}
         self._left = _MANY if cache else 0
         self._called = False
+        self._general, self._tables = general, tables
+        self.is_general = False
         self._made_before: list[tuple[Any, bytes]] = []
 
     def __call__(self, *arguments, **named):
@@ -94,6 +124,21 @@ class Function:
                     self._dispatcher = self._made()
         return self._dispatcher
 
+    def template(self, signature) -> bytes | None:
+        """What special functions are made from (templates.py), kept or compiled now."""
+        dispatcher = self.dispatcher
+        cache = getattr(dispatcher, "_cache", None)
+        if cache is None:
+            return None
+        found = cache.template(signature, dispatcher.targetctx)
+        if found is None:
+            anew = self._made()
+            anew._cache.finds = False
+            anew.compile(signature)
+            cache.templates.update(anew._cache.templates)
+            found = cache.template(signature, dispatcher.targetctx)
+        return found
+
     def _made(self):
         import numba  # start-up
         from numba.core.dispatcher import Dispatcher  # start-up
@@ -103,7 +148,8 @@ class Function:
         made = numba.njit(**self._options)(self.py_func)
         if isinstance(made, Dispatcher):
             if self._cache:
-                cache = Cache(self.py_func, made.targetoptions, self._keep)
+                cache = Cache(self.py_func, made.targetoptions, self._keep, self._tables)
+                cache.general, cache.is_general = self._general, self.is_general
                 made._cache = cache  # type: ignore[attr-defined]
             for signature in self._signatures:
                 made.compile(signature)
@@ -122,7 +168,7 @@ class Function:
             return None
         made_from = (
             sys.implementation.cache_tag, code.co_firstlineno, dependencies(self.py_func), self._signatures,
-            sorted(self._options.items()), machine,
+            sorted(self._options.items()), machine, self._tables,
         )  # fmt: skip
         stamp = xxhash.xxh3_128_hexdigest(repr(made_from).encode())
         # A function with a signature has one, and converts what it is given.

@@ -15,10 +15,12 @@ tests/nzip/exact/test_jit.py says when a future numba lacks them."""
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import re
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import llvmlite
 import numba
@@ -32,6 +34,7 @@ from numba.core.serialize import dumps
 from nzip.cache import CODE
 from nzip.exact.compiling import Compiling
 from nzip.exact.dependencies import dependencies, is_followed
+from nzip.exact.templates import Template, kept_form, special, watched
 
 # What changes the code that numba makes, besides the processor.
 _SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_DEFAULT")
@@ -51,13 +54,20 @@ _MADE_ELSEWHERE = (
 class Cache(FunctionCache):
     """Numba's interface of a cache of one function, over :data:`nzip.cache.CODE`."""
 
-    def __init__(self, function, options: dict, made: Callable):
+    def __init__(self, function, options: dict, made: Callable, tables: tuple = ()):
         """``made``: called with each signature's ``CompileResult``, compiled or found, and its object
-        file."""
+        file. ``tables``: of a special function (templates.py)."""
         # Not super's, which looks for a place beside the source.
         self._py_func = function
         self._made = made
         self._options = options
+        self._tables = tables
+        self.general: Any = None  # the Function that this one is a special case of
+        self.is_general = False  # its template is kept, too
+        self.finds = True
+        self.templates: dict[Any, bytes] = {}  # by signature, where none is kept
+        self._watching = contextlib.ExitStack()
+        self._seen: Template | None = None
         self._stamped: str | None = None
         self._named = False
         name = f"{function.__module__}.{function.__qualname__}"
@@ -77,9 +87,13 @@ class Cache(FunctionCache):
         codegen = target_context.codegen()
         self._name_symbols(codegen)
         name = self._name_of(sig, codegen)
-        content = CODE.get(name) if name else None
+        content = CODE.get(name) if name and self.finds else None
         if content is None:
             Compiling.begun += 1  # numba compiles what is not found, and saves it
+            if self.general is not None:
+                return self._specialise(sig, target_context, name)
+            if self.is_general:
+                self._seen = self._watching.enter_context(watched(self._py_func.__qualname__))
             return None
         try:
             parts = pickle.loads(content)
@@ -91,6 +105,11 @@ class Cache(FunctionCache):
 
     def save_overload(self, sig, data):
         Compiling.done += 1
+        self._watching.close()
+        if self._seen is not None and self._seen.own:
+            template, name = kept_form(data, self._seen), self._name_of(sig, data.codegen)
+            if not name or not CODE.put(f"{name}-t", [template]):
+                self.templates[sig] = template
         # Numba's own conditions: lifted loops, and addresses of this process within the code.
         if all(part.can_cache for part in data.lifted) and not data.library.has_dynamic_globals:
             name = self._name_of(sig, data.codegen)
@@ -98,6 +117,27 @@ class Cache(FunctionCache):
                 parts = data._reduce()
                 CODE.put(name, [dumps(parts)])
                 self._made(data, _object_in(parts))
+
+    def template(self, sig, target_context) -> bytes | None:
+        """The template for a signature, if one was made."""
+        name = self._name_of(sig, target_context.codegen())
+        return self.templates.get(sig) or (CODE.get(f"{name}-t") if name else None)
+
+    def _specialise(self, sig, target_context, name: str | None):
+        """The ``CompileResult`` of a special function, which is kept; None where numba must make it."""
+        template = self.general.template(sig)
+        if template is None:
+            return None
+        try:
+            parts = special(template, target_context.codegen(), self._py_func.__qualname__, self._tables)
+        except _MADE_ELSEWHERE:
+            return None
+        Compiling.done += 1
+        if name:
+            CODE.put(name, [dumps(parts)])
+        found = CompileResult._rebuild(target_context, *parts)
+        self._made(found, _object_in(parts))
+        return found
 
     def _name_symbols(self, codegen) -> None:
         """Tell functions of one factory apart. Numba's symbols are made of the qualified name and a number
@@ -142,6 +182,7 @@ class Cache(FunctionCache):
                 sorted(self._options.items()),
                 self._py_func.__code__.co_firstlineno,
                 dependencies(self._py_func),
+                self._tables,
             )
             self._stamped = xxhash.xxh3_128_hexdigest(repr(facts).encode())
         return self._stamped

@@ -20,6 +20,7 @@ import errno
 import io
 import os
 import stat
+import threading
 import warnings
 from collections.abc import Callable
 from types import TracebackType
@@ -41,6 +42,8 @@ _BUFFER = 1 << 17
 _SILENT_FLAGS = getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 # Temporary files that exist now, for a process that is about to be ended.
 _temporaries: set[str] = set()
+_lock = threading.RLock()
+_ending = False
 
 
 class FileError(NzipError):
@@ -68,12 +71,16 @@ def is_same_file(path: str, status: os.stat_result) -> bool:
         return False
 
 
-def discard_temporaries() -> None:
-    """Remove the temporary files of every :class:`Output` under way: for a process that ends now."""
-    for path in tuple(_temporaries):
-        with contextlib.suppress(OSError):
-            os.unlink(path)
-        _temporaries.discard(path)
+def discard_temporaries(ending: bool = False) -> None:
+    """Remove the temporary files of every :class:`Output` under way. ``ending``: the process ends now, and
+    its other threads make no more."""
+    global _ending
+    with _lock:
+        _ending = _ending or ending
+        for path in tuple(_temporaries):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+            _temporaries.discard(path)
 
 
 def _warn(text: str) -> None:
@@ -169,8 +176,11 @@ class Output(Sink):
             try:
                 # Known before it exists, so that a signal in between cannot leave it behind.
                 self._temporary = temporary
-                _temporaries.add(temporary)
-                descriptor = os.open(temporary, flags, 0o600)
+                with _lock:
+                    if _ending:
+                        raise FileError(f"{self.path}: the process ends")
+                    _temporaries.add(temporary)
+                    descriptor = os.open(temporary, flags, 0o600)
             except FileExistsError:
                 self._forget()
                 continue

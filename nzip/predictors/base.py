@@ -77,6 +77,10 @@ class Predictor(abc.ABC):
     def memory(self, block_size: int) -> int:
         """Bytes needed to code one block of ``block_size`` bytes, block buffers included; an upper bound."""
 
+    def encoding_memory(self, block_size: int) -> int:
+        """As :meth:`memory`, of a block that is encoded, which may take more: several ways are tried."""
+        return self.memory(block_size)
+
     @abc.abstractmethod
     def encode(self, data) -> tuple[bytes, bytes]:
         """Code a bytes-like block. Returns ``(params, payload)``: params are the choices made for this

@@ -2,13 +2,14 @@
 
 ``fill_registers`` says what the history looks like (last bytes, words, lines, the byte above, the
 neighbourhood in a table or picture), which is what recipes pick from (contexts.py); ``advance`` takes one
-more byte in. Helpers of kernel.py, called once a byte; the readable twin is twin/history.py. Concession: they
-take the whole ``Mix`` of state.py and serve nothing else."""
+more byte in. Helpers of kernel.py, called once a byte; the readable twin is twin/history.py. They take
+those arrays of a ``Mix`` (state.py) that they need: to hand on all of it takes numba longer than all they do.
+Concession: they serve nothing else."""
 
 import numpy as np
 
 from nzip.predictors.mix import constants as at
-from nzip.predictors.mix.compiled import K1, helper, i64, u32, u64
+from nzip.predictors.mix.compiled import K1, helper, i64, inlined, u32, u64
 
 ENDS = tuple(at.ENDS)
 LETTER_CASE = ord("a") - ord("A")
@@ -53,7 +54,7 @@ NUCLEOTIDES = np.array([b"ACGT".find(c) if c in b"ACGT" else NO_NUCLEOTIDE for c
 
 
 @helper
-def fill_registers(data, registers, lane, state):
+def fill_registers(data, registers, lane, setting, history1, history2):
     """Fill the context registers for the byte at the lane's position."""
     position = i64(lane[at.L_POSITION])
     start = i64(lane[at.L_START])
@@ -85,9 +86,9 @@ def fill_registers(data, registers, lane, state):
         if place > start:
             above |= u64(data[place - 1]) << u64(16)
     registers[at.R_ABOVE] = above
-    registers[at.R_AFTER1] = u64(state.history1[history & u64(0xFF)])
-    registers[at.R_AFTER2] = u64(state.history2[history & u64(0xFFFF)])
-    if state.setting[at.S_LONG]:
+    registers[at.R_AFTER1] = u64(history1[history & u64(0xFF)])
+    registers[at.R_AFTER2] = u64(history2[history & u64(0xFFFF)])
+    if setting[at.S_LONG]:
         v = u64(0)
         w = u64(0)
         if position - start >= 16:
@@ -98,9 +99,9 @@ def fill_registers(data, registers, lane, state):
                 w = (w << u64(8)) | u64(data[position - k])
         registers[at.R_LONG1] = v
         registers[at.R_LONG2] = w
-    stride = i64(state.setting[at.S_STRIDE])
+    stride = i64(setting[at.S_STRIDE])
     if stride > 0:
-        pixel = i64(state.setting[at.S_PIXEL])
+        pixel = i64(setting[at.S_PIXEL])
         seen = position - start
         west = i64(data[position - pixel]) if seen >= pixel else 0
         west2 = i64(data[position - 2 * pixel]) if seen >= 2 * pixel else 0
@@ -167,14 +168,14 @@ def fill_registers(data, registers, lane, state):
                 )
 
 
-@helper
-def advance(lane, byte, kind, state):
+@inlined
+def advance(lane, byte, kind, history1, history2):
     """Take a byte of the class ``kind`` into the lane's registers once it is known."""
     history = lane[at.L_HISTORY]
     k1 = history & u64(0xFF)
     k2 = history & u64(0xFFFF)
-    state.history1[k1] = ((state.history1[k1] << u32(8)) | u32(byte)) & u32(0xFFFFFF)
-    state.history2[k2] = ((state.history2[k2] << u32(8)) | u32(byte)) & u32(0xFFFFFF)
+    history1[k1] = ((history1[k1] << u32(8)) | u32(byte)) & u32(0xFFFFFF)
+    history2[k2] = ((history2[k2] << u32(8)) | u32(byte)) & u32(0xFFFFFF)
     lane[at.L_HISTORY] = (history << u64(8)) | u64(byte)
     position = lane[at.L_POSITION]
     lane[at.L_POSITION] = position + u64(1)

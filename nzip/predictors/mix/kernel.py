@@ -10,14 +10,14 @@ Everything is integer and every shift and clamp is written out, because the form
 twin/ says the same in plain Python, slowly. Stretch units are nats × 256; probabilities have 22 bits.
 
 ``run`` serves any plan, with experts and lanes. ``TEXTS[level]``, ``CODED_TEXTS`` and ``BINARIES`` are the
-same source compiled for one plan, all it says constant: loops over contexts unroll and the inputs stay in
-registers, which makes it 1.1 (-5) to 1.6 times (-1) as fast for some seconds of compiling once. Concession:
+same function made for one plan (told.py), all it says constant: loops over contexts unroll and the inputs
+stay in registers, which makes it 1.1 (-5) to 1.6 times (-1) as fast for a second of LLVM's once. Concession:
 one function does all, long and flat, because inlining is what makes it fast."""
 
 import numpy as np
 
 from nzip.coding.binary import CODE, END, HIGH, LOW, POSITION
-from nzip.exact.jit import later, njit
+from nzip.exact.jit import later, njit, specialised
 from nzip.predictors.content import BINARY, TEXT
 from nzip.predictors.mix import apm as apm_maps
 from nzip.predictors.mix import constants as at
@@ -44,8 +44,7 @@ from nzip.predictors.mix.constants import (
 from nzip.predictors.mix.expert_inputs import bit_probability, fine_stretch, sum_up
 from nzip.predictors.mix.history import CLASSES, CODED_CLASSES, advance, fill_registers
 from nzip.predictors.mix.plan import LEVELS, Plan, plan
-from nzip.predictors.mix.sizes import has, input_width
-from nzip.predictors.mix.state import recipe_table
+from nzip.predictors.mix.told import FINAL_KINDS, LANES, RECIPES, SET_KINDS, SETTING, values_of
 from nzip.predictors.mix.weight_sets import (
     BY_BIT,
     BY_EXPERT,
@@ -58,6 +57,7 @@ from nzip.predictors.mix.weight_sets import (
     choice_of,
 )  # fmt: skip
 
+(told,) = later("nzip.exact.told", "told")
 dot, train, prefetch, local_i16, local_i64, local_u64 = later(
     "nzip.predictors.mix.intrinsics.vector", "dot", "train", "prefetch", "local_i16", "local_i64", "local_u64"
 )
@@ -74,29 +74,12 @@ MOST_ERROR = 32767
 MAP_WIDEST, WIDEST = 2047, 4095
 
 
-def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
-    """A kernel for the one plan ``known``, without experts and with one lane; with None for any plan.
-    ``watch``: what it writes down (watching.py) of what it encodes; its ``state`` is then a ``Watched``.
+def make(name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
+    """A kernel for any plan. ``watch``: what it writes down (watching.py) of what it encodes; its ``state``
+    is then a ``Watched``.
 
     What is written in capitals is constant; branches that such a name rules out are not compiled at all."""
     PRICED, WATCHED = watch > watching.NOTHING, watch == watching.EVERYTHING
-    ANY = known is None
-    ONE = not ANY
-    chosen = known or plan(1, TEXT)  # constants of some plan, where they are not used
-    CONTEXTS, SETS, MATCHES = len(chosen.recipes), len(chosen.sets), len(chosen.matches)
-    WIDTH = input_width(chosen)
-    APMS, THIRD_APM = int(chosen.apms), int(chosen.third_apm)
-    (DIRECT_FROM, DIRECT_TO), (RUNS_FROM, RUNS_TO) = chosen.direct, chosen.runs
-    MAYBE_DIRECT, MAYBE_RUNS = ANY or has(chosen.direct), ANY or has(chosen.runs)
-    MAYBE_APMS, MAYBE_THIRD_APM = ANY or chosen.apms, ANY or chosen.third_apm
-    LIMIT, FINAL_RATE, APM_RATE = chosen.state_limit, chosen.final_rate, chosen.apm_rate
-    HIT_FROM, HIT_TO = chosen.hits
-    RECIPES, SET_KINDS = recipe_table(chosen.recipes), np.array(chosen.sets, np.int64)
-    FINALS, FINAL_KINDS = len(chosen.finals), np.array(chosen.finals, np.int64)
-    INPUTS = MAX_WIDTH if ANY else WIDTH
-    IS_CODED = chosen.coded
-    BESIDE_FROM, BESIDE_TO = chosen.beside
-    IS_FIXED = chosen.fixed
 
     def run(state, data, ends, steps, decoding, coder, buffer, experts):
         """Code ``steps`` bytes of every lane, lanes in turn within a step.
@@ -105,35 +88,51 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
         each lane's region ends; a lane that is there is skipped. coder, buffer: see coding/binary.py.
         experts: uint32 (steps, lanes, experts, 256), or of length 0 without experts.
         The buffer must have room for 22 bytes a byte coded."""
-        setting = state.setting
-        if ONE:
-            contexts, width, sets, matches = CONTEXTS, WIDTH, SETS, MATCHES
-            apms, third_apm = APMS, THIRD_APM
-            direct_from, direct_to, runs_from, runs_to = DIRECT_FROM, DIRECT_TO, RUNS_FROM, RUNS_TO
-            limit, final_rate, apm_rate, hit_from, hit_to = LIMIT, FINAL_RATE, APM_RATE, HIT_FROM, HIT_TO
-            recipes, set_kinds = RECIPES, SET_KINDS
-            finals, final_kinds = FINALS, FINAL_KINDS
-            expert_count = 0
-            coded, fixed = IS_CODED, IS_FIXED
-            beside_from, beside_to = BESIDE_FROM, BESIDE_TO
-            third = False
-            lane_count = 1
-        else:
-            contexts, width = i64(setting[at.S_CONTEXTS]), i64(setting[at.S_WIDTH])
-            sets, matches = i64(setting[at.S_SETS]), i64(setting[at.S_MATCHES])
-            apms, third_apm = i64(setting[at.S_APMS]), i64(setting[at.S_THIRD_APM])
-            direct_from, direct_to = i64(setting[at.S_DIRECT_FROM]), i64(setting[at.S_DIRECT_TO])
-            runs_from, runs_to = i64(setting[at.S_RUNS_FROM]), i64(setting[at.S_RUNS_TO])
-            limit, final_rate = i64(setting[at.S_STATE_LIMIT]), i64(setting[at.S_FINAL_RATE])
-            apm_rate = i64(setting[at.S_APM_RATE])
-            hit_from, hit_to = i64(setting[at.S_HIT_FROM]), i64(setting[at.S_HIT_TO])
-            recipes, set_kinds = state.recipes, state.set_kinds
-            finals, final_kinds = i64(setting[at.S_FINALS]), state.final_kinds
-            expert_count = i64(setting[at.S_EXPERTS])
-            coded, fixed = setting[at.S_CODED] > 0, setting[at.S_FIXED] > 0
-            beside_from, beside_to = i64(setting[at.S_BESIDE_FROM]), i64(setting[at.S_BESIDE_TO])
-            third = state.final_weights.size > (at.FINAL_ROWS + finals * at.SET_SIZE) * FINAL_WIDTH
-            lane_count = state.lanes.shape[0]
+        setting, lanes, match_table = state.setting, state.lanes, state.match_table
+        history1, history2 = state.history1, state.history2
+        contexts, width = (
+            told(SETTING, at.S_CONTEXTS, setting[at.S_CONTEXTS]),
+            told(SETTING, at.S_WIDTH, setting[at.S_WIDTH]),
+        )
+        sets, matches = (
+            told(SETTING, at.S_SETS, setting[at.S_SETS]),
+            told(SETTING, at.S_MATCHES, setting[at.S_MATCHES]),
+        )
+        apms, third_apm = (
+            told(SETTING, at.S_APMS, setting[at.S_APMS]),
+            told(SETTING, at.S_THIRD_APM, setting[at.S_THIRD_APM]),
+        )
+        direct_from, direct_to = (
+            told(SETTING, at.S_DIRECT_FROM, setting[at.S_DIRECT_FROM]),
+            told(SETTING, at.S_DIRECT_TO, setting[at.S_DIRECT_TO]),
+        )
+        runs_from, runs_to = (
+            told(SETTING, at.S_RUNS_FROM, setting[at.S_RUNS_FROM]),
+            told(SETTING, at.S_RUNS_TO, setting[at.S_RUNS_TO]),
+        )
+        limit, final_rate = (
+            told(SETTING, at.S_STATE_LIMIT, setting[at.S_STATE_LIMIT]),
+            told(SETTING, at.S_FINAL_RATE, setting[at.S_FINAL_RATE]),
+        )
+        apm_rate = told(SETTING, at.S_APM_RATE, setting[at.S_APM_RATE])
+        hit_from, hit_to = (
+            told(SETTING, at.S_HIT_FROM, setting[at.S_HIT_FROM]),
+            told(SETTING, at.S_HIT_TO, setting[at.S_HIT_TO]),
+        )
+        recipes, set_kinds = state.recipes, state.set_kinds
+        finals, final_kinds = told(SETTING, at.S_FINALS, setting[at.S_FINALS]), state.final_kinds
+        expert_count = told(SETTING, at.S_EXPERTS, setting[at.S_EXPERTS])
+        coded, fixed = (
+            told(SETTING, at.S_CODED, setting[at.S_CODED]) > 0,
+            told(SETTING, at.S_FIXED, setting[at.S_FIXED]) > 0,
+        )
+        beside_from, beside_to = (
+            told(SETTING, at.S_BESIDE_FROM, setting[at.S_BESIDE_FROM]),
+            told(SETTING, at.S_BESIDE_TO, setting[at.S_BESIDE_TO]),
+        )
+        final_size = (at.FINAL_ROWS + finals * at.SET_SIZE) * FINAL_WIDTH
+        third = expert_count > 0 and state.final_weights.size > final_size
+        lane_count = told(LANES, 0, lanes.shape[0])
         widest = WIDEST if expert_count else MAP_WIDEST  # experts may be surer than the maps ever are
         rate_min = i64(setting[at.S_RATE_MIN])
         use_direct, use_runs = direct_from < direct_to, runs_from < runs_to
@@ -151,7 +150,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
         squash = state.squash
         next_state = state.next_state
         reciprocal = state.reciprocal
-        x = local_i16(INPUTS)
+        x = local_i16(MAX_WIDTH)
         y2 = local_i16(FINAL_WIDTH)
         two_inputs = state.two_inputs
         registers = local_u64(REGISTERS)
@@ -163,20 +162,19 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
         set_base = local_i64(MAX_SETS)
         set_source = local_u64(MAX_SETS)
         for k in range(sets):
-            set_source[k] = u64(choice_of(set_kinds[k]))
+            set_source[k] = u64(choice_of(told(SET_KINDS, k, set_kinds[k])))
         final_base = local_i64(MAX_FINALS)
         final_source = local_u64(MAX_FINALS)
         final_at = local_i64(MAX_FINALS)
         for k in range(finals):
-            final_source[k] = u64(choice_of(final_kinds[k]))
+            final_source[k] = u64(choice_of(told(FINAL_KINDS, k, final_kinds[k])))
         chosen = local_i64(CHOICES)
         set_at = local_i64(MAX_SETS)
         set_p = local_i64(MAX_SETS)
         predicted = local_i64(2)
         match_slot = local_u64(2)
         match_at = local_u64(2)
-        if ANY:
-            cumulative = state.cumulative
+        cumulative = state.cumulative
         low, high, code, coded_to = coder[LOW], coder[HIGH], coder[CODE], coder[POSITION]
         if PRICED:
             spent = watching.spent(low, high, coded_to)
@@ -186,7 +184,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
         turns = steps * lane_count
         step = 0
         number = -1
-        lane = state.lanes[0]
+        lane = lanes[0]
         position = 0
         c0 = 1
         c1 = 0
@@ -218,44 +216,48 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
                 if number == lane_count:
                     number = 0
                     step += 1
-                lane = state.lanes[number]
+                lane = lanes[number]
                 position = i64(lane[at.L_POSITION])
                 if position >= ends[number]:
                     continue
-                match.hash_matches(data, lane, state, match_slot)
-                fill_registers(data, registers, lane, state)
+                match.hash_matches(data, lane, setting, match_table, match_slot)
+                fill_registers(data, registers, lane, setting, history1, history2)
                 for i in range(contexts):
                     h = u64(i + 1) * K3
                     for k in range(0, 8, 2):
-                        r = recipes[i, k]
+                        r = u64(told(RECIPES, 8 * i + k, i64(recipes[i, k])))
                         if r == u64(at.R_NONE):
                             break
-                        h = (h + (registers[r] & recipes[i, k + 1])) * K1
+                        mask = u64(told(RECIPES, 8 * i + k + 1, i64(recipes[i, k + 1])))
+                        h = (h + (registers[r] & mask)) * K1
                         h ^= h >> u64(31)
                     h *= K2
                     context[i] = h
                     place = slot_of(h, groups)
                     prefetch(slots, place)
-                    if MAYBE_RUNS and runs_from <= i < runs_to:
+                    if runs_from <= i < runs_to:
                         prefetch(runs, place >> u64(4))
-                    if MAYBE_DIRECT and direct_from <= i < direct_to:
+                    if direct_from <= i < direct_to:
                         prefetch(direct, place)
                         prefetch(direct, place ^ u64(2 * at.SLOT))
-                match.find_matches(data, lane, state, match_slot, predicted)
+                match.find_matches(data, lane, setting, lanes, match_table, match_slot, predicted)
                 registers[at.R_EXPECTED] = u64(predicted[0] & 255)
                 base3 = apm_maps.base_by_expected(registers[at.R_EXPECTED])
                 match_level = match.magnitude(i64(lane[at.L_MATCH_LENGTH0]))
                 history = lane[at.L_HISTORY]
                 c1 = i64(history & u64(0xFF))
                 for k in range(sets):
-                    set_base[k] = k * at.SET_SIZE + base_of(set_kinds[k], registers, lane)
+                    set_base[k] = k * at.SET_SIZE + base_of(told(SET_KINDS, k, set_kinds[k]), registers, lane)
                 for k in range(finals):
-                    final_base[k] = at.FINAL_ROWS + k * at.SET_SIZE + base_of(final_kinds[k], registers, lane)
+                    final_base[k] = (
+                        at.FINAL_ROWS
+                        + k * at.SET_SIZE
+                        + base_of(told(FINAL_KINDS, k, final_kinds[k]), registers, lane)
+                    )
                 two_bytes = (history & u64(0xFFFF)) << u64(8)
                 young = position - i64(lane[at.L_START]) < at.YOUNG
-                if ANY:
-                    for e in range(expert_count):
-                        sum_up(cumulative, e, experts[step, number, e])
+                for e in range(expert_count):
+                    sum_up(cumulative, e, experts[step, number, e])
                 byte = i64(data[position])
                 c0 = 1
                 node = u64(1)
@@ -266,10 +268,10 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
                 if waiting != NOTHING:
                     # --- learn
                     target = y << at.PROBABILITY_BITS
-                    if MAYBE_APMS and apms:
+                    if apms:
                         apm_maps.learn(apm, a1, target, apm_rate)
                         apm_maps.learn(apm, a2, target, apm_rate)
-                        if MAYBE_THIRD_APM and third_apm:
+                        if third_apm:
                             apm_maps.learn(apm, a3, target, apm_rate)
                     if sets > 1:
                         error = clamp(((target - mixed) * final_rate) >> 14, MOST_ERROR)
@@ -291,24 +293,24 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
                         # An empty history says nothing: its cell is put back at one half, cheaper than a
                         # branch.
                         state_map[u64(i) << u64(8)] = u32(at.HALF_CELL)
-                    if MAYBE_DIRECT and use_direct:
+                    if use_direct:
                         for i in range(direct_from, direct_to):
                             adapt_direct(direct, slot[i] + learnt, y, reciprocal)
-                    if MAYBE_RUNS and use_runs:
+                    if use_runs:
                         for i in range(runs_from, runs_to):
                             adapt(run_map, run_at[i], target, CONFIDENT, reciprocal)
                         run_map[0] = u32(at.HALF_CELL)  # of all that have nothing to say, as above
                     for m in range(matches):
                         if match_at[m] > u64(0):
                             adapt(match_map, match_at[m], target, CONFIDENT, reciprocal)
-                    if MAYBE_RUNS and use_runs and waiting == LAST_BIT:
+                    if use_runs and waiting == LAST_BIT:
                         for i in range(runs_from, runs_to):
                             runs[run_slot[i]] = run_after(i64(runs[run_slot[i]]), ended)
                     waiting = NOTHING
                 if turn == turns:
                     break
                 if bit == 0 or bit == 4:
-                    if MAYBE_APMS and apms:
+                    if apms:
                         nibble = u64(0) if bit == 0 else u64(c0 & 15) + u64(1)
                         base1 = apm_maps.base_by_byte(c1, nibble)
                         apm_maps.ask_for(apm, base1, u64(1))
@@ -319,14 +321,14 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
                         found, known = find_slot(slots, context[i], groups)
                         slot[i] = found
                         if known == 0:
-                            if MAYBE_DIRECT and direct_from <= i < direct_to:
+                            if direct_from <= i < direct_to:
                                 for z in range(at.SLOT):
                                     direct[found + u64(z)] = at.NO_DIRECT
-                            if MAYBE_RUNS and runs_from <= i < runs_to:
+                            if runs_from <= i < runs_to:
                                 runs[found >> u64(4)] = 0
                         if hit_from <= i < hit_to:
                             hits += known
-                    if MAYBE_RUNS and use_runs and bit == 0:
+                    if use_runs and bit == 0:
                         for i in range(runs_from, runs_to):
                             run_slot[i] = slot[i] >> u64(4)
                     node = u64(1)
@@ -346,10 +348,10 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
                         )  # fmt: skip
                         watching.weigh(state.watch, (byte >> (7 - bit)) & 1, looked)
                 # --- inputs
-                if MAYBE_APMS and apms:
+                if apms:
                     apm_maps.ask_for_next(apm, base1, node)
                     apm_maps.ask_for_next(apm, base2, node)
-                    if MAYBE_THIRD_APM and third_apm:
+                    if third_apm:
                         apm_maps.ask_for_next(apm, base3, u64(c0))
                 j = u64(0)
                 for i in range(contexts):
@@ -360,11 +362,11 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
                     x[j] = np.int16(both & u32(0xFFFF))
                     x[j + u64(1)] = np.int16(both >> u32(16))
                     j += u64(2)
-                if MAYBE_DIRECT and use_direct:
+                if use_direct:
                     for i in range(direct_from, direct_to):
                         x[j] = stretch[direct[slot[i] + node] >> 4]
                         j += u64(1)
-                if MAYBE_RUNS and use_runs:
+                if use_runs:
                     for i in range(runs_from, runs_to):
                         k = run_cell(i, i64(runs[run_slot[i]]), c0, bit)
                         run_at[i] = k
@@ -389,15 +391,14 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
                             predicted[m] = 0
                     j += u64(2)
                 confidence = 0
-                if ANY:
-                    for e in range(expert_count):
-                        p22 = bit_probability(cumulative, e, c0, bit)
-                        opinion = fine_stretch(squash, min(MOST_P - 1, max(2, p22)))
-                        x[j] = np.int16(opinion)
-                        x[j + u64(1)] = np.int16((p22 >> 12) - HALF)
-                        if e == 0:
-                            confidence = (clamp(opinion, MAP_WIDEST) + MAP_WIDEST + 1) >> 7
-                        j += u64(2)
+                for e in range(expert_count):
+                    p22 = bit_probability(cumulative, e, c0, bit)
+                    opinion = fine_stretch(squash, min(MOST_P - 1, max(2, p22)))
+                    x[j] = np.int16(opinion)
+                    x[j + u64(1)] = np.int16((p22 >> 12) - HALF)
+                    if e == 0:
+                        confidence = (clamp(opinion, MAP_WIDEST) + MAP_WIDEST + 1) >> 7
+                    j += u64(2)
                 x[j] = BIAS
                 # --- first layer
                 chosen[BY_BIT] = bit
@@ -434,7 +435,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
                 p = mixed
                 a1 = u64(0)
                 a2 = u64(0)
-                if MAYBE_APMS and apms:
+                if apms:
                     beside = apm_maps.place_of(d)
                     a2 = apm_maps.cell_of(base2, node, beside)
                     p2 = apm_maps.refined(apm, a2, beside)
@@ -442,7 +443,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
                     a1 = apm_maps.cell_of(base1, node, beside)
                     p1 = apm_maps.refined(apm, a1, beside)
                     a1 = apm_maps.nearer(a1, beside)
-                    if MAYBE_THIRD_APM and third_apm:
+                    if third_apm:
                         a3 = apm_maps.cell_of(base3, u64(c0) if expected else u64(0), beside)
                         p3 = apm_maps.refined(apm, a3, beside)
                         a3 = apm_maps.nearer(a3, beside)
@@ -485,7 +486,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
                     for i in range(contexts):
                         h = second_half(context[i], half, beside_from <= i < beside_to)
                         context[i] = h
-                        if MAYBE_DIRECT and direct_from <= i < direct_to:
+                        if direct_from <= i < direct_to:
                             place = slot_of(h, groups)
                             prefetch(direct, place)
                             prefetch(direct, place ^ u64(2 * at.SLOT))
@@ -505,7 +506,7 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
                 watching.settle(state.watch, position)
             if decoding:
                 data[position] = np.uint8(byte)
-            advance(lane, byte, CODED_CLASSES[byte] if coded else CLASSES[byte], state)
+            advance(lane, byte, CODED_CLASSES[byte] if coded else CLASSES[byte], history1, history2)
             ended = byte
             waiting = LAST_BIT
             if rate > rate_min and (position & 15) == 0:
@@ -517,14 +518,17 @@ def make(known: Plan | None = None, name: str = "run", cache: bool = True, watch
 
 
 run = make()
-TEXTS = {level: make(plan(level, TEXT), f"text{level}") for level in LEVELS if level}  # text without experts
 
 
-CODED_TEXTS = {
-    level: make(plan(level, CODED), f"coded{level}") for level in LEVELS if level
-}  # words as codes
-BINARIES = {1: make(plan(1, BINARY), "binary1")}  # what else is fast enough for it to count
+def _for_plan(name: str, level: int, kind: int):
+    return specialised(run, name, values_of(plan(level, kind)))
 
+
+# For one plan each, without experts and with one lane: of text, of words as codes, of what else is fast
+# enough for it to count.
+TEXTS = {level: _for_plan(f"text{level}", level, TEXT) for level in LEVELS if level}
+CODED_TEXTS = {level: _for_plan(f"coded{level}", level, CODED) for level in LEVELS if level}
+BINARIES = {1: _for_plan("binary1", 1, BINARY)}
 
 # The fastest level has a kernel of its own.
 FASTEST = {
@@ -533,8 +537,8 @@ FASTEST = {
 }
 
 # What prices, and what watches everything, for any plan: one wait for a compiler serves all levels.
-PRICING = make(None, "priced", watch=watching.PRICES)
-WATCHING = make(None, "watched", watch=watching.EVERYTHING)
+PRICING = make("priced", watch=watching.PRICES)
+WATCHING = make("watched", watch=watching.EVERYTHING)
 
 
 def best(chosen: Plan, experts: int = 0):

@@ -21,24 +21,24 @@ EXPECTING = 256  # beside the byte that a model expects; 0 where it expects none
 
 
 @helper
-def region(state, place):
+def region(setting, lanes, place):
     """Start of the stretch of known bytes in which ``place`` lies, or -1 where the decoder does not know that
     byte yet: the primer, or what a lane has coded so far."""
-    if place < state.setting[at.S_PRIMED]:
+    if place < setting[at.S_PRIMED]:
         return 0
-    for n in range(state.lanes.shape[0]):
-        if i64(state.lanes[n, at.L_START]) <= place < i64(state.lanes[n, at.L_POSITION]):
-            return i64(state.lanes[n, at.L_START])
+    for n in range(lanes.shape[0]):
+        if i64(lanes[n, at.L_START]) <= place < i64(lanes[n, at.L_POSITION]):
+            return i64(lanes[n, at.L_START])
     return -1
 
 
-@helper
-def hash_matches(data, lane, state, match_slot):
+@inlined
+def hash_matches(data, lane, setting, match_table, match_slot):
     """Where each match model keeps the last place of this context; asked for early, needed late."""
     position = i64(lane[at.L_POSITION])
     history = lane[at.L_HISTORY]
-    for m in range(i64(state.setting[at.S_MATCHES])):
-        minimum = i64(state.setting[at.S_MATCH_MIN0 + m])
+    for m in range(i64(setting[at.S_MATCHES])):
+        minimum = i64(setting[at.S_MATCH_MIN0 + m])
         if minimum <= 8:
             h = history & (~u64(0) >> u64(64 - 8 * minimum))
         else:
@@ -48,42 +48,43 @@ def hash_matches(data, lane, state, match_slot):
                 for k in range(9, minimum + 1):
                     v = (v << u64(8)) | u64(data[position - k])
             h = h + v * K3
-        match_slot[m] = (h * K1) >> u64(64 - state.setting[at.S_MATCH_BITS])
-        prefetch(state.match_table[m], match_slot[m])
+        match_slot[m] = (h * K1) >> u64(64 - setting[at.S_MATCH_BITS])
+        prefetch(match_table[m], match_slot[m])
 
 
-@helper
-def find_matches(data, lane, state, match_slot, predicted):
+@inlined
+def find_matches(data, lane, setting, lanes, match_table, match_slot, predicted):
     """Follow or look up the match models; predicted[m] = EXPECTING | next byte, or 0."""
     position = i64(lane[at.L_POSITION])
     start = i64(lane[at.L_START])
     seen = position - start
     history = lane[at.L_HISTORY]
-    sampled = i64(state.setting[at.S_SAMPLED])
-    for m in range(i64(state.setting[at.S_MATCHES])):
+    sampled = i64(setting[at.S_SAMPLED])
+    for m in range(i64(setting[at.S_MATCHES])):
         place = i64(lane[at.L_MATCH_AT0 + m])
         length = i64(lane[at.L_MATCH_LENGTH0 + m])
-        if length > 0 and data[place] == np.uint8(history & u64(0xFF)) and region(state, place + 1) >= 0:
+        right = length > 0 and data[place] == np.uint8(history & u64(0xFF))
+        if right and region(setting, lanes, place + 1) >= 0:
             length = min(length + 1, LONGEST)
             place += 1
-        elif sampled and length >= LONG and region(state, place + 1) >= 0:
+        elif sampled and length >= LONG and region(setting, lanes, place + 1) >= 0:
             length = 1
             place += 1
         else:
             length = 0
-        minimum = i64(state.setting[at.S_MATCH_MIN0 + m])
+        minimum = i64(setting[at.S_MATCH_MIN0 + m])
         slot = match_slot[m]
         if seen >= minimum and not i64(slot) & sampled:
             if length == 0:
-                place = i64(state.match_table[m, slot])
-                origin = region(state, place) if place > 0 else -1
+                place = i64(match_table[m, slot])
+                origin = region(setting, lanes, place) if place > 0 else -1
                 if origin >= 0:
                     most = min(MOST_VERIFIED, min(place - origin, seen))
                     while length < most and data[place - length - 1] == data[position - length - 1]:
                         length += 1
                     if length < minimum:
                         length = 0
-            state.match_table[m, slot] = u32(position)
+            match_table[m, slot] = u32(position)
         lane[at.L_MATCH_AT0 + m] = u64(place)
         lane[at.L_MATCH_LENGTH0 + m] = u64(length)
         predicted[m] = i64(data[place]) | EXPECTING if length > 0 else 0

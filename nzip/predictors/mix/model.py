@@ -102,6 +102,10 @@ class MixPredictor(Predictor):
         beside it the block that its streams are put together in."""
         return self._streams.memory(block_size) + 2 * block_size + layout.memory(block_size)
 
+    def encoding_memory(self, block_size: int) -> int:
+        """What starts are tried from may be held beside it (pool.py)."""
+        return self.memory(block_size) + (POOL.most if self.primed and self.primer is None else 0)
+
     def probe(self) -> bytes:
         """Hash of what coding a fixed kilobyte of every flavour of byte gives, end state of the weights
         included; where experts have networks for words, of its first quarter, too."""

@@ -212,6 +212,11 @@ class Pool:
         return 0 < size <= touched.MOST
 
     @property
+    def most(self) -> int:
+        """Bytes of snapshots and desks that may be held beside what codes."""
+        return max(self._limit, _MOMENT)
+
+    @property
     def held_bytes(self) -> int:
         """Bytes of what is kept and nobody uses now."""
         snapshots = sum(kept.nbytes for kept in self._snapshots.values())

@@ -61,7 +61,8 @@ def note(state, data, ends, steps, packed, match_bytes, stamps, noted):
     there are. ``packed``: the match tables, of which entries are fetched into ``match_bytes``, the same
     memory as the state's, as they are looked up. Changes ``lanes``, ``history1`` and ``history2`` as coding
     does."""
-    setting = state.setting
+    setting, lanes, match_table = state.setting, state.lanes, state.match_table
+    history1, history2 = state.history1, state.history2
     contexts = i64(setting[at.S_CONTEXTS])
     models = i64(setting[at.S_MATCHES])
     apms, third = setting[at.S_APMS] > 0, setting[at.S_THIRD_APM] > 0
@@ -72,11 +73,11 @@ def note(state, data, ends, steps, packed, match_bytes, stamps, noted):
     registers = local_u64(REGISTERS)
     predicted = local_i64(2)
     match_slot = local_u64(2)
-    lane = state.lanes[0]
+    lane = lanes[0]
     for r in range(REGISTERS):
         registers[r] = u64(0)
     turn = u32(stamps.turn)
-    size = state.match_table.shape[1]
+    size = match_table.shape[1]
     n = 0
     a = 0
     m = 0
@@ -85,8 +86,8 @@ def note(state, data, ends, steps, packed, match_bytes, stamps, noted):
         if position >= ends[0]:
             break
         byte = i64(data[position])
-        match.hash_matches(data, lane, state, match_slot)
-        fill_registers(data, registers, lane, state)
+        match.hash_matches(data, lane, setting, match_table, match_slot)
+        fill_registers(data, registers, lane, setting, history1, history2)
         for i in range(contexts):
             h = u64(i + 1) * K3
             for k in range(0, 8, 2):
@@ -109,12 +110,12 @@ def note(state, data, ends, steps, packed, match_bytes, stamps, noted):
                 n += 1
         for k in range(models):
             entry = k * size + i64(match_slot[k])
-            if state.match_table[k, match_slot[k]] == UNKNOWN:
+            if match_table[k, match_slot[k]] == UNKNOWN:
                 place = _place_of(packed.differs, packed.before, entry * 4)
                 _fetch(packed.differs, packed.values, place, entry * 4, 4, match_bytes)
             noted.matches[m] = entry
             m += 1
-        match.find_matches(data, lane, state, match_slot, predicted)
+        match.find_matches(data, lane, setting, lanes, match_table, match_slot, predicted)
         registers[at.R_EXPECTED] = u64(predicted[0] & 255)
         if apms:
             history = lane[at.L_HISTORY]
@@ -135,7 +136,7 @@ def note(state, data, ends, steps, packed, match_bytes, stamps, noted):
                         stamps.rows[row] = turn
                         noted.rows[a] = row
                         a += 1
-        advance(lane, byte, CODED_CLASSES[byte] if coded else CLASSES[byte], state)
+        advance(lane, byte, CODED_CLASSES[byte] if coded else CLASSES[byte], history1, history2)
     return n, a, m
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from nzip.cache import PRIMED
 from nzip.errors import CorruptError, ModelMismatchError
 from nzip.exact.dependencies import dependencies
-from nzip.exact.jit import lean
+from nzip.exact.jit import inner, lean
 from nzip.hashes import text_hash
 
 ONE, TWO, THREE = 64, 4096, 64 * 4096  # codes of each length
@@ -232,7 +232,7 @@ def _cases(alphabet: str) -> tuple[np.ndarray, np.ndarray]:
     return lower, upper
 
 
-@lean
+@inner
 def keyed(data, start, end):
     """The word ``data[start:end]`` as (uint64) its first eight bytes, the next eight, and a hash of all, the
     same in every process."""
@@ -247,7 +247,7 @@ def keyed(data, start, end):
     return first, second, h
 
 
-@lean
+@inner
 def mixed(h, more):
     """The hash ``h`` with ``more`` (uint64) added to it."""
     h = (h ^ more) * K

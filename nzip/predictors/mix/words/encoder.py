@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.exact.jit import lean
+from nzip.exact.jit import inner, lean
 from nzip.predictors.mix.words.dictionary import ONE, TAG, TWO, keyed, mixed
 from nzip.predictors.mix.words.marks import BYTE, CAPITAL, CAPITALS, SEQUENCE, sequence_length
 
@@ -18,7 +18,7 @@ _KIND[65:91], _KIND[97:123], _KIND[128:] = _CAPITAL, _SMALL, _HIGH
 _KIND[[CAPITAL, CAPITALS, BYTE, SEQUENCE]] = _MARK
 
 
-@lean
+@inner
 def _letter(data, i, lower):
     """(bytes, code point) of the letter at ``data[i]``, (0, 0) where none is."""
     b = data[i]
@@ -31,7 +31,7 @@ def _letter(data, i, lower):
     return 0, np.int64(0)
 
 
-@lean
+@inner
 def _end_of_small(data, i, lower):
     """Where the run of small letters that begins at ``i`` ends."""
     while i < len(data):
@@ -47,7 +47,7 @@ def _end_of_small(data, i, lower):
     return i
 
 
-@lean
+@inner
 def _end_of_capitals(data, i, lower):
     """(end, letters) of the run of capitals that begins at ``i``, less its last where a small letter follows
     and one is left."""
@@ -65,7 +65,7 @@ def _end_of_capitals(data, i, lower):
     return i, count
 
 
-@lean
+@inner
 def _write_code(out, o, word):
     if word < ONE:
         out[o] = 0x80 + word
@@ -82,7 +82,7 @@ def _write_code(out, o, word):
     return o + 3
 
 
-@lean
+@inner
 def _find(data, start, end, tables):
     """The word that ``data[start:end]`` is, -1 if it is none."""
     first, second, h = keyed(data, start, end)
@@ -107,7 +107,7 @@ def _find(data, start, end, tables):
     return np.int64(-1)
 
 
-@lean
+@inner
 def _write_word(raw, start, end, out, o, tables):
     """Write the letters ``raw[start:end]`` as a code or spelled, without marks."""
     # In small letters first, where they would be spelled: no letter grows by this, so there is room.
@@ -141,7 +141,8 @@ def _write_word(raw, start, end, out, o, tables):
 @lean
 def encode_all(raw, out, tables):
     """Bytes written to ``out``, at most twice those of ``raw`` (and a word's room more)."""
-    i = o = 0
+    # Of one type from the beginning: numba compiles what is called for each that it meets on the way.
+    i, o = np.int64(0), np.int64(0)
     lower, slots, starts = tables.lower, tables.slots, tables.starts
     firsts, seconds = tables.firsts, tables.seconds
     mask = np.uint64(len(slots) - 1)

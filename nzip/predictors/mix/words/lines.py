@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.errors import CorruptError
-from nzip.exact.jit import lean
+from nzip.exact.jit import inner, lean
 
 MARK = 0x1E
 LEAST, MOST = 24, 255  # widths
@@ -104,12 +104,12 @@ def unfold(folded: np.ndarray, size: int, width: int, crlf: bool = False) -> np.
     return raw
 
 
-@lean
+@inner
 def _white(b):
     return b == 32 or b == 10 or b == 9 or b == 13
 
 
-@lean
+@inner
 def _word(data, i, most):
     """Characters before the next white space, at most ``most`` and those of 4 * ``most`` bytes."""
     count, stop = 0, min(len(data), i + 4 * most)
@@ -191,7 +191,7 @@ def unfold_part(folded, upto, last, out, state, width, crlf):
     return answer
 
 
-@lean
+@inner
 def _word_ahead(folded, i, upto, last, width):
     """1 and the characters of the word at ``folded[i]``, counted as :func:`_word` does; 0 where white space
     or the end stands; -1 where it is not there yet."""

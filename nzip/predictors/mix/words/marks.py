@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from nzip.exact.jit import lean
+from nzip.exact.jit import inner
 
 CAPITAL, CAPITALS, BYTE, SEQUENCE = 0x40, 7, 6, 12
 
 
-@lean
+@inner
 def sequence_length(data, i, end):
     """Bytes of the UTF-8 sequence of more than one byte that begins at ``data[i]``; 1 where none does, -1
     where ``end`` comes before one can be told."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.errors import CorruptError
-from nzip.exact.jit import lean
+from nzip.exact.jit import inner, lean
 from nzip.predictors.mix.words.dictionary import ONE, TWO, Dictionary
 from nzip.predictors.mix.words.encoder import encode_all
 from nzip.predictors.mix.words.lines import read_only
@@ -52,7 +52,7 @@ def is_open(state: np.ndarray) -> bool:
     return bool(state[RAISING] == FIRST or state[RAISING] == ALL)
 
 
-@lean
+@inner
 def _write_raised(letters, first, size, out, o, raising, upper):
     """Write a word with its first letter (``raising`` FIRST) or all raised; -1 where one has no capital."""
     k = 0
