@@ -47,9 +47,9 @@ LEVELS: dict[int, Level] = {
         137,
     ),
     6: Level(
-        "mix:5+ssm", "-5 and a pretrained network, of two that which reads what the mix codes", 29049, 36
+        "mix:5+ssm", "-5 and a pretrained network, of two that which reads what the mix codes", 27960, 33
     ),
-    7: Level("mix:5+ssm+online", "-6 and a small network that learns from the file", 29049, 14),
+    7: Level("mix:5+ssm+online", "-6 and a small network that learns from the file", 27907, 19),
     8: Level(
         "mix:5+online:ssm+ssm",
         "-6 and the pretrained network once more, which goes on learning from the file",

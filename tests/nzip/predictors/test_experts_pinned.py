@@ -17,10 +17,14 @@ ANSWERS = [
     (lambda: SsmExpert(), "7e550431590015b7"),
     (lambda: OnlineExpert(), "836a883b7682b6b8"),
     (lambda: OnlineExpert("ssm"), "1ccc11a883e85144"),
+    (lambda: SsmExpert("words"), "7191ea794336c37b"),
+    (lambda: OnlineExpert("words"), "21a65c2a07e28208"),
 ]
 
 
-@pytest.mark.parametrize(("make", "answer"), ANSWERS, ids=["ssm", "online", "online:ssm"])
+@pytest.mark.parametrize(
+    ("make", "answer"), ANSWERS, ids=["ssm", "online", "online:ssm", "ssm:words", "online:words"]
+)
 def test_answers_never_change(make, answer):
     data = np.frombuffer(TEXT[:150], np.uint8)  # four updates of what learns
     expert, out = make(), np.zeros((150, 256), np.uint32)
@@ -30,3 +34,4 @@ def test_answers_never_change(make, answer):
 
 def test_the_weights_never_change():
     assert SsmExpert().weights.digest == "e376624dd0eae0a78d3a92130ab3c8f7"
+    assert SsmExpert("words").weights.digest == "1e15e0023b5fd0d4ba64cbbc8c78ec09"
