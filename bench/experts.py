@@ -37,8 +37,8 @@ PARTS = {
     "+online": ("mix:5+online", PRIMED),
     "+ssm +online (-7)": ("mix:5+ssm+online", PRIMED),
     "+online:ssm": ("mix:5+online:ssm", PRIMED),
-    "+online:ssm +ssm (-8)": ("mix:5+online:ssm+ssm", PRIMED),
-    "-8 +online": ("mix:5+online:ssm+ssm+online", PRIMED),
+    "+online:ssm +ssm": ("mix:5+online:ssm+ssm", PRIMED),
+    "all (-8)": ("mix:5+online:ssm+online+ssm", PRIMED),
 }
 BASE = "+primer (-5)"
 

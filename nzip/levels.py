@@ -51,8 +51,8 @@ LEVELS: dict[int, Level] = {
     ),
     7: Level("mix:5+ssm+online", "-6 and a small network that learns from the file", 27907, 19),
     8: Level(
-        "mix:5+online:ssm+ssm",
-        "-6 and the pretrained network once more, which goes on learning from the file",
+        "mix:5+online:ssm+online+ssm",
+        "-7 and the pretrained network once more, which goes on learning from the file",
         27651,
         4.6,
     ),

@@ -90,6 +90,16 @@ def test_what_no_writer_writes_is_refused(monkeypatch):
             MixPredictor(1, (other,), primed=False).decode(said, payload, len(TEXT))
 
 
+def test_one_that_starts_from_nothing_is_idle_beside_one_that_knows_words():
+    adapted = OnlineExpert("raw.expert", random_weights(6))
+    streams = stream.Streams(1, (ADAPTED, adapted, EITHER, CODED), primed=False)
+    assert streams.readers(0b1111, FORM, len(TEXT)) == 0b1001
+    assert streams.readers(0b1110, FORM, len(TEXT)) == 0b1100  # nobody learns on
+    assert streams.readers(0b1111, None, len(TEXT)) == 0b0110
+    other = FORM._replace(dictionary=named(2))
+    assert streams.readers(0b1111, other, len(TEXT)) == 0b0100
+
+
 def test_several_lanes_have_no_words():
     streams = stream.Streams(1, (CODED, RAW), lanes=3, primed=False)
     assert streams.readers(0b11, FORM, len(TEXT)) == 0 and streams.readers(0b11, None, len(TEXT)) == 0b10
