@@ -20,6 +20,7 @@ NAMED = {
     "CC-BY-SA-3.0": "CC-BY-SA-3.0",
     "CC-BY-SA-4.0": "CC-BY-SA-4.0",
     "WordNet 3.0 licence": "LicenseRef-WordNet-3.0",
+    "The Artistic License": "Artistic-1.0-Perl",
 }
 
 
