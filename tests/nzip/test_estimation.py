@@ -3,13 +3,18 @@
 import json
 import os
 
+import numpy as np
 import pytest
+from small_experts import random_weights
 from support import ROOT, corpus_path
 
 import nzip
 from nzip.cli.main import _guarded as run  # in this process, without its streams and signals
 from nzip.estimation import PROCESS, Estimate, LevelEstimate, sampling
 from nzip.estimation.sampling import CAP, STRETCH, block_of
+from nzip.predictors.mix.stream import Streams
+from nzip.predictors.online.expert import OnlineExpert
+from nzip.predictors.ssm.expert import SsmExpert
 
 ALICE = ROOT / "corpora" / "samples" / "alice29.txt"
 
@@ -85,6 +90,16 @@ def test_predictors_of_others(toys):
 
 
 @pytest.mark.slow
+def test_each_predictor_s_parts_are_tried_with_its_own_experts():
+    """Bits name experts by their place: those of one predictor mean others in the next."""
+    raw, online = SsmExpert("raw.expert", random_weights(4)), OnlineExpert()
+    lines = b"".join(b"%d;%d\n" % (i, i * i % 97) for i in range(400))
+    sampled = sampling.Sampled(np.frombuffer(lines, np.uint8), len(lines), 1 << 20, primed=False)
+    for experts, everybody in (((raw,), 0b1), ((online, raw), 0b11), ((raw,), 0b1)):
+        parts, _ = sampled._outline(Streams(1, experts, primed=False))
+        assert {bits for part in parts for bits, _ in part.trials} == {everybody, 0}
+
+
 def test_experts():
     data = ALICE.read_bytes()[:13_000]
     found = nzip.estimate(data, predictors=["mix:1+ssm", "ssm"])

@@ -97,13 +97,16 @@ def test_threads_agree():
     assert all((r == alone).all() for r in results)
 
 
-def test_another_process_on_the_plainest_machine_agrees():
-    here = hashlib.sha256(all_steps(kernel.make_net(random_weights()), TEXT[:200]).tobytes()).hexdigest()
+@pytest.mark.parametrize("words", [b"", named(1).hash], ids=["raw", "words"])
+def test_another_process_on_the_plainest_machine_agrees(words):
+    here = hashlib.sha256(
+        all_steps(kernel.make_net(random_weights(words=words)), TEXT[:200]).tobytes()
+    ).hexdigest()
     code = (
         "import sys, hashlib; sys.path[:0] = ['tests', 'tests/nzip/predictors/ssm']\n"
         "from small_experts import TEXT, random_weights; from test_ssm import all_steps\n"
         "from nzip.predictors.ssm import kernel\n"
-        "out = all_steps(kernel.make_net(random_weights()), TEXT[:200])\n"
+        f"out = all_steps(kernel.make_net(random_weights(words={words!r})), TEXT[:200])\n"
         "print(hashlib.sha256(out.tobytes()).hexdigest())"
     )
     assert child_output(code, NZIP_ISA="portable").strip() == here
