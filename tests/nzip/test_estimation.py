@@ -89,7 +89,6 @@ def test_predictors_of_others(toys):
     assert (entry.name, entry.level) == ("toy", None) and abs(entry.size - size) < 0.1 * size
 
 
-@pytest.mark.slow
 def test_each_predictor_s_parts_are_tried_with_its_own_experts():
     """Bits name experts by their place: those of one predictor mean others in the next."""
     raw, online = SsmExpert("raw.expert", random_weights(4)), OnlineExpert()
@@ -97,9 +96,10 @@ def test_each_predictor_s_parts_are_tried_with_its_own_experts():
     sampled = sampling.Sampled(np.frombuffer(lines, np.uint8), len(lines), 1 << 20, primed=False)
     for experts, everybody in (((raw,), 0b1), ((online, raw), 0b11), ((raw,), 0b1)):
         parts, _ = sampled._outline(Streams(1, experts, primed=False))
-        assert {bits for part in parts for bits, _ in part.trials} == {everybody, 0}
+        assert max(bits for part in parts for bits, _ in part.trials) == everybody
 
 
+@pytest.mark.slow
 def test_experts():
     data = ALICE.read_bytes()[:13_000]
     found = nzip.estimate(data, predictors=["mix:1+ssm", "ssm"])
