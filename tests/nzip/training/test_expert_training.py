@@ -322,6 +322,14 @@ class TestText:
             assert plain.split() == PROSE[:2000].replace(b"``", b'"').translate(None, b"`'\"").split()
         assert len(seen) > 20 and any(b"\r\n" in v for v in seen) and any(b"\r\n" not in v for v in seen)
 
+    def test_variations_keep_letters_of_several_bytes(self):
+        # Two of these end in bytes that Latin-1 takes for spaces: Cyrillic r (D0 A0) and kh (D1 85).
+        words = "Рим храмы хорошо à 例如".split()
+        text = " ".join(words * 40).encode() + b"\xff \xa0cut\n"
+        chance = np.random.default_rng(1)
+        for _ in range(20):
+            assert training_text.vary(text, True, chance).split() == text.split()
+
     def test_the_held_out_part_never_trains(self):
         data = b"a\n" * 50_000 + b"z\n" * 5_000
         streams = training_text.Streams([source(data=data, prose=False)], 2, 1)
