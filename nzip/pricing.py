@@ -22,7 +22,7 @@ import numpy as np
 from nzip import codec
 from nzip.api import Readable, _ViewReader, as_bytes
 from nzip.bits_per_byte import from_bits
-from nzip.container import pipeline
+from nzip.container import heads, pipeline
 from nzip.container.meter import Meter
 from nzip.errors import NzipError
 from nzip.exact.compiler import need_compiler
@@ -209,12 +209,15 @@ def priced(
     meter, wish = meter or Meter(), Wish(raw=raw)
     if view not in ("bytes", "symbols"):
         raise ValueError(f"a view is 'bytes' or 'symbols', not {view!r}")
+    own = predictor
     for start, block in blocks_of(data, block_size):
         rows = np.zeros((len(block), 256), np.uint32) if distributions is True else None
         given = distributions if callable(distributions) else None
         asked = _Rows(start, rows, given) if rows is not None or given else None
         with meter.block(len(block)) as progress:
-            found = price_block(predictor, block, start, wish._replace(rows=asked), progress)
+            found = price_block(own, block, start, wish._replace(rows=asked), progress)
+        if not start:
+            own = after(predictor, block)
         if asked is not None:
             asked.check(found, predictor.spelling)
         yield _of_block(found, view, predictor.spelling, rows)
@@ -234,6 +237,12 @@ def blocks_of(data: Buffer | Readable, block_size: int) -> Iterator[tuple[int, m
         while block := streams.read_fully(source, block_size):
             yield start, memoryview(block)
             start += len(block)
+
+
+def after(predictor: Predictor, first: memoryview) -> Predictor:
+    """What codes the blocks behind the ``first`` of a stream."""
+    head = heads.of(first) if predictor.takes_head else b""
+    return predictor.with_head(head) if head else predictor
 
 
 def price_block(predictor: Predictor, block: memoryview, start: int, wish: Wish, progress=None) -> BlockCosts:

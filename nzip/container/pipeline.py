@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 from nzip import codec
-from nzip.container import framing, parser, passport, resume
+from nzip.container import framing, heads, parser, passport, resume
 from nzip.container.decoding import DEFAULT_MEMORY, StreamDecoder, check_size
 from nzip.container.embedded_models import Model
 from nzip.container.limits import check_memory
@@ -65,6 +65,7 @@ class StreamEncoder:
         self._models = models
         self._workers = Workers(threads, memory, background, budget)
         self._writer: StreamWriter | None = None
+        self._later: Predictor | None = None  # of blocks after the open stream's first
         self._pending = bytearray()
 
     def write(self, data) -> None:
@@ -92,6 +93,7 @@ class StreamEncoder:
         kept = resume.keep_blocks(partial, source, writer, self._block_size)
         if kept.blocks:
             self._writer = writer
+            self._later = self._after(kept.first)
         self._meter.went_on(kept.decoded, kept.stored, kept.decoded)
         if kept.note is not None:
             self._meter.note(kept.note)
@@ -100,7 +102,7 @@ class StreamEncoder:
         """End the stream. More data begins another one."""
         self.flush_block()
         self._emit(0, self._begin().end())
-        self._writer = None
+        self._writer = self._later = None
 
     def adopt(self) -> None:
         """After a fork, in the child: go on here, where nothing was begun."""
@@ -122,18 +124,26 @@ class StreamEncoder:
         # Not copied but given up: the block's job, its hash and a stored block's payload are views of this
         # buffer, and the next block gets another.
         data, self._pending = memoryview(self._pending).toreadonly(), bytearray()
-        weight = self._predictor.encoding_memory(len(data))
-        check_memory(weight, self._memory, "compressing", self._predictor.spelling)
+        coder = self._later or self._predictor
+        weight, shared = coder.encoding_memory(len(data)), coder.shared_memory()
+        check_memory(weight, self._memory, "compressing", coder.spelling)
         writer.saw(data)
-        for block in self._workers.submit(weight, self._job, data):
+        self._workers.share(shared)
+        for block in self._workers.submit(weight - shared, self._job, coder, data):
             self._put(block)
+        if self._later is None:
+            self._later = self._after(heads.of(data))
         if self._workers.immediate:
             for block in self._workers.drain():
                 self._put(block)
 
-    def _job(self, hand_on, data: memoryview) -> HashedBlock:
+    def _after(self, head: bytes) -> Predictor:
+        """What codes the blocks after a stream's first, whose head this is."""
+        return self._predictor.with_head(head) if head and self._passport.head else self._predictor
+
+    def _job(self, hand_on, coder: Predictor, data: memoryview) -> HashedBlock:
         with self._meter.block(len(data)) as progress:
-            return code_block(self._predictor, data, verify=self._verify, progress=progress)
+            return code_block(coder, data, verify=self._verify, progress=progress)
 
     def _put(self, block: HashedBlock) -> None:
         head, payload = self._begin().block(block)
@@ -226,11 +236,11 @@ def decode_stream(
                     promised += event.header.size
                     check_size(promised, max_size)
                     if event.payload is None and kept is not None:
-                        for part in kept.again():
-                            decoder.saw(part)
+                        decoder.kept(event, kept.again())
                         meter.went_on(event.header.frame_size, event.header.size, event.header.size)
                         continue
                     weight, job = decoder.prepare(event)
+                    workers.share(decoder.shared)
                 except NzipError as error:
                     event = error
                 else:
