@@ -235,8 +235,8 @@ def decode_later(
     :meth:`nzip.container.heads.Head.later`."""
     try:
         later = head.later(predictor, decode)
-    except CorruptError as error:
-        raise CorruptError(f"block {block.number} at byte {block.offset} is lost: {error}") from error
+    except heads.HeadLostError as error:
+        raise heads.HeadLostError(f"block {block.number} at byte {block.offset} is lost: {error}") from error
     return decode_block(block, later, start, progress, hand_on)
 
 

@@ -35,6 +35,10 @@ def of(first) -> bytes:
     return bytes(memoryview(first)[: length(len(first))])
 
 
+class HeadLostError(CorruptError):
+    """A block starts from a head that is not there."""
+
+
 class _Enough(Exception):
     """The head is there; the rest of its block is not wanted."""
 
@@ -91,7 +95,7 @@ class Head:
     def later(self, predictor: Predictor, decode: Decode | None) -> Predictor:
         """What decodes blocks that start from the head, where ``predictor`` decodes the first. ``decode``: as
         for :meth:`first`, where nobody else decodes the first block, else this waits for whoever does. Raises
-        :class:`CorruptError` where the head is lost, and what ``decode`` raises of other kinds."""
+        :class:`HeadLostError` where the head is lost, and what ``decode`` raises of other kinds."""
         with self._lock:
             if decode is not None and not self.known and self._error is None:
                 self._alone(decode)
@@ -105,7 +109,7 @@ class Head:
         if self._error is not None and not isinstance(self._error, CorruptError):
             raise self._error
         why = f", which is lost: {self._error}" if self._error else ", and there is none"
-        raise CorruptError(f"it starts from the head of the stream's first block{why}")
+        raise HeadLostError(f"it starts from the head of the stream's first block{why}")
 
     def _alone(self, decode: Decode) -> None:
         try:
