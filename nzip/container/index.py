@@ -67,7 +67,6 @@ class Index:
             return event
         raise AssertionError("a parsed block always gives an event")
 
-
     def first_of(self, stream: int) -> parser.Block:
         """As :meth:`read`, the first block of a stream, which may not be ``intact``."""
         number = bisect.bisect_left(self.entries, stream, key=lambda entry: entry.stream)

@@ -34,8 +34,8 @@ PROBE_SIZE = 4  # of a predictor's eight: what tells predictors apart, not what 
 
 
 class Passport(NamedTuple):
-    """What a stream's header says of its predictor. ``environment`` is empty where ``exact`` is True; ``head``:
-    blocks after the first may start from the first's head (heads.py)."""
+    """What a stream's header says of its predictor. ``environment`` is empty where ``exact`` is True;
+    ``head``: blocks after the first may start from the first's head (heads.py)."""
 
     spelling: str
     exact: bool

@@ -27,8 +27,11 @@ if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
     from nzip.predictors.base import Predictor
     from nzip.predictors.model_files import Models
 
-# Measured on text: two blocks of 500 KB cost 3.7% in size, so blocks are large.
+# Measured on text: two blocks of 500 KB cost 3.7% in size, so blocks are large. Where later ones start from
+# the head of the first, blocks of a quarter cost a hundredth (docs/SPEED.md), and what is larger than one
+# block keeps four times the threads busy.
 DEFAULT_BLOCK_SIZE = 16 << 20
+HEADED_BLOCK_SIZE = 4 << 20
 
 
 class StreamEncoder:
@@ -36,14 +39,17 @@ class StreamEncoder:
 
     ``threads``, ``background``, ``budget``: see :class:`Workers`. ``memory``: a limit in bytes, or None.
     ``verify`` decodes each block as soon as it is coded; by default where the predictor is not exact.
-    ``models``: to be embedded in every stream (:func:`nzip.container.embedded_models.embed`)."""
+    ``models``: to be embedded in every stream (:func:`nzip.container.embedded_models.embed`).
+    ``block_size``: None for what :func:`block_size_for` says of ``size`` bytes to come (None: nobody
+    knows)."""
 
     def __init__(
         self,
         write: Callable[[bytes | memoryview], object],
         predictor: Predictor,
         *,
-        block_size: int = DEFAULT_BLOCK_SIZE,
+        block_size: int | None = None,
+        size: int | None = None,
         threads: int = 1,
         memory: int | None = None,
         verify: bool | None = None,
@@ -52,6 +58,8 @@ class StreamEncoder:
         models: tuple[Model, ...] = (),
         budget: Budget | None = None,
     ):
+        if block_size is None:
+            block_size = block_size_for(predictor, size)
         check_block_size(block_size)
         need_compiler()
         self._write = write
@@ -304,6 +312,14 @@ class _InOrder:
     def rest(self, data: bytes) -> None:
         """The whole block was proven."""
         self._hand_on(data[self._given :] if self._given else data)
+
+
+def block_size_for(predictor: Predictor, size: int | None) -> int:
+    """Bytes a block of ``size`` bytes (None: nobody knows how many come), unless told otherwise; never a
+    matter of threads, on which bytes must not depend."""
+    if predictor.takes_head and size is not None and size > DEFAULT_BLOCK_SIZE:
+        return HEADED_BLOCK_SIZE
+    return DEFAULT_BLOCK_SIZE
 
 
 def check_block_size(block_size: int) -> None:

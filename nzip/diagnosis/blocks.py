@@ -113,11 +113,14 @@ class Blocks:
             if predictor is None or not self.decode:
                 self.hash = None
                 return
-        weight, shared, later = header.size + header.payload_size, 0, False
+        weight, shared = header.size + header.payload_size, 0
+        job = partial(self._decode_one, predictor, block, self.head)
         if predictor is not None and self.start is not None:
-            later = self.start.passport.head and decoding.needs_head(predictor, block)
-            own = predictor.with_head(bytes(heads.SIZE)) if later else predictor
-            weight, shared = max(weight, own.memory(header.size)), own.shared_memory()
+            coder = predictor
+            if self.start.passport.head and decoding.needs_head(predictor, block):
+                coder = predictor.with_head(bytes(heads.SIZE))
+                job = partial(self._decode_later, predictor, block, self.head, self.first, self.start)
+            weight, shared = max(weight, coder.memory(header.size)), coder.shared_memory()
         try:
             spelling = self.start.passport.spelling if self.start else ""
             decoding.check_memory(weight, self.memory, "decoding", spelling)
@@ -128,9 +131,6 @@ class Blocks:
             self._environment("limit", error, block, position)
             return
         workers.share(shared)
-        job = partial(self._decode_later, predictor, block, self.head, self.first, self.start)
-        if not later:
-            job = partial(self._decode_one, predictor, block, self.head)
         yield from workers.submit(weight - shared, self._decoded, block, job, position, self.streams)
 
     def _decoded(

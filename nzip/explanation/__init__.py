@@ -155,7 +155,7 @@ def explain(
     predictor = predictor_of(level, options)
     wish = Wish(guesses=guesses, worth=inputs)
     parts, found, own = [], [], predictor
-    for start, block in blocks_of(data, settled(Pricing, options)["block_size"]):
+    for start, block in blocks_of(data, predictor, settled(Pricing, options)["block_size"]):
         parts.append(bytes(block))
         found.append(price_block(own, block, start, wish))
         if not start:

@@ -72,9 +72,9 @@ class Predictor(abc.ABC):
         raise NzipError(f"{self.spelling} takes no experts")
 
     def with_head(self, head: bytes) -> Predictor:
-        """The same predictor, for blocks after the first of a stream that began with ``head``: they may start
-        from it. b"": there is none. ``config`` and ``probe`` stay. Raises :class:`NzipError` where blocks start
-        from nothing else than ever; then :attr:`takes_head` is False."""
+        """The same predictor, for blocks after the first of a stream that began with ``head``: they may
+        start from it. b"": there is none. ``config`` and ``probe`` stay. Raises :class:`NzipError` where
+        blocks start from nothing else than ever; then :attr:`takes_head` is False."""
         raise NzipError(f"blocks of {self.spelling} start from no head of their stream")
 
     def needs_head(self, params: bytes, size: int, coded: int) -> bool:

@@ -1,4 +1,5 @@
-"""Blocks after a stream's first that start from the *head* of the first: its first megabyte, read as a primer.
+"""Blocks after a stream's first that start from the *head* of the first, its first megabytes, read as a
+primer.
 
 A shipped primer knows texts of such a kind; the head knows this very one. What reading it taught is kept in
 memory as long as somebody codes blocks of the stream, and shared by the threads that do: a later block costs
@@ -23,6 +24,8 @@ from nzip.predictors.mix.primer_index import HEAD
 from nzip.predictors.mix.primer_snapshot import Snapshot
 from nzip.predictors.mix.primers import HASH_BYTES, Primer
 from nzip.predictors.mix.stream import HELD
+from nzip.predictors.mix.words.dictionary import Dictionary
+from nzip.predictors.mix.words.options import Words
 
 # A head that knows more of a text than this many times what the best shipped primer does is what it starts
 # from, and one that knows less than this share of that is not; between these both are tried.
@@ -30,13 +33,14 @@ SURE, HOPELESS = 1.0, 0.5
 
 
 class Held:
-    """Snapshots of one head, by name, and what it is known by. Safe between threads: one makes a snapshot, and
-    the others wait for it."""
+    """Snapshots of one head, by name, and what it is known by. Safe between threads: one makes a snapshot,
+    and the others wait for it."""
 
     def __init__(self, text: bytes):
         self._text = text
         self._lock = threading.Lock()
         self._snapshots: OrderedDict[str, Snapshot] = OrderedDict()
+        self._coded: OrderedDict[bytes, bytes] = OrderedDict()  # by the dictionary's hash
         self._known: np.ndarray | None = None
 
     def get(self, name: str, make: Callable[[], Snapshot]) -> Snapshot:
@@ -46,6 +50,17 @@ class Held:
             self._snapshots[name] = found
             while len(self._snapshots) > HELD:
                 self._snapshots.popitem(last=False)
+            return found
+
+    def coded(self, dictionary: Dictionary) -> bytes:
+        """The text, its words coded."""
+        with self._lock:
+            found = self._coded.pop(dictionary.hash, None)
+            if found is None:
+                found = Words(dictionary, 0).apply(np.frombuffer(self._text, np.uint8)).tobytes()
+            self._coded[dictionary.hash] = found
+            while len(self._coded) > HELD:
+                self._coded.popitem(last=False)
             return found
 
     def signature(self) -> np.ndarray:
@@ -68,9 +83,7 @@ class Ways(NamedTuple):
     starts: list[Start]
 
 
-def ways(
-    head: Primer | None, data: np.ndarray, start: Start | None, words: bool, level: int
-) -> Ways:
+def ways(head: Primer | None, data: np.ndarray, start: Start | None, words: bool, level: int) -> Ways:
     """Starts from ``head`` that are worth trying for ``data`` (uint8, text), whose form ``start`` may say
     already; none where the head is none or knows little of it. ``words``, ``level``: as for
     :func:`nzip.predictors.mix.primer_choice.choices`."""

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
+from nzip.errors import NzipError
 from nzip.exact.jit import is_kept
 from nzip.hashes import text_hash
 from nzip.predictors.base import Expert, Predictor
@@ -98,7 +99,7 @@ class MixPredictor(Predictor):
 
     def with_head(self, head: bytes) -> MixPredictor:
         if self.experts or self.primer is not None:
-            return super().with_head(head)
+            raise NzipError(f"blocks of {self.spelling} start from no head of their stream")
         found = copy.copy(self)
         found._streams = self._streams._replace(head=heads.primer_of(head) if head else None)
         return found

@@ -50,17 +50,20 @@ class Holder(Protocol):
     def get(self, name: str, make: Callable[[], Any], /) -> Any:
         """The snapshot of that name, which ``make`` makes where it is not there."""
 
+    def coded(self, dictionary: Dictionary, /) -> bytes:
+        """The primer's text, its words coded."""
+
     def signature(self) -> np.ndarray:
         """:func:`sequences` of the primer's text."""
 
 
 class Primer(NamedTuple):
-    """``number`` (1 to 125 ship with the package, 126 is a stream's head, 255 the user's own), its text, or what reads it when it
-    is needed, and the first bytes of its hash. ``habits``: only what reading it taught the weights and maps
-    is kept, what it says is forgotten. ``width``: where the text's lines were wrapped, or 0; ``dictionary``:
-    the number of the one by which the words of ``text`` are coded, or 0; ``made_from``: by which the text is
-    known without being read, or nothing; ``held``: where its snapshots are in memory (:class:`Holder`), None: in
-    the cache."""
+    """``number`` (1 to 125 ship with the package, 126 is a stream's head, 255 the user's own), its text, or
+    what reads it when it is needed, and the first bytes of its hash. ``habits``: only what reading it taught
+    the weights and maps is kept, what it says is forgotten. ``width``: where the text's lines were wrapped,
+    or 0; ``dictionary``: the number of the one by which the words of ``text`` are coded, or 0; ``made_from``:
+    by which the text is known without being read, or nothing; ``held``: where its snapshots are in memory,
+    None: in the cache."""
 
     number: int
     name: str
@@ -96,9 +99,11 @@ class Primer(NamedTuple):
 def portion(primer: Primer, level: int, dictionary: Dictionary | None = None) -> Primer:
     """What ``level`` reads of a primer before a stream whose words ``dictionary`` codes: the last bytes of
     its text, or of its text coded likewise, lines folded."""
-    # What is kept of a head goes with the head.
-    found = _portion_of if primer.held is None else _portion_of.__wrapped__
-    return found(primer, level, dictionary)
+    if primer.held is None:
+        return _portion_of(primer, level, dictionary)
+    # All of a head, which is kept only as long as the head is.
+    text = primer.text if dictionary is None else primer.held.coded(dictionary)
+    return primer._replace(read=text, dictionary=dictionary.number if dictionary is not None else 0)
 
 
 @functools.lru_cache(maxsize=24)  # thousands of short texts ask for the same ones

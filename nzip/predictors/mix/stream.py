@@ -140,7 +140,13 @@ class Streams(NamedTuple):
         # A snapshot as it is kept: of a primer that ships a third of the tables at most, of a user's, which
         # may fill them, a bit and a byte for each byte.
         kept = 0 if not self.primed else plans * 9 // 8 if self.primer else plans * 2 // 5
-        own = plans + kept + self.head_memory() + 3 * (size + len(self.primer.text if self.primer else b"")) + 24 * CHUNK
+        own = (
+            plans
+            + kept
+            + self.head_memory()
+            + 3 * (size + len(self.primer.text if self.primer else b""))
+            + 24 * CHUNK
+        )
         own += self.dictionary.memory if self.dictionary else 0
         return own + sum(e.memory(size, self.lanes_for(size)) for e in self.experts)
 

@@ -11,7 +11,7 @@ import pytest
 
 import nzip
 from nzip import reference
-from nzip.container import decoding, heads, index, parser, passport
+from nzip.container import decoding, heads, index, passport
 from nzip.container.check_points import CHECK_POINT
 from nzip.errors import CorruptError, LimitError
 from nzip.predictors.mix import MixPredictor
@@ -57,7 +57,9 @@ def primers(stream: bytes) -> list[list[str]]:
 def test_later_blocks_start_from_the_head_and_are_smaller(file):
     assert primers(file)[1:] == [["head"]] * 4 and "head" not in primers(file)[0]
     cold = nzip.compress(DATA, LEVEL, block_size=BLOCK, primer=False)
-    found = [[block.compressed for block in nzip.contents(io.BytesIO(z)).streams[0].blocks] for z in (file, cold)]
+    found = [
+        [block.compressed for block in nzip.contents(io.BytesIO(z)).streams[0].blocks] for z in (file, cold)
+    ]
     assert sum(found[0][1:4]) < 0.95 * sum(found[1][1:4])
     assert file[8] & passport.FLAG_HEAD and not cold[8] & passport.FLAG_HEAD
 
@@ -87,7 +89,7 @@ def test_a_flushed_short_block_has_no_head():
     compressor = nzip.Compressor(LEVEL, block_size=BLOCK)
     stream = compressor.compress(DATA[:999], nzip.Compressor.FLUSH_BLOCK)
     stream += compressor.compress(DATA[999:], nzip.Compressor.FLUSH_FRAME)
-    assert "head" not in sum(primers(stream), [])
+    assert "head" not in str(primers(stream))
     assert nzip.decompress(stream) == DATA
 
 
@@ -186,7 +188,7 @@ def test_diagnosis_on_threads(file, share):
 def test_blocks_that_do_not_name_the_head_need_none():
     data = mix_samples.binary(BLOCK) + mix_samples.image(BLOCK)
     stream = nzip.compress(data, LEVEL, block_size=BLOCK)
-    assert "head" not in sum(primers(stream), [])
+    assert "head" not in str(primers(stream))
     target = io.BytesIO()
     assert len(nzip.recover(io.BytesIO(damaged(stream, 0, 0.01)), target)) == 1
     assert target.getvalue()[BLOCK:] == data[BLOCK:]
@@ -198,9 +200,7 @@ def test_a_stored_first_block_is_its_own_head():
     assert nzip.decompress(stream, threads=2) == noise + DATA[:BLOCK]
 
 
-def test_work_is_gone_on_with(file, tmp_path):
-    source, target = tmp_path / "data", tmp_path / "data.nz"
-    source.write_bytes(DATA)
+def test_work_is_gone_on_with(file):
     from nzip.container import pipeline
 
     class Partial(io.BytesIO):
@@ -230,7 +230,7 @@ def test_the_reference_decodes_blocks_that_start_from_a_head(monkeypatch):
     stream = nzip.compress(data, 0, block_size=1200)
     assert primers(stream)[1] == ["head"] and "head" not in primers(stream)[0]
     monkeypatch.setattr(nzip.predictors.mix.twin.model.primers, "named", _no_primer)
-    assert reference.decode(stream[: len(stream)]) == data
+    assert reference.decode(stream) == data
 
 
 def test_what_a_block_costs_is_what_compressing_takes(file):
@@ -240,7 +240,7 @@ def test_what_a_block_costs_is_what_compressing_takes(file):
     assert abs(found[1].blocks[0].payload - taken[1]) < 60
 
 
-def test_a_header_that_promises_a_head_where_the_predictor_takes_none(toy_stream=None):
+def test_a_header_that_promises_a_head_where_the_predictor_takes_none():
     import toys
 
     toy = toys.ToyPredictor()

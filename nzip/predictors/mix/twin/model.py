@@ -74,7 +74,7 @@ def decode_stream(
         read.append(text_hash(text)[: primers.HASH_BYTES])
         if words:
             text = encode(fold(text, width) if width else text, words)
-        mix.read_primer(text[-primers.READS[level] :])
+        mix.read_primer(text if number == primers.HEAD else text[-primers.READS[level] :])
         if number not in (primers.USER, primers.HEAD) and number & primers.HABITS:
             mix.forget_words()
     if words:
