@@ -21,9 +21,9 @@ from nzip.errors import CorruptError, NzipError
 if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
     from nzip.predictors.base import Predictor
 
-# Bytes of a head, whole segments of check points, and of the shortest block that one is taken of. Of a long text
-# in blocks of 4 MiB at -1 a head of 18 segments left 1.94% over one block, 36 left 1.38% and 64 left 0.86%; but
-# whoever reads a range decodes the head, too, and other threads wait for it.
+# Bytes of a head, whole segments of check points, and of the shortest block that one is taken of. Of a long
+# text in blocks of 4 MiB at -1 a head of 18 segments left 1.94% over one block, 36 left 1.38% and 64 left
+# 0.86%; but whoever reads a range decodes the head, too, and other threads wait for it.
 SIZE, LEAST = 32 * CHECK_POINT, 1 << 20
 
 

@@ -39,9 +39,8 @@ class Partial(Protocol):
 
 class Kept(NamedTuple):
     """What an earlier run has done: whole ``blocks``, of ``decoded`` bytes, in ``stored`` bytes of output
-    (the stream's header among them). ``first``: the head of the first of them (heads.py).
-    ``note``: one line for the user, where it is less than could be
-    expected."""
+    (the stream's header among them). ``first``: the head of the first of them (heads.py). ``note``: one line
+    for the user, where it is less than could be expected."""
 
     blocks: int = 0
     decoded: int = 0
