@@ -67,6 +67,11 @@ def _best(
     helpers = sum(e.helps(data, content) << i for i, e in enumerate(streams.experts))
     head = streams.head if streams.primed and content.kind == TEXT else None
     sure, from_head = heads.ways(head, data, start, not streams.raw, min(streams.level, LEVEL))
+    if sure and len(from_head) > 1 and len(data) > WHOLE:
+        # To read the head in a form that is not taken would cost as much as a fifth of a block.
+        from_head = [
+            min(from_head, key=lambda way: _later(streams, data, content, 0, way._replace(primer=None)))
+        ]
     if sure:
         trials = [(0, each) for each in from_head]
     elif start:
