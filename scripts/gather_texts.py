@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 from near_duplicates import LINE, Judged, judged_bytes, normal
@@ -51,11 +52,11 @@ class Text:
 def read_table(path: Path = TABLE) -> list[Text]:
     with path.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
-    numbers = ("each", "cap", "size")
-    return [
-        Text(**{k: v for k, v in row.items() if k not in numbers}, **{k: int(row[k]) for k in numbers})
-        for row in rows
-    ]
+    found = []
+    for row in rows:
+        fields: dict[str, Any] = dict(row)
+        found.append(Text(**fields | {name: int(row[name]) for name in ("each", "cap", "size")}))
+    return found
 
 
 # Files of a clone
