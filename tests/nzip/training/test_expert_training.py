@@ -188,6 +188,21 @@ def test_fused_gradients_are_autograd_s():
         assert (fused[name] - theirs).abs().max() <= 1e-4 * theirs.abs().max() + 1e-9, name
 
 
+def test_table_rows_are_dropped_in_training_alone():
+    torch.manual_seed(5)
+    net = Recurrent(SMALL, mixed=False)
+    text = np.frombuffer(TEXT[:48], np.uint8)[None]
+    symbols, rows = torch.from_numpy(text.astype(np.int64)), net.rows(text, net.hashes(1))
+    whole = net(symbols, rows, net.start(1)).detach()
+    net.drop = 0.5
+    with torch.no_grad():
+        assert torch.equal(net(symbols, rows, net.start(1)), whole)
+    net(symbols, rows, net.start(1)).square().mean().backward()
+    table = net.tables[0].weight.grad
+    met, moved = len(set(rows[0, :, 0].tolist())), int((table.abs().sum(1) > 0).sum())
+    assert 0 < moved < met
+
+
 def test_the_transformer_s_fused_passes_are_the_plain_network():
     """Loss and gradients of the bfloat16 path against float32 autograd over the formulas: what bfloat16's 8
     bits leave."""
