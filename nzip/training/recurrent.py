@@ -88,8 +88,8 @@ class Recurrent(nn.Module):
     """Next-byte logits. ``forward(bytes (b, t) int64, rows (b, t, 7) int64, states)``; see :meth:`start`.
 
     ``mixed``: products in bfloat16, else all in float32. ``words``: it reads text coded by that dictionary,
-    None: raw text. ``reach``: bytes read at a time when it is measured. ``drop``: the share of table rows that
-    are taken for zeros while gradients are kept, so that what a small text says is not learnt by heart."""
+    None: raw text. ``reach``: bytes read at a time when it is measured. ``drop``: the share of table rows
+    that are taken for zeros while gradients are kept, so that no small text is learnt by heart."""
 
     reach = 4096
     drop = 0.0
