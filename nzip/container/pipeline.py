@@ -140,14 +140,14 @@ class StreamEncoder:
         for block in self._workers.submit(weight - shared, self._job, coder, data):
             self._put(block)
         if self._later is None:
-            self._later = self._after(heads.of(data))
+            self._later = self._after(heads.of(data) if self._passport.head else b"")
         if self._workers.immediate:
             for block in self._workers.drain():
                 self._put(block)
 
     def _after(self, head: bytes) -> Predictor:
         """What codes the blocks after a stream's first, whose head this is."""
-        return self._predictor.with_head(head) if head and self._passport.head else self._predictor
+        return self._predictor.with_head(head) if head else self._predictor
 
     def _job(self, hand_on, coder: Predictor, data: memoryview) -> HashedBlock:
         with self._meter.block(len(data)) as progress:

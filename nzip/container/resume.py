@@ -73,7 +73,7 @@ def keep_blocks(partial: Partial, source, writer: StreamWriter, block_size: int)
                 writer.saw(data)
                 writer.count(event.header)
                 stored = event.offset + event.header.frame_size
-                first = kept.first if kept.blocks else heads.of(data)
+                first = kept.first if kept.blocks or not writer.takes_head else heads.of(data)
                 kept = Kept(kept.blocks + 1, kept.decoded + len(data), stored, None, first)
         except TruncatedError:
             note = None  # the block that was under way when the job ended

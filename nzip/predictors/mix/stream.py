@@ -155,7 +155,7 @@ class Streams(NamedTuple):
         if self.head is None:
             return 0
         plans = self._plans((TEXT, at.CODED), at.PRIMED_SIZE)
-        # Of noise, which touches the most, a snapshot took 41% of the tables at -1 and 35% at -3, of text 27%.
+        # Of noise, which touches the most, a snapshot took 41% of the tables at -1, 35% at -3; of text 27%.
         return 4 * len(self.head.text) + HELD * (plans * 3 // 5)
 
     def _plans(self, kinds: Iterable[int], size: int) -> int:
