@@ -77,12 +77,11 @@ class StreamDecoder:
         predictor: Predictor | None = None
         start, header, head = self._start, block.header, self._head
         assert start is not None, "a block without its stream's start"
-        weight = header.size + header.payload_size
         if header.method != codec.STORED:
             predictor = self._find()
             if start.passport.head and needs_head(predictor, block):
                 return self._from_head(block, predictor, start)
-            weight = max(weight, predictor.memory(header.size))
+        weight = weight_of(block, predictor)
         check_memory(weight, self._memory, "decoding", start.passport.spelling)
 
         def job(progress=None, hand_on=None):
@@ -122,7 +121,9 @@ class StreamDecoder:
         weight, shared = later.memory(header.size), later.shared_memory()
         if self._first is not None and not head.known:
             try:
-                decode = first_of(self._first(), head, predictor, start)
+                first = self._first()
+                decode = first_of(first, head, predictor, start)
+                weight = max(weight, shared + weight_of(first, predictor))
             except CorruptError as error:
                 head.lost(error)
         check_memory(weight, self._memory, "decoding", start.passport.spelling)
@@ -211,6 +212,15 @@ def needs_head(predictor: Predictor, block: parser.Block) -> bool:
         return block.number > 1 and predictor.needs_head(header.params, header.size, header.payload_size)
     except CorruptError:
         return False  # decoding says so, and where
+
+
+def weight_of(block: parser.Block, predictor: Predictor | None) -> int:
+    """Bytes that decoding ``block`` takes, from no head; ``predictor`` is not asked where it is stored."""
+    header = block.header
+    weight = header.size + header.payload_size
+    if predictor is None or header.method == codec.STORED:
+        return weight
+    return max(weight, predictor.memory(header.size))
 
 
 def first_of(

@@ -113,14 +113,15 @@ class Blocks:
             if predictor is None or not self.decode:
                 self.hash = None
                 return
-        weight, shared = header.size + header.payload_size, 0
+        weight, shared = decoding.weight_of(block, predictor), 0
         job = partial(self._decode_one, predictor, block, self.head)
-        if predictor is not None and self.start is not None:
-            coder = predictor
-            if self.start.passport.head and decoding.needs_head(predictor, block):
-                coder = predictor.with_head(bytes(heads.SIZE))
-                job = partial(self._decode_later, predictor, block, self.head, self.first, self.start)
+        start = self.start
+        if predictor is not None and start and start.passport.head and decoding.needs_head(predictor, block):
+            coder = predictor.with_head(bytes(heads.SIZE))
+            job = partial(self._decode_later, predictor, block, self.head, self.first, start)
             weight, shared = max(weight, coder.memory(header.size)), coder.shared_memory()
+            if self.first is not None:
+                weight = max(weight, shared + decoding.weight_of(self.first, predictor))
         try:
             spelling = self.start.passport.spelling if self.start else ""
             decoding.check_memory(weight, self.memory, "decoding", spelling)

@@ -291,3 +291,16 @@ def test_threads_share_one_snapshot(monkeypatch):
 
 def _no_primer(code: int):
     raise AssertionError(f"the shipped primer {code} would take an hour")
+
+
+def test_memory_counts_the_first_block_where_it_is_decoded_for_its_head_alone(file):
+    own = MixPredictor(LEVEL)
+    large = nzip.compress(DATA[:BLOCK] * 8, LEVEL, block_size=7 * BLOCK)
+    limit = own.with_head(DATA[:SIZE]).memory(BLOCK)
+    assert primers(large)[1] == ["head"]
+    with nzip.open(io.BytesIO(large), memory=limit) as reader, pytest.raises(LimitError):
+        reader.seek(7 * BLOCK)
+        reader.read(1)
+    with nzip.open(io.BytesIO(file), memory=limit) as reader:
+        reader.seek(2 * BLOCK)
+        assert reader.read(9) == DATA[2 * BLOCK : 2 * BLOCK + 9]
