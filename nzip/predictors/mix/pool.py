@@ -21,33 +21,63 @@ import numpy as np
 from nzip.exact.jit import expect_many_calls
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import primer_snapshot, touched
-from nzip.predictors.mix.packed import Packed, pack
 from nzip.predictors.mix.plan import Plan, plan
-from nzip.predictors.mix.primer_snapshot import Contexts, Snapshot
+from nzip.predictors.mix.primer_snapshot import Contexts, Learnt, Snapshot
 from nzip.predictors.mix.primers import Primer
 from nzip.predictors.mix.sizes import match_bits
-from nzip.predictors.mix.state import Mix, build, zeros
+from nzip.predictors.mix.state import Mix, build, memory, zeros
+from nzip.predictors.mix.touched import Found, Noted, Stamps
 from nzip.predictors.mix.warm_start import fresh_lanes, primed, snapshot_name
 
 DEFAULT = 320 << 20  # bytes of snapshots and desks that may stay between files
 _MOMENT = 128 << 20  # of snapshots, while one text is coded
 _COPIED = ("state_map", "match_map", "run_map", "weights", "final_weights")
+_HISTORIES = {"history1": 256, "history2": 65536}
 _TEXTS = 6  # primers' texts that a desk keeps, with room behind them
+_KNOWN = 4  # texts of which a desk knows what they touch
+_TURNS = 255
 _SIZE = at.PRIMED_SIZE
 _ZEROS = np.zeros(touched.LINE, np.uint8)
-# Of match tables that nothing was read into.
-_ENTRIES = 2 << match_bits(_SIZE)
-_NO_MATCHES = pack(np.zeros(_ENTRIES * 4, np.uint8))
+
+
+class _Ready(NamedTuple):
+    """A snapshot of which stretches are fetched. ``contexts``: None where only habits are wanted; ``nbytes``:
+    what all of it holds."""
+
+    name: bytes
+    learnt: Learnt
+    apm: Found
+    contexts: Contexts | None
+    slots: Found | None
+    runs: Found | None
+    match_table: Found | None
+    nbytes: int
+
+    @classmethod
+    def of(cls, name: str, snapshot: Snapshot) -> _Ready:
+        learnt, contexts = snapshot
+        apm = Found.of(learnt.apm)
+        found = (
+            (None, None, None)
+            if contexts is None
+            else tuple(map(Found.of, (contexts.slots, contexts.runs, contexts.match_table)))
+        )
+        more = sum(one.within.nbytes for one in (apm, *found) if one is not None)
+        own = name.encode() if contexts is not None else b""
+        return cls(own, learnt, apm, contexts, *found, snapshot.nbytes + more)
 
 
 class _Form(NamedTuple):
-    """What mixes of one plan have in common. ``mix``: all but the tables, which are small ones."""
+    """What mixes of one plan have in common. ``mix``: all but the tables, which are small ones;
+    ``told_by_text``: see :func:`nzip.predictors.mix.touched.is_told_by_text`."""
 
+    plan: Plan
     mix: Mix
     slots: int
     runs: int
     direct: int
     apm_row: np.ndarray
+    told_by_text: bool
 
 
 class _Desk:
@@ -55,10 +85,10 @@ class _Desk:
 
     def __init__(self) -> None:
         self._tables: dict[str, np.ndarray] = {}
-        self._match_table = np.full((2, 1 << match_bits(_SIZE)), touched.UNKNOWN, np.uint32)
+        self._match_table = np.zeros((2, 1 << match_bits(_SIZE)), np.uint32)
         self._texts: OrderedDict[bytes, np.ndarray] = OrderedDict()
+        self._known: OrderedDict[tuple[Plan, bytes], tuple[bytes, Noted]] = OrderedDict()
         self._turn = 0
-        self._left: np.ndarray | None = None  # entries of the match tables that were fetched
 
     @property
     def nbytes(self) -> int:
@@ -72,87 +102,113 @@ class _Desk:
             self._tables[name] = kept = zeros(count, kind)
         return kept[:count]
 
-    def room(self, key: bytes, text: np.ndarray, size: int) -> np.ndarray:
-        """``text`` with room for ``size`` bytes behind it."""
-        kept = self._texts.pop(key, None)
+    def room(self, ready: _Ready, size: int) -> np.ndarray:
+        """The primer's text, if it is read, with room for ``size`` bytes behind it."""
+        text = ready.contexts.text if ready.contexts is not None else _ZEROS[:0]
+        kept = self._texts.pop(ready.name, None)
         if kept is None:
             kept = np.empty(len(text) + touched.MOST, np.uint8)
             kept[: len(text)] = text
             while len(self._texts) >= _TEXTS:
                 self._texts.popitem(last=False)
-        self._texts[key] = kept
+        self._texts[ready.name] = kept
         return kept[: len(text) + size]
 
-    def lay(self, form: _Form, snapshot: Snapshot, data: np.ndarray, first: int, rate: int) -> Mix:
+    def lay(self, form: _Form, ready: _Ready, data: np.ndarray, first: int, rate: int) -> Mix:
         """The mix of a snapshot, to code ``data[first:]``."""
-        learnt, contexts = snapshot
-        self._turn += 1
-        apms = len(form.mix.apm)
-        setting = form.mix.setting.copy()
+        small, contexts = form.mix, ready.contexts
+        setting = small.setting.copy()
         setting[at.S_PRIMED] = first
-        mix = form.mix._replace(
+        own = {name: self._copied(name, getattr(ready.learnt, name)) for name in _COPIED}
+        mix = small._replace(
             setting=setting,
             slots=self._table("slots", form.slots, np.uint8),
             direct=self._table("direct", form.direct, np.uint16),
             runs=self._table("runs", form.runs, np.uint16),
-            apm=self._table("apm", apms, np.int32),
+            apm=self._table("apm", len(small.apm), np.int32),
             match_table=self._match_table,
-            **{field: getattr(learnt, field).copy() for field in _COPIED},
+            **own,
+            **{name: self._table(name, size, np.uint32) for name, size in _HISTORIES.items()},
             lanes=fresh_lanes([first], rate),
         )
-        packed = _NO_MATCHES if contexts is None else contexts.match_table
-        noted = self._note(mix._replace(**_histories(contexts)), data, first, packed)
-        matches = _bytes(self._match_table)
-        touched.fetch(*packed, noted.matches, 4, matches, _ZEROS)
-        self._left = noted.matches
-        if mix.setting[at.S_APMS]:
-            touched.fetch(*learnt.apm, noted.rows, touched.LINE, _bytes(mix.apm), form.apm_row)
-        self._fetch_contexts(mix, contexts, noted.lines)
-        return mix._replace(**_histories(contexts))
-
-    def _note(self, mix: Mix, data: np.ndarray, first: int, packed: Packed) -> touched.Noted:
-        """What ``data[first:]`` will touch."""
-        if self._left is not None:
-            self._match_table.reshape(-1)[self._left] = touched.UNKNOWN
-            self._left = None
-        size = len(data) - first
-        models, contexts = int(mix.setting[at.S_MATCHES]), int(mix.setting[at.S_CONTEXTS])
-        noted = touched.Noted(
-            np.empty(2 * contexts * size, np.int64),
-            np.empty(32 * size, np.int64),
-            np.empty(models * size, np.int64),
-        )
-        stamps = touched.Stamps(
-            self._turn,
-            self._table("lines", len(mix.slots) // touched.LINE, np.uint32),
-            self._table("rows", len(mix.apm) // at.APM_BUCKETS, np.uint32),
-        )
-        mix = mix._replace(lanes=mix.lanes.copy())
-        counts = touched.note(
-            mix, data, np.array([len(data)], np.int64), size, packed, _bytes(mix.match_table), stamps, noted
-        )
-        return touched.Noted(*(places[:count] for places, count in zip(noted, counts, strict=True)))
-
-    def _fetch_contexts(self, mix: Mix, contexts: Contexts | None, lines: np.ndarray) -> None:
-        with_runs, with_direct = len(mix.runs) > 1, len(mix.direct) == len(mix.slots)
+        noted = self._noted(form, ready, mix, data, first)
+        self._fetch_matches(ready, noted.matches)
+        if setting[at.S_APMS]:
+            touched.fetch_lines(*ready.apm, noted.rows, form.apm_row, _bytes(mix.apm))
         if contexts is None:
-            mix.slots.reshape(-1, touched.LINE)[lines] = 0
-            if with_runs:
-                mix.runs.reshape(-1, touched.LINE // at.SLOT)[lines] = 0
-            if with_direct:
-                mix.direct.reshape(-1, touched.LINE)[lines] = at.NO_DIRECT
+            self._empty(mix, noted.lines)
+        else:
+            assert ready.slots is not None and ready.runs is not None
+            touched.fetch_lines(*ready.slots, noted.lines, _ZEROS, mix.slots)
+            if len(mix.runs) > 1:
+                touched.fetch(*ready.runs, noted.lines, touched.LINE // 8, _bytes(mix.runs))
+            if contexts.direct is not None:
+                touched.fetch_direct(mix.slots, *contexts.direct, noted.lines, mix.direct)
+        self._put_histories(form, contexts, mix)
+        return mix
+
+    def _copied(self, name: str, kept: np.ndarray) -> np.ndarray:
+        """An array of the desk's that is like ``kept``."""
+        own = self._table(name, len(kept), kept.dtype.type)
+        np.copyto(own, kept)
+        return own
+
+    def _put_histories(self, form: _Form, contexts: Contexts | None, mix: Mix) -> None:
+        """What followed bytes in the primer, where the plan asks for it: else anything will do."""
+        if form.told_by_text:
             return
-        touched.fetch(*contexts.slots, lines, touched.LINE, mix.slots, _ZEROS)
-        if with_runs:
-            touched.fetch(*contexts.runs, lines, 8, _bytes(mix.runs), _ZEROS)
-        if with_direct and contexts.direct is not None:
-            touched.fetch_direct(mix.slots, *contexts.direct, lines, mix.direct)
+        for name in _HISTORIES:
+            np.copyto(getattr(mix, name), 0 if contexts is None else getattr(contexts, name))
 
+    def _noted(self, form: _Form, ready: _Ready, mix: Mix, data: np.ndarray, first: int) -> Noted:
+        """What ``data[first:]`` will touch: noted now, or when it was to be coded with this primer, or any,
+        not long ago."""
+        key = form.plan, b"" if form.told_by_text else ready.name
+        text = data[first:].tobytes()
+        known = self._known.pop(key, None)
+        if known is None or known[0] != text:
+            while len(self._known) >= _KNOWN:
+                self._known.popitem(last=False)
+            known = text, self._note(form, ready, mix, data, first)
+        self._known[key] = known
+        return known[1]
 
-def _histories(contexts) -> dict[str, np.ndarray]:
-    if contexts is None:
-        return {"history1": np.zeros(256, np.uint32), "history2": np.zeros(65536, np.uint32)}
-    return {"history1": contexts.history1.copy(), "history2": contexts.history2.copy()}
+    def _note(self, form: _Form, ready: _Ready, mix: Mix, data: np.ndarray, first: int) -> Noted:
+        size, contexts = len(data) - first, int(mix.setting[at.S_CONTEXTS])
+        lines, rows = np.empty(2 * contexts * size, np.int64), np.empty(32 * size, np.int64)
+        matches = np.empty(int(mix.setting[at.S_MATCHES]) * size, np.int64)
+        own = mix._replace(lanes=mix.lanes.copy())
+        touched.look_up(own, data, size, matches)
+        follow = not form.told_by_text
+        if follow:
+            self._fetch_matches(ready, matches)
+            self._put_histories(form, ready.contexts, own)
+        stamps = self._stamps(len(mix.slots) // touched.LINE, len(mix.apm) // at.APM_BUCKETS)
+        count, count_rows = touched.note(own, data, size, follow, stamps, lines, rows)
+        return Noted(lines[:count].copy(), rows[:count_rows].copy(), matches)
+
+    def _stamps(self, lines: int, rows: int) -> Stamps:
+        self._turn += 1
+        found = self._table("lines", lines, np.uint8), self._table("rows", rows, np.uint8)
+        if self._turn > _TURNS:
+            self._turn = 1
+            self._tables["lines"].fill(0)
+            self._tables["rows"].fill(0)
+        return Stamps(self._turn, *found)
+
+    def _fetch_matches(self, ready: _Ready, entries: np.ndarray) -> None:
+        if ready.match_table is None:
+            self._match_table.reshape(-1)[entries] = 0
+        else:
+            touched.fetch(*ready.match_table, entries, 4, _bytes(self._match_table))
+
+    def _empty(self, mix: Mix, lines: np.ndarray) -> None:
+        """Contexts in which nothing was seen."""
+        mix.slots.reshape(-1, touched.LINE)[lines] = 0
+        if len(mix.runs) > 1:
+            mix.runs.reshape(-1, touched.LINE // at.SLOT)[lines] = 0
+        if len(mix.direct) == len(mix.slots):
+            mix.direct.reshape(-1, touched.LINE)[lines] = at.NO_DIRECT
 
 
 def _bytes(table: np.ndarray) -> np.ndarray:
@@ -166,7 +222,7 @@ class Pool:
         self._lock = threading.Lock()
         self._limit = 0
         self._holders = 0
-        self._snapshots: OrderedDict[tuple[str, bool], Snapshot] = OrderedDict()
+        self._snapshots: OrderedDict[tuple[str, bool], _Ready] = OrderedDict()
         self._desks: list[_Desk] = []
         self._forms: dict[Plan, _Form] = {}
 
@@ -219,7 +275,7 @@ class Pool:
     @property
     def held_bytes(self) -> int:
         """Bytes of what is kept and nobody uses now."""
-        snapshots = sum(kept.nbytes for kept in self._snapshots.values())
+        snapshots = sum([kept.nbytes for kept in self._snapshots.values()])
         return snapshots + sum(desk.nbytes for desk in self._desks)
 
     @contextlib.contextmanager
@@ -228,31 +284,36 @@ class Pool:
         (:func:`nzip.predictors.mix.primers.portion`): the mix, the data that a kernel takes, and where the
         text begins in it. None of them may be kept."""
         chosen = plan(level, primer.kind)
-        name = snapshot_name(level, primer)
-        snapshot = self._snapshot(chosen, name, level, primer)
+        ready = self._ready(chosen, level, primer)
         form = self._form(chosen)
         with self._lock:
             desk = self._desks.pop() if self._desks else None
         desk = desk or _Desk()
-        prefix = snapshot.contexts.text if snapshot.contexts is not None else np.zeros(0, np.uint8)
-        data = desk.room(name.encode() if len(prefix) else b"", prefix, len(text))
-        data[len(prefix) :] = text
-        yield desk.lay(form, snapshot, data, len(prefix), chosen.warm_rate), data, len(prefix)
+        data = desk.room(ready, len(text))
+        first = len(data) - len(text)
+        data[first:] = text
+        yield desk.lay(form, ready, data, first, chosen.warm_rate), data, first
         with self._lock:
             if self._holders:
                 self._desks.append(desk)
                 self._make_room()
 
-    def _snapshot(self, chosen: Plan, name: str, level: int, primer: Primer) -> Snapshot:
+    def _ready(self, chosen: Plan, level: int, primer: Primer) -> _Ready:
+        name = snapshot_name(level, primer)
         key = name, primer.habits
         with self._lock:
             found = self._snapshots.get(key)
             if found is not None:
                 self._snapshots.move_to_end(key)
                 return found
-        found = primer_snapshot.load(chosen, name, primer.habits)
-        if found is None:
-            found = primed(level, primer, name)[1]
+            # What comes is not counted yet.
+            self._make_room(chosen.slot_bytes // 2)
+        snapshot = primer_snapshot.load(chosen, name, primer.habits)
+        if snapshot is None:
+            with self._lock:  # a whole mix, and what it is packed into
+                self._make_room(2 * memory(chosen, _SIZE), desks=True)
+            snapshot = primed(level, primer, name)[1]
+        found = _Ready.of(name, snapshot)
         with self._lock:
             if self._holders:
                 self._snapshots[key] = found
@@ -266,18 +327,24 @@ class Pool:
             small.setting[at.S_MATCH_BITS] = match_bits(_SIZE)
             slots = chosen.slot_bytes
             self._forms[chosen] = form = _Form(
+                chosen,
                 small,
                 slots,
                 slots // at.SLOT if len(small.runs) > 1 else 1,
                 slots if len(small.direct) == len(small.slots) else 16,
                 _bytes(small.apm)[: touched.LINE].copy(),
+                touched.is_told_by_text(chosen),
             )
         return form
 
-    def _make_room(self) -> None:
-        limit = self._limit or _MOMENT
-        while len(self._snapshots) > 1 and self.held_bytes > limit:
+    def _make_room(self, coming: int = 0, desks: bool = False) -> None:
+        """Let go of what was used least recently, so that ``coming`` bytes may come within the limit; with
+        ``desks`` of those, too, if need be."""
+        limit = (self._limit or _MOMENT) - coming
+        while len(self._snapshots) > (coming == 0) and self.held_bytes > limit:
             self._snapshots.popitem(last=False)
+        if desks and self.held_bytes > limit:
+            self._desks.clear()
 
 
 POOL = Pool()
