@@ -29,7 +29,7 @@ from nzip.predictors.mix.state import Mix, build, memory, zeros
 from nzip.predictors.mix.touched import Found, Noted, Stamps
 from nzip.predictors.mix.warm_start import fresh_lanes, primed, snapshot_name
 
-DEFAULT = 320 << 20  # bytes of snapshots and desks that may stay between files
+DEFAULT = 360 << 20  # bytes of snapshots and desks that may stay between files
 _MOMENT = 128 << 20  # of snapshots, while one text is coded
 _COPIED = ("state_map", "match_map", "run_map", "weights", "final_weights")
 _HISTORIES = {"history1": 256, "history2": 65536}
@@ -68,14 +68,15 @@ class _Ready(NamedTuple):
 
 
 class _Form(NamedTuple):
-    """What mixes of one plan have in common. ``mix``: all but the tables, which are small ones;
-    ``told_by_text``: see :func:`nzip.predictors.mix.touched.is_told_by_text`."""
+    """What mixes of one plan have in common. ``mix``: all but the tables, which are small ones, ``slots``,
+    ``runs``, ``direct``, ``apm``: the tables' lengths; ``told_by_text``: see :func:`nzip.predictors.mix.touched.is_told_by_text`."""
 
     plan: Plan
     mix: Mix
     slots: int
     runs: int
     direct: int
+    apm: int
     apm_row: np.ndarray
     told_by_text: bool
 
@@ -125,7 +126,7 @@ class _Desk:
             slots=self._table("slots", form.slots, np.uint8),
             direct=self._table("direct", form.direct, np.uint16),
             runs=self._table("runs", form.runs, np.uint16),
-            apm=self._table("apm", len(small.apm), np.int32),
+            apm=self._table("apm", form.apm, np.int32),
             match_table=self._match_table,
             **own,
             **{name: self._table(name, size, np.uint32) for name, size in _HISTORIES.items()},
@@ -307,7 +308,7 @@ class Pool:
                 self._snapshots.move_to_end(key)
                 return found
             # What comes is not counted yet.
-            self._make_room(chosen.slot_bytes // 2)
+            self._make_room(chosen.slot_bytes * 3 // 8)
         snapshot = primer_snapshot.load(chosen, name, primer.habits)
         if snapshot is None:
             with self._lock:  # a whole mix, and what it is packed into
@@ -328,10 +329,11 @@ class Pool:
             slots = chosen.slot_bytes
             self._forms[chosen] = form = _Form(
                 chosen,
-                small,
+                small._replace(apm=small.apm[: at.APM_BUCKETS].copy()),
                 slots,
                 slots // at.SLOT if len(small.runs) > 1 else 1,
                 slots if len(small.direct) == len(small.slots) else 16,
+                len(small.apm),
                 _bytes(small.apm)[: touched.LINE].copy(),
                 touched.is_told_by_text(chosen),
             )

@@ -23,7 +23,7 @@ from nzip.predictors.mix.bit_history import second_half, slot_of
 from nzip.predictors.mix.compiled import K1, K2, K3, i64, u64
 from nzip.predictors.mix.constants import NO_DIRECT, REGISTERS, SLOT
 from nzip.predictors.mix.history import CLASSES, CODED_CLASSES, advance, fill_registers
-from nzip.predictors.mix.packed import PAGE, Packed
+from nzip.predictors.mix.packed import PAGE, Packed, room
 from nzip.predictors.mix.plan import Plan
 
 local_i64, local_u64, prefetch = later(
@@ -65,7 +65,7 @@ class Found(NamedTuple):
 
     @classmethod
     def of(cls, packed: Packed) -> Found:
-        within = np.empty(len(packed.differs), np.uint16)
+        within = room(2 * len(packed.differs)).view(np.uint16)
         _count_within(packed.differs, within)
         return cls(packed.differs, packed.before, within, packed.values)
 
