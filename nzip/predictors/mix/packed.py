@@ -47,6 +47,14 @@ def pack(table: np.ndarray, fresh: np.ndarray | None = None) -> Packed:
     return Packed(differs, before, changed[told[: len(changed)]])
 
 
+def nothing(size: int) -> Packed:
+    """What :func:`pack` gives of a table of ``size`` bytes that is as it began."""
+    pages = -(-size // PAGE)
+    return Packed(
+        np.zeros(pages * (PAGE // 64), np.uint64), np.zeros(pages, np.uint32), np.zeros(0, np.uint8)
+    )
+
+
 def unpack(packed: Packed, table: np.ndarray) -> None:
     """Make the fresh ``table`` what was packed. It must have the size that it had."""
     spread(*packed, table.reshape(-1).view(np.uint8))

@@ -21,7 +21,7 @@ import numpy as np
 from nzip.exact.jit import expect_many_calls
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import primer_snapshot, touched
-from nzip.predictors.mix.packed import Packed, pack
+from nzip.predictors.mix.packed import Packed, nothing
 from nzip.predictors.mix.plan import Plan, plan
 from nzip.predictors.mix.primer_snapshot import Contexts, Snapshot
 from nzip.predictors.mix.primers import Primer
@@ -37,7 +37,7 @@ _SIZE = at.PRIMED_SIZE
 _ZEROS = np.zeros(touched.LINE, np.uint8)
 # Of match tables that nothing was read into.
 _ENTRIES = 2 << match_bits(_SIZE)
-_NO_MATCHES = pack(np.zeros(_ENTRIES * 4, np.uint8))
+_NO_MATCHES = nothing(_ENTRIES * 4)
 
 
 class _Form(NamedTuple):
