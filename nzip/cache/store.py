@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import secrets
 import struct
 import sys
 import time
@@ -198,7 +197,7 @@ class Store(NamedTuple):
         return fields + xxhash.xxh3_128_digest(fields + f"{self.kind}/{name}".encode())
 
     def _write(self, folder: folders.Folder, name: str, views: list[memoryview]) -> None:
-        temporary = f".{secrets.token_hex(8)}{PART}"
+        temporary = f".{os.urandom(8).hex()}{PART}"
         descriptor = folder.create(temporary)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -281,7 +280,7 @@ def set_limit(limit: int | None) -> None:
         if limit is None:
             folder.remove(_LIMIT)
             return
-        temporary = f".{secrets.token_hex(8)}{PART}"
+        temporary = f".{os.urandom(8).hex()}{PART}"
         with os.fdopen(folder.create(temporary), "wb") as file:
             file.write(b"%d" % limit)
         folder.rename(temporary, _LIMIT)
