@@ -1,11 +1,12 @@
 """Calls machine code that an earlier process compiled, without numba: the warm start.
 
 Importing numba costs three times what numpy does, before anything is coded. What it made is a plain object
-file, which llvmlite links. numba's own convention for compiled functions is ``int32 f(result *, error **,
+file, kept as an image of memory where that is possible (image.py), else as it is, for llvmlite to link.
+numba's own convention for compiled functions is ``int32 f(result *, error **,
 arguments...)``, where an array is its owner, parent, size, item size, data, shape and strides, and a tuple
 its members; these may be a thousand, so beside it stands ``int32 call(int64 *)``, which takes them from
 memory. native_entry.py writes the entries that are read here: a line of JSON that says what the function
-takes and gives, then both objects. They lie in nzip's cache, which hands out only what it hashed.
+takes and gives, then the image or both objects. They lie in nzip's cache, which hands out only what it hashed.
 
 Whatever does not fit gives None, and numba does the work: functions that make arrays, arguments of other
 kinds, symbols that this process lacks, object files that are not ELF (macOS, Windows). The bytes cannot
@@ -30,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from nzip.cache import CODE
-from nzip.exact import cpu
+from nzip.exact import cpu, cpuid, image
 
 # What only the wrappers for Python and C use, which stand in the same object and are never called.
 NEVER_CALLED = frozenset({
@@ -109,14 +110,19 @@ def machine() -> str | None:
     knows (settings for other processors than this)."""
     import importlib.util  # start-up
 
-    import llvmlite.binding as llvm  # start-up
-
-    if not cpu.compiles_for_all():
+    if cpu.is_told():
         return None  # numba alone knows for what
-    try:
-        features = llvm.get_host_cpu_features().flatten()
-    except RuntimeError:
-        return None
+    processor: Any = cpuid.facts()
+    if processor is None:
+        import llvmlite.binding as llvm  # start-up
+
+        if not cpu.compiles_for_all():
+            return None
+        try:
+            features = llvm.get_host_cpu_features().flatten()
+        except RuntimeError:
+            return None
+        processor = llvm.get_default_triple(), llvm.get_host_cpu_name(), features
     compilers = []
     for package in ("numba", "llvmlite", "numpy"):
         spec = importlib.util.find_spec(package)
@@ -124,7 +130,7 @@ def machine() -> str | None:
             return None
         status = os.stat(spec.origin)
         compilers.append((package, spec.origin, status.st_mtime_ns, status.st_size))
-    return repr((llvm.get_default_triple(), llvm.get_host_cpu_name(), features, compilers, _SETTINGS))
+    return repr((processor, compilers, _SETTINGS))
 
 
 def load(name: str, nogil: bool, kinds: tuple | None) -> Callable | None:
@@ -139,9 +145,16 @@ def load(name: str, nogil: bool, kinds: tuple | None) -> Callable | None:
         len(kinds) == len(said["kinds"]) and all(map(fits, kinds, _tuples(said["kinds"])))
     ):
         return None
-    objects = code[: said["size"]], code[said["size"] :]
-    address = _link(objects, said["needs"])
+    if "image" in said:
+        address = image.placed(image.Image(code, *said["image"]), _address)
+    else:
+        address = _link((code[: said["size"]], code[said["size"] :]), said["needs"])
     return None if address is None else _Native(address, said["takes"], said["gives"], nogil)
+
+
+def _address(name: str) -> int | None:
+    """Where a symbol is in this process; of what is never called, an address that ends it."""
+    return image.symbol(name) or (_never() if name in NEVER_CALLED else None)
 
 
 def _tuples(value):

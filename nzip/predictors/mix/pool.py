@@ -68,8 +68,8 @@ class _Ready(NamedTuple):
 
 
 class _Form(NamedTuple):
-    """What mixes of one plan have in common. ``mix``: all but the tables, which are small ones, ``slots``,
-    ``runs``, ``direct``, ``apm``: the tables' lengths; ``told_by_text``: see :func:`nzip.predictors.mix.touched.is_told_by_text`."""
+    """What mixes of one plan have in common. ``mix``: all but the tables, which are small ones; ``slots``,
+    ``runs``, ``direct``, ``apm``: the tables' lengths; ``told_by_text``: see touched.py."""
 
     plan: Plan
     mix: Mix

@@ -5,9 +5,9 @@ mix's memory (packed.py). It is two entries: what reading taught (weights and ma
 primer's *habits*, and what was read (contexts, matches, the text itself). Both are named by a hash of all
 that made them (warm_start.py).
 
-What the cache gives back is what was put, or nothing: every byte is read into memory of this process and
-hashed before any is used, so a damaged snapshot costs the time to prime anew, never a file that cannot be
-decoded. That is why the files are not mapped: a page that is read again later would not be hashed again.
+What the cache gives back is what was put, or nothing: every byte is hashed before any is used, so a damaged
+snapshot costs the time to prime anew, never a file that cannot be decoded. The packed files are mapped where
+that is safe (:meth:`nzip.cache.Store.mapped`): reading them took longer than all that is done with them.
 
 Concession: several processes that start at once each prime, and the last one's file stays."""
 
@@ -187,7 +187,7 @@ def _put(name: str, arrays: list[np.ndarray]) -> None:
 
 def _get(name: str, kinds: list) -> list[np.ndarray] | None:
     """The arrays of an entry, of those types; None where there is none of so many."""
-    content = cache.PRIMED.read(name, room)
+    content = cache.PRIMED.mapped(name, room)
     if content is None or len(content) < 8 * (1 + len(kinds)):
         return None
     count, *sizes = np.frombuffer(content, np.int64, 1 + len(kinds)).tolist()

@@ -27,6 +27,7 @@ def test_there_and_back(size, seed, filled, against):
     small = packed.pack(was, fresh)
     packed.unpack(small, found)
     assert np.array_equal(found, was)
+        assert array.dtype == same.dtype and np.array_equal(array, same)
     assert len(small.values) == np.count_nonzero(was if fresh is None else was != fresh)
 
 
