@@ -25,7 +25,7 @@ from nzip.predictors.mix.constants import NO_DIRECT, SLOT
 
 PAGE = 512  # bytes for which there is a count: their bits are one cache line
 _PIECE = 1 << 23  # bytes of a table that are looked at together
-_LARGE = 1 << 20
+LARGE = 1 << 20
 
 
 class Packed(NamedTuple):
@@ -40,7 +40,7 @@ class Packed(NamedTuple):
 def room(size: int) -> np.ndarray:
     """uint8 (size,), whatever stands in it, of pages of its own where it is large: given back to the system
     as soon as nobody holds it, where an allocator would keep a hole."""
-    if size < _LARGE:
+    if size < LARGE:
         return np.empty(size, np.uint8)
     private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
     pages = mmap.mmap(-1, size, **private)

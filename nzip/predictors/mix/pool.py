@@ -18,18 +18,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nzip.exact.jit import expect_many_calls
+from nzip.exact.jit import do_without_numba
+from nzip.exact.native import hold, release
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import primer_snapshot, touched
+from nzip.predictors.mix.packed import LARGE, room
 from nzip.predictors.mix.plan import Plan, plan
-from nzip.predictors.mix.primer_snapshot import Contexts, Learnt, Snapshot
+from nzip.predictors.mix.primer_snapshot import Contexts, Snapshot
 from nzip.predictors.mix.primers import Primer
 from nzip.predictors.mix.sizes import match_bits
 from nzip.predictors.mix.state import Mix, build, memory, zeros
 from nzip.predictors.mix.touched import Found, Noted, Stamps
 from nzip.predictors.mix.warm_start import fresh_lanes, primed, snapshot_name
 
-DEFAULT = 360 << 20  # bytes of snapshots and desks that may stay between files
+DEFAULT = 400 << 20  # bytes of snapshots and desks that may stay between files
 _MOMENT = 128 << 20  # of snapshots, while one text is coded
 _COPIED = ("state_map", "match_map", "run_map", "weights", "final_weights")
 _HISTORIES = {"history1": 256, "history2": 65536}
@@ -40,31 +42,27 @@ _SIZE = at.PRIMED_SIZE
 _ZEROS = np.zeros(touched.LINE, np.uint8)
 
 
-class _Ready(NamedTuple):
-    """A snapshot of which stretches are fetched. ``contexts``: None where only habits are wanted; ``nbytes``:
-    what all of it holds."""
+class _Ready:
+    """A snapshot of which stretches are fetched. ``name``: nothing where only habits are wanted, and so no
+    ``contexts``; ``nbytes``: what all of it holds."""
 
-    name: bytes
-    learnt: Learnt
-    apm: Found
-    contexts: Contexts | None
-    slots: Found | None
-    runs: Found | None
-    match_table: Found | None
-    nbytes: int
+    def __init__(self, name: str, snapshot: Snapshot):
+        self.learnt, self.contexts = snapshot
+        self.name = name.encode() if self.contexts is not None else b""
+        self.apm = Found.of(self.learnt.apm)
+        self._found = [self.apm]
+        if self.contexts is not None:
+            self.slots, self.runs, self.match_table = map(
+                Found.of, (self.contexts.slots, self.contexts.runs, self.contexts.match_table)
+            )
+            self._found += [self.slots, self.runs, self.match_table]
+        for one in self._found:
+            hold(one)
+        self.nbytes = snapshot.nbytes + sum(one.within.nbytes for one in self._found)
 
-    @classmethod
-    def of(cls, name: str, snapshot: Snapshot) -> _Ready:
-        learnt, contexts = snapshot
-        apm = Found.of(learnt.apm)
-        found = (
-            (None, None, None)
-            if contexts is None
-            else tuple(map(Found.of, (contexts.slots, contexts.runs, contexts.match_table)))
-        )
-        more = sum(one.within.nbytes for one in (apm, *found) if one is not None)
-        own = name.encode() if contexts is not None else b""
-        return cls(own, learnt, apm, contexts, *found, snapshot.nbytes + more)
+    def __del__(self) -> None:
+        for one in self._found:
+            release(one)
 
 
 class _Form(NamedTuple):
@@ -89,6 +87,7 @@ class _Desk:
         self._match_table = np.zeros((2, 1 << match_bits(_SIZE)), np.uint32)
         self._texts: OrderedDict[bytes, np.ndarray] = OrderedDict()
         self._known: OrderedDict[tuple[Plan, bytes], tuple[bytes, Noted]] = OrderedDict()
+        self._mixes: dict[Plan, Mix] = {}
         self._turn = 0
 
     @property
@@ -100,7 +99,9 @@ class _Desk:
         """(count,) of a table, whatever stands in it; stamps begin with zeros."""
         kept = self._tables.get(name)
         if kept is None or len(kept) < count:
-            self._tables[name] = kept = zeros(count, kind)
+            self._forget_mixes()  # they have the old one
+            size = count * np.dtype(kind).itemsize
+            self._tables[name] = kept = room(size).view(kind) if size >= LARGE else zeros(count, kind)
         return kept[:count]
 
     def room(self, ready: _Ready, size: int) -> np.ndarray:
@@ -115,44 +116,58 @@ class _Desk:
         self._texts[ready.name] = kept
         return kept[: len(text) + size]
 
+    def _mix(self, form: _Form) -> Mix:
+        """A mix of the desk's tables, whatever stands in them; the same one each time."""
+        mix = self._mixes.get(form.plan)
+        if mix is None:
+            small = form.mix
+            tables = {
+                "slots": self._table("slots", form.slots, np.uint8),
+                "direct": self._table("direct", form.direct, np.uint16),
+                "runs": self._table("runs", form.runs, np.uint16),
+                "apm": self._table("apm", form.apm, np.int32),
+                "match_table": self._match_table,
+            }
+            for name in (*_COPIED, *_HISTORIES):
+                own = getattr(small, name)
+                tables[name] = self._table(name, len(own), own.dtype.type)
+            self._table("lines", form.slots // touched.LINE, np.uint8)
+            self._table("rows", form.apm // at.APM_BUCKETS, np.uint8)
+            mix = small._replace(setting=small.setting.copy(), lanes=small.lanes.copy(), **tables)
+            self._mixes[form.plan] = mix
+            hold(mix)
+        return mix
+
+    def _forget_mixes(self) -> None:
+        for mix in self._mixes.values():
+            release(mix)
+        self._mixes.clear()
+
+    def __del__(self) -> None:
+        self._forget_mixes()
+
     def lay(self, form: _Form, ready: _Ready, data: np.ndarray, first: int, rate: int) -> Mix:
         """The mix of a snapshot, to code ``data[first:]``."""
-        small, contexts = form.mix, ready.contexts
-        setting = small.setting.copy()
-        setting[at.S_PRIMED] = first
-        own = {name: self._copied(name, getattr(ready.learnt, name)) for name in _COPIED}
-        mix = small._replace(
-            setting=setting,
-            slots=self._table("slots", form.slots, np.uint8),
-            direct=self._table("direct", form.direct, np.uint16),
-            runs=self._table("runs", form.runs, np.uint16),
-            apm=self._table("apm", form.apm, np.int32),
-            match_table=self._match_table,
-            **own,
-            **{name: self._table(name, size, np.uint32) for name, size in _HISTORIES.items()},
-            lanes=fresh_lanes([first], rate),
-        )
-        noted = self._noted(form, ready, mix, data, first)
+        mix, contexts = self._mix(form), ready.contexts
+        mix.setting[at.S_PRIMED] = first
+        for name in _COPIED:
+            np.copyto(getattr(mix, name), getattr(ready.learnt, name))
+        lanes = fresh_lanes([first], rate)
+        noted = self._noted(form, ready, mix, lanes, data, first)
+        np.copyto(mix.lanes, lanes)
         self._fetch_matches(ready, noted.matches)
-        if setting[at.S_APMS]:
-            touched.fetch_lines(*ready.apm, noted.rows, form.apm_row, _bytes(mix.apm))
+        if mix.setting[at.S_APMS]:
+            touched.fetch_lines(ready.apm, noted.rows, form.apm_row, _bytes(mix.apm))
         if contexts is None:
             self._empty(mix, noted.lines)
         else:
-            assert ready.slots is not None and ready.runs is not None
-            touched.fetch_lines(*ready.slots, noted.lines, _ZEROS, mix.slots)
+            touched.fetch_lines(ready.slots, noted.lines, _ZEROS, mix.slots)
             if len(mix.runs) > 1:
-                touched.fetch(*ready.runs, noted.lines, touched.LINE // 8, _bytes(mix.runs))
+                touched.fetch(ready.runs, noted.lines, touched.LINE // 8, _bytes(mix.runs))
             if contexts.direct is not None:
                 touched.fetch_direct(mix.slots, *contexts.direct, noted.lines, mix.direct)
         self._put_histories(form, contexts, mix)
         return mix
-
-    def _copied(self, name: str, kept: np.ndarray) -> np.ndarray:
-        """An array of the desk's that is like ``kept``."""
-        own = self._table(name, len(kept), kept.dtype.type)
-        np.copyto(own, kept)
-        return own
 
     def _put_histories(self, form: _Form, contexts: Contexts | None, mix: Mix) -> None:
         """What followed bytes in the primer, where the plan asks for it: else anything will do."""
@@ -161,7 +176,9 @@ class _Desk:
         for name in _HISTORIES:
             np.copyto(getattr(mix, name), 0 if contexts is None else getattr(contexts, name))
 
-    def _noted(self, form: _Form, ready: _Ready, mix: Mix, data: np.ndarray, first: int) -> Noted:
+    def _noted(
+        self, form: _Form, ready: _Ready, mix: Mix, lanes: np.ndarray, data: np.ndarray, first: int
+    ) -> Noted:
         """What ``data[first:]`` will touch: noted now, or when it was to be coded with this primer, or any,
         not long ago."""
         key = form.plan, b"" if form.told_by_text else ready.name
@@ -170,6 +187,7 @@ class _Desk:
         if known is None or known[0] != text:
             while len(self._known) >= _KNOWN:
                 self._known.popitem(last=False)
+            np.copyto(mix.lanes, lanes)
             known = text, self._note(form, ready, mix, data, first)
         self._known[key] = known
         return known[1]
@@ -178,19 +196,21 @@ class _Desk:
         size, contexts = len(data) - first, int(mix.setting[at.S_CONTEXTS])
         lines, rows = np.empty(2 * contexts * size, np.int64), np.empty(32 * size, np.int64)
         matches = np.empty(int(mix.setting[at.S_MATCHES]) * size, np.int64)
-        own = mix._replace(lanes=mix.lanes.copy())
-        touched.look_up(own, data, size, matches)
+        touched.look_up(mix, data, size, matches)
         follow = not form.told_by_text
         if follow:
             self._fetch_matches(ready, matches)
-            self._put_histories(form, ready.contexts, own)
-        stamps = self._stamps(len(mix.slots) // touched.LINE, len(mix.apm) // at.APM_BUCKETS)
-        count, count_rows = touched.note(own, data, size, follow, stamps, lines, rows)
+            self._put_histories(form, ready.contexts, mix)
+        stamps = self._stamps(form)
+        count, count_rows = touched.note(mix, data, size, follow, stamps, lines, rows)
         return Noted(lines[:count].copy(), rows[:count_rows].copy(), matches)
 
-    def _stamps(self, lines: int, rows: int) -> Stamps:
+    def _stamps(self, form: _Form) -> Stamps:
         self._turn += 1
-        found = self._table("lines", lines, np.uint8), self._table("rows", rows, np.uint8)
+        found = (
+            self._table("lines", form.slots // touched.LINE, np.uint8),
+            self._table("rows", form.apm // at.APM_BUCKETS, np.uint8),
+        )
         if self._turn > _TURNS:
             self._turn = 1
             self._tables["lines"].fill(0)
@@ -198,10 +218,10 @@ class _Desk:
         return Stamps(self._turn, *found)
 
     def _fetch_matches(self, ready: _Ready, entries: np.ndarray) -> None:
-        if ready.match_table is None:
+        if ready.contexts is None:
             self._match_table.reshape(-1)[entries] = 0
         else:
-            touched.fetch(*ready.match_table, entries, 4, _bytes(self._match_table))
+            touched.fetch(ready.match_table, entries, 4, _bytes(self._match_table))
 
     def _empty(self, mix: Mix, lines: np.ndarray) -> None:
         """Contexts in which nothing was seen."""
@@ -230,7 +250,7 @@ class Pool:
     @contextlib.contextmanager
     def open(self, limit: int = DEFAULT) -> Iterator[None]:
         """Keep up to ``limit`` bytes while the context lasts, for many texts."""
-        expect_many_calls()
+        do_without_numba()
         with self._holding(limit):
             yield
 
@@ -309,12 +329,12 @@ class Pool:
                 return found
             # What comes is not counted yet.
             self._make_room(chosen.slot_bytes * 3 // 8)
-        snapshot = primer_snapshot.load(chosen, name, primer.habits)
+        snapshot = primer_snapshot.load(chosen, name, primer.habits, stays=self._limit > 0)
         if snapshot is None:
             with self._lock:  # a whole mix, and what it is packed into
                 self._make_room(2 * memory(chosen, _SIZE), desks=True)
             snapshot = primed(level, primer, name)[1]
-        found = _Ready.of(name, snapshot)
+        found = _Ready(name, snapshot)
         with self._lock:
             if self._holders:
                 self._snapshots[key] = found

@@ -189,10 +189,11 @@ def _count_within(differs, within):
 
 
 @lean
-def fetch(differs, before, within, values, places, length, table):
+def fetch(packed, places, length, table):
     """Put stretches of ``length`` bytes (4 or 8) in place, by their numbers ``places``, of a table that is
     zero everywhere but for what was packed (packed.py). Some at a time: all of them are asked for before the
     first is needed."""
+    differs, before, within, values = packed.differs, packed.before, packed.within, packed.values
     found = local_i64(_AT_ONCE)
     mask = (u64(1) << u64(length)) - u64(1)
     count = len(places)
@@ -222,9 +223,10 @@ def fetch(differs, before, within, values, places, length, table):
 
 
 @lean
-def fetch_lines(differs, before, within, values, lines, fresh, table):
+def fetch_lines(packed, lines, fresh, table):
     """As :func:`fetch`, of ``LINE`` bytes each, of a table that is ``fresh`` (uint8, (64,)) everywhere but
     for what was packed."""
+    differs, before, within, values = packed.differs, packed.before, packed.within, packed.values
     found = local_i64(_AT_ONCE)
     count = len(lines)
     for begin in range(0, count, _AT_ONCE):
