@@ -40,6 +40,7 @@ _KNOWN = 4  # texts of which a desk knows what they touch
 _TURNS = 255
 _SIZE = at.PRIMED_SIZE
 _ZEROS = np.zeros(touched.LINE, np.uint8)
+hold(_ZEROS)
 
 
 class _Ready:
