@@ -81,13 +81,24 @@ class _Form(NamedTuple):
     told_by_text: bool
 
 
+class _Views(NamedTuple):
+    """Tables of a mix as uint8."""
+
+    slots: np.ndarray
+    runs: np.ndarray
+    apm: np.ndarray
+
+
 class _Desk:
     """Tables for one text at a time, large enough for every plan that was asked for."""
 
     def __init__(self) -> None:
         self._mixes: dict[Plan, Mix] = {}
         self._tables: dict[str, np.ndarray] = {}
+        self._views: dict[Plan, _Views] = {}
         self._match_table = np.zeros((2, 1 << match_bits(_SIZE)), np.uint32)
+        self._matches = _bytes(self._match_table)
+        hold(self._matches)
         self._texts: OrderedDict[bytes, np.ndarray] = OrderedDict()
         self._known: OrderedDict[tuple[Plan, bytes], tuple[bytes, Noted]] = OrderedDict()
         self._turn = 0
@@ -137,20 +148,28 @@ class _Desk:
             self._table("rows", form.apm // at.APM_BUCKETS, np.uint8)
             mix = small._replace(setting=small.setting.copy(), lanes=small.lanes.copy(), **tables)
             self._mixes[form.plan] = mix
-            hold(mix)
+            self._views[form.plan] = _Views(mix.slots, _bytes(mix.runs), _bytes(mix.apm))
+            for one in (mix, *self._views[form.plan]):
+                hold(one)
         return mix
 
     def _forget_mixes(self) -> None:
         for mix in self._mixes.values():
             release(mix)
+        for views in self._views.values():
+            for view in views:
+                release(view)
         self._mixes.clear()
+        self._views.clear()
 
     def __del__(self) -> None:
         self._forget_mixes()
+        release(self._matches)
 
     def lay(self, form: _Form, ready: _Ready, data: np.ndarray, first: int, rate: int) -> Mix:
         """The mix of a snapshot, to code ``data[first:]``."""
         mix, contexts = self._mix(form), ready.contexts
+        views = self._views[form.plan]
         mix.setting[at.S_PRIMED] = first
         for name in _COPIED:
             np.copyto(getattr(mix, name), getattr(ready.learnt, name))
@@ -159,13 +178,13 @@ class _Desk:
         np.copyto(mix.lanes, lanes)
         self._fetch_matches(ready, noted.matches)
         if mix.setting[at.S_APMS]:
-            touched.fetch_lines(ready.apm, noted.rows, form.apm_row, _bytes(mix.apm))
+            touched.fetch_lines(ready.apm, noted.rows, form.apm_row, views.apm)
         if contexts is None:
             self._empty(mix, noted.lines)
         else:
-            touched.fetch_lines(ready.slots, noted.lines, _ZEROS, mix.slots)
+            touched.fetch_lines(ready.slots, noted.lines, _ZEROS, views.slots)
             if len(mix.runs) > 1:
-                touched.fetch(ready.runs, noted.lines, touched.LINE // 8, _bytes(mix.runs))
+                touched.fetch(ready.runs, noted.lines, touched.LINE // 8, views.runs)
             if contexts.direct is not None:
                 touched.fetch_direct(mix.slots, *contexts.direct, noted.lines, mix.direct)
         self._put_histories(form, contexts, mix)
@@ -223,7 +242,7 @@ class _Desk:
         if ready.contexts is None:
             self._match_table.reshape(-1)[entries] = 0
         else:
-            touched.fetch(ready.match_table, entries, 4, _bytes(self._match_table))
+            touched.fetch(ready.match_table, entries, 4, self._matches)
 
     def _empty(self, mix: Mix, lines: np.ndarray) -> None:
         """Contexts in which nothing was seen."""
