@@ -31,7 +31,7 @@ from nzip.predictors.mix.state import Mix, build, memory, zeros
 from nzip.predictors.mix.touched import Found, Noted, Stamps
 from nzip.predictors.mix.warm_start import fresh_lanes, primed, snapshot_name
 
-DEFAULT = 400 << 20  # bytes of snapshots and desks that may stay between files
+DEFAULT = 368 << 20  # bytes of snapshots and desks that may stay between files
 _MOMENT = 128 << 20  # of snapshots, while one text is coded
 _COPIED = ("state_map", "match_map", "run_map", "weights", "final_weights")
 _HISTORIES = {"history1": 256, "history2": 65536}
