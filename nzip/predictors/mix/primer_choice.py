@@ -177,7 +177,7 @@ def tiny(
     first, second, third = np.argsort(-marks, kind="stable")[:3].tolist()
     found: list[tuple[int, Form, primers.Primer | None]] = []
     plainly_words = False
-    streams = {form: form.apply(data) for form in forms if form}
+    streams: dict[Form, np.ndarray] = {form: form.apply(data) for form in forms if form}
 
     def attempt(form: Form, primer: primers.Primer | None) -> int:
         size = coded(data, form, primer, level, payloads=payloads, stream=streams.get(form, data))
