@@ -5,7 +5,7 @@ peers that are installed. ``many``: one call of nzip over a folder of small file
 as a shell's loop has it. CPU seconds (user and system) of the processes as the kernel counts them; each
 figure is the median of ``repeat`` runs in turn, so that a busy machine slows all alike.
 
-Concession: the kernels must be compiled and the primers read before (one untimed round does that); a peer of
+Concession: the kernels must be compiled and the primers read before (an untimed round does that); a peer of
 several threads is measured by what all of them take. Modules are compiled to bytecode in the untimed round,
 as installing does.
 """
@@ -26,6 +26,7 @@ from nzip.benchmark.peers import PEERS, Peer
 from nzip.benchmark.running import launch
 
 NUMPY = "import numpy"
+_WARMING = 200  # files at most that are compressed before, untimed
 
 
 class Taken(NamedTuple):
@@ -111,8 +112,11 @@ def many(
         for level in levels:
             tell(f"nzip -{level}")
             call = _nzip("compress", f"-{level}", "-q", "-f", "-T", "1")
-            for file in files[:2]:
-                taken([*call, "-c", str(file)], bytecode=Path(place) / "bytecode")
+            warming = [str(file) for file in files[:: -(-count // _WARMING)]]
+            for _ in range(2):  # what the first compiles and reads, the second finds
+                taken([*call, *warming], bytecode=Path(place) / "bytecode")
+            for file in folder.glob("*.nz"):
+                file.unlink()
             found = taken([*call, "-r", str(folder)], bytecode=Path(place) / "bytecode")
             made = sorted(folder.glob("*.nz"))
             rows.append(Many(f"nzip -{level}", found.seconds / count, _sizes(made) / len(made), found.memory))

@@ -6,7 +6,6 @@ downloaded) is pinned by SHA-256, where it is fetched.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import xxhash
@@ -29,5 +28,7 @@ def text_hash(text) -> bytes:
 
 def file_sha256(path: str | Path) -> str:
     """SHA-256 of a whole file, 64 hexadecimal digits. Raises :class:`OSError` where it cannot be read."""
+    import hashlib  # start-up
+
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

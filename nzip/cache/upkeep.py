@@ -8,7 +8,6 @@ checked here; a file that needs a model checks the model's hash.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -174,6 +173,8 @@ def _delete(model: Path) -> int:
     try:
         size = _size(model)
         if model.is_dir() and not model.is_symlink():
+            import shutil  # start-up
+
             shutil.rmtree(model)
         else:
             model.unlink()

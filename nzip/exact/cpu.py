@@ -13,6 +13,8 @@ import functools
 import os
 import platform
 
+from nzip.exact import cpuid
+
 PORTABLE, AVX2, AVX512 = 0, 1, 2
 NAMES = ("portable", "avx2", "avx512")
 _NEEDED = {AVX2: ("avx2",), AVX512: ("avx2", "avx512f", "avx512bw", "avx512vl", "avx512vnni")}
@@ -23,6 +25,9 @@ def _usable() -> frozenset[str]:
     """LLVM's names of what this machine has and numba compiles for (``NUMBA_CPU_NAME=generic``,
     ``NUMBA_CPU_FEATURES``, ``NUMBA_ENABLE_AVX``): naming an instruction of a set that the compiler may not
     use ends the process. What a processor's name alone implies is not counted."""
+    known = None if is_told() else cpuid.sets()
+    if known is not None:  # the processors on which numba leaves AVX alone have none of these
+        return known
     import llvmlite.binding as llvm  # start-up: the processor's name alone needs no LLVM
 
     if not llvm.get_default_triple().startswith("x86_64"):
@@ -51,15 +56,18 @@ def _usable() -> frozenset[str]:
 @functools.cache
 def compiles_for_all() -> bool:
     """Whether numba, as it is set, compiles for all that this machine has. Asked without importing it."""
+    if is_told():
+        return False
     import llvmlite.binding as llvm  # start-up
 
-    named = os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES")
-    if named != (None, None) or os.environ.get("NUMBA_ENABLE_AVX") is not None:
-        return False
-    if os.path.exists(".numba_config.yaml"):
-        return False
     # On these numba leaves AVX alone, which LLVM compiled badly for them once.
     return llvm.get_host_cpu_name() not in ("corei7-avx", "core-avx-i", "sandybridge", "ivybridge")
+
+
+def is_told() -> bool:
+    """Whether somebody set numba to compile for another machine than this."""
+    names = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX")
+    return any(name in os.environ for name in names) or os.path.exists(".numba_config.yaml")
 
 
 def has(isa: int) -> bool:

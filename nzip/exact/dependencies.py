@@ -48,8 +48,16 @@ class Later:
 def dependencies(function) -> str:
     """A hash of all that ``function`` refers to by name, closures included: values, and the source of
     functions, in turn."""
+    reached, left = {function: None}, [function]
     digest = xxhash.xxh3_128()
-    _gather(function, digest, set())
+    while left:
+        one = left.pop()
+        own, inner = _own(one, len(one.__globals__))
+        digest.update(own)
+        for other in inner:
+            if other not in reached:
+                reached[other] = None
+                left.append(other)
     return digest.hexdigest()
 
 
@@ -58,24 +66,28 @@ def is_followed(value) -> bool:
     return _python(value) is not None or isinstance(value, (Later, *_VALUES))
 
 
-def _gather(function, digest, seen: set) -> None:
-    if function in seen:
-        return
-    seen.add(function)
+@functools.lru_cache(maxsize=4096)
+def _own(function, names_there: int) -> tuple[bytes, tuple]:
+    """A hash of what one function refers to, and the functions among that. Dozens of kernels share most of
+    their helpers. ``names_there``: in its module, which grows while it is imported."""
+    digest, found = xxhash.xxh3_128(), []
     digest.update(_source(function.__code__.co_filename) or marshal.dumps(function.__code__))
     cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
     values = {name: cell.cell_contents for name, cell in cells}
     names = _names(function.__code__)
     for name in sorted({*names, *values}):
         value = values[name] if name in values else function.__globals__.get(name)
-        _add(name, value, names - {name}, digest, seen)
+        _add(name, value, names - {name}, digest, found)
+    return digest.digest(), tuple(found)
 
 
-def _add(name: str, value, names: set[str], digest, seen: set) -> None:
-    """``names``: those that the code may look up in ``value`` where it is a module."""
+def _add(name: str, value, names: set[str], digest, found: list) -> None:
+    """``names``: those that the code may look up in ``value`` where it is a module; ``found``: where
+    functions are told."""
     inner = _python(value)
     if inner is not None:
-        _gather(inner, digest, seen)
+        digest.update(f"{name}()".encode())
+        found.append(inner)
     elif isinstance(value, Later):
         folders = map(_folder, (value.module, *value.beside, __name__))
         digest.update(f"{name}={value.module}.{value.name} {' '.join(folders)}".encode())
@@ -84,7 +96,7 @@ def _add(name: str, value, names: set[str], digest, seen: set) -> None:
     elif isinstance(value, types.ModuleType) and value.__name__.partition(".")[0] not in _NOT_FOLLOWED:
         # What stands in a module that the code names, as in ``kernel.step(...)``, whosever module it is.
         for part in sorted(names & vars(value).keys()):
-            _add(f"{name}.{part}", vars(value)[part], names - {part}, digest, seen)
+            _add(f"{name}.{part}", vars(value)[part], names - {part}, digest, found)
 
 
 def _names(code) -> set[str]:

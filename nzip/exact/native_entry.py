@@ -1,4 +1,5 @@
-"""Writes what native.py reads: a compiled function as a line of JSON and a plain object file.
+"""Writes what native.py reads: a compiled function as a line of JSON, and an image of memory or, where that
+cannot be had, plain object files.
 
 Only ELF files are written, by whose table of symbols one knows what the code needs before it is linked, and
 only functions that neither make arrays nor return them.
@@ -9,13 +10,14 @@ calls (``CPUCallConv``); tests/nzip/exact/test_native.py says when a future numb
 from __future__ import annotations
 
 import json
-import struct
 from typing import Any
 
 import llvmlite.binding as llvm
 from numba import types
 from numba.np.numpy_support import as_dtype
 
+from nzip.exact import image
+from nzip.exact.image import undefined
 from nzip.exact.native import CALL, NEVER_CALLED, SCALARS, scalars
 
 # LLVM's types of what native.py's words say; where pointers are concerned, only that they are pointers.
@@ -23,7 +25,6 @@ _LLVM = {
     **{code: f"i{8 * int(code[1])}" for code in SCALARS if code[0] in "iu"},
     "b1": "i1", "f4": "float", "f8": "double", "ptr": "ptr", "none": "ptr",
 }  # fmt: skip
-_SYMBOLS, _UNDEFINED = 2, 0  # ELF: the type of a section, the number of a symbol's section
 
 
 def entry_of(compiled, code: bytes) -> list[bytes] | None:
@@ -40,10 +41,18 @@ def entry_of(compiled, code: bytes) -> list[bytes] | None:
     ):
         return None
     said = {
-        "takes": takes, "gives": None if gives == "none" else gives, "size": len(code), "needs": needs,
+        "takes": takes, "gives": None if gives == "none" else gives,
         "kinds": list(map(kind_of_type, compiled.signature.args)),
     }  # fmt: skip
-    return [json.dumps(said).encode() + b"\n", code, _caller(compiled.fndesc.llvm_func_name, takes)]
+    objects = [code, _caller(compiled.fndesc.llvm_func_name, takes)]
+    laid = image.laid_out(objects, CALL) if image.possible() else None
+    if laid is None:
+        said |= {"size": len(code), "needs": needs}
+        content = objects
+    else:
+        said["image"] = list(laid[1:])
+        content = [laid.content]
+    return [json.dumps(said).encode() + b"\n", *content]
 
 
 def _caller(symbol: str, takes: list) -> bytes:
@@ -106,23 +115,3 @@ def kind_of_type(kind: Any) -> Any:
             None if None in kinds else (of.__module__, of.__qualname__, getattr(of, "_fields", None), kinds)
         )
     return _code(kind)
-
-
-def undefined(code: bytes) -> list[str] | None:
-    """The symbols that a 64-bit ELF object takes from elsewhere; None for any other file."""
-    if code[:6] != b"\x7fELF\x02\x01":
-        return None
-    (sections,) = struct.unpack_from("<Q", code, 0x28)
-    size, count = struct.unpack_from("<HH", code, 0x3A)
-    table = [struct.unpack_from("<IIQQQQIIQQ", code, sections + size * i) for i in range(count)]
-    found = []
-    for _, kind, _, _, offset, length, link, _, _, step in table:
-        if kind != _SYMBOLS:
-            continue
-        names = table[link][4]
-        for at in range(offset + step, offset + length, step):
-            name, _, _, section = struct.unpack_from("<IBBH", code, at)
-            if section == _UNDEFINED and name:
-                start = names + name
-                found.append(code[start : code.index(b"\0", start)].decode())
-    return sorted(found)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nzip.coding.binary import POSITION, STATE_SIZE, finish_encoder, start_encoder
+from nzip.exact.native import hold
 from nzip.predictors.kinds import TEXT
 from nzip.predictors.mix import primer_grams, primers
 from nzip.predictors.mix.constants import CODED
@@ -27,6 +28,8 @@ from nzip.predictors.mix.words import choice
 from nzip.predictors.mix.words.dictionary import Dictionary
 from nzip.predictors.mix.words.options import Words
 
+NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
+hold(NO_EXPERTS)
 LEVEL = 1  # the level that tries
 KNOWN = 0.015  # the share of a stream's sequences that a primer must know to be tried
 NEARLY = 0.6  # and, for a long stream, of what the likeliest knows
@@ -54,6 +57,9 @@ WORTH_LONG = 0.05
 TINY, LARGER = 4096, 0.1
 # Nor does one help that says the same again and again, which takes this share of itself.
 REPEATED = 1 / 16
+# A text of so many bytes of which codes of words leave less than this share is not tried raw, too, unless it
+# comes out so small that the primer must have it already, which may be better found in raw bytes.
+TOLD, PLAINLY, COPIED = 1000, 0.6, 0.2
 SECOND, THIRD, LITTLE, NEAR_TINY = 0.05, 0.08, 0.15, 0.02
 # Of a text of which the best primer knows less than this, the primer's words stand in the way of levels that
 # trust them more than the one that tries: its habits alone are one of the ways where they come so near.
@@ -170,13 +176,22 @@ def tiny(
     marks = shares - LARGER * sizes / 1e6
     first, second, third = np.argsort(-marks, kind="stable")[:3].tolist()
     found: list[tuple[int, Form, primers.Primer | None]] = []
+    plainly_words = False
+    streams: dict[Form, np.ndarray] = {form: form.apply(data) for form in forms if form}
 
-    def attempt(form: Form, primer: primers.Primer | None) -> None:
-        found.append((coded(data, form, primer, level, payloads=payloads), form, primer))
+    def attempt(form: Form, primer: primers.Primer | None) -> int:
+        size = coded(data, form, primer, level, payloads=payloads, stream=streams.get(form, data))
+        found.append((size, form, primer))
+        return size
 
     if shares[first] > 0:
         for form in forms:
-            attempt(form, primers.named(first + 1))
+            if form is None and plainly_words:
+                continue
+            size = attempt(form, primers.named(first + 1))
+            few = form is not None and form.dictionary and len(streams[form]) < PLAINLY * len(data)
+            if few and len(data) >= TOLD and size > COPIED * len(data):
+                plainly_words = True
         forms = [min(found, key=lambda entry: entry[0])[1]]
         for other, near in ((second, SECOND), (third, THIRD)):
             if marks[other] > marks[first] - near and shares[other] > 0:
@@ -248,12 +263,14 @@ def coded(
     level: int = LEVEL,
     keep: bool = True,
     payloads: Payloads | None = None,
+    stream: np.ndarray | None = None,
 ) -> int:
     """Bytes that ``sample`` takes in ``form`` after ``primer`` (None: after none) at ``level``, its params
     included. ``keep``: as for :func:`nzip.predictors.mix.warm_start.warm`. ``payloads``: where to leave what
-    was coded."""
+    was coded. ``stream``: the sample in that form, where it is there already."""
     dictionary = form.dictionary if form else None
-    stream = form.apply(sample) if form else sample
+    if stream is None:
+        stream = form.apply(sample) if form else sample
     kind = CODED if dictionary else TEXT
     if primer:
         primer = primers.portion(primer, level, dictionary)
@@ -282,6 +299,6 @@ def _kernel_bytes(mix: Mix, data: np.ndarray, first: int, chosen: Plan) -> tuple
     bits = np.zeros(steps * 22 + 4096, np.uint8)
     start_encoder(coder, len(bits))
     ends = np.array([len(data)], np.int64)
-    best(chosen)(mix, data, ends, steps, False, coder, bits, np.zeros((0, 1, 0, 0), np.uint32))
+    best(chosen)(mix, data, ends, steps, False, coder, bits, NO_EXPERTS)
     size = int(coder[POSITION])
     return size, bits[: finish_encoder(coder, bits)].tobytes().rstrip(b"\0")

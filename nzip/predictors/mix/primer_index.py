@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
-from importlib.resources import files
+import pkgutil
 
 USER = 255
 HEAD = 126  # the head of the stream that a block is of: heads.py
@@ -16,7 +16,8 @@ HABITS = 128
 
 def read(name: str) -> bytes:
     """A file of ``primer_texts``."""
-    return files(__package__).joinpath("primer_texts", name).read_bytes()
+    # Not importlib.resources, whose import takes as long as NumPy's smallest parts.
+    return pkgutil.get_data(__package__, f"primer_texts/{name}") or b""
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """The integers that every mix starts from, read from tables.bin (made by scripts/make_mix_tables.py)."""
 
 import functools
-from importlib.resources import files
+import pkgutil
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +32,7 @@ _LAYOUT = (
 @functools.cache
 def tables() -> Tables:
     """The tables, read once per process."""
-    raw = files(__package__).joinpath("tables.bin").read_bytes()
+    raw = pkgutil.get_data(__package__, "tables.bin") or b""
     arrays: list[np.ndarray] = []
     place = 0
     for dtype, count in _LAYOUT:

@@ -50,6 +50,26 @@ def test_into_memory_of_the_callers(place):
     assert SMALL.read("x", memory) is None and SMALL.read("x") is None
 
 
+@pytest.mark.parametrize("on_a_disk", [True, False])
+def test_mapped(place, monkeypatch, on_a_disk):
+    monkeypatch.setattr(store, "_on_a_disk", lambda _: on_a_disk)
+    assert SMALL.put("x", [CONTENT])
+    found = SMALL.mapped("x")
+    assert bytes(found) == CONTENT
+    found[:4] = b"mine"  # ours, and no file's
+    assert SMALL.get("x") == CONTENT
+    SMALL.put("x", [b"another"])  # by whoever, meanwhile
+    assert bytes(found) == b"mine" + CONTENT[4:] and bytes(SMALL.mapped("x")) == b"another"
+    assert SMALL.put("x", [b""]) and SMALL.mapped("x") == b""
+    SMALL.put("x", [CONTENT])
+    file = place / "x.thing"
+    whole = file.read_bytes()
+    for damaged in (whole[:-1] + b"?", whole[:-1], whole + b"\0", b""):
+        file.write_bytes(damaged)
+        assert SMALL.mapped("x") is None
+    assert SMALL.mapped("y") is None
+
+
 def test_every_bit_counts(place):
     SMALL.put("x", [CONTENT[:64]])
     file = place / "x.thing"

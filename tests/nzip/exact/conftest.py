@@ -6,4 +6,4 @@ import pytest
 @pytest.fixture(autouse=True)
 def few_calls(monkeypatch):
     """Nobody has said yet that functions will be called thousands of times."""
-    monkeypatch.setattr("nzip.exact.jit._expected", False)
+    monkeypatch.setattr("nzip.exact.jit._without", False)

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import functools
 import json
+import pkgutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import NamedTuple
 
 import numpy as np
@@ -125,7 +125,7 @@ def parse(content: bytes) -> Dictionary:
 def index() -> tuple[dict, ...]:
     """The shipped dictionaries in order of their numbers, from 1: dicts with name, hash (hex) and ``common``,
     the words by which their language is known."""
-    return tuple(json.loads(files(__package__).joinpath("index.json").read_bytes()))
+    return tuple(json.loads(pkgutil.get_data(__package__, "index.json") or b""))
 
 
 @functools.cache
@@ -159,7 +159,7 @@ def _unpacked(name: str, known: str) -> bytes:
 
     damaged = ModelMismatchError(f"the installed dictionary {name} is damaged: reinstall nzip")
     try:
-        content = lzma.decompress(files(__package__).joinpath(f"{name}.xz").read_bytes())
+        content = lzma.decompress(pkgutil.get_data(__package__, f"{name}.xz") or b"")
     except lzma.LZMAError:
         raise damaged from None
     if text_hash(content).hex() != known:

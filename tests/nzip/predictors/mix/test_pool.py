@@ -10,16 +10,20 @@ import pytest
 from support import ROOT, cache_of_tables
 
 from nzip.coding.binary import POSITION, STATE_SIZE, start_encoder
+from nzip.exact import native
 from nzip.predictors.mix import MixPredictor, primers
 from nzip.predictors.mix.kernel import run
+from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.pool import POOL, Pool
+from nzip.predictors.mix.touched import is_told_by_text
 from nzip.predictors.mix.warm_start import warm
 from nzip.predictors.mix.words.dictionary import named
 
 ALICE = (ROOT / "corpora" / "samples" / "alice29.txt").read_bytes()
 NOTHING = np.zeros((0, 1, 0, 0), np.uint32)
 # What a text changes that is small, and so compared whole.
-MAPS = ("state_map", "match_map", "run_map", "weights", "final_weights", "history1", "history2", "lanes")
+MAPS = ("state_map", "match_map", "run_map", "weights", "final_weights", "lanes")
+HISTORIES = ("history1", "history2")  # of plans that ask for them
 
 
 def code(mix, data, first: int) -> bytes:
@@ -47,7 +51,8 @@ def test_a_lent_mix_codes_as_a_whole_one(level, coded, tmp_path, monkeypatch):
                 with pool.lent(level, primer, np.frombuffer(part, np.uint8)) as (lent, room, first):
                     assert bytes(room) == data.tobytes() and first == len(primer.prefix)
                     assert code(lent, room, first) == expected
-                    assert all(np.array_equal(getattr(lent, name), getattr(mix, name)) for name in MAPS)
+                    names = MAPS if is_told_by_text(plan(level, primer.kind)) else MAPS + HISTORIES
+                    assert all(np.array_equal(getattr(lent, name), getattr(mix, name)) for name in names)
 
 
 def test_the_pool_changes_no_byte(primed_cache):
@@ -70,6 +75,31 @@ def test_the_pool_changes_no_byte(primed_cache):
     assert POOL.held_bytes == 0
     for part, (params, payload) in zip(parts, alone, strict=True):
         assert predictor.decode(params, payload, len(part)) == part
+
+
+def test_what_encoding_needs_counts_the_pool(tmp_path, monkeypatch):
+    """All that may be held between files, or for a moment; a primer of one's own is tried with nothing."""
+    monkeypatch.setenv("NZIP_CACHE", cache_of_tables(tmp_path))
+    predictor, moment = MixPredictor(1), 128 << 20
+    assert predictor.encoding_memory(1000) == predictor.memory(1000) + moment
+    cold = MixPredictor(1, primed=False)
+    assert cold.encoding_memory(1000) == cold.memory(1000)
+    limit = 300 << 20
+    with POOL.open(limit):
+        assert predictor.encoding_memory(1000) == predictor.memory(1000) + limit
+        for size in (900, 901):
+            predictor.encode(ALICE[4000 : 4000 + size])
+            assert POOL.held_bytes <= limit
+    assert predictor.encoding_memory(1000) == predictor.memory(1000) + moment
+
+
+def test_nothing_is_held_once_the_pool_is_closed(primed_cache):
+    """Neither tables nor what calls know of them."""
+    before = len(native._held)
+    with POOL.open():
+        MixPredictor(1).encode(ALICE[4000:4900])
+        assert len(native._held) > before
+    assert len(native._held) == before
 
 
 def test_the_pool_keeps_its_limit_and_survives_a_failure(tmp_path, monkeypatch):
