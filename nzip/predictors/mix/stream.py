@@ -33,7 +33,7 @@ from nzip.predictors.mix.pool import POOL
 from nzip.predictors.mix.primer_choice import COLD, LEVEL, SHORT, Form, Payloads, Start, choices
 from nzip.predictors.mix.primers import USER, Primer, named, pin, portion
 from nzip.predictors.mix.state import Mix, build, memory
-from nzip.predictors.mix.warm_start import warm_behind
+from nzip.predictors.mix.warm_start import warm_behind, with_experts
 from nzip.predictors.mix.words.dictionary import HASH_BYTES, Dictionary, index
 from nzip.predictors.mix.words.options import Words
 from nzip.predictors.stepping import ADAPTED, ONLINE
@@ -351,7 +351,7 @@ class Streams(NamedTuple):
     ) -> tuple[bytes, Mix]:
         """The payload of a stream that every expert helps, in its form (``content`` that of the form, of kind
         CODED where words are), and the mix as it ends."""
-        if primer and not self.experts and ledger is None and POOL.takes(len(data)):
+        if primer and lanes == 1 and ledger is None and POOL.takes(len(data)):
             return self._code_lent(data, content, primer, progress, rate)
         mix, ends, room, first = self._start(content, lanes, len(data), primer, rate)
         room[first:] = data
@@ -373,6 +373,9 @@ class Streams(NamedTuple):
     ) -> tuple[bytes, Mix]:
         """As :meth:`code` of a short stream, from a mix of the pool; the mix is in use no more."""
         with POOL.lent(self.level, primer, data) as (mix, room, first):
+            if self.experts:
+                chosen = plan(self.level, primer.kind)
+                mix = with_experts(mix, chosen, len(self.experts), self.leading, first, [first])
             if rate:
                 mix.lanes[:, at.L_RATE] = RATE_STEP * rate
             output = Output(len(data))
