@@ -188,6 +188,21 @@ def test_fused_gradients_are_autograd_s():
         assert (fused[name] - theirs).abs().max() <= 1e-4 * theirs.abs().max() + 1e-9, name
 
 
+def test_table_rows_are_dropped_in_training_alone():
+    torch.manual_seed(5)
+    net = Recurrent(SMALL, mixed=False)
+    text = np.frombuffer(TEXT[:48], np.uint8)[None]
+    symbols, rows = torch.from_numpy(text.astype(np.int64)), net.rows(text, net.hashes(1))
+    whole = net(symbols, rows, net.start(1)).detach()
+    net.drop = 0.5
+    with torch.no_grad():
+        assert torch.equal(net(symbols, rows, net.start(1)), whole)
+    net(symbols, rows, net.start(1)).square().mean().backward()
+    table = net.tables[0].weight.grad
+    met, moved = len(set(rows[0, :, 0].tolist())), int((table.abs().sum(1) > 0).sum())
+    assert 0 < moved < met
+
+
 def test_the_transformer_s_fused_passes_are_the_plain_network():
     """Loss and gradients of the bfloat16 path against float32 autograd over the formulas: what bfloat16's 8
     bits leave."""
@@ -321,6 +336,14 @@ class TestText:
             plain = varied.replace(b"``", b'"').replace(b"''", b'"').translate(None, b"`'\"")
             assert plain.split() == PROSE[:2000].replace(b"``", b'"').translate(None, b"`'\"").split()
         assert len(seen) > 20 and any(b"\r\n" in v for v in seen) and any(b"\r\n" not in v for v in seen)
+
+    def test_variations_keep_letters_of_several_bytes(self):
+        # Two of these end in bytes that Latin-1 takes for spaces: Cyrillic r (D0 A0) and kh (D1 85).
+        words = ["Рим", "храмы", "хорошо", "à", "例如"]
+        text = " ".join(words * 40).encode() + b"\xff \xa0cut\n"
+        chance = np.random.default_rng(1)
+        for _ in range(20):
+            assert training_text.vary(text, True, chance).split() == text.split()
 
     def test_the_held_out_part_never_trains(self):
         data = b"a\n" * 50_000 + b"z\n" * 5_000
