@@ -167,7 +167,7 @@ class ShownMeter(Meter):
     def preparing(self, predictor) -> None:
         """Tell of the one long pause that a bar cannot show: the first compilation."""
         if self._terminal and not self._quiet and predictor.must_compile():
-            say(f"compiling {predictor.spelling} for this machine: once, a few seconds")
+            say(f"compiling {predictor.spelling} for this machine: once, up to a minute")
 
     def _show(self) -> None:
         if not self._done.wait(_PATIENCE):

@@ -37,7 +37,12 @@ _SAVED_AVX, _SAVED_AVX512 = 0x6, 0xE6
 _OSXSAVE, _AVX = 1 << 27, 1 << 28
 # Of leaf 7: LLVM's name, register, bit.
 _AVX_SETS = (("avx2", _EBX, 5),)
-_AVX512_SETS = (("avx512f", _EBX, 16), ("avx512bw", _EBX, 30), ("avx512vl", _EBX, 31), ("avx512vnni", _ECX, 11))
+_AVX512_SETS = (
+    ("avx512f", _EBX, 16),
+    ("avx512bw", _EBX, 30),
+    ("avx512vl", _EBX, 31),
+    ("avx512vnni", _ECX, 11),
+)
 
 
 @functools.cache
@@ -68,10 +73,10 @@ def sets() -> frozenset[str] | None:
         return None
     ask, saved = asked
     has_avx = ask(1, 0)[_ECX] & (_OSXSAVE | _AVX) == _OSXSAVE | _AVX
-    if not has_avx or ask(0, 0)[_EAX] < 7:  # noqa: PLR2004 - leaf 7 is read below
+    if not has_avx or ask(0, 0)[_EAX] < 7:
         return frozenset()
     seven, kept = ask(7, 0), saved()
-    known = _AVX_SETS if kept & _SAVED_AVX == _SAVED_AVX else ()
+    known = [*_AVX_SETS] if kept & _SAVED_AVX == _SAVED_AVX else []
     known += _AVX512_SETS if kept & _SAVED_AVX512 == _SAVED_AVX512 else ()
     return frozenset(name for name, register, bit in known if seven[register] >> bit & 1)
 

@@ -102,7 +102,11 @@ def _laid_out(objects: list[_Object], entry: str) -> Image:
     for late in (False, True):
         for number, one in enumerate(objects):
             for index, (_, kind, flags, _, offset, length, _, _, align, _) in enumerate(one.sections):
-                if not flags & _ALLOCATED or kind == _UNWINDING or one.name(one.sections[index]) == ".eh_frame":
+                if (
+                    not flags & _ALLOCATED
+                    or kind == _UNWINDING
+                    or one.name(one.sections[index]) == ".eh_frame"
+                ):
                     continue
                 if flags & _THREADS:
                     raise ValueError("data of threads")

@@ -100,13 +100,17 @@ def test_the_processor_is_what_llvm_says():
 
 
 def test_no_more_code_where_the_system_says_so(monkeypatch):
-    class Refuses:
-        class mprotect:  # noqa: N801 - as the C library calls it
-            def __new__(cls, *_):
-                return -1
+    class Refusing:
+        def __init__(self, _):
+            self.mprotect = self._refuse
 
+        @staticmethod
+        def _refuse(*_):
+            return -1
+
+    monkeypatch.setattr(Refusing._refuse, "argtypes", None, raising=False)
     found = image.laid_out(objects(FIRST, SECOND), "call")
-    monkeypatch.setattr(ctypes, "CDLL", lambda _: Refuses)
+    monkeypatch.setattr(ctypes, "CDLL", Refusing)
     assert image.placed(found, image.symbol) is None
 
 
@@ -119,5 +123,3 @@ def test_nothing_of_a_compiler_is_imported(tmp_path):
     place = {"path": f"{tmp_path}:{ROOT}", "NZIP_CACHE": str(tmp_path / "cache")}
     python(code, **place)
     assert python(code, **place).strip() == "8 set()"
-
-
