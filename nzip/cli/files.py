@@ -51,6 +51,7 @@ from nzip.predictors.own_primer import OwnPrimer
 _CHUNK = 1 << 20
 _SMALL = 4 << 20  # bytes of a compressed file that may be decoded on one core
 _MANY = 16  # files, from which on primed mixes stay in memory between them
+_BRIEF = 1 << 16  # bytes of a file that is coded before anybody could miss the thread that hears signals
 
 
 class _Told:
@@ -131,6 +132,7 @@ def compress(
     primer = own_primer(coding.primer)
     predictor, models = coding_of(coding, talking, primer)
     block_size = block_size_of(coding, predictor if placing.resume else None)
+    many, experts = len(files) >= _MANY, "+" in predictor.spelling or not predictor.spelling.startswith("mix")
 
     def one(path: str, way: Way) -> None:
         source_name, target = targets(path, placing, compressed_name)
@@ -138,13 +140,15 @@ def compress(
         _check_resumable(path, target, placing)
         with _open(path, placing, target) as source, contextlib.ExitStack() as stack:
             before = sources.status_of(source)
-            meter = stack.enter_context(ShownMeter(source_name, size_of(source), _shown(talking, way)))
+            size = size_of(source)
+            meter = stack.enter_context(ShownMeter(source_name, size, _shown(talking, way)))
+            brief = many and not experts and size is not None and size <= _BRIEF
             command = made_by(False if coding.no_primer else None)
             output = stack.enter_context(_output(target, placing, before, meter, command))
             pipeline.encode_stream(
                 source, output.write, predictor,
                 block_size=block_size, threads=way.threads, memory=running.memory,
-                verify=coding.verify, meter=meter, background=way.background, models=models,
+                verify=coding.verify, meter=meter, background=way.background and not brief, models=models,
                 partial=_partial(output), budget=way.budget,
             )  # fmt: skip
             removes = _removes(path, target, placing)
@@ -161,7 +165,7 @@ def compress(
         return names_of(path, placing, lambda path: targets(path, placing, compressed_name)[1], block_size)
 
     paths = paths_of(files, placing)
-    with _pool(running) if len(files) >= _MANY else contextlib.nullcontext():
+    with _pool(running) if many else contextlib.nullcontext():
         return told.done(
             spread(paths, one, told.failed, running, running.memory, names, talking.quiet or as_json)
         )

@@ -23,7 +23,7 @@ from nzip.exact.dependencies import Later, dependencies, is_followed
 
 # Calls of one function without numba, from which on importing it costs less than doing without.
 _MANY = 4000
-_expected = False
+_without = False
 _lock = threading.RLock()
 
 
@@ -33,11 +33,11 @@ def later(module: str, *names: str, beside: tuple[str, ...] = ()) -> list[Any]:
     return [Later(module, name, beside) for name in names]
 
 
-def expect_many_calls() -> None:
-    """From now on functions are called by numba, which is imported: a call with thirty arrays then costs some
-    microseconds, not some hundred."""
-    global _expected
-    _expected = True
+def do_without_numba() -> None:
+    """From now on numba is not imported because calls are many: whoever says so makes them cheap
+    (:func:`nzip.exact.native.hold`), and numba alone takes 80 MB."""
+    global _without
+    _without = True
 
 
 def njit(*signatures, cache: bool = False, **options):
@@ -101,7 +101,7 @@ class Function:
     def __call__(self, *arguments, **named):
         if self._called:  # and so numba is there
             return self._dispatcher(*arguments, **named)
-        if self._dispatcher is None and self._left > 0 and not _expected and not named:
+        if self._dispatcher is None and (self._left > 0 or (_without and self._cache)) and not named:
             kinds = tuple(map(native.kind_of, arguments))
             known = self._natives.get(kinds) or self._find(kinds)
             if known is not None:

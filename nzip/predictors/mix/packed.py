@@ -6,11 +6,13 @@ spread over all pages, as hashes are, so that neither holes in a file nor mapped
 and the bytes that differ follow one another. Both ways out are compiled: the whole table (:func:`spread`), or
 the stretches of it that a short text will touch (touched.py), found by counts that are kept for every page.
 
-Concession: to pack takes NumPy some passes and temporary arrays of the table's size; it is done once.
+Concession: to pack takes NumPy some passes over a piece of the table after the other; it is done once.
 """
 
 from __future__ import annotations
 
+import contextlib
+import mmap
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +24,8 @@ from nzip.predictors.mix.constants import NO_DIRECT, SLOT
 (lowest,) = later("nzip.exact.bits", "lowest")
 
 PAGE = 512  # bytes for which there is a count: their bits are one cache line
+_PIECE = 1 << 23  # bytes of a table that are looked at together
+LARGE = 1 << 20
 
 
 class Packed(NamedTuple):
@@ -33,26 +37,39 @@ class Packed(NamedTuple):
     values: np.ndarray
 
 
+def room(size: int) -> np.ndarray:
+    """uint8 (size,), whatever stands in it, of pages of its own where it is large: given back to the system
+    as soon as nobody holds it, where an allocator would keep a hole."""
+    if size < LARGE:
+        return np.empty(size, np.uint8)
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
+    pages = mmap.mmap(-1, size, **private)
+    advice = getattr(mmap, "MADV_HUGEPAGE", None)
+    if advice is not None:
+        with contextlib.suppress(OSError):  # a system without large pages
+            pages.madvise(advice)
+    return np.frombuffer(pages, np.uint8)
+
+
 def pack(table: np.ndarray, fresh: np.ndarray | None = None) -> Packed:
     """``table`` against ``fresh``, of its shape and type, or against zeros."""
     changed = table.reshape(-1).view(np.uint8)
-    if fresh is not None:
-        changed = changed ^ fresh.reshape(-1).view(np.uint8)
+    against = None if fresh is None else fresh.reshape(-1).view(np.uint8)
     pages = -(-len(changed) // PAGE)
-    told = np.zeros(pages * PAGE, np.bool_)
-    np.not_equal(changed, 0, out=told[: len(changed)])
-    counts = np.count_nonzero(told.reshape(-1, PAGE), axis=1)
+    differs, counts = np.empty(pages * PAGE // 8, np.uint8), np.empty(pages, np.int64)
+    values = []
+    for begin in range(0, len(changed), _PIECE):
+        piece = changed[begin : begin + _PIECE]
+        if against is not None:
+            piece = piece ^ against[begin : begin + _PIECE]
+        told = np.zeros(-(-len(piece) // PAGE) * PAGE, np.bool_)
+        np.not_equal(piece, 0, out=told[: len(piece)])
+        first, count = begin // PAGE, len(told) // PAGE
+        counts[first : first + count] = np.count_nonzero(told.reshape(-1, PAGE), axis=1)
+        differs[begin // 8 : (begin + len(told)) // 8] = np.packbits(told, bitorder="little")
+        values.append(piece[told[: len(piece)]])
     before = (np.cumsum(counts) - counts).astype(np.uint32)
-    differs = np.packbits(told, bitorder="little").view(np.uint64)
-    return Packed(differs, before, changed[told[: len(changed)]])
-
-
-def nothing(size: int) -> Packed:
-    """What :func:`pack` gives of a table of ``size`` bytes that is as it began."""
-    pages = -(-size // PAGE)
-    return Packed(
-        np.zeros(pages * (PAGE // 64), np.uint64), np.zeros(pages, np.uint32), np.zeros(0, np.uint8)
-    )
+    return Packed(differs.view(np.uint64), before, np.concatenate(values) if values else changed[:0])
 
 
 def unpack(packed: Packed, table: np.ndarray) -> None:
@@ -86,7 +103,6 @@ class Followed(NamedTuple):
 
 
 _SAMPLE = 1 << 22  # bytes of slots that tell what is usual
-_PIECE = 1 << 24
 
 
 def follow(direct: np.ndarray, slots: np.ndarray) -> Followed:

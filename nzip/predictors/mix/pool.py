@@ -18,36 +18,66 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nzip.exact.jit import expect_many_calls
+from nzip.exact.jit import do_without_numba
+from nzip.exact.native import hold, release
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import primer_snapshot, touched
-from nzip.predictors.mix.packed import Packed, nothing
+from nzip.predictors.mix.packed import LARGE, room
 from nzip.predictors.mix.plan import Plan, plan
 from nzip.predictors.mix.primer_snapshot import Contexts, Snapshot
 from nzip.predictors.mix.primers import Primer
 from nzip.predictors.mix.sizes import match_bits
-from nzip.predictors.mix.state import Mix, build, zeros
+from nzip.predictors.mix.state import Mix, build, memory, zeros
+from nzip.predictors.mix.touched import Found, Noted, Stamps
 from nzip.predictors.mix.warm_start import fresh_lanes, primed, snapshot_name
 
-DEFAULT = 320 << 20  # bytes of snapshots and desks that may stay between files
+DEFAULT = 400 << 20  # bytes of snapshots and desks that may stay between files
 _MOMENT = 128 << 20  # of snapshots, while one text is coded
 _COPIED = ("state_map", "match_map", "run_map", "weights", "final_weights")
+_HISTORIES = {"history1": 256, "history2": 65536}
 _TEXTS = 6  # primers' texts that a desk keeps, with room behind them
+_KNOWN = 4  # texts of which a desk knows what they touch
+_TURNS = 255
 _SIZE = at.PRIMED_SIZE
 _ZEROS = np.zeros(touched.LINE, np.uint8)
-# Of match tables that nothing was read into.
-_ENTRIES = 2 << match_bits(_SIZE)
-_NO_MATCHES = nothing(_ENTRIES * 4)
+hold(_ZEROS)
+
+
+class _Ready:
+    """A snapshot of which stretches are fetched. ``name``: nothing where only habits are wanted, and so no
+    ``contexts``; ``nbytes``: what all of it holds."""
+
+    def __init__(self, name: str, snapshot: Snapshot):
+        self.learnt, self.contexts = snapshot
+        self.name = name.encode() if self.contexts is not None else b""
+        self.apm = Found.of(self.learnt.apm)
+        self._found = [self.apm]
+        if self.contexts is not None:
+            self.slots, self.runs, self.match_table = map(
+                Found.of, (self.contexts.slots, self.contexts.runs, self.contexts.match_table)
+            )
+            self._found += [self.slots, self.runs, self.match_table]
+        for one in self._found:
+            hold(one)
+        self.nbytes = snapshot.nbytes + sum(one.within.nbytes for one in self._found)
+
+    def __del__(self) -> None:
+        for one in self._found:
+            release(one)
 
 
 class _Form(NamedTuple):
-    """What mixes of one plan have in common. ``mix``: all but the tables, which are small ones."""
+    """What mixes of one plan have in common. ``mix``: all but the tables, which are small ones; ``slots``,
+    ``runs``, ``direct``, ``apm``: the tables' lengths; ``told_by_text``: see touched.py."""
 
+    plan: Plan
     mix: Mix
     slots: int
     runs: int
     direct: int
+    apm: int
     apm_row: np.ndarray
+    told_by_text: bool
 
 
 class _Desk:
@@ -55,10 +85,11 @@ class _Desk:
 
     def __init__(self) -> None:
         self._tables: dict[str, np.ndarray] = {}
-        self._match_table = np.full((2, 1 << match_bits(_SIZE)), touched.UNKNOWN, np.uint32)
+        self._match_table = np.zeros((2, 1 << match_bits(_SIZE)), np.uint32)
         self._texts: OrderedDict[bytes, np.ndarray] = OrderedDict()
+        self._known: OrderedDict[tuple[Plan, bytes], tuple[bytes, Noted]] = OrderedDict()
+        self._mixes: dict[Plan, Mix] = {}
         self._turn = 0
-        self._left: np.ndarray | None = None  # entries of the match tables that were fetched
 
     @property
     def nbytes(self) -> int:
@@ -69,90 +100,137 @@ class _Desk:
         """(count,) of a table, whatever stands in it; stamps begin with zeros."""
         kept = self._tables.get(name)
         if kept is None or len(kept) < count:
-            self._tables[name] = kept = zeros(count, kind)
+            self._forget_mixes()  # they have the old one
+            size = count * np.dtype(kind).itemsize
+            self._tables[name] = kept = room(size).view(kind) if size >= LARGE else zeros(count, kind)
         return kept[:count]
 
-    def room(self, key: bytes, text: np.ndarray, size: int) -> np.ndarray:
-        """``text`` with room for ``size`` bytes behind it."""
-        kept = self._texts.pop(key, None)
+    def room(self, ready: _Ready, size: int) -> np.ndarray:
+        """The primer's text, if it is read, with room for ``size`` bytes behind it."""
+        text = ready.contexts.text if ready.contexts is not None else _ZEROS[:0]
+        kept = self._texts.pop(ready.name, None)
         if kept is None:
             kept = np.empty(len(text) + touched.MOST, np.uint8)
             kept[: len(text)] = text
             while len(self._texts) >= _TEXTS:
                 self._texts.popitem(last=False)
-        self._texts[key] = kept
+        self._texts[ready.name] = kept
         return kept[: len(text) + size]
 
-    def lay(self, form: _Form, snapshot: Snapshot, data: np.ndarray, first: int, rate: int) -> Mix:
+    def _mix(self, form: _Form) -> Mix:
+        """A mix of the desk's tables, whatever stands in them; the same one each time."""
+        mix = self._mixes.get(form.plan)
+        if mix is None:
+            small = form.mix
+            tables = {
+                "slots": self._table("slots", form.slots, np.uint8),
+                "direct": self._table("direct", form.direct, np.uint16),
+                "runs": self._table("runs", form.runs, np.uint16),
+                "apm": self._table("apm", form.apm, np.int32),
+                "match_table": self._match_table,
+            }
+            for name in (*_COPIED, *_HISTORIES):
+                own = getattr(small, name)
+                tables[name] = self._table(name, len(own), own.dtype.type)
+            self._table("lines", form.slots // touched.LINE, np.uint8)
+            self._table("rows", form.apm // at.APM_BUCKETS, np.uint8)
+            mix = small._replace(setting=small.setting.copy(), lanes=small.lanes.copy(), **tables)
+            self._mixes[form.plan] = mix
+            hold(mix)
+        return mix
+
+    def _forget_mixes(self) -> None:
+        for mix in self._mixes.values():
+            release(mix)
+        self._mixes.clear()
+
+    def __del__(self) -> None:
+        self._forget_mixes()
+
+    def lay(self, form: _Form, ready: _Ready, data: np.ndarray, first: int, rate: int) -> Mix:
         """The mix of a snapshot, to code ``data[first:]``."""
-        learnt, contexts = snapshot
-        self._turn += 1
-        apms = len(form.mix.apm)
-        setting = form.mix.setting.copy()
-        setting[at.S_PRIMED] = first
-        mix = form.mix._replace(
-            setting=setting,
-            slots=self._table("slots", form.slots, np.uint8),
-            direct=self._table("direct", form.direct, np.uint16),
-            runs=self._table("runs", form.runs, np.uint16),
-            apm=self._table("apm", apms, np.int32),
-            match_table=self._match_table,
-            **{field: getattr(learnt, field).copy() for field in _COPIED},
-            lanes=fresh_lanes([first], rate),
-        )
-        packed = _NO_MATCHES if contexts is None else contexts.match_table
-        noted = self._note(mix._replace(**_histories(contexts)), data, first, packed)
-        matches = _bytes(self._match_table)
-        touched.fetch(*packed, noted.matches, 4, matches, _ZEROS)
-        self._left = noted.matches
+        mix, contexts = self._mix(form), ready.contexts
+        mix.setting[at.S_PRIMED] = first
+        for name in _COPIED:
+            np.copyto(getattr(mix, name), getattr(ready.learnt, name))
+        lanes = fresh_lanes([first], rate)
+        noted = self._noted(form, ready, mix, lanes, data, first)
+        np.copyto(mix.lanes, lanes)
+        self._fetch_matches(ready, noted.matches)
         if mix.setting[at.S_APMS]:
-            touched.fetch(*learnt.apm, noted.rows, touched.LINE, _bytes(mix.apm), form.apm_row)
-        self._fetch_contexts(mix, contexts, noted.lines)
-        return mix._replace(**_histories(contexts))
-
-    def _note(self, mix: Mix, data: np.ndarray, first: int, packed: Packed) -> touched.Noted:
-        """What ``data[first:]`` will touch."""
-        if self._left is not None:
-            self._match_table.reshape(-1)[self._left] = touched.UNKNOWN
-            self._left = None
-        size = len(data) - first
-        models, contexts = int(mix.setting[at.S_MATCHES]), int(mix.setting[at.S_CONTEXTS])
-        noted = touched.Noted(
-            np.empty(2 * contexts * size, np.int64),
-            np.empty(32 * size, np.int64),
-            np.empty(models * size, np.int64),
-        )
-        stamps = touched.Stamps(
-            self._turn,
-            self._table("lines", len(mix.slots) // touched.LINE, np.uint32),
-            self._table("rows", len(mix.apm) // at.APM_BUCKETS, np.uint32),
-        )
-        mix = mix._replace(lanes=mix.lanes.copy())
-        counts = touched.note(
-            mix, data, np.array([len(data)], np.int64), size, packed, _bytes(mix.match_table), stamps, noted
-        )
-        return touched.Noted(*(places[:count] for places, count in zip(noted, counts, strict=True)))
-
-    def _fetch_contexts(self, mix: Mix, contexts: Contexts | None, lines: np.ndarray) -> None:
-        with_runs, with_direct = len(mix.runs) > 1, len(mix.direct) == len(mix.slots)
+            touched.fetch_lines(ready.apm, noted.rows, form.apm_row, _bytes(mix.apm))
         if contexts is None:
-            mix.slots.reshape(-1, touched.LINE)[lines] = 0
-            if with_runs:
-                mix.runs.reshape(-1, touched.LINE // at.SLOT)[lines] = 0
-            if with_direct:
-                mix.direct.reshape(-1, touched.LINE)[lines] = at.NO_DIRECT
+            self._empty(mix, noted.lines)
+        else:
+            touched.fetch_lines(ready.slots, noted.lines, _ZEROS, mix.slots)
+            if len(mix.runs) > 1:
+                touched.fetch(ready.runs, noted.lines, touched.LINE // 8, _bytes(mix.runs))
+            if contexts.direct is not None:
+                touched.fetch_direct(mix.slots, *contexts.direct, noted.lines, mix.direct)
+        self._put_histories(form, contexts, mix)
+        return mix
+
+    def _put_histories(self, form: _Form, contexts: Contexts | None, mix: Mix) -> None:
+        """What followed bytes in the primer, where the plan asks for it: else anything will do."""
+        if form.told_by_text:
             return
-        touched.fetch(*contexts.slots, lines, touched.LINE, mix.slots, _ZEROS)
-        if with_runs:
-            touched.fetch(*contexts.runs, lines, 8, _bytes(mix.runs), _ZEROS)
-        if with_direct and contexts.direct is not None:
-            touched.fetch_direct(mix.slots, *contexts.direct, lines, mix.direct)
+        for name in _HISTORIES:
+            np.copyto(getattr(mix, name), 0 if contexts is None else getattr(contexts, name))
 
+    def _noted(
+        self, form: _Form, ready: _Ready, mix: Mix, lanes: np.ndarray, data: np.ndarray, first: int
+    ) -> Noted:
+        """What ``data[first:]`` will touch: noted now, or when it was to be coded with this primer, or any,
+        not long ago."""
+        key = form.plan, b"" if form.told_by_text else ready.name
+        text = data[first:].tobytes()
+        known = self._known.pop(key, None)
+        if known is None or known[0] != text:
+            while len(self._known) >= _KNOWN:
+                self._known.popitem(last=False)
+            np.copyto(mix.lanes, lanes)
+            known = text, self._note(form, ready, mix, data, first)
+        self._known[key] = known
+        return known[1]
 
-def _histories(contexts) -> dict[str, np.ndarray]:
-    if contexts is None:
-        return {"history1": np.zeros(256, np.uint32), "history2": np.zeros(65536, np.uint32)}
-    return {"history1": contexts.history1.copy(), "history2": contexts.history2.copy()}
+    def _note(self, form: _Form, ready: _Ready, mix: Mix, data: np.ndarray, first: int) -> Noted:
+        size, contexts = len(data) - first, int(mix.setting[at.S_CONTEXTS])
+        lines, rows = np.empty(2 * contexts * size, np.int64), np.empty(32 * size, np.int64)
+        matches = np.empty(int(mix.setting[at.S_MATCHES]) * size, np.int64)
+        touched.look_up(mix, data, size, matches)
+        follow = not form.told_by_text
+        if follow:
+            self._fetch_matches(ready, matches)
+            self._put_histories(form, ready.contexts, mix)
+        stamps = self._stamps(form)
+        count, count_rows = touched.note(mix, data, size, follow, stamps, lines, rows)
+        return Noted(lines[:count].copy(), rows[:count_rows].copy(), matches)
+
+    def _stamps(self, form: _Form) -> Stamps:
+        self._turn += 1
+        found = (
+            self._table("lines", form.slots // touched.LINE, np.uint8),
+            self._table("rows", form.apm // at.APM_BUCKETS, np.uint8),
+        )
+        if self._turn > _TURNS:
+            self._turn = 1
+            self._tables["lines"].fill(0)
+            self._tables["rows"].fill(0)
+        return Stamps(self._turn, *found)
+
+    def _fetch_matches(self, ready: _Ready, entries: np.ndarray) -> None:
+        if ready.contexts is None:
+            self._match_table.reshape(-1)[entries] = 0
+        else:
+            touched.fetch(ready.match_table, entries, 4, _bytes(self._match_table))
+
+    def _empty(self, mix: Mix, lines: np.ndarray) -> None:
+        """Contexts in which nothing was seen."""
+        mix.slots.reshape(-1, touched.LINE)[lines] = 0
+        if len(mix.runs) > 1:
+            mix.runs.reshape(-1, touched.LINE // at.SLOT)[lines] = 0
+        if len(mix.direct) == len(mix.slots):
+            mix.direct.reshape(-1, touched.LINE)[lines] = at.NO_DIRECT
 
 
 def _bytes(table: np.ndarray) -> np.ndarray:
@@ -166,14 +244,14 @@ class Pool:
         self._lock = threading.Lock()
         self._limit = 0
         self._holders = 0
-        self._snapshots: OrderedDict[tuple[str, bool], Snapshot] = OrderedDict()
+        self._snapshots: OrderedDict[tuple[str, bool], _Ready] = OrderedDict()
         self._desks: list[_Desk] = []
         self._forms: dict[Plan, _Form] = {}
 
     @contextlib.contextmanager
     def open(self, limit: int = DEFAULT) -> Iterator[None]:
         """Keep up to ``limit`` bytes while the context lasts, for many texts."""
-        expect_many_calls()
+        do_without_numba()
         with self._holding(limit):
             yield
 
@@ -219,7 +297,7 @@ class Pool:
     @property
     def held_bytes(self) -> int:
         """Bytes of what is kept and nobody uses now."""
-        snapshots = sum(kept.nbytes for kept in self._snapshots.values())
+        snapshots = sum([kept.nbytes for kept in self._snapshots.values()])
         return snapshots + sum(desk.nbytes for desk in self._desks)
 
     @contextlib.contextmanager
@@ -228,31 +306,36 @@ class Pool:
         (:func:`nzip.predictors.mix.primers.portion`): the mix, the data that a kernel takes, and where the
         text begins in it. None of them may be kept."""
         chosen = plan(level, primer.kind)
-        name = snapshot_name(level, primer)
-        snapshot = self._snapshot(chosen, name, level, primer)
+        ready = self._ready(chosen, level, primer)
         form = self._form(chosen)
         with self._lock:
             desk = self._desks.pop() if self._desks else None
         desk = desk or _Desk()
-        prefix = snapshot.contexts.text if snapshot.contexts is not None else np.zeros(0, np.uint8)
-        data = desk.room(name.encode() if len(prefix) else b"", prefix, len(text))
-        data[len(prefix) :] = text
-        yield desk.lay(form, snapshot, data, len(prefix), chosen.warm_rate), data, len(prefix)
+        data = desk.room(ready, len(text))
+        first = len(data) - len(text)
+        data[first:] = text
+        yield desk.lay(form, ready, data, first, chosen.warm_rate), data, first
         with self._lock:
             if self._holders:
                 self._desks.append(desk)
                 self._make_room()
 
-    def _snapshot(self, chosen: Plan, name: str, level: int, primer: Primer) -> Snapshot:
+    def _ready(self, chosen: Plan, level: int, primer: Primer) -> _Ready:
+        name = snapshot_name(level, primer)
         key = name, primer.habits
         with self._lock:
             found = self._snapshots.get(key)
             if found is not None:
                 self._snapshots.move_to_end(key)
                 return found
-        found = primer_snapshot.load(chosen, name, primer.habits)
-        if found is None:
-            found = primed(level, primer, name)[1]
+            # What comes is not counted yet.
+            self._make_room(chosen.slot_bytes * 3 // 8)
+        snapshot = primer_snapshot.load(chosen, name, primer.habits, stays=self._limit > 0)
+        if snapshot is None:
+            with self._lock:  # a whole mix, and what it is packed into
+                self._make_room(2 * memory(chosen, _SIZE), desks=True)
+            snapshot = primed(level, primer, name)[1]
+        found = _Ready(name, snapshot)
         with self._lock:
             if self._holders:
                 self._snapshots[key] = found
@@ -266,18 +349,25 @@ class Pool:
             small.setting[at.S_MATCH_BITS] = match_bits(_SIZE)
             slots = chosen.slot_bytes
             self._forms[chosen] = form = _Form(
-                small,
+                chosen,
+                small._replace(apm=small.apm[: at.APM_BUCKETS].copy()),
                 slots,
                 slots // at.SLOT if len(small.runs) > 1 else 1,
                 slots if len(small.direct) == len(small.slots) else 16,
+                len(small.apm),
                 _bytes(small.apm)[: touched.LINE].copy(),
+                touched.is_told_by_text(chosen),
             )
         return form
 
-    def _make_room(self) -> None:
-        limit = self._limit or _MOMENT
-        while len(self._snapshots) > 1 and self.held_bytes > limit:
+    def _make_room(self, coming: int = 0, desks: bool = False) -> None:
+        """Let go of what was used least recently, so that ``coming`` bytes may come within the limit; with
+        ``desks`` of those, too, if need be."""
+        limit = (self._limit or _MOMENT) - coming
+        while len(self._snapshots) > (coming == 0) and self.held_bytes > limit:
             self._snapshots.popitem(last=False)
+        if desks and self.held_bytes > limit:
+            self._desks.clear()
 
 
 POOL = Pool()

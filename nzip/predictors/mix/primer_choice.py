@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nzip.coding.binary import POSITION, STATE_SIZE, finish_encoder, start_encoder
+from nzip.exact.native import hold
 from nzip.predictors.kinds import TEXT
 from nzip.predictors.mix import primer_grams, primers
 from nzip.predictors.mix.constants import CODED
@@ -27,6 +28,8 @@ from nzip.predictors.mix.words import choice
 from nzip.predictors.mix.words.dictionary import Dictionary
 from nzip.predictors.mix.words.options import Words
 
+NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
+hold(NO_EXPERTS)
 LEVEL = 1  # the level that tries
 KNOWN = 0.015  # the share of a stream's sequences that a primer must know to be tried
 NEARLY = 0.6  # and, for a long stream, of what the likeliest knows
@@ -282,6 +285,6 @@ def _kernel_bytes(mix: Mix, data: np.ndarray, first: int, chosen: Plan) -> tuple
     bits = np.zeros(steps * 22 + 4096, np.uint8)
     start_encoder(coder, len(bits))
     ends = np.array([len(data)], np.int64)
-    best(chosen)(mix, data, ends, steps, False, coder, bits, np.zeros((0, 1, 0, 0), np.uint32))
+    best(chosen)(mix, data, ends, steps, False, coder, bits, NO_EXPERTS)
     size = int(coder[POSITION])
     return size, bits[: finish_encoder(coder, bits)].tobytes().rstrip(b"\0")

@@ -11,6 +11,7 @@ transformed, where no expert, who reads raw bytes, helps.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ from nzip.predictors.mix.ledger import Ledger
 from nzip.predictors.mix.params import RATE_STEP, Descriptor
 from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.pool import POOL
-from nzip.predictors.mix.primer_choice import Form, Payloads, Start
+from nzip.predictors.mix.primer_choice import NO_EXPERTS, Form, Payloads, Start
 from nzip.predictors.mix.primers import USER, Primer, named, pin, portion
 from nzip.predictors.mix.state import Mix, build, memory
 from nzip.predictors.mix.warm_start import warm_behind, with_experts
@@ -41,9 +42,15 @@ MAX_LANES = 192
 # In place of lanes - 1: a stream that not all experts help is coded as by a predictor with only those whose
 # bits are set in 255 minus this.
 _SOME = 192
-_NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
 
 Progress = Callable[[int], None]
+
+
+@functools.lru_cache(maxsize=64)
+def _plans_memory(level: int, room: int, experts: int) -> int:
+    """The most that tables of any plan of ``level`` take; of thousands of files it is asked for each."""
+    kinds = (*range(len(KIND_NAMES)), at.CODED)
+    return max(memory(plan(level, kind, 1), room, experts) for kind in kinds)
 
 
 def told_as(form: Form) -> bytes:
@@ -132,9 +139,7 @@ class Streams(NamedTuple):
 
     def memory(self, size: int) -> int:
         """Bytes needed to code a stream of ``size`` bytes, an upper bound, what comes out included."""
-        room = max(size, at.PRIMED_SIZE)
-        kinds = (*range(len(KIND_NAMES)), at.CODED)
-        plans = max(memory(plan(self.level, kind, 1), room, len(self.experts)) for kind in kinds)
+        plans = _plans_memory(self.level, max(size, at.PRIMED_SIZE), len(self.experts))
         # A snapshot as it is kept: of a primer that ships a third of the tables at most, of a user's, which
         # may fill them, a bit and a byte for each byte.
         kept = 0 if not self.primed else plans * 9 // 8 if self.primer else plans * 2 // 5
@@ -401,7 +406,7 @@ class Streams(NamedTuple):
             steps = min(CHUNK, len(data) - start)
             if ledger is not None:
                 ledger.begin(start)
-            kernel(mix, data, ends, steps, decoding, bits.coder, bits.buffer, _NO_EXPERTS)
+            kernel(mix, data, ends, steps, decoding, bits.coder, bits.buffer, NO_EXPERTS)
             if ledger is not None:
                 ledger.end(start, steps)
             if not bits.drain():

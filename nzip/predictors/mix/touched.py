@@ -20,10 +20,11 @@ from nzip.predictors.mix import apm as apm_maps
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import match
 from nzip.predictors.mix.bit_history import second_half, slot_of
-from nzip.predictors.mix.compiled import K1, K2, K3, i64, inlined, u32, u64
+from nzip.predictors.mix.compiled import K1, K2, K3, i64, u64
 from nzip.predictors.mix.constants import NO_DIRECT, REGISTERS, SLOT
 from nzip.predictors.mix.history import CLASSES, CODED_CLASSES, advance, fill_registers
-from nzip.predictors.mix.packed import PAGE
+from nzip.predictors.mix.packed import PAGE, Packed, room
+from nzip.predictors.mix.plan import Plan
 
 local_i64, local_u64, prefetch = later(
     "nzip.predictors.mix.intrinsics.vector", "local_i64", "local_u64", "prefetch"
@@ -34,8 +35,6 @@ MOST = 1 << 15  # bytes of the longest text that is worth it
 LINE = 64  # bytes of a cache line
 _WORDS = PAGE // LINE
 _AT_ONCE = 32
-# What an entry of a match table holds that was not fetched yet: no place in a text.
-UNKNOWN = np.uint32(0xFFFFFFFF)
 
 
 class Noted(NamedTuple):
@@ -48,23 +47,75 @@ class Noted(NamedTuple):
 
 
 class Stamps(NamedTuple):
-    """Which were noted already: those whose stamp is ``turn``. uint32, by line and by row."""
+    """Which were noted already: those whose stamp is ``turn``. uint8, by line and by row."""
 
     turn: int
     lines: np.ndarray
     rows: np.ndarray
 
 
+class Found(NamedTuple):
+    """A packed table (packed.py) of which stretches are fetched. ``within`` uint16 (pages * 8,): how many
+    bytes of its page differ before each word of ``differs``."""
+
+    differs: np.ndarray
+    before: np.ndarray
+    within: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, packed: Packed) -> Found:
+        within = room(2 * len(packed.differs)).view(np.uint16)
+        _count_within(packed.differs, within)
+        return cls(packed.differs, packed.before, within, packed.values)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it holds."""
+        return sum(array.nbytes for array in self)
+
+
+def is_told_by_text(plan: Plan) -> bool:
+    """Whether what a text touches in mixes of ``plan`` follows from its own bytes, whatever they have read
+    before: contexts are of its last bytes and words, a match model asks for few of them, and no map for what
+    it expects."""
+    registers = {register for recipe in plan.recipes for register, _ in recipe}
+    return registers <= _OF_THE_TEXT and max(plan.matches) <= 8 and not plan.third_apm
+
+
+_OF_THE_TEXT = {at.R_HISTORY, at.R_WORD, at.R_WORD1}
+
+
 @lean
-def note(state, data, ends, steps, packed, match_bytes, stamps, noted):
-    """Fill ``noted`` for the ``steps`` bytes of ``data`` from the only lane's position on; how many of each
-    there are. ``packed``: the match tables, of which entries are fetched into ``match_bytes``, the same
-    memory as the state's, as they are looked up. Changes ``lanes``, ``history1`` and ``history2`` as coding
-    does."""
+def look_up(state, data, steps, entries):
+    """Fill ``entries`` as :class:`Noted` has them, ``matches``, for the ``steps`` bytes of ``data`` from the
+    only lane's position on."""
+    setting, match_table = state.setting, state.match_table
+    models = i64(setting[at.S_MATCHES])
+    lane = state.lanes[0]
+    position, history = lane[at.L_POSITION], lane[at.L_HISTORY]
+    match_slot = local_u64(2)
+    size = match_table.shape[1]
+    m = 0
+    for _ in range(steps):
+        match.hash_matches(data, lane, setting, match_table, match_slot)
+        for k in range(models):
+            entries[m] = k * size + i64(match_slot[k])
+            m += 1
+        lane[at.L_HISTORY] = (lane[at.L_HISTORY] << u64(8)) | u64(data[lane[at.L_POSITION]])
+        lane[at.L_POSITION] += u64(1)
+    lane[at.L_POSITION], lane[at.L_HISTORY] = position, history
+
+
+@lean
+def note(state, data, steps, follow, stamps, lines, rows):
+    """Fill ``lines`` and ``rows`` (:class:`Noted`) for the ``steps`` bytes of ``data`` from the only lane's
+    position on; how many of each there are. ``follow``: matches are followed, for which what is looked up
+    must be in place. Changes ``lanes``, ``history1``, ``history2`` and, where it follows, ``match_table`` as
+    coding does."""
     setting, lanes, match_table = state.setting, state.lanes, state.match_table
     history1, history2 = state.history1, state.history2
     contexts = i64(setting[at.S_CONTEXTS])
-    models = i64(setting[at.S_MATCHES])
     apms, third = setting[at.S_APMS] > 0, setting[at.S_THIRD_APM] > 0
     coded = setting[at.S_CODED] > 0
     beside_from, beside_to = i64(setting[at.S_BESIDE_FROM]), i64(setting[at.S_BESIDE_TO])
@@ -76,17 +127,11 @@ def note(state, data, ends, steps, packed, match_bytes, stamps, noted):
     lane = lanes[0]
     for r in range(REGISTERS):
         registers[r] = u64(0)
-    turn = u32(stamps.turn)
-    size = match_table.shape[1]
+    turn = np.uint8(stamps.turn)
     n = 0
     a = 0
-    m = 0
     for _ in range(steps):
-        position = i64(lane[at.L_POSITION])
-        if position >= ends[0]:
-            break
-        byte = i64(data[position])
-        match.hash_matches(data, lane, setting, match_table, match_slot)
+        byte = i64(data[i64(lane[at.L_POSITION])])
         fill_registers(data, registers, lane, setting, history1, history2)
         for i in range(contexts):
             h = u64(i + 1) * K3
@@ -97,26 +142,20 @@ def note(state, data, ends, steps, packed, match_bytes, stamps, noted):
                 h = (h + (registers[r] & recipes[i, k + 1])) * K1
                 h ^= h >> u64(31)
             h *= K2
+            # Written in any case, and kept where it was not noted yet: a branch would be guessed badly.
             line = i64(slot_of(h, groups) >> u64(6))
-            if stamps.lines[line] != turn:
-                stamps.lines[line] = turn
-                noted.lines[n] = line
-                n += 1
+            lines[n] = line
+            n += stamps.lines[line] != turn
+            stamps.lines[line] = turn
             h = second_half(h, u64(16 | byte >> 4), beside_from <= i < beside_to)
             line = i64(slot_of(h, groups) >> u64(6))
-            if stamps.lines[line] != turn:
-                stamps.lines[line] = turn
-                noted.lines[n] = line
-                n += 1
-        for k in range(models):
-            entry = k * size + i64(match_slot[k])
-            if match_table[k, match_slot[k]] == UNKNOWN:
-                place = _place_of(packed.differs, packed.before, entry * 4)
-                _fetch(packed.differs, packed.values, place, entry * 4, 4, match_bytes)
-            noted.matches[m] = entry
-            m += 1
-        match.find_matches(data, lane, setting, lanes, match_table, match_slot, predicted)
-        registers[at.R_EXPECTED] = u64(predicted[0] & 255)
+            lines[n] = line
+            n += stamps.lines[line] != turn
+            stamps.lines[line] = turn
+        if follow:
+            match.hash_matches(data, lane, setting, match_table, match_slot)
+            match.find_matches(data, lane, setting, lanes, match_table, match_slot, predicted)
+            registers[at.R_EXPECTED] = u64(predicted[0] & 255)
         if apms:
             history = lane[at.L_HISTORY]
             base3 = apm_maps.base_by_expected(registers[at.R_EXPECTED])
@@ -132,61 +171,86 @@ def note(state, data, ends, steps, packed, match_bytes, stamps, noted):
                         row = i64(apm_maps.base_by_two_bytes(two_bytes, nibble) + node)
                     else:
                         row = i64(base3 + (u64(c0) if k == 2 else u64(0)))
-                    if stamps.rows[row] != turn:
-                        stamps.rows[row] = turn
-                        noted.rows[a] = row
-                        a += 1
+                    rows[a] = row
+                    a += stamps.rows[row] != turn
+                    stamps.rows[row] = turn
         advance(lane, byte, CODED_CLASSES[byte] if coded else CLASSES[byte], history1, history2)
-    return n, a, m
-
-
-@inlined
-def _place_of(differs, before, start):
-    """Where the values begin of what differs from ``start`` on."""
-    word = start >> 6
-    k = i64(before[word // _WORDS])
-    for other in range(word // _WORDS * _WORDS, word):
-        k += i64(ones(differs[other]))
-    return k + i64(ones(differs[word] & ((u64(1) << u64(start & 63)) - u64(1))))
-
-
-@inlined
-def _fetch(differs, values, k, start, length, table):
-    """The ``length`` bytes (1 to 64, within 64 that begin together) from ``start`` on of a table of zeros;
-    the values from ``k`` on are theirs."""
-    rest = differs[start >> 6] >> u64(start & 63)
-    if length < LINE:
-        rest &= (u64(1) << u64(length)) - u64(1)
-    for z in range(length):
-        table[start + z] = 0
-    while rest:
-        table[start + i64(lowest(rest))] = values[k]
-        k += 1
-        rest &= rest - u64(1)
+    return n, a
 
 
 @lean
-def fetch(differs, before, values, places, length, table, fresh):
-    """Put stretches of ``length`` bytes in place, by their numbers ``places``, of a table that is ``fresh``
-    (uint8, (64,)) everywhere but for what was packed (packed.py). Some at a time: all of them are asked for
-    before the first is needed."""
+def _count_within(differs, within):
+    """Fill :attr:`Found.within`."""
+    for page in range(0, len(differs), _WORDS):
+        k = u64(0)
+        for word in range(page, page + _WORDS):
+            within[word] = np.uint16(k)
+            k += ones(differs[word])
+
+
+@lean
+def fetch(packed, places, length, table):
+    """Put stretches of ``length`` bytes (4 or 8) in place, by their numbers ``places``, of a table that is
+    zero everywhere but for what was packed (packed.py). Some at a time: all of them are asked for before the
+    first is needed."""
+    differs, before, within, values = packed.differs, packed.before, packed.within, packed.values
     found = local_i64(_AT_ONCE)
+    mask = (u64(1) << u64(length)) - u64(1)
     count = len(places)
     for begin in range(0, count, _AT_ONCE):
         some = min(_AT_ONCE, count - begin)
         for i in range(some):
             start = places[begin + i] * length
             prefetch(differs, u64(start >> 6))
-            prefetch(before, u64(start // PAGE))
+            prefetch(within, u64(start >> 6))
             prefetch(table, u64(start))
         for i in range(some):
-            found[i] = _place_of(differs, before, places[begin + i] * length)
+            start = places[begin + i] * length
+            word = start >> 6
+            inside = (u64(1) << u64(start & 63)) - u64(1)
+            found[i] = i64(before[word // _WORDS]) + i64(within[word]) + i64(ones(differs[word] & inside))
             prefetch(values, u64(found[i]))
         for i in range(some):
             start = places[begin + i] * length
-            _fetch(differs, values, found[i], start, length, table)
+            rest = (differs[start >> 6] >> u64(start & 63)) & mask
             for z in range(length):
-                table[start + z] ^= fresh[z]
+                table[start + z] = 0
+            k = found[i]
+            while rest:
+                table[start + i64(lowest(rest))] = values[k]
+                k += 1
+                rest &= rest - u64(1)
+
+
+@lean
+def fetch_lines(packed, lines, fresh, table):
+    """As :func:`fetch`, of ``LINE`` bytes each, of a table that is ``fresh`` (uint8, (64,)) everywhere but
+    for what was packed."""
+    differs, before, within, values = packed.differs, packed.before, packed.within, packed.values
+    found = local_i64(_AT_ONCE)
+    count = len(lines)
+    for begin in range(0, count, _AT_ONCE):
+        some = min(_AT_ONCE, count - begin)
+        for i in range(some):
+            line = lines[begin + i]
+            prefetch(differs, u64(line))
+            prefetch(within, u64(line))
+            prefetch(table, u64(line * LINE))
+        for i in range(some):
+            line = lines[begin + i]
+            found[i] = i64(before[line // _WORDS]) + i64(within[line])
+            prefetch(values, u64(found[i]))
+        for i in range(some):
+            line = lines[begin + i]
+            start = line * LINE
+            for z in range(LINE):
+                table[start + z] = fresh[z]
+            rest = differs[line]
+            k = found[i]
+            while rest:
+                table[start + i64(lowest(rest))] ^= values[k]
+                k += 1
+                rest &= rest - u64(1)
 
 
 @lean

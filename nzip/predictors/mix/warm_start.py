@@ -164,9 +164,9 @@ def snapshot_name(level: int, primer: primers.Primer) -> str:
 
 @functools.cache
 def _made_by(level: int, kind: int) -> bytes:
-    """What priming depends on but for the text: code, plan, tables."""
+    """What a snapshot depends on but for the text: its form, code, plan, tables."""
     chosen = plan(level, kind)
-    digest = xxhash.xxh3_128(repr(chosen).encode())
+    digest = xxhash.xxh3_128(primer_snapshot.FORM + repr(chosen).encode())
     for function in (best(chosen).py_func, build, _read_primer):
         digest.update(dependencies(function).encode())
     fresh = build(chosen, 1, 0, 1, [0])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections import Counter
 
 import numpy as np
 
@@ -59,14 +58,22 @@ def _left(sample: np.ndarray, dictionary: Dictionary) -> float:
 def _likely(sample: np.ndarray) -> set[int]:
     """The numbers of the dictionaries worth trying: English and the one most of whose common words occur."""
     # Capitals beyond ASCII stay as they are: few common words begin a sentence.
-    found = Counter(_WORD.findall(sample.tobytes().lower()))
-    counts = [sum(found[word] for word in common) for common in _common()]
-    return {ENGLISH, int(np.argmax(counts)) + 1}
+    counts = [0] * len(index())
+    languages = _common()
+    for word in _WORD.findall(sample.tobytes().lower()):
+        for language in languages.get(word, ()):
+            counts[language] += 1
+    return {ENGLISH, counts.index(max(counts)) + 1}
 
 
 @functools.cache
-def _common() -> tuple[frozenset[bytes], ...]:
-    return tuple(frozenset(entry["common"].encode().split()) for entry in index())
+def _common() -> dict[bytes, list[int]]:
+    """In which dictionaries, counted from 0, a word is one of the commonest."""
+    found: dict[bytes, list[int]] = {}
+    for language, entry in enumerate(index()):
+        for word in set(entry["common"].encode().split()):
+            found.setdefault(word, []).append(language)
+    return found
 
 
 def sample(raw: np.ndarray) -> np.ndarray:
