@@ -5,5 +5,5 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def few_calls(monkeypatch):
-    """Nobody has said yet that functions will be called thousands of times."""
-    monkeypatch.setattr("nzip.exact.jit._expected", False)
+    """Nobody has said yet that the process goes without numba."""
+    monkeypatch.setattr("nzip.exact.jit._without", False)
