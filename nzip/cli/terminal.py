@@ -193,9 +193,9 @@ class ShownMeter(Meter):
                     f"{position:,}" + (f" of {self._total:,}" if self._total is not None else "") + " bytes"
                 )
                 speed = f"{(position - self.resumed) / seconds / 1000:,.0f} KB/s"
-                compiled = Compiling.now()
-                if compiled is not None and position <= self.resumed:  # a bar without a total moves
-                    progress.update(task, total=None, amount=f"compiling, once: {compiled} done", speed="")
+                once = Compiling.said()
+                if once is not None and position <= self.resumed:  # a bar without a total moves
+                    progress.update(task, total=None, amount=once, speed="")
                 else:
                     progress.update(task, total=self._total, completed=position, amount=amount, speed=speed)
                 if self._done.wait(_TICK):

@@ -12,6 +12,7 @@ import xxhash
 
 from nzip.coding.binary import STATE_SIZE, start_encoder
 from nzip.exact.dependencies import dependencies
+from nzip.exact.compiling import Compiling
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import primer_snapshot, primers
 from nzip.predictors.mix.kernel import best
@@ -51,7 +52,8 @@ def warm_behind(
     known = None
     if not keep:
         mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
-        _read_primer(mix, chosen, primer.text)
+        with Compiling.reading():
+            _read_primer(mix, chosen, primer.text)
     else:
         known = primer_snapshot.load(chosen, name := snapshot_name(level, primer), primer.habits)
         if known is None:
@@ -79,7 +81,8 @@ def primed(level: int, primer: primers.Primer, name: str) -> tuple[Mix, primer_s
     chosen = plan(level, primer.kind)
     mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
     text = primer.text
-    _read_primer(mix, chosen, text)
+    with Compiling.reading():
+        _read_primer(mix, chosen, text)
     snapshot = primer_snapshot.take(mix, chosen, text)
     primer_snapshot.save(snapshot, chosen, name)
     return mix, snapshot._replace(contexts=None) if primer.habits else snapshot
