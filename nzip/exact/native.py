@@ -305,7 +305,7 @@ def _words(spec, argument) -> bytes:
 def _address_of(array: np.ndarray) -> int:
     """Where an array's data lies. NumPy makes a dictionary to say so, which takes five times as long."""
     if array.flags.num & _PLAIN == _PLAIN and array.size:
-        return ctypes.addressof(_BYTE_OF(array))
+        return ctypes.addressof(_BYTE_OF(array))  # type: ignore[arg-type]  # an array is a buffer
     return array.__array_interface__["data"][0]
 
 

@@ -48,10 +48,11 @@ class _Ready:
     ``contexts``; ``nbytes``: what all of it holds."""
 
     def __init__(self, name: str, snapshot: Snapshot):
+        self._found: list[Found] = []
         self.learnt, self.contexts = snapshot
         self.name = name.encode() if self.contexts is not None else b""
         self.apm = Found.of(self.learnt.apm)
-        self._found = [self.apm]
+        self._found.append(self.apm)
         if self.contexts is not None:
             self.slots, self.runs, self.match_table = map(
                 Found.of, (self.contexts.slots, self.contexts.runs, self.contexts.match_table)
@@ -84,11 +85,11 @@ class _Desk:
     """Tables for one text at a time, large enough for every plan that was asked for."""
 
     def __init__(self) -> None:
+        self._mixes: dict[Plan, Mix] = {}
         self._tables: dict[str, np.ndarray] = {}
         self._match_table = np.zeros((2, 1 << match_bits(_SIZE)), np.uint32)
         self._texts: OrderedDict[bytes, np.ndarray] = OrderedDict()
         self._known: OrderedDict[tuple[Plan, bytes], tuple[bytes, Noted]] = OrderedDict()
-        self._mixes: dict[Plan, Mix] = {}
         self._turn = 0
 
     @property

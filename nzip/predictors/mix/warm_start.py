@@ -11,8 +11,8 @@ import numpy as np
 import xxhash
 
 from nzip.coding.binary import STATE_SIZE, start_encoder
-from nzip.exact.dependencies import dependencies
 from nzip.exact.compiling import Compiling
+from nzip.exact.dependencies import dependencies
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import primer_snapshot, primers
 from nzip.predictors.mix.kernel import best

@@ -62,6 +62,7 @@ def many(arrays):
 """
 USE = """
 import sys
+from nzip.exact import native
 import numpy as np
 from functions import *
 rows = np.arange(24, dtype=np.int64).reshape(4, 6)
@@ -79,6 +80,15 @@ try:
 except ValueError as error:
     out.append(str(error))
 out.append(many((np.full((2, 3, 4), 5),) * 130))
+arrays = (np.full((2, 3, 4), 6),) * 130
+for turn in range(3):
+    if turn < 2:
+        native.hold(arrays)
+    arrays[0][0, 0, 0] = turn
+    out.append((many(arrays), many((*arrays[:129], np.full((2, 3, 4), 8)))))
+    if turn:
+        native.release(arrays)
+assert not any(held[0] is arrays for held in native._held.values())
 loaded = "numba" in sys.modules
 out.append(makes(3).tolist())
 print(repr(out))

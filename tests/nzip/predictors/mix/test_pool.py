@@ -10,6 +10,7 @@ import pytest
 from support import ROOT, cache_of_tables
 
 from nzip.coding.binary import POSITION, STATE_SIZE, start_encoder
+from nzip.exact import native
 from nzip.predictors.mix import MixPredictor, primers
 from nzip.predictors.mix.kernel import run
 from nzip.predictors.mix.plan import plan
@@ -74,6 +75,31 @@ def test_the_pool_changes_no_byte(primed_cache):
     assert POOL.held_bytes == 0
     for part, (params, payload) in zip(parts, alone, strict=True):
         assert predictor.decode(params, payload, len(part)) == part
+
+
+def test_what_encoding_needs_counts_the_pool(tmp_path, monkeypatch):
+    """All that may be held between files, or for a moment; a primer of one's own is tried with nothing."""
+    monkeypatch.setenv("NZIP_CACHE", cache_of_tables(tmp_path))
+    predictor, moment = MixPredictor(1), 128 << 20
+    assert predictor.encoding_memory(1000) == predictor.memory(1000) + moment
+    cold = MixPredictor(1, primed=False)
+    assert cold.encoding_memory(1000) == cold.memory(1000)
+    limit = 300 << 20
+    with POOL.open(limit):
+        assert predictor.encoding_memory(1000) == predictor.memory(1000) + limit
+        for size in (900, 901):
+            predictor.encode(ALICE[4000 : 4000 + size])
+            assert POOL.held_bytes <= limit
+    assert predictor.encoding_memory(1000) == predictor.memory(1000) + moment
+
+
+def test_nothing_is_held_once_the_pool_is_closed(primed_cache):
+    """Neither tables nor what calls know of them."""
+    before = len(native._held)
+    with POOL.open():
+        MixPredictor(1).encode(ALICE[4000:4900])
+        assert len(native._held) > before
+    assert len(native._held) == before
 
 
 def test_the_pool_keeps_its_limit_and_survives_a_failure(tmp_path, monkeypatch):
