@@ -396,29 +396,43 @@ class TestCommand:
         assert "'.[neural]'" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("kind", ["ssm", "words", "transformer"])
-def test_the_script_trains_exports_measures_and_plots(tmp_path, kind):
+@pytest.mark.parametrize("kind", ["ssm", "words", "languages", "transformer"])
+def test_the_script_trains_exports_measures_and_plots(tmp_path, monkeypatch, kind):
     """scripts/train_expert.py over a corpora folder in miniature."""
     import hashlib
     import importlib.util
 
     from click.testing import CliRunner
 
+    monkeypatch.syspath_prepend(ROOT / "scripts")
     spec = importlib.util.spec_from_file_location("train_expert", ROOT / "scripts/train_expert.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    (tmp_path / "train").mkdir()
-    lines = ["path\tsha256"]
-    mixture = script.CODED_MIXTURE if kind == "words" else script.MIXTURE
+    for folder in ("train", "gathered"):
+        (tmp_path / folder).mkdir()
+    lines, made = ["path\tsha256"], ["name\tsha256"]
+    mixture = script.MIXTURES[kind if kind in script.MIXTURES else "english"]
     for name in mixture:
         data = PROSE[:12_000] + name.encode()
-        (tmp_path / "train" / name).write_bytes(data)
-        lines.append(f"train/{name}\t{hashlib.sha256(data).hexdigest()}")
+        digest = hashlib.sha256(data).hexdigest()
+        if name.startswith("more_"):
+            (tmp_path / "gathered" / name).write_bytes(data)
+            made.append(f"{name}\t{digest}")
+        else:
+            (tmp_path / "train" / name).write_bytes(data)
+            lines.append(f"train/{name}\t{digest}")
     (tmp_path / "MANIFEST.tsv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "made.tsv").write_text("\n".join(made) + "\n")
+    monkeypatch.setattr(script, "GATHERED", tmp_path / "made.tsv")
     common = ["--corpora", str(tmp_path), "--folder", str(tmp_path / "run")]
-    words, kind = (["--words", "english"], "ssm") if kind == "words" else ([], kind)
-    shape = [
-        *words,
+    if kind == "languages":
+        common += ["--mixture", "languages"]
+        lacking = CliRunner().invoke(script.main, ["run", *common])
+        assert lacking.exit_code == 2 and "--gathered" in lacking.output
+        common += ["--gathered", str(tmp_path / "gathered")]
+    shape = ["--words", "english"] if kind == "words" else []
+    kind = "transformer" if kind == "transformer" else "ssm"
+    shape += [
         "--kind",
         kind,
         "--set",
