@@ -411,7 +411,7 @@ def heads_command(files, levels, sizes, out, against):
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--levels", callback=_numbers, default="1,3,6", show_default=True, help="Levels of nzip.")
 @click.option("--size", type=click.IntRange(1), default=1000, show_default=True, help="Bytes of FILE.")
-@click.option("--repeat", type=click.IntRange(1), default=7, show_default=True, help="The median is shown.")
+@click.option("--repeat", type=click.IntRange(1), default=7, show_default=True, help="The least is shown.")
 @click.option("--peers", callback=_peer_keys, default="xz,zstd,bsc", show_default=True, help="Or none.")
 def start_command(file, levels, size, repeat, peers):
     """What starting takes, and a small file each way, against Python with NumPy."""

@@ -3,7 +3,7 @@
 ``start``: nzip's own start-up, and one small file each way, against ``python -c "import numpy"``, beside the
 peers that are installed. ``many``: one call of nzip over a folder of small files, and each peer once a file,
 as a shell's loop has it. CPU seconds (user and system) of the processes as the kernel counts them; each
-figure is the median of ``repeat`` runs in turn, so that a busy machine slows all alike.
+figure is the least of ``repeat`` runs in turn: what other programs do to a process only ever adds to it.
 
 Concession: the kernels must be compiled and the primers read before (an untimed round does that); a peer of
 several threads is measured by what all of them take. Modules are compiled to bytecode in the untimed round,
@@ -13,7 +13,6 @@ as installing does.
 from __future__ import annotations
 
 import shutil
-import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -78,7 +77,7 @@ def start(
                 seconds = taken(command, output, file.parent, bytecode).seconds
                 if turn:  # the first round warms
                     kept.append(seconds)
-        return [(name, statistics.median(kept)) for (name, _, _), kept in zip(calls, found, strict=True)]
+        return [(name, min(kept)) for (name, _, _), kept in zip(calls, found, strict=True)]
 
 
 class Many(NamedTuple):

@@ -167,7 +167,7 @@ class ShownMeter(Meter):
     def preparing(self, predictor) -> None:
         """Tell of the one long pause that a bar cannot show: the first compilation."""
         if self._terminal and not self._quiet and predictor.must_compile():
-            say(f"compiling {predictor.spelling} for this machine: once, a few seconds")
+            say(f"compiling {predictor.spelling} for this machine: once, up to a minute")
 
     def _show(self) -> None:
         if not self._done.wait(_PATIENCE):
@@ -193,9 +193,9 @@ class ShownMeter(Meter):
                     f"{position:,}" + (f" of {self._total:,}" if self._total is not None else "") + " bytes"
                 )
                 speed = f"{(position - self.resumed) / seconds / 1000:,.0f} KB/s"
-                compiled = Compiling.now()
-                if compiled is not None and position <= self.resumed:  # a bar without a total moves
-                    progress.update(task, total=None, amount=f"compiling, once: {compiled} done", speed="")
+                once = Compiling.said()
+                if once is not None and position <= self.resumed:  # a bar without a total moves
+                    progress.update(task, total=None, amount=once, speed="")
                 else:
                     progress.update(task, total=self._total, completed=position, amount=amount, speed=speed)
                 if self._done.wait(_TICK):

@@ -95,6 +95,7 @@ class Workers:
         self._closed = False
         self._apart: threading.Thread | None = None
         self._process = os.getpid()
+        self._taken = threading.Condition()  # a part, by whoever reads
         _ALL.add(self)
 
     def adopt(self) -> None:
@@ -104,6 +105,7 @@ class Workers:
         if self._queue:
             raise NzipError("this process was forked while blocks were under way: only its parent may go on")
         self._process = os.getpid()
+        self._taken = threading.Condition()
         if self._pool is not None:
             self._pool = ThreadPoolExecutor(self._threads)
 
@@ -111,12 +113,14 @@ class Workers:
         """From now on all blocks under way need ``shared`` bytes together, beside the weight of each."""
         self._shared = max(self._shared, shared)
 
-    def submit(self, weight: int, job: Callable[..., Any], *args, apart: bool = False) -> Iterator[Any]:
+    def submit(
+        self, weight: int, job: Callable[..., Any], *args, apart: bool = False, ahead: int | None = None
+    ) -> Iterator[Any]:
         """Queue ``job(hand_on, *args)``; yields earlier results where there is no room for it yet.
 
         A job's results are what it gave to ``hand_on``, one after the other, and then what it returned,
         unless that is None. ``apart``: in a thread of its own even where ``threads`` = 1, so that the first
-        parts come while the job runs."""
+        parts come while the job runs; there it waits where ``ahead`` parts lie untaken."""
         while self._queue and (
             self._budget is not None
             or self._queue[0].future.done()
@@ -132,7 +136,7 @@ class Workers:
         self._queue.append(_Job(future, weight, parts))
         self._weight += weight
 
-        task = (future, parts, job, self._hand_on_to(parts), args)
+        task = (future, parts, job, self._hand_on_to(parts, ahead), args)
         if not self._elsewhere(task, apart):
             _run(*task)
 
@@ -155,8 +159,13 @@ class Workers:
         while self._queue:
             yield from self._first()
 
-    def _hand_on_to(self, parts: queue.SimpleQueue) -> Callable[[Any], None]:
+    def _hand_on_to(self, parts: queue.SimpleQueue, ahead: int | None) -> Callable[[Any], None]:
+        reader = threading.current_thread()
+
         def hand_on(part) -> None:
+            if ahead is not None and threading.current_thread() is not reader:
+                with self._taken:
+                    self._taken.wait_for(lambda: self._closed or parts.qsize() < ahead)
             if self._closed:
                 raise _Unwanted
             parts.put(part)
@@ -169,6 +178,8 @@ class Workers:
             raise NzipError("this process was forked from the one that reads here: open the file anew in it")
         job = self._queue[0]
         while (part := job.parts.get()) is not _END:
+            with self._taken:
+                self._taken.notify_all()
             yield part
         try:
             result = job.future.result()
@@ -187,6 +198,11 @@ class Workers:
         """Forget what is under way. A job that runs is not waited for: it stops when it next hands something
         on, or its result is dropped."""
         self._closed = True
+        if (
+            self._process == os.getpid()
+        ):  # in a child nobody waits, and the lock may be a thread's that is not there
+            with self._taken:
+                self._taken.notify_all()
         while self._queue:
             self._done(self._queue.popleft())
         if self._pool is not None:

@@ -66,8 +66,10 @@ def compiles_for_all() -> bool:
 
 def is_told() -> bool:
     """Whether somebody set numba to compile for another machine than this."""
-    names = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX")
-    return any(name in os.environ for name in names) or os.path.exists(".numba_config.yaml")
+    named = os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES")
+    if named != (None, None) or os.environ.get("NUMBA_ENABLE_AVX") is not None:
+        return True
+    return os.path.exists(".numba_config.yaml")
 
 
 def has(isa: int) -> bool:

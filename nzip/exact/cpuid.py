@@ -73,10 +73,10 @@ def sets() -> frozenset[str] | None:
         return None
     ask, saved = asked
     has_avx = ask(1, 0)[_ECX] & (_OSXSAVE | _AVX) == _OSXSAVE | _AVX
-    if not has_avx or ask(0, 0)[_EAX] < 7:  # noqa: PLR2004 - leaf 7 is read below
+    if not has_avx or ask(0, 0)[_EAX] < 7:
         return frozenset()
     seven, kept = ask(7, 0), saved()
-    known = _AVX_SETS if kept & _SAVED_AVX == _SAVED_AVX else ()
+    known = [*_AVX_SETS] if kept & _SAVED_AVX == _SAVED_AVX else []
     known += _AVX512_SETS if kept & _SAVED_AVX512 == _SAVED_AVX512 else ()
     return frozenset(name for name, register, bit in known if seven[register] >> bit & 1)
 

@@ -17,6 +17,7 @@ import marshal
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xxhash
@@ -70,7 +71,8 @@ def is_followed(value) -> bool:
 def _own(function, names_there: int) -> tuple[bytes, tuple]:
     """A hash of what one function refers to, and the functions among that. Dozens of kernels share most of
     their helpers. ``names_there``: in its module, which grows while it is imported."""
-    digest, found = xxhash.xxh3_128(), []
+    digest = xxhash.xxh3_128()
+    found: list[Any] = []
     digest.update(_source(function.__code__.co_filename) or marshal.dumps(function.__code__))
     cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
     values = {name: cell.cell_contents for name, cell in cells}

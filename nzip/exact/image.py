@@ -180,7 +180,8 @@ def placed(image: Image, address_of: Callable[[str], int | None]) -> int | None:
     found = {name: address_of(name) for name in image.others}
     if None in found.values():
         return None
-    room = mmap.mmap(-1, max(PAGE, image.size))
+    # Private: what the code writes is not its parent's or child's.
+    room = mmap.mmap(-1, max(PAGE, image.size), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     room[: len(image.content)] = image.content
     base = ctypes.addressof(ctypes.c_char.from_buffer(room))
     word = struct.Struct("<Q")

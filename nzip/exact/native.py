@@ -6,7 +6,8 @@ numba's own convention for compiled functions is ``int32 f(result *, error **,
 arguments...)``, where an array is its owner, parent, size, item size, data, shape and strides, and a tuple
 its members; these may be a thousand, so beside it stands ``int32 call(int64 *)``, which takes them from
 memory. native_entry.py writes the entries that are read here: a line of JSON that says what the function
-takes and gives, then the image or both objects. They lie in nzip's cache, which hands out only what it hashed.
+takes and gives, then the image or both objects. They lie in nzip's cache, which hands out only what it
+hashed.
 
 Whatever does not fit gives None, and numba does the work: functions that make arrays, arguments of other
 kinds, symbols that this process lacks, object files that are not ELF (macOS, Windows). The bytes cannot
@@ -304,7 +305,7 @@ def _words(spec, argument) -> bytes:
 def _address_of(array: np.ndarray) -> int:
     """Where an array's data lies. NumPy makes a dictionary to say so, which takes five times as long."""
     if array.flags.num & _PLAIN == _PLAIN and array.size:
-        return ctypes.addressof(_BYTE_OF(array))  # type: ignore[arg-type]  # a buffer
+        return ctypes.addressof(_BYTE_OF(array))  # type: ignore[arg-type]  # an array is a buffer
     return array.__array_interface__["data"][0]
 
 

@@ -98,9 +98,10 @@ def _driver(kernel, name: str):
     ):
         """``steps`` bytes of the only lane; ``given`` uint32 (1, 1, experts, 256) holds the distributions
         before the first of them, and after."""
+        one = np.int64(1)  # a literal would have numba compile another kernel, for this number alone
         for _ in range(steps):
             position = np.int64(mix.lanes[0, at.L_POSITION])
-            kernel(mix, data, ends, 1, decoding, coder, buffer, given)
+            kernel(mix, data, ends, one, decoding, coder, buffer, given)
             byte = np.int64(data[position])
             if places[STATIC] >= 0:
                 ssm_kernel.step(net, stream, byte, given[0, 0, places[STATIC]])

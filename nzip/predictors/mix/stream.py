@@ -33,7 +33,7 @@ from nzip.predictors.mix.pool import POOL
 from nzip.predictors.mix.primer_choice import NO_EXPERTS, Form, Payloads, Start
 from nzip.predictors.mix.primers import HEAD, USER, Primer, named, pin, portion
 from nzip.predictors.mix.state import Mix, build, memory
-from nzip.predictors.mix.warm_start import warm_behind
+from nzip.predictors.mix.warm_start import warm_behind, with_experts
 from nzip.predictors.mix.words.dictionary import HASH_BYTES, Dictionary, index
 from nzip.predictors.mix.words.options import Words
 from nzip.predictors.stepping import ADAPTED, ONLINE
@@ -51,8 +51,8 @@ Progress = Callable[[int], None]
 def _plans_memory(
     level: int, room: int, experts: int, kinds: tuple[int, ...] = (*range(len(KIND_NAMES)), at.CODED)
 ) -> int:
-    """The most that tables of a plan of ``level`` take, of any of these ``kinds``; of thousands of files it is
-    asked for each."""
+    """The most that tables of a plan of ``level`` take, of any of these ``kinds``; of thousands of files it
+    is asked for each."""
     return max(memory(plan(level, kind, 1), room, experts) for kind in kinds)
 
 
@@ -221,7 +221,7 @@ class Streams(NamedTuple):
     ) -> tuple[bytes, Mix]:
         """The payload of a stream that every expert helps, in its form (``content`` that of the form, of kind
         CODED where words are), and the mix as it ends."""
-        if primer and not self.experts and ledger is None and POOL.takes(len(data)):
+        if primer and lanes == 1 and ledger is None and POOL.takes(len(data)):
             return self._code_lent(data, content, primer, progress, rate)
         mix, ends, room, first = self._start(content, lanes, len(data), primer, rate)
         room[first:] = data
@@ -243,6 +243,9 @@ class Streams(NamedTuple):
     ) -> tuple[bytes, Mix]:
         """As :meth:`code` of a short stream, from a mix of the pool; the mix is in use no more."""
         with POOL.lent(self.level, primer, data) as (mix, room, first):
+            if self.experts:
+                chosen = plan(self.level, primer.kind)
+                mix = with_experts(mix, chosen, len(self.experts), self.leading, first, [first])
             if rate:
                 mix.lanes[:, at.L_RATE] = RATE_STEP * rate
             output = Output(len(data))

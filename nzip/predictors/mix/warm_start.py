@@ -11,6 +11,7 @@ import numpy as np
 import xxhash
 
 from nzip.coding.binary import STATE_SIZE, start_encoder
+from nzip.exact.compiling import Compiling
 from nzip.exact.dependencies import dependencies
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import primer_snapshot, primers
@@ -51,7 +52,8 @@ def warm_behind(
     known = None
     if not keep:
         mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
-        _read_primer(mix, chosen, primer.text)
+        with Compiling.reading():
+            _read_primer(mix, chosen, primer.text)
     else:
         name = snapshot_name(level, primer)
         known = primer_snapshot.load(chosen, name, primer.habits) if not primer.held else held(level, primer)
@@ -67,12 +69,11 @@ def warm_behind(
     else:
         prefix = np.frombuffer(primer.prefix, np.uint8)
     del known
+    starts = [at_byte + len(prefix) for at_byte in lane_starts]
     if experts:
-        mix = _with_experts(mix, chosen, experts, leading)
-    # most is learnt already; what experts want is their own affair (_with_experts)
-    rate = int(mix.setting[at.S_RATE]) if experts else chosen.warm_rate
+        return with_experts(mix, chosen, experts, leading, len(prefix), starts), prefix
     mix.setting[at.S_PRIMED] = len(prefix)
-    return mix._replace(lanes=fresh_lanes([at_byte + len(prefix) for at_byte in lane_starts], rate)), prefix
+    return mix._replace(lanes=fresh_lanes(starts, chosen.warm_rate)), prefix
 
 
 def primed(level: int, primer: primers.Primer, name: str) -> tuple[Mix, primer_snapshot.Snapshot]:
@@ -94,7 +95,8 @@ def _taught(level: int, primer: primers.Primer) -> tuple[Mix, primer_snapshot.Sn
     chosen = plan(level, primer.kind)
     mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
     text = primer.text
-    _read_primer(mix, chosen, text)
+    with Compiling.reading():
+        _read_primer(mix, chosen, text)
     return mix, primer_snapshot.take(mix, chosen, text)
 
 
@@ -131,11 +133,15 @@ def _forget_words(mix: Mix) -> None:
     mix.direct.fill(at.NO_DIRECT)
 
 
-def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: int) -> Mix:
-    """The same mix with room for experts: their columns and their weight sets start as in a cold mix; all
-    else makes room."""
+def with_experts(
+    primed: Mix, chosen: Plan, experts: int, leading: int, first: int, lane_starts: list[int]
+) -> Mix:
+    """The same mix with room for experts, behind ``first`` bytes of a primer: their columns and their weight
+    sets start as in a cold mix; all else makes room. Its tables are the primed mix's own. Most is learnt
+    already by who is primed; how fast experts learn is their own affair."""
     mix = build(chosen, 1, 0, 1, [0], experts, leading)  # its tables give way to the primed mix's
     mix.setting[at.S_MATCH_BITS] = primed.setting[at.S_MATCH_BITS]
+    mix.setting[at.S_PRIMED] = first
     narrow, wide = input_width(chosen, 0), input_width(chosen, experts)
     own = context_inputs(chosen) + 2 * len(chosen.matches)
     old, new = primed.weights.reshape(-1, at.SET_SIZE, narrow), mix.weights.reshape(-1, at.SET_SIZE, wide)
@@ -161,7 +167,7 @@ def _with_experts(primed: Mix, chosen: Plan, experts: int, leading: int) -> Mix:
         for field in primer_snapshot.FIELDS
         if field not in ("weights", "final_weights")
     }
-    return mix._replace(**kept)
+    return mix._replace(**kept, lanes=fresh_lanes(lane_starts, int(mix.setting[at.S_RATE])))
 
 
 def snapshot_name(level: int, primer: primers.Primer) -> str:

@@ -8,6 +8,7 @@ import itertools
 import os
 import random
 import threading
+import time
 
 import pytest
 import toys
@@ -316,6 +317,21 @@ def test_a_range_comes_before_its_block_ends(small):
         assert file.read1(30) == TEXT[5:35] and not toy.go_on.is_set()
         toy.go_on.set()
         assert file.read() == TEXT[35:]
+
+
+def test_decoding_stops_behind_a_range(small):
+    """While the file is open, too: at the end of a range one check point lies ready, and one more is under
+    way."""
+    toy = toys.HandingToy()
+    stream = nzip.compress(TEXT, predictor=toys.HandingToy())
+    with nzip.NzipFile(io.BytesIO(stream), predictor=toy) as file:
+        for at in (5 * POINT + 3, 2 * POINT, 7 * POINT):  # the second is at hand
+            file.seek(at)
+            assert file.read1(10) == TEXT[at : at + 10]
+            time.sleep(0.1)
+            end = (at // POINT + 1) * POINT
+            assert end <= toy.reached <= max(end, 6 * POINT) + 2 * POINT + toy.step < len(TEXT)
+        assert file.read() == TEXT[at + 10 :] and toy.reached == len(TEXT) and toy.decoded_blocks == 1
 
 
 def test_what_nobody_waits_for_stops(small):

@@ -90,6 +90,16 @@ def test_a_read_only_installation(package, tmp_path):
         writable(package)
 
 
+def test_nothing_is_left_in_the_package_s_folder(package, tmp_path):
+    """Uninstalling takes away what was installed, and whatever else lies there stays: so nothing must."""
+    before = {place for place in package.rglob("*") if place.name != "__pycache__" and place.suffix != ".pyc"}
+    script = WORK.format(place=str(package))
+    for settings in ({"HOME": str(tmp_path)}, {"NZIP_CACHE": "off"}):
+        python(script, path=package, **settings)
+    assert list((tmp_path / ".cache" / "nzip" / "code").glob("*.code"))
+    assert {p for p in package.rglob("*") if p.name != "__pycache__" and p.suffix != ".pyc"} == before
+
+
 @on_linux
 @pytest.mark.parametrize("kept", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_read_only_installation_compresses(package, tmp_path, kept):

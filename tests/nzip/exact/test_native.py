@@ -12,7 +12,7 @@ import pytest
 from support import cache_of_tables
 from test_jit import ROOT, python
 
-from nzip.exact import native
+from nzip.exact import image, native
 from nzip.exact.jit import njit
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="object files are ELF there")
@@ -106,6 +106,11 @@ def test_what_is_called_without_numba_gives_the_same(tmp_path):
     assert first[1].startswith("True [0, 0, 0, 0, 0]")
     assert third[1].startswith("False [2, 3, 1, 1, 1]"), third
     assert third[1].endswith("False")  # what makes an array is numba's to call
+    if image.possible():
+        linked = "from nzip.exact import image; image.possible = lambda: False\n"
+        place["NZIP_CACHE"] = str(tmp_path / "objects")
+        last = [python(linked + USE, **place).splitlines() for _ in range(2)][1]
+        assert last == third
 
 
 WORK = """
@@ -146,9 +151,13 @@ def test_calls_that_are_many_go_by_numba(tmp_path, monkeypatch):
         assert (double._left == 0) == (n == 1) and double._called
 
 
-def test_code_that_needs_what_is_not_here_is_left_alone(tmp_path, monkeypatch):
-    """To link it would end the process."""
+@pytest.mark.parametrize("as_image", [True, False])
+def test_code_that_needs_what_is_not_here_is_left_alone(tmp_path, monkeypatch, as_image):
+    """To link it would end the process. As an image of memory, and as objects that llvmlite links."""
+    if as_image and not image.possible():
+        pytest.skip("no images on this system")
     monkeypatch.setenv("NZIP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(image, "possible", lambda: as_image)
 
     @njit(cache=True)
     def triple(x):
@@ -159,7 +168,11 @@ def test_code_that_needs_what_is_not_here_is_left_alone(tmp_path, monkeypatch):
     head, _, code = native.CODE.get(name).partition(b"\n")
     said = json.loads(head)
     assert native.load(name, False, None)(5) == 15
-    said["needs"].append("a_function_that_nobody_has")
+    assert ("image" in said) == as_image
+    if as_image:
+        said["image"][-1]["a_function_that_nobody_has"] = [[0, 0]]
+    else:
+        said["needs"].append("a_function_that_nobody_has")
     native.CODE.put(name, [json.dumps(said).encode() + b"\n", code])
     assert native.load(name, False, None) is None
 

@@ -60,3 +60,15 @@ def test_special_functions_know_their_tables():
 def test_a_later_process_finds_them(tmp_path):
     assert _of(two) == 9
     assert child_output(AGAIN).split() == ["9", "0", "1"]
+
+
+def test_what_is_done_once_is_said(monkeypatch):
+    monkeypatch.setattr(Compiling, "begun", 3)
+    monkeypatch.setattr(Compiling, "done", 3)
+    assert Compiling.said() is None
+    with Compiling.reading():
+        assert Compiling.said() == "reading a primer, once"
+        monkeypatch.setattr(Compiling, "begun", 4)
+        assert Compiling.said() == "compiling, once: 3 done"
+    monkeypatch.setattr(Compiling, "done", 4)
+    assert Compiling.said() is None

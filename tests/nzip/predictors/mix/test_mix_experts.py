@@ -16,6 +16,7 @@ from nzip.errors import CorruptError
 from nzip.predictors.base import EXPERT_BITS, Expert, ExpertState
 from nzip.predictors.mix import trials
 from nzip.predictors.mix.model import MixPredictor
+from nzip.predictors.mix.pool import Pool
 from nzip.predictors.mix.primer_choice import Start
 from nzip.predictors.own_primer import OwnPrimer
 
@@ -181,6 +182,30 @@ def test_experts_beside_a_primer():
     data, primer = text[500:900] + TEXT[:200], OwnPrimer(text)
     cold = size(MixPredictor(3, (toys.CountingExpert(),), lanes=2, primed=False), data)
     assert size(MixPredictor(3, (toys.CountingExpert(),), lanes=2, primer=primer), data) < 0.8 * cold
+
+
+@pytest.mark.parametrize("leads", [False, True])
+def test_a_short_text_starts_from_what_it_touches(leads, monkeypatch):
+    """With experts, too, and the bytes are those that a whole primed mix gives, which decodes them."""
+
+    class Own(toys.CountingExpert):
+        pass
+
+    Own.leads = leads
+    text = mix_samples.text(2000, seed=23)
+    data = text[500:900] + TEXT[:200]
+    predictor = MixPredictor(3, (Own(),), lanes=1, primer=OwnPrimer(text))
+    lent, whole = [], Pool.lent
+
+    def counted(pool, level, *arguments):
+        lent.append(level)
+        return whole(pool, level, *arguments)
+
+    monkeypatch.setattr(Pool, "lent", counted)
+    params, payload = predictor.encode(data)
+    assert 3 in lent and predictor.decode(params, payload, len(data)) == data
+    monkeypatch.setattr(Pool, "takes", lambda *_: False)
+    assert predictor.encode(data) == (params, payload)
 
 
 def test_another_number_of_lanes_is_refused():
