@@ -24,6 +24,7 @@ from nzip.cli.inputs import (
     decompressed_name,
     each,
     expect_compressed,
+    lesser_of,
     open_input,
     own_primer,
     paths_of,
@@ -130,6 +131,7 @@ def compress(
         coding = within_budget(files, coding, running, talking)
     primer = own_primer(coding.primer)
     predictor, models = coding_of(coding, talking, primer)
+    lesser = lesser_of(coding, primer)
     block_size = block_size_of(coding, predictor if placing.resume else None)
 
     def one(path: str, way: Way) -> None:
@@ -145,7 +147,7 @@ def compress(
                 source, output.write, predictor,
                 block_size=block_size, threads=way.threads, memory=running.memory,
                 verify=coding.verify, meter=meter, background=way.background, models=models,
-                partial=_partial(output), budget=way.budget,
+                partial=_partial(output), budget=way.budget, lesser=lesser,
             )  # fmt: skip
             removes = _removes(path, target, placing)
             if removes and isinstance(output, safe_output.Output):

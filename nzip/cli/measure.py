@@ -14,6 +14,7 @@ from nzip.cli.inputs import (
     block_size_of,
     coding_of,
     each,
+    lesser_of,
     open_input,
     own_primer,
     predictor_of,
@@ -32,7 +33,9 @@ def measure(files: Files, coding: Coding, running: Running, talking: Talking, *,
         from nzip.cli.estimate import within_budget  # start-up: estimates are asked for rarely
 
         coding = within_budget(files, coding, running, talking)
-    predictor, models = coding_of(coding, talking, own_primer(coding.primer))
+    primer = own_primer(coding.primer)
+    predictor, models = coding_of(coding, talking, primer)
+    lesser = lesser_of(coding, primer)
     block_size = block_size_of(coding)
     rows: list[dict[str, Any]] = []
 
@@ -49,6 +52,7 @@ def measure(files: Files, coding: Coding, running: Running, talking: Talking, *,
                 meter=meter,
                 background=True,
                 models=models,
+                lesser=lesser,
             )
             meter.stop()
             rows.append(

@@ -8,7 +8,7 @@ memory limit allows (one at least).
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nzip import codec
 from nzip.container import framing, parser, passport, resume
@@ -31,12 +31,24 @@ if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
 DEFAULT_BLOCK_SIZE = 16 << 20
 
 
+_Alone = tuple[StreamWriter, bytes, "bytes | memoryview"]  # a block's header and its payload
+
+
+class Lesser(NamedTuple):
+    """Another way of coding a stream that is one block, of ``most`` bytes at most: by what ``predictor``
+    makes."""
+
+    most: int
+    predictor: Callable[[], Predictor]
+
+
 class StreamEncoder:
     """Takes data in pieces, and hands one stream after another to ``write``, in pieces of its own.
 
     ``threads``, ``background``, ``budget``: see :class:`Workers`. ``memory``: a limit in bytes, or None.
     ``verify`` decodes each block as soon as it is coded; by default where the predictor is not exact.
-    ``models``: to be embedded in every stream (:func:`nzip.container.embedded_models.embed`)."""
+    ``models``: to be embedded in every stream (:func:`nzip.container.embedded_models.embed`). ``lesser``:
+    other ways for short streams; the smallest stream is kept."""
 
     def __init__(
         self,
@@ -51,6 +63,7 @@ class StreamEncoder:
         background: bool = False,
         models: tuple[Model, ...] = (),
         budget: Budget | None = None,
+        lesser: tuple[Lesser, ...] = (),
     ):
         check_block_size(block_size)
         need_compiler()
@@ -63,6 +76,7 @@ class StreamEncoder:
         self._meter.preparing(predictor)
         self._passport = passport.Passport.of(predictor)
         self._models = models
+        self._lesser = lesser
         self._workers = Workers(threads, memory, background, budget)
         self._writer: StreamWriter | None = None
         self._pending = bytearray()
@@ -98,6 +112,9 @@ class StreamEncoder:
 
     def finish(self) -> None:
         """End the stream. More data begins another one."""
+        ways = [way for way in self._lesser if len(self._pending) <= way.most]
+        if ways and self._pending and self._writer is None:
+            self._cut_alone([self._predictor, *(way.predictor() for way in ways)])
         self.flush_block()
         self._emit(0, self._begin().end())
         self._writer = None
@@ -130,6 +147,32 @@ class StreamEncoder:
         if self._workers.immediate:
             for block in self._workers.drain():
                 self._put(block)
+
+    def _cut_alone(self, predictors: list[Predictor]) -> None:
+        """A stream's only block, by that of ``predictors``, this stream's own first, that makes the stream
+        smallest."""
+        data, self._pending = memoryview(self._pending).toreadonly(), bytearray()
+        weight = max(predictor.encoding_memory(len(data)) for predictor in predictors)
+        check_memory(weight, self._memory, "compressing", self._predictor.spelling)
+        for predictor in predictors[1:]:
+            self._meter.preparing(predictor)
+        ((writer, head, payload),) = (
+            *self._workers.submit(weight, self._smallest, predictors, data),
+            *self._workers.drain(),
+        )
+        self._writer = writer
+        self._emit(0, writer.header())
+        self._emit(len(data), head, payload)
+
+    def _smallest(self, hand_on, predictors: list[Predictor], data: memoryview) -> _Alone:
+        found = []
+        with self._meter.block(len(data)) as progress:
+            for predictor in predictors:
+                writer = StreamWriter(passport.Passport.of(predictor), self._models)
+                writer.saw(data)
+                block = code_block(predictor, data, verify=self._verify, progress=progress)
+                found.append((writer, *writer.block(block)))
+        return min(found, key=lambda way: len(way[0].header()) + len(way[1]) + len(way[2]))
 
     def _job(self, hand_on, data: memoryview) -> HashedBlock:
         with self._meter.block(len(data)) as progress:
