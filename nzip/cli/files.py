@@ -157,7 +157,8 @@ def compress(
             if removes:
                 _remove(path, source, output, before, placing)
             summary(talking, source_name, target, meter, decoding=False)
-            told.add(path, target, meter, decoding=False, predictor=predictor.spelling)
+            spelling = meter.chosen or predictor.spelling
+            told.add(path, target, meter, decoding=False, predictor=spelling)
 
     def names(path: str) -> frozenset[str] | None:
         return names_of(path, placing, lambda path: targets(path, placing, compressed_name)[1], block_size)

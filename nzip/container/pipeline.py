@@ -31,7 +31,13 @@ if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
 DEFAULT_BLOCK_SIZE = 16 << 20
 
 
-_Alone = tuple[StreamWriter, bytes, "bytes | memoryview"]  # a block's header and its payload
+class _Alone(NamedTuple):
+    """A stream's only block, by the predictor ``spelling``: its header and its payload."""
+
+    spelling: str
+    writer: StreamWriter
+    head: bytes
+    payload: bytes | memoryview
 
 
 class Lesser(NamedTuple):
@@ -156,13 +162,13 @@ class StreamEncoder:
         check_memory(weight, self._memory, "compressing", self._predictor.spelling)
         for predictor in predictors[1:]:
             self._meter.preparing(predictor)
-        ((writer, head, payload),) = (
-            *self._workers.submit(weight, self._smallest, predictors, data),
-            *self._workers.drain(),
-        )
-        self._writer = writer
-        self._emit(0, writer.header())
-        self._emit(len(data), head, payload)
+        earlier = self._workers.submit(weight, self._smallest, predictors, data)
+        (best,) = (*earlier, *self._workers.drain())
+        self._writer = best.writer
+        if best.spelling != self._predictor.spelling:
+            self._meter.chosen = best.spelling
+        self._emit(0, best.writer.header())
+        self._emit(len(data), best.head, best.payload)
 
     def _smallest(self, hand_on, predictors: list[Predictor], data: memoryview) -> _Alone:
         found = []
@@ -171,8 +177,8 @@ class StreamEncoder:
                 writer = StreamWriter(passport.Passport.of(predictor), self._models)
                 writer.saw(data)
                 block = code_block(predictor, data, verify=self._verify, progress=progress)
-                found.append((writer, *writer.block(block)))
-        return min(found, key=lambda way: len(way[0].header()) + len(way[1]) + len(way[2]))
+                found.append(_Alone(predictor.spelling, writer, *writer.block(block)))
+        return min(found, key=lambda alone: len(alone.writer.header()) + len(alone.head) + len(alone.payload))
 
     def _job(self, hand_on, data: memoryview) -> HashedBlock:
         with self._meter.block(len(data)) as progress:
