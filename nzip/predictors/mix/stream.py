@@ -30,7 +30,18 @@ from nzip.predictors.mix.noise import is_noise
 from nzip.predictors.mix.params import RATE_STEP, Descriptor
 from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.pool import POOL
-from nzip.predictors.mix.primer_choice import COLD, LEVEL, SHORT, Form, Payloads, Start, choices
+from nzip.predictors.mix.primer_choice import (
+    COLD,
+    FOREIGN,
+    LEVEL,
+    SHORT,
+    TINY,
+    Form,
+    Payloads,
+    Start,
+    choices,
+)
+from nzip.predictors.mix.primer_grams import known
 from nzip.predictors.mix.primers import USER, Primer, named, pin, portion
 from nzip.predictors.mix.state import Mix, build, memory
 from nzip.predictors.mix.warm_start import warm_behind
@@ -169,7 +180,23 @@ class Streams(NamedTuple):
         hopeless. ``start``: the form it takes and the primer it starts from; None: choose them. ``ledger``:
         what is written down of the way that is chosen; of a short stream by coding it once more."""
         with POOL.held():
+            if start is None and self._may_be_colder(data, content):
+                ways = [self, self._replace(primed=False)]
+                found = [way._encode_best(data, content, untold, None, None) for way in ways]
+                best_way = min((0, 1), key=lambda i: _cost(found[i]))
+                if ledger is None:
+                    progress(len(data))
+                    return found[best_way]
+                return ways[best_way]._encode_best(data, content, progress, None, ledger)
             return self._encode_best(data, content, progress, start, ledger)
+
+    def _may_be_colder(self, data: np.ndarray, content: Content) -> bool:
+        """Whether a very short text may be smaller from nothing, since experts know it better than primers:
+        without experts, by which starts are told, no start from nothing comes near."""
+        if not self.primed or self.primer or content.kind != TEXT or len(data) > TINY:
+            return False
+        helped = any(e.helps(data, content) for e in self.experts)
+        return helped and not self.leading and float(known(data).max()) < FOREIGN
 
     def _encode_best(
         self,

@@ -190,3 +190,26 @@ def test_alone_it_codes_nothing():
 def test_the_probe_hears_every_expert():
     probes = {MixPredictor(1, experts).probe() for experts in ((CODED, RAW), (RAW,), (CODED,), (OTHER, RAW))}
     assert len(probes) == 4
+
+
+def test_experts_may_know_a_text_that_no_primer_knows(monkeypatch):
+    """Whether a very short one starts from nothing is told with experts, and only where it may be so."""
+    asked = []
+
+    def coded(self, data, content, progress, start, ledger):
+        asked.append((self.primed, ledger))
+        return Descriptor(content), bytes(10 if self.primed else 5)
+
+    monkeypatch.setattr(stream.Streams, "_encode_best", coded)
+    foreign = np.frombuffer(b"qzx7 kvw3 jqp9 " * 20, np.uint8)
+    experts = stream.Streams(1, (EITHER,))
+    assert len(experts.encode(foreign, CONTENT)[1]) == 5
+    ledger = object()
+    assert len(experts.encode(foreign, CONTENT, ledger=ledger)[1]) == 5
+    assert asked == [(True, None), (False, None)] * 2 + [(False, ledger)]
+    asked.clear()
+    assert len(experts.encode(TEXT_ARRAY, CONTENT)[1]) == 10  # the primers know it
+    assert len(stream.Streams(1).encode(foreign, CONTENT)[1]) == 10  # no experts
+    assert len(experts.encode(np.tile(foreign, 20), CONTENT)[1]) == 10  # not so short
+    assert len(experts.encode(foreign, CONTENT, start=COLD)[1]) == 10  # told
+    assert all(primed for primed, _ in asked)
