@@ -362,9 +362,7 @@ class Streams(NamedTuple):
         if content.kind != TEXT:
             return [COLD]
         words = not self.experts and not self.raw  # with experts, _trials says who reads which form
-        return choices(
-            data, self.primed, self.primer, words, self.dictionary, payloads, min(self.level, LEVEL)
-        )
+        return choices(data, self.primed, self.primer, words, self.dictionary, payloads, self.level)
 
     def code(
         self,
