@@ -5,6 +5,7 @@ from __future__ import annotations
 import mix_samples
 import numpy as np
 import pytest
+from support import ROOT
 
 from nzip.errors import CorruptError, ModelMismatchError
 from nzip.predictors.kinds import TEXT, Content
@@ -147,3 +148,17 @@ def test_experts_on_raw_bytes_or_words_without_them_whatever_is_smaller(kind, to
         monkeypatch.setattr(stream.Streams, "_trials", only)
         sizes.append(sum(map(len, predictor.encode(data))))
     assert len(params) + len(payload) == min(sizes)
+
+
+@pytest.mark.parametrize(("level", "tried"), [(0, True), (1, True), (2, False), (5, False)])
+def test_words_that_gain_little_where_the_fastest_level_tries(level, tried, monkeypatch):
+    """Others are held back by what the fastest prefers words by; it is not, by itself."""
+
+    def coded(sample, form, primer, level=1, keep=True, payloads=None):
+        return 9_900 if form else 10_000
+
+    monkeypatch.setattr(primer_choice, "coded", coded)
+    text = np.frombuffer((ROOT / "corpora/samples/alice29.txt").read_bytes(), np.uint8)
+    assert len(text) > primer_choice.SHORT
+    forms = {bool(start.form) for start in primer_choice.choices(text, codes=level)}
+    assert forms == ({True, False} if tried else {False})
