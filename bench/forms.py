@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nzip.predictors.kinds import TEXT, Content
-from nzip.predictors.mix import primer_choice
+from nzip.predictors.mix import primer_choice, trials
 from nzip.predictors.mix.stream import Streams
 from nzip.predictors.mix.words import choice
 from nzip.predictors.mix.words.options import Words
@@ -53,7 +53,7 @@ def one(data: np.ndarray, level: int) -> dict:
 
 
 def _size(data: np.ndarray, level: int, start: primer_choice.Start | None = None) -> int:
-    descriptor, payload = Streams(level).encode(data, Content(TEXT), start=start)
+    descriptor, payload = trials.encode(Streams(level), data, Content(TEXT), start=start)
     return len(descriptor.pack(False)) + len(payload)
 
 

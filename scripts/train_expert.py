@@ -1,16 +1,14 @@
-"""Train the networks that ship as the experts ``ssm`` and ``transformer`` (``run --kind``), from the
-manifest's texts.
+"""Train the networks that ship as the experts ``ssm`` and ``transformer`` (``run --kind``), from the texts
+that scripts/mixtures.py names.
 
     python scripts/train_expert.py run --corpora DIR --folder DIR    # hours; again to go on
     python scripts/train_expert.py loss --corpora DIR --folder DIR   # what rounding to integers costs
     python scripts/train_expert.py export --folder DIR
     python scripts/train_expert.py plot --folder DIR -o curve.png
 
-``--corpora`` is a folder with ``MANIFEST.tsv`` and ``train/`` as corpora/fetch.py makes it. Only texts that
-are public domain, under a permissive licence or CC-BY-SA are taken; each is checked against the manifest's
-hash.
-
-Concession: the mixture below is a judgement, not the outcome of a search.
+``--corpora`` is a folder with ``MANIFEST.tsv`` and ``train/`` as corpora/fetch.py makes it, ``--gathered``
+one that scripts/gather_texts.py made. Only texts that are public domain, under a permissive licence or
+CC-BY-SA are taken; each is checked against its hash in the manifest, or in gather_texts.tsv.
 """
 
 from __future__ import annotations
@@ -24,7 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+from mixtures import MIXTURES
 
+GATHERED = Path(__file__).with_name("gather_texts.tsv")
 _PREDICTORS = Path(__file__).parents[1] / "nzip" / "predictors"
 SHIPPED = {
     "ssm": _PREDICTORS / "ssm" / "english.expert",
@@ -32,98 +32,41 @@ SHIPPED = {
     "transformer": _PREDICTORS / "transformer" / "english.safetensors",
 }
 
-# file: (share of the mixture in percent, kind of the held-out slice, prose that may be wrapped anew)
-MIXTURE = {
-    "austen.txt": (9, "prose", True),
-    "sotu.txt": (7, "prose", True),
-    "treasury_of_david.txt": (6, "prose", True),
-    "matthew_henry_concise.txt": (2.5, "bible", True),
-    "web_bible.txt": (4, "bible", False),
-    "jargon.txt": (3, "prose", True),
-    "wiki_markup_pages.xml": (12, "wiki", False),
-    "wiki_en_tables.xml": (0.6, "wiki", False),
-    "cppreference.txt": (2.5, "docs", False),
-    "debian_handbook_en.txt": (4, "docs", True),
-    "apache_doc.txt": (4, "docs", False),
-    "postgresql_doc.txt": (4, "docs", False),
-    "python_doc.txt": (4.5, "docs", False),
-    "wordnet_glosses.txt": (2.5, "docs", False),
-    "python_django.py.txt": (4, "python", False),
-    "python_sympy.py.txt": (2, "python", False),
-    "cpp_leveldb.cc.txt": (3.5, "c", False),
-    "js_bundles.js.txt": (2, "js", False),
-    "js_lodash_preact.js.txt": (2, "js", False),
-    "typescript_node.d.ts.txt": (2, "js", False),
-    "css_bootstrap.css.txt": (0.8, "js", False),
-    "svg_icons.svg.txt": (0.5, "js", False),
-    "json_mixed.json.txt": (2, "json", False),
-    "ml_sparv_es.txt": (1.2, "romance", False),
-    "ml_handbook_es-ES.txt": (1.2, "romance", True),
-    "ml_handbook_fr-FR.txt": (1.2, "romance", True),
-    "ml_handbook_it-IT.txt": (1, "romance", True),
-    "ml_handbook_pt-BR.txt": (1, "romance", True),
-    "ml_handbook_de-DE.txt": (1.2, "germanic", True),
-    "ml_gnome_nl.txt": (0.4, "germanic", False),
-    "ml_gnome_sv.txt": (0.5, "germanic", False),
-    "ml_handbook_pl-PL.txt": (0.5, "slavic", True),
-    "ml_gnome_cs.txt": (0.6, "slavic", False),
-    "ml_gnome_fi.txt": (0.3, "uralic", False),
-    "ml_gnome_hu.txt": (0.5, "uralic", False),
-    "ml_gnome_ru.txt": (2, "cyrillic", False),
-    "ml_gnome_uk.txt": (0.8, "cyrillic", False),
-    "ml_gnome_ja.txt": (0.7, "asian", False),
-    "ml_gnome_zh_CN.txt": (0.7, "asian", False),
-    "ml_gnome_vi.txt": (0.3, "asian", False),
-    "ml_gnome_ta.txt": (0.5, "asian", False),
-}
 
-# The same for text coded as English words: other languages are the raw network's. Two million weights know a
-# text by heart that they have read five times, so small texts have small shares.
-CODED_MIXTURE = {
-    "austen.txt": (9, "prose", True),
-    "sotu.txt": (10, "prose", True),
-    "treasury_of_david.txt": (10, "prose", True),
-    "matthew_henry_concise.txt": (4, "bible", True),
-    "web_bible.txt": (4, "bible", False),
-    "jargon.txt": (3, "prose", True),
-    "wiki_markup_pages.xml": (5, "wiki", False),
-    "wiki_en_tables.xml": (0.3, "wiki", False),
-    "cppreference.txt": (3.5, "docs", False),
-    "debian_handbook_en.txt": (2, "docs", True),
-    "apache_doc.txt": (5, "docs", False),
-    "postgresql_doc.txt": (8, "docs", False),
-    "python_doc.txt": (7, "docs", False),
-    "perl_pod.txt": (7, "docs", False),
-    "wordnet_glosses.txt": (6, "docs", False),
-    "python_django.py.txt": (5, "python", False),
-    "python_sympy.py.txt": (2.5, "python", False),
-    "cpp_leveldb.cc.txt": (2.5, "c", False),
-    "js_bundles.js.txt": (1.5, "js", False),
-    "js_lodash_preact.js.txt": (1.5, "js", False),
-    "typescript_node.d.ts.txt": (2, "js", False),
-    "css_bootstrap.css.txt": (0.4, "js", False),
-    "json_mixed.json.txt": (1.5, "json", False),
-}
-
-
-def sources(corpora: Path, words: str | None = None):
-    """The texts of the mixture for raw text, or for text coded as ``words``, checked against the manifest."""
+def sources(corpora: Path, mixture: str, gathered: Path | None = None):
+    """The texts of a mixture, each checked against the hash that is listed for it."""
     from nzip.training.text import Source  # start-up: numpy
 
-    with open(corpora / "MANIFEST.tsv", newline="") as file:
-        listed = {
-            row["path"]: row["sha256"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        }
+    listed = {row["path"]: row["sha256"] for row in _table(corpora / "MANIFEST.tsv")}
+    made = {row["name"]: row["sha256"] for row in _table(GATHERED)}
     found = []
-    for name, (share, kind, prose) in (CODED_MIXTURE if words else MIXTURE).items():
-        path = corpora / "train" / name
+    for name, (share, kind, prose) in MIXTURES[mixture].items():
+        if name not in made:
+            path, digest = corpora / "train" / name, listed[f"train/{name}"]
+        elif gathered is None:
+            raise click.UsageError(f"{name} is made by scripts/gather_texts.py: say where with --gathered")
+        else:
+            path, digest = gathered / name, made[name]
         data = (
             path.read_bytes() if path.exists() else lzma.decompress(path.with_name(name + ".xz").read_bytes())
         )
-        if hashlib.sha256(data).hexdigest() != listed[f"train/{name}"]:
-            raise click.ClickException(f"{path} is not the text that the manifest lists: fetch it anew")
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise click.ClickException(f"{path} is not the text that is listed: fetch or gather it anew")
         found.append(Source(name, data, share, kind, prose))
     return found
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+_MIXTURE = click.option(
+    "--mixture", type=click.Choice(list(MIXTURES)), help="[default: words with --words, else english]"
+)
+_GATHERED = click.option(
+    "--gathered", type=click.Path(path_type=Path, exists=True), help="what scripts/gather_texts.py made"
+)
 
 
 @click.group(help=__doc__)
@@ -146,6 +89,8 @@ def main() -> None:
 @click.option("--threads", default=1, show_default=True)
 @click.option("--kind", type=click.Choice(["ssm", "transformer"]), default="ssm", show_default=True)
 @click.option("--words", help="train on text coded by this dictionary of the package (ssm), as english")
+@_MIXTURE
+@_GATHERED
 @click.option(
     "--begin",
     type=click.Path(path_type=Path, exists=True),
@@ -161,7 +106,7 @@ def main() -> None:
 @click.option("--deadline", type=float, help="stop after so many CPU seconds (a trial)")
 @click.option("--set", "settings", multiple=True, help="name=value for the run or the shape (a trial)")
 def run_command(
-    corpora, folder, total, seed, threads, kind, words, begin, floats, deadline, settings
+    corpora, folder, total, seed, threads, kind, words, mixture, gathered, begin, floats, deadline, settings
 ) -> None:
     """Train, or go on training, until TOTAL bytes were seen."""
     import torch  # start-up: torch, as the next ones
@@ -173,6 +118,7 @@ def run_command(
     from nzip.training.recurrent import from_file as recurrent_from_file
     from nzip.training.transformer import Llama, from_file, shape_of  # start-up: torch
 
+    texts = sources(corpora, mixture or ("words" if words else "english"), gathered)
     torch.set_num_threads(threads)
     given: dict[str, Any] = {k: json.loads(v) for k, v in (s.split("=", 1) for s in settings)}
     if kind == "transformer":
@@ -202,7 +148,7 @@ def run_command(
             f"{sum(p.numel() for p in net.parameters()):,} in all",
             flush=True,
         )
-        log = train(net, sources(corpora, words), run, folder, _Meter(), deadline, floats)
+        log = train(net, texts, run, folder, _Meter(), deadline, floats)
     print(json.dumps(log[-1]))
 
 
@@ -224,16 +170,17 @@ def export_command(folder, output) -> None:
 @main.command("loss")
 @click.option("--corpora", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--folder", type=click.Path(path_type=Path, exists=True), required=True)
+@_MIXTURE
+@_GATHERED
 @click.option("--bytes", "size", default=6000, show_default=True, help="of each kind's held-out text")
-def loss_command(corpora, folder, size) -> None:
+def loss_command(corpora, folder, mixture, gathered, size) -> None:
     """What rounding to integers costs: held-out bits per byte in float32, and by the exact expert."""
     from nzip.training import checkpoint  # start-up: torch
     from nzip.training.text import slices_of  # start-up: numba
 
     net, made = checkpoint.load(folder)
-    found = checkpoint.rounding(
-        net, slices_of(sources(corpora, net.words and net.words.name), net.words), size
-    )
+    texts = sources(corpora, mixture or ("words" if net.words else "english"), gathered)
+    found = checkpoint.rounding(net, slices_of(texts, net.words), size)
     floats, exact = (sum(costs) / len(found) for costs in zip(*found.values(), strict=True))
     found["mean"] = floats, exact
     print(f"{checkpoint.kind_of(net)}, {made['seen']:,} bytes seen, bits per byte of {size:,} bytes")

@@ -49,6 +49,7 @@ class Run(NamedTuple):
     short: float = (
         0.0  # share of the run read in quarters of a span, each from nothing (a network without a state)
     )
+    drop: float = 0.0  # share of the n-gram tables' rows left out in training (of a recurrent network)
     before: int = 0  # bytes of ``total`` that the weights had seen when the run began
 
 
@@ -102,6 +103,7 @@ def train(
     ``torch.compile``, which needs a C++ compiler."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(run.seed)
+    net.drop = run.drop
     tables = net.table_parameters()
     matrices = net.layer_matrices() if run.momentum else []
     known = {id(p) for p in (*tables, *matrices)}

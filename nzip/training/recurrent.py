@@ -88,9 +88,11 @@ class Recurrent(nn.Module):
     """Next-byte logits. ``forward(bytes (b, t) int64, rows (b, t, 7) int64, states)``; see :meth:`start`.
 
     ``mixed``: products in bfloat16, else all in float32. ``words``: it reads text coded by that dictionary,
-    None: raw text. ``reach``: bytes read at a time when it is measured."""
+    None: raw text. ``reach``: bytes read at a time when it is measured. ``drop``: the share of table rows
+    that are taken for zeros while gradients are kept, so that no small text is learnt by heart."""
 
     reach = 4096
+    drop = 0.0
 
     def __init__(self, shape: Shape = DEFAULT, mixed: bool = True, words: Dictionary | None = None):
         super().__init__()
@@ -132,6 +134,9 @@ class Recurrent(nn.Module):
 
     def forward(self, symbols, rows, states):
         grams = torch.cat([table(rows[..., i]) for i, table in enumerate(self.tables)], dim=-1)
+        if self.drop and torch.is_grad_enabled():
+            kept = (torch.rand(*rows.shape, 1) >= self.drop) / (1 - self.drop)
+            grams = (grams.view(*rows.shape, -1) * kept).view_as(grams)
         x = self.bytes(symbols) + self._product(grams, self.project)
         for layer, state in zip(self.layers, states, strict=True):
             x = layer(x, state, self._product)

@@ -65,12 +65,12 @@ def _rewrap(piece: bytes, chance: np.random.Generator) -> bytes:
     paragraphs = _BLANK.split(piece)
     wrapped = [
         textwrap.fill(
-            " ".join(p.decode("latin-1").split()),
+            b" ".join(p.split()).decode("utf-8", "surrogateescape"),
             width,
             initial_indent=indent,
             break_long_words=False,
             break_on_hyphens=False,
-        ).encode("latin-1")
+        ).encode("utf-8", "surrogateescape")
         for p in paragraphs
     ]
     return apart.join(wrapped) + b"\n"

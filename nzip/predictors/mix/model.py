@@ -19,7 +19,7 @@ from nzip.exact.jit import is_kept
 from nzip.hashes import text_hash
 from nzip.predictors.base import Expert, Predictor
 from nzip.predictors.kinds import STORED, TEXT, Content
-from nzip.predictors.mix import cutting, pricing
+from nzip.predictors.mix import cutting, pricing, trials
 from nzip.predictors.mix import params as parameters
 from nzip.predictors.mix import segments as layout
 from nzip.predictors.mix.handing_on import Scattering, Sink
@@ -145,7 +145,7 @@ class MixPredictor(Predictor):
         :class:`nzip.predictors.mix.cutting.Cut` says of them."""
         experts = bool(self.experts)
         if segments is None:
-            descriptor, payload = self._streams.encode(block, contents[0], _report(progress, 0))
+            descriptor, payload = trials.encode(self._streams, block, contents[0], _report(progress, 0))
             block_of = Block(0, (Stream(descriptor, len(block), len(payload)),))
             return parameters.pack(block_of, experts), payload
         packed = layout.pack(segments, len(contents))
@@ -153,7 +153,7 @@ class MixPredictor(Predictor):
         for number, content in enumerate(contents):
             own = layout.gather(block, segments, number)
             start = starts[number] if starts else None
-            descriptor, payload = self._streams.encode(own, content, _report(progress, done), start)
+            descriptor, payload = trials.encode(self._streams, own, content, _report(progress, done), start)
             if len(payload) >= len(own):
                 descriptor, payload = Descriptor(Content(STORED)), own.tobytes()
             coded.append(Stream(descriptor, len(own), len(payload)))

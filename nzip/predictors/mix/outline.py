@@ -25,15 +25,8 @@ from nzip.predictors.mix.noise import is_noise
 from nzip.predictors.mix.primer_choice import SHORT, Start
 from nzip.predictors.mix.segments import gather
 from nzip.predictors.mix.state import Mix
-from nzip.predictors.mix.stream import (
-    PART,
-    PARTS,
-    SAMPLE,
-    WHOLE,
-    Streams,
-    _put_on,
-    untold,
-)
+from nzip.predictors.mix.stream import Streams, _put_on, untold
+from nzip.predictors.mix.trials import PART, PARTS, SAMPLE, WHOLE, ways
 
 Trial = tuple[int, Start]
 
@@ -74,7 +67,7 @@ def outline(streams: Streams, block: np.ndarray) -> list[Part]:
             if start:
                 trials = [(streams.readers(helpers, start.form, len(own)), start)]
             else:
-                trials = streams._trials(own, content, helpers)
+                trials = ways(streams, own, content, helpers)
         parts.append(Part(own, content, trials))
     return sorted(parts, key=lambda part: -len(part.data))
 

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from nzip.predictors.kinds import KIND_NAMES, STORED, Content
-from nzip.predictors.mix import cutting
+from nzip.predictors.mix import cutting, trials
 from nzip.predictors.mix import params as parameters
 from nzip.predictors.mix import segments as layout
 from nzip.predictors.mix.ledger import Ledger
@@ -87,7 +87,7 @@ def _stream(
         take = wish.rows
         own = wish._replace(rows=lambda at, rows: take(places[at], rows))
     ledger = Ledger(own)
-    descriptor, payload = streams.encode(data, content, report, start, ledger)
+    descriptor, payload = trials.encode(streams, data, content, report, start, ledger)
     kind = "noise" if content.kind == STORED else KIND_NAMES[content.kind]
     if descriptor.content.kind == STORED or len(payload) > len(data):
         return descriptor, payload, stored(len(data), places, kind)

@@ -5,7 +5,7 @@ fastest level, started from each, codes a few thousand bytes. One that does not 
 not used on a long stream, where its gain fades and its words stay in the way. Then some primers' *habits*
 alone are tried: weights and maps that have read much text, and empty contexts. Raw bytes and words are tried
 alike, cold first; the primers then for the better one, or for both. What comes near on the sample is left to
-whoever codes (stream.py): all of a short stream, one start for each form of a long one. Concession: the
+whoever codes (trials.py): all of a short stream, one start for each form of a long one. Concession: the
 trials take a tenth of a second or two a stream; only the encoder chooses, the stream says what."""
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ NEAR, MOST = 0.03, 3  # what is further from the best on the sample is no choice
 NEAR_COLD = 0.08  # a start from nothing is one where it is nearer: it costs little to try
 # What words gain on the sample at -1 so that raw bytes are not tried, and so that words are not: the fastest
 # level prefers words by 5 to 10% more than others, and a long text needs them less than its sample. What is
-# between is for the stream's own level to say (stream.py); where that is the one that tried, words are not
+# between is for the stream's own level to say (trials.py); where that is the one that tried, words are not
 # tried only where they gain nothing.
 SURE, HOPELESS = 0.14, 0.015
 # Where nobody tries that, words gain so much.
@@ -59,6 +59,8 @@ SECOND, THIRD, LITTLE, NEAR_TINY = 0.05, 0.08, 0.15, 0.02
 # Of a text of which the best primer knows less than this, the primer's words stand in the way of levels that
 # trust them more than the one that tries: its habits alone are one of the ways where they come so near.
 FOREIGN, NEAR_HABITS = 0.25, 0.04
+# A text of which it knows more than this is never smaller from nothing, whatever experts know.
+KNOWN_WELL = 0.6
 
 Form = Words | None
 # Payloads of what was coded whole while ways were tried, by form and primer's code: of use at LEVEL.

@@ -1,5 +1,5 @@
-"""One stream of a block, coded and decoded: a mix for its content, started from a primer or from nothing,
-with the experts that help.
+"""One stream of a block, coded in a given way (trials.py chooses it) and decoded: a mix for its content,
+started from a primer or from nothing, with the experts that help.
 
 Without experts a stream is one lane and one call of the kernel after the other; with experts lanes advance in
 lock step (lockstep.py), or experts and mix in one compiled loop (fused.py).
@@ -18,7 +18,7 @@ import numpy as np
 
 from nzip.errors import CorruptError, ModelMismatchError, Remedy
 from nzip.predictors.base import Expert
-from nzip.predictors.kinds import BINARY, EXECUTABLE, KIND_NAMES, STORED, TEXT, Content
+from nzip.predictors.kinds import EXECUTABLE, KIND_NAMES, STORED, Content
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import lockstep
 from nzip.predictors.mix.call_filter import call_filter
@@ -26,22 +26,10 @@ from nzip.predictors.mix.coder import CHUNK, Input, Output
 from nzip.predictors.mix.handing_on import HandingOn, Sink, Told, Undoing
 from nzip.predictors.mix.kernel import best
 from nzip.predictors.mix.ledger import Ledger
-from nzip.predictors.mix.noise import is_noise
 from nzip.predictors.mix.params import RATE_STEP, Descriptor
 from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.pool import POOL
-from nzip.predictors.mix.primer_choice import (
-    COLD,
-    FOREIGN,
-    LEVEL,
-    SHORT,
-    TINY,
-    Form,
-    Payloads,
-    Start,
-    choices,
-)
-from nzip.predictors.mix.primer_grams import known
+from nzip.predictors.mix.primer_choice import Form, Payloads, Start
 from nzip.predictors.mix.primers import USER, Primer, named, pin, portion
 from nzip.predictors.mix.state import Mix, build, memory
 from nzip.predictors.mix.warm_start import warm_behind
@@ -53,18 +41,6 @@ MAX_LANES = 192
 # In place of lanes - 1: a stream that not all experts help is coded as by a predictor with only those whose
 # bits are set in 255 minus this.
 _SOME = 192
-# Bytes of a stream longer than SHORT of which several ways of coding are tried.
-SAMPLE = 1 << 16
-# A stream of more than WHOLE bytes is coded in one form, told by what that makes of PARTS of it; a shorter
-# one in both where they are near: that takes as long.
-WHOLE, PARTS, PART = 1 << 19, 4, 1 << 15
-# A text of so many bytes or fewer wants another learning rate only where it takes this share of its size or
-# less: else there is hardly time to learn by it.
-BRIEF, EASY = 1500, 0.2
-# What words gain on the sample without experts so that raw bytes are not tried with them.
-SURE_WORDS = 0.06
-# What experts gain on a stretch of a long stream so that nothing is tried without them.
-SURE_GAIN = 0.03
 _NO_EXPERTS = np.zeros((0, 1, 0, 0), np.uint32)
 
 Progress = Callable[[int], None]
@@ -166,157 +142,9 @@ class Streams(NamedTuple):
         own += self.dictionary.memory if self.dictionary else 0
         return own + sum(e.memory(size, self.lanes_for(size)) for e in self.experts)
 
-    # Encoding.
+    # Encoding, in one way; trials.py chooses it.
 
-    def encode(
-        self,
-        data: np.ndarray,
-        content: Content,
-        progress: Progress = untold,
-        start: Start | None = None,
-        ledger: Ledger | None = None,
-    ) -> tuple[Descriptor, bytes]:
-        """Code ``data`` (uint8), of content ``content``; a payload longer than ``data`` where it is
-        hopeless. ``start``: the form it takes and the primer it starts from; None: choose them. ``ledger``:
-        what is written down of the way that is chosen; of a short stream by coding it once more."""
-        with POOL.held():
-            if start is None and self._may_be_colder(data, content):
-                ways = [self, self._replace(primed=False)]
-                found = [way._encode_best(data, content, untold, None, None) for way in ways]
-                best_way = min((0, 1), key=lambda i: _cost(found[i]))
-                if ledger is None:
-                    progress(len(data))
-                    return found[best_way]
-                return ways[best_way]._encode_best(data, content, progress, None, ledger)
-            return self._encode_best(data, content, progress, start, ledger)
-
-    def _may_be_colder(self, data: np.ndarray, content: Content) -> bool:
-        """Whether a very short text may be smaller from nothing, since experts know it better than primers:
-        without experts, by which starts are told, no start from nothing comes near."""
-        if not self.primed or self.primer or content.kind != TEXT or len(data) > TINY:
-            return False
-        helped = any(e.helps(data, content) for e in self.experts)
-        return helped and not self.leading and float(known(data).max()) < FOREIGN
-
-    def _encode_best(
-        self,
-        data: np.ndarray,
-        content: Content,
-        progress: Progress,
-        start: Start | None,
-        ledger: Ledger | None,
-    ) -> tuple[Descriptor, bytes]:
-        if content.kind == STORED:
-            if is_noise(data, lambda part: len(Streams(1).code(part, Content(BINARY), 1, None)[0])):
-                progress(len(data))
-                return Descriptor(content), data.tobytes()
-            content = Content(BINARY)
-        kept: Payloads | None = {} if self.level <= LEVEL and not self.experts else None
-        helpers = sum(e.helps(data, content) << i for i, e in enumerate(self.experts))
-        if start:
-            trials = [(self.readers(helpers, start.form, len(data)), start)]
-        else:
-            trials = self._trials(data, content, helpers, kept=kept)
-        helped = any(readers for readers, _ in trials) and start is None
-        if helped and self.leading:
-            if len(trials) > 1 and len(data) > SHORT:
-                trials = [min(trials, key=lambda trial: self._sampled(data, content, *trial))]
-        elif helped and (len(trials) > 1 or len(data) > SHORT):
-            kept = {}
-            trials = self._worth(data, content, trials, kept)
-        if len(trials) > 1 and len(data) > WHOLE:
-            trials = [min(trials, key=lambda trial: self._later(data, content, *trial))]
-        warm = [
-            i for i, (helpers, start) in enumerate(trials) if start.primer and not self.only(helpers).experts
-        ]
-        if len(trials) == 1 and not (warm and len(data) <= SHORT):
-            return self._encode(data, content, *trials[0], progress, ledger=ledger, kept=kept)
-        found = [self._encode(data, content, *trials[0], progress, kept=kept)]
-        found += [self._encode(data, content, *trial, kept=kept) for trial in trials[1:]]
-        ways = [(*trial, untold, 0) for trial in trials]
-        if warm and len(data) <= SHORT:
-            # A text that is unlike the primer's wants a higher rate than the plan's.
-            likeliest = min(warm, key=lambda i: _cost(found[i]))
-            if len(data) > BRIEF or _cost(found[likeliest]) < EASY * len(data):
-                rate = 2 * _warm_rate(self.level, trials[likeliest][1]) // RATE_STEP
-                ways.append((*trials[likeliest], untold, rate))
-                found.append(self._encode(data, content, *ways[-1]))
-        best_of_them = min(range(len(found)), key=lambda i: _cost(found[i]))
-        if ledger is not None:
-            return self._encode(data, content, *ways[best_of_them], ledger=ledger)
-        return found[best_of_them]
-
-    def _trials(
-        self, data: np.ndarray, content: Content, helpers: int, kept: Payloads | None = None
-    ) -> list[tuple[int, Start]]:
-        """Ways of coding a stream that are worth trying, as bits of the experts that help and starts: of a
-        short one several starts, of any both forms where they are near; each form with the experts that read
-        it, where none leads, and a short one without any, too."""
-        raw = self.readers(helpers, None, len(data))
-        if not helpers or content.kind != TEXT or self.only(raw).leading:
-            return [(raw, start) for start in self.only(raw).choose(data, content, kept)]
-        starts = self.only(0).choose(data, content)
-        trials = [(self.readers(helpers, start.form, len(data)), start) for start in starts]
-        if len(data) <= SHORT:
-            trials += [(0, start) for readers, start in trials if readers]
-        return trials
-
-    def _worth(
-        self, data: np.ndarray, content: Content, trials: list[tuple[int, Start]], kept: Payloads
-    ) -> list[tuple[int, Start]]:
-        """Of ways of coding a stream, some with experts, those that may be the best. To try experts takes
-        long, so what a start gives without them is asked first, of all of a short stream (``kept``: what that
-        gave) and of a stretch of a long one: in each form the best start stays, and a form that is plainly
-        behind does not."""
-        short = len(data) <= SHORT
-        best: dict[bool, tuple[int, int, Start]] = {}
-        for readers, start in trials:
-            if not readers:
-                continue
-            if short:
-                found = self._encode(data, content, 0, start)
-                kept[start.form, found[0].primer] = found[1]
-                size = _cost(found)
-            else:
-                size = self._sampled(data, content, 0, start)
-            form = start.form is not None
-            if form not in best or size < best[form][0]:
-                best[form] = size, readers, start
-        if len(best) == 2:
-            if best[True][0] < (1 - SURE_WORDS) * best[False][0]:
-                del best[False]
-            elif best[True][0] > best[False][0]:
-                del best[True]
-        left = [(readers, start) for _, readers, start in best.values()]
-        alone = [trial for trial in trials if not trial[0]]
-        if short:
-            return left + alone
-        alone += [(0, start) for _, start in left]
-        with_them, without = (
-            min((self._sampled(data, content, *trial), i) for i, trial in enumerate(some))
-            for some in (left, alone)
-        )
-        gain = 1 - with_them[0] / max(1, without[0])
-        if gain > SURE_GAIN:
-            return [left[with_them[1]]]
-        # What a sample's experts gain may be lost later on, where the mix has learnt more.
-        return [left[with_them[1]], *alone] if gain > 0 else alone
-
-    def _sampled(self, data: np.ndarray, content: Content, helpers: int, start: Start) -> int:
-        """Bytes that a stretch out of the middle of a long stream takes."""
-        middle = (len(data) - SAMPLE) // 2
-        return _cost(self._encode(data[middle : middle + SAMPLE], content, helpers, start))
-
-    def _later(self, data: np.ndarray, content: Content, helpers: int, start: Start) -> int:
-        """Bytes that the second half of a sample of a long stream takes after the first: what is learnt in
-        the beginning counts little in the end."""
-        if len(data) > PARTS * PART:
-            begins = np.linspace(0, len(data) - PART, PARTS).astype(np.int64)
-            data = np.concatenate([data[begin : begin + PART] for begin in begins])
-        whole, half = (self._encode(part, content, helpers, start) for part in (data, data[: len(data) // 2]))
-        return _cost(whole) - _cost(half)
-
-    def _encode(
+    def encode_as(
         self,
         data: np.ndarray,
         content: Content,
@@ -327,7 +155,8 @@ class Streams(NamedTuple):
         ledger: Ledger | None = None,
         kept: Payloads | None = None,
     ) -> tuple[Descriptor, bytes]:
-        """As :meth:`encode`, with the experts whose bits are set, from ``start``; ``rate``: its own;
+        """``data`` (uint8), of content ``content``, coded with the experts whose bits are set, from a start;
+        a payload longer than ``data`` where it is hopeless. ``rate``: its own; ``ledger``: told of all of it;
         ``kept``: what was coded already, as it would be."""
         some = self.only(helpers).for_form(start.form)
         lanes = 1 if start.form else some.lanes_for(len(data))
@@ -340,7 +169,9 @@ class Streams(NamedTuple):
             coded = words.apply(data)
             if len(coded) > len(data):  # the samples that spoke for words were not of its kind
                 helpers = self.readers(helpers, None, len(data))
-                return self._encode(data, content, helpers, Start(None, start.primer), progress, rate, ledger)
+                return self.encode_as(
+                    data, content, helpers, Start(None, start.primer), progress, rate, ledger
+                )
             descriptor = descriptor._replace(words=words.params(), length=len(coded))
             if ledger is not None:
                 ledger.expect_bytes(descriptor.form)
@@ -354,15 +185,6 @@ class Streams(NamedTuple):
             progress(len(data))
             return descriptor, payload
         return descriptor, some.code(coded, form, lanes, primer, told, rate, ledger)[0]
-
-    def choose(self, data: np.ndarray, content: Content, payloads: Payloads | None = None) -> list[Start]:
-        """The forms that ``data`` may take without experts, raw with them, and what it may start from, the
-        likeliest best first; one where it is long. ``payloads``: as for
-        :func:`nzip.predictors.mix.primer_choice.choices`."""
-        if content.kind != TEXT:
-            return [COLD]
-        words = not self.experts and not self.raw  # with experts, _trials says who reads which form
-        return choices(data, self.primed, self.primer, words, self.dictionary, payloads, self.level)
 
     def code(
         self,
@@ -585,16 +407,6 @@ class Streams(NamedTuple):
             if told is not None:
                 told.reached(0, start + steps - first)
         return True
-
-
-def _warm_rate(level: int, start: Start) -> int:
-    """Where the learning rate of a stream begins that starts from a primer."""
-    return plan(level, at.CODED if start.form and start.form.dictionary else TEXT).warm_rate
-
-
-def _cost(coded: tuple[Descriptor, bytes]) -> int:
-    descriptor, payload = coded
-    return len(descriptor.pack(False)) + len(payload)
 
 
 def _put_on(stream: np.ndarray, content: Content) -> None:

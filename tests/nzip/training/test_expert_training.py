@@ -188,6 +188,21 @@ def test_fused_gradients_are_autograd_s():
         assert (fused[name] - theirs).abs().max() <= 1e-4 * theirs.abs().max() + 1e-9, name
 
 
+def test_table_rows_are_dropped_in_training_alone():
+    torch.manual_seed(5)
+    net = Recurrent(SMALL, mixed=False)
+    text = np.frombuffer(TEXT[:48], np.uint8)[None]
+    symbols, rows = torch.from_numpy(text.astype(np.int64)), net.rows(text, net.hashes(1))
+    whole = net(symbols, rows, net.start(1)).detach()
+    net.drop = 0.5
+    with torch.no_grad():
+        assert torch.equal(net(symbols, rows, net.start(1)), whole)
+    net(symbols, rows, net.start(1)).square().mean().backward()
+    table = net.tables[0].weight.grad
+    met, moved = len(set(rows[0, :, 0].tolist())), int((table.abs().sum(1) > 0).sum())
+    assert 0 < moved < met
+
+
 def test_the_transformer_s_fused_passes_are_the_plain_network():
     """Loss and gradients of the bfloat16 path against float32 autograd over the formulas: what bfloat16's 8
     bits leave."""
@@ -322,6 +337,14 @@ class TestText:
             assert plain.split() == PROSE[:2000].replace(b"``", b'"').translate(None, b"`'\"").split()
         assert len(seen) > 20 and any(b"\r\n" in v for v in seen) and any(b"\r\n" not in v for v in seen)
 
+    def test_variations_keep_letters_of_several_bytes(self):
+        # Two of these end in bytes that Latin-1 takes for spaces: Cyrillic r (D0 A0) and kh (D1 85).
+        words = ["Рим", "храмы", "хорошо", "à", "例如"]
+        text = " ".join(words * 40).encode() + b"\xff \xa0cut\n"
+        chance = np.random.default_rng(1)
+        for _ in range(20):
+            assert training_text.vary(text, True, chance).split() == text.split()
+
     def test_the_held_out_part_never_trains(self):
         data = b"a\n" * 50_000 + b"z\n" * 5_000
         streams = training_text.Streams([source(data=data, prose=False)], 2, 1)
@@ -373,29 +396,43 @@ class TestCommand:
         assert "'.[neural]'" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("kind", ["ssm", "words", "transformer"])
-def test_the_script_trains_exports_measures_and_plots(tmp_path, kind):
+@pytest.mark.parametrize("kind", ["ssm", "words", "languages", "transformer"])
+def test_the_script_trains_exports_measures_and_plots(tmp_path, monkeypatch, kind):
     """scripts/train_expert.py over a corpora folder in miniature."""
     import hashlib
     import importlib.util
 
     from click.testing import CliRunner
 
+    monkeypatch.syspath_prepend(ROOT / "scripts")
     spec = importlib.util.spec_from_file_location("train_expert", ROOT / "scripts/train_expert.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    (tmp_path / "train").mkdir()
-    lines = ["path\tsha256"]
-    mixture = script.CODED_MIXTURE if kind == "words" else script.MIXTURE
+    for folder in ("train", "gathered"):
+        (tmp_path / folder).mkdir()
+    lines, made = ["path\tsha256"], ["name\tsha256"]
+    mixture = script.MIXTURES[kind if kind in script.MIXTURES else "english"]
     for name in mixture:
         data = PROSE[:12_000] + name.encode()
-        (tmp_path / "train" / name).write_bytes(data)
-        lines.append(f"train/{name}\t{hashlib.sha256(data).hexdigest()}")
+        digest = hashlib.sha256(data).hexdigest()
+        if name.startswith("more_"):
+            (tmp_path / "gathered" / name).write_bytes(data)
+            made.append(f"{name}\t{digest}")
+        else:
+            (tmp_path / "train" / name).write_bytes(data)
+            lines.append(f"train/{name}\t{digest}")
     (tmp_path / "MANIFEST.tsv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "made.tsv").write_text("\n".join(made) + "\n")
+    monkeypatch.setattr(script, "GATHERED", tmp_path / "made.tsv")
     common = ["--corpora", str(tmp_path), "--folder", str(tmp_path / "run")]
-    words, kind = (["--words", "english"], "ssm") if kind == "words" else ([], kind)
-    shape = [
-        *words,
+    if kind == "languages":
+        common += ["--mixture", "languages"]
+        lacking = CliRunner().invoke(script.main, ["run", *common])
+        assert lacking.exit_code == 2 and "--gathered" in lacking.output
+        common += ["--gathered", str(tmp_path / "gathered")]
+    shape = ["--words", "english"] if kind == "words" else []
+    kind = "transformer" if kind == "transformer" else "ssm"
+    shape += [
         "--kind",
         kind,
         "--set",

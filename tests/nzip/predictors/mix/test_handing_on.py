@@ -16,7 +16,7 @@ import nzip
 from nzip.container import recovery
 from nzip.predictors.content import EXECUTABLE
 from nzip.predictors.lm import spans
-from nzip.predictors.mix import MixPredictor, stream
+from nzip.predictors.mix import MixPredictor, trials
 from nzip.predictors.mix.call_filter import call_filter, filter_part
 from nzip.predictors.mix.primer_choice import COLD
 from nzip.testing import predictor_hands_on
@@ -47,9 +47,7 @@ def test_one_lane_is_told_of_in_order(kind):
 @pytest.mark.parametrize("kind", ["text", "executable"])
 @pytest.mark.parametrize("lanes", [1, 3])
 def test_lanes_are_told_of_in_ranges(kind, lanes, monkeypatch):
-    monkeypatch.setattr(
-        stream.Streams, "_trials", lambda self, data, content, helpers, kept=None: [(helpers, COLD)]
-    )
+    monkeypatch.setattr(trials, "ways", lambda streams, data, content, helpers, kept=None: [(helpers, COLD)])
     data = mix_samples.sample(kind, 7000)
     predictor = MixPredictor(1, (toys.CountingExpert(),), lanes=lanes, primed=False)
     found = told(predictor, data)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from nzip.errors import CorruptError
 from nzip.predictors.base import EXPERT_BITS, Expert, ExpertState
-from nzip.predictors.mix import stream
+from nzip.predictors.mix import trials
 from nzip.predictors.mix.model import MixPredictor
 from nzip.predictors.mix.primer_choice import Start
 from nzip.predictors.own_primer import OwnPrimer
@@ -27,9 +27,9 @@ def raw_with_experts():
     """Texts are coded with the experts that help, raw, however small words would be."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            stream.Streams,
-            "_trials",
-            lambda self, data, content, helpers, kept=None: [(helpers, Start(None, self.primer))],
+            trials,
+            "ways",
+            lambda streams, data, content, helpers, kept=None: [(helpers, Start(None, streams.primer))],
         )
         yield
 

@@ -90,13 +90,13 @@ def test_real_files(name, expected, corpus):
 
 
 def test_priming_helps_and_is_pinned(primed_cache, monkeypatch):
-    from nzip.predictors.mix import stream
+    from nzip.predictors.mix import trials
 
-    monkeypatch.setattr(stream, "choices", only(1))
+    monkeypatch.setattr(trials, "choices", only(1))
     data = primers.shipped(1).text[-2500:-1000] + mix_samples.text(500, seed=42)
     predictor, cold = MixPredictor(1), MixPredictor(1, primed=False)
     params, payload = predictor.encode(data)
-    monkeypatch.setattr(stream, "choices", only(0))
+    monkeypatch.setattr(trials, "choices", only(0))
     assert params[0] & ~0x40 == 0x10  # perhaps a rate of its own
     assert params[1] in NUMBERS and params[-4:] == primers.shipped(params[1]).hash
     assert len(payload) < 0.6 * len(cold.encode(data)[1])
@@ -264,14 +264,14 @@ def test_a_snapshot_is_named_by_all_that_made_it(monkeypatch):
 )
 def test_no_primer_that_is_tried_would_have_been_much_better(name, corpus, primed_cache, monkeypatch):
     """The choice by a sample at -1 against what the whole beginning of the file takes at -3."""
-    from nzip.predictors.mix import stream
+    from nzip.predictors.mix import trials
 
     data = corpus(f"dev/{name}").read_bytes()[:20_000]
     chosen = chosen_for(data)
     likely = np.argsort(primers.scores(array(data)))[::-1][:TRIALS]
     sizes = {}
     for number in {0, chosen, *(int(i) + 1 for i in likely)}:
-        monkeypatch.setattr(stream, "choices", only(number))
+        monkeypatch.setattr(trials, "choices", only(number))
         sizes[number] = len(MixPredictor(3).encode(data)[1])
     assert sizes[chosen] <= 1.02 * min(sizes.values())
 
@@ -280,12 +280,12 @@ def test_no_primer_that_is_tried_would_have_been_much_better(name, corpus, prime
 def test_habits_alone(level, corpus, primed_cache, monkeypatch):
     """Weights and maps of a primer, no words of it: round trip in another predictor, and a gain of its
     own."""
-    from nzip.predictors.mix import stream
+    from nzip.predictors.mix import trials
 
     data = corpus("dev/text_tr.txt").read_bytes()[:10_000]
     made = {}
     for code in (0, 6, primers.HABITS | 6):
-        monkeypatch.setattr(stream, "choices", only(code))
+        monkeypatch.setattr(trials, "choices", only(code))
         params, payload = MixPredictor(level).encode(data)
         assert primer_of(params) == code and MixPredictor(level).decode(params, payload, len(data)) == data
         made[code] = payload
@@ -299,12 +299,12 @@ def test_habits_of_no_primer_are_refused():
 
 def test_habits_by_the_twin(monkeypatch):
     """What the compiled mix keeps of a primer is what plain Python keeps."""
-    from nzip.predictors.mix import stream
+    from nzip.predictors.mix import trials
     from nzip.predictors.mix.twin import model as twin
 
     small = SMALL._replace(read=SMALL.text[:600])
     monkeypatch.setattr(primers, "shipped", lambda number: small)
-    monkeypatch.setattr(stream, "choices", only(primers.HABITS | 1))
+    monkeypatch.setattr(trials, "choices", only(primers.HABITS | 1))
     data = mix_samples.text(300, seed=43)
     for level in (1, 5):
         params, payload = MixPredictor(level).encode(data)

@@ -9,7 +9,7 @@ from support import ROOT
 
 from nzip.errors import CorruptError, ModelMismatchError
 from nzip.predictors.kinds import TEXT, Content
-from nzip.predictors.mix import primer_choice, stream
+from nzip.predictors.mix import primer_choice, stream, trials
 from nzip.predictors.mix.model import MixPredictor
 from nzip.predictors.mix.params import WORDS_DICTIONARY, read
 from nzip.predictors.mix.primer_choice import Start
@@ -33,7 +33,7 @@ def descriptor(params: bytes, size: int):
 def as_words(monkeypatch):
     """Every text is coded as words, lines folded, from nothing."""
     start = Start(Words(named(1), 96), None)
-    monkeypatch.setattr(stream, "choices", lambda *_: [start])
+    monkeypatch.setattr(trials, "choices", lambda *_: [start])
 
 
 def test_words_are_chosen_for_prose_and_for_nothing_else():
@@ -75,12 +75,12 @@ def test_the_twin_reads_words(level, as_words):
 def test_a_long_text_takes_the_form_that_is_smaller(monkeypatch):
     data = np.frombuffer(PROSE * 10 + mix_samples.text(70_000, seed=5), np.uint8)
     content, forms = Content(TEXT), [Start(None, None), Start(Words(named(1)), None)]
-    monkeypatch.setattr(stream, "choices", lambda *_: forms)
+    monkeypatch.setattr(trials, "choices", lambda *_: forms)
     streams = stream.Streams(1)
-    sizes = [len(streams.encode(data, content, start=start)[1]) for start in forms]
-    assert sizes[0] != sizes[1] and len(streams.encode(data, content)[1]) == min(sizes)
-    monkeypatch.setattr(stream, "WHOLE", 0)  # by what they make of a part
-    assert len(streams.encode(data, content)[1]) in sizes
+    sizes = [len(trials.encode(streams, data, content, start=start)[1]) for start in forms]
+    assert sizes[0] != sizes[1] and len(trials.encode(streams, data, content)[1]) == min(sizes)
+    monkeypatch.setattr(trials, "WHOLE", 0)  # by what they make of a part
+    assert len(trials.encode(streams, data, content)[1]) in sizes
 
 
 def test_another_dictionary_is_refused(as_words):
@@ -138,14 +138,14 @@ def test_experts_on_raw_bytes_or_words_without_them_whatever_is_smaller(kind, to
     predictor, data = registry.create("mix:1+count"), KINDS[kind]
     params, payload = predictor.encode(data)
     assert predictor.decode(params, payload, len(data)) == data
-    sizes, real = [], stream.Streams._trials
+    sizes, real = [], trials.ways
     for with_experts in (True, False):
 
-        def only(self, data, content, helpers, kept=None, wanted=with_experts):
-            found = real(self, data, content, helpers, kept)
+        def only(streams, data, content, helpers, kept=None, wanted=with_experts):
+            found = real(streams, data, content, helpers, kept)
             return [trial for trial in found if (trial[0] > 0) == wanted] or found[:1]
 
-        monkeypatch.setattr(stream.Streams, "_trials", only)
+        monkeypatch.setattr(trials, "ways", only)
         sizes.append(sum(map(len, predictor.encode(data))))
     assert len(params) + len(payload) == min(sizes)
 

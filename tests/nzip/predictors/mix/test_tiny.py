@@ -42,12 +42,12 @@ def test_what_was_tried_is_what_would_be_coded(size, primed_cache, monkeypatch):
     text = primers.shipped(2).text[-60_000:][:size]
     predictor = MixPredictor(1)
     found = predictor.encode(text)
-    real = stream.Streams._encode
+    real = stream.Streams.encode_as
 
     def anew(*arguments, **named):
         return real(*arguments, **{**named, "kept": None})
 
-    monkeypatch.setattr(stream.Streams, "_encode", anew)
+    monkeypatch.setattr(stream.Streams, "encode_as", anew)
     assert predictor.encode(text) == found
     assert predictor.decode(*found, size) == text
 

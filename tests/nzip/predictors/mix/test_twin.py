@@ -48,11 +48,11 @@ def test_every_kind_at_the_default_level(kind):
 def test_a_rate_of_its_own(rate):
     data = mix_samples.sample("text", 700, seed=14)
     streams, content = Streams(3), Content(TEXT)
-    descriptor, payload = streams._encode(np.frombuffer(data, np.uint8), content, 0, COLD, rate=rate)
+    descriptor, payload = streams.encode_as(np.frombuffer(data, np.uint8), content, 0, COLD, rate=rate)
     assert descriptor.rate == rate
     assert streams.decode(descriptor, payload, len(data)).tobytes() == data
     assert decode_block(3, descriptor.pack(False), payload, len(data)) == data
-    assert payload != streams._encode(np.frombuffer(data, np.uint8), content, 0, COLD)[1]
+    assert payload != streams.encode_as(np.frombuffer(data, np.uint8), content, 0, COLD)[1]
 
 
 @pytest.mark.parametrize("kind", ["text", "image"])

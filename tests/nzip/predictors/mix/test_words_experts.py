@@ -12,7 +12,7 @@ from nzip.errors import CorruptError, NzipError
 from nzip.predictors.bare import BarePredictor
 from nzip.predictors.kinds import TEXT as TEXT_KIND
 from nzip.predictors.kinds import Content
-from nzip.predictors.mix import MixPredictor, fused, params, stream
+from nzip.predictors.mix import MixPredictor, fused, params, primer_choice, stream, trials
 from nzip.predictors.mix.params import Descriptor
 from nzip.predictors.mix.primer_choice import COLD, Start
 from nzip.predictors.mix.words import choice
@@ -35,10 +35,10 @@ CONTENT = Content(TEXT_KIND)
 def forced(monkeypatch, start: Start) -> None:
     """Streams start so, with every expert that reads the form."""
     monkeypatch.setattr(
-        stream.Streams,
-        "_trials",
-        lambda self, data, content, helpers, kept=None: [
-            (self.readers(helpers, start.form, len(data)), start)
+        trials,
+        "ways",
+        lambda streams, data, content, helpers, kept=None: [
+            (streams.readers(helpers, start.form, len(data)), start)
         ],
     )
 
@@ -110,7 +110,9 @@ def test_several_lanes_have_no_words():
 
 def test_both_forms_are_tried_with_their_readers_and_a_short_text_without():
     streams = stream.Streams(1, (CODED, RAW), primed=False)
-    tried = {(helpers, start.form is not None) for helpers, start in streams._trials(TEXT_ARRAY, CONTENT, 3)}
+    tried = {
+        (helpers, start.form is not None) for helpers, start in trials.ways(streams, TEXT_ARRAY, CONTENT, 3)
+    }
     assert (
         (0b01, True) in tried
         and (0, True) in tried
@@ -122,17 +124,19 @@ def test_both_forms_are_tried_with_their_readers_and_a_short_text_without():
             (0, True),
         }
     )
-    assert streams._trials(TEXT_ARRAY, CONTENT, 0)[0][0] == 0
+    assert trials.ways(streams, TEXT_ARRAY, CONTENT, 0)[0][0] == 0
     # where nobody reads words, words go alone
     alone = stream.Streams(1, (RAW,), primed=False)
-    tried = {(helpers, start.form is not None) for helpers, start in alone._trials(TEXT_ARRAY, CONTENT, 1)}
+    tried = {
+        (helpers, start.form is not None) for helpers, start in trials.ways(alone, TEXT_ARRAY, CONTENT, 1)
+    }
     assert (0, True) in tried and (1, True) not in tried
 
 
 @pytest.mark.parametrize("times", [1, 50], ids=["short", "long"])
 def test_what_is_plainly_behind_without_experts_is_not_tried_with_them(times, monkeypatch):
     streams, data = stream.Streams(1, (CODED, RAW), primed=False), np.tile(TEXT_ARRAY, times)
-    assert (len(data) > stream.SHORT) == (times > 1)
+    assert (len(data) > primer_choice.SHORT) == (times > 1)
     sizes = {(None, 0): 1000, (FORM, 0): 900, (None, 2): 700, (FORM, 1): 600}
     asked = []
 
@@ -140,13 +144,13 @@ def test_what_is_plainly_behind_without_experts_is_not_tried_with_them(times, mo
         asked.append((start.form, helpers))
         return Descriptor(content), bytes(sizes[start.form, helpers] - 1)
 
-    monkeypatch.setattr(stream.Streams, "_encode", encode)
+    monkeypatch.setattr(stream.Streams, "encode_as", encode)
     words, raw = (0b01, Start(FORM, None)), (0b10, COLD)
     bare = [(0, start) for _, start in (words, raw)] * (times == 1)
 
     def left():
         kept = {}
-        found = streams._worth(data, CONTENT, [raw, words, *bare], kept)
+        found = trials.worth(streams, data, CONTENT, [raw, words, *bare], kept)
         assert len(kept) == len(bare)
         return found
 
@@ -196,20 +200,20 @@ def test_experts_may_know_a_text_that_no_primer_knows(monkeypatch):
     """Whether a very short one starts from nothing is told with experts, and only where it may be so."""
     asked = []
 
-    def coded(self, data, content, progress, start, ledger):
-        asked.append((self.primed, ledger))
-        return Descriptor(content), bytes(10 if self.primed else 5)
+    def coded(streams, data, content, progress, start, ledger):
+        asked.append((streams.primed, ledger))
+        return Descriptor(content), bytes(10 if streams.primed else 5)
 
-    monkeypatch.setattr(stream.Streams, "_encode_best", coded)
+    monkeypatch.setattr(trials, "_best", coded)
     foreign = np.frombuffer(b"qzx7 kvw3 jqp9 " * 20, np.uint8)
     experts = stream.Streams(1, (EITHER,))
-    assert len(experts.encode(foreign, CONTENT)[1]) == 5
+    assert len(trials.encode(experts, foreign, CONTENT)[1]) == 5
     ledger = object()
-    assert len(experts.encode(foreign, CONTENT, ledger=ledger)[1]) == 5
+    assert len(trials.encode(experts, foreign, CONTENT, ledger=ledger)[1]) == 5
     assert asked == [(True, None), (False, None)] * 2 + [(False, ledger)]
     asked.clear()
-    assert len(experts.encode(TEXT_ARRAY, CONTENT)[1]) == 10  # the primers know it
-    assert len(stream.Streams(1).encode(foreign, CONTENT)[1]) == 10  # no experts
-    assert len(experts.encode(np.tile(foreign, 20), CONTENT)[1]) == 10  # not so short
-    assert len(experts.encode(foreign, CONTENT, start=COLD)[1]) == 10  # told
+    assert len(trials.encode(experts, TEXT_ARRAY, CONTENT)[1]) == 10  # the primers know it
+    assert len(trials.encode(stream.Streams(1), foreign, CONTENT)[1]) == 10  # no experts
+    assert len(trials.encode(experts, np.tile(foreign, 20), CONTENT)[1]) == 10  # not so short
+    assert len(trials.encode(experts, foreign, CONTENT, start=COLD)[1]) == 10  # told
     assert all(primed for primed, _ in asked)

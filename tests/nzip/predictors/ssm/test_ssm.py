@@ -19,7 +19,8 @@ from nzip.errors import CorruptError, NzipError
 from nzip.exact import cpu
 from nzip.predictors import registry
 from nzip.predictors.content import detect
-from nzip.predictors.mix import MixPredictor, stream
+from nzip.predictors.mix import MixPredictor, trials
+from nzip.predictors.mix.primer_choice import Start
 from nzip.predictors.mix.words import marks
 from nzip.predictors.mix.words.choice import with_lines
 from nzip.predictors.mix.words.dictionary import named
@@ -220,10 +221,8 @@ def test_what_ships_is_small_and_reads_text():
 
 
 def test_a_block_names_those_of_its_experts_that_it_used(monkeypatch):
-    raw = stream.Start(None, None)  # however small words would be without them
-    monkeypatch.setattr(
-        stream.Streams, "_trials", lambda self, data, content, helpers, kept=None: [(helpers, raw)]
-    )
+    raw = Start(None, None)  # however small words would be without them
+    monkeypatch.setattr(trials, "ways", lambda streams, data, content, helpers, kept=None: [(helpers, raw)])
 
     class Never(SsmExpert):
         def helps(self, data, content):
