@@ -17,7 +17,7 @@ from nzip.predictors.mix.noise import is_noise
 from nzip.predictors.mix.params import RATE_STEP, Descriptor
 from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.pool import POOL
-from nzip.predictors.mix.primer_choice import COLD, KNOWN_WELL, LEVEL, SHORT, TINY, Payloads, Start, choices
+from nzip.predictors.mix.primer_choice import COLD, KNOWN_WELL, LEVEL, SHORT, Payloads, Start, choices
 from nzip.predictors.mix.primer_grams import known
 from nzip.predictors.mix.stream import Progress, Streams, untold
 
@@ -59,9 +59,9 @@ def encode(
 
 
 def _may_be_colder(streams: Streams, data: np.ndarray, content: Content) -> bool:
-    """Whether a very short text may be smaller from nothing, since experts know it better than primers do:
+    """Whether a short text may be smaller from nothing, since experts know it better than primers do:
     by what starts give without experts, which is how they are told, none from nothing comes near."""
-    if not streams.primed or streams.primer or content.kind != TEXT or len(data) > TINY:
+    if not streams.primed or streams.primer or content.kind != TEXT or len(data) > SHORT:
         return False
     helped = any(e.helps(data, content) for e in streams.experts)
     return helped and not streams.leading and float(known(data).max()) < KNOWN_WELL

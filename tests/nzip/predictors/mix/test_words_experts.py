@@ -197,7 +197,7 @@ def test_the_probe_hears_every_expert():
 
 
 def test_experts_may_know_a_text_that_no_primer_knows(monkeypatch):
-    """Whether a very short one starts from nothing is told with experts, and only where it may be so."""
+    """Whether a short one starts from nothing is told with experts, and only where it may be so."""
     asked = []
 
     def coded(streams, data, content, progress, start, ledger):
@@ -214,6 +214,7 @@ def test_experts_may_know_a_text_that_no_primer_knows(monkeypatch):
     asked.clear()
     assert len(trials.encode(experts, TEXT_ARRAY, CONTENT)[1]) == 10  # the primers know it
     assert len(trials.encode(stream.Streams(1), foreign, CONTENT)[1]) == 10  # no experts
-    assert len(trials.encode(experts, np.tile(foreign, 20), CONTENT)[1]) == 10  # not so short
+    long = np.tile(foreign, primer_choice.SHORT // len(foreign) + 1)
+    assert len(trials.encode(experts, long, CONTENT)[1]) == 10
     assert len(trials.encode(experts, foreign, CONTENT, start=COLD)[1]) == 10  # told
     assert all(primed for primed, _ in asked)
