@@ -275,7 +275,9 @@ def draw(found: dict, output: Path, title: str) -> None:
         )
         axes.set_title(f"{kind}  {found['held'][kind][-1]:.2f}", loc="left", fontsize=10, color=INK)
         axes.set_ylim(1, top)
-        axes.set_xlim(0, max(found["mb"]) * 1.02)
+        last = max(found["mb"])
+        # A run that began with weights is drawn from where it began.
+        axes.set_xlim(found["mb"][0] if found["mb"][0] > last / 4 else 0, last * 1.02)
         axes.tick_params(colors=INK, labelsize=8, length=0)
         axes.grid(color=INK, alpha=0.2, linewidth=0.6)
         for side, spine in axes.spines.items():
