@@ -201,7 +201,9 @@ def starts(
     if content.kind != TEXT:
         return [COLD]
     words = not streams.experts and not streams.raw  # with experts, ways says who reads which form
-    return choices(data, streams.primed, streams.primer, words, streams.dictionary, payloads, streams.level)
+    return choices(
+        data, streams.primed, streams.primer, words, streams.dictionary, payloads, min(streams.level, LEVEL)
+    )
 
 
 def _warm_rate(level: int, start: Start) -> int:
