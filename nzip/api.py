@@ -11,7 +11,7 @@ import io
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Unpack, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Unpack, cast
 
 from nzip.bits_per_byte import bits_per_byte
 from nzip.container import pipeline
@@ -63,19 +63,19 @@ def compress(data: Buffer, level: int | None = None, **options: Unpack[Coding]) 
     ``level``: 1 (fast) to 9 (small), see :mod:`nzip.levels`; or ``predictor``: a spelling such as
     ``"mix:3"``, or a predictor object. ``primer``: a text of your own that the mix reads first
     (:func:`nzip.train_primer`), as the path or the bytes of a primer file, which decompressing then needs,
-    too; False: start cold; None: the mix chooses among those that ship. ``block_size``: bytes a block; blocks
-    are coded independently, so smaller ones cost size and gain parallelism and finer random access.
-    ``threads``: 0 for all cores; the bytes do not depend on it. ``verify`` decodes and compares every block
-    at once; None does so where the predictor is not exact. ``embed_model``: put the experts that the
-    predictor names by path (``"mix+ssm:my.expert"``) into the stream, so that decompressing needs no file;
-    experts that ship are never embedded.
+    too; False: start cold; None: the mix chooses among those that ship. ``block_size``: bytes a block;
+    smaller ones cost size and gain parallelism and finer random access; None: 16 MiB, or 4 MiB at levels 0 to
+    5 where there is more than that. ``threads``: 0 for all cores; the bytes do not depend on it. ``verify``
+    decodes and compares every block at once; None does so where the predictor is not exact. ``embed_model``:
+    put the experts that the predictor names by path (``"mix+ssm:my.expert"``) into the stream, so that
+    decompressing needs no file; experts that ship are never embedded.
 
     >>> decompress(compress(b"any bytes-like object", level=1))
     b'any bytes-like object'
     """
     out = io.BytesIO()
     with as_bytes(data) as view:
-        _encode(_ViewReader(view), out.write, level, options)
+        _encode(_ViewReader(view), out.write, level, options, len(view))
     return out.getvalue()
 
 
@@ -164,14 +164,16 @@ def measure(data: Buffer | Readable, level: int | None = None, **options: Unpack
         nonlocal total
         total += len(part)
 
+    size = None
     with contextlib.ExitStack() as stack:
         try:
-            counted = _Counting(_ViewReader(stack.enter_context(as_bytes(cast("Buffer", data)))))
+            view = stack.enter_context(as_bytes(cast("Buffer", data)))
+            counted, size = _Counting(_ViewReader(view)), len(view)
         except TypeError:
             if not hasattr(data, "read"):
                 raise
-            counted = _Counting(cast(Readable, data))
-        _encode(counted, count, level, options)
+            counted, size = _Counting(cast(Readable, data)), left_in(data)
+        _encode(counted, count, level, options, size)
     return Measurement(counted.size, total)
 
 
@@ -236,10 +238,25 @@ def skippable_frame(payload: Buffer) -> bytes:
 
 
 def _encode(
-    source: Readable, write: Callable[[bytes | memoryview], object], level: int | None, given: Coding
+    source: Readable,
+    write: Callable[[bytes | memoryview], object],
+    level: int | None,
+    given: Coding,
+    size: int | None,
 ) -> None:
     predictor, machinery = chosen(level, settled(Coding, given))
-    pipeline.encode_stream(source, write, predictor, **machinery)
+    pipeline.encode_stream(source, write, predictor, size=size, **machinery)
+
+
+def left_in(file: Any) -> int | None:
+    """Bytes from where a binary file stands to its end, where it is one that can tell."""
+    try:
+        at = file.tell()
+        end = file.seek(0, io.SEEK_END)
+        file.seek(at)
+    except (AttributeError, OSError):
+        return None
+    return end - at
 
 
 class _ViewReader:

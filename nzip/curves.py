@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from nzip.container import pipeline
 from nzip.errors import NzipError
 from nzip.io.safe_output import Output
 from nzip.levels import LEVELS
@@ -159,7 +158,7 @@ def bits_over_position(
     *,
     name: str = "data",
     points: int = POINTS,
-    block_size: int = pipeline.DEFAULT_BLOCK_SIZE,
+    block_size: int | None = None,
 ) -> Curve:
     """How many bits a byte takes up to each of ``points`` places of ``data``, under each of the predictors
     (spellings or objects). Raises :class:`NzipError` where one cannot say what bytes cost."""

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import BinaryIO, NamedTuple, Unpack
 
+from nzip.api import left_in
 from nzip.container import pipeline
 from nzip.container.meter import Meter
 from nzip.errors import NzipError
@@ -82,7 +83,9 @@ def compress_file(
 
     def code(file: BinaryIO, output: Output, meter: Meter) -> None:
         partial = output if isinstance(output, PartialOutput) else None
-        pipeline.encode_stream(file, output.write, predictor, partial=partial, meter=meter, **machinery)
+        pipeline.encode_stream(
+            file, output.write, predictor, partial=partial, meter=meter, size=left_in(file), **machinery
+        )
 
     return _convert(source, target, force, made_by(settings["primer"]) if resume else None, code)
 

@@ -38,9 +38,10 @@ class BlockOptions(TypedDict, total=False):
     """A text of one's own that the mix reads first (:func:`nzip.train_primer`), as the path or the bytes of a
     primer file, which decompressing then needs, too; False: start cold; None: the mix chooses among those
     that ship."""
-    block_size: int
-    """Bytes a block. Blocks are coded independently, so smaller ones cost size and gain parallelism and finer
-    random access."""
+    block_size: int | None
+    """Bytes a block. Smaller ones cost size and gain parallelism and finer random access. None: 16 MiB, and 4
+    MiB at levels 0 to 5 where more than 16 MiB are known to come, since later blocks start from the head of
+    the first there."""
     verify: bool | None
     """Decode and compare every block at once; None: where the predictor is not exact."""
     embed_model: bool
@@ -55,7 +56,7 @@ class Pricing(TypedDict, total=False):
     """As in :class:`BlockOptions`."""
     primer: Primer
     """As in :class:`BlockOptions`."""
-    block_size: int
+    block_size: int | None
     """As in :class:`BlockOptions`."""
 
 
@@ -81,7 +82,7 @@ DEFAULTS: Opening = {
     "level": None,
     "predictor": None,
     "primer": None,
-    "block_size": pipeline.DEFAULT_BLOCK_SIZE,
+    "block_size": None,
     "threads": 1,
     "verify": None,
     "memory": pipeline.DEFAULT_MEMORY,
@@ -132,7 +133,7 @@ def settled(kind: type[BlockOptions | Pricing], given: BlockOptions | Pricing) -
 class Machinery(TypedDict):
     """The options that :class:`nzip.container.pipeline.StreamEncoder` takes."""
 
-    block_size: int
+    block_size: int | None
     threads: int
     verify: bool | None
     models: tuple[Model, ...]
@@ -164,11 +165,11 @@ def lesser(level: int | None, primed: Callable[[Predictor], Predictor]) -> tuple
     return tuple(pipeline.Lesser(most, maker(below)) for below, most in levels_below(level))
 
 
-def resumable_block_size(predictor: Predictor) -> int:
-    """Bytes a block where a job is to be gone on with, unless told otherwise: as ever where 16 MiB are a
-    matter of a minute, of the mix alone; 1 MiB for what takes minutes over that."""
+def resumable_block_size(predictor: Predictor) -> int | None:
+    """Bytes a block where a job is to be gone on with, unless told otherwise: as ever (None) where 16 MiB are
+    a matter of a minute, of the mix alone; 1 MiB for what takes minutes over that."""
     fast = predictor.spelling.startswith("mix:") and not predictor.experts
-    return pipeline.DEFAULT_BLOCK_SIZE if fast else RESUMABLE_BLOCK_SIZE
+    return None if fast else RESUMABLE_BLOCK_SIZE
 
 
 def made_by(primer: Primer | bool = None) -> str:

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, Unpack, c
 import numpy as np
 
 from nzip import codec
-from nzip.api import Readable, _ViewReader, as_bytes
+from nzip.api import Readable, _ViewReader, as_bytes, left_in
 from nzip.bits_per_byte import from_bits
-from nzip.container import pipeline
+from nzip.container import heads, pipeline
 from nzip.container.meter import Meter
 from nzip.errors import NzipError
 from nzip.exact.compiler import need_compiler
@@ -199,7 +199,7 @@ def predictor_of(level: int | None, options: Pricing) -> Predictor:
 def priced(
     data: Buffer | Readable,
     predictor: Predictor,
-    block_size: int,
+    block_size: int | None,
     view: View,
     distributions: bool | Rows,
     raw: bool,
@@ -209,31 +209,46 @@ def priced(
     meter, wish = meter or Meter(), Wish(raw=raw)
     if view not in ("bytes", "symbols"):
         raise ValueError(f"a view is 'bytes' or 'symbols', not {view!r}")
-    for start, block in blocks_of(data, block_size):
+    own = predictor
+    for start, block in blocks_of(data, predictor, block_size):
         rows = np.zeros((len(block), 256), np.uint32) if distributions is True else None
         given = distributions if callable(distributions) else None
         asked = _Rows(start, rows, given) if rows is not None or given else None
         with meter.block(len(block)) as progress:
-            found = price_block(predictor, block, start, wish._replace(rows=asked), progress)
+            found = price_block(own, block, start, wish._replace(rows=asked), progress)
+        if not start:
+            own = after(predictor, block)
         if asked is not None:
             asked.check(found, predictor.spelling)
         yield _of_block(found, view, predictor.spelling, rows)
 
 
-def blocks_of(data: Buffer | Readable, block_size: int) -> Iterator[tuple[int, memoryview]]:
-    """(where it begins, its bytes) of each block of ``data``."""
-    pipeline.check_block_size(block_size)
+def blocks_of(
+    data: Buffer | Readable, predictor: Predictor, block_size: int | None
+) -> Iterator[tuple[int, memoryview]]:
+    """(where it begins, its bytes) of each block of ``data``, as compressing makes them."""
     with contextlib.ExitStack() as stack:
         try:
-            source: Any = _ViewReader(stack.enter_context(as_bytes(cast("Buffer", data))))
+            view = stack.enter_context(as_bytes(cast("Buffer", data)))
+            source: Any = _ViewReader(view)
+            size: int | None = len(view)
         except TypeError:
             if not hasattr(data, "read"):
                 raise
-            source = data
+            source, size = data, left_in(data)
+        if block_size is None:
+            block_size = pipeline.block_size_for(predictor, size)
+        pipeline.check_block_size(block_size)
         start = 0
         while block := streams.read_fully(source, block_size):
             yield start, memoryview(block)
             start += len(block)
+
+
+def after(predictor: Predictor, first: memoryview) -> Predictor:
+    """What codes the blocks behind the ``first`` of a stream."""
+    head = heads.of(first) if predictor.takes_head else b""
+    return predictor.with_head(head) if head else predictor
 
 
 def price_block(predictor: Predictor, block: memoryview, start: int, wish: Wish, progress=None) -> BlockCosts:

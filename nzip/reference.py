@@ -22,8 +22,10 @@ from nzip.predictors.mix.plan import LEVELS
 from nzip.predictors.mix.twin.model import decode_block
 from nzip.predictors.own_primer import OwnPrimer
 
-MAGIC, DRAFT = b"\x89NZ\r\n\x1a\n", 8
+MAGIC, DRAFT = b"\x89NZ\r\n\x1a\n", 9
 CHECK_POINT = 1 << 16  # decoded bytes
+# Bytes of a stream's head, and of the shortest first block that has one.
+HEAD, HEAD_LEAST = 32 * CHECK_POINT, 1 << 20
 
 
 class Reader:
@@ -112,7 +114,7 @@ def stream(reader: Reader, primer: OwnPrimer | None) -> bytes:
     reader.take(4)  # probe
     chain = reader.check()
     spelling = name.decode()
-    if flags & ~4:
+    if flags & ~(4 | 8):
         raise FormatError(f"flags {flags:#x} are not known")
     header_size = reader.place - start
     blocks: list[bytes] = []
@@ -140,7 +142,8 @@ def stream(reader: Reader, primer: OwnPrimer | None) -> bytes:
         if kind == 2:
             if spelling not in {f"mix:{level}" for level in LEVELS}:
                 raise ModelMismatchError(f"the reference knows the mix alone, and this is {spelling}")
-            payload = decode_block(int(spelling[4:]), params, payload, size, primer)
+            head = blocks[0][:HEAD] if flags & 8 and blocks and len(blocks[0]) >= HEAD_LEAST else b""
+            payload = decode_block(int(spelling[4:]), params, payload, size, primer, head)
         if len(payload) != size or hash32(payload) != decoded:
             raise CorruptError(f"block {len(blocks) + 1} decodes to other bytes than were compressed")
         for number, point in enumerate(points):

@@ -25,6 +25,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import mix_samples
 
 import nzip
+from nzip.container import heads
 from nzip.container.framing import DRAFT
 from nzip.levels import spelling_of
 
@@ -48,15 +49,27 @@ def golden(level: int) -> dict[str, tuple[bytes, bytes]]:
     found = {
         kind: (data, cold(data)) for kind in mix_samples.KINDS for data in [mix_samples.sample(kind, SIZE)]
     }
-    return found | {
-        "empty": (b"", cold(b"")),
-        "one-byte": (b"\x00", cold(b"\x00")),
-        "stored": (noise, cold(noise)),
-        "blocks": (mixed, cold(mixed, block_size=700)),
-        "streams": (text + code, cold(text) + cold(b"") + cold(code)),
-        "skippable": (text, nzip.skippable_frame(b"a note") + cold(text) + nzip.skippable_frame(b"")),
-        "primed": (text, nzip.compress(text, predictor=own)),
-    }
+    return (
+        found
+        | {
+            "empty": (b"", cold(b"")),
+            "one-byte": (b"\x00", cold(b"\x00")),
+            "stored": (noise, cold(noise)),
+            "blocks": (mixed, cold(mixed, block_size=700)),
+            "streams": (text + code, cold(text) + cold(b"") + cold(code)),
+            "skippable": (text, nzip.skippable_frame(b"a note") + cold(text) + nzip.skippable_frame(b"")),
+            "primed": (text, nzip.compress(text, predictor=own)),
+        }
+        | ({"head": with_head(level)} if level == 1 else {})
+    )
+
+
+def with_head(level: int) -> tuple[bytes, bytes]:
+    """As of :func:`golden`: a block that starts from the head of its stream."""
+    words = mix_samples.text(4 * SIZE, seed=9)
+    first = (words * (heads.LEAST // len(words) + 1))[: heads.LEAST]
+    data = first + words[SIZE : 2 * SIZE]
+    return data, nzip.compress(data, level, block_size=len(first))
 
 
 def with_experts() -> dict[str, tuple[int, bytes, bytes]]:

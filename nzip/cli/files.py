@@ -133,6 +133,7 @@ def compress(
     predictor, models = coding_of(coding, talking, primer)
     lesser = lesser_of(coding, primer)
     block_size = block_size_of(coding, predictor if placing.resume else None)
+    most = pipeline.DEFAULT_BLOCK_SIZE if block_size is None else block_size
 
     def one(path: str, way: Way) -> None:
         source_name, target = targets(path, placing, compressed_name)
@@ -141,11 +142,13 @@ def compress(
         with _open(path, placing, target) as source, contextlib.ExitStack() as stack:
             before = sources.status_of(source)
             meter = stack.enter_context(ShownMeter(source_name, size_of(source), _shown(talking, way)))
+            # Whether standard input is a file or a pipe is no matter of the bytes.
+            to_come = None if path == STDIN else size_of(source)
             command = made_by(False if coding.no_primer else None)
             output = stack.enter_context(_output(target, placing, before, meter, command))
             pipeline.encode_stream(
                 source, output.write, predictor,
-                block_size=block_size, threads=way.threads, memory=running.memory,
+                block_size=block_size, size=to_come, threads=way.threads, memory=running.memory,
                 verify=coding.verify, meter=meter, background=way.background, models=models,
                 partial=_partial(output), budget=way.budget, lesser=lesser,
             )  # fmt: skip
@@ -161,7 +164,7 @@ def compress(
             told.add(path, target, meter, decoding=False, predictor=spelling)
 
     def names(path: str) -> frozenset[str] | None:
-        return names_of(path, placing, lambda path: targets(path, placing, compressed_name)[1], block_size)
+        return names_of(path, placing, lambda path: targets(path, placing, compressed_name)[1], most)
 
     paths = paths_of(files, placing)
     with _pool(running) if len(files) >= _MANY else contextlib.nullcontext():

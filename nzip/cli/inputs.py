@@ -291,11 +291,11 @@ def lesser_of(coding: Coding, primer: OwnPrimer | None) -> tuple[pipeline.Lesser
     return () if coding.predictor else lesser(coding.level, _started(coding, primer))
 
 
-def block_size_of(coding: Coding, resumable: Predictor | None = None) -> int:
-    """What ``--block-size`` asks for, checked; without it the default, or what suits the predictor of a job
-    that is to be resumable."""
+def block_size_of(coding: Coding, resumable: Predictor | None = None) -> int | None:
+    """What ``--block-size`` asks for, checked; without it None, the default, or what suits the predictor of a
+    job that is to be resumable."""
     if coding.block_size is None:
-        return pipeline.DEFAULT_BLOCK_SIZE if resumable is None else resumable_block_size(resumable)
+        return None if resumable is None else resumable_block_size(resumable)
     try:
         pipeline.check_block_size(coding.block_size)
     except ValueError as error:

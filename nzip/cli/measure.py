@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from nzip.cli.inputs import (
+    STDIN,
     block_size_of,
     coding_of,
     each,
@@ -46,6 +47,7 @@ def measure(files: Files, coding: Coding, running: Running, talking: Talking, *,
                 len,
                 predictor,
                 block_size=block_size,
+                size=None if path == STDIN else size_of(source),
                 threads=running.threads,
                 memory=running.memory,
                 verify=coding.verify,

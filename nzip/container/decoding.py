@@ -4,17 +4,17 @@ bytes against hashes. No input or output here: :mod:`nzip.container.parser` brin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import xxhash
 
 from nzip import codec
-from nzip.container import check_points, embedded_models, parser, passport
+from nzip.container import check_points, embedded_models, heads, parser, passport
 from nzip.container.check_points import Proof, UnprovenError
 from nzip.container.limits import check_memory
 from nzip.container.meter import Meter
-from nzip.errors import CorruptError, LimitError, ModelMismatchError, TruncatedError
+from nzip.errors import CorruptError, LimitError, ModelMismatchError, NzipError, TruncatedError
 from nzip.exact.compiler import need_compiler
 from nzip.hashes import hash32
 from nzip.predictors.own_primer import OwnPrimer
@@ -51,11 +51,18 @@ class StreamDecoder:
         self._meter = meter or Meter()
         self._predictor: Predictor | None = None
         self._start: parser.StreamStart | None = None  # until the first :meth:`start`
+        self._head = heads.Head()
+        self._first: Callable[[], parser.Block] | None = None
+        self.shared = 0  # bytes that all blocks prepared so far need together, beside what each does
         self._hash = xxhash.xxh3_64()
 
-    def start(self, event: parser.StreamStart) -> None:
-        """A new stream begins. Where it is coded as the one before, the predictor stays, checked already."""
-        before, self._start = self._start, event
+    def start(self, event: parser.StreamStart, first: Callable[[], parser.Block] | None = None) -> None:
+        """Blocks of another stream come. Where it is coded as the one before, the predictor stays, checked
+        already. ``first``: gives the stream's first block, where blocks come in any order; it may be one that
+        is not intact."""
+        before, self._start, self._first = self._start, event, first
+        if event is not before:
+            self._head = heads.Head()
         if before is None or (before.passport, before.models) != (event.passport, event.models):
             self._predictor = None
         self._hash = xxhash.xxh3_64()
@@ -63,30 +70,84 @@ class StreamDecoder:
     def prepare(self, block: parser.Block) -> tuple[int, Callable[..., bytes]]:
         """Before a block is decoded: ``(memory it needs, its job)``; the job takes ``progress`` and
         ``hand_on`` as :func:`decode_block`. Raises :class:`LimitError`, and
-        :class:`nzip.errors.ModelMismatchError` at the first coded block; stored ones need no predictor."""
+        :class:`nzip.errors.ModelMismatchError` at the first coded block; stored ones need no predictor.
+
+        Jobs run in the order in which they were prepared, or one after the other: one may wait for the first,
+        which has the head that it starts from."""
         predictor: Predictor | None = None
-        start, header = self._start, block.header
+        start, header, head = self._start, block.header, self._head
         assert start is not None, "a block without its stream's start"
-        weight = header.size + header.payload_size
         if header.method != codec.STORED:
-            if self._predictor is None:
-                self._predictor = find_predictor(
-                    start.passport,
-                    self._given,
-                    self._meter,
-                    self._primer,
-                    start.models,
-                    models=self._models,
-                    memory=self._memory,
-                )
-            predictor = self._predictor
-            weight = max(weight, self._predictor.memory(header.size))
+            predictor = self._find()
+            if start.passport.head and needs_head(predictor, block):
+                return self._from_head(block, predictor, start)
+        weight = weight_of(block, predictor)
         check_memory(weight, self._memory, "decoding", start.passport.spelling)
 
         def job(progress=None, hand_on=None):
             return decode_block(block, predictor, start, progress, hand_on)
 
-        return weight, job
+        def first_job(progress=None, hand_on=None):
+            listens = block.intact or hand_on is not None
+            return head.first(lambda told: job(progress, told), hand_on, listens)
+
+        if block.number > 1 or not start.passport.head:
+            return weight, job
+        head.begins(header)
+        return weight, first_job
+
+    def _find(self) -> Predictor:
+        """The stream's predictor."""
+        start = self._start
+        assert start is not None, "a predictor without its stream's start"
+        if self._predictor is None:
+            self._predictor = find_predictor(
+                start.passport,
+                self._given,
+                self._meter,
+                self._primer,
+                start.models,
+                models=self._models,
+                memory=self._memory,
+            )
+        return self._predictor
+
+    def _from_head(
+        self, block: parser.Block, predictor: Predictor, start: parser.StreamStart
+    ) -> tuple[int, Callable[..., bytes]]:
+        """:meth:`prepare`, of a block that starts from the stream's head."""
+        head, header, decode = self._head, block.header, None
+        later = predictor.with_head(bytes(heads.SIZE))
+        weight, shared = later.memory(header.size), later.shared_memory()
+        if self._first is not None and not head.known:
+            try:
+                first = self._first()
+                decode = first_of(first, head, predictor, start)
+                weight = max(weight, shared + weight_of(first, predictor))
+            except CorruptError as error:
+                head.lost(error)
+        check_memory(weight, self._memory, "decoding", start.passport.spelling)
+        self.shared = max(self.shared, shared)
+
+        def job(progress=None, hand_on=None):
+            return decode_later(block, head, predictor, decode, start, progress, hand_on)
+
+        return weight - shared, job
+
+    def lost_first(self, error: CorruptError) -> None:
+        """The stream's first block is lost."""
+        self._head.lost(error)
+
+    def kept(self, block: parser.Block, parts: Iterable[bytes]) -> None:
+        """A block that need not be decoded: its bytes are there, in ``parts``."""
+        first = bytearray()
+        for part in parts:
+            self.saw(part)
+            if block.number == 1 and len(first) < heads.SIZE:
+                first += part
+        if block.number == 1:
+            self._head.begins(block.header)
+            self._head.know(first)
 
     def saw(self, data) -> None:
         """Tell of decoded bytes, in order, for the whole-file hash."""
@@ -136,7 +197,57 @@ def find_predictor(
     check_memory(given.memory(PROBED), memory, "asking the predictor", found.spelling)
     meter.preparing(given)
     passport.check(found, given)
+    if found.head:
+        try:
+            given.with_head(b"")
+        except NzipError as error:
+            raise CorruptError(f"the header says that blocks start from a head, and {error}") from error
     return given
+
+
+def needs_head(predictor: Predictor, block: parser.Block) -> bool:
+    """Whether ``block``, coded, of a stream whose header says that blocks may, starts from the head."""
+    header = block.header
+    try:
+        return block.number > 1 and predictor.needs_head(header.params, header.size, header.payload_size)
+    except CorruptError:
+        return False  # decoding says so, and where
+
+
+def weight_of(block: parser.Block, predictor: Predictor | None) -> int:
+    """Bytes that decoding ``block`` takes, from no head; ``predictor`` is not asked where it is stored."""
+    header = block.header
+    weight = header.size + header.payload_size
+    if predictor is None or header.method == codec.STORED:
+        return weight
+    return max(weight, predictor.memory(header.size))
+
+
+def first_of(
+    first: parser.Block, head: heads.Head, predictor: Predictor, start: parser.StreamStart
+) -> heads.Decode:
+    """What decodes the ``first`` block of a stream for its ``head`` alone."""
+    head.begins(first.header)
+    own = None if first.header.method == codec.STORED else predictor
+    return lambda told: decode_block(first, own, start, None, told)
+
+
+def decode_later(
+    block: parser.Block,
+    head: heads.Head,
+    predictor: Predictor,
+    decode: heads.Decode | None,
+    start: parser.StreamStart,
+    progress=None,
+    hand_on: heads.Hand | None = None,
+) -> bytes:
+    """:func:`decode_block` of one that starts from ``head``; ``predictor`` and ``decode`` as for
+    :meth:`nzip.container.heads.Head.later`."""
+    try:
+        later = head.later(predictor, decode)
+    except heads.HeadLostError as error:
+        raise heads.HeadLostError(f"block {block.number} at byte {block.offset} is lost: {error}") from error
+    return decode_block(block, later, start, progress, hand_on)
 
 
 def decode_block(

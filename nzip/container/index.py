@@ -67,6 +67,11 @@ class Index:
             return event
         raise AssertionError("a parsed block always gives an event")
 
+    def first_of(self, stream: int) -> parser.Block:
+        """As :meth:`read`, the first block of a stream, which may not be ``intact``."""
+        number = bisect.bisect_left(self.entries, stream, key=lambda entry: entry.stream)
+        return self.read(number, keep_damaged=True)
+
 
 def _one_block(entry: Entry, keep_damaged: bool):
     kind = yield 1

@@ -153,6 +153,7 @@ def read_header(start: bytes, offset: int):
         config.unpack(facts, name),
         bytes(probe),
         config.unpack_json(environment, "environment"),
+        bool(flags & passport.FLAG_HEAD),
     )
     size = len(reader.data)
     models: tuple[embedded_models.Model, ...] = ()

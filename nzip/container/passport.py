@@ -27,26 +27,32 @@ if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
 FLAG_INEXACT = 1
 FLAG_MODELS = 2  # embedded models follow the header
 FLAG_CONFIG = 4  # the header has a config
-KNOWN_FLAGS = FLAG_INEXACT | FLAG_MODELS | FLAG_CONFIG
+FLAG_HEAD = 8  # blocks after the first may start from the first's head
+KNOWN_FLAGS = FLAG_INEXACT | FLAG_MODELS | FLAG_CONFIG | FLAG_HEAD
 MAX_SPELLING = 1024
 PROBE_SIZE = 4  # of a predictor's eight: what tells predictors apart, not what withstands malice
 
 
 class Passport(NamedTuple):
-    """What a stream's header says of its predictor. ``environment`` is empty where ``exact`` is True."""
+    """What a stream's header says of its predictor. ``environment`` is empty where ``exact`` is True;
+    ``head``: blocks after the first may start from the first's head (heads.py)."""
 
     spelling: str
     exact: bool
     config: dict
     probe: bytes
     environment: dict
+    head: bool = False
 
     @classmethod
     def of(cls, predictor: Predictor) -> Passport:
         """The passport of a predictor at hand; computes its probe."""
         environment = {} if predictor.exact else describe_environment()
         probe = predictor.probe()[:PROBE_SIZE]
-        passport = cls(predictor.spelling, bool(predictor.exact), predictor.config(), probe, environment)
+        passport = cls(
+            predictor.spelling, bool(predictor.exact), predictor.config(), probe, environment,
+            bool(predictor.takes_head),
+        )  # fmt: skip
         if not acceptable_spelling(passport.spelling):
             raise ValueError(
                 f"a predictor's spelling is 1 to {MAX_SPELLING} bytes of printable text without spaces"
@@ -64,7 +70,10 @@ class Passport(NamedTuple):
         body = framing.MAGIC + bytes(
             [
                 framing.VERSION_BYTE,
-                FLAG_INEXACT * (not self.exact) | FLAG_MODELS * models | FLAG_CONFIG * bool(self.config),
+                FLAG_INEXACT * (not self.exact)
+                | FLAG_MODELS * models
+                | FLAG_CONFIG * bool(self.config)
+                | FLAG_HEAD * self.head,
             ]
         )
         body += varint(len(spelling)) + spelling

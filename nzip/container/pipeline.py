@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, NamedTuple
 
 from nzip import codec
-from nzip.container import framing, parser, passport, resume
+from nzip.container import framing, heads, parser, passport, resume
 from nzip.container.decoding import DEFAULT_MEMORY, StreamDecoder, check_size
 from nzip.container.embedded_models import Model
 from nzip.container.limits import check_memory
@@ -27,8 +27,11 @@ if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
     from nzip.predictors.base import Predictor
     from nzip.predictors.model_files import Models
 
-# Measured on text: two blocks of 500 KB cost 3.7% in size, so blocks are large.
+# Measured on text: two blocks of 500 KB cost 3.7% in size, so blocks are large. Where later ones start from
+# the head of the first, blocks of a quarter cost a hundredth (docs/SPEED.md), and what is larger than one
+# block keeps four times the threads busy.
 DEFAULT_BLOCK_SIZE = 16 << 20
+HEADED_BLOCK_SIZE = 4 << 20
 
 
 class _Alone(NamedTuple):
@@ -53,15 +56,17 @@ class StreamEncoder:
 
     ``threads``, ``background``, ``budget``: see :class:`Workers`. ``memory``: a limit in bytes, or None.
     ``verify`` decodes each block as soon as it is coded; by default where the predictor is not exact.
-    ``models``: to be embedded in every stream (:func:`nzip.container.embedded_models.embed`). ``lesser``:
-    other ways for short streams; the smallest stream is kept."""
+    ``models``: to be embedded in every stream (:func:`nzip.container.embedded_models.embed`).
+    ``block_size``: None for what :func:`block_size_for` says of ``size`` bytes to come (None: nobody
+    knows). ``lesser``: other ways for short streams; the smallest stream is kept."""
 
     def __init__(
         self,
         write: Callable[[bytes | memoryview], object],
         predictor: Predictor,
         *,
-        block_size: int = DEFAULT_BLOCK_SIZE,
+        block_size: int | None = None,
+        size: int | None = None,
         threads: int = 1,
         memory: int | None = None,
         verify: bool | None = None,
@@ -71,6 +76,8 @@ class StreamEncoder:
         budget: Budget | None = None,
         lesser: tuple[Lesser, ...] = (),
     ):
+        if block_size is None:
+            block_size = block_size_for(predictor, size)
         check_block_size(block_size)
         need_compiler()
         self._write = write
@@ -85,6 +92,7 @@ class StreamEncoder:
         self._lesser = lesser
         self._workers = Workers(threads, memory, background, budget)
         self._writer: StreamWriter | None = None
+        self._later: Predictor | None = None  # of blocks after the open stream's first
         self._pending = bytearray()
 
     def write(self, data) -> None:
@@ -112,6 +120,7 @@ class StreamEncoder:
         kept = resume.keep_blocks(partial, source, writer, self._block_size)
         if kept.blocks:
             self._writer = writer
+            self._later = self._after(kept.first)
         self._meter.went_on(kept.decoded, kept.stored, kept.decoded)
         if kept.note is not None:
             self._meter.note(kept.note)
@@ -123,7 +132,7 @@ class StreamEncoder:
             self._cut_alone([self._predictor, *(way.predictor() for way in ways)])
         self.flush_block()
         self._emit(0, self._begin().end())
-        self._writer = None
+        self._writer = self._later = None
 
     def adopt(self) -> None:
         """After a fork, in the child: go on here, where nothing was begun."""
@@ -145,11 +154,15 @@ class StreamEncoder:
         # Not copied but given up: the block's job, its hash and a stored block's payload are views of this
         # buffer, and the next block gets another.
         data, self._pending = memoryview(self._pending).toreadonly(), bytearray()
-        weight = self._predictor.encoding_memory(len(data))
-        check_memory(weight, self._memory, "compressing", self._predictor.spelling)
+        coder = self._later or self._predictor
+        weight, shared = coder.encoding_memory(len(data)), coder.shared_memory()
+        check_memory(weight, self._memory, "compressing", coder.spelling)
         writer.saw(data)
-        for block in self._workers.submit(weight, self._job, data):
+        self._workers.share(shared)
+        for block in self._workers.submit(weight - shared, self._job, coder, data):
             self._put(block)
+        if self._later is None:
+            self._later = self._after(heads.of(data) if self._passport.head else b"")
         if self._workers.immediate:
             for block in self._workers.drain():
                 self._put(block)
@@ -180,9 +193,13 @@ class StreamEncoder:
                 found.append(_Alone(predictor.spelling, writer, *writer.block(block)))
         return min(found, key=lambda alone: len(alone.writer.header()) + len(alone.head) + len(alone.payload))
 
-    def _job(self, hand_on, data: memoryview) -> HashedBlock:
+    def _after(self, head: bytes) -> Predictor:
+        """What codes the blocks after a stream's first, whose head this is."""
+        return self._predictor.with_head(head) if head else self._predictor
+
+    def _job(self, hand_on, coder: Predictor, data: memoryview) -> HashedBlock:
         with self._meter.block(len(data)) as progress:
-            return code_block(self._predictor, data, verify=self._verify, progress=progress)
+            return code_block(coder, data, verify=self._verify, progress=progress)
 
     def _put(self, block: HashedBlock) -> None:
         head, payload = self._begin().block(block)
@@ -275,11 +292,11 @@ def decode_stream(
                     promised += event.header.size
                     check_size(promised, max_size)
                     if event.payload is None and kept is not None:
-                        for part in kept.again():
-                            decoder.saw(part)
+                        decoder.kept(event, kept.again())
                         meter.went_on(event.header.frame_size, event.header.size, event.header.size)
                         continue
                     weight, job = decoder.prepare(event)
+                    workers.share(decoder.shared)
                 except NzipError as error:
                     event = error
                 else:
@@ -343,6 +360,14 @@ class _InOrder:
     def rest(self, data: bytes) -> None:
         """The whole block was proven."""
         self._hand_on(data[self._given :] if self._given else data)
+
+
+def block_size_for(predictor: Predictor, size: int | None) -> int:
+    """Bytes a block of ``size`` bytes (None: nobody knows how many come), unless told otherwise; never a
+    matter of threads, on which bytes must not depend."""
+    if predictor.takes_head and size is not None and size > DEFAULT_BLOCK_SIZE:
+        return HEADED_BLOCK_SIZE
+    return DEFAULT_BLOCK_SIZE
 
 
 def check_block_size(block_size: int) -> None:

@@ -139,7 +139,7 @@ class RawReader(io.RawIOBase):
         if number != self._number:
             self._drop()
             entry = found.entries[number]
-            self._decoder.start(found.streams[entry.stream])
+            self._decoder.start(found.streams[entry.stream], lambda: found.first_of(entry.stream))
             self._pieces = pipeline.decode_block(self._decoder, found.read(number, keep_damaged=True))
             self._number, self._start, self._block = number, entry.start, bytearray()
         self._block += next(self._pieces)

@@ -74,6 +74,8 @@ def _by_index(found: index.Index, rescue: _Rescue) -> None:
         try:
             block = found.read(number, keep_damaged=True)
         except CorruptError as error:
+            if entry.number == 1:
+                rescue.decoder.lost_first(error)
             rescue.lose(entry.size, error)
         else:
             rescue.block(block)

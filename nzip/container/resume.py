@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 
 import xxhash
 
-from nzip.container import framing, parser
+from nzip.container import framing, heads, parser
 from nzip.container.writer import StreamWriter
 from nzip.errors import CorruptError, FormatError, TruncatedError
 from nzip.hashes import hash32, low32
@@ -39,13 +39,14 @@ class Partial(Protocol):
 
 class Kept(NamedTuple):
     """What an earlier run has done: whole ``blocks``, of ``decoded`` bytes, in ``stored`` bytes of output
-    (the stream's header among them). ``note``: one line for the user, where it is less than could be
-    expected."""
+    (the stream's header among them). ``first``: the head of the first of them (heads.py). ``note``: one line
+    for the user, where it is less than could be expected."""
 
     blocks: int = 0
     decoded: int = 0
     stored: int = 0
     note: str | None = None
+    first: bytes = b""
 
 
 def keep_blocks(partial: Partial, source, writer: StreamWriter, block_size: int) -> Kept:
@@ -71,7 +72,9 @@ def keep_blocks(partial: Partial, source, writer: StreamWriter, block_size: int)
                     break
                 writer.saw(data)
                 writer.count(event.header)
-                kept = Kept(kept.blocks + 1, kept.decoded + len(data), event.offset + event.header.frame_size)
+                stored = event.offset + event.header.frame_size
+                first = kept.first if kept.blocks or not writer.takes_head else heads.of(data)
+                kept = Kept(kept.blocks + 1, kept.decoded + len(data), stored, None, first)
         except TruncatedError:
             note = None  # the block that was under way when the job ended
         except (CorruptError, FormatError):

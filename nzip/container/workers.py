@@ -91,6 +91,7 @@ class Workers:
         self._budget = budget
         self._queue: deque[_Job] = deque()
         self._weight = 0
+        self._shared = 0
         self._closed = False
         self._apart: threading.Thread | None = None
         self._process = os.getpid()
@@ -106,6 +107,10 @@ class Workers:
         if self._pool is not None:
             self._pool = ThreadPoolExecutor(self._threads)
 
+    def share(self, shared: int) -> None:
+        """From now on all blocks under way need ``shared`` bytes together, beside the weight of each."""
+        self._shared = max(self._shared, shared)
+
     def submit(self, weight: int, job: Callable[..., Any], *args, apart: bool = False) -> Iterator[Any]:
         """Queue ``job(hand_on, *args)``; yields earlier results where there is no room for it yet.
 
@@ -116,10 +121,11 @@ class Workers:
             self._budget is not None
             or self._queue[0].future.done()
             or len(self._queue) >= self._threads
-            or (self._memory is not None and self._weight + weight > self._memory)
+            or (self._memory is not None and self._weight + weight + self._shared > self._memory)
         ):
             yield from self._first()
         if self._budget is not None:
+            weight += self._shared
             self._budget.take(weight)
         parts: queue.SimpleQueue = queue.SimpleQueue()
         future: Future = Future()

@@ -56,6 +56,7 @@ class StreamWriter:
         header = passport.pack(bool(models))
         frames, self._chain = embedded_models.pack_frames(models, int.from_bytes(header[-4:], "little"))
         self._header = header + frames
+        self.takes_head = passport.head  # whether blocks after the first start from the first's head
         self._count = 0
         self._first_frame = 0
         self._entries = bytearray()

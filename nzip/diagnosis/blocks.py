@@ -6,17 +6,18 @@ otherwise is one finding a stream, and the stream's blocks are not decoded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import xxhash
 
 from nzip import codec
-from nzip.container import decoding, framing, parser
+from nzip.container import decoding, framing, heads, parser
 from nzip.container.meter import Meter
 from nzip.container.workers import Workers
 from nzip.diagnosis.findings import AGAIN, MENDS, RECOVER, Finding
-from nzip.errors import LimitError, ModelMismatchError, NzipError
+from nzip.errors import CorruptError, LimitError, ModelMismatchError, NzipError
 from nzip.hashes import hash32
 from nzip.predictors.base import Predictor
 from nzip.predictors.model_files import Models
@@ -63,6 +64,8 @@ class Blocks:
         self.start: parser.StreamStart | None = None
         self.predictor: Predictor | None = None
         self.sought = False  # whether this stream's predictor was looked for
+        self.head = heads.Head()  # this stream's
+        self.first: parser.Block | None = None  # this stream's, where its stored bytes are damaged
         self.hash: Any = None  # of the stream's decoded bytes; None once one is not known
         self.inside = False  # whether a stream is open
 
@@ -73,6 +76,7 @@ class Blocks:
     def _begin(self, event: parser.StreamStart) -> None:
         self.streams += 1
         self.start, self.predictor, self.sought = event, None, False
+        self.head, self.first = heads.Head(), None
         self.hash = xxhash.xxh3_64()
         self.inside = True
 
@@ -84,8 +88,12 @@ class Blocks:
         self.blocks += 1
         self.position += header.size
         begin = block.offset + header.header_size
+        if block.number == 1:
+            self.head.begins(header)
         if not block.intact:
             self.hash = None
+            if block.number == 1:
+                self.first = block
             if len(payload) == header.payload_size:
                 self._say(
                     "stored",
@@ -105,30 +113,74 @@ class Blocks:
             if predictor is None or not self.decode:
                 self.hash = None
                 return
-        weight = header.size + header.payload_size
-        if predictor is not None:
-            weight = max(weight, predictor.memory(header.size))
+        weight, shared = decoding.weight_of(block, predictor), 0
+        job = partial(self._decode_one, predictor, block, self.head)
+        start = self.start
+        if predictor is not None and start and start.passport.head and decoding.needs_head(predictor, block):
+            coder = predictor.with_head(bytes(heads.SIZE))
+            job = partial(self._decode_later, predictor, block, self.head, self.first, start)
+            weight, shared = max(weight, coder.memory(header.size)), coder.shared_memory()
+            if self.first is not None:
+                weight = max(weight, shared + decoding.weight_of(self.first, predictor))
         try:
             spelling = self.start.passport.spelling if self.start else ""
             decoding.check_memory(weight, self.memory, "decoding", spelling)
         except LimitError as error:
             self.hash = None
+            if block.number == 1:
+                self.head.lost(error)
             self._environment("limit", error, block, position)
             return
-        yield from workers.submit(weight, self._decoded, block, predictor, position, self.streams)
+        workers.share(shared)
+        yield from workers.submit(weight - shared, self._decoded, block, job, position, self.streams)
 
     def _decoded(
-        self, _hand_on, block: parser.Block, predictor: Predictor | None, position: int, stream: int
+        self, _hand_on, block: parser.Block, job: Callable[[Any], bytes], position: int, stream: int
     ) -> tuple:
         header = block.header
         try:
             with self.meter.block(header.size) as progress:
-                data = codec.decode_block(
-                    predictor, header.method, header.params, block.payload, header.size, progress
-                )
+                data = job(progress)
         except NzipError as error:
             return block, position, stream, None, error
         return block, position, stream, data, None
+
+    def _decode_one(
+        self, predictor: Predictor | None, block: parser.Block, head: heads.Head, progress
+    ) -> bytes:
+        """A block's bytes, whether they are right or not."""
+        header, found = block.header, list[bytes]()
+
+        def decode(_told: heads.Hand | None) -> bytes:
+            found.append(
+                codec.decode_block(
+                    predictor, header.method, header.params, block.payload, header.size, progress
+                )
+            )
+            if hash32(found[0]) != header.decoded_hash:
+                raise CorruptError(f"block {block.number} decodes to other bytes than were compressed")
+            return found[0]
+
+        try:
+            return head.first(decode, None, False) if block.number == 1 else decode(None)
+        except CorruptError:
+            if not found:
+                raise
+            return found[0]
+
+    def _decode_later(
+        self,
+        predictor: Predictor,
+        block: parser.Block,
+        head: heads.Head,
+        first: parser.Block | None,
+        start: parser.StreamStart,
+        progress,
+    ) -> bytes:
+        """:meth:`_decode_one` of a block that starts from its stream's head; ``first``: the stream's first,
+        where nobody else decodes it."""
+        decode = None if first is None else decoding.first_of(first, head, predictor, start)
+        return self._decode_one(head.later(predictor, decode), block, head, progress)
 
     def _results(self, results) -> None:
         for block, position, stream, data, error in results:
@@ -143,6 +195,17 @@ class Blocks:
             if isinstance(error, ModelMismatchError | LimitError):
                 what = "limit" if isinstance(error, LimitError) else error.part or "primer"
                 self._environment(what, error, block, position)
+            elif isinstance(error, heads.HeadLostError):
+                self._say(
+                    "head",
+                    f"block {block.number} of stream {stream}: its stored bytes are intact, and {error}",
+                    remedy=AGAIN,
+                    option=RECOVER,
+                    stream=stream,
+                    block=block.number,
+                    stored=(block.offset, block.offset + header.frame_size),
+                    decoded=(position, position + header.size),
+                )
             else:
                 self._differs(block, position, stream, data, error)
 

@@ -30,12 +30,12 @@ class Finding(NamedTuple):
     """One thing that is wrong.
 
     ``what``: of a damaged file the hash or the frame that says so (``header``, ``model``, ``block header``,
-    ``stored``, ``decoded``, ``check point``, ``end frame``, ``file``, ``skippable``, ``junk``, ``truncated``,
-    ``format``), or what of the predictor differs here (``spelling``, ``weights``, ``tokenizer``, ``primer``,
-    ``parameters``, ``exactness``, ``probe``, ``environment``), or ``limit``. ``damage``: whether the file
-    itself is at fault. ``stored``: the bytes of the file that are meant, ``decoded``: those of the decoded
-    data that are lost, first and behind the last; None where that is not known. ``stream`` and ``block``
-    count from 1. ``remedy``: in words, and ``option``, if one would help."""
+    ``stored``, ``decoded``, ``check point``, ``head``, ``end frame``, ``file``, ``skippable``, ``junk``,
+    ``truncated``, ``format``), or what of the predictor differs here (``spelling``, ``weights``,
+    ``tokenizer``, ``primer``, ``parameters``, ``exactness``, ``probe``, ``environment``), or ``limit``.
+    ``damage``: whether the file itself is at fault. ``stored``: the bytes of the file that are meant,
+    ``decoded``: those of the decoded data that are lost, first and behind the last; None where that is not
+    known. ``stream`` and ``block`` count from 1. ``remedy``: in words, and ``option``, if one would help."""
 
     what: str
     message: str

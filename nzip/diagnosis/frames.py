@@ -132,6 +132,8 @@ class Frames(Blocks):
                 block = next(parser.pull(self.source, _block_of(entry)))
             except CorruptError:
                 self.blocks += 1
+                if entry.number == 1:
+                    self.head.lost(CorruptError("its header is damaged"))
                 self._say(
                     "block header",
                     f"block {entry.number} of stream {self.streams}: its header is damaged",

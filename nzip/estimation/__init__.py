@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from nzip.bits_per_byte import bits_per_byte
-from nzip.container.pipeline import DEFAULT_BLOCK_SIZE, check_block_size
+from nzip.container import heads, pipeline
 from nzip.container.workers import thread_count
 from nzip.errors import LimitError, NzipError
 from nzip.levels import LEVELS
@@ -102,7 +102,7 @@ def estimate(
     *,
     predictors: Sequence[str | Predictor] = (),
     primer: Primer = None,
-    block_size: int = DEFAULT_BLOCK_SIZE,
+    block_size: int | None = None,
     threads: int = 1,
     enough: float | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -126,7 +126,8 @@ def estimate(
     """
     from nzip.estimation.sampling import Sampled, block_of  # start-up: NumPy
 
-    check_block_size(block_size)
+    if block_size is not None:
+        pipeline.check_block_size(block_size)
     if levels is None:
         levels = [] if predictors else [n for n, entry in LEVELS.items() if entry.spelling]
     asked: list[tuple[int | None, Predictor]] = [
@@ -147,12 +148,13 @@ def estimate(
         seen = sum(source.size for source in looked_at)
         times = raw / seen if seen else 1.0
         largest = looked_at[0].size if looked_at else 0
-        blocks = max(1, -(-largest // block_size))
-        lanes = min(thread_count(threads), blocks)
+        each = [block_size or pipeline.block_size_for(predictor, largest) for _, predictor in asked]
+        lanes = [min(thread_count(threads), max(1, -(-largest // own))) for own in each]
         for source in looked_at:
             block = block_of(source.read, source.size)
             sampled += len(block)
-            file = Sampled(block, source.size, block_size, primed)
+            # Blocks that are smaller by default take as much: later ones start from the first's head.
+            file = Sampled(block, source.size, block_size or pipeline.DEFAULT_BLOCK_SIZE, primed)
             for i, (_, predictor) in enumerate(asked):
                 progress(min(done, steps), steps)
                 guess = file.guess(predictor)
@@ -160,7 +162,7 @@ def estimate(
                 cpu[i] += guess.seconds
                 exact[i] = exact[i] and guess.exact
                 done += 1
-                if enough is not None and cpu[i] * times / lanes > enough:
+                if enough is not None and cpu[i] * times / lanes[i] > enough:
                     del asked[i + 1 :]
         progress(steps, steps)
     return Estimate(
@@ -172,15 +174,23 @@ def estimate(
                 predictor.spelling,
                 round(size * times),
                 seconds * times,
-                seconds * times / lanes,
-                PROCESS + lanes * predictor.memory(max(1, min(largest, block_size))),
+                seconds * times / threads_of,
+                PROCESS + _memory(predictor, max(1, min(largest, own)), threads_of, largest),
                 all_of_it,
             )
-            for (level, predictor), size, seconds, all_of_it in zip(
-                asked, sizes[: len(asked)], cpu[: len(asked)], exact[: len(asked)], strict=True
+            for (level, predictor), size, seconds, all_of_it, threads_of, own in zip(
+                asked, sizes, cpu, exact, lanes, each, strict=False
             )
         ],
     )
+
+
+def _memory(predictor: Predictor, block: int, threads: int, size: int) -> int:
+    """Bytes that coding ``size`` bytes in blocks of ``block`` takes on so many ``threads``."""
+    if predictor.takes_head and size > block and heads.length(block):
+        later = predictor.with_head(bytes(heads.SIZE))
+        return threads * (later.memory(block) - later.shared_memory()) + later.shared_memory()
+    return threads * predictor.memory(block)
 
 
 def _each(data) -> list:

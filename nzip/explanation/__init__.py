@@ -19,7 +19,7 @@ from nzip.explanation import tables
 from nzip.explanation.tables import Cost, InputWorth, Segment, WordCost
 from nzip.options import Pricing, settled, shown
 from nzip.predictors.pricing import Wish
-from nzip.pricing import Readable, blocks_of, predictor_of, price_block
+from nzip.pricing import Readable, after, blocks_of, predictor_of, price_block
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -154,10 +154,12 @@ def explain(
         raise ValueError(f"0 to 8 guesses, not {guesses}")
     predictor = predictor_of(level, options)
     wish = Wish(guesses=guesses, worth=inputs)
-    parts, found = [], []
-    for start, block in blocks_of(data, settled(Pricing, options)["block_size"]):
+    parts, found, own = [], [], predictor
+    for start, block in blocks_of(data, predictor, settled(Pricing, options)["block_size"]):
         parts.append(bytes(block))
-        found.append(price_block(predictor, block, start, wish))
+        found.append(price_block(own, block, start, wish))
+        if not start:
+            own = after(predictor, block)
     return Explanation(
         name=name,
         predictor=predictor.spelling,

@@ -42,6 +42,8 @@ class Predictor(abc.ABC):
     # bytes, the first of them byte ``start`` of the block, and what it shows never changes. A sink may raise,
     # to end the decoding: let it pass. A predictor that hands nothing on gives whole blocks.
     hands_on: bool = False
+    # True where blocks after a stream's first are better coded by what ``with_head`` gives.
+    takes_head: bool = False
     # The experts that it asks, if any.
     experts: tuple[Expert, ...] = ()
 
@@ -69,6 +71,18 @@ class Predictor(abc.ABC):
         """The same predictor with these experts in place of its own, as many."""
         raise NzipError(f"{self.spelling} takes no experts")
 
+    def with_head(self, head: bytes) -> Predictor:
+        """The same predictor, for blocks after the first of a stream that began with ``head``: they may
+        start from it. b"": there is none. ``config`` and ``probe`` stay. Raises :class:`NzipError` where
+        blocks start from nothing else than ever; then :attr:`takes_head` is False."""
+        raise NzipError(f"blocks of {self.spelling} start from no head of their stream")
+
+    def needs_head(self, params: bytes, size: int, coded: int) -> bool:
+        """Whether a block of ``size`` bytes and these params, whose payload has ``coded`` bytes, starts from
+        the stream's head, so that :meth:`with_head` alone decodes it. Raises
+        :class:`nzip.errors.CorruptError` for impossible params."""
+        return False
+
     @abc.abstractmethod
     def probe(self) -> bytes:
         """Eight bytes: a hash of the integers (CDFs or bit probabilities) given on a fixed kilobyte."""
@@ -76,6 +90,10 @@ class Predictor(abc.ABC):
     @abc.abstractmethod
     def memory(self, block_size: int) -> int:
         """Bytes needed to code one block of ``block_size`` bytes, block buffers included; an upper bound."""
+
+    def shared_memory(self) -> int:
+        """Of :meth:`memory`, what blocks that are coded at the same time share."""
+        return 0
 
     def encoding_memory(self, block_size: int) -> int:
         """As :meth:`memory`, of a block that is encoded, which may take more: several ways are tried."""

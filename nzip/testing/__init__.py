@@ -37,6 +37,7 @@ from nzip.testing.predictor_checks import (
     predictor_probe_is_unmoved_by_use,
     predictor_reports_progress,
     predictor_round_trips,
+    predictor_starts_from_heads,
     predictor_survives_damage,
 )
 from nzip.testing.samples import SIZE, ConformanceError, require, samples
@@ -64,6 +65,7 @@ __all__ = [
     "predictor_probe_is_unmoved_by_use",
     "predictor_reports_progress",
     "predictor_round_trips",
+    "predictor_starts_from_heads",
     "predictor_survives_damage",
     "require",
     "samples",
@@ -80,6 +82,7 @@ PREDICTOR_CHECKS = (
     predictor_keeps_within_its_memory,
     predictor_reports_progress,
     predictor_hands_on,
+    predictor_starts_from_heads,
 )
 EXPERT_CHECKS = (
     expert_distributions_are_valid,

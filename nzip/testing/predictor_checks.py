@@ -67,6 +67,25 @@ def predictor_round_trips(make: Callable[[], Predictor]) -> None:
         )
 
 
+def predictor_starts_from_heads(make: Callable[[], Predictor]) -> None:
+    """Where a predictor takes a head, what it codes behind one decodes behind the same, and its passport is
+    what it was."""
+    encoder, decoder = make(), make()
+    if not encoder.takes_head:
+        return
+    data = samples()["text and binary"]
+    later, reader = encoder.with_head(data), decoder.with_head(data)
+    require(later.config() == encoder.config(), "a head changes the config")
+    require(later.probe() == encoder.probe(), "a head changes the probe")
+    params, payload = later.encode(data)
+    require(reader.decode(params, payload, len(data)) == data, "a block behind a head does not round-trip")
+    needed = encoder.needs_head(params, len(data), len(payload))
+    require(
+        needed or encoder.with_head(b"").decode(params, payload, len(data)) == data,
+        "a block that needs no head does not decode without",
+    )
+
+
 def predictor_leaves_its_input_alone(make: Callable[[], Predictor]) -> None:
     """encode and decode do not write to what they are given."""
     predictor = make()

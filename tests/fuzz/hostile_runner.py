@@ -32,7 +32,7 @@ from hostile_writer import DATA, Case
 import nzip
 from nzip.errors import LimitError, NzipError
 
-MEMORY = 1 << 30  # what decoding is allowed
+MEMORY = 5 << 28  # what decoding is allowed
 ROOM = 1 << 30  # of address space, beyond what the process has when it begins
 MAX_OUT = 64 << 20
 SECONDS = 600  # of processor time, a batch

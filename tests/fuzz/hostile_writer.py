@@ -27,7 +27,7 @@ import toys
 import xxhash
 
 from nzip.codec import CODED, STORED, CodedBlock
-from nzip.container import check_points, config, embedded_models, framing
+from nzip.container import check_points, config, embedded_models, framing, heads
 from nzip.container.passport import FLAG_CONFIG, Passport
 from nzip.container.writer import HashedBlock, StreamWriter, code_block
 from nzip.errors import NzipError
@@ -41,6 +41,8 @@ from nzip.varint import u32, varint
 TEXT = (b"The rain in Spain stays mainly in the plain, and the plain lies in the rain. " * 9)[:600]
 # Bytes that a check point proves while these streams are written and read: blocks of DATA have some.
 CHECK_POINT = 64
+# Heads, likewise: blocks of DATA have one.
+HEAD, HEAD_LEAST = 2 * CHECK_POINT, 100
 DATA = TEXT[:330] + random.Random(7).randbytes(40) + TEXT[:100]
 WORDS = "éÉßß\nthe\nrain\né\nß\nin\nspain\nplain".encode()
 PRIMER = b"the plain, the rain, and what stays in Spain; " * 40
@@ -110,10 +112,13 @@ def honest(name: str, block_size: int) -> Parts:
     )
     if primed:
         predictor = predictor.with_primer(OWN)
-    blocks = []
+    blocks, coder = [], predictor
     for at in range(0, len(DATA), block_size):
         piece = DATA[at : at + block_size]
-        made = code_block(predictor, piece, verify=False)
+        made = code_block(coder, piece, verify=False)
+        head = heads.of(piece) if predictor.takes_head and not at else b""
+        if head:
+            coder = predictor.with_head(head)
         header = framing.BlockHeader(
             made.coded.method, made.size, made.coded.params, len(made.coded.payload), made.stored_hash,
             made.decoded_hash, made.check_points,
@@ -235,7 +240,7 @@ def _json(chance: random.Random) -> bytes:
 
 def lie_about_the_predictor(parts: Parts, chance: random.Random) -> tuple[bytes, str]:
     """Another spelling, config, environment, probe or promise."""
-    how = chance.randrange(6)
+    how = chance.randrange(7)
     own = parts.passport
     if how <= 1:
         spelling = _spelling(chance)
@@ -252,6 +257,8 @@ def lie_about_the_predictor(parts: Parts, chance: random.Random) -> tuple[bytes,
         environment = chance.choice([{}, {"machine": "x" * 5000}, {"a": {"b": [1] * 500}}, {"python": 1}])
         own = own._replace(exact=False, environment=environment)
         return put_together(parts._replace(passport=own)), "not exact"
+    if how == 5:
+        return put_together(parts._replace(passport=own._replace(head=not own.head))), "another head flag"
     return put_together(parts._replace(passport=own._replace(probe=chance.randbytes(8)))), "another probe"
 
 
@@ -343,8 +350,8 @@ def lie_about_a_block(parts: Parts, chance: random.Random) -> tuple[bytes, str]:
     elif how == 5:
         header, told = header._replace(decoded_hash=chance.getrandbits(32)), told + "decoded hash"
     elif how == 6:
-        code = bytes([chance.choice([0, 1, 3, 8, 9, 127, 128, 129, 136, 200, 254, 255])])
-        pinned = chance.choice([b"", chance.randbytes(4), text_hash(PRIMER)[:4]])
+        code = bytes([chance.choice([0, 1, 3, 8, 9, 126, 126, 127, 128, 129, 136, 200, 254, 255])])
+        pinned = chance.choice([b"", chance.randbytes(4), text_hash(PRIMER)[:4], text_hash(DATA[:HEAD])[:4]])
         params = b"\x10" + code + pinned + header.params[1:]
         header, told = header._replace(params=params), told + "primer"
     elif how == 7:
@@ -487,6 +494,7 @@ def lying_primer(seed: int, number: int) -> bytes:
 def register_toys() -> None:
     """Names that the streams use, in this process, and its short segments."""
     check_points.CHECK_POINT = CHECK_POINT
+    heads.SIZE, heads.LEAST = HEAD, HEAD_LEAST
     registry.register_predictor("toy", toys.toy_factory)
     registry.register_expert("count", toys.count_factory)
     registry.register_expert("runs", toys.runs_factory)
@@ -496,6 +504,7 @@ def register_toys() -> None:
 def unregister_toys() -> None:
     """Take them back."""
     check_points.CHECK_POINT = 1 << 16
+    heads.SIZE, heads.LEAST = 1 << 21, 1 << 20
     for name in ("toy", "count", "runs", "stranger"):
         registry.unregister(name)
 

@@ -54,7 +54,7 @@ def test_decodes_by_the_reference(name):
     [
         n
         for n, said in MANIFEST.items()
-        if "primed" not in n and 0 <= said["level"] <= 5 and "embedded" not in n
+        if "primed" not in n and "head" not in n and 0 <= said["level"] <= 5 and "embedded" not in n
     ],
 )
 def test_all_decode_by_the_reference(name):

@@ -135,6 +135,27 @@ class Deaf(toys.HandingToy):
         return super().decode(params, payload, size, told if sink else None)
 
 
+class Headless(toys.ToyPredictor):
+    """Says nothing of the head that its blocks need."""
+
+    takes_head = True
+    head = b""
+
+    def with_head(self, head):
+        found = Headless()
+        found.head = head
+        return found
+
+    def encode(self, data):
+        params, payload = super().encode(data)
+        return params + self.head[:1], payload
+
+    def decode(self, params, payload, size):
+        if self.head[:1] != params[-1:]:
+            return bytes(size)
+        return super().decode(params[:-1], payload, size)
+
+
 class Unsteady(toys.ToyPredictor):
     """Two calls share a buffer, with time for another thread in between."""
 
@@ -163,6 +184,7 @@ class Unsteady(toys.ToyPredictor):
         (Hiding, testing.predictor_hands_on),
         (Rewriting, testing.predictor_hands_on),
         (Deaf, testing.predictor_hands_on),
+        (Headless, testing.predictor_starts_from_heads),
     ],
 )
 def test_a_broken_promise_of_a_predictor_is_caught(make, check):

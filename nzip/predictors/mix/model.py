@@ -10,16 +10,18 @@ streams of one block are coded one after the other; threads go over blocks.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 import xxhash
 
+from nzip.errors import NzipError
 from nzip.exact.jit import is_kept
 from nzip.hashes import text_hash
 from nzip.predictors.base import Expert, Predictor
 from nzip.predictors.kinds import STORED, TEXT, Content
-from nzip.predictors.mix import cutting, pricing, trials
+from nzip.predictors.mix import cutting, heads, pricing, trials
 from nzip.predictors.mix import params as parameters
 from nzip.predictors.mix import segments as layout
 from nzip.predictors.mix.handing_on import Scattering, Sink
@@ -28,7 +30,7 @@ from nzip.predictors.mix.params import Block, Descriptor, Stream
 from nzip.predictors.mix.plan import LEVELS, plan
 from nzip.predictors.mix.pool import POOL
 from nzip.predictors.mix.primer_choice import Start
-from nzip.predictors.mix.primers import HASH_BYTES, USER, Primer
+from nzip.predictors.mix.primers import HASH_BYTES, HEAD, USER, Primer
 from nzip.predictors.mix.segments import Segments
 from nzip.predictors.mix.stream import MAX_LANES, Progress, Streams, untold
 from nzip.predictors.mix.words.dictionary import Dictionary, parse
@@ -75,6 +77,8 @@ class MixPredictor(Predictor):
         self.primed = primed
         self.primer = primer
         self.exact = all(e.exact for e in self.experts)
+        # Experts have learnt more than a head says, and a primer of the user's own, or none, was asked for.
+        self.takes_head = primed and primer is None and not experts
         self.spelling = "+".join([f"mix:{level}", *(e.spelling for e in self.experts)])
         self._streams = Streams(level, self.experts, lanes, primed, *_own(primer))
         self._probe: bytes | None = None  # of thousands of files it is asked for each
@@ -93,6 +97,17 @@ class MixPredictor(Predictor):
     def with_experts(self, experts: tuple[Expert, ...]) -> MixPredictor:
         return self._with(experts=experts)
 
+    def with_head(self, head: bytes) -> MixPredictor:
+        if self.experts or self.primer is not None:
+            raise NzipError(f"blocks of {self.spelling} start from no head of their stream")
+        found = copy.copy(self)
+        found._streams = self._streams._replace(head=heads.primer_of(head) if head else None)
+        return found
+
+    def needs_head(self, params: bytes, size: int, coded: int) -> bool:
+        block = parameters.read(params, size, coded, bool(self.experts))
+        return any(stream.descriptor.primer == HEAD for stream in block.streams)
+
     def must_compile(self) -> bool:
         kernel = best(plan(self.level, TEXT), len(self.experts))
         return not kernel.signatures and not is_kept(kernel)
@@ -101,6 +116,9 @@ class MixPredictor(Predictor):
         """Streams are coded one after the other, so the largest, at most all of the block, is what counts;
         beside it the block that its streams are put together in."""
         return self._streams.memory(block_size) + 2 * block_size + layout.memory(block_size)
+
+    def shared_memory(self) -> int:
+        return self._streams.head_memory()
 
     def encoding_memory(self, block_size: int) -> int:
         """What starts are tried from may be held beside it (pool.py)."""

@@ -27,7 +27,7 @@ from nzip.predictors.mix.primer_snapshot import Contexts, Snapshot
 from nzip.predictors.mix.primers import Primer
 from nzip.predictors.mix.sizes import match_bits
 from nzip.predictors.mix.state import Mix, build, zeros
-from nzip.predictors.mix.warm_start import fresh_lanes, primed, snapshot_name
+from nzip.predictors.mix.warm_start import fresh_lanes, held, primed, snapshot_name
 
 DEFAULT = 320 << 20  # bytes of snapshots and desks that may stay between files
 _MOMENT = 128 << 20  # of snapshots, while one text is coded
@@ -244,6 +244,8 @@ class Pool:
                 self._make_room()
 
     def _snapshot(self, chosen: Plan, name: str, level: int, primer: Primer) -> Snapshot:
+        if primer.held is not None:
+            return held(level, primer)
         key = name, primer.habits
         with self._lock:
             found = self._snapshots.get(key)

@@ -16,7 +16,7 @@ from nzip.predictors.mix import segments as layout
 from nzip.predictors.mix.ledger import Ledger
 from nzip.predictors.mix.params import Block, Descriptor, Stream
 from nzip.predictors.mix.primer_choice import Start
-from nzip.predictors.mix.primers import HABITS, USER, named
+from nzip.predictors.mix.primers import HABITS, HEAD, USER, named
 from nzip.predictors.mix.segments import Segments
 from nzip.predictors.mix.stream import Progress, Streams
 from nzip.predictors.mix.words import symbols
@@ -116,6 +116,8 @@ def _stream(
 
 
 def _primer_name(code: int) -> str:
+    if code == HEAD:
+        return "head"
     found = named(code)
     return f"habits of {found.name}" if code & HABITS else found.name
 

@@ -10,6 +10,7 @@ import json
 from importlib.resources import files
 
 USER = 255
+HEAD = 126  # the head of the stream that a block is of: heads.py
 HABITS = 128
 
 
@@ -30,6 +31,8 @@ def name_of(code: int) -> str:
         return ""
     if code == USER:
         return "of the user"
+    if code == HEAD:
+        return "head"
     number = code & ~HABITS
     name = index()[number - 1]["name"] if 1 <= number <= len(index()) else f"unknown ({number})"
     return f"{name}, habits alone" if code & HABITS else name

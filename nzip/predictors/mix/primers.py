@@ -12,9 +12,9 @@ the weights a little."""
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -23,13 +23,14 @@ from nzip.exact.dependencies import dependencies
 from nzip.hashes import text_hash
 from nzip.predictors.kinds import TEXT
 from nzip.predictors.mix.constants import CODED, K1, K2
-from nzip.predictors.mix.primer_index import HABITS, USER, index
+from nzip.predictors.mix.primer_index import HABITS, HEAD, USER, index
 from nzip.predictors.mix.primer_index import read as _read
 from nzip.predictors.mix.words.dictionary import Dictionary
 from nzip.predictors.mix.words.options import Words
 
 __all__ = [
-    "HABITS", "USER", "Primer", "index", "named", "pin", "portion", "scores", "sequences", "shipped",
+    "HABITS", "HEAD", "USER", "Primer", "index", "named", "pin", "portion", "scores", "sequences", "shares",
+    "shipped", "signatures",
 ]  # fmt: skip
 
 GRAM = 6
@@ -43,12 +44,26 @@ _K1, _K2 = np.uint64(K1), np.uint64(K2)
 READS = {0: 1_200_000, 1: 1_200_000, 2: 1_200_000, 3: 1_200_000, 4: 1_200_000, 5: 2_000_000}
 
 
+class Holder(Protocol):
+    """Keeps what reading a primer gave (heads.py)."""
+
+    def get(self, name: str, make: Callable[[], Any], /) -> Any:
+        """The snapshot of that name, which ``make`` makes where it is not there."""
+
+    def coded(self, dictionary: Dictionary, /) -> bytes:
+        """The primer's text, its words coded."""
+
+    def signature(self) -> np.ndarray:
+        """:func:`sequences` of the primer's text."""
+
+
 class Primer(NamedTuple):
-    """``number`` (1 to 127 ship with the package, 255 is the user's own), its text, or what reads it when it
-    is needed, and the first bytes of its hash. ``habits``: only what reading it taught the weights and maps
-    is kept, what it says is forgotten. ``width``: where the text's lines were wrapped, or 0; ``dictionary``:
-    the number of the one by which the words of ``text`` are coded, or 0; ``made_from``: by which the text is
-    known without being read, or nothing."""
+    """``number`` (1 to 125 ship with the package, 126 is a stream's head, 255 the user's own), its text, or
+    what reads it when it is needed, and the first bytes of its hash. ``habits``: only what reading it taught
+    the weights and maps is kept, what it says is forgotten. ``width``: where the text's lines were wrapped,
+    or 0; ``dictionary``: the number of the one by which the words of ``text`` are coded, or 0; ``made_from``:
+    by which the text is known without being read, or nothing; ``held``: where its snapshots are in memory,
+    None: in the cache."""
 
     number: int
     name: str
@@ -58,6 +73,7 @@ class Primer(NamedTuple):
     width: int = 0
     dictionary: int = 0
     made_from: bytes = b""
+    held: Holder | None = None
 
     @property
     def text(self) -> bytes:
@@ -80,10 +96,18 @@ class Primer(NamedTuple):
         return b"" if self.habits else self.text
 
 
-@functools.lru_cache(maxsize=24)  # thousands of short texts ask for the same ones
 def portion(primer: Primer, level: int, dictionary: Dictionary | None = None) -> Primer:
     """What ``level`` reads of a primer before a stream whose words ``dictionary`` codes: the last bytes of
     its text, or of its text coded likewise, lines folded."""
+    if primer.held is None:
+        return _portion_of(primer, level, dictionary)
+    # All of a head, which is kept only as long as the head is.
+    text = primer.text if dictionary is None else primer.held.coded(dictionary)
+    return primer._replace(read=text, dictionary=dictionary.number if dictionary is not None else 0)
+
+
+@functools.lru_cache(maxsize=24)  # thousands of short texts ask for the same ones
+def _portion_of(primer: Primer, level: int, dictionary: Dictionary | None) -> Primer:
     made_from = b""
     if primer.made_from:
         made_from = primer.made_from + b"%d" % READS[level]
@@ -180,7 +204,8 @@ def sequences(data: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _signatures() -> tuple[np.ndarray, ...]:
+def signatures() -> tuple[np.ndarray, ...]:
+    """What each shipped primer knows, as :func:`sequences` says it."""
     raw = np.frombuffer(_read("signatures.bin"), "<u4")
     edges = np.cumsum([0] + [entry["signature"] for entry in index()])
     return tuple(raw[a:b] for a, b in pairwise(edges))
@@ -188,15 +213,20 @@ def _signatures() -> tuple[np.ndarray, ...]:
 
 def scores(data: np.ndarray) -> list[float]:
     """For each shipped primer the share of ``data``'s distinct sequences that it knows, 0 to 1."""
+    return shares(data, signatures())
+
+
+def shares(data: np.ndarray, signatures: Sequence[np.ndarray]) -> list[float]:
+    """As :func:`scores`, for each of ``signatures``, none of them empty."""
     size = len(data)
     if size > 16 * _SAMPLE:
         starts = np.linspace(0, size - _SAMPLE, 16).astype(np.int64)
         data = np.concatenate([data[s : s + _SAMPLE] for s in starts])
     found = sequences(data)
     if not len(found):
-        return [0.0] * len(index())
+        return [0.0] * len(signatures)
     known = []
-    for signature in _signatures():
+    for signature in signatures:
         place = np.minimum(np.searchsorted(signature, found), len(signature) - 1)
         known.append(float((signature[place] == found).mean()))
     return known

@@ -11,14 +11,14 @@ transformed, where no expert, who reads raw bytes, helps.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from nzip.errors import CorruptError, ModelMismatchError, Remedy
 from nzip.predictors.base import Expert
-from nzip.predictors.kinds import EXECUTABLE, KIND_NAMES, STORED, Content
+from nzip.predictors.kinds import EXECUTABLE, KIND_NAMES, STORED, TEXT, Content
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import lockstep
 from nzip.predictors.mix.call_filter import call_filter
@@ -30,7 +30,7 @@ from nzip.predictors.mix.params import RATE_STEP, Descriptor
 from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.pool import POOL
 from nzip.predictors.mix.primer_choice import Form, Payloads, Start
-from nzip.predictors.mix.primers import USER, Primer, named, pin, portion
+from nzip.predictors.mix.primers import HEAD, USER, Primer, named, pin, portion
 from nzip.predictors.mix.state import Mix, build, memory
 from nzip.predictors.mix.warm_start import warm_behind
 from nzip.predictors.mix.words.dictionary import HASH_BYTES, Dictionary, index
@@ -38,6 +38,7 @@ from nzip.predictors.mix.words.options import Words
 from nzip.predictors.stepping import ADAPTED, ONLINE
 
 MAX_LANES = 192
+HELD = 2  # snapshots of a head that stay in memory (heads.py)
 # In place of lanes - 1: a stream that not all experts help is coded as by a predictor with only those whose
 # bits are set in 255 minus this.
 _SOME = 192
@@ -65,7 +66,7 @@ def scaled(progress: Progress, size: int, length: int) -> Progress:
 class Streams(NamedTuple):
     """What a predictor codes its streams with. ``experts``: leading ones first; ``lanes`` and ``primed`` as
     for :class:`nzip.predictors.mix.MixPredictor`; ``primer`` and ``dictionary``: the user's own; ``raw``: no
-    form but raw bytes is tried."""
+    form but raw bytes is tried; ``head``: of the stream that the block is of, for blocks after the first."""
 
     level: int
     experts: tuple[Expert, ...] = ()
@@ -74,6 +75,7 @@ class Streams(NamedTuple):
     primer: Primer | None = None
     dictionary: Dictionary | None = None
     raw: bool = False
+    head: Primer | None = None
 
     @property
     def leading(self) -> int:
@@ -134,13 +136,30 @@ class Streams(NamedTuple):
         """Bytes needed to code a stream of ``size`` bytes, an upper bound, what comes out included."""
         room = max(size, at.PRIMED_SIZE)
         kinds = (*range(len(KIND_NAMES)), at.CODED)
-        plans = max(memory(plan(self.level, kind, 1), room, len(self.experts)) for kind in kinds)
+        plans = self._plans(kinds, room)
         # A snapshot as it is kept: of a primer that ships a third of the tables at most, of a user's, which
         # may fill them, a bit and a byte for each byte.
         kept = 0 if not self.primed else plans * 9 // 8 if self.primer else plans * 2 // 5
-        own = plans + kept + 3 * (size + len(self.primer.text if self.primer else b"")) + 24 * CHUNK
+        own = (
+            plans
+            + kept
+            + self.head_memory()
+            + 3 * (size + len(self.primer.text if self.primer else b""))
+            + 24 * CHUNK
+        )
         own += self.dictionary.memory if self.dictionary else 0
         return own + sum(e.memory(size, self.lanes_for(size)) for e in self.experts)
+
+    def head_memory(self) -> int:
+        """Bytes of what is kept of a head, an upper bound: its text in two forms, and snapshots."""
+        if self.head is None:
+            return 0
+        plans = self._plans((TEXT, at.CODED), at.PRIMED_SIZE)
+        # Of noise, which touches the most, a snapshot took 41% of the tables at -1, 35% at -3; of text 27%.
+        return 4 * len(self.head.text) + HELD * (plans * 3 // 5)
+
+    def _plans(self, kinds: Iterable[int], size: int) -> int:
+        return max(memory(plan(self.level, kind, 1), size, len(self.experts)) for kind in kinds)
 
     # Encoding, in one way; trials.py chooses it.
 
@@ -276,7 +295,12 @@ class Streams(NamedTuple):
         return self
 
     def _primer(self, descriptor: Descriptor) -> Primer:
-        """The primer that a stream names, whole. :class:`ModelMismatchError` if it is not here."""
+        """The primer that a stream names, whole. :class:`ModelMismatchError` if it is not here, and
+        :class:`CorruptError` for a head where there is none."""
+        if descriptor.primer == HEAD:
+            if self.head is None:
+                raise CorruptError("a mix block that starts from the stream's head, and there is none")
+            return self.head
         primer = self.primer if descriptor.primer == USER else named(descriptor.primer)
         if primer is None:
             raise ModelMismatchError(
@@ -289,6 +313,8 @@ class Streams(NamedTuple):
     ) -> None:
         """:class:`ModelMismatchError` if what is read beforehand is not what the stream pins."""
         here = pin(primer, dictionary)
+        if here != descriptor.pinned and primer is not None and primer.number == HEAD:
+            raise CorruptError("a mix block that starts from another head than its stream has")
         if here != descriptor.pinned:
             names = [f"the primer {primer.name}"] if primer else []
             names += [f"the dictionary {dictionary.name}"] if dictionary else []

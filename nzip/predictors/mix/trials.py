@@ -12,6 +12,7 @@ import numpy as np
 
 from nzip.predictors.kinds import BINARY, STORED, TEXT, Content
 from nzip.predictors.mix import constants as at
+from nzip.predictors.mix import heads
 from nzip.predictors.mix.ledger import Ledger
 from nzip.predictors.mix.noise import is_noise
 from nzip.predictors.mix.params import RATE_STEP, Descriptor
@@ -82,10 +83,21 @@ def _best(
         content = Content(BINARY)
     kept: Payloads | None = {} if streams.level <= LEVEL and not streams.experts else None
     helpers = sum(e.helps(data, content) << i for i, e in enumerate(streams.experts))
-    if start:
+    head = streams.head if streams.primed and content.kind == TEXT else None
+    sure, from_head = heads.ways(head, data, start, not streams.raw, min(streams.level, LEVEL))
+    if sure and len(from_head) > 1 and len(data) > WHOLE:
+        # To read the head in a form that is not taken would cost as much as a fifth of a block.
+        from_head = [
+            min(from_head, key=lambda way: _later(streams, data, content, 0, way._replace(primer=None)))
+        ]
+    if sure:
+        trials = [(0, each) for each in from_head]
+    elif start:
         trials = [(streams.readers(helpers, start.form, len(data)), start)]
     else:
         trials = ways(streams, data, content, helpers, kept=kept)
+    if not sure:
+        trials += [(0, each) for each in from_head]
     helped = any(readers for readers, _ in trials) and start is None
     if helped and streams.leading:
         if len(trials) > 1 and len(data) > SHORT:

@@ -53,7 +53,8 @@ def warm_behind(
         mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
         _read_primer(mix, chosen, primer.text)
     else:
-        known = primer_snapshot.load(chosen, name := snapshot_name(level, primer), primer.habits)
+        name = snapshot_name(level, primer)
+        known = primer_snapshot.load(chosen, name, primer.habits) if not primer.held else held(level, primer)
         if known is None:
             mix, _ = primed(level, primer, name)
         else:
@@ -77,13 +78,24 @@ def warm_behind(
 def primed(level: int, primer: primers.Primer, name: str) -> tuple[Mix, primer_snapshot.Snapshot]:
     """A mix that has read ``primer``, whole, and its snapshot (``primer.habits``: of its habits), which is
     kept under ``name``."""
+    mix, snapshot = _taught(level, primer)
+    primer_snapshot.save(snapshot, plan(level, primer.kind), name)
+    return mix, snapshot._replace(contexts=None) if primer.habits else snapshot
+
+
+def held(level: int, primer: primers.Primer) -> primer_snapshot.Snapshot:
+    """The snapshot of a mix that has read a ``primer`` whose snapshots are in memory."""
+    if primer.held is None:
+        raise ValueError("a primer whose snapshots are in the cache")
+    return primer.held.get(snapshot_name(level, primer), lambda: _taught(level, primer)[1])
+
+
+def _taught(level: int, primer: primers.Primer) -> tuple[Mix, primer_snapshot.Snapshot]:
     chosen = plan(level, primer.kind)
     mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
     text = primer.text
     _read_primer(mix, chosen, text)
-    snapshot = primer_snapshot.take(mix, chosen, text)
-    primer_snapshot.save(snapshot, chosen, name)
-    return mix, snapshot._replace(contexts=None) if primer.habits else snapshot
+    return mix, primer_snapshot.take(mix, chosen, text)
 
 
 def fresh_lanes(starts: list[int], rate: int) -> np.ndarray:

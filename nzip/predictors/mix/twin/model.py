@@ -5,7 +5,7 @@ Concession: a primed stream reads its primer first, which takes an hour.
 
 from __future__ import annotations
 
-from nzip.errors import ModelMismatchError
+from nzip.errors import CorruptError, ModelMismatchError
 from nzip.hashes import text_hash
 from nzip.predictors.kinds import EXECUTABLE, STORED
 from nzip.predictors.mix import params as parameters
@@ -23,16 +23,17 @@ from nzip.predictors.own_primer import OwnPrimer
 
 
 def decode_block(
-    level: int, params: bytes, payload: bytes, size: int, primer: OwnPrimer | None = None
+    level: int, params: bytes, payload: bytes, size: int, primer: OwnPrimer | None = None, head: bytes = b""
 ) -> bytes:
-    """A block of ``mix:LEVEL``, ``size`` bytes. ``primer``: the user's own, where the block names one.
+    """A block of ``mix:LEVEL``, ``size`` bytes. ``primer``: the user's own, where the block names one;
+    ``head``: its stream's, where there is one.
 
     Raises :class:`nzip.errors.CorruptError` for impossible parameters,
     :class:`ModelMismatchError`."""
     block = parameters.read(params, size, len(payload), False)
     at, streams = block.layout, []
     for descriptor, own, coded in block.streams:
-        streams.append(decode_stream(level, descriptor, payload[at : at + coded], own, primer))
+        streams.append(decode_stream(level, descriptor, payload[at : at + coded], own, primer, head))
         at += coded
     if len(streams) == 1:
         return streams[0]
@@ -44,7 +45,7 @@ def decode_block(
 
 
 def decode_stream(
-    level: int, stream: Descriptor, payload: bytes, size: int, primer: OwnPrimer | None
+    level: int, stream: Descriptor, payload: bytes, size: int, primer: OwnPrimer | None, head: bytes
 ) -> bytes:
     """One stream, ``size`` bytes; arguments and errors as :func:`decode_block`."""
     content, number = stream.content, stream.primer
@@ -60,7 +61,11 @@ def decode_stream(
     )
     read = []
     if number:
-        if number != primers.USER:
+        if number == primers.HEAD:
+            if not head:
+                raise CorruptError("the block wants a head, which its stream has not")
+            text, width = head, 0
+        elif number != primers.USER:
             text, width = primers.named(number).text, primers.named(number).width
         elif primer is not None:
             text, width = primer.text, 0
@@ -69,8 +74,8 @@ def decode_stream(
         read.append(text_hash(text)[: primers.HASH_BYTES])
         if words:
             text = encode(fold(text, width) if width else text, words)
-        mix.read_primer(text[-primers.READS[level] :])
-        if number != primers.USER and number & primers.HABITS:
+        mix.read_primer(text if number == primers.HEAD else text[-primers.READS[level] :])
+        if number not in (primers.USER, primers.HEAD) and number & primers.HABITS:
             mix.forget_words()
     if words:
         read.append(words.hash)
