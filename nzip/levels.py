@@ -2,6 +2,10 @@
 so a level may change its meaning between versions and old files still decode.
 
 No level ever means a download.
+
+A short file is also coded as the level below would, and the smaller of both is kept: more contexts and more
+networks want more text to learn from, and a longer spelling stands in the header. So no short file is larger
+at such a level than at the one below.
 """
 
 from __future__ import annotations
@@ -14,12 +18,14 @@ from nzip.errors import NzipError
 class Level(NamedTuple):
     """One level: the ``spelling`` it stands for (None until it exists) and one line for ``nzip levels``;
     ``size`` of the sample alice29.txt (152,089 bytes) as one block, and about how many KB of text it codes in
-    a second of one core."""
+    a second of one core; ``brief``: files of so many bytes or fewer may turn out smaller at the level below,
+    which is tried, too."""
 
     spelling: str | None
     summary: str
     size: int | None = None
     speed: float | None = None
+    brief: int = 0
 
 
 DEFAULT_LEVEL = 3
@@ -45,16 +51,22 @@ LEVELS: dict[int, Level] = {
         "40 contexts of words, runs and direct probabilities; 128 MB of slots and twice that beside",
         29048,
         137,
+        4096,
     ),
     6: Level(
-        "mix:5+ssm", "-5 and a pretrained network, of two that which reads what the mix codes", 27960, 33
+        "mix:5+ssm",
+        "-5 and a pretrained network, of two that which reads what the mix codes",
+        27960,
+        33,
+        65536,
     ),
-    7: Level("mix:5+ssm+online", "-6 and a small network that learns from the file", 27907, 19),
+    7: Level("mix:5+ssm+online", "-6 and a small network that learns from the file", 27907, 19, 65536),
     8: Level(
         "mix:5+online:ssm+online+ssm",
         "-7 and the pretrained network once more, which goes on learning from the file",
         27651,
         4.6,
+        65536,
     ),
     9: Level(None, "comes with a language model"),
 }
@@ -76,3 +88,19 @@ def spelling_of(level: int | None) -> str:
             f"level -{level} {LEVELS[level].summary}, which this version has not: use -0 to -{best}"
         )
     return spelling
+
+
+def levels_below(level: int | None) -> list[tuple[int, int]]:
+    """The levels that are tried on a short file beside ``level``, nearest first, each with the bytes that
+    such a file has at most.
+
+    >>> levels_below(5), levels_below(6), levels_below(None)
+    ([(4, 4096)], [(5, 65536), (4, 4096)], [])
+    """
+    number = DEFAULT_LEVEL if level is None else level
+    found, most = list[tuple[int, int]](), LEVELS[number].brief
+    while most:
+        number -= 1
+        found.append((number, most))
+        most = min(most, LEVELS[number].brief)
+    return found

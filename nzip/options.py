@@ -11,13 +11,14 @@ Concession: an option that is not there is noticed by the call's first line, not
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, cast, overload
 
 from nzip.container import embedded_models, pipeline
 from nzip.container.embedded_models import Model
-from nzip.levels import spelling_of
+from nzip.levels import levels_below, spelling_of
 from nzip.predictors import registry
 from nzip.predictors.base import Predictor
 from nzip.predictors.model_files import Models
@@ -136,20 +137,32 @@ class Machinery(TypedDict):
     threads: int
     verify: bool | None
     models: tuple[Model, ...]
+    lesser: tuple[pipeline.Lesser, ...]
 
 
 def chosen(level: int | None, options: Opening) -> tuple[Predictor, Machinery]:
     """What codes a stream: the predictor that ``level`` and the settled ``options`` ask for, and how. Raises
     as :func:`choose_predictor`."""
-    predictor, models = embedded_models.chosen(
-        choose_predictor(level, options["predictor"], options["primer"]), options["embed_model"]
-    )
+    found = choose_predictor(level, options["predictor"])
+    started = _started(options["primer"])
+    predictor, models = embedded_models.chosen(started(found), options["embed_model"])
     return predictor, {
         "block_size": options["block_size"],
         "threads": options["threads"],
         "verify": options["verify"],
         "models": models,
+        "lesser": () if options["predictor"] is not None else lesser(level, started),
     }
+
+
+def lesser(level: int | None, primed: Callable[[Predictor], Predictor]) -> tuple[pipeline.Lesser, ...]:
+    """What is tried on a short file beside the predictor of ``level``; ``primed`` starts each as that one is
+    started."""
+
+    def maker(below: int) -> Callable[[], Predictor]:
+        return functools.cache(lambda: primed(choose_predictor(below)))
+
+    return tuple(pipeline.Lesser(most, maker(below)) for below, most in levels_below(level))
 
 
 def resumable_block_size(predictor: Predictor) -> int | None:
@@ -180,7 +193,15 @@ def choose_predictor(
         raise ValueError("give a level or a predictor, not both")
     else:
         found = known(predictor)
-    return found if primer is None else found.with_primer(own_primer(primer))
+    return _started(primer)(found)
+
+
+def _started(primer: Primer) -> Callable[[Predictor], Predictor]:
+    """What starts a predictor from ``primer``, which is read now, once: it may be a pipe."""
+    if primer is None:
+        return lambda found: found
+    own = own_primer(primer)
+    return lambda found: found.with_primer(own)
 
 
 @overload

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from nzip.exact.compiling import Compiling
-from nzip.levels import LEVELS, spelling_of
+from nzip.levels import LEVELS, levels_below, spelling_of
+from nzip.predictors.base import Predictor
 from nzip.predictors.kinds import BINARY, IMAGE, TEXT, Content
 from nzip.predictors.mix import MixPredictor, primers
 from nzip.predictors.mix.constants import CODED
@@ -44,13 +45,18 @@ def warm(levels: Iterable[int] = ALL) -> Iterator[Warmed]:
     binary = (np.arange(_SAMPLE, dtype=np.int64) ** 2 >> 7).astype(np.uint8)
     for level in levels:
         began, before = time.perf_counter(), Compiling.done
-        predictor = create(spelling_of(level))
-        for data in (text, binary):
-            params, payload = predictor.encode(data.tobytes())
-            predictor.decode(params, payload, len(data))
-        predictor.probe()
-        if isinstance(predictor, MixPredictor):
-            for mix in {1, predictor.level}:  # 1 tries how a text is best coded, at every level
-                for kind in (TEXT, CODED, BINARY, IMAGE):
-                    Streams(mix).code(text, Content(kind), 1, None)
+        for number in (level, *(below for below, _ in levels_below(level))):
+            _use(create(spelling_of(number)), (text, binary))
         yield Warmed(level, Compiling.done - before, time.perf_counter() - began)
+
+
+def _use(predictor: Predictor, samples: tuple[np.ndarray, np.ndarray]) -> None:
+    """Code and decode ``samples``, the first a text, with all that ``predictor`` may take for it."""
+    for data in samples:
+        params, payload = predictor.encode(data.tobytes())
+        predictor.decode(params, payload, len(data))
+    predictor.probe()
+    if isinstance(predictor, MixPredictor):
+        for mix in {1, predictor.level}:  # 1 tries how a text is best coded, at every level
+            for kind in (TEXT, CODED, BINARY, IMAGE):
+                Streams(mix).code(samples[0], Content(kind), 1, None)

@@ -24,6 +24,7 @@ from nzip.cli.inputs import (
     decompressed_name,
     each,
     expect_compressed,
+    lesser_of,
     open_input,
     own_primer,
     paths_of,
@@ -131,6 +132,7 @@ def compress(
         coding = within_budget(files, coding, running, talking)
     primer = own_primer(coding.primer)
     predictor, models = coding_of(coding, talking, primer)
+    lesser = lesser_of(coding, primer)
     block_size = block_size_of(coding, predictor if placing.resume else None)
     most = pipeline.DEFAULT_BLOCK_SIZE if block_size is None else block_size
     many, experts = len(files) >= _MANY, "+" in predictor.spelling or not predictor.spelling.startswith("mix")
@@ -152,7 +154,7 @@ def compress(
                 source, output.write, predictor,
                 block_size=block_size, size=to_come, threads=way.threads, memory=running.memory,
                 verify=coding.verify, meter=meter, background=way.background and not brief, models=models,
-                partial=_partial(output), budget=way.budget,
+                partial=_partial(output), budget=way.budget, lesser=lesser,
             )  # fmt: skip
             removes = _removes(path, target, placing)
             if removes and isinstance(output, safe_output.Output):
@@ -162,7 +164,8 @@ def compress(
             if removes:
                 _remove(path, source, output, before, placing)
             summary(talking, source_name, target, meter, decoding=False)
-            told.add(path, target, meter, decoding=False, predictor=predictor.spelling)
+            spelling = meter.chosen or predictor.spelling
+            told.add(path, target, meter, decoding=False, predictor=spelling)
 
     def names(path: str) -> frozenset[str] | None:
         return names_of(path, placing, lambda path: targets(path, placing, compressed_name)[1], most)

@@ -28,7 +28,7 @@ from nzip.exact.compiler import need_compiler
 from nzip.io import foreign, safe_output, sources
 from nzip.io.safe_output import FileError
 from nzip.levels import LEVELS
-from nzip.options import choose_predictor, resumable_block_size
+from nzip.options import choose_predictor, lesser, resumable_block_size
 from nzip.predictors.base import Predictor
 from nzip.predictors.own_primer import OwnPrimer
 from nzip.primer.file import load
@@ -259,10 +259,12 @@ def predictor_of(coding: Coding, primer: OwnPrimer | None) -> Predictor:
         raise click.UsageError("--budget picks a level for compress and measure; here name one, as -3")
     if coding.primer is not None and coding.no_primer:
         raise click.UsageError("--primer and --no-primer: give one of them")
-    chosen = choose_predictor(coding.level, coding.predictor or None)
-    if coding.primer is None and not coding.no_primer:
-        return chosen
-    return chosen.with_primer(primer)
+    return _started(coding, primer)(choose_predictor(coding.level, coding.predictor or None))
+
+
+def _started(coding: Coding, primer: OwnPrimer | None) -> Callable[[Predictor], Predictor]:
+    given = coding.primer is not None or coding.no_primer
+    return lambda found: found.with_primer(primer) if given else found
 
 
 def named_predictor(spelling: str) -> Predictor:
@@ -282,6 +284,11 @@ def coding_of(
     if coding.embed_model and not models and not talking.quiet:
         say(f"{predictor.spelling} needs nothing but nzip itself, so no model is embedded")
     return predictor, models
+
+
+def lesser_of(coding: Coding, primer: OwnPrimer | None) -> tuple[pipeline.Lesser, ...]:
+    """What is tried on short files beside the level that ``-1`` .. ``-9`` asks for."""
+    return () if coding.predictor else lesser(coding.level, _started(coding, primer))
 
 
 def block_size_of(coding: Coding, resumable: Predictor | None = None) -> int | None:

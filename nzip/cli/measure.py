@@ -15,6 +15,7 @@ from nzip.cli.inputs import (
     block_size_of,
     coding_of,
     each,
+    lesser_of,
     open_input,
     own_primer,
     predictor_of,
@@ -33,7 +34,9 @@ def measure(files: Files, coding: Coding, running: Running, talking: Talking, *,
         from nzip.cli.estimate import within_budget  # start-up: estimates are asked for rarely
 
         coding = within_budget(files, coding, running, talking)
-    predictor, models = coding_of(coding, talking, own_primer(coding.primer))
+    primer = own_primer(coding.primer)
+    predictor, models = coding_of(coding, talking, primer)
+    lesser = lesser_of(coding, primer)
     block_size = block_size_of(coding)
     rows: list[dict[str, Any]] = []
 
@@ -51,6 +54,7 @@ def measure(files: Files, coding: Coding, running: Running, talking: Talking, *,
                 meter=meter,
                 background=True,
                 models=models,
+                lesser=lesser,
             )
             meter.stop()
             rows.append(

@@ -17,6 +17,7 @@ class Meter:
         self.consumed = 0  # bytes taken in by finished blocks
         self.produced = 0  # bytes given out for them
         self.resumed = 0  # decoded-side bytes that an earlier run had done
+        self.chosen: str | None = None  # spelling of another predictor that made a short stream smaller
         self.began: float | None = None  # time.perf_counter() when the first block did
         self._lock = threading.Lock()
         self._live: list = []

@@ -8,7 +8,7 @@ memory limit allows (one at least).
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nzip import codec
 from nzip.container import framing, heads, parser, passport, resume
@@ -34,6 +34,23 @@ DEFAULT_BLOCK_SIZE = 16 << 20
 HEADED_BLOCK_SIZE = 4 << 20
 
 
+class _Alone(NamedTuple):
+    """A stream's only block, by the predictor ``spelling``: its header and its payload."""
+
+    spelling: str
+    writer: StreamWriter
+    head: bytes
+    payload: bytes | memoryview
+
+
+class Lesser(NamedTuple):
+    """Another way of coding a stream that is one block, of ``most`` bytes at most: by what ``predictor``
+    makes."""
+
+    most: int
+    predictor: Callable[[], Predictor]
+
+
 class StreamEncoder:
     """Takes data in pieces, and hands one stream after another to ``write``, in pieces of its own.
 
@@ -41,7 +58,7 @@ class StreamEncoder:
     ``verify`` decodes each block as soon as it is coded; by default where the predictor is not exact.
     ``models``: to be embedded in every stream (:func:`nzip.container.embedded_models.embed`).
     ``block_size``: None for what :func:`block_size_for` says of ``size`` bytes to come (None: nobody
-    knows)."""
+    knows). ``lesser``: other ways for short streams; the smallest stream is kept."""
 
     def __init__(
         self,
@@ -57,6 +74,7 @@ class StreamEncoder:
         background: bool = False,
         models: tuple[Model, ...] = (),
         budget: Budget | None = None,
+        lesser: tuple[Lesser, ...] = (),
     ):
         if block_size is None:
             block_size = block_size_for(predictor, size)
@@ -71,6 +89,7 @@ class StreamEncoder:
         self._meter.preparing(predictor)
         self._passport = passport.Passport.of(predictor)
         self._models = models
+        self._lesser = lesser
         self._workers = Workers(threads, memory, background, budget)
         self._writer: StreamWriter | None = None
         self._later: Predictor | None = None  # of blocks after the open stream's first
@@ -108,6 +127,9 @@ class StreamEncoder:
 
     def finish(self) -> None:
         """End the stream. More data begins another one."""
+        ways = [way for way in self._lesser if len(self._pending) <= way.most]
+        if ways and self._pending and self._writer is None:
+            self._cut_alone([self._predictor, *(way.predictor() for way in ways)])
         self.flush_block()
         self._emit(0, self._begin().end())
         self._writer = self._later = None
@@ -144,6 +166,32 @@ class StreamEncoder:
         if self._workers.immediate:
             for block in self._workers.drain():
                 self._put(block)
+
+    def _cut_alone(self, predictors: list[Predictor]) -> None:
+        """A stream's only block, by that of ``predictors``, this stream's own first, that makes the stream
+        smallest."""
+        data, self._pending = memoryview(self._pending).toreadonly(), bytearray()
+        weight = max(predictor.encoding_memory(len(data)) for predictor in predictors)
+        check_memory(weight, self._memory, "compressing", self._predictor.spelling)
+        for predictor in predictors[1:]:
+            self._meter.preparing(predictor)
+        earlier = self._workers.submit(weight, self._smallest, predictors, data)
+        (best,) = (*earlier, *self._workers.drain())
+        self._writer = best.writer
+        if best.spelling != self._predictor.spelling:
+            self._meter.chosen = best.spelling
+        self._emit(0, best.writer.header())
+        self._emit(len(data), best.head, best.payload)
+
+    def _smallest(self, hand_on, predictors: list[Predictor], data: memoryview) -> _Alone:
+        found = []
+        with self._meter.block(len(data)) as progress:
+            for predictor in predictors:
+                writer = StreamWriter(passport.Passport.of(predictor), self._models)
+                writer.saw(data)
+                block = code_block(predictor, data, verify=self._verify, progress=progress)
+                found.append(_Alone(predictor.spelling, writer, *writer.block(block)))
+        return min(found, key=lambda alone: len(alone.writer.header()) + len(alone.head) + len(alone.payload))
 
     def _after(self, head: bytes) -> Predictor:
         """What codes the blocks after a stream's first, whose head this is."""

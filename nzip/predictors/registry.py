@@ -136,7 +136,7 @@ def _entry(name: str) -> Entry | None:
     return _BUILT_IN.get(name) or _registered.get(name) or entries().get(name)
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=8)
 def create(spelling: str) -> Predictor:
     """The predictor that a user's ``spelling`` names; its arguments may be paths. Predictors are immutable,
     so the last few are kept.

@@ -18,7 +18,8 @@ from nzip.predictors.mix.noise import is_noise
 from nzip.predictors.mix.params import RATE_STEP, Descriptor
 from nzip.predictors.mix.plan import plan
 from nzip.predictors.mix.pool import POOL
-from nzip.predictors.mix.primer_choice import COLD, LEVEL, SHORT, Payloads, Start, choices
+from nzip.predictors.mix.primer_choice import COLD, KNOWN_WELL, LEVEL, SHORT, Payloads, Start, choices
+from nzip.predictors.mix.primer_grams import known
 from nzip.predictors.mix.stream import Progress, Streams, untold
 
 # Bytes of a stream longer than SHORT of which several ways of coding are tried.
@@ -47,7 +48,24 @@ def encode(
     hopeless. ``start``: the form it takes and the primer it starts from; None: choose them. ``ledger``:
     what is written down of the way that is chosen; of a short stream by coding it once more."""
     with POOL.held():
+        if start is None and _may_be_colder(streams, data, content):
+            either = [streams, streams._replace(primed=False)]
+            found = [_best(some, data, content, untold, None, None) for some in either]
+            smaller = min((0, 1), key=lambda i: _cost(found[i]))
+            if ledger is None:
+                progress(len(data))
+                return found[smaller]
+            return _best(either[smaller], data, content, progress, None, ledger)
         return _best(streams, data, content, progress, start, ledger)
+
+
+def _may_be_colder(streams: Streams, data: np.ndarray, content: Content) -> bool:
+    """Whether a short text may be smaller from nothing, since experts know it better than primers do:
+    by what starts give without experts, which is how they are told, none from nothing comes near."""
+    if not streams.primed or streams.primer or content.kind != TEXT or len(data) > SHORT:
+        return False
+    helped = any(e.helps(data, content) for e in streams.experts)
+    return helped and not streams.leading and float(known(data).max()) < KNOWN_WELL
 
 
 def _best(

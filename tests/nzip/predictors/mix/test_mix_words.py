@@ -5,6 +5,7 @@ from __future__ import annotations
 import mix_samples
 import numpy as np
 import pytest
+from support import ROOT
 
 from nzip.errors import CorruptError, ModelMismatchError
 from nzip.predictors.kinds import TEXT, Content
@@ -147,3 +148,15 @@ def test_experts_on_raw_bytes_or_words_without_them_whatever_is_smaller(kind, to
         monkeypatch.setattr(trials, "ways", only)
         sizes.append(sum(map(len, predictor.encode(data))))
     assert len(params) + len(payload) == min(sizes)
+
+
+@pytest.mark.parametrize(("words", "tried"), [(9_900, True), (10_100, False)])
+def test_words_that_gain_little_on_the_sample_are_for_the_level_to_judge(words, tried, monkeypatch):
+    def coded(sample, form, primer, level=1, keep=True, payloads=None):
+        return words if form else 10_000
+
+    monkeypatch.setattr(primer_choice, "coded", coded)
+    text = np.frombuffer((ROOT / "corpora/samples/alice29.txt").read_bytes(), np.uint8)
+    assert len(text) > primer_choice.SHORT
+    forms = {bool(start.form) for start in primer_choice.choices(text)}
+    assert forms == ({True, False} if tried else {False})

@@ -194,3 +194,27 @@ def test_alone_it_codes_nothing():
 def test_the_probe_hears_every_expert():
     probes = {MixPredictor(1, experts).probe() for experts in ((CODED, RAW), (RAW,), (CODED,), (OTHER, RAW))}
     assert len(probes) == 4
+
+
+def test_experts_may_know_a_text_that_no_primer_knows(monkeypatch):
+    """Whether a short one starts from nothing is told with experts, and only where it may be so."""
+    asked = []
+
+    def coded(streams, data, content, progress, start, ledger):
+        asked.append((streams.primed, ledger))
+        return Descriptor(content), bytes(10 if streams.primed else 5)
+
+    monkeypatch.setattr(trials, "_best", coded)
+    foreign = np.frombuffer(b"qzx7 kvw3 jqp9 " * 20, np.uint8)
+    experts = stream.Streams(1, (EITHER,))
+    assert len(trials.encode(experts, foreign, CONTENT)[1]) == 5
+    ledger = object()
+    assert len(trials.encode(experts, foreign, CONTENT, ledger=ledger)[1]) == 5
+    assert asked == [(True, None), (False, None)] * 2 + [(False, ledger)]
+    asked.clear()
+    assert len(trials.encode(experts, TEXT_ARRAY, CONTENT)[1]) == 10  # the primers know it
+    assert len(trials.encode(stream.Streams(1), foreign, CONTENT)[1]) == 10  # no experts
+    long = np.tile(foreign, primer_choice.SHORT // len(foreign) + 1)
+    assert len(trials.encode(experts, long, CONTENT)[1]) == 10
+    assert len(trials.encode(experts, foreign, CONTENT, start=COLD)[1]) == 10  # told
+    assert all(primed for primed, _ in asked)
