@@ -14,7 +14,7 @@ import nzip
 from nzip import reference
 from nzip.errors import CorruptError, LimitError, ModelMismatchError, NzipError
 from nzip.hashes import hash32, text_hash
-from nzip.predictors.mix import primer_choice, stream
+from nzip.predictors.mix import primer_choice, trials
 from nzip.predictors.mix.model import MixPredictor
 from nzip.predictors.mix.primer_choice import Start
 from nzip.predictors.mix.twin.model import decode_block
@@ -149,7 +149,7 @@ def by_the_dictionary(monkeypatch):
         wanted = [start for start in found if start.form and start.form.dictionary == dictionary]
         return wanted or ([Start(Words(dictionary), own)] if words and dictionary else found)
 
-    monkeypatch.setattr(stream, "choices", only)
+    monkeypatch.setattr(trials, "choices", only)
 
 
 def test_it_pays_and_is_needed(tmp_path):

@@ -223,10 +223,14 @@ def test_what_is_no_english_stays():
     assert choose(array(bytes(range(256)) * 20)) is None
 
 
-def test_a_damaged_file_is_told(monkeypatch, tmp_path):
+def test_a_damaged_file_is_told(monkeypatch):
     monkeypatch.setenv("NZIP_CACHE", "off")  # where it may lie unpacked
-    monkeypatch.setattr(dictionary, "files", lambda _: tmp_path)
-    (tmp_path / "english.xz").write_bytes(b"no xz")
+    real = dictionary.pkgutil.get_data
+
+    def get_data(package, name):
+        return b"no xz" if name == "english.xz" else real(package, name)
+
+    monkeypatch.setattr(dictionary.pkgutil, "get_data", get_data)
     named.cache_clear()
     try:
         with pytest.raises(ModelMismatchError, match="damaged"):
