@@ -150,7 +150,7 @@ def test_experts_on_raw_bytes_or_words_without_them_whatever_is_smaller(kind, to
     assert len(params) + len(payload) == min(sizes)
 
 
-@pytest.mark.parametrize(("words", "tried"), [(9_900, True), (10_100, False)])
+@pytest.mark.parametrize(("words", "tried"), [(9_900, True), (10_400, True), (10_600, False)])
 def test_words_that_gain_little_on_the_sample_are_for_the_level_to_judge(words, tried, monkeypatch):
     def coded(sample, form, primer, level=1, keep=True, payloads=None):
         return words if form else 10_000
