@@ -77,7 +77,7 @@ def start(experts: tuple[Expert, ...]) -> Runs | None:
     return Runs(places, net, stream, adapted, online, transformer)
 
 
-def _driver(kernel, name: str):
+def driver(kernel, name: str):
     """The compiled loop of experts and one form of the mix's kernel."""
 
     def drive_steps(
@@ -116,8 +116,8 @@ def _driver(kernel, name: str):
     return njit(nogil=True, cache=True)(drive_steps)
 
 
-_drive = _driver(run, "_drive")
-_PRICED, _WATCHED = _driver(PRICING, "_drive_priced"), _driver(WATCHING, "_drive_watched")
+_drive = driver(run, "_drive")
+_PRICED, _WATCHED = driver(PRICING, "_drive_priced"), driver(WATCHING, "_drive_watched")
 
 
 def drive(
@@ -131,10 +131,11 @@ def drive(
     progress,
     told: Told | None = None,
     ledger: Ledger | None = None,
+    loop=None,
 ) -> bool:
     """Code ``data[first:]``; False once it is hopeless (see ``bits.drain``). ``told`` of what is decoded,
-    ``ledger``, whose mix this is, of what is encoded."""
-    steps_of = _drive if ledger is None else _WATCHED if ledger.everything else _PRICED
+    ``ledger``, whose mix this is, of what is encoded; ``loop``: another :func:`driver` than theirs."""
+    steps_of = loop or (_drive if ledger is None else _WATCHED if ledger.everything else _PRICED)
     count = int((runs.places >= 0).sum())
     given = np.full((1, 1, count, 256), FLAT, np.uint32)
     for begin in range(first, len(data), _STEPS):

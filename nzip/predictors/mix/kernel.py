@@ -21,7 +21,7 @@ from nzip.exact.jit import later, njit, specialised
 from nzip.predictors.content import BINARY, TEXT
 from nzip.predictors.mix import apm as apm_maps
 from nzip.predictors.mix import constants as at
-from nzip.predictors.mix import fast_kernel, match, watching
+from nzip.predictors.mix import fast_kernel, last_stage, match, watching
 from nzip.predictors.mix.bit_history import (
     adapt,
     adapt_direct,
@@ -43,6 +43,8 @@ from nzip.predictors.mix.constants import (
 )  # fmt: skip
 from nzip.predictors.mix.expert_inputs import bit_probability, fine_stretch, sum_up
 from nzip.predictors.mix.history import CLASSES, CODED_CLASSES, advance, fill_registers
+from nzip.predictors.mix.last_stage import INPUTS as STAGE_INPUTS
+from nzip.predictors.mix.last_stage import UNITS as STAGE_UNITS
 from nzip.predictors.mix.plan import LEVELS, Plan, plan
 from nzip.predictors.mix.told import FINAL_KINDS, LANES, RECIPES, SET_KINDS, SETTING, values_of
 from nzip.predictors.mix.weight_sets import (
@@ -79,7 +81,8 @@ def make(name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
     is then a ``Watched``.
 
     What is written in capitals is constant; branches that such a name rules out are not compiled at all."""
-    PRICED, WATCHED = watch > watching.NOTHING, watch == watching.EVERYTHING
+    PRICED, WATCHED = watch in (watching.PRICES, watching.EVERYTHING), watch == watching.EVERYTHING
+    STAGED = watch == watching.STAGE
 
     def run(state, data, ends, steps, decoding, coder, buffer, experts):
         """Code ``steps`` bytes of every lane, lanes in turn within a step.
@@ -132,6 +135,7 @@ def make(name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
         )
         final_size = (at.FINAL_ROWS + finals * at.SET_SIZE) * FINAL_WIDTH
         third = expert_count > 0 and state.final_weights.size > final_size
+        refined = expert_count > 0 and state.last.size > 0
         lane_count = told(LANES, 0, lanes.shape[0])
         widest = WIDEST if expert_count else MAP_WIDEST  # experts may be surer than the maps ever are
         rate_min = i64(setting[at.S_RATE_MIN])
@@ -151,7 +155,9 @@ def make(name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
         next_state = state.next_state
         reciprocal = state.reciprocal
         x = local_i16(MAX_WIDTH)
-        y2 = local_i16(FINAL_WIDTH)
+        # the first layer's outputs; behind them the last stage's other inputs
+        y2 = local_i16(STAGE_INPUTS)
+        units = local_i16(STAGE_UNITS)
         two_inputs = state.two_inputs
         registers = local_u64(REGISTERS)
         context = local_u64(MAX_CONTEXTS)
@@ -209,6 +215,13 @@ def make(name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
         base3 = u64(0)
         two_bytes = u64(0)
         young = False
+        best = 0
+        sure = 0
+        opinion = 0
+        away = 0
+        p1 = 0
+        p2 = 0
+        p3 = 0
         waiting = NOTHING
         for turn in range(turns + 1):
             if turn < turns:
@@ -258,6 +271,9 @@ def make(name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
                 young = position - i64(lane[at.L_START]) < at.YOUNG
                 for e in range(expert_count):
                     sum_up(cumulative, e, experts[step, number, e])
+                if refined:
+                    best, weight = last_stage.likeliest(cumulative)
+                    sure = last_stage.sureness(cumulative, weight, squash)
                 byte = i64(data[position])
                 c0 = 1
                 node = u64(1)
@@ -393,11 +409,12 @@ def make(name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
                 confidence = 0
                 for e in range(expert_count):
                     p22 = bit_probability(cumulative, e, c0, bit)
-                    opinion = fine_stretch(squash, min(MOST_P - 1, max(2, p22)))
-                    x[j] = np.int16(opinion)
+                    its = fine_stretch(squash, min(MOST_P - 1, max(2, p22)))
+                    x[j] = np.int16(its)
                     x[j + u64(1)] = np.int16((p22 >> 12) - HALF)
                     if e == 0:
-                        confidence = (clamp(opinion, MAP_WIDEST) + MAP_WIDEST + 1) >> 7
+                        opinion, away = its, (p22 >> 12) - HALF
+                        confidence = (clamp(its, MAP_WIDEST) + MAP_WIDEST + 1) >> 7
                     j += u64(2)
                 x[j] = BIAS
                 # --- first layer
@@ -454,9 +471,19 @@ def make(name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
                         p = (6 * mixed + p1 + p2 + 4) >> 3
                     else:
                         p = (2 * mixed + p1 + p2 + 2) >> 2
+                if refined:
+                    p = last_stage.refine(
+                        state.last, y2, units, squash, stretch, d, p1, p2, p3, p, opinion, away, expected,
+                        match_level, hits, c0, c1, bit, best, sure,
+                    )  # fmt: skip
                 p = min(MOST_P, max(1, p))
                 if WATCHED:
                     state.unlike[0] += state.watch.worth.shape[0] > 0 and looked != p
+                if STAGED:
+                    last_stage.note(
+                        state.stage, 8 * (position - i64(lane[at.L_START])) + bit, y2, c0, c1, bit, best,
+                        match_level, expected, (byte >> (7 - bit)) & 1,
+                    )  # fmt: skip
                 # --- code
                 # (coding/binary.py, its state held in registers)
                 middle = low + ((high - low) >> u64(at.PROBABILITY_BITS)) * u64(p)

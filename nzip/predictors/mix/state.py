@@ -40,7 +40,8 @@ class Mix(NamedTuple):
     ``match_table`` uint32 (2, entries): see match.py. ``history1``, ``history2`` uint32: the three bytes that
     last followed one byte, two bytes. ``next_state`` to ``reciprocal``: see tables.py. ``lanes`` uint64
     (lanes, LANE_STATE): what survives from byte to byte, by constants.L_.... ``cumulative`` uint64 (experts,
-    257): scratch for the kernel, the sums of the experts' distributions."""
+    257): scratch for the kernel, the sums of the experts' distributions. ``last`` int16: the last stage's
+    weights (last_stage.py), or (0,) where there is none."""
 
     setting: np.ndarray
     recipes: np.ndarray
@@ -65,6 +66,7 @@ class Mix(NamedTuple):
     reciprocal: np.ndarray
     lanes: np.ndarray
     cumulative: np.ndarray
+    last: np.ndarray
 
 
 def recipe_table(recipes: tuple[Recipe, ...]) -> np.ndarray:
@@ -176,4 +178,5 @@ def build(
         reciprocal=shared.reciprocal,
         lanes=lanes,
         cumulative=np.zeros((max(experts, 1), 257), np.uint64),
+        last=np.zeros(0, np.int16),
     )

@@ -21,7 +21,7 @@ from nzip.errors import CorruptError, ModelMismatchError, Remedy
 from nzip.predictors.base import Expert
 from nzip.predictors.kinds import EXECUTABLE, KIND_NAMES, STORED, TEXT, Content
 from nzip.predictors.mix import constants as at
-from nzip.predictors.mix import lockstep
+from nzip.predictors.mix import last_stage, lockstep
 from nzip.predictors.mix.call_filter import call_filter
 from nzip.predictors.mix.coder import CHUNK, Input, Output
 from nzip.predictors.mix.handing_on import HandingOn, Sink, Told, Undoing
@@ -246,6 +246,7 @@ class Streams(NamedTuple):
             if self.experts:
                 chosen = plan(self.level, primer.kind)
                 mix = with_experts(mix, chosen, len(self.experts), self.leading, first, [first])
+                mix = mix._replace(last=last_stage.of(self.level, primer.kind, self.experts))
             if rate:
                 mix.lanes[:, at.L_RATE] = RATE_STEP * rate
             output = Output(len(data))
@@ -385,6 +386,7 @@ class Streams(NamedTuple):
         else:
             chosen, prefix = plan(self.level, content.kind, content.stride), np.zeros(0, np.uint8)
             mix = build(chosen, size, content.stride, content.pixel, edges[:-1], experts, self.leading)
+        mix = mix._replace(last=last_stage.of(self.level, content.kind, self.experts))
         first = len(prefix)
         room = np.zeros(first + size, np.uint8)
         room[:first] = prefix

@@ -22,7 +22,7 @@ import numpy as np
 from nzip.exact.jit import later
 from nzip.predictors.mix import apm as apm_maps
 from nzip.predictors.mix import constants as at
-from nzip.predictors.mix import match
+from nzip.predictors.mix import last_stage, match
 from nzip.predictors.mix.bit_history import run_cell, second_half, slot_of
 from nzip.predictors.mix.compiled import clamp, helper, i64, inlined, u32, u64
 from nzip.predictors.mix.constants import FINAL_WIDTH, MAX_CONTEXTS, MAX_FINALS, MAX_SETS, MAX_WIDTH
@@ -40,8 +40,8 @@ from nzip.predictors.mix.weight_sets import (
 
 (dot,) = later("nzip.predictors.mix.intrinsics.vector", "dot")
 
-# What a kernel watches: nothing; prices; all that a Watched has room for.
-NOTHING, PRICES, EVERYTHING = range(3)
+# What a kernel watches: nothing; prices; all that a Watched has room for; what the last stage sees.
+NOTHING, PRICES, EVERYTHING, STAGE = range(4)
 MAX_GROUPS = 20  # of inputs; the last one is the APMs, which are no inputs
 APMS = MAX_GROUPS - 1
 _OPEN = 256  # bytes and beginnings of bytes that a search for the likeliest has before it, at most
@@ -53,12 +53,14 @@ _ROW = 1 << 24  # what a distribution sums to
 
 _FIELDS = (
     "setting", "slots", "direct", "runs", "state_map", "run_map", "match_map", "weights", "final_weights",
-    "apm", "stretch", "two_inputs", "squash", "cumulative",
+    "apm", "stretch", "two_inputs", "squash", "cumulative", "last",
 )  # fmt: skip
 EXTRA = ("prices", "unlike", "watch")
 # A Mix that is watched. ``prices`` float32, by place in the kernel's ``data``: bits of its byte. ``unlike``
 # int64 (1,): how often looking at a node gave another probability than coding it; 0, or this file is wrong.
 Watched: Any = namedtuple("Watched", Mix._fields + EXTRA)
+# And one whose last stage is. ``stage`` int16 (bits of the lane, last_stage.INPUTS + 5).
+Staged: Any = namedtuple("Staged", (*Mix._fields, "stage"))
 # What looking needs of a mix, fewer arrays to hand from function to function, and where it writes. ``window``
 # int64 (1,): the place of the first row of those that follow, each of which may have no rows: it is then not
 # looked for. ``groups`` uint8 (MAX_WIDTH,): of each input its group. ``worth`` float32 (n, MAX_GROUPS): bits
@@ -66,7 +68,7 @@ Watched: Any = namedtuple("Watched", Mix._fields + EXTRA)
 # likeliest bytes, most likely first. ``rows`` uint32 (n, 256): the distribution, summing to 2**24. The rest
 # is scratch: inputs and outputs of the first layer, outputs without a group; sums by set and group; slots of
 # second halves, by first half; numbers and fractions, laid out below.
-_SCRATCH = ("x", "y2", "y3", "sums", "high_slots", "numbers", "fractions")
+_SCRATCH = ("x", "y2", "units", "y3", "sums", "high_slots", "numbers", "fractions")
 View: Any = namedtuple(
     "View", (*_FIELDS, "window", "groups", "worth", "guesses", "chances", "rows", *_SCRATCH)
 )  # fmt: skip
@@ -104,7 +106,8 @@ def watched(
         chances=np.zeros((rows if guesses else 0, max(guesses, 1)), np.float32),
         rows=np.zeros((rows if whole else 0, 256), np.uint32),
         x=np.zeros(MAX_WIDTH, np.int16),
-        y2=np.zeros(FINAL_WIDTH, np.int16),
+        y2=np.zeros(last_stage.INPUTS, np.int16),
+        units=np.zeros(last_stage.UNITS, np.int16),
         y3=np.zeros(FINAL_WIDTH, np.int16),
         sums=np.zeros((MAX_SETS, MAX_GROUPS), np.int64),
         high_slots=np.zeros((16, MAX_CONTEXTS), np.uint64),
@@ -144,6 +147,11 @@ def look(
     third = view.final_weights.size > (at.FINAL_ROWS + finals * at.SET_SIZE) * FINAL_WIDTH
     vectors = 2 + finals + i64(third)
     place = u64(_FINALS)
+    refined = experts > 0 and view.last.size > 0
+    best, sure, opinion, away = 0, 0, 0, 0
+    if refined:
+        best, weight = last_stage.likeliest(view.cumulative)
+        sure = last_stage.sureness(view.cumulative, weight, squash)
     p = 0
     for number in range(first_node, last_node + 1):
         node = u64(number)
@@ -185,11 +193,12 @@ def look(
         confidence = 0
         for e in range(experts):
             p22 = bit_probability(view.cumulative, e, c0, bit)
-            opinion = fine_stretch(squash, min(_ONE - 2, max(2, p22)))
-            x[j] = np.int16(opinion)
+            its = fine_stretch(squash, min(_ONE - 2, max(2, p22)))
+            x[j] = np.int16(its)
             x[j + u64(1)] = np.int16((p22 >> 12) - _HALF)
             if e == 0:
-                confidence = (clamp(opinion, _MAP_WIDEST) + _MAP_WIDEST + 1) >> 7
+                opinion, away = its, (p22 >> 12) - _HALF
+                confidence = (clamp(its, _MAP_WIDEST) + _MAP_WIDEST + 1) >> 7
             j += u64(2)
         x[j] = _BIAS
         # --- mixers
@@ -215,13 +224,15 @@ def look(
         mixed = i64(squash[u64(d + at.SQUASH_ZERO)])
         # --- refined
         p = mixed
+        p1, p2, p3 = 0, 0, 0
         if apms:
             beside = apm_maps.place_of(d)
             p2 = apm_maps.refined(apm, apm_maps.cell_of(base2, node, beside), beside)
             p1 = apm_maps.refined(apm, apm_maps.cell_of(base1, node, beside), beside)
             if third_apm:
                 at3 = apm_maps.cell_of(base3, u64(c0) if expected else u64(0), beside)
-                p = (mixed + p1 + p2 + apm_maps.refined(apm, at3, beside) + 2) >> 2
+                p3 = apm_maps.refined(apm, at3, beside)
+                p = (mixed + p1 + p2 + p3 + 2) >> 2
             elif experts == 0:
                 p = (mixed + p1 + 2 * p2 + 2) >> 2
             elif young:
@@ -230,6 +241,11 @@ def look(
                 p = (2 * mixed + p1 + p2 + 2) >> 2
         numbers[u64(_MIXED)] = mixed
         numbers[u64(_VECTORS)] = vectors
+        if refined:
+            p = last_stage.refine(
+                view.last, y2, view.units, squash, stretch, d, p1, p2, p3, p, opinion, away, expected,
+                match_level, hits, c0, c1, bit, best, sure,
+            )  # fmt: skip
         p = min(_ONE - 1, max(1, p))
         numbers[u64(_SEEN) + node] = p
     return p

@@ -1,0 +1,247 @@
+"""Train the mix's last stage (nzip/predictors/mix/last_stage.py) from texts that neither experts nor
+primers have read: the held-out ends of the experts' own training texts, and texts of no mixture.
+
+    python scripts/train_last_stage.py rows --form words --corpora DIR --gathered DIR -o rows.npz   # minutes
+    python scripts/train_last_stage.py fit rows.npz --check        # each text by a network of the other half
+    python scripts/train_last_stage.py fit rows.npz -o nzip/predictors/mix/last_words.i16
+
+``rows`` codes each text at level 5 with the expert that reads its form, as it stands in the package, and notes
+what the last stage would see of each bit. To be run anew after any change of what the mix codes with experts.
+
+Concession: all of a form's rows are held in memory, 600 bytes a byte coded.
+"""
+
+from __future__ import annotations
+
+import lzma
+from collections import defaultdict
+from pathlib import Path
+
+import click
+import numpy as np
+from mixtures import MIXTURES
+from train_expert import sources
+
+# Texts of no mixture; of each the part from 55% of its length on is read.
+UNREAD = {
+    "words": (
+        "anarchist_faq.txt", "gcide.txt", "foldoc.txt", "man_en.txt", "linux_doc.txt",
+        "libreoffice_help_en.txt", "racket_doc.txt", "git_doc.txt", "octave_doc.txt", "gnome_help_en.txt",
+    ),
+    "text": ("ml_man_ru.txt", "ml_man_tr.txt", "anarchist_faq.txt", "man_en.txt", "gcide.txt"),
+}  # fmt: skip
+MIXTURE = {"words": "words", "text": "languages"}
+LONG = 150_000  # bytes of each of these
+PLAIN = 0.05  # a text that is coded in less of its size stands in a primer, or repeats itself: it is left out
+UNIT = 256.0  # of the rows' stretches
+
+
+@click.group(help=__doc__)
+def main() -> None:
+    pass
+
+
+def texts(form: str, corpora: Path, gathered: Path) -> list[tuple[str, str, bytes]]:
+    """(kind, name, text) of all that may be read."""
+    from nzip.training.text import held_out  # start-up: numba
+
+    found = [(s.kind, s.name, held_out(s)[1]) for s in sources(corpora, MIXTURE[form], gathered)]
+    for name in UNREAD[form]:
+        data = lzma.decompress((corpora / "train" / f"{name}.xz").read_bytes())
+        begin = len(data) * 55 // 100
+        found.append((f"long: {name}", name, data[begin : begin + LONG]))
+    return found
+
+
+@main.command("rows")
+@click.option("--form", type=click.Choice(list(UNREAD)), required=True)
+@click.option("--corpora", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("--gathered", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+def rows_command(form: str, corpora: Path, gathered: Path, output: Path) -> None:
+    """Note what the last stage sees, text by text."""
+    kept: dict[str, np.ndarray] = {}
+    for kind, name, data in texts(form, corpora, gathered):
+        found = rows_of(np.frombuffer(data, np.uint8), form == "words")
+        if found is None:
+            print(f"{name:44} is not coded in this form")
+            continue
+        rows, size = found
+        print(f"{name:44} {len(data):8,} B to {size:8,}", flush=True)
+        if size > PLAIN * len(data):
+            kept[f"{kind}|{name}"] = rows
+    np.savez(output, **kept)  # type: ignore[arg-type]  # names, not options
+
+
+def rows_of(data: np.ndarray, words: bool) -> tuple[np.ndarray, int] | None:
+    """What is seen of each bit of a text (int16 (bits, INPUTS + 5)), and the bytes that it takes without a
+    last stage; None where the form is not its own."""
+    from nzip.predictors.content import TEXT, Content  # start-up: numba, as the next ones
+    from nzip.predictors.mix import fused, last_stage, trials
+    from nzip.predictors.mix.coder import Output
+    from nzip.predictors.mix.constants import CODED
+    from nzip.predictors.mix.primers import portion
+    from nzip.predictors.mix.stream import Streams
+    from nzip.predictors.mix.watching import Staged
+    from nzip.predictors.ssm.expert import create
+
+    found = [
+        start
+        for start in trials.starts(Streams(last_stage.LEVEL, raw=not words), data, Content(TEXT))
+        if bool(start.form and start.form.dictionary) == words
+    ]
+    if not found:
+        return None
+    form, primer = found[0]
+    streams = Streams(last_stage.LEVEL, (create(None),)).for_form(form)
+    coded = form.apply(data) if form else data
+    content = Content(CODED if words else TEXT)
+    primer = portion(primer, last_stage.LEVEL, form.dictionary if form else None) if primer else None
+    mix, ends, room, first = streams._start(content, 1, len(coded), primer)
+    room[first:] = coded
+    mix = mix._replace(last=np.zeros(last_stage.SIZE, np.int16))
+    staged = Staged(*mix, stage=np.zeros((8 * len(coded), last_stage.INPUTS + 5), np.int16))
+    bits = Output(len(coded))
+    runs = fused.start(streams.experts)
+    assert runs is not None
+    fused.drive(runs, staged, room, first, ends, bits, False, lambda _: None, loop=_loop())
+    return staged.stage, len(bits.finish())
+
+
+_LOOPS: list = []
+
+
+def _loop():
+    """The loop of experts and the kernel that notes, compiled once."""
+    from nzip.predictors.mix import fused, kernel, watching  # start-up: numba
+
+    if not _LOOPS:
+        staged = kernel.make("staged", cache=False, watch=watching.STAGE)
+        _LOOPS.append(fused.driver(staged, "_drive_staged"))
+    return _LOOPS[0]
+
+
+@main.command("fit")
+@click.argument("rows", type=click.Path(path_type=Path, exists=True))
+@click.option("--check", is_flag=True, help="train two, each on every other text, and print what both save")
+@click.option("--epochs", default=2.0, show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path))
+def fit_command(rows: Path, check: bool, epochs: float, output: Path | None) -> None:
+    """Train on the rows, and write the whole numbers that ship."""
+    import torch  # start-up
+
+    torch.set_num_threads(1)
+    kept = np.load(rows)
+    found = [(name, *_tensors(kept[name])) for name in kept.files]
+    if check:
+        saved = defaultdict(list)
+        for half in range(2):
+            net = _train([text for i, text in enumerate(found) if i % 2 != half], epochs)
+            for name, inputs, contexts, target in found[half::2]:
+                before, after = (_bytes(net, inputs, contexts, target, used) for used in (False, True))
+                saved[name.split("|")[0]].append(np.log(after / before))
+        for kind, logs in saved.items():
+            print(f"{kind:40} {100 * np.expm1(np.mean(logs)):+.2f}%  ({len(logs)})")
+        print(f"{'mean of texts':40} {100 * np.expm1(np.mean(sum(saved.values(), []))):+.2f}%")
+    if output:
+        net = _train(found, epochs)
+        output.write_bytes(packed(net))
+        print(f"{output}: {output.stat().st_size:,} bytes")
+
+
+def _tensors(rows: np.ndarray):
+    import torch  # start-up
+
+    count = rows.shape[1] - 5
+    return (
+        torch.from_numpy(rows[:, :count].astype(np.float32) / UNIT),
+        torch.from_numpy(rows[:, count : count + 4].copy()),
+        torch.from_numpy(rows[:, -1].astype(np.float32)),
+    )
+
+
+def _net():
+    import torch  # start-up
+
+    from nzip.predictors.mix.last_stage import BEFORE, BEST, BITS, INPUTS, LENGTH, UNITS  # start-up: numba
+
+    class Net(torch.nn.Module):
+        """The network in floats: (n, INPUTS) stretches in nats and (n, 4) contexts to nats to be added."""
+
+        def __init__(self):
+            super().__init__()
+            self.contexts = torch.nn.ModuleList(
+                torch.nn.Embedding(n, UNITS) for n in (BITS, BEFORE, BEST, LENGTH)
+            )
+            self.first = torch.nn.Linear(INPUTS, UNITS, bias=False)
+            self.second = torch.nn.Linear(UNITS, UNITS)
+            self.last = torch.nn.Linear(UNITS, 1, bias=False)
+            for table in self.contexts:
+                torch.nn.init.normal_(table.weight, std=0.03)
+            torch.nn.init.normal_(self.first.weight, std=0.08)
+            torch.nn.init.zeros_(self.last.weight)
+
+        def forward(self, inputs, contexts):
+            which = contexts.long()
+            units = self.first(inputs) + sum(t(which[:, i]) for i, t in enumerate(self.contexts))
+            return self.last(torch.relu(self.second(torch.relu(units))))[:, 0]
+
+    return Net()
+
+
+def _train(found, epochs: float, rate: float = 2e-3, batch: int = 4096):
+    import torch  # start-up
+
+    from nzip.predictors.mix.last_stage import SAID  # start-up: numba
+
+    torch.manual_seed(20261)
+    inputs, contexts, target = (torch.cat([text[i] for text in found]) for i in (1, 2, 3))
+    net = _net()
+    adam = torch.optim.Adam(net.parameters(), rate)
+    steps = max(1, int(epochs * len(target) / batch))
+    for step in range(steps):
+        for group in adam.param_groups:
+            group["lr"] = rate * min(1.0, (step + 1) / 100) * (1 - step / steps) + 1e-5
+        some = torch.randint(0, len(target), (batch,))
+        said = inputs[some, SAID] + net(inputs[some], contexts[some])
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(said, target[some])
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    return net
+
+
+def _bytes(net, inputs, contexts, target, used: bool) -> float:
+    import torch  # start-up
+
+    from nzip.predictors.mix.last_stage import SAID  # start-up: numba
+
+    with torch.no_grad():
+        said = inputs[:, SAID] + (net(inputs, contexts) if used else 0)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(said, target, reduction="sum")
+    return float(loss) / np.log(2) / 8
+
+
+def packed(net) -> bytes:
+    """The file: int16, little-endian, as last_stage.py lays it out. ``ValueError`` where a sum could pass
+    int32 or a number int16."""
+    from nzip.predictors.mix.last_stage import SIZE  # start-up: numba
+
+    def whole(tensor, unit: int) -> np.ndarray:
+        found = np.rint(tensor.detach().numpy().astype(np.float64) * unit)
+        if np.abs(found).max() > 32767:
+            raise ValueError("a number of the last stage is too large for int16")
+        return found.astype(np.int64)
+
+    first, second = whole(net.first.weight, 4096), whole(net.second.weight, 4096)
+    if (4095 * np.abs(first).sum(1)).max() >= 2**31 or (32767 * np.abs(second).sum(1)).max() >= 2**31:
+        raise ValueError("a sum of the last stage may pass 32 bits")
+    parts = [whole(table.weight, 2048) for table in net.contexts]
+    parts += [first, second, whole(net.second.bias, 2048), whole(net.last.weight, 4096)]
+    numbers = np.concatenate([part.reshape(-1) for part in parts]).astype("<i2")
+    assert len(numbers) == SIZE
+    return numbers.tobytes()
+
+
+if __name__ == "__main__":
+    main()

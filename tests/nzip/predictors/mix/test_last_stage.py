@@ -1,0 +1,130 @@
+"""The last stage: the compiled one against its twin, what ships, and who has one."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nzip.exact.jit import njit
+from nzip.predictors.content import BINARY, TEXT
+from nzip.predictors.mix import last_stage
+from nzip.predictors.mix.constants import CODED
+from nzip.predictors.mix.tables import tables
+from nzip.predictors.mix.twin import last_stage as twin
+from nzip.predictors.online.expert import OnlineExpert
+from nzip.predictors.ssm.expert import create
+
+likeliest, refine, sureness = last_stage.likeliest, last_stage.refine, last_stage.sureness
+ONE = 1 << 22
+
+
+@njit
+def _refine(
+    last, z, units, squash, stretch, d, p1, p2, p3, p, opinion, away, expected, level, hits, c0, c1, bit, best,
+    sure,
+):  # fmt: skip
+    return refine(
+        last, z, units, squash, stretch, d, p1, p2, p3, p, opinion, away, expected, level, hits, c0, c1, bit,
+        best, sure,
+    )  # fmt: skip
+
+
+@njit
+def _likeliest(cumulative, squash):
+    best, weight = likeliest(cumulative)
+    return best, sureness(cumulative, weight, squash)
+
+
+def compiled(weights, outputs, *what):
+    z = np.full(last_stage.INPUTS, 77, np.int16)  # scratch that holds something
+    z[:16] = 0
+    z[29:] = 0
+    z[: len(outputs)] = outputs
+    units = np.full(last_stage.UNITS, 77, np.int16)
+    shared = tables()
+    return _refine(weights, z, units, shared.squash, shared.stretch, *what)
+
+
+probability = st.integers(1, ONE - 1)
+stretch = st.integers(-4095, 4095)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    size=st.sampled_from([3, 300, 3000]),
+    outputs=st.lists(stretch, min_size=1, max_size=16),
+    d=stretch,
+    maps=st.tuples(probability, probability, probability, probability),
+    opinion=stretch,
+    away=st.integers(-512, 511),
+    match=st.tuples(st.integers(0, 2), st.integers(0, 15)),
+    hits=st.integers(0, 40),
+    byte=st.integers(0, 255),
+    bit=st.integers(0, 7),
+    c1=st.integers(0, 255),
+    agrees=st.booleans(),
+    other=st.integers(0, 255),
+    sure=stretch,
+)
+def test_equals_its_twin(
+    seed, size, outputs, d, maps, opinion, away, match, hits, byte, bit, c1, agrees, other, sure
+):
+    weights = np.random.default_rng(seed).integers(-size, size, last_stage.SIZE).astype(np.int16)
+    c0 = (byte | 256) >> (8 - bit)
+    best = byte if agrees else other
+    what = (d, *maps, opinion, away, *match, hits, c0, c1, bit, best, sure)
+    assert compiled(weights, outputs, *what) == twin.refine(weights.tolist(), outputs, *what)
+
+
+def test_shipped_weights_equal_the_twin_and_move_what_is_said():
+    chance = np.random.default_rng(3)
+    for kind in (CODED, TEXT):
+        weights, moved = last_stage.weights(kind), 0
+        for _ in range(40):
+            outputs = chance.integers(-1500, 1500, 9).tolist()
+            maps = chance.integers(1, ONE, 4).tolist()
+            bit = int(chance.integers(8))
+            c0 = int(chance.integers(1 << bit, 2 << bit))
+            what = (int(np.mean(outputs)), *maps, outputs[0], 9, 1, 5, 3, c0, 101, bit, 97, 400)
+            found = compiled(weights, outputs, *what)
+            assert found == twin.refine(weights.tolist(), outputs, *what)
+            moved += abs(found - maps[3]) > maps[3] // 100
+        assert moved > 20
+
+
+def test_zeros_leave_a_probability_as_it_is_but_for_the_stretch_being_rounded():
+    zeros = np.zeros(last_stage.SIZE, np.int16)
+    for p in (2, 1000, ONE // 3, ONE // 2, ONE - 1000):
+        found = compiled(zeros, [0], 0, p, p, p, p, 0, 0, 0, 0, 0, 1, 32, 0, 0, 0)
+        assert abs(found - p) <= max(1, p * (ONE - p) // ONE // 200)
+
+
+def test_the_likeliest_byte_is_the_first_of_equals():
+    distribution = np.full(256, 10, np.uint64)
+    distribution[[7, 9]] = 5000
+    cumulative = np.concatenate([[0], np.cumsum(distribution)]).astype(np.uint64)[None]
+    best, sure = _likeliest(cumulative, tables().squash)
+    whole = int(distribution.sum())
+    assert best == 7
+    assert abs(sure / 256 - np.log(5000 / (whole - 5000))) < 1 / 128
+
+
+@pytest.mark.parametrize("kind", [CODED, TEXT])
+def test_no_sum_of_the_shipped_weights_passes_32_bits(kind):
+    weights = last_stage.weights(kind).astype(np.int64)
+    assert len(weights) == last_stage.SIZE
+    first = weights[last_stage.FIRST : last_stage.SECOND].reshape(last_stage.UNITS, -1)
+    second = weights[last_stage.SECOND : last_stage.BIAS].reshape(last_stage.UNITS, -1)
+    assert (np.abs(first).sum(1) * 4095).max() < 2**31
+    assert (np.abs(second).sum(1) * 32767).max() < 2**31
+
+
+def test_who_has_one():
+    words, online = create("words"), OnlineExpert()
+    assert len(last_stage.of(5, CODED, (words,))) == last_stage.SIZE
+    assert len(last_stage.of(5, TEXT, (create(None), online))) == last_stage.SIZE
+    for level, kind, experts in (
+        (5, CODED, ()), (3, CODED, (words,)), (5, BINARY, (words,)), (5, CODED, (online, words)),
+    ):  # fmt: skip
+        assert len(last_stage.of(level, kind, experts)) == 0
