@@ -26,12 +26,13 @@ import numpy as np
 from nzip.benchmark.results import machine
 from nzip.predictors import registry
 
-PRIORS, COLD, PRIMED = "no priors", "cold", "primed"
+PRIORS, COLD, PRIMED, UNREFINED = "no priors", "cold", "primed", "no last stage"
 # Name of the row: spelling, and how blocks start.
 PARTS = {
     "mix:5 without priors": ("mix:5", PRIORS),
     "+priors": ("mix:5", COLD),
     "+primer (-5)": ("mix:5", PRIMED),
+    "+ssm, no last stage": ("mix:5+ssm", UNREFINED),
     "+ssm (-6)": ("mix:5+ssm", PRIMED),
     "+transformer": ("mix:5+transformer", PRIMED),
     "+online": ("mix:5+online", PRIMED),
@@ -59,7 +60,7 @@ def predictor_of(part: str):
     """The predictor of a row."""
     spelling, start = PARTS[part]
     predictor = registry.create(spelling)
-    return predictor if start == PRIMED else predictor.with_primer(None)
+    return predictor.with_primer(None) if start in (PRIORS, COLD) else predictor
 
 
 @contextlib.contextmanager
@@ -80,6 +81,19 @@ def _without_priors():
         state.tables = before
 
 
+@contextlib.contextmanager
+def _without_last_stage():
+    """The mix's own word is the last."""
+    from nzip.predictors.mix import last_stage  # start-up: numba
+
+    before = last_stage.of
+    last_stage.of = lambda *_: last_stage.NONE
+    try:
+        yield
+    finally:
+        last_stage.of = before
+
+
 def _stamp(data: bytes, part: str) -> str:
     """What a cell depends on, hashed."""
     predictor = predictor_of(part)
@@ -89,7 +103,8 @@ def _stamp(data: bytes, part: str) -> str:
 
 def code(name: str, data: bytes, part: str, stamp: str = "") -> Cell:
     """Code ``data`` as ``part`` says."""
-    with _without_priors() if PARTS[part][1] == PRIORS else contextlib.nullcontext():
+    lacking = {PRIORS: _without_priors, UNREFINED: _without_last_stage}
+    with lacking.get(PARTS[part][1], contextlib.nullcontext)():
         predictor = predictor_of(part)
         start = time.process_time()
         params, payload = predictor.encode(data)

@@ -22,14 +22,11 @@ import numpy as np
 from mixtures import MIXTURES
 from train_expert import sources
 
-# Texts of no mixture; of each the part from 55% of its length on is read.
+# Texts of no mixture, of licences that allow it; of each the part from 55% of its length on is read.
 UNREAD = {
-    "words": (
-        "anarchist_faq.txt", "gcide.txt", "foldoc.txt", "man_en.txt", "linux_doc.txt",
-        "libreoffice_help_en.txt", "racket_doc.txt", "git_doc.txt", "octave_doc.txt", "gnome_help_en.txt",
-    ),
-    "text": ("ml_man_ru.txt", "ml_man_tr.txt", "anarchist_faq.txt", "man_en.txt", "gcide.txt"),
-}  # fmt: skip
+    "words": ("libreoffice_help_en.txt", "gnome_help_en.txt"),
+    "text": ("more_tr_ud_atis.txt", "libreoffice_help_en.txt"),
+}
 MIXTURE = {"words": "words", "text": "languages"}
 LONG = 150_000  # bytes of each of these
 PLAIN = 0.05  # a text that is coded in less of its size stands in a primer, or repeats itself: it is left out
@@ -42,12 +39,27 @@ def main() -> None:
 
 
 def texts(form: str, corpora: Path, gathered: Path) -> list[tuple[str, str, bytes]]:
-    """(kind, name, text) of all that may be read."""
+    """(kind, name, text) of all that may be read: of a kind with several ends, half of them one by one and
+    the others as one long text, so that both what is young and what is old are seen."""
     from nzip.training.text import held_out  # start-up: numba
 
-    found = [(s.kind, s.name, held_out(s)[1]) for s in sources(corpora, MIXTURE[form], gathered)]
+    kinds = defaultdict(list)
+    for source in sources(corpora, MIXTURE[form], gathered):
+        kinds[source.kind].append((source.name, held_out(source)[1]))
+    found = []
+    for kind, ends in kinds.items():
+        alone = ends if len(ends) < 4 else ends[::2]
+        found += [(kind, *end) for end in alone]
+        if len(ends) >= 4:
+            joined = b"".join(data for _, data in ends[1::2])
+            found.append((f"long: {kind}", f"{len(ends) // 2} ends", joined[:LONG]))
     for name in UNREAD[form]:
-        data = lzma.decompress((corpora / "train" / f"{name}.xz").read_bytes())
+        packed_text = corpora / "train" / f"{name}.xz"
+        data = (
+            lzma.decompress(packed_text.read_bytes())
+            if packed_text.exists()
+            else (gathered / name).read_bytes()
+        )
         begin = len(data) * 55 // 100
         found.append((f"long: {name}", name, data[begin : begin + LONG]))
     return found
@@ -74,7 +86,7 @@ def rows_command(form: str, corpora: Path, gathered: Path, output: Path) -> None
 
 
 def rows_of(data: np.ndarray, words: bool) -> tuple[np.ndarray, int] | None:
-    """What is seen of each bit of a text (int16 (bits, INPUTS + 5)), and the bytes that it takes without a
+    """What is seen of each bit of a text (int16 (bits, NOTED)), and the bytes that it takes without a
     last stage; None where the form is not its own."""
     from nzip.predictors.content import TEXT, Content  # start-up: numba, as the next ones
     from nzip.predictors.mix import fused, last_stage, trials
@@ -100,7 +112,7 @@ def rows_of(data: np.ndarray, words: bool) -> tuple[np.ndarray, int] | None:
     mix, ends, room, first = streams._start(content, 1, len(coded), primer)
     room[first:] = coded
     mix = mix._replace(last=np.zeros(last_stage.SIZE, np.int16))
-    staged = Staged(*mix, stage=np.zeros((8 * len(coded), last_stage.INPUTS + 5), np.int16))
+    staged = Staged(*mix, stage=np.zeros((8 * len(coded), last_stage.NOTED), np.int16))
     bits = Output(len(coded))
     runs = fused.start(streams.experts)
     assert runs is not None
@@ -152,10 +164,11 @@ def fit_command(rows: Path, check: bool, epochs: float, output: Path | None) -> 
 def _tensors(rows: np.ndarray):
     import torch  # start-up
 
-    count = rows.shape[1] - 5
+    from nzip.predictors.mix.last_stage import INPUTS  # start-up: numba
+
     return (
-        torch.from_numpy(rows[:, :count].astype(np.float32) / UNIT),
-        torch.from_numpy(rows[:, count : count + 4].copy()),
+        torch.from_numpy(rows[:, :INPUTS].astype(np.float32) / UNIT),
+        torch.from_numpy(rows[:, INPUTS:-1].copy()),
         torch.from_numpy(rows[:, -1].astype(np.float32)),
     )
 
@@ -163,15 +176,15 @@ def _tensors(rows: np.ndarray):
 def _net():
     import torch  # start-up
 
-    from nzip.predictors.mix.last_stage import BEFORE, BEST, BITS, INPUTS, LENGTH, UNITS  # start-up: numba
+    from nzip.predictors.mix.last_stage import CONTEXTS, INPUTS, UNITS  # start-up: numba
 
     class Net(torch.nn.Module):
-        """The network in floats: (n, INPUTS) stretches in nats and (n, 4) contexts to nats to be added."""
+        """The network in floats: (n, INPUTS) stretches in nats and (n, 5) contexts to nats to be added."""
 
         def __init__(self):
             super().__init__()
             self.contexts = torch.nn.ModuleList(
-                torch.nn.Embedding(n, UNITS) for n in (BITS, BEFORE, BEST, LENGTH)
+                torch.nn.Embedding(n, UNITS) for n in CONTEXTS
             )
             self.first = torch.nn.Linear(INPUTS, UNITS, bias=False)
             self.second = torch.nn.Linear(UNITS, UNITS)

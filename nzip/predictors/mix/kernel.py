@@ -217,6 +217,8 @@ def make(name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
         young = False
         best = 0
         sure = 0
+        shape = 0
+        age = 0
         opinion = 0
         away = 0
         p1 = 0
@@ -274,6 +276,8 @@ def make(name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
                 if refined:
                     best, weight = last_stage.likeliest(cumulative)
                     sure = last_stage.sureness(cumulative, weight, squash)
+                    shape = i64(lane[at.L_SHAPE] & u64(0xFF))
+                    age = last_stage.age_of(position - i64(lane[at.L_START]))
                 byte = i64(data[position])
                 c0 = 1
                 node = u64(1)
@@ -474,7 +478,7 @@ def make(name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
                 if refined:
                     p = last_stage.refine(
                         state.last, y2, units, squash, stretch, d, p1, p2, p3, p, opinion, away, expected,
-                        match_level, hits, c0, c1, bit, best, sure,
+                        match_level, hits, c0, c1, bit, best, sure, shape, age,
                     )  # fmt: skip
                 p = min(MOST_P, max(1, p))
                 if WATCHED:
@@ -482,7 +486,7 @@ def make(name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
                 if STAGED:
                     last_stage.note(
                         state.stage, 8 * (position - i64(lane[at.L_START])) + bit, y2, c0, c1, bit, best,
-                        match_level, expected, (byte >> (7 - bit)) & 1,
+                        match_level, expected, shape, (byte >> (7 - bit)) & 1,
                     )  # fmt: skip
                 # --- code
                 # (coding/binary.py, its state held in registers)

@@ -59,7 +59,7 @@ EXTRA = ("prices", "unlike", "watch")
 # A Mix that is watched. ``prices`` float32, by place in the kernel's ``data``: bits of its byte. ``unlike``
 # int64 (1,): how often looking at a node gave another probability than coding it; 0, or this file is wrong.
 Watched: Any = namedtuple("Watched", Mix._fields + EXTRA)
-# And one whose last stage is. ``stage`` int16 (bits of the lane, last_stage.INPUTS + 5).
+# And one whose last stage is. ``stage`` int16 (bits of the lane, last_stage.NOTED).
 Staged: Any = namedtuple("Staged", (*Mix._fields, "stage"))
 # What looking needs of a mix, fewer arrays to hand from function to function, and where it writes. ``window``
 # int64 (1,): the place of the first row of those that follow, each of which may have no rows: it is then not
@@ -148,10 +148,12 @@ def look(
     vectors = 2 + finals + i64(third)
     place = u64(_FINALS)
     refined = experts > 0 and view.last.size > 0
-    best, sure, opinion, away = 0, 0, 0, 0
+    best, sure, shape, age, opinion, away = 0, 0, 0, 0, 0, 0
     if refined:
         best, weight = last_stage.likeliest(view.cumulative)
         sure = last_stage.sureness(view.cumulative, weight, squash)
+        shape = i64(lane[at.L_SHAPE] & u64(0xFF))
+        age = last_stage.age_of(i64(lane[at.L_POSITION]) - i64(lane[at.L_START]))
     p = 0
     for number in range(first_node, last_node + 1):
         node = u64(number)
@@ -244,7 +246,7 @@ def look(
         if refined:
             p = last_stage.refine(
                 view.last, y2, view.units, squash, stretch, d, p1, p2, p3, p, opinion, away, expected,
-                match_level, hits, c0, c1, bit, best, sure,
+                match_level, hits, c0, c1, bit, best, sure, shape, age,
             )  # fmt: skip
         p = min(_ONE - 1, max(1, p))
         numbers[u64(_SEEN) + node] = p

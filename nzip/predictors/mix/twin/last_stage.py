@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from nzip.predictors.mix.twin.numbers import SQUASH, STRETCH, clamp, squash
 
-INPUTS, UNITS = 32, 32
-_ROWS = 256 + 256 + 257 + 64  # of the contexts: bits so far, byte before, likeliest byte, match
+INPUTS, UNITS = 32, 48
+_ROWS = 256 + 256 + 257 + 64 + 256  # of the contexts: bits so far, byte before, likeliest byte, match, shape
 
 
 def stretch_of(p: int) -> int:
@@ -37,6 +37,8 @@ def refine(
     bit: int,
     best: int,
     sure: int,
+    shape: int,
+    age: int,
 ) -> int:
     """P(1) in 22 bits, corrected."""
     said = stretch_of(p)
@@ -46,13 +48,14 @@ def refine(
     z = [*outputs, *[0] * (16 - len(outputs)), d, STRETCH[p1 >> 10], STRETCH[p2 >> 10], STRETCH[p3 >> 10]]
     z += [said, opinion, away, 256 * lean, lean * sure, sure if lean else 0]
     z += [32 * match_level, 256 * (2 * expected - 3)] if expected else [0, 0]
-    z += [32 * hits, 0, 0, 0]
+    z += [32 * hits, 32 * age, 0, 0]
     rows = [weights[UNITS * k : UNITS * (k + 1)] for k in range(_ROWS)]
     contexts = (
         rows[c0],
         rows[256 + c1],
         rows[512 + (best + 1 if lean else 0)],
         rows[769 + (2 * match_level + expected if expected else 0)],
+        rows[833 + shape],
     )
     rest = iter(weights[UNITS * _ROWS :])
     first = [[next(rest) for _ in range(INPUTS)] for _ in range(UNITS)]

@@ -21,11 +21,11 @@ ONE = 1 << 22
 @njit
 def _refine(
     last, z, units, squash, stretch, d, p1, p2, p3, p, opinion, away, expected, level, hits, c0, c1, bit, best,
-    sure,
+    sure, shape, age,
 ):  # fmt: skip
     return refine(
         last, z, units, squash, stretch, d, p1, p2, p3, p, opinion, away, expected, level, hits, c0, c1, bit,
-        best, sure,
+        best, sure, shape, age,
     )  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def _likeliest(cumulative, squash):
 def compiled(weights, outputs, *what):
     z = np.full(last_stage.INPUTS, 77, np.int16)  # scratch that holds something
     z[:16] = 0
-    z[29:] = 0
+    z[30:] = 0
     z[: len(outputs)] = outputs
     units = np.full(last_stage.UNITS, 77, np.int16)
     shared = tables()
@@ -66,14 +66,16 @@ stretch = st.integers(-4095, 4095)
     agrees=st.booleans(),
     other=st.integers(0, 255),
     sure=stretch,
+    shape=st.integers(0, 255),
+    age=st.integers(0, 31),
 )
 def test_equals_its_twin(
-    seed, size, outputs, d, maps, opinion, away, match, hits, byte, bit, c1, agrees, other, sure
+    seed, size, outputs, d, maps, opinion, away, match, hits, byte, bit, c1, agrees, other, sure, shape, age
 ):
     weights = np.random.default_rng(seed).integers(-size, size, last_stage.SIZE).astype(np.int16)
     c0 = (byte | 256) >> (8 - bit)
     best = byte if agrees else other
-    what = (d, *maps, opinion, away, *match, hits, c0, c1, bit, best, sure)
+    what = (d, *maps, opinion, away, *match, hits, c0, c1, bit, best, sure, shape, age)
     assert compiled(weights, outputs, *what) == twin.refine(weights.tolist(), outputs, *what)
 
 
@@ -86,7 +88,7 @@ def test_shipped_weights_equal_the_twin_and_move_what_is_said():
             maps = chance.integers(1, ONE, 4).tolist()
             bit = int(chance.integers(8))
             c0 = int(chance.integers(1 << bit, 2 << bit))
-            what = (int(np.mean(outputs)), *maps, outputs[0], 9, 1, 5, 3, c0, 101, bit, 97, 400)
+            what = (int(np.mean(outputs)), *maps, outputs[0], 9, 1, 5, 3, c0, 101, bit, 97, 400, 17, 12)
             found = compiled(weights, outputs, *what)
             assert found == twin.refine(weights.tolist(), outputs, *what)
             moved += abs(found - maps[3]) > maps[3] // 100
@@ -96,7 +98,7 @@ def test_shipped_weights_equal_the_twin_and_move_what_is_said():
 def test_zeros_leave_a_probability_as_it_is_but_for_the_stretch_being_rounded():
     zeros = np.zeros(last_stage.SIZE, np.int16)
     for p in (2, 1000, ONE // 3, ONE // 2, ONE - 1000):
-        found = compiled(zeros, [0], 0, p, p, p, p, 0, 0, 0, 0, 0, 1, 32, 0, 0, 0)
+        found = compiled(zeros, [0], 0, p, p, p, p, 0, 0, 0, 0, 0, 1, 32, 0, 0, 0, 0, 0)
         assert abs(found - p) <= max(1, p * (ONE - p) // ONE // 200)
 
 
