@@ -1,8 +1,8 @@
 """Train the mix's last stage (nzip/predictors/mix/last_stage.py) from texts that neither experts nor
 primers have read: the held-out ends of the experts' own training texts, and texts of no mixture.
 
-    python scripts/train_last_stage.py rows --form words --corpora DIR --gathered DIR -o rows.npz   # minutes
-    python scripts/train_last_stage.py fit rows.npz --check        # each text by a network of the other half
+    python scripts/train_last_stage.py rows --form words --corpora DIR --gathered DIR -o rows.npz  # minutes
+    python scripts/train_last_stage.py fit rows.npz --check       # each text by a network of the other half
     python scripts/train_last_stage.py fit rows.npz -o nzip/predictors/mix/last_words.i16
 
 ``rows`` codes each text at level 5 with the expert that reads its form, as it stands in the package, and notes
@@ -19,7 +19,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from mixtures import MIXTURES
 from train_expert import sources
 
 # Texts of no mixture, of licences that allow it; of each the part from 55% of its length on is read.
@@ -154,7 +153,7 @@ def fit_command(rows: Path, check: bool, epochs: float, output: Path | None) -> 
                 saved[name.split("|")[0]].append(np.log(after / before))
         for kind, logs in saved.items():
             print(f"{kind:40} {100 * np.expm1(np.mean(logs)):+.2f}%  ({len(logs)})")
-        print(f"{'mean of texts':40} {100 * np.expm1(np.mean(sum(saved.values(), []))):+.2f}%")
+        print(f"{'mean of texts':40} {100 * np.expm1(np.mean(np.concatenate([*saved.values()]))):+.2f}%")
     if output:
         net = _train(found, epochs)
         output.write_bytes(packed(net))
@@ -183,9 +182,7 @@ def _net():
 
         def __init__(self):
             super().__init__()
-            self.contexts = torch.nn.ModuleList(
-                torch.nn.Embedding(n, UNITS) for n in CONTEXTS
-            )
+            self.contexts = torch.nn.ModuleList(torch.nn.Embedding(n, UNITS) for n in CONTEXTS)
             self.first = torch.nn.Linear(INPUTS, UNITS, bias=False)
             self.second = torch.nn.Linear(UNITS, UNITS)
             self.last = torch.nn.Linear(UNITS, 1, bias=False)

@@ -1,13 +1,14 @@
 """The last stage: a small network, trained beforehand, that corrects what the mix says of a bit.
 
-The mixer's own weights start almost alike for every text and learn slowly. What is the same in every text (how
-far the sets' opinions may be trusted when the expert, a match and the counts disagree so and so) is learnt
-once, from training texts that neither primers nor experts know (scripts/train_last_stage.py), and ships as
+The mixer's own weights start almost alike for every text and learn slowly. What is the same in every text
+(how far the sets' opinions may be trusted when the expert, a match and the counts disagree so and so) is
+learnt once, from training texts that neither primers nor experts know (scripts/train_last_stage.py), and ships as
 whole numbers, a file for each form of text. The network sees the first layer's outputs, the mixer's and the
 maps' opinions, the expert's, the match model's and five small contexts, and says by how much the stretch of
 the probability is to be moved. It learns nothing while it codes.
 
-Two layers of UNITS with max(0, x) between, all in int16 with sums in int32: docs/FORMAT.md, "The last stage".
+Two layers of UNITS with max(0, x) between, all in int16 with sums in int32: docs/FORMAT.md, "The last
+stage".
 The readable twin is twin/last_stage.py. Helpers of kernel.py.
 
 Concession: it serves the plans of level 5 for text and words, with a first expert that was trained beforehand:
@@ -35,9 +36,22 @@ from nzip.predictors.stepping import ADAPTED, STATIC
 LEVEL = 5
 INPUTS, UNITS = 32, 48
 # Places of the inputs, behind the first layer's outputs (16 of them at most).
-MIXER, BY_BYTE, BY_TWO, BY_EXPECTED, SAID, OPINION, AWAY, LIKELIEST, LEANS, SURE, MATCH, MATCHED, KNOWN, AGE = range(
-    at.FINAL_WIDTH, at.FINAL_WIDTH + 14
-)
+(
+    MIXER,
+    BY_BYTE,
+    BY_TWO,
+    BY_EXPECTED,
+    SAID,
+    OPINION,
+    AWAY,
+    LIKELIEST,
+    LEANS,
+    SURE,
+    MATCH,
+    MATCHED,
+    KNOWN,
+    AGE,
+) = range(at.FINAL_WIDTH, at.FINAL_WIDTH + 14)
 # In the file, one behind the other: a row of UNITS int16 for each value of the contexts (the byte's bits so
 # far, the byte before, the expert's likeliest byte, the match model, the shape of the last two bytes), the
 # first layer's rows of INPUTS, the second's of UNITS, its biases, the last weights.
@@ -115,8 +129,8 @@ def note(stage, row, z, c0, c1, bit, best, match_level, expected, shape, y):
 
 @helper
 def refine(
-    last, z, units, squash, stretch, d, p1, p2, p3, p, opinion, away, expected, match_level, hits, c0, c1, bit,
-    best, sure, shape, age,
+    last, z, units, squash, stretch, d, p1, p2, p3, p, opinion, away, expected, match_level, hits, c0, c1,
+    bit, best, sure, shape, age,
 ):  # fmt: skip
     """The corrected P(1) in 22 bits. ``z`` int16 (INPUTS,): the first layer's outputs stand in its first
     FINAL_WIDTH entries, the rest is scratch, as ``units`` int16 (UNITS,) is."""

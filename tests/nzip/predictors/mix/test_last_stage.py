@@ -20,8 +20,8 @@ ONE = 1 << 22
 
 @njit
 def _refine(
-    last, z, units, squash, stretch, d, p1, p2, p3, p, opinion, away, expected, level, hits, c0, c1, bit, best,
-    sure, shape, age,
+    last, z, units, squash, stretch, d, p1, p2, p3, p, opinion, away, expected, level, hits, c0, c1, bit,
+    best, sure, shape, age,
 ):  # fmt: skip
     return refine(
         last, z, units, squash, stretch, d, p1, p2, p3, p, opinion, away, expected, level, hits, c0, c1, bit,
