@@ -1,9 +1,9 @@
 """Train the mix's last stage (nzip/predictors/mix/last_stage.py) from texts that neither experts nor
 primers have read: the held-out ends of the experts' own training texts, and texts of no mixture.
 
-    python scripts/train_last_stage.py rows --form words --corpora DIR --gathered DIR -o rows.npz  # minutes
-    python scripts/train_last_stage.py fit rows.npz --check       # each text by a network of the other half
-    python scripts/train_last_stage.py fit rows.npz -o nzip/predictors/mix/last_words.i16
+    python scripts/train_last_stage.py rows --form words --corpora DIR --gathered DIR -o ROWS  # minutes
+    python scripts/train_last_stage.py fit ROWS --check  # each text by a network of the other half
+    python scripts/train_last_stage.py fit ROWS -o nzip/predictors/mix/last_words.i16
 
 ``rows`` codes each text at level 5 with the expert that reads its form, as it stands in the package, and notes
 what the last stage would see of each bit. To be run anew after any change of what the mix codes with experts.

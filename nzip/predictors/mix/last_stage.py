@@ -2,17 +2,16 @@
 
 The mixer's own weights start almost alike for every text and learn slowly. What is the same in every text
 (how far the sets' opinions may be trusted when the expert, a match and the counts disagree so and so) is
-learnt once, from training texts that neither primers nor experts know (scripts/train_last_stage.py), and ships as
-whole numbers, a file for each form of text. The network sees the first layer's outputs, the mixer's and the
-maps' opinions, the expert's, the match model's and five small contexts, and says by how much the stretch of
-the probability is to be moved. It learns nothing while it codes.
+learnt once, from training texts that neither primers nor experts know (scripts/train_last_stage.py), and
+ships as whole numbers, a file for each form of text. The network sees the first layer's outputs, the mixer's
+and the maps' opinions, the expert's, the match model's and five small contexts, and says by how much the
+stretch of the probability is to be moved. It learns nothing while it codes.
 
-Two layers of UNITS with max(0, x) between, all in int16 with sums in int32: docs/FORMAT.md, "The last
-stage".
+Two layers of UNITS with max(0, x) between, all in int16 with sums in int32: docs/FORMAT.md, "The last stage".
 The readable twin is twin/last_stage.py. Helpers of kernel.py.
 
-Concession: it serves the plans of level 5 for text and words, with a first expert that was trained beforehand:
-for these it was trained.
+Concession: it serves the plans of level 5 for text and words, with a first expert that was trained
+beforehand: for these it was trained.
 """
 
 from __future__ import annotations
