@@ -2,11 +2,12 @@
 primers have read: the held-out ends of the experts' own training texts, and texts of no mixture.
 
     python scripts/train_last_stage.py rows --form words --corpora DIR --gathered DIR -o ROWS  # minutes
-    python scripts/train_last_stage.py fit ROWS --check  # each text by a network of the other half
+    python scripts/train_last_stage.py fit ROWS --check   # each text by what the others taught
     python scripts/train_last_stage.py fit ROWS -o nzip/predictors/mix/last_words.i16
 
-``rows`` codes each text at level 5 with the expert that reads its form, as it stands in the package, and notes
-what the last stage would see of each bit. To be run anew after any change of what the mix codes with experts.
+``rows`` codes each text at level 5 with the expert that reads its form, as it stands in the package, and
+notes what the last stage would see of each bit. To be run anew after any change of what the mix codes with
+experts.
 
 Concession: all of a form's rows are held in memory, 600 bytes a byte coded.
 """
