@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -166,29 +166,41 @@ class _Desk:
         self._forget_mixes()
         release(self._matches)
 
-    def lay(self, form: _Form, ready: _Ready, data: np.ndarray, first: int, rate: int) -> Mix:
-        """The mix of a snapshot, to code ``data[first:]``."""
-        mix, contexts = self._mix(form), ready.contexts
-        views = self._views[form.plan]
+    def lay(
+        self, form: _Form, ready: _Ready, data: np.ndarray, first: int, rate: int, halved: bool
+    ) -> tuple[Mix, Callable[[], None]]:
+        """The mix of a snapshot, to code ``data[first:]``; ``halved``: its first half, and what puts the
+        other half's lines in place."""
+        mix = self._mix(form)
         mix.setting[at.S_PRIMED] = first
         for name in _COPIED:
             np.copyto(getattr(mix, name), getattr(ready.learnt, name))
         lanes = fresh_lanes([first], rate)
         noted = self._noted(form, ready, mix, lanes, data, first)
         np.copyto(mix.lanes, lanes)
+        # All of them: what a half changes the other may look up.
         self._fetch_matches(ready, noted.matches)
+        self._put_histories(form, ready.contexts, mix)
+        if not halved:
+            self._fetch(form, ready, mix, noted.lines, noted.rows)
+            return mix, _nothing
+        self._fetch(form, ready, mix, noted.lines[: noted.half_lines], noted.rows[: noted.half_rows])
+        rest = noted.lines[noted.half_lines :], noted.rows[noted.half_rows :]
+        return mix, lambda: self._fetch(form, ready, mix, *rest)
+
+    def _fetch(self, form: _Form, ready: _Ready, mix: Mix, lines: np.ndarray, rows: np.ndarray) -> None:
+        """Put lines of the slots, and what belongs to them, and rows of the APMs in place."""
+        contexts, views = ready.contexts, self._views[form.plan]
         if mix.setting[at.S_APMS]:
-            touched.fetch_lines(ready.apm, noted.rows, form.apm_row, views.apm)
+            touched.fetch_lines(ready.apm, rows, form.apm_row, views.apm)
         if contexts is None:
-            self._empty(mix, noted.lines)
-        else:
-            touched.fetch_lines(ready.slots, noted.lines, _ZEROS, views.slots)
-            if len(mix.runs) > 1:
-                touched.fetch(ready.runs, noted.lines, touched.LINE // 8, views.runs)
-            if contexts.direct is not None:
-                touched.fetch_direct(mix.slots, *contexts.direct, noted.lines, mix.direct)
-        self._put_histories(form, contexts, mix)
-        return mix
+            self._empty(mix, lines)
+            return
+        touched.fetch_lines(ready.slots, lines, _ZEROS, views.slots)
+        if len(mix.runs) > 1:
+            touched.fetch(ready.runs, lines, touched.LINE // 8, views.runs)
+        if contexts.direct is not None:
+            touched.fetch_direct(mix.slots, *contexts.direct, lines, mix.direct)
 
     def _put_histories(self, form: _Form, contexts: Contexts | None, mix: Mix) -> None:
         """What followed bytes in the primer, where the plan asks for it: else anything will do."""
@@ -222,9 +234,11 @@ class _Desk:
         if follow:
             self._fetch_matches(ready, matches)
             self._put_histories(form, ready.contexts, mix)
-        stamps = self._stamps(form)
-        count, count_rows = touched.note(mix, data, size, follow, stamps, lines, rows)
-        return Noted(lines[:count].copy(), rows[:count_rows].copy(), matches)
+        stamps, half = self._stamps(form), touched.halfway(size)
+        half_lines, half_rows = touched.note(mix, data, half, follow, stamps, lines, rows)
+        more = touched.note(mix, data, size - half, follow, stamps, lines[half_lines:], rows[half_rows:])
+        count, count_rows = half_lines + more[0], half_rows + more[1]
+        return Noted(lines[:count].copy(), rows[:count_rows].copy(), matches, half_lines, half_rows)
 
     def _stamps(self, form: _Form) -> Stamps:
         self._turn += 1
@@ -251,6 +265,10 @@ class _Desk:
             mix.runs.reshape(-1, touched.LINE // at.SLOT)[lines] = 0
         if len(mix.direct) == len(mix.slots):
             mix.direct.reshape(-1, touched.LINE)[lines] = at.NO_DIRECT
+
+
+def _nothing() -> None:
+    """All is in place."""
 
 
 def _bytes(table: np.ndarray) -> np.ndarray:
@@ -325,6 +343,20 @@ class Pool:
         """For ``text`` (uint8) behind ``primer``, which is what ``level`` reads of it
         (:func:`nzip.predictors.mix.primers.portion`): the mix, the data that a kernel takes, and where the
         text begins in it. None of them may be kept."""
+        with self._lent(level, primer, text, False) as (mix, data, first, _):
+            yield mix, data, first
+
+    def lent_in_halves(
+        self, level: int, primer: Primer, text: np.ndarray
+    ) -> contextlib.AbstractContextManager[tuple[Mix, np.ndarray, int, Callable[[], None]]]:
+        """As :meth:`lent`, of which only the first half of the text (:func:`touched.halfway`) may be coded
+        before the fourth is called: to give up there spares what the other half touches."""
+        return self._lent(level, primer, text, True)
+
+    @contextlib.contextmanager
+    def _lent(
+        self, level: int, primer: Primer, text: np.ndarray, halved: bool
+    ) -> Iterator[tuple[Mix, np.ndarray, int, Callable[[], None]]]:
         chosen = plan(level, primer.kind)
         ready = self._ready(chosen, level, primer)
         form = self._form(chosen)
@@ -334,7 +366,8 @@ class Pool:
         data = desk.room(ready, len(text))
         first = len(data) - len(text)
         data[first:] = text
-        yield desk.lay(form, ready, data, first, chosen.warm_rate), data, first
+        mix, rest = desk.lay(form, ready, data, first, chosen.warm_rate, halved)
+        yield mix, data, first, rest
         with self._lock:
             if self._holders:
                 self._desks.append(desk)
