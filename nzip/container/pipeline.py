@@ -7,6 +7,7 @@ memory limit allows (one at least).
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -185,8 +186,9 @@ class StreamEncoder:
 
     def _smallest(self, hand_on, predictors: list[Predictor], data: memoryview) -> _Alone:
         found = []
-        with self._meter.block(len(data)) as progress:
+        with self._meter.block(len(data)) as progress, contextlib.ExitStack() as stack:
             for predictor in predictors:
+                stack.enter_context(predictor.sharing())
                 writer = StreamWriter(passport.Passport.of(predictor), self._models)
                 writer.saw(data)
                 block = code_block(predictor, data, verify=self._verify, progress=progress)

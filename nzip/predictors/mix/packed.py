@@ -37,15 +37,17 @@ class Packed(NamedTuple):
     values: np.ndarray
 
 
-def room(size: int) -> np.ndarray:
+def room(size: int, lasting: bool = True) -> np.ndarray:
     """uint8 (size,), whatever stands in it, of pages of its own where it is large: given back to the system
-    as soon as nobody holds it, where an allocator would keep a hole."""
+    as soon as nobody holds it, where an allocator would keep a hole. ``lasting``: of large pages, which are
+    faster; but of all of them the system must find room and make it zero, where one short text touches a
+    tenth."""
     if size < LARGE:
         return np.empty(size, np.uint8)
     private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
     pages = mmap.mmap(-1, size, **private)
     advice = getattr(mmap, "MADV_HUGEPAGE", None)
-    if advice is not None:
+    if advice is not None and lasting:
         with contextlib.suppress(OSError):  # a system without large pages
             pages.madvise(advice)
     return np.frombuffer(pages, np.uint8)

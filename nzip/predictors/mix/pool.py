@@ -90,9 +90,11 @@ class _Views(NamedTuple):
 
 
 class _Desk:
-    """Tables for one text at a time, large enough for every plan that was asked for."""
+    """Tables for one text at a time, large enough for every plan that was asked for. ``lasting``: for many
+    texts, one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, lasting: bool) -> None:
+        self._lasting = lasting
         self._mixes: dict[Plan, Mix] = {}
         self._tables: dict[str, np.ndarray] = {}
         self._views: dict[Plan, _Views] = {}
@@ -114,7 +116,9 @@ class _Desk:
         if kept is None or len(kept) < count:
             self._forget_mixes()  # they have the old one
             size = count * np.dtype(kind).itemsize
-            self._tables[name] = kept = room(size).view(kind) if size >= LARGE else zeros(count, kind)
+            large = size >= LARGE
+            kept = room(size, self._lasting).view(kind) if large else zeros(count, kind)
+            self._tables[name] = kept
         return kept[:count]
 
     def room(self, ready: _Ready, size: int) -> np.ndarray:
@@ -362,7 +366,7 @@ class Pool:
         form = self._form(chosen)
         with self._lock:
             desk = self._desks.pop() if self._desks else None
-        desk = desk or _Desk()
+        desk = desk or _Desk(lasting=self._limit > 0)
         data = desk.room(ready, len(text))
         first = len(data) - len(text)
         data[first:] = text

@@ -62,9 +62,9 @@ REPEATED = 1 / 16
 # A text of so many bytes of which codes of words leave less than this share is not tried raw, too, unless it
 # comes out so small that the primer must have it already, which may be better found in raw bytes.
 TOLD, PLAINLY, COPIED = 1000, 0.75, 0.2
-# How much less of a text than the first the second primer and the third may know to be tried, of which is little,
-# and how near the best on the sample what the stream's own level codes is: for levels that take their time, and
-# for those of which thousands of files are coded in a call.
+# How much less of a text than the first the second primer and the third may know to be tried, of which is
+# little, and how near the best on the sample what the stream's own level codes is: for levels that take their
+# time, and for hurried ones.
 SECOND, LITTLE = 0.05, 0.15
 THIRD, NEAR_TINY = (0.08, 0.06), (0.02, 0.01)
 # Of a text of which the best primer knows less than this, the primer's words stand in the way of levels that
