@@ -101,8 +101,8 @@ class Predictor(abc.ABC):
         return self.memory(block_size)
 
     def sharing(self) -> contextlib.AbstractContextManager[object]:
-        """While it lasts, what encoding makes ready stays in memory, for this predictor and others that encode
-        the same block, each in its turn."""
+        """While it lasts, what encoding makes ready stays in memory, for this predictor and for others that
+        encode the same block, each in its turn."""
         return contextlib.nullcontext()
 
     @abc.abstractmethod

@@ -23,6 +23,7 @@ from nzip.exact.native import hold, release
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import primer_snapshot, touched
 from nzip.predictors.mix.packed import LARGE, room
+from nzip.predictors.mix.packed_slots import FoundSlots, fetch_slots
 from nzip.predictors.mix.plan import Plan, plan
 from nzip.predictors.mix.primer_snapshot import Contexts, Snapshot
 from nzip.predictors.mix.primers import Primer
@@ -45,18 +46,17 @@ hold(_ZEROS)
 
 class _Ready:
     """A snapshot of which stretches are fetched. ``name``: nothing where only habits are wanted, and so no
-    ``contexts``; ``nbytes``: what all of it holds."""
+    ``contexts``; ``nbytes``: what all of it holds. ``lasting``: for many texts."""
 
-    def __init__(self, name: str, snapshot: Snapshot):
-        self._found: list[Found] = []
+    def __init__(self, name: str, snapshot: Snapshot, lasting: bool):
+        self._found: list[Found | FoundSlots] = []
         self.learnt, self.contexts = snapshot
         self.name = name.encode() if self.contexts is not None else b""
         self.apm = Found.of(self.learnt.apm)
         self._found.append(self.apm)
         if self.contexts is not None:
-            self.slots, self.runs, self.match_table = map(
-                Found.of, (self.contexts.slots, self.contexts.runs, self.contexts.match_table)
-            )
+            self.slots = FoundSlots.of(self.contexts.slots, lasting)
+            self.runs, self.match_table = map(Found.of, (self.contexts.runs, self.contexts.match_table))
             self._found += [self.slots, self.runs, self.match_table]
         for one in self._found:
             hold(one)
@@ -82,7 +82,7 @@ class _Form(NamedTuple):
 
 
 class _Views(NamedTuple):
-    """Tables of a mix as uint8."""
+    """Tables of a mix as uint8, slots as uint64."""
 
     slots: np.ndarray
     runs: np.ndarray
@@ -152,7 +152,7 @@ class _Desk:
             self._table("rows", form.apm // at.APM_BUCKETS, np.uint8)
             mix = small._replace(setting=small.setting.copy(), lanes=small.lanes.copy(), **tables)
             self._mixes[form.plan] = mix
-            self._views[form.plan] = _Views(mix.slots, _bytes(mix.runs), _bytes(mix.apm))
+            self._views[form.plan] = _Views(mix.slots.view(np.uint64), _bytes(mix.runs), _bytes(mix.apm))
             for one in (mix, *self._views[form.plan]):
                 hold(one)
         return mix
@@ -200,7 +200,7 @@ class _Desk:
         if contexts is None:
             self._empty(mix, lines)
             return
-        touched.fetch_lines(ready.slots, lines, _ZEROS, views.slots)
+        fetch_slots(ready.slots, lines, views.slots)
         if len(mix.runs) > 1:
             touched.fetch(ready.runs, lines, touched.LINE // 8, views.runs)
         if contexts.direct is not None:
@@ -380,7 +380,7 @@ class Pool:
     def _ready(self, chosen: Plan, level: int, primer: Primer) -> _Ready:
         name = snapshot_name(level, primer)
         if primer.held is not None:
-            return _Ready(name, held(level, primer))
+            return _Ready(name, held(level, primer), self._limit > 0)
         key = name, primer.habits
         with self._lock:
             found = self._snapshots.get(key)
@@ -394,7 +394,7 @@ class Pool:
             with self._lock:  # a whole mix, and what it is packed into
                 self._make_room(2 * memory(chosen, _SIZE), desks=True)
             snapshot = primed(level, primer, name)[1]
-        found = _Ready(name, snapshot)
+        found = _Ready(name, snapshot, self._limit > 0)
         with self._lock:
             if self._holders:
                 self._snapshots[key] = found

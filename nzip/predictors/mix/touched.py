@@ -268,6 +268,8 @@ def fetch_direct(slots, usual, places, values, before, lines, direct):
         start = lines[i] * LINE
         for z in range(LINE):
             direct[start + z] = NO_DIRECT if z % SLOT == 0 else usual[slots[start + z]]
-        for k in range(before[start // PAGE], before[start // PAGE + 1]):
-            if start <= i64(places[k]) < start + LINE:
-                direct[places[k]] = values[k]
+        page = start // PAGE
+        for k in range(before[page], before[page + 1]):
+            place = page * PAGE + i64(places[k])
+            if start <= place < start + LINE:
+                direct[place] = values[k]

@@ -216,7 +216,7 @@ def starts(
     words = not streams.experts and not streams.raw  # with experts, ways says who reads which form
     return choices(
         data, streams.primed, streams.primer, words, streams.dictionary, payloads,
-        min(streams.level, LEVEL), hurried=streams.level <= HURRIED,
+        min(streams.level, LEVEL), streams.level <= HURRIED,
     )  # fmt: skip
 
 
