@@ -230,11 +230,12 @@ def fetch_slots(packed, places, table):
             found[i] = i64(before[line // _LINES])
             if counted:
                 found[i] += i64(within[line])
-            prefetch(values, u64(found[i]))
+            if _others(lines[line]):
+                prefetch(values, u64(found[i]))
         for i in range(some):
             line = places[begin + i]
             k = found[i]
-            if not counted:
+            if not counted and _others(lines[line]):
                 for earlier in range(line - line % _LINES, line):
                     k = _bytes_of(lines[earlier], values, k)
             _put(lines[line], contents, values, k, table, line * (LINE // 8))
