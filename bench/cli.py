@@ -437,6 +437,23 @@ def many_command(file, levels, count, size, peers):
     _console().print(start.many_table(rows))
 
 
+@main.command("threads")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--levels", callback=_numbers, default="1,3", show_default=True, help="Levels of nzip.")
+@click.option("--size", type=click.IntRange(1), default=100_000_000, show_default=True, help="Bytes.")
+@click.option("--cores", callback=_numbers, default="2,4,8,16", show_default=True, help="How many.")
+def threads_command(file, levels, size, cores):
+    """What cores give on SIZE bytes like FILE's, by what each stage takes on one."""
+    from bench import threads
+
+    try:
+        with Console(stderr=True).status("") as status:
+            rows = threads.stages(file.read_bytes(), size, levels, status.update)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    _console().print(threads.table(rows, cores))
+
+
 @main.command("forms")
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, cast, overload
 
 from nzip.container import embedded_models, pipeline
 from nzip.container.embedded_models import Model
+from nzip.container.short_streams import Lesser
 from nzip.levels import levels_below, spelling_of
 from nzip.predictors import registry
 from nzip.predictors.base import Predictor
@@ -137,7 +138,7 @@ class Machinery(TypedDict):
     threads: int
     verify: bool | None
     models: tuple[Model, ...]
-    lesser: tuple[pipeline.Lesser, ...]
+    lesser: tuple[Lesser, ...]
 
 
 def chosen(level: int | None, options: Opening) -> tuple[Predictor, Machinery]:
@@ -155,14 +156,14 @@ def chosen(level: int | None, options: Opening) -> tuple[Predictor, Machinery]:
     }
 
 
-def lesser(level: int | None, primed: Callable[[Predictor], Predictor]) -> tuple[pipeline.Lesser, ...]:
+def lesser(level: int | None, primed: Callable[[Predictor], Predictor]) -> tuple[Lesser, ...]:
     """What is tried on a short file beside the predictor of ``level``; ``primed`` starts each as that one is
     started."""
 
     def maker(below: int) -> Callable[[], Predictor]:
         return functools.cache(lambda: primed(choose_predictor(below)))
 
-    return tuple(pipeline.Lesser(most, maker(below)) for below, most in levels_below(level))
+    return tuple(Lesser(most, maker(below)) for below, most in levels_below(level))
 
 
 def resumable_block_size(predictor: Predictor) -> int | None:

@@ -23,6 +23,7 @@ from nzip.cli.terminal import OK, USAGE, error_line, say, worst
 from nzip.container import embedded_models, pipeline
 from nzip.container.embedded_models import Model
 from nzip.container.index import read_index
+from nzip.container.short_streams import Lesser
 from nzip.errors import FormatError, NzipError
 from nzip.exact.compiler import need_compiler
 from nzip.io import foreign, safe_output, sources
@@ -286,7 +287,7 @@ def coding_of(
     return predictor, models
 
 
-def lesser_of(coding: Coding, primer: OwnPrimer | None) -> tuple[pipeline.Lesser, ...]:
+def lesser_of(coding: Coding, primer: OwnPrimer | None) -> tuple[Lesser, ...]:
     """What is tried on short files beside the level that ``-1`` .. ``-9`` asks for."""
     return () if coding.predictor else lesser(coding.level, _started(coding, primer))
 

@@ -203,10 +203,12 @@ class ShownMeter(Meter):
 
 
 class StepBar:
-    """A bar for a job of a few steps that cannot say how many bytes it has done. A context manager."""
+    """A bar for a job of a few steps that cannot say how many bytes it has done. A context manager.
+    ``told``: says what is being done within a step, if there is anything to say."""
 
-    def __init__(self, name: str, quiet: bool):
+    def __init__(self, name: str, quiet: bool, told: Callable[[], str | None] = lambda: None):
         self._name = name
+        self._told = told
         self._shown = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._bar: Progress | None = None
 
@@ -214,11 +216,20 @@ class StepBar:
         if self._shown:
             from rich import progress  # start-up: rich
             from rich.console import Console  # start-up: rich
+            from rich.text import Text  # start-up: rich
+
+            told = self._told
+
+            class Told(progress.ProgressColumn):
+                """What is being done now."""
+
+                def render(self, task: progress.Task) -> Text:
+                    return Text(told() or "")
 
             columns = progress.TextColumn("{task.description}", markup=False), progress.BarColumn()
             console = Console(stderr=True, emoji=False)
             self._bar = progress.Progress(
-                *columns, progress.TimeElapsedColumn(), console=console, transient=True
+                *columns, progress.TimeElapsedColumn(), Told(), console=console, transient=True
             )
             self._bar.start()
             self._task = self._bar.add_task(self._name, total=None)

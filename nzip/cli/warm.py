@@ -11,6 +11,7 @@ from nzip.cli import options
 from nzip.cli.tables import print_json
 from nzip.cli.terminal import OK, StepBar, say
 from nzip.errors import NzipError
+from nzip.exact.compiling import Compiling
 
 
 @click.command("warm")
@@ -27,7 +28,7 @@ def warm(levels: list[int] | None, as_json: bool, quiet: bool) -> int:
     if CODE.path() is None:
         raise NzipError("nothing is kept: NZIP_CACHE is off, or there is no home folder to keep code in")
     wanted, rows = levels or list(warming.ALL), []
-    with StepBar("compiling", quiet or as_json) as bar:
+    with StepBar("levels", quiet or as_json, Compiling.said) as bar:
         bar.update(0, len(wanted))
         for done, found in enumerate(warming.warm(wanted), 1):
             bar.update(done, len(wanted))

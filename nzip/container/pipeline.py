@@ -8,7 +8,7 @@ memory limit allows (one at least).
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from nzip import codec
 from nzip.container import framing, heads, parser, passport, resume
@@ -16,6 +16,7 @@ from nzip.container.decoding import DEFAULT_MEMORY, StreamDecoder, check_size
 from nzip.container.embedded_models import Model
 from nzip.container.limits import check_memory
 from nzip.container.meter import Meter
+from nzip.container.short_streams import Alone, Lesser, smallest
 from nzip.container.workers import Budget, Workers
 from nzip.container.writer import HashedBlock, StreamWriter, code_block
 from nzip.errors import NzipError
@@ -32,23 +33,6 @@ if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
 # block keeps four times the threads busy.
 DEFAULT_BLOCK_SIZE = 16 << 20
 HEADED_BLOCK_SIZE = 4 << 20
-
-
-class _Alone(NamedTuple):
-    """A stream's only block, by the predictor ``spelling``: its header and its payload."""
-
-    spelling: str
-    writer: StreamWriter
-    head: bytes
-    payload: bytes | memoryview
-
-
-class Lesser(NamedTuple):
-    """Another way of coding a stream that is one block, of ``most`` bytes at most: by what ``predictor``
-    makes."""
-
-    most: int
-    predictor: Callable[[], Predictor]
 
 
 class StreamEncoder:
@@ -183,15 +167,8 @@ class StreamEncoder:
         self._emit(0, best.writer.header())
         self._emit(len(data), best.head, best.payload)
 
-    def _smallest(self, hand_on, predictors: list[Predictor], data: memoryview) -> _Alone:
-        found = []
-        with self._meter.block(len(data)) as progress:
-            for predictor in predictors:
-                writer = StreamWriter(passport.Passport.of(predictor), self._models)
-                writer.saw(data)
-                block = code_block(predictor, data, verify=self._verify, progress=progress)
-                found.append(_Alone(predictor.spelling, writer, *writer.block(block)))
-        return min(found, key=lambda alone: len(alone.writer.header()) + len(alone.head) + len(alone.payload))
+    def _smallest(self, hand_on, predictors: list[Predictor], data: memoryview) -> Alone:
+        return smallest(predictors, data, self._models, self._verify, self._meter)
 
     def _after(self, head: bytes) -> Predictor:
         """What codes the blocks after a stream's first, whose head this is."""

@@ -12,6 +12,7 @@ Concession: an expert that cannot promise equal integers on every machine must s
 from __future__ import annotations
 
 import abc
+import contextlib
 
 import numpy as np
 
@@ -98,6 +99,11 @@ class Predictor(abc.ABC):
     def encoding_memory(self, block_size: int) -> int:
         """As :meth:`memory`, of a block that is encoded, which may take more: several ways are tried."""
         return self.memory(block_size)
+
+    def sharing(self) -> contextlib.AbstractContextManager[object]:
+        """While it lasts, what encoding makes ready stays in memory, for this predictor and for others that
+        encode the same block, each in its turn."""
+        return contextlib.nullcontext()
 
     @abc.abstractmethod
     def encode(self, data) -> tuple[bytes, bytes]:

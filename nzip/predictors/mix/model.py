@@ -10,6 +10,7 @@ streams of one block are coded one after the other; threads go over blocks.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from typing import Any
 
@@ -123,6 +124,9 @@ class MixPredictor(Predictor):
     def encoding_memory(self, block_size: int) -> int:
         """What starts are tried from may be held beside it (pool.py)."""
         return self.memory(block_size) + (POOL.most if self.primed and self.primer is None else 0)
+
+    def sharing(self) -> contextlib.AbstractContextManager[object]:
+        return POOL.held()
 
     def probe(self) -> bytes:
         """Hash of what coding a fixed kilobyte of every flavour of byte gives, end state of the weights

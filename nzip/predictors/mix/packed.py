@@ -37,15 +37,17 @@ class Packed(NamedTuple):
     values: np.ndarray
 
 
-def room(size: int) -> np.ndarray:
+def room(size: int, lasting: bool = True) -> np.ndarray:
     """uint8 (size,), whatever stands in it, of pages of its own where it is large: given back to the system
-    as soon as nobody holds it, where an allocator would keep a hole."""
+    as soon as nobody holds it, where an allocator would keep a hole. ``lasting``: of large pages, which are
+    faster; but of all of them the system must find room and make it zero, where one short text touches a
+    tenth."""
     if size < LARGE:
         return np.empty(size, np.uint8)
     private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
     pages = mmap.mmap(-1, size, **private)
     advice = getattr(mmap, "MADV_HUGEPAGE", None)
-    if advice is not None:
+    if advice is not None and lasting:
         with contextlib.suppress(OSError):  # a system without large pages
             pages.madvise(advice)
     return np.frombuffer(pages, np.uint8)
@@ -92,9 +94,9 @@ def spread(differs, before, values, table):
 
 class Followed(NamedTuple):
     """A table of direct probabilities, one for each byte of a slot table, told by the bit histories there: a
-    young history is all that its probability has seen. ``usual`` uint16 (256,): by history; ``places`` uint32
-    (ascending) and ``values`` uint16: where it is another; ``before`` uint32 (pages + 1,): how many of them
-    lie before each page of the slots."""
+    young history is all that its probability has seen. ``usual`` uint16 (256,): by history; ``places``
+    uint16 (ascending in each page) and ``values`` uint16: where in its page it is another; ``before`` uint32
+    (pages + 1,): how many of them lie before each page of the slots."""
 
     usual: np.ndarray
     places: np.ndarray
@@ -125,19 +127,4 @@ def follow(direct: np.ndarray, slots: np.ndarray) -> Followed:
     everywhere = np.concatenate(places)
     edges = np.arange(-(-len(slots) // PAGE) + 1, dtype=np.int64) * PAGE
     before = np.searchsorted(everywhere, edges).astype(np.uint32)
-    return Followed(usual, everywhere, np.concatenate(values), before)
-
-
-@lean
-def spread_direct(differs, slots, usual, places, values, direct):
-    """All of a fresh table of direct probabilities, beside its ``slots`` and what differs in them."""
-    nodes = ~u64(0x0001000100010001)  # the first byte of a slot is no history
-    for word in range(len(differs)):
-        rest = differs[word] & nodes
-        place = word << 6
-        while rest:
-            at_byte = place + i64(lowest(rest))
-            direct[at_byte] = usual[slots[at_byte]]
-            rest &= rest - u64(1)
-    for k in range(len(places)):
-        direct[places[k]] = values[k]
+    return Followed(usual, (everywhere % PAGE).astype(np.uint16), np.concatenate(values), before)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ from nzip.exact.native import hold, release
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import primer_snapshot, touched
 from nzip.predictors.mix.packed import LARGE, room
+from nzip.predictors.mix.packed_slots import FoundSlots, fetch_slots
 from nzip.predictors.mix.plan import Plan, plan
 from nzip.predictors.mix.primer_snapshot import Contexts, Snapshot
 from nzip.predictors.mix.primers import Primer
@@ -45,18 +46,17 @@ hold(_ZEROS)
 
 class _Ready:
     """A snapshot of which stretches are fetched. ``name``: nothing where only habits are wanted, and so no
-    ``contexts``; ``nbytes``: what all of it holds."""
+    ``contexts``; ``nbytes``: what all of it holds. ``lasting``: for many texts."""
 
-    def __init__(self, name: str, snapshot: Snapshot):
-        self._found: list[Found] = []
+    def __init__(self, name: str, snapshot: Snapshot, lasting: bool):
+        self._found: list[Found | FoundSlots] = []
         self.learnt, self.contexts = snapshot
         self.name = name.encode() if self.contexts is not None else b""
         self.apm = Found.of(self.learnt.apm)
         self._found.append(self.apm)
         if self.contexts is not None:
-            self.slots, self.runs, self.match_table = map(
-                Found.of, (self.contexts.slots, self.contexts.runs, self.contexts.match_table)
-            )
+            self.slots = FoundSlots.of(self.contexts.slots, lasting)
+            self.runs, self.match_table = map(Found.of, (self.contexts.runs, self.contexts.match_table))
             self._found += [self.slots, self.runs, self.match_table]
         for one in self._found:
             hold(one)
@@ -82,7 +82,7 @@ class _Form(NamedTuple):
 
 
 class _Views(NamedTuple):
-    """Tables of a mix as uint8."""
+    """Tables of a mix as uint8, slots as uint64."""
 
     slots: np.ndarray
     runs: np.ndarray
@@ -90,9 +90,11 @@ class _Views(NamedTuple):
 
 
 class _Desk:
-    """Tables for one text at a time, large enough for every plan that was asked for."""
+    """Tables for one text at a time, large enough for every plan that was asked for. ``lasting``: for many
+    texts, one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, lasting: bool) -> None:
+        self._lasting = lasting
         self._mixes: dict[Plan, Mix] = {}
         self._tables: dict[str, np.ndarray] = {}
         self._views: dict[Plan, _Views] = {}
@@ -114,7 +116,9 @@ class _Desk:
         if kept is None or len(kept) < count:
             self._forget_mixes()  # they have the old one
             size = count * np.dtype(kind).itemsize
-            self._tables[name] = kept = room(size).view(kind) if size >= LARGE else zeros(count, kind)
+            large = size >= LARGE
+            kept = room(size, self._lasting).view(kind) if large else zeros(count, kind)
+            self._tables[name] = kept
         return kept[:count]
 
     def room(self, ready: _Ready, size: int) -> np.ndarray:
@@ -148,7 +152,7 @@ class _Desk:
             self._table("rows", form.apm // at.APM_BUCKETS, np.uint8)
             mix = small._replace(setting=small.setting.copy(), lanes=small.lanes.copy(), **tables)
             self._mixes[form.plan] = mix
-            self._views[form.plan] = _Views(mix.slots, _bytes(mix.runs), _bytes(mix.apm))
+            self._views[form.plan] = _Views(mix.slots.view(np.uint64), _bytes(mix.runs), _bytes(mix.apm))
             for one in (mix, *self._views[form.plan]):
                 hold(one)
         return mix
@@ -166,29 +170,41 @@ class _Desk:
         self._forget_mixes()
         release(self._matches)
 
-    def lay(self, form: _Form, ready: _Ready, data: np.ndarray, first: int, rate: int) -> Mix:
-        """The mix of a snapshot, to code ``data[first:]``."""
-        mix, contexts = self._mix(form), ready.contexts
-        views = self._views[form.plan]
+    def lay(
+        self, form: _Form, ready: _Ready, data: np.ndarray, first: int, rate: int, halved: bool
+    ) -> tuple[Mix, Callable[[], None]]:
+        """The mix of a snapshot, to code ``data[first:]``; ``halved``: its first half, and what puts the
+        other half's lines in place."""
+        mix = self._mix(form)
         mix.setting[at.S_PRIMED] = first
         for name in _COPIED:
             np.copyto(getattr(mix, name), getattr(ready.learnt, name))
         lanes = fresh_lanes([first], rate)
         noted = self._noted(form, ready, mix, lanes, data, first)
         np.copyto(mix.lanes, lanes)
+        # All of them: what a half changes the other may look up.
         self._fetch_matches(ready, noted.matches)
+        self._put_histories(form, ready.contexts, mix)
+        if not halved:
+            self._fetch(form, ready, mix, noted.lines, noted.rows)
+            return mix, _nothing
+        self._fetch(form, ready, mix, noted.lines[: noted.half_lines], noted.rows[: noted.half_rows])
+        rest = noted.lines[noted.half_lines :], noted.rows[noted.half_rows :]
+        return mix, lambda: self._fetch(form, ready, mix, *rest)
+
+    def _fetch(self, form: _Form, ready: _Ready, mix: Mix, lines: np.ndarray, rows: np.ndarray) -> None:
+        """Put lines of the slots, and what belongs to them, and rows of the APMs in place."""
+        contexts, views = ready.contexts, self._views[form.plan]
         if mix.setting[at.S_APMS]:
-            touched.fetch_lines(ready.apm, noted.rows, form.apm_row, views.apm)
+            touched.fetch_lines(ready.apm, rows, form.apm_row, views.apm)
         if contexts is None:
-            self._empty(mix, noted.lines)
-        else:
-            touched.fetch_lines(ready.slots, noted.lines, _ZEROS, views.slots)
-            if len(mix.runs) > 1:
-                touched.fetch(ready.runs, noted.lines, touched.LINE // 8, views.runs)
-            if contexts.direct is not None:
-                touched.fetch_direct(mix.slots, *contexts.direct, noted.lines, mix.direct)
-        self._put_histories(form, contexts, mix)
-        return mix
+            self._empty(mix, lines)
+            return
+        fetch_slots(ready.slots, lines, views.slots)
+        if len(mix.runs) > 1:
+            touched.fetch(ready.runs, lines, touched.LINE // 8, views.runs)
+        if contexts.direct is not None:
+            touched.fetch_direct(mix.slots, *contexts.direct, lines, mix.direct)
 
     def _put_histories(self, form: _Form, contexts: Contexts | None, mix: Mix) -> None:
         """What followed bytes in the primer, where the plan asks for it: else anything will do."""
@@ -222,9 +238,11 @@ class _Desk:
         if follow:
             self._fetch_matches(ready, matches)
             self._put_histories(form, ready.contexts, mix)
-        stamps = self._stamps(form)
-        count, count_rows = touched.note(mix, data, size, follow, stamps, lines, rows)
-        return Noted(lines[:count].copy(), rows[:count_rows].copy(), matches)
+        stamps, half = self._stamps(form), touched.halfway(size)
+        half_lines, half_rows = touched.note(mix, data, half, follow, stamps, lines, rows)
+        more = touched.note(mix, data, size - half, follow, stamps, lines[half_lines:], rows[half_rows:])
+        count, count_rows = half_lines + more[0], half_rows + more[1]
+        return Noted(lines[:count].copy(), rows[:count_rows].copy(), matches, half_lines, half_rows)
 
     def _stamps(self, form: _Form) -> Stamps:
         self._turn += 1
@@ -251,6 +269,10 @@ class _Desk:
             mix.runs.reshape(-1, touched.LINE // at.SLOT)[lines] = 0
         if len(mix.direct) == len(mix.slots):
             mix.direct.reshape(-1, touched.LINE)[lines] = at.NO_DIRECT
+
+
+def _nothing() -> None:
+    """All is in place."""
 
 
 def _bytes(table: np.ndarray) -> np.ndarray:
@@ -325,16 +347,31 @@ class Pool:
         """For ``text`` (uint8) behind ``primer``, which is what ``level`` reads of it
         (:func:`nzip.predictors.mix.primers.portion`): the mix, the data that a kernel takes, and where the
         text begins in it. None of them may be kept."""
+        with self._lent(level, primer, text, False) as (mix, data, first, _):
+            yield mix, data, first
+
+    def lent_in_halves(
+        self, level: int, primer: Primer, text: np.ndarray
+    ) -> contextlib.AbstractContextManager[tuple[Mix, np.ndarray, int, Callable[[], None]]]:
+        """As :meth:`lent`, of which only the first half of the text (:func:`touched.halfway`) may be coded
+        before the fourth is called: to give up there spares what the other half touches."""
+        return self._lent(level, primer, text, True)
+
+    @contextlib.contextmanager
+    def _lent(
+        self, level: int, primer: Primer, text: np.ndarray, halved: bool
+    ) -> Iterator[tuple[Mix, np.ndarray, int, Callable[[], None]]]:
         chosen = plan(level, primer.kind)
         ready = self._ready(chosen, level, primer)
         form = self._form(chosen)
         with self._lock:
             desk = self._desks.pop() if self._desks else None
-        desk = desk or _Desk()
+        desk = desk or _Desk(lasting=self._limit > 0)
         data = desk.room(ready, len(text))
         first = len(data) - len(text)
         data[first:] = text
-        yield desk.lay(form, ready, data, first, chosen.warm_rate), data, first
+        mix, rest = desk.lay(form, ready, data, first, chosen.warm_rate, halved)
+        yield mix, data, first, rest
         with self._lock:
             if self._holders:
                 self._desks.append(desk)
@@ -343,7 +380,7 @@ class Pool:
     def _ready(self, chosen: Plan, level: int, primer: Primer) -> _Ready:
         name = snapshot_name(level, primer)
         if primer.held is not None:
-            return _Ready(name, held(level, primer))
+            return _Ready(name, held(level, primer), self._limit > 0)
         key = name, primer.habits
         with self._lock:
             found = self._snapshots.get(key)
@@ -357,7 +394,7 @@ class Pool:
             with self._lock:  # a whole mix, and what it is packed into
                 self._make_room(2 * memory(chosen, _SIZE), desks=True)
             snapshot = primed(level, primer, name)[1]
-        found = _Ready(name, snapshot)
+        found = _Ready(name, snapshot, self._limit > 0)
         with self._lock:
             if self._holders:
                 self._snapshots[key] = found

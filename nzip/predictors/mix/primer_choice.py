@@ -23,6 +23,7 @@ from nzip.predictors.mix.kernel import best
 from nzip.predictors.mix.plan import Plan, plan
 from nzip.predictors.mix.pool import POOL
 from nzip.predictors.mix.state import Mix, build
+from nzip.predictors.mix.touched import halfway
 from nzip.predictors.mix.warm_start import warm_behind
 from nzip.predictors.mix.words import choice
 from nzip.predictors.mix.words.dictionary import Dictionary
@@ -60,8 +61,12 @@ TINY, LARGER = 4096, 0.1
 REPEATED = 1 / 16
 # A text of so many bytes of which codes of words leave less than this share is not tried raw, too, unless it
 # comes out so small that the primer must have it already, which may be better found in raw bytes.
-TOLD, PLAINLY, COPIED = 1000, 0.6, 0.2
-SECOND, THIRD, LITTLE, NEAR_TINY = 0.05, 0.08, 0.15, 0.02
+TOLD, PLAINLY, COPIED = 1000, 0.75, 0.2
+# How much less of a text than the first the second primer and the third may know to be tried, of which is
+# little, and how near the best on the sample what the stream's own level codes is: for levels that take their
+# time, and for hurried ones.
+SECOND, LITTLE = 0.05, 0.15
+THIRD, NEAR_TINY = (0.08, 0.06), (0.02, 0.01)
 # Of a text of which the best primer knows less than this, the primer's words stand in the way of levels that
 # trust them more than the one that tries: its habits alone are one of the ways where they come so near.
 FOREIGN, NEAR_HABITS = 0.25, 0.04
@@ -71,6 +76,9 @@ KNOWN_WELL = 0.6
 Form = Words | None
 # Payloads of what was coded whole while ways were tried, by form and primer's code: of use at LEVEL.
 Payloads = dict[tuple[Form, int], bytes]
+# The least that the first half of a text took, by form.
+Halves = dict[Form, int]
+GIVEN_UP = 1 << 62  # bytes that something takes which was not coded to its end
 
 
 class Start(NamedTuple):
@@ -105,12 +113,13 @@ def choices(
     dictionary: Dictionary | None = None,
     payloads: Payloads | None = None,
     level: int = LEVEL,
+    hurried: bool = False,
 ) -> list[Start]:
     """Ways of coding ``data`` (uint8, text), the likeliest best first: of a short one the best start of each
     form, what comes near and starts from nothing that may yet be better, of a long one a start for each
     form. ``own``: the user's primer, in place of those that ship, and ``dictionary``: the user's, beside
     those; ``words``: whether another form than raw may be. ``payloads``: filled, where all of ``data`` was
-    tried; ``level``: the one that tries."""
+    tried; ``level``: the one that tries; ``hurried``: for a level to which time matters."""
     tried_on = sample(data)
     if len(tried_on) < len(data):
         payloads = None
@@ -119,7 +128,7 @@ def choices(
     if words and dictionary:
         forms.insert(0, choice.with_lines(data, dictionary))
     if primed and own is None and len(data) <= TINY:
-        return tiny(data, forms, payloads, level)
+        return tiny(data, forms, payloads, level, hurried)
     first = own if primed else None
     cold: dict[Form, int] = {}
     if len(forms) > 1:
@@ -171,9 +180,14 @@ def starts(
 
 
 def tiny(
-    data: np.ndarray, forms: list[Form], payloads: Payloads | None = None, level: int = LEVEL
+    data: np.ndarray,
+    forms: list[Form],
+    payloads: Payloads | None = None,
+    level: int = LEVEL,
+    hurried: bool = False,
 ) -> list[Start]:
-    """As :func:`starts`, of a text of ``TINY`` bytes at most."""
+    """As :func:`starts`, of a text of ``TINY`` bytes at most. ``hurried``: what is behind another primer
+    after half of it is given up."""
     shares = primer_grams.known(data)
     sizes = np.array([min(entry["bytes"], primers.READS[level]) for entry in primers.index()])
     marks = shares - LARGER * sizes / 1e6
@@ -181,24 +195,29 @@ def tiny(
     found: list[tuple[int, Form, primers.Primer | None]] = []
     plainly_words = False
     streams: dict[Form, np.ndarray] = {form: form.apply(data) for form in forms if form}
+    halves: Halves = {}
 
-    def attempt(form: Form, primer: primers.Primer | None) -> int:
-        size = coded(data, form, primer, level, payloads=payloads, stream=streams.get(form, data))
-        found.append((size, form, primer))
+    def attempt(form: Form, primer: primers.Primer | None, race: bool = False) -> int:
+        size = coded(
+            data, form, primer, level, payloads=payloads, stream=streams.get(form, data),
+            halves=halves if race else None,
+        )  # fmt: skip
+        if size < GIVEN_UP:
+            found.append((size, form, primer))
         return size
 
     if shares[first] > 0:
         for form in forms:
             if form is None and plainly_words:
                 continue
-            size = attempt(form, primers.named(first + 1))
+            size = attempt(form, primers.named(first + 1), hurried)
             few = form is not None and form.dictionary and len(streams[form]) < PLAINLY * len(data)
             if few and len(data) >= TOLD and size > COPIED * len(data):
                 plainly_words = True
         forms = [min(found, key=lambda entry: entry[0])[1]]
-        for other, near in ((second, SECOND), (third, THIRD)):
+        for other, near in ((second, SECOND), (third, THIRD[hurried])):
             if marks[other] > marks[first] - near and shares[other] > 0:
-                attempt(forms[0], primers.named(other + 1))
+                attempt(forms[0], primers.named(other + 1), hurried)
         likeliest = min(found, key=lambda entry: entry[0])[2]
         if likeliest and shares.max() < FOREIGN:
             attempt(forms[0], primers.named(likeliest.number | primers.HABITS))
@@ -207,7 +226,7 @@ def tiny(
             attempt(form, None)
     found.sort(key=lambda entry: entry[0])
     least = found[0][0]
-    kept = [entry for entry in found[:MOST] if entry[0] <= (1 + NEAR_TINY) * least]
+    kept = [entry for entry in found[:MOST] if entry[0] <= (1 + NEAR_TINY[hurried]) * least]
     kept += [
         entry
         for entry in found
@@ -267,10 +286,12 @@ def coded(
     keep: bool = True,
     payloads: Payloads | None = None,
     stream: np.ndarray | None = None,
+    halves: Halves | None = None,
 ) -> int:
     """Bytes that ``sample`` takes in ``form`` after ``primer`` (None: after none) at ``level``, its params
     included. ``keep``: as for :func:`nzip.predictors.mix.warm_start.warm`. ``payloads``: where to leave what
-    was coded. ``stream``: the sample in that form, where it is there already."""
+    was coded. ``stream``: the sample in that form, where it is there already. ``halves``: what the first half
+    took before, and now; where that is more it is given up: ``GIVEN_UP``."""
     dictionary = form.dictionary if form else None
     if stream is None:
         stream = form.apply(sample) if form else sample
@@ -281,27 +302,47 @@ def coded(
         (1 if primer else 0) + (len(form.params()) + 2 if form else 0) + len(primers.pin(primer, dictionary))
     )
     if primer and keep and POOL.takes(len(stream)):
-        with POOL.lent(level, primer, stream) as (mix, data, first):
-            size, payload = _kernel_bytes(mix, data, first, plan(level, kind))
+        chosen = plan(level, kind)
+        with POOL.lent_in_halves(level, primer, stream) as (mix, data, first, rest):
+            half = first + halfway(len(stream))
+            coder, bits = _coder(len(stream))
+            _go_on(mix, data[:half], first, chosen, coder, bits)
+            if halves is not None:
+                took = int(coder[POSITION])
+                if took > halves.setdefault(form, took):
+                    return GIVEN_UP
+                halves[form] = took
+            rest()
+            _go_on(mix, data, half, chosen, coder, bits)
+        size, payload = _written(coder, bits)
     else:
         if primer:
             mix, prefix = warm_behind(level, primer, [0], 0, keep=keep)
         else:
             mix, prefix = build(plan(level, kind), len(stream), 0, 1, [0]), np.zeros(0, np.uint8)
         data = np.concatenate([prefix, stream])
-        size, payload = _kernel_bytes(mix, data, len(prefix), plan(level, kind))
+        coder, bits = _coder(len(stream))
+        _go_on(mix, data, len(prefix), plan(level, kind), coder, bits)
+        size, payload = _written(coder, bits)
     if payloads is not None:
         payloads[form, primer.code if primer else 0] = payload
     return size + said
 
 
-def _kernel_bytes(mix: Mix, data: np.ndarray, first: int, chosen: Plan) -> tuple[int, bytes]:
-    """Bytes that ``data[first:]`` takes, but for the few that the coder holds back; and all of them."""
-    steps = len(data) - first
-    coder = np.zeros(STATE_SIZE, np.uint64)
-    bits = np.zeros(steps * 22 + 4096, np.uint8)
+def _coder(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """An encoder's state, and room for what ``size`` bytes may take."""
+    coder, bits = np.zeros(STATE_SIZE, np.uint64), np.zeros(size * 22 + 4096, np.uint8)
     start_encoder(coder, len(bits))
+    return coder, bits
+
+
+def _go_on(mix: Mix, data: np.ndarray, begin: int, chosen: Plan, coder: np.ndarray, bits: np.ndarray) -> None:
+    """Encode ``data[begin:]``."""
     ends = np.array([len(data)], np.int64)
-    best(chosen)(mix, data, ends, steps, False, coder, bits, NO_EXPERTS)
+    best(chosen)(mix, data, ends, len(data) - begin, False, coder, bits, NO_EXPERTS)
+
+
+def _written(coder: np.ndarray, bits: np.ndarray) -> tuple[int, bytes]:
+    """Bytes that were written, but for the few that the coder holds back; and all of them."""
     size = int(coder[POSITION])
     return size, bits[: finish_encoder(coder, bits)].tobytes().rstrip(b"\0")

@@ -22,7 +22,8 @@ import xxhash
 
 from nzip import cache
 from nzip.predictors.mix.constants import S_MATCHES
-from nzip.predictors.mix.packed import Followed, Packed, follow, pack, room, spread_direct, unpack
+from nzip.predictors.mix.packed import Followed, Packed, follow, pack, room, unpack
+from nzip.predictors.mix.packed_slots import PackedSlots, pack_slots, unpack_direct, unpack_slots
 from nzip.predictors.mix.plan import Plan
 from nzip.predictors.mix.state import Mix, build
 
@@ -34,7 +35,7 @@ FIELDS = (
 _MAPS = ("state_map", "match_map", "run_map")  # kept as they are
 _LEARNT = ("weights", "final_weights")
 _CONTEXTS = "-contexts"
-FORM = b"2"  # of entries, which are named by it
+FORM = b"3"  # of entries, which are named by it
 
 
 class Learnt(NamedTuple):
@@ -52,7 +53,7 @@ class Contexts(NamedTuple):
     """What was read. ``direct`` is None where the plan has none; ``text`` uint8: the primer's, as it is
     read."""
 
-    slots: Packed
+    slots: PackedSlots
     runs: Packed
     match_table: Packed
     direct: Followed | None
@@ -92,7 +93,7 @@ def take(mix: Mix, plan: Plan, text: bytes, habits: bool = False) -> Snapshot:
     return Snapshot(
         learnt,
         Contexts(
-            pack(mix.slots), pack(mix.runs), pack(mix.match_table[: len(plan.matches)]),
+            pack_slots(mix.slots), pack(mix.runs), pack(mix.match_table[: len(plan.matches)]),
             follow(mix.direct, mix.slots) if len(mix.direct) == len(mix.slots) else None,
             mix.history1, mix.history2, np.frombuffer(text, np.uint8),
         ),
@@ -128,12 +129,13 @@ def load(plan: Plan, name: str, habits: bool = False, stays: bool = False) -> Sn
     if habits:
         return Snapshot(learnt, None)
     direct = _FOLLOWED if fresh.has_direct else []
-    kinds = [*_PACKED * 3, *direct, np.uint32, np.uint32, np.uint8]
+    kinds = [*_SLOTS, *_PACKED * 2, *direct, np.uint32, np.uint32, np.uint8]
     found = get(name + _CONTEXTS, kinds)
     if found is None:
         return None
-    slots, runs, match_table = (Packed(*found[k : k + 3]) for k in range(0, 9, 3))
-    followed = Followed(*found[9:13]) if direct else None
+    slots = PackedSlots(found[0].reshape(-1, 2), *found[1:4])
+    runs, match_table = Packed(*found[4:7]), Packed(*found[7:10])
+    followed = Followed(*found[10:14]) if direct else None
     return Snapshot(learnt, Contexts(slots, runs, match_table, followed, *found[-3:]))
 
 
@@ -159,20 +161,20 @@ def restore(mix: Mix, snapshot: Snapshot) -> None:
     contexts = snapshot.contexts
     if contexts is None:
         return
-    unpack(contexts.slots, mix.slots)
+    unpack_slots(contexts.slots, mix.slots)
     unpack(contexts.runs, mix.runs)
     used = int(mix.setting[S_MATCHES])
     unpack(contexts.match_table, mix.match_table[:used])
     if contexts.direct is not None:
-        usual, places, values, _ = contexts.direct
-        spread_direct(contexts.slots.differs, mix.slots, usual, places, values, mix.direct)
+        unpack_direct(contexts.direct, contexts.slots, mix.slots, mix.direct)
     np.copyto(mix.history1, contexts.history1)
     np.copyto(mix.history2, contexts.history2)
 
 
 # An entry is its arrays' lengths, then the arrays, each from a multiple of eight bytes on.
 _PACKED = [np.uint64, np.uint32, np.uint8]
-_FOLLOWED = [np.uint16, np.uint32, np.uint16, np.uint32]
+_SLOTS = [np.uint64, np.uint64, np.uint32, np.uint8]
+_FOLLOWED = [np.uint16, np.uint16, np.uint16, np.uint32]
 
 
 def _arrays(part) -> list[np.ndarray]:

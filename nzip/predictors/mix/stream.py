@@ -145,8 +145,8 @@ class Streams(NamedTuple):
         """Bytes needed to code a stream of ``size`` bytes, an upper bound, what comes out included."""
         plans = _plans_memory(self.level, max(size, at.PRIMED_SIZE), len(self.experts))
         # A snapshot as it is kept: of a primer that ships a third of the tables at most, of a user's, which
-        # may fill them, a bit and a byte for each byte.
-        kept = 0 if not self.primed else plans * 9 // 8 if self.primer else plans * 2 // 5
+        # may fill them, four bytes a slot and a byte for each byte.
+        kept = 0 if not self.primed else plans * 5 // 4 if self.primer else plans * 2 // 5
         own = (
             plans
             + kept

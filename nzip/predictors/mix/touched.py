@@ -38,12 +38,15 @@ _AT_ONCE = 32
 
 
 class Noted(NamedTuple):
-    """What a text will touch. ``lines`` int64: of the slots, ``rows`` int64: of the APMs, each once;
+    """What a text will touch. ``lines`` int64: of the slots, ``rows`` int64: of the APMs, each once, those
+    first that its first half touches (:func:`halfway`), ``half_lines`` and ``half_rows`` of them;
     ``matches`` int64 (lookups,): entries of the match tables, counted through, as they are looked up."""
 
     lines: np.ndarray
     rows: np.ndarray
     matches: np.ndarray
+    half_lines: int
+    half_rows: int
 
 
 class Stamps(NamedTuple):
@@ -73,6 +76,11 @@ class Found(NamedTuple):
     def nbytes(self) -> int:
         """Bytes that it holds."""
         return sum(array.nbytes for array in self)
+
+
+def halfway(size: int) -> int:
+    """Bytes of a text of ``size`` bytes that are its first half."""
+    return size // 2
 
 
 def is_told_by_text(plan: Plan) -> bool:
@@ -260,6 +268,8 @@ def fetch_direct(slots, usual, places, values, before, lines, direct):
         start = lines[i] * LINE
         for z in range(LINE):
             direct[start + z] = NO_DIRECT if z % SLOT == 0 else usual[slots[start + z]]
-        for k in range(before[start // PAGE], before[start // PAGE + 1]):
-            if start <= i64(places[k]) < start + LINE:
-                direct[places[k]] = values[k]
+        page = start // PAGE
+        for k in range(before[page], before[page + 1]):
+            place = page * PAGE + i64(places[k])
+            if start <= place < start + LINE:
+                direct[place] = values[k]

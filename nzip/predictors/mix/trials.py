@@ -27,6 +27,7 @@ SAMPLE = 1 << 16
 # A stream of more than WHOLE bytes is coded in one form, told by what that makes of PARTS of it; a shorter
 # one in both where they are near: that takes as long.
 WHOLE, PARTS, PART = 1 << 19, 4, 1 << 15
+HURRIED = 3  # the highest level of which a call of thousands of files is asked to take no time to speak of
 # A text of so many bytes or fewer wants another learning rate only where it takes this share of its size or
 # less: else there is hardly time to learn by it.
 BRIEF, EASY = 1500, 0.2
@@ -214,8 +215,9 @@ def starts(
         return [COLD]
     words = not streams.experts and not streams.raw  # with experts, ways says who reads which form
     return choices(
-        data, streams.primed, streams.primer, words, streams.dictionary, payloads, min(streams.level, LEVEL)
-    )
+        data, streams.primed, streams.primer, words, streams.dictionary, payloads,
+        min(streams.level, LEVEL), streams.level <= HURRIED,
+    )  # fmt: skip
 
 
 def _warm_rate(level: int, start: Start) -> int:

@@ -55,7 +55,11 @@ def test_many_files_are_as_each_alone(tmp_path, nzip_cli, primed_cache):
     for n in range(17):
         names.append(tmp_path / f"{n}.txt")
         names[-1].write_bytes(ALICE[n * 3000 :][: 200 + 50 * n])
-    assert nzip_cli("compress", "-1", "-q", *names).code == 0
+    assert nzip_cli("compress", "-1", "-T1", "-q", *names).code == 0
+    coded = [name.with_name(name.name + ".nz").read_bytes() for name in names]
+    spread = nzip_cli("compress", "-1", "-T2", "-f", *names)  # two desks of one pool
+    assert [line.split(" ")[1] for line in spread.err.splitlines()] == list(map(str, names))
+    assert [name.with_name(name.name + ".nz").read_bytes() for name in names] == coded
     for name in names[:: len(names) // 3]:
         many = name.with_name(name.name + ".nz")
         assert nzip_cli("compress", "-1", "-c", name).out == many.read_bytes()

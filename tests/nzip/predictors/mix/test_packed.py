@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nzip.predictors.mix import packed, touched
+from nzip.predictors.mix import packed, packed_slots, touched
 from nzip.predictors.mix.constants import NO_DIRECT, SLOT
 
 SIZES = st.integers(1, 40).map(lambda n: n * 64)
@@ -49,6 +49,48 @@ def test_stretches(size, seed, length):
     assert np.array_equal(found, expected.reshape(-1))
 
 
+def slots_of(size: int, seed: int, contents: int, noise: float) -> np.ndarray:
+    """Slots of so many contents, a share of them noise, some of them full; check bytes of every kind."""
+    random = np.random.default_rng(seed)
+    known = random.integers(0, 256, (contents, SLOT), dtype=np.uint8)
+    known[random.random(known.shape) < 0.6] = 0
+    known[0] = 0
+    found = known[random.integers(0, contents, size // SLOT)]
+    found[:, 0] = random.integers(0, 256, len(found))
+    odd = random.random(len(found)) < noise
+    found[odd] = random.integers(0, 256, (int(odd.sum()), SLOT), dtype=np.uint8)
+    return found.reshape(-1)
+
+
+@given(SIZES, st.integers(0, 1 << 30), st.sampled_from([1, 20, 700]), st.sampled_from([0.0, 0.2, 1.0]))
+@settings(max_examples=60, deadline=None)
+def test_slots_there_and_back(size, seed, contents, noise):
+    """Whole, and some lines in any order; what is not asked for stays as it is."""
+    was = slots_of(16 * size, seed, contents, noise)
+    small = packed_slots.pack_slots(was)
+    found = np.full(len(was), 77, np.uint8)
+    packed_slots.unpack_slots(small, found)
+    assert np.array_equal(found, was)
+    random = np.random.default_rng(seed)
+    places = random.permutation(len(was) // 64)[: 1 + len(was) // 128]
+    expected = np.full(len(was), 77, np.uint8).reshape(-1, 64)
+    expected[places] = was.reshape(-1, 64)[places]
+    for lasting in (False, True):
+        found = np.full(len(was), 77, np.uint8)
+        of = packed_slots.FoundSlots.of(small, lasting)
+        packed_slots.fetch_slots(of, places, found.view(np.uint64))
+        assert np.array_equal(found, expected.reshape(-1))
+
+
+def test_what_slots_take():
+    """Two bytes each where few contents are, and two and a byte for each that is not zero of what is rare."""
+    common, noise = slots_of(1 << 16, 1, 200, 0.0), slots_of(1 << 16, 2, 1, 1.0)
+    assert len(packed_slots.pack_slots(common).values) < len(common) // 100
+    full = packed_slots.pack_slots(noise)
+    assert full.lines.nbytes == len(noise) // 8
+    assert len(full.values) <= 17 * len(noise) // SLOT
+
+
 @given(SIZES, st.integers(0, 1 << 30), st.sampled_from([0.0, 0.05, 0.7]))
 @settings(max_examples=60, deadline=None)
 def test_what_follows_from_histories(size, seed, unlike):
@@ -61,12 +103,11 @@ def test_what_follows_from_histories(size, seed, unlike):
         random.random(size) < unlike, random.integers(0, 1 << 16, size, dtype=np.uint16), direct
     )
     followed = packed.follow(direct, slots)
-    usual, places, values, _ = followed
     found = np.full(size, NO_DIRECT, np.uint16)
-    packed.spread_direct(packed.pack(slots).differs, slots, usual, places, values, found)
+    packed_slots.unpack_direct(followed, packed_slots.pack_slots(slots), slots, found)
     assert np.array_equal(found, direct)
     if not unlike:
-        assert not len(places)
+        assert not len(followed.places)
     lines = random.permutation(size // 64)[: 1 + size // 128]
     found = np.zeros(size, np.uint16)
     touched.fetch_direct(slots, *followed, lines, found)

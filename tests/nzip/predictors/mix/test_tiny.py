@@ -74,3 +74,14 @@ def test_what_no_primer_knows_may_start_from_habits(corpus, primed_cache):
     assert params[1] & primers.HABITS and predictor.decode(params, payload, len(text)) == text
     known = primer_choice.choices(np.frombuffer(primers.shipped(2).text[-60_000:][:4000], np.uint8))
     assert not any(start.primer.habits for start in known)
+
+
+def test_what_is_behind_after_half_is_given_up(primed_cache):
+    """And what is not, takes what it takes otherwise, and says what its half took."""
+    text = np.frombuffer(primers.shipped(2).text[-60_000:][:1000], np.uint8)
+    docs, halves, payloads = primers.named(2), {}, {}
+    size = primer_choice.coded(text, None, docs, halves=halves)
+    assert size == primer_choice.coded(text, None, docs) and 0 < halves[None] < size
+    ahead = {None: halves[None] - 1}
+    assert primer_choice.coded(text, None, docs, payloads=payloads, halves=ahead) == primer_choice.GIVEN_UP
+    assert not payloads and ahead == {None: halves[None] - 1}
