@@ -144,8 +144,9 @@ class Function:
         from numba.core.dispatcher import Dispatcher  # start-up
 
         from nzip.exact.numba_cache import Cache  # start-up: numba
+        from nzip.exact.pipeline import Compiler  # start-up: numba
 
-        made = numba.njit(**self._options)(self.py_func)
+        made = numba.njit(pipeline_class=Compiler, **self._options)(self.py_func)
         if isinstance(made, Dispatcher):
             if self._cache:
                 cache = Cache(self.py_func, made.targetoptions, self._keep, self._tables)
