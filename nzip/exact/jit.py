@@ -132,11 +132,15 @@ class Function:
             return None
         found = cache.template(signature, dispatcher.targetctx)
         if found is None:
-            anew = self._made()
-            anew._cache.finds = False
+            import numba  # start-up
+
+            from nzip.exact.pipeline import TemplateCompiler  # start-up: numba
+            from nzip.exact.templates import kept_form  # start-up: numba
+
+            anew = numba.njit(pipeline_class=TemplateCompiler, **self._options)(self.py_func)
             anew.compile(signature)
-            cache.templates.update(anew._cache.templates)
-            found = cache.template(signature, dispatcher.targetctx)
+            found = kept_form(next(iter(anew.overloads.values())))
+            cache.keep_template(signature, dispatcher.targetctx, found)
         return found
 
     def _made(self):
@@ -150,7 +154,7 @@ class Function:
         if isinstance(made, Dispatcher):
             if self._cache:
                 cache = Cache(self.py_func, made.targetoptions, self._keep, self._tables)
-                cache.general, cache.is_general = self._general, self.is_general
+                cache.general = self if self.is_general else self._general
                 made._cache = cache  # type: ignore[attr-defined]
             for signature in self._signatures:
                 made.compile(signature)

@@ -15,7 +15,6 @@ tests/nzip/exact/test_jit.py says when a future numba lacks them."""
 
 from __future__ import annotations
 
-import contextlib
 import pickle
 import re
 import sys
@@ -34,7 +33,7 @@ from numba.core.serialize import dumps
 from nzip.cache import CODE
 from nzip.exact.compiling import Compiling
 from nzip.exact.dependencies import dependencies, is_followed
-from nzip.exact.templates import Template, kept_form, special, watched
+from nzip.exact.templates import special
 
 # What changes the code that numba makes, besides the processor.
 _SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_DEFAULT")
@@ -62,12 +61,8 @@ class Cache(FunctionCache):
         self._made = made
         self._options = options
         self._tables = tables
-        self.general: Any = None  # the Function that this one is a special case of
-        self.is_general = False  # its template is kept, too
-        self.finds = True
-        self.templates: dict[Any, bytes] = {}  # by signature, where none is kept
-        self._watching = contextlib.ExitStack()
-        self._seen: Template | None = None
+        self.general: Any = None  # the Function that this one is a special case of, or itself
+        self._templates: dict[Any, bytes] = {}  # by signature, where none is kept
         self._stamped: str | None = None
         self._named = False
         name = f"{function.__module__}.{function.__qualname__}"
@@ -87,13 +82,11 @@ class Cache(FunctionCache):
         codegen = target_context.codegen()
         self._name_symbols(codegen)
         name = self._name_of(sig, codegen)
-        content = CODE.get(name) if name and self.finds else None
+        content = CODE.get(name) if name else None
         if content is None:
             Compiling.begun += 1  # numba compiles what is not found, and saves it
             if self.general is not None:
                 return self._specialise(sig, target_context, name)
-            if self.is_general:
-                self._seen = self._watching.enter_context(watched(self._py_func.__qualname__))
             return None
         try:
             parts = pickle.loads(content)
@@ -105,11 +98,6 @@ class Cache(FunctionCache):
 
     def save_overload(self, sig, data):
         Compiling.done += 1
-        self._watching.close()
-        if self._seen is not None and self._seen.own:
-            template, name = kept_form(data, self._seen), self._name_of(sig, data.codegen)
-            if not name or not CODE.put(f"{name}-t", [template]):
-                self.templates[sig] = template
         # Numba's own conditions: lifted loops, and addresses of this process within the code.
         if all(part.can_cache for part in data.lifted) and not data.library.has_dynamic_globals:
             name = self._name_of(sig, data.codegen)
@@ -121,7 +109,13 @@ class Cache(FunctionCache):
     def template(self, sig, target_context) -> bytes | None:
         """The template for a signature, if one was made."""
         name = self._name_of(sig, target_context.codegen())
-        return self.templates.get(sig) or (CODE.get(f"{name}-t") if name else None)
+        return self._templates.get(sig) or (CODE.get(f"{name}-t") if name else None)
+
+    def keep_template(self, sig, target_context, template: bytes) -> None:
+        """Keep what :meth:`template` finds."""
+        name = self._name_of(sig, target_context.codegen())
+        if not name or not CODE.put(f"{name}-t", [template]):
+            self._templates[sig] = template
 
     def _specialise(self, sig, target_context, name: str | None):
         """The ``CompileResult`` of a special function, which is kept; None where numba must make it."""

@@ -30,6 +30,8 @@ from numba.core.types.functions import BaseFunction
 class Compiler(CompilerBase):
     """To be given to ``numba.njit`` as ``pipeline_class``."""
 
+    inner = False
+
     def define_pipelines(self):
         flags, code = self.state.flags, self.state.func_id.func.__code__
         left_out = []
@@ -39,7 +41,7 @@ class Compiler(CompilerBase):
             left_out.append(typed_passes.NopythonRewrites)
         passes = PassManager("nzip")
         for one, why in DefaultPassBuilder.define_nopython_pipeline(self.state).passes:
-            if one is typed_passes.NativeLowering and flags.no_cpython_wrapper and flags.no_cfunc_wrapper:
+            if one is typed_passes.NativeLowering and (self.inner or flags.no_cpython_wrapper):
                 one = InnerLowering
             if one not in left_out:
                 passes.add_pass(one, why)
@@ -51,12 +53,21 @@ class Compiler(CompilerBase):
             return super()._compile_core()
 
 
+class TemplateCompiler(Compiler):
+    """For what only a template is made of (templates.py)."""
+
+    inner = True
+
+
 class InnerLibrary(JITCodeLibrary):
     """The code of a function that only compiled functions call: no machine code is made of it, and its
     callers, which take it in, optimise it with their own."""
 
     def _optimize_functions(self, ll_module) -> None:
         ll_module.data_layout = self._codegen._data_layout
+
+    def get_pointer_to_function(self, name: str) -> int:
+        return 0  # as numba says of what is not there
 
     def finalize(self) -> None:
         self._raise_if_finalized()
@@ -65,6 +76,11 @@ class InnerLibrary(JITCodeLibrary):
             self._final_module.link_in(library._get_module_for_linking(), preserve=True)
         self._finalize_dynamic_globals()
         self._finalized = True
+
+    def serialize_using_object_code(self) -> tuple[str, str, bytes]:
+        """Of a template: all of it as bitcode."""
+        self._ensure_finalized()
+        return self.name, "template", self._final_module.as_bitcode()
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
