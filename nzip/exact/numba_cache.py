@@ -64,7 +64,6 @@ class Cache(FunctionCache):
         self.general: Any = None  # the Function that this one is a special case of, or itself
         self._templates: dict[Any, bytes] = {}  # by signature, where none is kept
         self._stamped: str | None = None
-        self._named = False
         name = f"{function.__module__}.{function.__qualname__}"
         self._stem = re.sub(r"[^A-Za-z0-9_.]+", "", name)[-80:].lstrip(".")
         self.enable()
@@ -80,7 +79,7 @@ class Cache(FunctionCache):
     def load_overload(self, sig, target_context):
         target_context.refresh()  # as numba does before it looks
         codegen = target_context.codegen()
-        self._name_symbols(codegen)
+        name_symbols(self._py_func)
         name = self._name_of(sig, codegen)
         content = CODE.get(name) if name else None
         if content is None:
@@ -133,15 +132,6 @@ class Cache(FunctionCache):
         self._made(found, _object_in(parts))
         return found
 
-    def _name_symbols(self, codegen) -> None:
-        """Tell functions of one factory apart. Numba's symbols are made of the qualified name and a number
-        that counts anew in each process, and of two symbols of one name the linker takes the first: code of
-        two processes would call each other's functions."""
-        if "<locals>" in self._py_func.__qualname__ and not self._named:
-            self._named = True
-            whole = xxhash.xxh3_64_hexdigest(f"{self._stamp(codegen)} {self._within()}".encode())
-            self._py_func.__qualname__ += f".{whole}"
-
     def is_kept(self, codegen) -> bool:
         """Whether code of this very function, for whatever signature, is on disk."""
         return CODE.holds(f"{self._stem}-{self._stamp(codegen)}-")
@@ -156,14 +146,8 @@ class Cache(FunctionCache):
         signature = f"{arguments} {returned} {tuple(map(_fields, arguments))}"
         if " at 0x" in signature:
             return None  # a type that is known by its address, which says nothing to another process
-        key = xxhash.xxh3_128_hexdigest(f"{signature} {self._within()}".encode())
+        key = xxhash.xxh3_128_hexdigest(f"{signature} {_within(self._py_func)}".encode())
         return f"{self._stem}-{self._stamp(codegen)}-{key}"
-
-    def _within(self) -> str:
-        """What the stamp does not say of a closure: its values but for functions and plain ones. Numba would
-        pickle the functions, too, with what this process has compiled of them: another key in each."""
-        cells = [cell.cell_contents for cell in self._py_func.__closure__ or ()]
-        return xxhash.xxh3_128_hexdigest(dumps([value for value in cells if not is_followed(value)]))
 
     def _stamp(self, codegen) -> str:
         # Not before now: what a function refers to may stand below it.
@@ -180,6 +164,23 @@ class Cache(FunctionCache):
             )
             self._stamped = xxhash.xxh3_128_hexdigest(repr(facts).encode())
         return self._stamped
+
+
+def name_symbols(function) -> None:
+    """Tell functions of one factory apart, before one is compiled. Numba's symbols are made of the qualified
+    name and a number that counts anew in each process, and of two symbols of one name the linker takes the
+    first: code of two processes would call each other's functions."""
+    if "<locals>" in function.__qualname__ and not vars(function).get("nzip_named"):
+        function.nzip_named = True
+        made_from = f"{function.__code__.co_firstlineno} {dependencies(function)} {_within(function)}"
+        function.__qualname__ += f".{xxhash.xxh3_64_hexdigest(made_from.encode())}"
+
+
+def _within(function) -> str:
+    """What the stamp does not say of a closure: its values but for functions and plain ones. Numba would
+    pickle the functions, too, with what this process has compiled of them: another key in each."""
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    return xxhash.xxh3_128_hexdigest(dumps([value for value in cells if not is_followed(value)]))
 
 
 def _object_in(parts: tuple) -> bytes | None:

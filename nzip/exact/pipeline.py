@@ -41,7 +41,7 @@ class Compiler(CompilerBase):
             left_out.append(typed_passes.NopythonRewrites)
         passes = PassManager("nzip")
         for one, why in DefaultPassBuilder.define_nopython_pipeline(self.state).passes:
-            if one is typed_passes.NativeLowering and (self.inner or flags.no_cpython_wrapper):
+            if one is typed_passes.NativeLowering and self.inner:
                 one = InnerLowering
             if one not in left_out:
                 passes.add_pass(one, why)
@@ -53,8 +53,8 @@ class Compiler(CompilerBase):
             return super()._compile_core()
 
 
-class TemplateCompiler(Compiler):
-    """For what only a template is made of (templates.py)."""
+class InnerCompiler(Compiler):
+    """For what other compiled functions call."""
 
     inner = True
 
@@ -78,7 +78,7 @@ class InnerLibrary(JITCodeLibrary):
         self._finalized = True
 
     def serialize_using_object_code(self) -> tuple[str, str, bytes]:
-        """Of a template: all of it as bitcode."""
+        """What a template is made of (templates.py): all of it as bitcode."""
         self._ensure_finalized()
         return self.name, "template", self._final_module.as_bitcode()
 

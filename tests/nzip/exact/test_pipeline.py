@@ -69,7 +69,7 @@ def test_no_machine_code_is_made_of_inner_functions():
         return _twice(x)
 
     assert caller(np.int32(4)) == 8
-    made = _twice.dispatcher.overloads[(numba.int32,)]
+    made = _twice.inner.overloads[(numba.int32,)]
     assert isinstance(made.library, pipeline.InnerLibrary)
     assert made.library.get_pointer_to_function(made.fndesc.llvm_func_name) == 0
     outer = next(iter(caller.dispatcher.overloads.values())).library
