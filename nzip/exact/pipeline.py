@@ -18,7 +18,7 @@ import gc
 import types as python
 from collections.abc import Iterator
 
-from numba import _dynfunc
+from numba import _dynfunc  # type: ignore[attr-defined]  # a module in C
 from numba.core import typed_passes, untyped_passes
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
@@ -34,7 +34,7 @@ class Compiler(CompilerBase):
 
     def define_pipelines(self):
         flags, code = self.state.flags, self.state.func_id.func.__code__
-        left_out = []
+        left_out: list[type] = []
         if not any(isinstance(constant, python.CodeType) for constant in code.co_consts):
             left_out.append(untyped_passes.InlineClosureLikes)
         if not flags.nrt:  # who makes no array has no expressions of arrays

@@ -23,7 +23,7 @@ Tables = tuple[tuple[int, ...], ...]
 
 
 def kept_form(compiled) -> bytes:
-    """What is kept of the ``CompileResult`` of a function that pipeline.py's ``TemplateCompiler`` compiled."""
+    """What is kept of the ``CompileResult`` of a function that pipeline.py's ``InnerCompiler`` compiled."""
     (_, _, module), *parts = compiled._reduce()
     return dumps((module, parts))
 
