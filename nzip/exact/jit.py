@@ -91,6 +91,7 @@ class Function:
         self.__module__, self.__doc__ = function.__module__, function.__doc__
         self._signatures, self._cache, self._options = signatures, cache, options
         self._dispatcher: Any = None
+        self._inner: Any = None
         self._natives: dict[Any, Any] = {}
         self._left = _MANY if cache else 0
         self._called = False
@@ -132,29 +133,36 @@ class Function:
             return None
         found = cache.template(signature, dispatcher.targetctx)
         if found is None:
-            anew = self._made()
-            anew._cache.finds = False
-            anew.compile(signature)
-            cache.templates.update(anew._cache.templates)
-            found = cache.template(signature, dispatcher.targetctx)
+            from nzip.exact.templates import kept_form  # start-up: numba
+
+            self.inner.compile(signature)
+            found = kept_form(self.inner.overloads[tuple(signature)])
+            cache.keep_template(signature, dispatcher.targetctx, found)
         return found
 
     def _made(self):
-        import numba  # start-up
         from numba.core.dispatcher import Dispatcher  # start-up
 
         from nzip.exact.numba_cache import Cache  # start-up: numba
+        from nzip.exact.pipeline import Compiler  # start-up: numba
 
-        made = numba.njit(**self._options)(self.py_func)
-        if isinstance(made, Dispatcher):
-            if self._cache:
-                cache = Cache(self.py_func, made.targetoptions, self._keep, self._tables)
-                cache.general, cache.is_general = self._general, self.is_general
-                made._cache = cache  # type: ignore[attr-defined]
+        made = self._jitted(Compiler)
+        if isinstance(made, Dispatcher) and self._cache:
+            cache = Cache(self.py_func, made.targetoptions, self._keep, self._tables)
+            cache.general = self if self.is_general else self._general
+            made._cache = cache  # type: ignore[attr-defined]
+        return self._signed(made)
+
+    def _jitted(self, compiler, **options):
+        import numba  # start-up
+
+        return numba.njit(pipeline_class=compiler, **{**self._options, **options})(self.py_func)
+
+    def _signed(self, made):
+        if self._signatures and hasattr(made, "disable_compile"):
             for signature in self._signatures:
                 made.compile(signature)
-            if self._signatures:
-                made.disable_compile()
+            made.disable_compile()
         return made
 
     def _entry(self, kinds) -> str | None:
@@ -211,8 +219,24 @@ class Function:
         return without or (sum(stats.cache_hits.values()) if stats else 0)
 
     @property
+    def inner(self):
+        """Numba's dispatcher of what other compiled functions call, of which no machine code is made: its
+        callers take it in, and what is called from Python, too, would be optimised twice."""
+        if self._inner is None:
+            from nzip.exact.numba_cache import name_symbols  # start-up: numba
+            from nzip.exact.pipeline import InnerCompiler  # start-up: numba
+
+            with _lock:
+                if self._inner is None:
+                    name_symbols(self.py_func)
+                    # Special functions are made of a general one with its wrapper (templates.py).
+                    options = {} if self.is_general else {"no_cpython_wrapper": True}
+                    self._inner = self._signed(self._jitted(InnerCompiler, **options))
+        return self._inner
+
+    @property
     def _numba_type_(self):
-        return self.dispatcher._numba_type_
+        return self.inner._numba_type_
 
     def __getattr__(self, name: str):
         if name.startswith("__"):

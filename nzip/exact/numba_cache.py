@@ -15,7 +15,6 @@ tests/nzip/exact/test_jit.py says when a future numba lacks them."""
 
 from __future__ import annotations
 
-import contextlib
 import pickle
 import re
 import sys
@@ -34,7 +33,7 @@ from numba.core.serialize import dumps
 from nzip.cache import CODE
 from nzip.exact.compiling import Compiling
 from nzip.exact.dependencies import dependencies, is_followed
-from nzip.exact.templates import Template, kept_form, special, watched
+from nzip.exact.templates import special
 
 # What changes the code that numba makes, besides the processor.
 _SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_DEFAULT")
@@ -62,14 +61,9 @@ class Cache(FunctionCache):
         self._made = made
         self._options = options
         self._tables = tables
-        self.general: Any = None  # the Function that this one is a special case of
-        self.is_general = False  # its template is kept, too
-        self.finds = True
-        self.templates: dict[Any, bytes] = {}  # by signature, where none is kept
-        self._watching = contextlib.ExitStack()
-        self._seen: Template | None = None
+        self.general: Any = None  # the Function that this one is a special case of, or itself
+        self._templates: dict[Any, bytes] = {}  # by signature, where none is kept
         self._stamped: str | None = None
-        self._named = False
         name = f"{function.__module__}.{function.__qualname__}"
         self._stem = re.sub(r"[^A-Za-z0-9_.]+", "", name)[-80:].lstrip(".")
         self.enable()
@@ -85,15 +79,13 @@ class Cache(FunctionCache):
     def load_overload(self, sig, target_context):
         target_context.refresh()  # as numba does before it looks
         codegen = target_context.codegen()
-        self._name_symbols(codegen)
+        name_symbols(self._py_func)
         name = self._name_of(sig, codegen)
-        content = CODE.get(name) if name and self.finds else None
+        content = CODE.get(name) if name else None
         if content is None:
             Compiling.begun += 1  # numba compiles what is not found, and saves it
             if self.general is not None:
                 return self._specialise(sig, target_context, name)
-            if self.is_general:
-                self._seen = self._watching.enter_context(watched(self._py_func.__qualname__))
             return None
         try:
             parts = pickle.loads(content)
@@ -105,11 +97,6 @@ class Cache(FunctionCache):
 
     def save_overload(self, sig, data):
         Compiling.done += 1
-        self._watching.close()
-        if self._seen is not None and self._seen.own:
-            template, name = kept_form(data, self._seen), self._name_of(sig, data.codegen)
-            if not name or not CODE.put(f"{name}-t", [template]):
-                self.templates[sig] = template
         # Numba's own conditions: lifted loops, and addresses of this process within the code.
         if all(part.can_cache for part in data.lifted) and not data.library.has_dynamic_globals:
             name = self._name_of(sig, data.codegen)
@@ -121,7 +108,13 @@ class Cache(FunctionCache):
     def template(self, sig, target_context) -> bytes | None:
         """The template for a signature, if one was made."""
         name = self._name_of(sig, target_context.codegen())
-        return self.templates.get(sig) or (CODE.get(f"{name}-t") if name else None)
+        return self._templates.get(sig) or (CODE.get(f"{name}-t") if name else None)
+
+    def keep_template(self, sig, target_context, template: bytes) -> None:
+        """Keep what :meth:`template` finds."""
+        name = self._name_of(sig, target_context.codegen())
+        if not name or not CODE.put(f"{name}-t", [template]):
+            self._templates[sig] = template
 
     def _specialise(self, sig, target_context, name: str | None):
         """The ``CompileResult`` of a special function, which is kept; None where numba must make it."""
@@ -139,15 +132,6 @@ class Cache(FunctionCache):
         self._made(found, _object_in(parts))
         return found
 
-    def _name_symbols(self, codegen) -> None:
-        """Tell functions of one factory apart. Numba's symbols are made of the qualified name and a number
-        that counts anew in each process, and of two symbols of one name the linker takes the first: code of
-        two processes would call each other's functions."""
-        if "<locals>" in self._py_func.__qualname__ and not self._named:
-            self._named = True
-            whole = xxhash.xxh3_64_hexdigest(f"{self._stamp(codegen)} {self._within()}".encode())
-            self._py_func.__qualname__ += f".{whole}"
-
     def is_kept(self, codegen) -> bool:
         """Whether code of this very function, for whatever signature, is on disk."""
         return CODE.holds(f"{self._stem}-{self._stamp(codegen)}-")
@@ -162,14 +146,8 @@ class Cache(FunctionCache):
         signature = f"{arguments} {returned} {tuple(map(_fields, arguments))}"
         if " at 0x" in signature:
             return None  # a type that is known by its address, which says nothing to another process
-        key = xxhash.xxh3_128_hexdigest(f"{signature} {self._within()}".encode())
+        key = xxhash.xxh3_128_hexdigest(f"{signature} {_within(self._py_func)}".encode())
         return f"{self._stem}-{self._stamp(codegen)}-{key}"
-
-    def _within(self) -> str:
-        """What the stamp does not say of a closure: its values but for functions and plain ones. Numba would
-        pickle the functions, too, with what this process has compiled of them: another key in each."""
-        cells = [cell.cell_contents for cell in self._py_func.__closure__ or ()]
-        return xxhash.xxh3_128_hexdigest(dumps([value for value in cells if not is_followed(value)]))
 
     def _stamp(self, codegen) -> str:
         # Not before now: what a function refers to may stand below it.
@@ -186,6 +164,23 @@ class Cache(FunctionCache):
             )
             self._stamped = xxhash.xxh3_128_hexdigest(repr(facts).encode())
         return self._stamped
+
+
+def name_symbols(function) -> None:
+    """Tell functions of one factory apart, before one is compiled. Numba's symbols are made of the qualified
+    name and a number that counts anew in each process, and of two symbols of one name the linker takes the
+    first: code of two processes would call each other's functions."""
+    if "<locals>" in function.__qualname__ and not vars(function).get("nzip_named"):
+        function.nzip_named = True
+        made_from = f"{function.__code__.co_firstlineno} {dependencies(function)} {_within(function)}"
+        function.__qualname__ += f".{xxhash.xxh3_64_hexdigest(made_from.encode())}"
+
+
+def _within(function) -> str:
+    """What the stamp does not say of a closure: its values but for functions and plain ones. Numba would
+    pickle the functions, too, with what this process has compiled of them: another key in each."""
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    return xxhash.xxh3_128_hexdigest(dumps([value for value in cells if not is_followed(value)]))
 
 
 def _object_in(parts: tuple) -> bytes | None:

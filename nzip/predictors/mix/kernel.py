@@ -545,7 +545,7 @@ def make(name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
         coder[LOW], coder[HIGH], coder[CODE], coder[POSITION] = low, high, code, coded_to
 
     run.__qualname__ = name  # by which its machine code is kept
-    return njit(cache=cache, nogil=True, no_cfunc_wrapper=True)(run)
+    return njit(cache=cache, nogil=True, no_cfunc_wrapper=True, _nrt=False)(run)
 
 
 run = make()

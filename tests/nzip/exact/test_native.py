@@ -214,7 +214,7 @@ def test_code_for_one_number_is_not_called_with_others(tmp_path, monkeypatch):
         return first(0, 0)
 
     assert caller() == 0 and first(0, 5) == 5 and first(2, 4) == 2
-    signatures = [str(kind) for signature in first.signatures for kind in signature]
+    signatures = [str(kind) for signature in first.inner.signatures for kind in signature]
     assert any("Literal" in kind for kind in signatures)
     later = made()
     assert later(0, 5) == 5 and later(0, 0) == 0 and later._natives[("i8", "i8")] is not None
