@@ -155,7 +155,7 @@ def learn_span(n):
     across, back, dx = n.across, n.back, n.dx
     transpose(n.error, across[:256])
     backward(n.head, across[:256], back[:width])
-    learn(n.head, n.head_near, n.head_m, n.head_v, n.u[layers], n.error, across, n.slope, rate, first, second)
+    learn(n.head, n.head_near, n.head_m, n.head_v, n.u[layers], n.error, across, rate, first, second)
     _sum_rows(n.error, n.row[:256])
     adam(n.head_bias, n.head_bias_m, n.head_bias_v, n.row[:256], rate, first, second)
     dx[:] = f32(0)
@@ -164,7 +164,7 @@ def learn_span(n):
         transpose(dx, across[:width])
         backward(n.out[l], across[:width], back[:width])
         learn(
-            n.out[l], n.out_near[l], n.out_m[l], n.out_v[l], n.y[l], dx, across, n.slope, rate, first, second
+            n.out[l], n.out_near[l], n.out_m[l], n.out_v[l], n.y[l], dx, across, rate, first, second
         )
         _scan_back(n, l, back[:width], n.row[:width], n.wide)
         transpose(n.wide, across[: 3 * width])
@@ -177,7 +177,6 @@ def learn_span(n):
             n.u[l],
             n.wide,
             across,
-            n.slope,
             rate,
             first,
             second,
@@ -191,7 +190,7 @@ def learn_span(n):
     grams = n.grams.shape[1]
     backward(n.project, across[:width], back[:grams])
     learn(
-        n.project, n.project_near, n.project_m, n.project_v, n.grams, dx, across, n.slope, rate, first, second
+        n.project, n.project_near, n.project_m, n.project_v, n.grams, dx, across, rate, first, second
     )
     for t in range(span):
         _touch(n.bytes[n.symbols[t]], n.bytes_v[n.symbols[t]], dx[t], n.rates[1])

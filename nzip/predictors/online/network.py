@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nzip.predictors.online.products import near
+from nzip.predictors.online.products import TILE, near
 from nzip.predictors.ssm import contexts
 from nzip.predictors.ssm.kernel import GATED_BITS, UNIT_BITS
 from nzip.predictors.ssm.weights import Shape, Weights
@@ -80,7 +80,6 @@ class Online(NamedTuple):
     across: np.ndarray  # (3 width or 256, t), transposed scratch
     back: np.ndarray  # (width or 7 row to a multiple of 4, t)
     row: np.ndarray  # (3 width, 256 or 7 row,)
-    slope: np.ndarray  # four rows of a gradient
 
 
 def _random(count: int, seed: int) -> np.ndarray:
@@ -158,8 +157,10 @@ def new_run(
             state[name + "_m"] = np.zeros_like(value)
         if name in ("project", "mix", "out", "head"):
             *layers_, rows, columns = value.shape
-            state[name + "_near"] = np.empty((*layers_, rows // 2, columns), np.int32)
-            near(state[name].reshape(-1, columns), state[name + "_near"].reshape(-1, columns))
+            rounded = np.empty((*layers_, columns // TILE, rows // 2, TILE), np.int32)
+            for of, to in zip(state[name].reshape(-1, rows, columns), rounded.reshape(-1, *rounded.shape[-3:]), strict=True):
+                near(of, to)
+            state[name + "_near"] = rounded
 
     def room(*dims):
         return np.zeros(dims, np.float32)
@@ -173,5 +174,5 @@ def new_run(
         h=room(layers, span + 1, width), y=room(layers, span, width), x=room(width), logits=room(256),
         weights=np.zeros(256, np.int32), error=room(span, 256), dx=room(span, width),
         wide=room(span, 3 * width), transposed=room(span, width), across=room(most, span),
-        back=room(max(width, grams), span), row=room(most), slope=room(4 * most), **state,
+        back=room(max(width, grams), span), row=room(most), **state,
     )  # fmt: skip
