@@ -244,5 +244,87 @@ def _forward(columns: int):
     return _kernel(f"nzip.online.forward.{columns}", 4, 0, emit)
 
 
+class _Term:
+    """A vector of float32 whose operators write to the builder."""
+
+    def __init__(self, v: _Vectors, value):
+        self.v, self.value = v, value
+
+    def __add__(self, other: _Term) -> _Term:
+        return _Term(self.v, self.v.b.fadd(self.value, other.value))
+
+    def __sub__(self, other: _Term) -> _Term:
+        return _Term(self.v, self.v.b.fsub(self.value, other.value))
+
+    def __mul__(self, other: _Term) -> _Term:
+        return _Term(self.v, self.v.b.fmul(self.value, other.value))
+
+    def __truediv__(self, other: _Term) -> _Term:
+        return _Term(self.v, self.v.b.fdiv(self.value, other.value))
+
+    def root(self) -> _Term:
+        return _Term(self.v, self.v.sqrt(self.value))
+
+
+def _each(name: str, arrays: int, body):
+    """An intrinsic of a tuple of intp: the addresses of ``arrays`` float32 arrays and how many bytes of them,
+    a multiple of 64. ``body(term, read, write)`` writes the code for a vector of each: read(i, by) and
+    write(i, by, term), ``by`` times so many bytes on; term(number)."""
+
+    def emit(function: ir.Function) -> None:
+        *starts, size = function.args
+        b, entry, loop, done = _loop(function, "each")
+        v = _Vectors(b, LANES)
+        b.branch(loop)
+        b.position_at_end(loop)
+        at = b.phi(_I64)
+
+        def place(i, by):
+            return b.add(b.add(starts[i], at), b.mul(size, _I64(by)))
+
+        body(
+            lambda number: _Term(v, v.real(number)),
+            lambda i, by=0: _Term(v, v.load(place(i, by))),
+            lambda i, by, term: v.store(term.value, place(i, by)),
+        )
+        at.add_incoming(_I64(0), entry)
+        following = b.add(at, _I64(4 * LANES))
+        at.add_incoming(following, loop)
+        b.cbranch(b.icmp_unsigned("<", following, size), loop, done)
+        b.position_at_end(done)
+        b.ret_void()
+
+    return _kernel(name, arrays + 1, 0, emit)
+
+
+def _gates(term, read, write) -> None:
+    pre, bias, before, after, y = range(5)
+    half, one = term(0.5), term(1)
+    a, c, o = (read(pre, i) + read(bias, i) for i in range(3))
+    for i, value in enumerate((a, c, o)):
+        write(pre, i, value)
+    bent_a, bent_c, bent_o = (x * (one / (one + x * x).root()) for x in (a, c, o))
+    z, g = half + half * bent_a, half + half * bent_o
+    h = read(before)
+    new = h + z * (bent_c - h)
+    write(after, 0, new)
+    write(y, 0, new * o * g)
+
+
+def _gates_back(term, read, write) -> None:
+    pre, before, after, dy, carry, to = range(6)
+    half, one = term(0.5), term(1)
+    a, c, o = (read(pre, i) for i in range(3))
+    d = read(dy)
+    ra, rc, ro = (one / (one + x * x).root() for x in (a, c, o))
+    z, g = half + half * (a * ra), half + half * (o * ro)
+    dh = read(carry) + d * o * g
+    write(to, 2, d * read(after) * (g + half * o * (ro * (ro * ro))))
+    write(to, 0, dh * (c * rc - read(before)) * (half * (ra * (ra * ra))))
+    write(to, 1, dh * z * (rc * (rc * rc)))
+    write(carry, 0, dh * (one - z))
+
+
+gates, gates_back = _each("nzip.online.gates", 5, _gates), _each("nzip.online.gates_back", 6, _gates_back)
 backward32, backward8 = _backward(32), _backward(8)
 learn_tile, forward_tile = _learn(32), _forward(TILE)
