@@ -16,10 +16,11 @@ import numpy as np
 from nzip.exact.jit import later, njit
 
 bits_of, float_of = later("nzip.exact.bits", "bits_of", "float_of")
-backward8, backward32, forward_tile, learn_tile = later(
-    "nzip.predictors.online.vector_code", "backward8", "backward32", "forward_tile", "learn_tile"
+backward8, backward32, forward_tile, learn_tile, transpose_square = later(
+    "nzip.predictors.online.vector_code", "backward8", "backward32", "forward_tile", "learn_tile", "transpose_square"
 )
 ROWS = 4  # that the inner loop of the backward product takes at once
+SQUARE = 8  # rows and columns that are transposed at once
 TILE = 64  # columns that the inner loop of the forward product takes at once
 f32 = np.float32
 BETA1, BETA2, EPSILON = f32(0.9), f32(0.99), f32(1e-8)
@@ -88,13 +89,18 @@ def adam(weight, m, v, gradient, rate, first, second):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def transpose(a, out):
-    """out = a transposed, in tiles of 16 by 16, so that neither side goes through memory in long jumps."""
+    """out = a transposed, float32 (T, N), T a multiple of 8, both contiguous."""
     rows, columns = a.shape
-    for i0 in range(0, rows, 16):
-        for j0 in range(0, columns, 16):
-            for i in range(i0, min(i0 + 16, rows)):
-                for j in range(j0, min(j0 + 16, columns)):
-                    out[j, i] = a[i, j]
+    row, to_row = 4 * columns, 4 * out.shape[1]
+    whole = columns - columns % SQUARE
+    for j in range(0, whole, SQUARE):
+        for i in range(0, rows, SQUARE):
+            transpose_square((
+                a.ctypes.data + i * row + 4 * j, row, out.ctypes.data + j * to_row + 4 * i, to_row,
+            ))  # fmt: skip
+    for j in range(whole, columns):
+        for i in range(rows):
+            out[j, i] = a[i, j]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -113,7 +119,7 @@ def learn(weight, rounded, m, v, x, dy, across, rate, first, second):
         for n in range(0, wide, 128):
             at = k * wide + n
             to = near_ + (n // (4 * TILE)) * (k_all // 2) * 4 * TILE + (k >> 1) * 4 * TILE + n % (4 * TILE)
-            ahead = 128 if n + 128 < wide else 3 * wide + 128
+            ahead = 256 if n + 256 < wide else 3 * wide + 256
             arguments = (
                 columns + 4 * k * count, 4 * count, count, y + n, wide, w + at, m_ + at, v_ + at, to, 4 * TILE,
                 ahead,

@@ -16,10 +16,10 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nzip.predictors.online.products import BETA1, BETA2, EPSILON, ROWS, TILE
+from nzip.predictors.online.products import BETA1, BETA2, EPSILON, ROWS, SQUARE, TILE
 
 LANES = 16  # float32 of a vector; LLVM splits what a processor has not
-_AHEAD = int(__import__('os').environ.get('AHEAD','2048'))  # bytes that a product's matrix is asked for before it is read
+_AHEAD = 2048  # bytes that a product's matrix is asked for before it is read
 _I8, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
 
 
@@ -325,6 +325,33 @@ def _gates_back(term, read, write) -> None:
     write(carry, 0, dh * (one - z))
 
 
+def _emit_transpose(function: ir.Function) -> None:
+    """Neighbours change places across the main diagonal of squares of two by two, then of these squares in
+    squares of four by four, then of those."""
+    source, row, to, to_row = function.args
+    b = ir.IRBuilder(function.append_basic_block("entry"))
+    v = _Vectors(b, SQUARE)
+    lines = []
+    for _ in range(SQUARE):
+        lines.append(v.load(source))
+        source = b.add(source, row)
+    for size in (1, 2, 4):
+        upper = [i + SQUARE - size if i & size else i for i in range(SQUARE)]
+        lower = [i + SQUARE if i & size else i + size for i in range(SQUARE)]
+        masks = [ir.Constant(v.words, mask) for mask in (upper, lower)]
+        before = lines.copy()
+        for i in range(SQUARE):
+            if not i & size:
+                for place, mask in zip((i, i + size), masks, strict=True):
+                    lines[place] = b.shuffle_vector(before[i], before[i + size], mask)
+    for line in lines:
+        v.store(line, to)
+        to = b.add(to, to_row)
+    b.ret_void()
+
+
+# A square of SQUARE by SQUARE. A tuple of intp: it, bytes of a row, where its transpose goes, bytes of a row.
+transpose_square = _kernel("nzip.online.transpose", 4, 0, _emit_transpose)
 gates, gates_back = _each("nzip.online.gates", 5, _gates), _each("nzip.online.gates_back", 6, _gates_back)
 backward32, backward8 = _backward(32), _backward(8)
 learn_tile, forward_tile = _learn(32), _forward(TILE)
