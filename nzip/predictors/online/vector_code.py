@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 from nzip.predictors.online.products import BETA1, BETA2, EPSILON, ROWS, SQUARE, TILE
 
 LANES = 16  # float32 of a vector; LLVM splits what a processor has not
-_AHEAD = 2048  # bytes that a product's matrix is asked for before it is read
+_AHEAD = 1536  # bytes that a product's matrix is asked for before it is read
 _I8, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
 
 
