@@ -18,7 +18,7 @@ from nzip.predictors.distribution import distribution
 from nzip.predictors.online.products import BETA1, BETA2, adam, backward, forward, learn, transpose
 from nzip.predictors.ssm import contexts
 
-gates, gates_back = later("nzip.predictors.online.vector_code", "gates", "gates_back")
+gates, gates_back, prefetch = later("nzip.predictors.online.vector_code", "gates", "gates_back", "prefetch")
 f32 = np.float32
 _ONE, _TINY = f32(1), f32(1e-4)
 _LIMIT, _SOFT = f32(1e4), f32(1e-6)
@@ -57,7 +57,8 @@ def _predict(n, t, out):
         forward(n.mix_near[l], n.u[l, t], pre)
         bias, before, after, y = n.bias[l], n.h[l, t], n.h[l, t + 1], n.y[l, t]
         gates((
-            pre.ctypes.data, bias.ctypes.data, before.ctypes.data, after.ctypes.data, y.ctypes.data, 4 * width,
+            pre.ctypes.data, bias.ctypes.data, before.ctypes.data, after.ctypes.data, y.ctypes.data,
+            4 * width,
         ))  # fmt: skip
         forward(n.out_near[l], y, n.row[:width])
         for j in range(width):
@@ -146,9 +147,7 @@ def learn_span(n):
     for l in range(layers - 1, -1, -1):
         transpose(dx, across[:width])
         backward(n.out[l], across[:width], back[:width])
-        learn(
-            n.out[l], n.out_near[l], n.out_m[l], n.out_v[l], n.y[l], dx, across, rate, first, second
-        )
+        learn(n.out[l], n.out_near[l], n.out_m[l], n.out_v[l], n.y[l], dx, across, rate, first, second)
         _scan_back(n, l, back[:width], n.row[:width], n.wide)
         transpose(n.wide, across[: 3 * width])
         backward(n.mix[l], across[: 3 * width], back[:width])
@@ -172,10 +171,12 @@ def learn_span(n):
     transpose(dx, across[:width])
     grams = n.grams.shape[1]
     backward(n.project, across[:width], back[:grams])
-    learn(
-        n.project, n.project_near, n.project_m, n.project_v, n.grams, dx, across, rate, first, second
-    )
+    learn(n.project, n.project_near, n.project_m, n.project_v, n.grams, dx, across, rate, first, second)
     for t in range(span):
+        for i in range(contexts.TABLES if t + 2 < span else 0):
+            at = n.first[i] + n.rows[t + 2, i]
+            prefetch(n.tables[at].ctypes.data)
+            prefetch(n.tables_v[at].ctypes.data)
         _touch(n.bytes[n.symbols[t]], n.bytes_v[n.symbols[t]], dx[t], n.rates[1])
         for j in range(grams):
             n.row[j] = back[j, t]

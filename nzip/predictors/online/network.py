@@ -139,9 +139,10 @@ def _parameters(shape: Shape, weights: Weights | None) -> dict[str, np.ndarray]:
 
 
 def _placed(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """``arrays``, which is emptied, moved into one stretch of large pages, each from a cache line's beginning:
-    half of a product's time is the way of the weights from memory, and small pages end what the processor
-    fetches ahead."""
+    """``arrays``, which is emptied, moved into one stretch of large pages, each from a cache line's
+    beginning: predicting takes as long as the way of the weights from memory, and
+    at a page's end the processor stops
+    fetching ahead."""
     line = 64
     block = memory.zeros(sum(-(-array.nbytes // line) * line for array in arrays.values()))
     placed, at = {}, 0
@@ -176,7 +177,9 @@ def new_run(
         if name in ("project", "mix", "out", "head"):
             *layers_, rows, columns = value.shape
             rounded = np.empty((*layers_, columns // TILE, rows // 2, TILE), np.int32)
-            for of, to in zip(state[name].reshape(-1, rows, columns), rounded.reshape(-1, *rounded.shape[-3:]), strict=True):
+            for of, to in zip(
+                state[name].reshape(-1, rows, columns), rounded.reshape(-1, *rounded.shape[-3:]), strict=True
+            ):
                 near(of, to)
             state[name + "_near"] = rounded
 
@@ -185,13 +188,14 @@ def new_run(
 
     state |= {
         "bits": np.array(shape.bits, np.int64), "first": np.cumsum(sizes) - sizes,
-        "rates": np.array(rates, np.float32), "powers": np.ones(2, np.float32), "place": np.zeros(2, np.int64),
-        "hashes": contexts.begin(weights is not None and bool(weights.words)),
+        "rates": np.array(rates, np.float32), "powers": np.ones(2, np.float32),
+        "place": np.zeros(2, np.int64), "hashes": contexts.begin(weights is not None and bool(weights.words)),
         "symbols": np.zeros(span, np.int64), "rows": np.zeros((span, contexts.TABLES), np.int64),
         "grams": room(span, grams), "u": room(layers + 1, span, width), "r": room(layers + 1, span),
-        "pre": room(layers, span, 3 * width), "h": room(layers, span + 1, width), "y": room(layers, span, width),
-        "x": room(width), "logits": room(256), "weights": np.zeros(256, np.int32), "error": room(span, 256),
-        "dx": room(span, width), "wide": room(span, 3 * width), "transposed": room(span, width),
+        "pre": room(layers, span, 3 * width), "h": room(layers, span + 1, width),
+        "y": room(layers, span, width), "x": room(width), "logits": room(256),
+        "weights": np.zeros(256, np.int32), "error": room(span, 256), "dx": room(span, width),
+        "wide": room(span, 3 * width), "transposed": room(span, width),
         "across": room(most, span), "back": room(max(width, grams), span), "row": room(most),
     }  # fmt: skip
     return Online(**_placed(state))

@@ -5,9 +5,9 @@ vectorised is the other index, whose elements do not meet. So LLVM may use any v
 the same. Predicting reads the weights rounded to bfloat16, kept beside them: what a byte costs is the way of
 all weights from memory.
 
-Concession: four terms a pass over the accumulators in :func:`forward`, and the loop of :mod:`.vectors` in the
-others, because LLVM must not reorder float sums and does not keep a row of accumulators in registers by
-itself."""
+Concession: the inner loops are those of :mod:`.vector_code`, because LLVM must not reorder float sums and
+does not keep a row of accumulators in registers by itself. Adam takes a tile's gradient from there, too, so
+that it never goes through memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from nzip.exact.jit import later, njit
 
 bits_of, float_of = later("nzip.exact.bits", "bits_of", "float_of")
 backward8, backward32, forward_tile, learn_tile, transpose_square = later(
-    "nzip.predictors.online.vector_code", "backward8", "backward32", "forward_tile", "learn_tile", "transpose_square"
+    "nzip.predictors.online.vector_code",
+    "backward8",
+    "backward32",
+    "forward_tile",
+    "learn_tile",
+    "transpose_square",
 )
 ROWS = 4  # that the inner loop of the backward product takes at once
 SQUARE = 8  # rows and columns that are transposed at once
@@ -38,8 +43,8 @@ def _rounded(x):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def near(weight, out):
-    """``out`` int32 (N / 64, K / 2, 64): the bfloat16 nearest each of ``weight`` float32 (K, N), in tiles of 64
-    columns, of which row k / 2 holds row k in the lower and row k + 1 in the upper half."""
+    """``out`` int32 (N / 64, K / 2, 64): the bfloat16 nearest each of ``weight`` float32 (K, N), in tiles of
+    64 columns, of which row k / 2 holds row k in the lower and row k + 1 in the upper half."""
     for tile in range(out.shape[0]):
         for k in range(0, weight.shape[0], 2):
             low, high, both = weight[k], weight[k + 1], out[tile, k >> 1]
@@ -50,8 +55,8 @@ def near(weight, out):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def forward(weight, x, out):
-    """out[n] = Σ_k x[k] weight[k, n], k rising; ``weight`` int32 (N / 64, K / 2, 64), as :func:`near` makes it,
-    x (K,), out (N,) float32, contiguous."""
+    """out[n] = Σ_k x[k] weight[k, n], k rising; ``weight`` int32 (N / 64, K / 2, 64), as :func:`near` makes
+    it, x (K,), out (N,) float32, contiguous."""
     pairs = weight.shape[1]
     w, y = weight.ctypes.data, out.ctypes.data
     for tile in range(weight.shape[0]):
@@ -121,7 +126,7 @@ def learn(weight, rounded, m, v, x, dy, across, rate, first, second):
             to = near_ + (n // (4 * TILE)) * (k_all // 2) * 4 * TILE + (k >> 1) * 4 * TILE + n % (4 * TILE)
             ahead = 256 if n + 256 < wide else 3 * wide + 256
             arguments = (
-                columns + 4 * k * count, 4 * count, count, y + n, wide, w + at, m_ + at, v_ + at, to, 4 * TILE,
-                ahead,
+                columns + 4 * k * count, 4 * count, count, y + n, wide, w + at, m_ + at, v_ + at, to,
+                4 * TILE, ahead,
             )  # fmt: skip
             learn_tile(arguments, factors)

@@ -160,9 +160,10 @@ def _backward(columns: int):
 
 
 def _learn(columns: int):
-    """Adam on ``ROWS`` rows and ``columns`` columns of a matrix. A tuple of intp: x transposed, bytes of a row
-    of it, positions, dy, bytes of a row of dy and the matrices, weight, m, v, nearest, bytes of a row of
-    nearest, and how many bytes on the next tile stands; a tuple of float32: rate, first, second."""
+    """Adam on ``ROWS`` rows and ``columns`` columns of a matrix; the gradient stays in registers. A tuple of
+    intp: x transposed, bytes of a row of it, positions, dy, bytes of a row of dy and the matrices, weight, m,
+    v, nearest, bytes of a row of pairs of nearest, and how many bytes on stands what is to be asked for; a
+    tuple of float32: rate, first, second."""
 
     def emit(function: ir.Function) -> None:
         x, x_row, count, dy, row, *matrices, near, near_row, ahead = function.args[:11]
@@ -170,9 +171,7 @@ def _learn(columns: int):
         b = v.b
         rate, first, second = (v.spread(one) for one in function.args[11:])
         one = np.float32(1)
-        beta1, rest1, beta2, rest2, epsilon = map(
-            v.real, (BETA1, one - BETA1, BETA2, one - BETA2, EPSILON)
-        )
+        beta1, rest1, beta2, rest2, epsilon = map(v.real, (BETA1, one - BETA1, BETA2, one - BETA2, EPSILON))
         for pair in range(0, ROWS, 2):
             for i in range(columns // v.lanes):
                 rounded = []
@@ -218,9 +217,7 @@ def _forward(columns: int):
         i, at = b.phi(_I64), b.phi(_I64)
         sums = [b.phi(v.floats) for _ in range(columns // LANES)]
         here = b.add(x, b.shl(i, _I64(3)))
-        low, high = (
-            v.spread(b.load(b.inttoptr(v.at(here, n), _F32.as_pointer()), align=4)) for n in (0, 4)
-        )
+        low, high = (v.spread(b.load(b.inttoptr(v.at(here, n), _F32.as_pointer()), align=4)) for n in (0, 4))
         after = []
         for n, total in enumerate(sums):
             pair = v.load(v.at(at, 4 * LANES * n), v.words)
@@ -242,6 +239,17 @@ def _forward(columns: int):
         b.ret_void()
 
     return _kernel(f"nzip.online.forward.{columns}", 4, 0, emit)
+
+
+@intrinsic
+def prefetch(typingctx, address):
+    """Ask for the cache line at ``address``, an intp, to be read soon."""
+
+    def codegen(context, builder, signature, values):
+        _prefetch(builder, values[0])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
 
 
 class _Term:
