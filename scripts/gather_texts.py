@@ -24,11 +24,18 @@ from pathlib import Path
 from typing import Any
 
 import click
+from encyclopaedic import TITLE, book, coded, dumped, entries, facts, fandom, page, pages, scan, title_of
 from near_duplicates import LINE, Judged, judged_bytes, normal
 
 TABLE = Path(__file__).with_name("gather_texts.tsv")
 OFTEN = 20  # how often a shorter line may come (headings of reference pages come thousands of times)
-PROSE = {"tr", "ru", "zh", "en"}  # of other kinds (JSON) no line goes but those that the judged texts have
+PROSE = {
+    "tr",
+    "ru",
+    "zh",
+    "en",
+    "pages",
+}  # of other kinds (JSON) no line goes but those that the judged texts have
 LARGEST = 4 << 20  # bytes; larger files are left out (snapshots of repositories may lack them)
 
 
@@ -68,31 +75,31 @@ def git(clone: Path, *words: str, given: bytes | None = None) -> bytes:
     ).stdout
 
 
-def files_of(clone: Path, text: Text) -> Iterator[bytes]:
-    """The contents of the wanted files, in the order of their paths' hashes, which mixes the folders."""
+def files_of(clone: Path, text: Text) -> Iterator[tuple[str, bytes]]:
+    """The wanted files, path and contents, in the order of their paths' hashes, which mixes the folders."""
     wanted = re.compile(text.files)
     found = []
     for entry in git(clone, "ls-tree", "-r", "-z", text.commit).split(b"\0")[:-1]:
         head, _, path = entry.partition(b"\t")
         mode, kind, blob = head.split()
         if kind == b"blob" and mode != b"120000" and wanted.search(path.decode("utf-8", "replace")):
-            found.append((hashlib.sha256(path).digest(), blob))
+            found.append((hashlib.sha256(path).digest(), blob, path.decode("utf-8", "replace")))
     found.sort()
     for first in range(0, len(found), 256):
         part = found[first : first + 256]
-        sizes = git(clone, "cat-file", "--batch-check", given=b"\n".join(b for _, b in part) + b"\n")
+        sizes = git(clone, "cat-file", "--batch-check", given=b"\n".join(b for _, b, _ in part) + b"\n")
         held = {
             fields[0]
             for fields in map(bytes.split, sizes.splitlines())
             if len(fields) == 3 and int(fields[2]) < LARGEST
         }
         part = [one for one in part if one[1] in held]
-        data = git(clone, "cat-file", "--batch", given=b"".join(b + b"\n" for _, b in part))
+        data = git(clone, "cat-file", "--batch", given=b"".join(b + b"\n" for _, b, _ in part))
         at = 0
-        for _ in part:
+        for _, _, path in part:
             end = data.index(b"\n", at)
             size = int(data[at:end].split()[2])
-            yield data[end + 1 : end + 1 + size]
+            yield path, data[end + 1 : end + 1 + size]
             at = end + 2 + size
 
 
@@ -174,7 +181,7 @@ def plain(text: str) -> str:
 
 CLEAN = {
     f.__name__: f for f in (markdown, docbook, cnxml, mediawiki, gettext, conllu, notebook, minified, plain)
-}
+} | {f.__name__: f for f in (page, pages, scan, book, coded, facts, entries, fandom)}
 
 _TURKISH = re.compile("[çğıöşüÇĞİÖŞÜâîû]")
 _CYRILLIC = re.compile("[\u0400-\u04ff]")
@@ -198,10 +205,12 @@ def gather(text: Text, clone: Path, judged: Judged, seen: Counter[bytes]) -> tup
     out: list[str] = []
     size = 0
     dropped: Counter[str] = Counter()
-    for data in files_of(clone, text):
+    for path, data in files_of(clone, text):
         if size >= text.cap:
             break
         cleaned = CLEAN[text.clean](data.decode("utf-8", "replace").replace("\r\n", "\n").lstrip("\ufeff"))
+        if text.clean == "page" and cleaned:
+            cleaned = TITLE + title_of(path) + "\n" + cleaned
         until = size + text.each
         for raw in cleaned.split("\n"):
             line = raw.rstrip() if text.language in PROSE else raw
@@ -220,7 +229,9 @@ def gather(text: Text, clone: Path, judged: Judged, seen: Counter[bytes]) -> tup
                     size += len(line.encode()) + 1
             elif "\ufffd" in line or not in_language(line, text.language):
                 dropped["of another language"] += 1
-            elif seen[key] >= (1 if len(key) >= LINE else OFTEN):
+            elif seen[key] >= (1 if len(key) >= LINE else OFTEN) and (
+                text.language != "pages" or len(key) >= LINE
+            ):
                 dropped["seen before"] += 1
             elif judged.holds(line):
                 dropped["that a judged text has"] += 1
@@ -229,6 +240,8 @@ def gather(text: Text, clone: Path, judged: Judged, seen: Counter[bytes]) -> tup
                 out.append(line)
                 size += len(line.encode()) + 1
     kept, dropped["that share a shingle with one"] = judged.without_shared("\n".join(out))
+    if text.language == "pages":
+        kept = dumped(kept)
     return (kept.strip("\n") + "\n").encode(), dropped
 
 

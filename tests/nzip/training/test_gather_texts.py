@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -130,9 +131,94 @@ def test_the_table_is_whole_and_its_texts_are_named_with_free_licences(gathering
     for text in table:
         assert re.fullmatch("[0-9a-f]{40}", text.commit) and re.fullmatch("[0-9a-f]{64}", text.sha256)
         assert text.clean in gathering.CLEAN and text.size > 0 and re.compile(text.files)
-        assert re.search("public domain|Unlicense|CC0|CC-BY|MIT|BSD|Apache|curl", text.licence), text.licence
+        assert re.search("public domain|Unlicense|CC0|CC-BY|MIT|BSD|Apache|curl|GFDL", text.licence), (
+            text.licence
+        )
         assert not re.search("GPL|MPL|NC|ND", text.licence), text.licence
     per_language = Counter[str]()
     for text in table:
         per_language[text.language] += text.size
     assert all(per_language[language] >= 5_000_000 for language in ("tr", "ru", "zh", "en"))
+
+
+@pytest.fixture(scope="module")
+def encyclopaedic(gathering):
+    import encyclopaedic
+
+    return encyclopaedic
+
+
+PROSE = "The history of the town is the history of its harbour, and a part of it is told in the museum. " * 3
+
+
+def test_a_wikis_page_keeps_its_markup_and_loses_its_code(encyclopaedic):
+    assert encyclopaedic.title_of('Page/en/A%2FB_"c".mediawiki') == "A/B &quot;c&quot;"
+    text = f"'''Town''' [[a|b]] & it's <b>x</b>.<!--T:1-->\n ls -l\n<pre>\ncode\n</pre>{PROSE}"
+    assert encyclopaedic.page(text) == f"'''Town''' [[a|b]] &amp; it's &lt;b&gt;x&lt;/b&gt;.\n{PROSE.strip()}"
+    assert encyclopaedic.page("#REDIRECT [[" + PROSE) == ""
+    assert (
+        encyclopaedic.page("short") == "" and encyclopaedic.page("Der Hafen der Stadt ist alt. " * 20) == ""
+    )
+
+
+def test_a_dumps_articles_are_taken_and_marked_titles_become_its_elements(encyclopaedic):
+    one = "<title>{}</title><ns>{}</ns><id>1</id><text bytes='1'>{}</text>"
+    dump = one.format("Town", 0, "&quot;It&quot; " + PROSE) + one.format("User:A", 2, PROSE)
+    marked = encyclopaedic.pages(dump)
+    assert marked.split("\n", 1)[0] == encyclopaedic.TITLE + "Town" and "User" not in marked
+    made = encyclopaedic.dumped(marked + f"\n{encyclopaedic.TITLE}Gone\nshort")
+    assert made.startswith("  <page>\n    <title>Town</title>\n    <revision>\n      <text xml:space=")
+    assert made.count("<page>") == 1 == made.count("&quot;It&quot;") and made.endswith("  </page>\n")
+
+
+def test_articles_of_older_encyclopaedias_become_pages(encyclopaedic):
+    coded = "«B»TOWN«/B», an «I»old«/I» «LN:Place|Place«/LN» or «LN:Site|one«/LN»«FN:no«/FN»."
+    coded += f"«P»{PROSE}«TABLE»no«/TABLE»«SH:x»End.«/SH»"
+    title, body = encyclopaedic.coded(coded).split("\n", 1)
+    assert title == encyclopaedic.TITLE + "Town"
+    assert (
+        body.startswith("'''TOWN''', an ''old'' [[Place]] or [[Site|one]].\n")
+        and "== End ==" in body
+        and "no" not in body
+    )
+    div = '<div data-bbox="1" data-label="{}"><p>{}</p></div>'
+    html = div.format("Text", f"TOWN, a <i>place</i>. {PROSE}") + div.format("Page-Header", "TOW " + PROSE)
+    found = encyclopaedic.scan(html).split("\n", 1)
+    assert found[0] == encyclopaedic.TITLE + "Town"
+    assert found[1].strip() == f"'''Town''', a ''place''. {PROSE.strip()}"
+    html = "<head><title>x</title></head><h2>One</h2><p>Two<a epub:type='noteref'>3</a>.</p><p>12,345</p>"
+    assert encyclopaedic.book(html) == "One\nTwo."
+
+
+def test_collections_of_facts_keep_what_is_prose(encyclopaedic):
+    name = {"Country name": {"conventional short form": {"text": "Here"}}}
+    held = {
+        "Geography": {"Area": {"text": "12 sq km"}, "Note": {"text": f"<strong>in all:</strong> {PROSE}"}},
+        "Government": name,
+    }
+    made = encyclopaedic.facts(json.dumps(held))
+    assert made == f"{encyclopaedic.TITLE}Here\n==Geography==\n===Note===\n'''in all:''' {PROSE.strip()}"
+    word = {"A": {"name": "Abel", "definitions": [{"text": "short"}, {"text": PROSE}]}}
+    assert encyclopaedic.entries(json.dumps(word)) == f"\nAbel\n{PROSE.strip()}"
+    page = f"Contents\n1 History\nHistory[]\n{PROSE.strip()}[2] It is the end of a part.\nNavy\n"
+    assert encyclopaedic.fandom(page) == f"\nHistory\n{PROSE.strip()} It is the end of a part."
+
+
+def test_pages_of_a_clone_become_a_dump(gathering, judged, tmp_path):
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    line = JUDGED.split("\n")[0]
+    twice = "Another sentence, which stands in both of the pages.\n== Head ==\n"
+    (clone / "Old_town.mw").write_text(f"{PROSE}\n{line}\n{twice}")
+    (clone / "Other.mw").write_text(f"Elsewhere: {PROSE}\n{twice}")
+    for words in (
+        ["init", "-q"],
+        ["add", "."],
+        ["-c", "user.name=n", "-c", "user.email=e", "commit", "-qm", "c"],
+    ):
+        subprocess.run(["git", "-C", clone, *words], check=True)
+    text = gathering.Text("n", "pages", "o/r", "HEAD", r"\.mw$", "page", 9000, 9000, "MIT", 0, "")
+    data, dropped = gathering.gather(text, clone, judged, Counter())
+    made = data.decode()
+    assert made.count("<page>") == 2 == made.count("== Head ==") and "<title>Old town</title>" in made
+    assert line not in made and dropped["that a judged text has"] == 1 == dropped["seen before"]
