@@ -5,6 +5,7 @@ Concession: other C libraries than glibc have their own ways with freed memory, 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 
@@ -35,3 +36,19 @@ def give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
     except (AttributeError, OSError, TypeError):
         return  # another C library
+
+
+def zeros(size: int, large: bool = True):
+    """uint8 (size,) of zeros in pages of its own, ``large`` ones where the system has them: given back as soon
+    as nobody holds it, where an allocator would keep a hole."""
+    import mmap  # start-up
+
+    import numpy as np  # start-up: whoever asks for arrays has it
+
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
+    pages = mmap.mmap(-1, size, **private)
+    advice = getattr(mmap, "MADV_HUGEPAGE", None)
+    if advice is not None and large:
+        with contextlib.suppress(OSError):  # a system without large pages
+            pages.madvise(advice)
+    return np.frombuffer(pages, np.uint8)

@@ -11,12 +11,11 @@ Concession: to pack takes NumPy some passes over a piece of the table after the 
 
 from __future__ import annotations
 
-import contextlib
-import mmap
 from typing import NamedTuple
 
 import numpy as np
 
+from nzip import memory
 from nzip.exact.jit import later, lean
 from nzip.predictors.mix.compiled import i64, u64
 from nzip.predictors.mix.constants import NO_DIRECT, SLOT
@@ -42,15 +41,7 @@ def room(size: int, lasting: bool = True) -> np.ndarray:
     as soon as nobody holds it, where an allocator would keep a hole. ``lasting``: of large pages, which are
     faster; but of all of them the system must find room and make it zero, where one short text touches a
     tenth."""
-    if size < LARGE:
-        return np.empty(size, np.uint8)
-    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
-    pages = mmap.mmap(-1, size, **private)
-    advice = getattr(mmap, "MADV_HUGEPAGE", None)
-    if advice is not None and lasting:
-        with contextlib.suppress(OSError):  # a system without large pages
-            pages.madvise(advice)
-    return np.frombuffer(pages, np.uint8)
+    return np.empty(size, np.uint8) if size < LARGE else memory.zeros(size, lasting)
 
 
 def pack(table: np.ndarray, fresh: np.ndarray | None = None) -> Packed:

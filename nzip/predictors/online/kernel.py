@@ -13,21 +13,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from nzip.exact.jit import njit
+from nzip.exact.jit import later, njit
 from nzip.predictors.distribution import distribution
 from nzip.predictors.online.products import BETA1, BETA2, adam, backward, forward, learn, transpose
 from nzip.predictors.ssm import contexts
 
+gates, gates_back, prefetch = later("nzip.predictors.online.vector_code", "gates", "gates_back", "prefetch")
 f32 = np.float32
-_HALF, _ONE, _TINY = f32(0.5), f32(1), f32(1e-4)
+_ONE, _TINY = f32(1), f32(1e-4)
 _LIMIT, _SOFT = f32(1e4), f32(1e-6)
 DONE, WAITING = 0, 1
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _bend(x):
-    """1 / sqrt(1 + x²)."""
-    return f32(_ONE / f32(np.sqrt(f32(_ONE + f32(x * x)))))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -61,14 +56,10 @@ def _predict(n, t, out):
         pre = n.pre[l, t]
         forward(n.mix_near[l], n.u[l, t], pre)
         bias, before, after, y = n.bias[l], n.h[l, t], n.h[l, t + 1], n.y[l, t]
-        for j in range(3 * width):
-            pre[j] = f32(pre[j] + bias[j])
-        for j in range(width):
-            a, c, o = pre[j], pre[width + j], pre[2 * width + j]
-            z = f32(_HALF + f32(_HALF * f32(a * _bend(a))))
-            g = f32(_HALF + f32(_HALF * f32(o * _bend(o))))
-            after[j] = f32(before[j] + f32(z * f32(f32(c * _bend(c)) - before[j])))
-            y[j] = f32(f32(after[j] * o) * g)
+        gates((
+            pre.ctypes.data, bias.ctypes.data, before.ctypes.data, after.ctypes.data, y.ctypes.data,
+            4 * width,
+        ))  # fmt: skip
         forward(n.out_near[l], y, n.row[:width])
         for j in range(width):
             n.x[j] = f32(n.x[j] + n.row[j])
@@ -112,17 +103,10 @@ def _scan_back(n, l, dy, carry, dpre):
     for j in range(width):
         carry[j] = f32(0)
     for t in range(span - 1, -1, -1):
-        pre, before, h, to, dy_t = n.pre[l, t], n.h[l, t], n.h[l, t + 1], dpre[t], rows[t]
-        for j in range(width):
-            a, c, o, d = pre[j], pre[width + j], pre[2 * width + j], dy_t[j]
-            ra, rc, ro = _bend(a), _bend(c), _bend(o)
-            z = f32(_HALF + f32(_HALF * f32(a * ra)))
-            g = f32(_HALF + f32(_HALF * f32(o * ro)))
-            dh = f32(carry[j] + f32(f32(d * o) * g))
-            to[2 * width + j] = f32(f32(d * h[j]) * f32(g + f32(f32(_HALF * o) * f32(ro * f32(ro * ro)))))
-            to[j] = f32(f32(dh * f32(f32(c * rc) - before[j])) * f32(_HALF * f32(ra * f32(ra * ra))))
-            to[width + j] = f32(f32(dh * z) * f32(rc * f32(rc * rc)))
-            carry[j] = f32(dh * f32(_ONE - z))
+        gates_back((
+            n.pre[l, t].ctypes.data, n.h[l, t].ctypes.data, n.h[l, t + 1].ctypes.data, rows[t].ctypes.data,
+            carry.ctypes.data, dpre[t].ctypes.data, 4 * width,
+        ))  # fmt: skip
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -155,7 +139,7 @@ def learn_span(n):
     across, back, dx = n.across, n.back, n.dx
     transpose(n.error, across[:256])
     backward(n.head, across[:256], back[:width])
-    learn(n.head, n.head_near, n.head_m, n.head_v, n.u[layers], n.error, across, n.slope, rate, first, second)
+    learn(n.head, n.head_near, n.head_m, n.head_v, n.u[layers], n.error, across, rate, first, second)
     _sum_rows(n.error, n.row[:256])
     adam(n.head_bias, n.head_bias_m, n.head_bias_v, n.row[:256], rate, first, second)
     dx[:] = f32(0)
@@ -163,9 +147,7 @@ def learn_span(n):
     for l in range(layers - 1, -1, -1):
         transpose(dx, across[:width])
         backward(n.out[l], across[:width], back[:width])
-        learn(
-            n.out[l], n.out_near[l], n.out_m[l], n.out_v[l], n.y[l], dx, across, n.slope, rate, first, second
-        )
+        learn(n.out[l], n.out_near[l], n.out_m[l], n.out_v[l], n.y[l], dx, across, rate, first, second)
         _scan_back(n, l, back[:width], n.row[:width], n.wide)
         transpose(n.wide, across[: 3 * width])
         backward(n.mix[l], across[: 3 * width], back[:width])
@@ -177,7 +159,6 @@ def learn_span(n):
             n.u[l],
             n.wide,
             across,
-            n.slope,
             rate,
             first,
             second,
@@ -190,10 +171,12 @@ def learn_span(n):
     transpose(dx, across[:width])
     grams = n.grams.shape[1]
     backward(n.project, across[:width], back[:grams])
-    learn(
-        n.project, n.project_near, n.project_m, n.project_v, n.grams, dx, across, n.slope, rate, first, second
-    )
+    learn(n.project, n.project_near, n.project_m, n.project_v, n.grams, dx, across, rate, first, second)
     for t in range(span):
+        for i in range(contexts.TABLES if t + 2 < span else 0):
+            at = n.first[i] + n.rows[t + 2, i]
+            prefetch(n.tables[at].ctypes.data)
+            prefetch(n.tables_v[at].ctypes.data)
         _touch(n.bytes[n.symbols[t]], n.bytes_v[n.symbols[t]], dx[t], n.rates[1])
         for j in range(grams):
             n.row[j] = back[j, t]

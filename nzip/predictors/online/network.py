@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nzip.predictors.online.products import near
+from nzip import memory
+from nzip.predictors.online.products import TILE, near
 from nzip.predictors.ssm import contexts
 from nzip.predictors.ssm.kernel import GATED_BITS, UNIT_BITS
 from nzip.predictors.ssm.weights import Shape, Weights
@@ -80,7 +81,6 @@ class Online(NamedTuple):
     across: np.ndarray  # (3 width or 256, t), transposed scratch
     back: np.ndarray  # (width or 7 row to a multiple of 4, t)
     row: np.ndarray  # (3 width, 256 or 7 row,)
-    slope: np.ndarray  # four rows of a gradient
 
 
 def _random(count: int, seed: int) -> np.ndarray:
@@ -138,6 +138,24 @@ def _parameters(shape: Shape, weights: Weights | None) -> dict[str, np.ndarray]:
     }
 
 
+def _placed(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """``arrays``, which is emptied, moved into one stretch of large pages, each from a cache line's
+    beginning: predicting takes as long as the way of the weights from memory, and
+    at a page's end the processor stops
+    fetching ahead."""
+    line = 64
+    block = memory.zeros(sum(-(-array.nbytes // line) * line for array in arrays.values()))
+    placed, at = {}, 0
+    for name in list(arrays):
+        array = arrays.pop(name)
+        to = block[at : at + array.nbytes].view(array.dtype).reshape(array.shape)
+        if not name.endswith(("_m", "_v")):  # these begin as zeros
+            to[...] = array
+        placed[name] = to
+        at += -(-array.nbytes // line) * line
+    return placed
+
+
 def new_run(
     weights: Weights | None, rates: tuple[float, float], span: int = SPAN, shape: Shape = SCRATCH
 ) -> Online:
@@ -151,27 +169,33 @@ def new_run(
     own["project"] = np.pad(own["project"], [(0, grams - contexts.TABLES * row), (0, 0)])
     sizes = np.array([1 << b for b in shape.bits], np.int64)
     state = {}
-    for name, value in own.items():
-        state[name] = np.ascontiguousarray(value)
+    for name in list(own):
+        value = state[name] = np.ascontiguousarray(own.pop(name))
         state[name + "_v"] = np.zeros_like(value)
         if name not in ("bytes", "tables"):
             state[name + "_m"] = np.zeros_like(value)
         if name in ("project", "mix", "out", "head"):
             *layers_, rows, columns = value.shape
-            state[name + "_near"] = np.empty((*layers_, rows // 2, columns), np.int32)
-            near(state[name].reshape(-1, columns), state[name + "_near"].reshape(-1, columns))
+            rounded = np.empty((*layers_, columns // TILE, rows // 2, TILE), np.int32)
+            for of, to in zip(
+                state[name].reshape(-1, rows, columns), rounded.reshape(-1, *rounded.shape[-3:]), strict=True
+            ):
+                near(of, to)
+            state[name + "_near"] = rounded
 
     def room(*dims):
         return np.zeros(dims, np.float32)
 
-    return Online(
-        bits=np.array(shape.bits, np.int64), first=np.cumsum(sizes) - sizes,
-        rates=np.array(rates, np.float32), powers=np.ones(2, np.float32), place=np.zeros(2, np.int64),
-        hashes=contexts.begin(weights is not None and bool(weights.words)), symbols=np.zeros(span, np.int64),
-        rows=np.zeros((span, contexts.TABLES), np.int64), grams=room(span, grams),
-        u=room(layers + 1, span, width), r=room(layers + 1, span), pre=room(layers, span, 3 * width),
-        h=room(layers, span + 1, width), y=room(layers, span, width), x=room(width), logits=room(256),
-        weights=np.zeros(256, np.int32), error=room(span, 256), dx=room(span, width),
-        wide=room(span, 3 * width), transposed=room(span, width), across=room(most, span),
-        back=room(max(width, grams), span), row=room(most), slope=room(4 * most), **state,
-    )  # fmt: skip
+    state |= {
+        "bits": np.array(shape.bits, np.int64), "first": np.cumsum(sizes) - sizes,
+        "rates": np.array(rates, np.float32), "powers": np.ones(2, np.float32),
+        "place": np.zeros(2, np.int64), "hashes": contexts.begin(weights is not None and bool(weights.words)),
+        "symbols": np.zeros(span, np.int64), "rows": np.zeros((span, contexts.TABLES), np.int64),
+        "grams": room(span, grams), "u": room(layers + 1, span, width), "r": room(layers + 1, span),
+        "pre": room(layers, span, 3 * width), "h": room(layers, span + 1, width),
+        "y": room(layers, span, width), "x": room(width), "logits": room(256),
+        "weights": np.zeros(256, np.int32), "error": room(span, 256), "dx": room(span, width),
+        "wide": room(span, 3 * width), "transposed": room(span, width),
+        "across": room(most, span), "back": room(max(width, grams), span), "row": room(most),
+    }  # fmt: skip
+    return Online(**_placed(state))

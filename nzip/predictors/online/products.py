@@ -5,9 +5,9 @@ vectorised is the other index, whose elements do not meet. So LLVM may use any v
 the same. Predicting reads the weights rounded to bfloat16, kept beside them: what a byte costs is the way of
 all weights from memory.
 
-Concession: four terms a pass over the accumulators in :func:`forward`, and the loop of :mod:`.vectors` in the
-others, because LLVM must not reorder float sums and does not keep a row of accumulators in registers by
-itself."""
+Concession: the inner loops are those of :mod:`.vector_code`, because LLVM must not reorder float sums and
+does not keep a row of accumulators in registers by itself. Adam takes a tile's gradient from there, too, so
+that it never goes through memory."""
 
 from __future__ import annotations
 
@@ -16,10 +16,17 @@ import numpy as np
 from nzip.exact.jit import later, njit
 
 bits_of, float_of = later("nzip.exact.bits", "bits_of", "float_of")
-backward8, backward32, prefetch = later(
-    "nzip.predictors.online.vector_code", "backward8", "backward32", "prefetch"
+backward8, backward32, forward_tile, learn_tile, transpose_square = later(
+    "nzip.predictors.online.vector_code",
+    "backward8",
+    "backward32",
+    "forward_tile",
+    "learn_tile",
+    "transpose_square",
 )
 ROWS = 4  # that the inner loop of the backward product takes at once
+SQUARE = 8  # rows and columns that are transposed at once
+TILE = 64  # columns that the inner loop of the forward product takes at once
 f32 = np.float32
 BETA1, BETA2, EPSILON = f32(0.9), f32(0.99), f32(1e-8)
 _ONE = f32(1)
@@ -36,33 +43,24 @@ def _rounded(x):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def near(weight, out):
-    """``out`` int32 (K / 2, N): the bfloat16 nearest each of ``weight`` float32 (K, N), of which row k / 2
-    holds row k in the lower and row k + 1 in the upper half."""
-    for k in range(0, weight.shape[0], 2):
-        low, high, both = weight[k], weight[k + 1], out[k >> 1]
-        for n in range(low.size):
-            both[n] = ((_rounded(low[n]) >> 16) & np.int32(0xFFFF)) | (_rounded(high[n]) & _UPPER)
+    """``out`` int32 (N / 64, K / 2, 64): the bfloat16 nearest each of ``weight`` float32 (K, N), in tiles of
+    64 columns, of which row k / 2 holds row k in the lower and row k + 1 in the upper half."""
+    for tile in range(out.shape[0]):
+        for k in range(0, weight.shape[0], 2):
+            low, high, both = weight[k], weight[k + 1], out[tile, k >> 1]
+            for n in range(TILE):
+                at = tile * TILE + n
+                both[n] = ((_rounded(low[at]) >> 16) & np.int32(0xFFFF)) | (_rounded(high[at]) & _UPPER)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def forward(weight, x, out):
-    """out[n] = Σ_k x[k] weight[k, n], k rising; ``weight`` int32 (K / 2, N), as :func:`near` makes it, K a
-    multiple of 4, x (K,), out (N,) float32."""
-    n_all = weight.shape[1]
-    for n in range(n_all):
-        out[n] = f32(0)
-    start = np.int64(weight.ctypes.data)
-    wide = 8 * n_all  # bytes of two rows
-    for i in range(0, weight.shape[0], 2):
-        for ahead in range(wide * (i >> 1) + wide, min(wide * (i >> 1) + 2 * wide, weight.nbytes), 64):
-            prefetch(start + ahead)  # such short rows the processor does not see coming
-        a, b, c, d = x[2 * i], x[2 * i + 1], x[2 * i + 2], x[2 * i + 3]
-        first, second = weight[i], weight[i + 1]
-        for n in range(n_all):
-            s = f32(out[n] + f32(a * float_of(first[n] << 16)))
-            s = f32(s + f32(b * float_of(first[n] & _UPPER)))
-            s = f32(s + f32(c * float_of(second[n] << 16)))
-            out[n] = f32(s + f32(d * float_of(second[n] & _UPPER)))
+    """out[n] = Σ_k x[k] weight[k, n], k rising; ``weight`` int32 (N / 64, K / 2, 64), as :func:`near` makes
+    it, x (K,), out (N,) float32, contiguous."""
+    pairs = weight.shape[1]
+    w, y = weight.ctypes.data, out.ctypes.data
+    for tile in range(weight.shape[0]):
+        forward_tile((w + tile * pairs * 4 * TILE, pairs, x.ctypes.data, y + tile * 4 * TILE))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -96,42 +94,39 @@ def adam(weight, m, v, gradient, rate, first, second):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def transpose(a, out):
-    """out = a transposed, in tiles of 16 by 16, so that neither side goes through memory in long jumps."""
+    """out = a transposed, float32 (T, N), T a multiple of 8, both contiguous."""
     rows, columns = a.shape
-    for i0 in range(0, rows, 16):
-        for j0 in range(0, columns, 16):
-            for i in range(i0, min(i0 + 16, rows)):
-                for j in range(j0, min(j0 + 16, columns)):
-                    out[j, i] = a[i, j]
+    row, to_row = 4 * columns, 4 * out.shape[1]
+    whole = columns - columns % SQUARE
+    for j in range(0, whole, SQUARE):
+        for i in range(0, rows, SQUARE):
+            transpose_square((
+                a.ctypes.data + i * row + 4 * j, row, out.ctypes.data + j * to_row + 4 * i, to_row,
+            ))  # fmt: skip
+    for j in range(whole, columns):
+        for i in range(rows):
+            out[j, i] = a[i, j]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def learn(weight, rounded, m, v, x, dy, across, slope, rate, first, second):
+def learn(weight, rounded, m, v, x, dy, across, rate, first, second):
     """Adam on ``weight`` (K, N), and on ``rounded``, its :func:`near`, from its gradient Σ_t x[t, k] dy[t,
-    n], t rising; x (T, K), dy (T, N), K a multiple of 4, N of 8, contiguous; scratch: ``across`` (K or more,
-    T), ``slope`` (4 N or more,)."""
+    n], t rising; x (T, K), dy (T, N), K a multiple of 4, N of 64, contiguous; scratch: ``across`` (K or more,
+    T)."""
     k_all, n_all = weight.shape
     count = x.shape[0]
     transpose(x, across)
     wide = 4 * n_all
-    columns, y, out = across.ctypes.data, dy.ctypes.data, slope.ctypes.data
-    for k in range(
-        0, k_all, ROWS
-    ):  # the same inner loop as in backward: x transposed in place of the weights
-        for n in range(0, wide, 128 if wide % 128 == 0 else 32):
-            arguments = (columns + 4 * k * count, 4 * count, count, y + n, out + n, wide)
-            if wide % 128 == 0:
-                backward32(arguments)
-            else:
-                backward8(arguments)
-        for row in range(ROWS):
-            adam(
-                weight[k + row],
-                m[k + row],
-                v[k + row],
-                slope[row * n_all : (row + 1) * n_all],
-                rate,
-                first,
-                second,
-            )
-        near(weight[k : k + ROWS], rounded[k >> 1 : (k + ROWS) >> 1])
+    columns, y, near_ = across.ctypes.data, dy.ctypes.data, rounded.ctypes.data
+    w, m_, v_ = weight.ctypes.data, m.ctypes.data, v.ctypes.data
+    factors = (rate, first, second)
+    for k in range(0, k_all, ROWS):
+        for n in range(0, wide, 128):
+            at = k * wide + n
+            to = near_ + (n // (4 * TILE)) * (k_all // 2) * 4 * TILE + (k >> 1) * 4 * TILE + n % (4 * TILE)
+            ahead = 256 if n + 256 < wide else 3 * wide + 256
+            arguments = (
+                columns + 4 * k * count, 4 * count, count, y + n, wide, w + at, m_ + at, v_ + at, to,
+                4 * TILE, ahead,
+            )  # fmt: skip
+            learn_tile(arguments, factors)
