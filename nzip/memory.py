@@ -39,8 +39,8 @@ def give_back() -> None:
 
 
 def zeros(size: int, large: bool = True):
-    """uint8 (size,) of zeros in pages of its own, ``large`` ones where the system has them: given back as soon
-    as nobody holds it, where an allocator would keep a hole."""
+    """uint8 (size,) of zeros in pages of its own, ``large`` ones where the system has them: given back as
+    soon as nobody holds it, where an allocator would keep a hole."""
     import mmap  # start-up
 
     import numpy as np  # start-up: whoever asks for arrays has it
