@@ -60,6 +60,7 @@ FREE = (
     "BSD-2-Clause",
     "CC-BY-3.0",
     "CC-BY-4.0",
+    "curl",
     "Unlicense",
 )
 
