@@ -32,7 +32,7 @@ PARTS = {
     "mix:5 without priors": ("mix:5", PRIORS),
     "+priors": ("mix:5", COLD),
     "+primer (-5)": ("mix:5", PRIMED),
-    "+ssm, no last stage": ("mix:5+ssm", UNREFINED),
+    "+ssm without last stage": ("mix:5+ssm", UNREFINED),
     "+ssm (-6)": ("mix:5+ssm", PRIMED),
     "+transformer": ("mix:5+transformer", PRIMED),
     "+online": ("mix:5+online", PRIMED),
