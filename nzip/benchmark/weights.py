@@ -29,10 +29,12 @@ def weights_of(predictor: Predictor) -> dict[str, int]:
         own = getattr(predictor, "primer", None)
         if own is not None:
             found["primer of the user"] = len(own.text) + len(own.dictionary)
+        from nzip.predictors.mix import last_stage  # start-up: numba
+
+        if any(len(last_stage.of(predictor.level, kind, predictor.experts)) for kind in last_stage.FILES):
+            _add(found, mix, list(last_stage.FILES.values()))
     for expert in predictor.experts or (predictor,):
-        name, size = _model(expert)
-        if size:
-            found[name] = size
+        found |= _models(expert)
     return found
 
 
@@ -42,22 +44,23 @@ def _add(found: dict[str, int], folder: Path, patterns: list[str]) -> None:
             found[f"{folder.name}/{path.name}"] = path.stat().st_size
 
 
-def _model(expert) -> tuple[str, int]:
-    """The file behind an expert of weights or a language model, by name and size; ("", 0) for none."""
+def _models(expert) -> dict[str, int]:
+    """The files behind an expert of weights or a language model, by name and size; empty for none."""
     settings = getattr(expert, "settings", None)
     if settings is not None and hasattr(settings, "model"):
         from nzip import pretrained  # start-up: zipfile, subprocess
 
         path = Path(pretrained.find(settings.model))
         files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
-        return f"{settings.model} ({path.name})", sum(each.stat().st_size for each in files)
+        return {f"{settings.model} ({path.name})": sum(each.stat().st_size for each in files)}
     if not hasattr(expert, "weights") and not hasattr(expert, "model"):
-        return "", 0
+        return {}
     import importlib  # start-up: only where there is an expert
 
     held: Any = getattr(importlib.import_module(type(expert).__module__), "FILES", None)
     argument = getattr(expert, "_argument", None)
     if held is None or (argument is None and getattr(expert, "weights", True) is None):
-        return "", 0
-    path = held.path_of(None if argument == "ssm" else argument)  # as experts spell the one that ships
-    return path.name, path.stat().st_size
+        return {}
+    # Experts that ship read each form of text with a network of its own.
+    paths = held.shipped.values() if argument in (None, "ssm") else [held.path_of(argument)]
+    return {path.name: path.stat().st_size for path in paths}
