@@ -34,7 +34,7 @@ def weights_of(predictor: Predictor) -> dict[str, int]:
         if any(len(last_stage.of(predictor.level, kind, predictor.experts)) for kind in last_stage.FILES):
             _add(found, mix, list(last_stage.FILES.values()))
     for expert in predictor.experts or (predictor,):
-        found |= _models(expert)
+        found |= _models(expert, every_form=bool(predictor.experts))
     return found
 
 
@@ -44,8 +44,9 @@ def _add(found: dict[str, int], folder: Path, patterns: list[str]) -> None:
             found[f"{folder.name}/{path.name}"] = path.stat().st_size
 
 
-def _models(expert) -> dict[str, int]:
-    """The files behind an expert of weights or a language model, by name and size; empty for none."""
+def _models(expert, every_form: bool) -> dict[str, int]:
+    """The files behind an expert of weights or a language model, by name and size; empty for none.
+    ``every_form``: it may be asked about words, too, as in a mix."""
     settings = getattr(expert, "settings", None)
     if settings is not None and hasattr(settings, "model"):
         from nzip import pretrained  # start-up: zipfile, subprocess
@@ -61,6 +62,7 @@ def _models(expert) -> dict[str, int]:
     argument = getattr(expert, "_argument", None)
     if held is None or (argument is None and getattr(expert, "weights", True) is None):
         return {}
-    # Experts that ship read each form of text with a network of its own.
-    paths = held.shipped.values() if argument in (None, "ssm") else [held.path_of(argument)]
+    name = None if argument == "ssm" else argument  # as experts spell the one that ships
+    # Those that ship read each form of text with a network of its own.
+    paths = held.shipped.values() if every_form and name is None else [held.path_of(name)]
     return {path.name: path.stat().st_size for path in paths}

@@ -41,7 +41,10 @@ def test_weights_are_what_ships_and_what_is_given(tmp_path):
     assert sum(cold.values()) < sum(primed.values()) and "mix/tables.bin" in cold
     assert all(size > 0 for size in primed.values())
     size = (ROOT / "nzip/predictors/ssm/english.expert").stat().st_size
-    assert weights_of(choose_predictor(None, "mix:3+ssm"))["english.expert"] == size
+    mixed = weights_of(choose_predictor(None, "mix:3+ssm"))
+    assert mixed["english.expert"] == size and mixed["words.expert"] > size
+    assert not any(name.startswith("mix/last_") for name in mixed)
+    assert {"mix/last_text.i16", "mix/last_words.i16"} <= set(weights_of(choose_predictor(6)))
     assert weights_of(choose_predictor(None, "ssm")) == {"english.expert": size}
     assert "english.expert" not in weights_of(choose_predictor(None, "mix:3+online"))
 
