@@ -34,7 +34,7 @@ def weights_of(predictor: Predictor) -> dict[str, int]:
         if any(len(last_stage.of(predictor.level, kind, predictor.experts)) for kind in last_stage.FILES):
             _add(found, mix, list(last_stage.FILES.values()))
     for expert in predictor.experts or (predictor,):
-        found |= _models(expert, every_form=bool(predictor.experts))
+        found |= _models(expert, every_form=predictor.spelling.startswith("mix:"))
     return found
 
 
