@@ -31,7 +31,8 @@ def weights_of(predictor: Predictor) -> dict[str, int]:
             found["primer of the user"] = len(own.text) + len(own.dictionary)
         from nzip.predictors.mix import last_stage  # start-up: numba
 
-        if any(len(last_stage.of(predictor.level, kind, predictor.experts)) for kind in last_stage.FILES):
+        level = getattr(predictor, "level", 0)
+        if any(len(last_stage.of(level, kind, predictor.experts)) for kind in last_stage.FILES):
             _add(found, mix, list(last_stage.FILES.values()))
     for expert in predictor.experts or (predictor,):
         found |= _models(expert, every_form=predictor.spelling.startswith("mix:"))
