@@ -70,7 +70,6 @@ NOTED = INPUTS + len(CONTEXTS) + 1  # numbers that are noted of a bit, for who t
 _TO_UNITS, _BIAS_UP, _BIAS2_UP, _TO_STRETCH = 10, 9, 11, 14
 _TOP = 32767
 _MOST = 4095  # stretch at most
-_FAR = 1 << 11  # a lean as large as a stretch may be
 
 
 @helper
@@ -142,9 +141,7 @@ def refine(
     z[OPINION] = np.int16(opinion)
     z[AWAY] = np.int16(away)
     agrees = ((best | 256) >> (8 - bit)) == c0
-    lean = 0
-    if agrees:
-        lean = 1 if (best >> (7 - bit)) & 1 else -1
+    lean = (2 * ((best >> (7 - bit)) & 1) - 1) if agrees else 0
     z[LIKELIEST] = np.int16(256 * lean)
     z[LEANS] = np.int16(lean * sure)
     z[SURE] = np.int16(sure) if agrees else np.int16(0)

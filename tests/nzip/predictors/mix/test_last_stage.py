@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import ROOT
 
 from nzip.exact.jit import njit
 from nzip.predictors.content import BINARY, TEXT
-from nzip.predictors.mix import last_stage
+from nzip.predictors.mix import MixPredictor, fused, last_stage
 from nzip.predictors.mix.constants import CODED
 from nzip.predictors.mix.tables import tables
 from nzip.predictors.mix.twin import last_stage as twin
@@ -130,3 +131,15 @@ def test_who_has_one():
         (5, CODED, ()), (3, CODED, (words,)), (5, BINARY, (words,)), (5, CODED, (online, words)),
     ):  # fmt: skip
         assert len(last_stage.of(level, kind, experts)) == 0
+
+
+def test_what_the_compiled_loop_codes_lock_step_decodes(monkeypatch):
+    """And the last stage has a say in it."""
+    data = (ROOT / "corpora/samples/alice29.txt").read_bytes()[3000:3600]
+    mix = MixPredictor(last_stage.LEVEL, (create(None),), primed=False)
+    params, payload = mix.encode(data)
+    monkeypatch.setattr(fused, "start", lambda experts: None)
+    assert mix.encode(data) == (params, payload)
+    assert mix.decode(params, payload, len(data)) == data
+    monkeypatch.setattr(last_stage, "of", lambda *_: last_stage.NONE)
+    assert mix.encode(data)[1] != payload
