@@ -103,10 +103,11 @@ def main() -> None:
     help="products in float32 and passes fused by torch.compile, which "
     "needs a C++ compiler: faster on CPUs whose bfloat16 is no faster (transformer)",
 )
+@click.option("--fed", is_flag=True, help="fed with counts (ssm): also where the weights of --begin were not")
 @click.option("--deadline", type=float, help="stop after so many CPU seconds (a trial)")
 @click.option("--set", "settings", multiple=True, help="name=value for the run or the shape (a trial)")
 def run_command(
-    corpora, folder, total, seed, threads, kind, words, mixture, gathered, begin, floats, deadline, settings
+    corpora, folder, total, seed, threads, kind, words, mixture, gathered, begin, floats, fed, deadline, settings
 ) -> None:
     """Train, or go on training, until TOTAL bytes were seen."""
     import torch  # start-up: torch, as the next ones
@@ -128,13 +129,13 @@ def run_command(
     sizes: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k in Shape._fields
     }
-    shape = Shape(**sizes)
+    shape = Shape(**sizes)._replace(fed=fed)
     run = Run(total=total, seed=seed, **{k: v for k, v in given.items() if k in Run._fields})
     torch.manual_seed(seed)
     with quick():  # around the network's making too: torch starts its threads there
         net: Recurrent | Llama
         if begin:
-            net, made = (recurrent_from_file if kind == "ssm" else from_file)(begin)
+            net, made = recurrent_from_file(begin, fed) if kind == "ssm" else from_file(begin)
             run = run._replace(before=made["seen"])
         else:
             net = (

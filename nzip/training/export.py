@@ -5,10 +5,13 @@ thousandth of the size; ``python scripts/train_expert.py loss`` measures it."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from nzip.predictors.ssm.contexts import TABLES
-from nzip.predictors.ssm.kernel import GATED_BITS, UNIT_BITS
+from nzip.predictors.ssm.counts import UNIT_BITS as COUNT_BITS
+from nzip.predictors.ssm.kernel import FEED_UNIT, GATED_BITS, UNIT_BITS
 from nzip.predictors.ssm.weights import Shape, write
 
 # The tables, most of a file, are rounded to every eighth number: that costs a ten thousandth of a text's
@@ -50,4 +53,7 @@ def export(net, made: dict) -> bytes:
     )
     tensors["head"], tensors["head_scale"] = _rows(state["head.weight"], unit)
     tensors["head_bias"] = state["head.bias"]
+    if shape.fed:
+        tensors["feed"], tensors["feed_scale"] = _rows(state["feed.weight"], FEED_UNIT)
+        tensors["gain"] = state["gain"] * (math.log(2) * 2.0**-COUNT_BITS)
     return write(shape, made, tensors, net.words.hash if net.words else b"")

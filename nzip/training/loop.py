@@ -130,7 +130,8 @@ def train(
         log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
         log = [entry for entry in log if entry["seen"] <= seen]  # it is written before the checkpoint
     slices = slices_of(sources, net.words)
-    streams = Streams(sources, run.lanes, run.seed + seen, net.words)
+    fed = getattr(net.shape, "fed", False)
+    streams = Streams(sources, run.lanes, run.seed + seen, net.words, long=fed)
     states, hashes = net.start(run.lanes), net.hashes(run.lanes)
     last = np.zeros((run.lanes, 1), np.uint8)
     clock = Clock(run.every, budget=run.budget, deadline=deadline, spent=spent, sat=sat)
@@ -140,13 +141,21 @@ def train(
         return clock.behind((seen - run.before) / (run.total - run.before))
 
     losses, done = [], behind()
+    carried: list[list[int]] = [[] for _ in range(run.lanes)]
     while done < 1:
         fresh = streams.next(run.span)
         x = np.concatenate([last, fresh[:, :-1]], axis=1)
         last = fresh[:, -1:]
         if done < run.short:
             x, fresh = x.reshape(4 * run.lanes, -1), fresh.reshape(4 * run.lanes, -1)
-        rows = net.rows(x, hashes)
+        if fed:
+            # The network reads a byte one step after it was asked for it.
+            begins = [[*late, *(at + 1 for at in new)] for late, new in zip(carried, streams.begins, strict=True)]
+            carried = [[0] if own and own[-1] == run.span else [] for own in begins]
+            begins = [[at for at in own if at < run.span] for own in begins]
+            rows = net.rows(x, hashes, begins)
+        else:
+            rows = net.rows(x, hashes)
         for group in adam.param_groups:
             warm = min(1.0, ((seen - run.before) / (run.lanes * run.span) + 1) / run.warm_up)
             group["lr"] = group["peak"] * warm * rate_at(done, run)

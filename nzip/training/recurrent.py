@@ -2,24 +2,28 @@
 
 x = E[byte] + P [rows of the n-gram tables]; then, per layer, u = norm(x), (a, c, o) = W u + b, a gated linear
 recurrence over the position (minGRU of Feng et al. 2024, with a state bounded by one and an output gate as in
-Griffin, De et al. 2024), x += V y; at the end logits = H norm(x) + b.
+Griffin, De et al. 2024), x += V y; at the end logits = H norm(x) + b. A network that is *fed* is told what
+counts of the text so far say of the next byte (:mod:`nzip.predictors.ssm.counts`), as f: x += F f at the
+beginning, and logits += g f at the end.
 
 Concession: the elementwise parts run as compiled loops on the CPU (:mod:`.cells`); there is no GPU path.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
 from nzip.predictors.mix.words.dictionary import Dictionary, index, named
-from nzip.predictors.ssm import weights
+from nzip.predictors.ssm import counts, weights
 from nzip.predictors.ssm.contexts import TABLES, begin, rows_of_text
-from nzip.predictors.ssm.kernel import GATED_BITS, UNIT_BITS
+from nzip.predictors.ssm.kernel import FEED_UNIT, GATED_BITS, UNIT_BITS
 from nzip.predictors.ssm.weights import Shape
 from nzip.training import cells
 
@@ -84,8 +88,22 @@ class _Layer(nn.Module):
 DEFAULT = Shape()
 
 
+class Past(NamedTuple):
+    """What of the bytes before says which rows are read, and the counts, of every lane."""
+
+    hashes: np.ndarray  # uint64 (lanes, 6)
+    counts: list[counts.Counts]  # none where a network is not fed
+
+
+class Read(NamedTuple):
+    """What a network reads of positions beside their bytes."""
+
+    rows: torch.Tensor  # int64 (b, t, 7)
+    fed: torch.Tensor | None  # float32 (b, t, 256): f of the counts, as it is learnt from
+
+
 class Recurrent(nn.Module):
-    """Next-byte logits. ``forward(bytes (b, t) int64, rows (b, t, 7) int64, states)``; see :meth:`start`.
+    """Next-byte logits. ``forward(bytes (b, t) int64, Read, states)``; see :meth:`rows` and :meth:`start`.
 
     ``mixed``: products in bfloat16, else all in float32. ``words``: it reads text coded by that dictionary,
     None: raw text. ``reach``: bytes read at a time when it is measured. ``drop``: the share of table rows
@@ -109,22 +127,38 @@ class Recurrent(nn.Module):
         nn.init.normal_(self.project.weight, std=1.0 / math.sqrt(shape.row))
         nn.init.normal_(self.head.weight, std=0.3 / math.sqrt(shape.width))
         nn.init.zeros_(self.head.bias)
+        if shape.fed:
+            # At first it says what the counts say of themselves, nearly.
+            self.feed = nn.Linear(256, shape.width, bias=False)
+            nn.init.normal_(self.feed.weight, std=0.06)
+            self.gain = nn.Parameter(torch.tensor([0.7]))
 
     def start(self, lanes: int) -> list[torch.Tensor]:
         """Zero states: one (lanes, width) a layer. ``forward`` moves them in place."""
         return [torch.zeros(lanes, self.shape.width) for _ in range(self.shape.layers)]
 
-    def hashes(self, lanes: int) -> np.ndarray:
-        """What :meth:`rows` moves along, at the beginning: uint64 (lanes, 6)."""
-        return np.tile(begin(self.words is not None), (lanes, 1))
+    def hashes(self, lanes: int) -> Past:
+        """What :meth:`rows` moves along, at the beginning."""
+        hashes = np.tile(begin(self.words is not None), (lanes, 1))
+        return Past(hashes, [counts.new_counts() for _ in range(lanes if self.shape.fed else 0)])
 
-    def rows(self, streams: np.ndarray, hashes: np.ndarray) -> torch.Tensor:
-        """Rows of the tables for (b, t) uint8 bytes; ``hashes`` (b, 6) uint64 move along. int64 (b, t, 7)."""
+    def rows(self, streams: np.ndarray, past: Past, begins: list[list[int]] | None = None) -> Read:
+        """What (b, t) uint8 bytes are read with; ``past`` moves along. ``begins``: for each lane, before which
+        bytes the counts forget all."""
         out = np.empty((*streams.shape, TABLES), np.int64)
         bits = np.array(self.shape.bits, np.int64)
         for i in range(streams.shape[0]):
-            rows_of_text(streams[i], hashes[i], bits, out[i])
-        return torch.from_numpy(out)
+            rows_of_text(streams[i], past.hashes[i], bits, out[i])
+        if not self.shape.fed:
+            return Read(torch.from_numpy(out), None)
+        f = np.empty((*streams.shape, 256), np.int16)
+        for i, own in enumerate(past.counts):
+            ends = [*(begins[i] if begins else ()), streams.shape[1]]
+            counts.take_all(own, streams[i, : ends[0]], f[i, : ends[0]])
+            for at, end in itertools.pairwise(ends):
+                counts.forget(own)
+                counts.take_all(own, streams[i, at:end], f[i, at:end])
+        return Read(torch.from_numpy(out), torch.from_numpy(f) * FEED_UNIT)
 
     def _product(self, x, linear):
         if not self.mixed:
@@ -132,15 +166,22 @@ class Recurrent(nn.Module):
         bias = None if linear.bias is None else linear.bias.bfloat16()
         return nn.functional.linear(x.bfloat16(), linear.weight.bfloat16(), bias).float()
 
-    def forward(self, symbols, rows, states):
+    def forward(self, symbols, read, states):
+        rows = read.rows
         grams = torch.cat([table(rows[..., i]) for i, table in enumerate(self.tables)], dim=-1)
         if self.drop and torch.is_grad_enabled():
             kept = (torch.rand(*rows.shape, 1) >= self.drop) / (1 - self.drop)
             grams = (grams.view(*rows.shape, -1) * kept).view_as(grams)
         x = self.bytes(symbols) + self._product(grams, self.project)
+        if read.fed is not None:
+            x = x + self._product(read.fed, self.feed)
         for layer, state in zip(self.layers, states, strict=True):
             x = layer(x, state, self._product)
-        return self._product(_Norm.apply(x), self.head)
+        logits = self._product(_Norm.apply(x), self.head)
+        if read.fed is not None:
+            # f's unit is an eighth of an octave here
+            logits = logits + read.fed * (self.gain * (8 * math.log(2)))
+        return logits
 
     def matrix_parameters(self) -> int:
         """Weights that every byte is multiplied with."""
@@ -160,14 +201,16 @@ class Recurrent(nn.Module):
         return [table.weight for table in self.tables if isinstance(table.weight, nn.Parameter)]
 
 
-def from_file(path: Path) -> tuple[Recurrent, dict]:
+def from_file(path: Path, fed: bool = False) -> tuple[Recurrent, dict]:
     """The network in an expert's file, to train on, and what its header says it was ``made`` from: rounded
-    weights as floats. ``ValueError`` where it reads codes of a dictionary that does not ship."""
+    weights as floats. ``fed``: with counts from now on, of which it knows nothing. ``ValueError`` where it reads codes of a dictionary that does not ship."""
     w = weights.read(path.read_bytes(), str(path))
     known = {named(number + 1).hash: named(number + 1) for number in range(len(index()))}
     if w.words and w.words not in known:
         raise ValueError(f"{path} reads codes of a dictionary that does not ship")
-    net = Recurrent(w.shape, words=known[w.words] if w.words else None)
+    net = Recurrent(
+        w.shape._replace(fed=w.shape.fed or fed), words=known[w.words] if w.words else None
+    )
     unit, row = float(1 << UNIT_BITS), w.shape.row
     project = w.project.astype(np.float32) * w.project_scale[:, None]
     state = {"head.weight": w.head * (w.head_scale * unit)[:, None], "head.bias": w.head_bias}
@@ -181,5 +224,10 @@ def from_file(path: Path) -> tuple[Recurrent, dict]:
         state[f"layers.{i}.mix.weight"] = w.mix[i] * (w.mix_scale[i] * unit)[:, None]
         state[f"layers.{i}.mix.bias"] = w.mix_bias[i]
         state[f"layers.{i}.out.weight"] = w.out[i] * (w.out_scale[i] * float(1 << GATED_BITS))[:, None]
+    if fed and not w.shape.fed:
+        state["feed.weight"], state["gain"] = np.zeros((w.shape.width, 256)), np.zeros(1)
+    elif w.shape.fed:
+        state["feed.weight"] = w.feed * (w.feed_scale / FEED_UNIT)[:, None]
+        state["gain"] = w.gain * (2.0**counts.UNIT_BITS / math.log(2))
     net.load_state_dict({name: torch.from_numpy(np.array(v, np.float32)) for name, v in state.items()})
     return net, w.made

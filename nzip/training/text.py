@@ -32,6 +32,7 @@ class Source(NamedTuple):
 
 
 PIECE = (2_000, 24_000)
+LONG_PIECE = (2_000, 128_000)  # for who learns how much a text says of itself, and forgets it at its end
 _BLANK = re.compile(rb"\n[ \t]*\n+")
 
 
@@ -101,11 +102,20 @@ def slices_of(sources: list[Source], words: Dictionary | None = None) -> dict[st
 
 
 class Streams:
-    """``lanes`` endless streams of varied pieces: ``next(count)`` gives uint8 (lanes, count). ``words``: the
-    dictionary that codes them, None for raw text."""
+    """``lanes`` endless streams of varied pieces: ``next(count)`` gives uint8 (lanes, count), and then
+    ``begins``, for each lane, tells where in these a piece begins. ``words``: the dictionary that codes them,
+    None for raw text. ``long``: of longer pieces, any order of magnitude alike."""
 
-    def __init__(self, sources: list[Source], lanes: int, seed: int, words: Dictionary | None = None):
-        self._words = words
+    def __init__(
+        self,
+        sources: list[Source],
+        lanes: int,
+        seed: int,
+        words: Dictionary | None = None,
+        long: bool = False,
+    ):
+        self._words, self._long = words, long
+        self.begins: list[list[int]] = [[] for _ in range(lanes)]
         self._sources = [s._replace(data=held_out(s)[0]) for s in sources]
         shares = np.array([s.share for s in sources], float)
         self._shares = shares / shares.sum()
@@ -117,7 +127,9 @@ class Streams:
         out = np.empty((len(self._left), count), np.uint8)
         for i, left in enumerate(self._left):
             parts, have = [left], left.size
+            self.begins[i] = []
             while have < count:
+                self.begins[i].append(have)
                 parts.append(self._piece())
                 have += parts[-1].size
             whole = np.concatenate(parts)
@@ -126,7 +138,10 @@ class Streams:
 
     def _piece(self) -> np.ndarray:
         source = self._sources[self._chance.choice(len(self._sources), p=self._shares)]
-        size = int(self._chance.integers(*PIECE))
+        if self._long:
+            size = int(np.exp(self._chance.uniform(*np.log(LONG_PIECE))))
+        else:
+            size = int(self._chance.integers(*PIECE))
         start = int(self._chance.integers(0, max(1, len(source.data) - size)))
         # Start at a line where there is one near.
         line = source.data.find(b"\n", start, start + 400) + 1

@@ -23,6 +23,7 @@ from nzip.predictors.ssm.weights import Weights
 f32 = np.float32
 UNIT_BITS = 12  # normalised activations: int16 in units of 2**-12, within ±8 as in training
 GATED_BITS = 9  # gated states, which training leaves unbounded: int16 in units of 2**-9, within ±64
+FEED_UNIT = 2.0**-10  # of f (:mod:`.counts`) as it is learnt from
 _UNIT, _GATED, _TOP = f32(1 << UNIT_BITS), f32(1 << GATED_BITS), f32(32767)
 # The residual stream is squared in units of 2**-10 and held inside ±2**12, so that no sum of squares passes
 # 2**53.

@@ -2,8 +2,9 @@
 
 Layout (docs/FORMAT.md, "The recurrent expert"): ``NZSSM\\0\\x02\\n``, the length of a JSON header as uint32,
 the header, then the tensors one after another, little-endian, C order, in the order of :func:`layout`. The
-header holds the shape (width, layers, row, bits), ``made``: free words about sources, seed and step, and of
-an expert that reads text coded as words, ``words``: the first bytes of the dictionary's hash. The expert's
+header holds the shape (width, layers, row, bits), ``made``: free words about sources, seed and step, of an
+expert that reads text coded as words, ``words``: the first bytes of the dictionary's hash, and of one that is
+fed with counts, ``fed``: true. The expert's
 identity is the xxh3-128 of the whole file.
 
 Concession: the file is read whole; nothing in it is compressed.
@@ -35,12 +36,14 @@ BLOCK = 64  # widths are multiples of this: rows of a packed matrix that one loo
 
 
 class Shape(NamedTuple):
-    """Width of the stream and the recurrence, layers, width of a table's row, log2 of each table's rows."""
+    """Width of the stream and the recurrence, layers, width of a table's row, log2 of each table's rows;
+    whether it is fed with counts (:mod:`.counts`)."""
 
     width: int = 256
     layers: int = 3
     row: int = 16
     bits: tuple[int, ...] = (14, 15, 16, 16, 15, 16, 8)
+    fed: bool = False
 
     def check(self) -> Shape:
         """Itself. :class:`NzipError` for a shape that no expert may have."""
@@ -75,6 +78,9 @@ class Weights(NamedTuple):
     head: np.ndarray  # int8 (256, width)
     head_scale: np.ndarray
     head_bias: np.ndarray
+    feed: np.ndarray | None = None  # int8 (width, 256), of an expert that is fed
+    feed_scale: np.ndarray | None = None  # float32 (width,)
+    gain: np.ndarray | None = None  # float32 (1,): of f beside the logits
 
 
 def layout(shape: Shape) -> list[tuple[str, str, tuple[int, ...]]]:
@@ -88,13 +94,16 @@ def layout(shape: Shape) -> list[tuple[str, str, tuple[int, ...]]]:
         ("mix_bias", "<f4", (layers, 3 * w)),
         ("out", "i1", (layers, w, w)), ("out_scale", "<f4", (layers, w)),
         ("head", "i1", (256, w)), ("head_scale", "<f4", (256,)), ("head_bias", "<f4", (256,)),
+        *((("feed", "i1", (w, 256)), ("feed_scale", "<f4", (w,)), ("gain", "<f4", (1,))) if shape.fed else ()),
     ]  # fmt: skip
 
 
 def write(shape: Shape, made: dict, tensors: dict[str, np.ndarray], words: bytes = b"") -> bytes:
     """The file's bytes. ``tensors`` by the names of :class:`Weights`, tables as ``table0`` … ``table6``."""
     said = {"shape": [*shape[:3], list(shape.bits)], "made": made}
-    header = json.dumps(said | ({"words": words.hex()} if words else {}), sort_keys=True).encode()
+    said |= {"words": words.hex()} if words else {}
+    said |= {"fed": True} if shape.fed else {}
+    header = json.dumps(said, sort_keys=True).encode()
     parts = [MAGIC, struct.pack("<I", len(header)), header]
     for name, dtype, dims in layout(shape.check()):
         tensor = np.ascontiguousarray(tensors[name], np.dtype(dtype))
@@ -121,7 +130,10 @@ def read(data: bytes, name: str = "the expert") -> Weights:
             header["made"], dict
         ):
             raise ValueError
-        shape = Shape(width, layers, row, tuple(bits)).check()
+        fed = header.get("fed", False)
+        if type(fed) is not bool:
+            raise ValueError
+        shape = Shape(width, layers, row, tuple(bits), fed).check()
         words = bytes.fromhex(header.get("words", ""))
         if len(words) not in (0, _HASH):
             raise ValueError
