@@ -7,6 +7,7 @@ import numpy as np
 from nzip.predictors.ssm.weights import Shape, layout, read, write
 
 SHAPE = Shape(64, 2, 4, (5, 6, 6, 7, 5, 6, 8))
+FED = SHAPE._replace(fed=True)
 SPARSE = Shape(64, 1, 2, (4, 4, 4, 4, 4, 4, 8))
 TEXT = (
     b"The mill stood by the stream, and the stream ran under the mill.\r\nIt ran all day; it ran all night. "
@@ -24,7 +25,7 @@ def random_file(seed: int = 1, shape: Shape = SHAPE, made: dict | None = None, w
         elif dtype == "<i2":
             tensors[name] = chance.integers(-20000, 20000, dims)
         else:
-            size = {"bytes_scale": 5e-5, "project_scale": 2e-4}.get(
+            size = {"bytes_scale": 5e-5, "project_scale": 2e-4, "feed_scale": 2e-5, "gain": 4e-3}.get(
                 name, 3e-7 if name.endswith("scale") else 1.0
             )
             tensors[name] = (chance.random(dims) + 0.5) * size

@@ -98,7 +98,7 @@ def train_expert(
             net = transformer.Llama(transformer.shape_of(width, layers))
             run = run._replace(rate=1e-3, lanes=4, span=transformer.REACH, short=0.75)
         else:
-            net = Recurrent(Shape(width or 256, layers or 3), words=_dictionary(words, sources))
+            net = Recurrent(Shape(width or 256, layers or 3, fed=True), words=_dictionary(words, sources))
         with tempfile.TemporaryDirectory(prefix="nzip-train-") as scratch:
             try:
                 log = loop.train(net, sources, run, Path(scratch if folder is None else folder), tell)

@@ -18,6 +18,7 @@ from nzip.predictors.content import TEXT, Content
 from nzip.predictors.model_files import takes_model
 from nzip.predictors.online import kernel, network
 from nzip.predictors.spelling import Part
+from nzip.predictors.ssm.counts import SIZE
 from nzip.predictors.ssm.weights import FILES, KIND, WORDS, Weights
 from nzip.predictors.stepping import ADAPTED, ONLINE, SmallExpert
 
@@ -79,10 +80,10 @@ class OnlineExpert(SmallExpert):
 
     def _memory(self, lanes: int) -> int:
         shape = network.SCRATCH if self.weights is None else self.weights.shape
-        matrices = shape.width * (shape.layers * 4 * shape.width + 768 + 7 * shape.row)
+        matrices = shape.width * (shape.layers * 4 * shape.width + 1024 + 7 * shape.row)
         tables = sum(1 << b for b in shape.bits) * shape.row
         return lanes * (
-            14 * matrices + 8 * tables + 4 * network.SPAN * shape.width * (9 * shape.layers + 20) + (4 << 20)
+            (SIZE if shape.fed else 0) + 14 * matrices + 8 * tables + 4 * network.SPAN * shape.width * (9 * shape.layers + 20) + (4 << 20)
         )
 
 

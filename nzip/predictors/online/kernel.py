@@ -17,10 +17,13 @@ from nzip.exact.jit import later, njit
 from nzip.predictors.distribution import distribution
 from nzip.predictors.online.products import BETA1, BETA2, adam, backward, forward, learn, transpose
 from nzip.predictors.ssm import contexts
+from nzip.predictors.ssm.counts import take
+from nzip.predictors.ssm.kernel import FEED_UNIT
 
 gates, gates_back, prefetch = later("nzip.predictors.online.vector_code", "gates", "gates_back", "prefetch")
 f32 = np.float32
 _ONE, _TINY = f32(1), f32(1e-4)
+_FEED = f32(FEED_UNIT)
 _LIMIT, _SOFT = f32(1e4), f32(1e-6)
 DONE, WAITING = 0, 1
 
@@ -47,6 +50,12 @@ def _predict(n, t, out):
         at = n.first[i] + n.rows[t, i]
         for j in range(row):
             n.grams[t, i * row + j] = n.tables[at, j]
+    fed = n.counts.rows.shape[0] > 0
+    if fed:
+        take(n.counts, byte, n.f)
+        own = n.grams.shape[1] - 256
+        for j in range(256):
+            n.grams[t, own + j] = f32(f32(n.f[j]) * _FEED)
     forward(n.project_near, n.grams[t], n.x)
     for j in range(width):
         n.x[j] = f32(n.x[j] + n.bytes[byte, j])
@@ -67,6 +76,9 @@ def _predict(n, t, out):
     forward(n.head_near, n.u[layers, t], n.logits)
     for j in range(256):
         n.logits[j] = f32(n.logits[j] + n.head_bias[j])
+    if fed:
+        for j in range(256):
+            n.logits[j] = f32(n.logits[j] + f32(n.gain[0] * f32(n.f[j])))
     distribution(n.logits, n.weights, out)
     total = np.int64(0)
     for j in range(256):
@@ -169,8 +181,8 @@ def learn_span(n):
         for j in range(width):  # assigning rows would make an array, and native.py calls nothing that does
             n.h[l, 0, j] = n.h[l, span, j]
     transpose(dx, across[:width])
-    grams = n.grams.shape[1]
-    backward(n.project, across[:width], back[:grams])
+    grams = n.grams.shape[1] - (256 if n.counts.rows.shape[0] > 0 else 0)
+    backward(n.project[:grams], across[:width], back[:grams])
     learn(n.project, n.project_near, n.project_m, n.project_v, n.grams, dx, across, rate, first, second)
     for t in range(span):
         for i in range(contexts.TABLES if t + 2 < span else 0):

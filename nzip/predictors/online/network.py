@@ -17,7 +17,8 @@ import numpy as np
 from nzip import memory
 from nzip.predictors.online.products import TILE, near
 from nzip.predictors.ssm import contexts
-from nzip.predictors.ssm.kernel import GATED_BITS, UNIT_BITS
+from nzip.predictors.ssm.counts import Counts, new_counts
+from nzip.predictors.ssm.kernel import FEED_UNIT, GATED_BITS, UNIT_BITS
 from nzip.predictors.ssm.weights import Shape, Weights
 
 _ONE = np.float32(1)
@@ -59,13 +60,14 @@ class Online(NamedTuple):
     head_bias: np.ndarray
     head_bias_m: np.ndarray
     head_bias_v: np.ndarray
+    gain: np.ndarray  # (1,), which learns nothing
     rates: np.ndarray  # float32 (2,): of matrices and of embeddings
     powers: np.ndarray  # float32 (2,): beta1 ** steps, beta2 ** steps
     place: np.ndarray  # int64 (2,): positions of this span done, and whether one awaits its target
     hashes: np.ndarray  # uint64 (4,)
     symbols: np.ndarray  # int64 (t,)
     rows: np.ndarray  # int64 (t, 7)
-    grams: np.ndarray  # (t, 7 row, to a multiple of 4)
+    grams: np.ndarray  # (t, 7 row, to a multiple of 4, and 256 of what counts say, where it is fed)
     u: np.ndarray  # (layers + 1, t, width), normalised
     r: np.ndarray  # (layers + 1, t), 1 / rms
     pre: np.ndarray  # (layers, t, 3 width)
@@ -79,8 +81,10 @@ class Online(NamedTuple):
     wide: np.ndarray  # (t, 3 width)
     transposed: np.ndarray  # (t, width), scratch
     across: np.ndarray  # (3 width or 256, t), transposed scratch
-    back: np.ndarray  # (width or 7 row to a multiple of 4, t)
-    row: np.ndarray  # (3 width, 256 or 7 row,)
+    back: np.ndarray  # (width or as many as grams, t)
+    row: np.ndarray  # (3 width, 256 or as many as grams,)
+    f: np.ndarray  # int16 (256,)
+    counts: Counts
 
 
 def _random(count: int, seed: int) -> np.ndarray:
@@ -117,7 +121,11 @@ def _parameters(shape: Shape, weights: Weights | None) -> dict[str, np.ndarray]:
             "out": product(weights.out, weights.out_scale, np.float32(1 << GATED_BITS)),
             "head": product(weights.head, weights.head_scale, unit),
             "head_bias": weights.head_bias.astype(np.float32),
-        }
+        } | (
+            {"feed": product(weights.feed, weights.feed_scale, np.float32(1 / FEED_UNIT))}
+            if shape.fed
+            else {}
+        )
     # Uniform on ±sqrt(3) sigma; powers of two, so that nothing is rounded by the machine's own square roots.
     bias = np.zeros((layers, 3 * width), np.float32)
     bias[:, :width] = -np.arange(width, dtype=np.float32) * np.float32(8.0 / width)
@@ -164,9 +172,12 @@ def new_run(
     width, layers, row = shape.width, shape.layers, shape.row
     # Products take four inputs at a time: rows of zeros that see zeros, and stay so, make up what is missing.
     grams = -(-contexts.TABLES * row // 4) * 4
-    most = max(3 * width, 256, grams)
     own = _parameters(shape, weights)
     own["project"] = np.pad(own["project"], [(0, grams - contexts.TABLES * row), (0, 0)])
+    if shape.fed:
+        own["project"] = np.concatenate([own["project"], own.pop("feed")])
+        grams += 256
+    most = max(3 * width, 256, grams)
     sizes = np.array([1 << b for b in shape.bits], np.int64)
     state = {}
     for name in list(own):
@@ -197,5 +208,7 @@ def new_run(
         "weights": np.zeros(256, np.int32), "error": room(span, 256), "dx": room(span, width),
         "wide": room(span, 3 * width), "transposed": room(span, width),
         "across": room(most, span), "back": room(max(width, grams), span), "row": room(most),
+        "f": np.zeros(256, np.int16),
+        "gain": room(1) if weights is None or weights.gain is None else weights.gain.copy(),
     }  # fmt: skip
-    return Online(**_placed(state))
+    return Online(**_placed(state), counts=new_counts(shape.fed))

@@ -16,7 +16,8 @@ from nzip.exact.numerics import softmax_weights
 from nzip.predictors import distribution
 from nzip.predictors.online.network import Online
 from nzip.predictors.online.products import BETA1, BETA2, EPSILON
-from nzip.predictors.ssm import contexts
+from nzip.predictors.ssm import contexts, counts
+from nzip.predictors.ssm.kernel import FEED_UNIT
 
 F = np.float32
 HALF, ONE = F(0.5), F(1)
@@ -54,6 +55,7 @@ class Twin:
         self.n, self.layers, self.width, self.span = n, n.mix.shape[0], n.x.size, n.symbols.size
         self.state = [n.h[l, 0].copy() for l in range(self.layers)]
         self.kept: list[dict] = []
+        self.counts = counts.Twin() if n.counts.rows.size else None
         self.steps = 0
 
     def step(self, byte: int) -> np.ndarray:
@@ -72,6 +74,9 @@ class Twin:
         at = n.first + rows
         grams = np.zeros(n.grams.shape[1], F)
         grams[: n.tables.shape[1] * contexts.TABLES] = n.tables[at].reshape(-1)
+        if self.counts:
+            f = self.counts.take(byte).astype(F)
+            grams[-256:] = f * F(FEED_UNIT)
         x = _product(grams, _near(n.project)) + n.bytes[byte]
         kept: dict[str, Any] = {"byte": byte, "at": at, "grams": grams, "layers": []}
         for l in range(self.layers):
@@ -86,6 +91,8 @@ class Twin:
             kept["layers"].append({"u": u, "r": r, "a": a, "c": c, "o": o, "before": before, "h": h, "y": y})
         _, kept["u"], kept["r"] = self.normalise(x)
         logits = _product(kept["u"], _near(n.head)) + n.head_bias
+        if self.counts:
+            logits = logits + n.gain * f
         shares = distribution.twin(logits)
         weights = np.empty(256, np.int32)
         softmax_weights(logits, weights)

@@ -16,6 +16,7 @@ from nzip.predictors.content import TEXT, Content
 from nzip.predictors.model_files import takes_model
 from nzip.predictors.spelling import Part
 from nzip.predictors.ssm import kernel
+from nzip.predictors.ssm.counts import SIZE
 from nzip.predictors.ssm.weights import FILES, KIND, WORDS, Weights
 from nzip.predictors.stepping import STATIC, SmallExpert
 
@@ -70,7 +71,8 @@ class SsmExpert(SmallExpert):
     def _memory(self, lanes: int) -> int:
         shape = self.weights.shape
         tables = sum(1 << b for b in shape.bits) * shape.row
-        return 2 * tables + shape.width * (shape.layers * 5 * shape.width + 2048) + lanes * (1 << 21)
+        own = (1 << 21) + (SIZE if shape.fed else 0)
+        return 2 * tables + shape.width * (shape.layers * 5 * shape.width + 2304) + lanes * own
 
 
 @takes_model(KIND._replace(name_of=lambda argument: None if argument == WORDS else argument))

@@ -17,6 +17,7 @@ from nzip.exact import cpu
 from nzip.exact.jit import njit
 from nzip.predictors.distribution import distribution
 from nzip.predictors.ssm import contexts
+from nzip.predictors.ssm.counts import Counts, new_counts, take
 from nzip.predictors.ssm.matvec import matvec, pack
 from nzip.predictors.ssm.weights import Weights
 
@@ -50,6 +51,9 @@ class Net(NamedTuple):
     head: np.ndarray
     head_scale: np.ndarray
     head_bias: np.ndarray
+    feed: np.ndarray  # packed as the others; of no rows where the network is not fed
+    feed_scale: np.ndarray
+    gain: np.ndarray  # float32 (1,)
     coded: bool  # it reads text coded as words
     isa: int
 
@@ -66,6 +70,8 @@ class Stream(NamedTuple):
     sums: np.ndarray
     logits: np.ndarray
     weights: np.ndarray
+    counts: Counts
+    f: np.ndarray  # int16 (256,): what the counts say
 
 
 def make_net(w: Weights, isa: int | None = None) -> Net:
@@ -87,6 +93,9 @@ def make_net(w: Weights, isa: int | None = None) -> Net:
         head=pack(w.head),
         head_scale=w.head_scale.copy(),
         head_bias=w.head_bias.copy(),
+        feed=pack(w.feed if w.feed is not None else np.zeros((0, 256), np.int8)),
+        feed_scale=w.feed_scale.copy() if w.feed_scale is not None else np.zeros(0, np.float32),
+        gain=w.gain.copy() if w.gain is not None else np.zeros(1, np.float32),
         coded=bool(w.words),
         isa=cpu.detect() if isa is None else isa,
     )
@@ -105,6 +114,8 @@ def new_stream(net: Net) -> Stream:
         sums=np.zeros(max(3 * width, 256), np.int32),
         logits=np.zeros(256, np.float32),
         weights=np.zeros(256, np.int32),
+        counts=new_counts(net.feed.shape[0] > 0),
+        f=np.zeros(256, np.int16),
     )
 
 
@@ -154,6 +165,12 @@ def step(net, s, byte, out):
     matvec(net.project, s.grams, s.sums, net.isa)
     for j in range(width):
         s.x[j] = f32(net.bytes[byte, j] + f32(f32(s.sums[j]) * net.project_scale[j]))
+    fed = net.feed.shape[0] > 0
+    if fed:
+        take(s.counts, byte, s.f)
+        matvec(net.feed, s.f, s.sums, net.isa)
+        for j in range(width):
+            s.x[j] = f32(s.x[j] + f32(f32(s.sums[j]) * net.feed_scale[j]))
     for layer in range(net.mix.shape[0]):
         normalise(s.x, s.u)
         matvec(net.mix[layer], s.u, s.sums, net.isa)
@@ -165,6 +182,9 @@ def step(net, s, byte, out):
     matvec(net.head, s.u, s.sums, net.isa)
     for j in range(256):
         s.logits[j] = f32(f32(f32(s.sums[j]) * net.head_scale[j]) + net.head_bias[j])
+    if fed:
+        for j in range(256):
+            s.logits[j] = f32(s.logits[j] + f32(net.gain[0] * f32(s.f[j])))
     distribution(s.logits, s.weights, out)
 
 

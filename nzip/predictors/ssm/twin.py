@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from nzip.predictors import distribution
+from nzip.predictors.ssm import counts
 from nzip.predictors.ssm.weights import Weights
 
 _MASK = (1 << 64) - 1
@@ -23,6 +24,7 @@ class Twin:
     def __init__(self, weights: Weights):
         self.w = weights
         self.h = np.zeros((weights.shape.layers, weights.shape.width), np.float32)
+        self.counts = counts.Twin()
         self.last, self.word, self.before, self.earlier, self.column = 0, 0, 0, 0, 0
 
     def rows(self, byte: int) -> list[int]:
@@ -57,6 +59,9 @@ class Twin:
         w, width = self.w, self.w.shape.width
         grams = np.concatenate([table[row] for table, row in zip(w.tables, self.rows(byte), strict=True)])
         x = w.bytes[byte].astype(np.float32) * w.bytes_scale + _product(w.project, grams) * w.project_scale
+        if w.shape.fed:
+            f = self.counts.take(byte)
+            x = x + _product(w.feed, f) * w.feed_scale
         for layer in range(w.shape.layers):
             x, u = _normalised(x)
             a, c, o = (_product(w.mix[layer], u) * w.mix_scale[layer] + w.mix_bias[layer]).reshape(3, width)
@@ -65,7 +70,8 @@ class Twin:
             y = h * o * _sigma(o)
             x = x + _product(w.out[layer], _rounded(y * GATED)) * w.out_scale[layer]
         _, u = _normalised(x)
-        return distribution.twin(_product(w.head, u) * w.head_scale + w.head_bias)
+        logits = _product(w.head, u) * w.head_scale + w.head_bias
+        return distribution.twin(logits + w.gain * f.astype(np.float32) if w.shape.fed else logits)
 
 
 def _product(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:

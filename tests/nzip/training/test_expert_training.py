@@ -3,6 +3,7 @@ variations."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 
@@ -42,9 +43,9 @@ def source(**changes):
     return training_text.Source("alice", PROSE, 1.0, "prose", True)._replace(**changes)
 
 
-def small(words: Dictionary | None = None) -> Recurrent:
+def small(words: Dictionary | None = None, fed: bool = False) -> Recurrent:
     torch.manual_seed(5)
-    return Recurrent(SMALL, words=words)
+    return Recurrent(SMALL._replace(fed=fed), words=words)
 
 
 def plain(data: bytes) -> training_text.Slice:
@@ -98,12 +99,13 @@ def test_muon_s_steps_are_orthogonal():
     assert (matrix.detach() * matrix.grad).sum() < 0
 
 
-def test_it_learns_and_the_exact_expert_is_the_network(tmp_path):
-    net = small()
+@pytest.mark.parametrize("fed", [False, True], ids=["alone", "fed"])
+def test_it_learns_and_the_exact_expert_is_the_network(tmp_path, fed):
+    net = small(fed=fed)
     before = evaluate(net, {"x": plain(PROSE[-3000:])})["x"]
     log = train(net, [source()], SHORT, tmp_path)
     after = evaluate(net, {"x": plain(PROSE[-3000:])})["x"]
-    assert before > 7 and after < 4.4 and log[-1]["seen"] >= SHORT.total
+    assert before > (3 if fed else 7) and after < (3.2 if fed else 4.4) and log[-1]["seen"] >= SHORT.total
     w = weights.read(export(net, {"seed": 1}))
     data = np.frombuffer(PROSE[-3000:], np.uint8)
     stream_net = kernel.make_net(w)
@@ -154,6 +156,37 @@ def test_it_goes_on_after_a_stop(tmp_path):
         train(small(), [source()], SHORT._replace(seed=2), tmp_path)
 
 
+def test_counts_of_one_piece_are_not_told_of_the_next():
+    """What streams say of pieces' beginnings is where the network's counts forget."""
+    streams = training_text.Streams([source(), source(name="other")], 2, 3, long=True)
+    net = small(fed=True)
+    past, read, carried = net.hashes(2), np.zeros((2, 0), np.uint8), [[], []]
+    for _ in range(60):
+        fresh = streams.next(500)
+        carried = [own + [at + read.shape[1] for at in new] for own, new in zip(carried, streams.begins)]
+        read = np.concatenate([read, fresh], axis=1)
+    assert all(own[0] == 0 and 1 < len(own) < 20 and own == sorted(set(own)) for own in carried)
+    whole = net.rows(read, past, carried).fed
+    for lane, own in enumerate(carried):
+        for at, end in itertools.pairwise([*own, read.shape[1]]):
+            alone = net.rows(read[lane : lane + 1, at:end], net.hashes(1)).fed
+            assert torch.equal(alone[0], whole[lane, at:end])
+
+
+def test_a_network_begins_to_be_fed(tmp_path):
+    """Weights that knew no counts say at first what they said, and learn from them then."""
+    (tmp_path / "x.expert").write_bytes(export(small(), {"seen": 0}))
+    alone, fed = from_file(tmp_path / "x.expert")[0], from_file(tmp_path / "x.expert", fed=True)[0]
+    assert fed.shape.fed and not alone.shape.fed
+    held = {"x": plain(PROSE[-3000:])}
+    assert evaluate(fed, held) == evaluate(alone, held)
+    train(fed, [source()], SHORT._replace(total=3_000), tmp_path / "run")
+    assert fed.gain.item() != 0 and fed.feed.weight.abs().max() > 0
+    (tmp_path / "y.expert").write_bytes(export(fed, {"seen": 3_000}))
+    again = from_file(tmp_path / "y.expert")[0]
+    assert again.shape.fed and abs(evaluate(again, held)["x"] - evaluate(fed, held)["x"]) < 0.02
+
+
 def test_the_rate_falls_to_zero():
     rates = [rate_at(done, SHORT) for done in np.linspace(0, 1, 50)]
     assert rates[0] == 1 and rates[-1] == 0 and rates == sorted(rates, reverse=True)
@@ -163,7 +196,7 @@ def test_fused_gradients_are_autograd_s():
     """The hand-written backward passes against the same formula in plain torch."""
     net = Recurrent(SMALL, mixed=False)
     symbols = torch.from_numpy(np.frombuffer(TEXT[:48], np.uint8).astype(np.int64)[None])
-    rows = net.rows(np.frombuffer(TEXT[:48], np.uint8)[None], np.zeros((1, 4), np.uint64))
+    rows = net.rows(np.frombuffer(TEXT[:48], np.uint8)[None], net.hashes(1))
     net(symbols, rows, net.start(1)).square().mean().backward()
     fused = {n: p.grad.clone() for n, p in net.named_parameters()}
     net.zero_grad()
@@ -174,7 +207,7 @@ def test_fused_gradients_are_autograd_s():
     def s(x):
         return x / torch.sqrt(1 + x * x)
 
-    x = net.bytes(symbols) + net.project(torch.cat([t(rows[..., i]) for i, t in enumerate(net.tables)], -1))
+    x = net.bytes(symbols) + net.project(torch.cat([t(rows.rows[..., i]) for i, t in enumerate(net.tables)], -1))
     for layer in net.layers:
         a, c, o = layer.mix(norm(x)).chunk(3, -1)
         h, states = torch.zeros(1, SMALL.width), []
@@ -199,7 +232,7 @@ def test_table_rows_are_dropped_in_training_alone():
         assert torch.equal(net(symbols, rows, net.start(1)), whole)
     net(symbols, rows, net.start(1)).square().mean().backward()
     table = net.tables[0].weight.grad
-    met, moved = len(set(rows[0, :, 0].tolist())), int((table.abs().sum(1) > 0).sum())
+    met, moved = len(set(rows.rows[0, :, 0].tolist())), int((table.abs().sum(1) > 0).sum())
     assert 0 < moved < met
 
 
@@ -425,12 +458,12 @@ def test_the_script_trains_exports_measures_and_plots(tmp_path, monkeypatch, kin
     (tmp_path / "made.tsv").write_text("\n".join(made) + "\n")
     monkeypatch.setattr(script, "GATHERED", tmp_path / "made.tsv")
     common = ["--corpora", str(tmp_path), "--folder", str(tmp_path / "run")]
-    if kind == "languages":
-        common += ["--mixture", "languages"]
+    shape = ["--words", "english", "--fed"] if kind == "words" else []
+    if kind in ("languages", "words"):
+        common += ["--mixture", kind]
         lacking = CliRunner().invoke(script.main, ["run", *common])
         assert lacking.exit_code == 2 and "--gathered" in lacking.output
         common += ["--gathered", str(tmp_path / "gathered")]
-    shape = ["--words", "english"] if kind == "words" else []
     kind = "transformer" if kind == "transformer" else "ssm"
     shape += [
         "--kind",

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from small_experts import TEXT, random_weights
+from small_experts import FED, SHAPE, TEXT, random_weights
 from support import child_output
 
 from nzip import testing
@@ -15,6 +15,7 @@ from nzip.predictors.mix import MixPredictor, fused
 from nzip.predictors.online import kernel, network
 from nzip.predictors.online.expert import OnlineExpert
 from nzip.predictors.online.twin import Twin, _near
+from nzip.predictors.ssm import counts
 from nzip.predictors.ssm import kernel as ssm_kernel
 from nzip.predictors.ssm.expert import SsmExpert
 from nzip.predictors.ssm.weights import Shape
@@ -33,6 +34,10 @@ def adapted() -> OnlineExpert:
     return OnlineExpert("tests.expert", random_weights())
 
 
+def fed() -> OnlineExpert:
+    return OnlineExpert("tests.expert", random_weights(7, FED))
+
+
 def all_steps(run, data: bytes) -> np.ndarray:
     out = np.zeros((len(data), 256), np.uint32)
     kernel.steps(run, np.frombuffer(data, np.uint8), out)
@@ -40,12 +45,14 @@ def all_steps(run, data: bytes) -> np.ndarray:
 
 
 @pytest.mark.parametrize("check", testing.EXPERT_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("make", [TinyOnline, adapted])
+@pytest.mark.parametrize("make", [TinyOnline, adapted, fed])
 def test_conformance(make, check):
     check(make)
 
 
-@pytest.mark.parametrize("weights", [None, random_weights(5)], ids=["from nothing", "from weights"])
+@pytest.mark.parametrize(
+    "weights", [None, random_weights(5), random_weights(6, FED)], ids=["from nothing", "from weights", "fed"]
+)
 def test_twin_agrees(weights):
     runs = [network.new_run(weights, (3e-3, 2e-2), span=8, shape=TINY) for _ in range(2)]
     out = all_steps(runs[0], TEXT[:60])
@@ -66,14 +73,18 @@ def test_every_width_of_a_table_s_row_is_exact(row):
     assert (runs[0].project == runs[1].project).all() and (runs[0].tables == runs[1].tables).all()
 
 
-def test_gradients_are_torch_s():
+@pytest.mark.parametrize("shape", [SHAPE, FED], ids=["alone", "fed"])
+def test_gradients_are_torch_s(shape):
     """One span with autograd on the same network: every parameter's first step of Adam and Adagrad
     follows."""
     torch = pytest.importorskip("torch")
     from nzip.predictors.ssm import contexts
 
     span, text = 16, np.frombuffer(TEXT[40:57], np.uint8)
-    run = network.new_run(random_weights(9), (1e-3, 1e-2), span=span)
+    run = network.new_run(random_weights(9, shape), (1e-3, 1e-2), span=span)
+    f = np.zeros((span, 256), np.int16)
+    counts.take_all(counts.new_counts(), text[:span], f)
+    said = torch.from_numpy(f.astype(np.float32))
     for name in (
         "project",
         "mix",
@@ -94,13 +105,17 @@ def test_gradients_are_torch_s():
         return v / torch.sqrt(1 + v * v)
 
     for t in range(span):
-        x = p["tables"][at[t]].reshape(-1) @ p["project"] + p["bytes"][int(text[t])]
+        seen = p["tables"][at[t]].reshape(-1)
+        if shape.fed:
+            seen = torch.cat([seen, said[t] * ssm_kernel.FEED_UNIT])
+        x = seen @ p["project"] + p["bytes"][int(text[t])]
         for l in range(len(state)):
             u = x / torch.sqrt((x * x).mean() + 1e-4)
             a, c, o = (u @ p["mix"][l] + p["bias"][l]).reshape(3, width)
             state[l] = state[l] + (0.5 + 0.5 * bend(a)) * (bend(c) - state[l])
             x = x + (state[l] * o * (0.5 + 0.5 * bend(o))) @ p["out"][l]
         logits = (x / torch.sqrt((x * x).mean() + 1e-4)) @ p["head"] + p["head_bias"]
+        logits = logits + float(run.gain[0]) * said[t]
         loss = loss + torch.nn.functional.cross_entropy(logits[None], torch.tensor([int(text[t + 1])]))
     loss.backward()
     all_steps(run, text.tobytes())  # the last byte completes the span, and learning follows its targets
@@ -109,11 +124,11 @@ def test_gradients_are_torch_s():
         assert np.abs(own - theirs).max() <= 2e-4 * np.abs(theirs).max() + 1e-6, name
     touched = np.unique(rows + run.first)
     for name, rows_ in (("tables", touched), ("bytes", np.unique(text[:span]))):
-        counts = np.bincount(
+        met = np.bincount(
             (rows + run.first).reshape(-1) if name == "tables" else text[:span],
             minlength=len(getattr(run, name)),
         )
-        once = [r for r in rows_ if counts[r] == 1]
+        once = [r for r in rows_ if met[r] == 1]
         assert once
         own, theirs = np.sqrt(getattr(run, name + "_v")[once]), np.abs(p[name].grad.numpy()[once])
         assert np.abs(own - theirs).max() <= 2e-4 * theirs.max() + 1e-6, name
@@ -136,8 +151,9 @@ def test_predicting_reads_what_torch_calls_bfloat16():
         assert ((halves << 16 >> 16) == theirs[::2]).all() and (halves >> 16 == theirs[1::2]).all(), name
 
 
-def test_without_learning_it_is_the_pretrained_expert():
-    w = random_weights(2)
+@pytest.mark.parametrize("shape", [SHAPE, FED], ids=["alone", "fed"])
+def test_without_learning_it_is_the_pretrained_expert(shape):
+    w = random_weights(2, shape)
     still = all_steps(network.new_run(w, (0.0, 0.0)), TEXT)
     net = ssm_kernel.make_net(w)
     exact = np.zeros_like(still)
@@ -153,18 +169,19 @@ def test_it_learns():
 
 def test_another_process_and_threads_agree():
     """What learns from nothing, and what goes on learning."""
-    alone = [all_steps(make().fresh(), TEXT) for make in (TinyOnline, adapted)]
+    makers = (TinyOnline, adapted, fed)
+    alone = [all_steps(make().fresh(), TEXT) for make in makers]
     code = (
         "import sys, hashlib; sys.path[:0] = ['tests', 'tests/nzip/predictors/online']\n"
-        "from test_online import TEXT, TinyOnline, adapted, all_steps\n"
-        "for make in (TinyOnline, adapted):\n"
+        "from test_online import TEXT, TinyOnline, adapted, all_steps, fed\n"
+        "for make in (TinyOnline, adapted, fed):\n"
         "    print(hashlib.sha256(all_steps(make().fresh(), TEXT).tobytes()).hexdigest())"
     )
     assert child_output(code, NZIP_ISA="portable").split() == [
         hashlib.sha256(out.tobytes()).hexdigest() for out in alone
     ]
     with ThreadPoolExecutor(4) as pool:
-        jobs = [pool.submit(all_steps, make().fresh(), TEXT) for make in (TinyOnline, adapted) * 2]
+        jobs = [pool.submit(all_steps, make().fresh(), TEXT) for make in makers * 2]
         assert all((job.result() == out).all() for job, out in zip(jobs, alone * 2, strict=True))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_experts import SHAPE, TEXT, random_file, random_weights
+from small_experts import FED, SHAPE, TEXT, random_file, random_weights
 from support import ROOT, child_output
 
 from nzip import testing
@@ -39,9 +39,14 @@ def all_steps(net, data: bytes) -> np.ndarray:
     return out
 
 
+def fed() -> SsmExpert:
+    return SsmExpert("tests.expert", random_weights(7, FED))
+
+
+@pytest.mark.parametrize("make", [expert, fed])
 @pytest.mark.parametrize("check", testing.EXPERT_CHECKS, ids=lambda check: check.__name__)
-def test_conformance(check):
-    check(expert)
+def test_conformance(check, make):
+    check(make)
 
 
 @settings(max_examples=30, deadline=None)
@@ -62,9 +67,10 @@ def test_matvec_is_the_integer_product(blocks, pairs, seed, isa):
     assert (out == matrix.astype(np.int64) @ vector.astype(np.int64)).all()
 
 
+@pytest.mark.parametrize("shape", [SHAPE, FED], ids=["alone", "fed"])
 @pytest.mark.parametrize("words", [b"", named(1).hash], ids=["raw", "words"])
-def test_twin_agrees(words):
-    w = random_weights(words=words)
+def test_twin_agrees(words, shape):
+    w = random_weights(shape=shape, words=words)
     text = TEXT + bytes(range(256)) + b"@The @mill \x07stood @\xc0\x81. @by \x80" if words else TEXT
     out = all_steps(kernel.make_net(w), text)
     twin = Twin(w)
@@ -76,8 +82,9 @@ def test_the_marks_of_capitals_are_those_of_words():
     assert (contexts.CAPITAL, contexts.CAPITALS) == (marks.CAPITAL, marks.CAPITALS)
 
 
-def test_all_instruction_sets_agree():
-    w = random_weights(3)
+@pytest.mark.parametrize("shape", [SHAPE, FED], ids=["alone", "fed"])
+def test_all_instruction_sets_agree(shape):
+    w = random_weights(3, shape)
     results = [all_steps(kernel.make_net(w, isa), TEXT) for isa in range(cpu.detect() + 1)]
     assert all((r == results[0]).all() for r in results)
 
@@ -98,16 +105,19 @@ def test_threads_agree():
     assert all((r == alone).all() for r in results)
 
 
-@pytest.mark.parametrize("words", [b"", named(1).hash], ids=["raw", "words"])
-def test_another_process_on_the_plainest_machine_agrees(words):
+@pytest.mark.parametrize(
+    ("words", "shape"), [(b"", SHAPE), (named(1).hash, FED)], ids=["raw", "words, fed"]
+)
+def test_another_process_on_the_plainest_machine_agrees(words, shape):
     here = hashlib.sha256(
-        all_steps(kernel.make_net(random_weights(words=words)), TEXT[:200]).tobytes()
+        all_steps(kernel.make_net(random_weights(shape=shape, words=words)), TEXT[:200]).tobytes()
     ).hexdigest()
     code = (
         "import sys, hashlib; sys.path[:0] = ['tests', 'tests/nzip/predictors/ssm']\n"
         "from small_experts import TEXT, random_weights; from test_ssm import all_steps\n"
+        "from nzip.predictors.ssm.weights import Shape\n"
         "from nzip.predictors.ssm import kernel\n"
-        f"out = all_steps(kernel.make_net(random_weights(words={words!r})), TEXT[:200])\n"
+        f"out = all_steps(kernel.make_net(random_weights(1, {shape!r}, {words!r})), TEXT[:200])\n"
         "print(hashlib.sha256(out.tobytes()).hexdigest())"
     )
     assert child_output(code, NZIP_ISA="portable").strip() == here
