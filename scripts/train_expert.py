@@ -107,7 +107,20 @@ def main() -> None:
 @click.option("--deadline", type=float, help="stop after so many CPU seconds (a trial)")
 @click.option("--set", "settings", multiple=True, help="name=value for the run or the shape (a trial)")
 def run_command(
-    corpora, folder, total, seed, threads, kind, words, mixture, gathered, begin, floats, fed, deadline, settings
+    corpora,
+    folder,
+    total,
+    seed,
+    threads,
+    kind,
+    words,
+    mixture,
+    gathered,
+    begin,
+    floats,
+    fed,
+    deadline,
+    settings,
 ) -> None:
     """Train, or go on training, until TOTAL bytes were seen."""
     import torch  # start-up: torch, as the next ones

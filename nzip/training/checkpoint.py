@@ -47,7 +47,9 @@ def load(folder: Path) -> tuple[Network, dict]:
         sizes: list = [*map(int, words[:7]), *map(float, words[7:])]
         net: Network = transformer.Llama(transformer.Shape(*sizes))
     else:
-        width, layers, row, bits = (json.loads(word.replace("(", "[").replace(")", "]")) for word in words[:4])
+        width, layers, row, bits = (
+            json.loads(word.replace("(", "[").replace(")", "]")) for word in words[:4]
+        )
         dictionary = by_name(kept["words"]) if kept["words"] else None
         net = Recurrent(Shape(width, layers, row, tuple(bits), words[4:] == ["True"]), words=dictionary)
     net.load_state_dict(kept["net"])

@@ -55,5 +55,6 @@ def export(net, made: dict) -> bytes:
     tensors["head_bias"] = state["head.bias"]
     if shape.fed:
         tensors["feed"], tensors["feed_scale"] = _rows(state["feed.weight"], FEED_UNIT)
+        tensors["start"] = state["begin"]
         tensors["gain"] = state["gain"] * (math.log(2) * 2.0**-COUNT_BITS)
     return write(shape, made, tensors, net.words.hash if net.words else b"")

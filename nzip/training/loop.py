@@ -150,7 +150,9 @@ def train(
             x, fresh = x.reshape(4 * run.lanes, -1), fresh.reshape(4 * run.lanes, -1)
         if fed:
             # The network reads a byte one step after it was asked for it.
-            begins = [[*late, *(at + 1 for at in new)] for late, new in zip(carried, streams.begins, strict=True)]
+            begins = [
+                [*late, *(at + 1 for at in new)] for late, new in zip(carried, streams.begins, strict=True)
+            ]
             carried = [[0] if own and own[-1] == run.span else [] for own in begins]
             begins = [[at for at in own if at < run.span] for own in begins]
             rows = net.rows(x, hashes, begins)
@@ -169,6 +171,8 @@ def train(
         adam.step()
         adam.zero_grad(set_to_none=True)
         muon.zero_grad()
+        if fed:
+            net.remember(states)
         seen += fresh.size
         done = behind()
         losses.append(from_nats(loss.item(), 1))

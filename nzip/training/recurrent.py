@@ -86,6 +86,7 @@ class _Layer(nn.Module):
 
 
 DEFAULT = Shape()
+LATE = 1 / 500  # of the mean state, what a step's share is
 
 
 class Past(NamedTuple):
@@ -109,6 +110,7 @@ class Recurrent(nn.Module):
     None: raw text. ``reach``: bytes read at a time when it is measured. ``drop``: the share of table rows
     that are taken for zeros while gradients are kept, so that no small text is learnt by heart."""
 
+    begin: torch.Tensor  # (layers, width), of a fed network: the state before the first byte
     reach = 4096
     drop = 0.0
 
@@ -132,10 +134,19 @@ class Recurrent(nn.Module):
             self.feed = nn.Linear(256, shape.width, bias=False)
             nn.init.normal_(self.feed.weight, std=0.06)
             self.gain = nn.Parameter(torch.tensor([0.7]))
+            self.register_buffer("begin", torch.zeros(shape.layers, shape.width))
 
     def start(self, lanes: int) -> list[torch.Tensor]:
-        """Zero states: one (lanes, width) a layer. ``forward`` moves them in place."""
+        """States before the first byte: one (lanes, width) a layer. ``forward`` moves them in place."""
+        if self.shape.fed:
+            return [state.repeat(lanes, 1) for state in self.begin]
         return [torch.zeros(lanes, self.shape.width) for _ in range(self.shape.layers)]
+
+    def remember(self, states: list[torch.Tensor]) -> None:
+        """A text begins with what states were in the mean of late: nearer to what the network knows than
+        zeros, which it never meets in training."""
+        if self.shape.fed:
+            self.begin.lerp_(torch.stack([state.mean(0) for state in states]), LATE)
 
     def hashes(self, lanes: int) -> Past:
         """What :meth:`rows` moves along, at the beginning."""
@@ -143,8 +154,8 @@ class Recurrent(nn.Module):
         return Past(hashes, [counts.new_counts() for _ in range(lanes if self.shape.fed else 0)])
 
     def rows(self, streams: np.ndarray, past: Past, begins: list[list[int]] | None = None) -> Read:
-        """What (b, t) uint8 bytes are read with; ``past`` moves along. ``begins``: for each lane, before which
-        bytes the counts forget all."""
+        """What (b, t) uint8 bytes are read with; ``past`` moves along. ``begins``: for each lane, before
+        which bytes the counts forget all."""
         out = np.empty((*streams.shape, TABLES), np.int64)
         bits = np.array(self.shape.bits, np.int64)
         for i in range(streams.shape[0]):
@@ -203,14 +214,13 @@ class Recurrent(nn.Module):
 
 def from_file(path: Path, fed: bool = False) -> tuple[Recurrent, dict]:
     """The network in an expert's file, to train on, and what its header says it was ``made`` from: rounded
-    weights as floats. ``fed``: with counts from now on, of which it knows nothing. ``ValueError`` where it reads codes of a dictionary that does not ship."""
+    weights as floats. ``fed``: with counts from now on, of which it knows nothing yet. ``ValueError`` where
+    it reads codes of a dictionary that does not ship."""
     w = weights.read(path.read_bytes(), str(path))
     known = {named(number + 1).hash: named(number + 1) for number in range(len(index()))}
     if w.words and w.words not in known:
         raise ValueError(f"{path} reads codes of a dictionary that does not ship")
-    net = Recurrent(
-        w.shape._replace(fed=w.shape.fed or fed), words=known[w.words] if w.words else None
-    )
+    net = Recurrent(w.shape._replace(fed=w.shape.fed or fed), words=known[w.words] if w.words else None)
     unit, row = float(1 << UNIT_BITS), w.shape.row
     project = w.project.astype(np.float32) * w.project_scale[:, None]
     state = {"head.weight": w.head * (w.head_scale * unit)[:, None], "head.bias": w.head_bias}
@@ -226,8 +236,10 @@ def from_file(path: Path, fed: bool = False) -> tuple[Recurrent, dict]:
         state[f"layers.{i}.out.weight"] = w.out[i] * (w.out_scale[i] * float(1 << GATED_BITS))[:, None]
     if fed and not w.shape.fed:
         state["feed.weight"], state["gain"] = np.zeros((w.shape.width, 256)), np.zeros(1)
+        state["begin"] = np.zeros((w.shape.layers, w.shape.width))
     elif w.shape.fed:
         state["feed.weight"] = w.feed * (w.feed_scale / FEED_UNIT)[:, None]
+        state["begin"] = w.start
         state["gain"] = w.gain * (2.0**counts.UNIT_BITS / math.log(2))
     net.load_state_dict({name: torch.from_numpy(np.array(v, np.float32)) for name, v in state.items()})
     return net, w.made

@@ -83,7 +83,11 @@ class OnlineExpert(SmallExpert):
         matrices = shape.width * (shape.layers * 4 * shape.width + 1024 + 7 * shape.row)
         tables = sum(1 << b for b in shape.bits) * shape.row
         return lanes * (
-            (SIZE if shape.fed else 0) + 14 * matrices + 8 * tables + 4 * network.SPAN * shape.width * (9 * shape.layers + 20) + (4 << 20)
+            (SIZE if shape.fed else 0)
+            + 14 * matrices
+            + 8 * tables
+            + 4 * network.SPAN * shape.width * (9 * shape.layers + 20)
+            + (4 << 20)
         )
 
 

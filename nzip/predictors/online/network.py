@@ -18,7 +18,7 @@ from nzip import memory
 from nzip.predictors.online.products import TILE, near
 from nzip.predictors.ssm import contexts
 from nzip.predictors.ssm.counts import Counts, new_counts
-from nzip.predictors.ssm.kernel import FEED_UNIT, GATED_BITS, UNIT_BITS
+from nzip.predictors.ssm.kernel import FEED_UNIT, GATED_BITS, UNIT_BITS, first_state
 from nzip.predictors.ssm.weights import Shape, Weights
 
 _ONE = np.float32(1)
@@ -209,6 +209,8 @@ def new_run(
         "wide": room(span, 3 * width), "transposed": room(span, width),
         "across": room(most, span), "back": room(max(width, grams), span), "row": room(most),
         "f": np.zeros(256, np.int16),
-        "gain": room(1) if weights is None or weights.gain is None else weights.gain.copy(),
+        "gain": room(1) if weights is None else weights.gain.copy(),
     }  # fmt: skip
+    if weights is not None:
+        state["h"][:, 0] = first_state(weights)
     return Online(**_placed(state), counts=new_counts(shape.fed))

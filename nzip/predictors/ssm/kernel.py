@@ -54,6 +54,7 @@ class Net(NamedTuple):
     feed: np.ndarray  # packed as the others; of no rows where the network is not fed
     feed_scale: np.ndarray
     gain: np.ndarray  # float32 (1,)
+    start: np.ndarray  # float32 (layers, width): the state before the first byte
     coded: bool  # it reads text coded as words
     isa: int
 
@@ -93,19 +94,25 @@ def make_net(w: Weights, isa: int | None = None) -> Net:
         head=pack(w.head),
         head_scale=w.head_scale.copy(),
         head_bias=w.head_bias.copy(),
-        feed=pack(w.feed if w.feed is not None else np.zeros((0, 256), np.int8)),
-        feed_scale=w.feed_scale.copy() if w.feed_scale is not None else np.zeros(0, np.float32),
-        gain=w.gain.copy() if w.gain is not None else np.zeros(1, np.float32),
+        feed=pack(w.feed),
+        feed_scale=w.feed_scale.copy(),
+        gain=w.gain.copy(),
+        start=first_state(w),
         coded=bool(w.words),
         isa=cpu.detect() if isa is None else isa,
     )
 
 
+def first_state(w: Weights) -> np.ndarray:
+    """The state before the first byte, float32 (layers, width), to write to."""
+    return w.start.copy() if w.shape.fed else np.zeros((w.shape.layers, w.shape.width), np.float32)
+
+
 def new_stream(net: Net) -> Stream:
     """A stream that has seen nothing."""
-    layers, width = net.mix.shape[0], net.bytes.shape[1]
+    width = net.bytes.shape[1]
     return Stream(
-        h=np.zeros((layers, width), np.float32),
+        h=net.start.copy(),
         hashes=contexts.begin(net.coded),
         rows=np.zeros(contexts.TABLES, np.int64),
         grams=np.zeros(contexts.TABLES * net.tables.shape[1], np.int16),

@@ -24,6 +24,8 @@ class Twin:
     def __init__(self, weights: Weights):
         self.w = weights
         self.h = np.zeros((weights.shape.layers, weights.shape.width), np.float32)
+        if weights.shape.fed:
+            self.h[...] = weights.start
         self.counts = counts.Twin()
         self.last, self.word, self.before, self.earlier, self.column = 0, 0, 0, 0, 0
 

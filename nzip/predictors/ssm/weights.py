@@ -78,9 +78,11 @@ class Weights(NamedTuple):
     head: np.ndarray  # int8 (256, width)
     head_scale: np.ndarray
     head_bias: np.ndarray
-    feed: np.ndarray | None = None  # int8 (width, 256), of an expert that is fed
-    feed_scale: np.ndarray | None = None  # float32 (width,)
-    gain: np.ndarray | None = None  # float32 (1,): of f beside the logits
+    # Of an expert that is fed; else of no rows, and zeros.
+    feed: np.ndarray = np.zeros((0, 256), np.int8)  # (width, 256)
+    feed_scale: np.ndarray = np.zeros(0, np.float32)  # (width,)
+    gain: np.ndarray = np.zeros(1, np.float32)  # of f beside the logits
+    start: np.ndarray = np.zeros((0, 0), np.float32)  # (layers, width): the state before the first byte
 
 
 def layout(shape: Shape) -> list[tuple[str, str, tuple[int, ...]]]:
@@ -94,13 +96,20 @@ def layout(shape: Shape) -> list[tuple[str, str, tuple[int, ...]]]:
         ("mix_bias", "<f4", (layers, 3 * w)),
         ("out", "i1", (layers, w, w)), ("out_scale", "<f4", (layers, w)),
         ("head", "i1", (256, w)), ("head_scale", "<f4", (256,)), ("head_bias", "<f4", (256,)),
-        *((("feed", "i1", (w, 256)), ("feed_scale", "<f4", (w,)), ("gain", "<f4", (1,))) if shape.fed else ()),
+        *(_layout_of_fed(shape) if shape.fed else ()),
     ]  # fmt: skip
+
+
+def _layout_of_fed(shape: Shape) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
+    return (
+        ("feed", "i1", (shape.width, 256)), ("feed_scale", "<f4", (shape.width,)), ("gain", "<f4", (1,)),
+        ("start", "<f4", (shape.layers, shape.width)),
+    )  # fmt: skip
 
 
 def write(shape: Shape, made: dict, tensors: dict[str, np.ndarray], words: bytes = b"") -> bytes:
     """The file's bytes. ``tensors`` by the names of :class:`Weights`, tables as ``table0`` … ``table6``."""
-    said = {"shape": [*shape[:3], list(shape.bits)], "made": made}
+    said: dict = {"shape": [*shape[:3], list(shape.bits)], "made": made}
     said |= {"words": words.hex()} if words else {}
     said |= {"fed": True} if shape.fed else {}
     header = json.dumps(said, sort_keys=True).encode()

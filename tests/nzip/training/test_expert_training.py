@@ -182,6 +182,7 @@ def test_a_network_begins_to_be_fed(tmp_path):
     assert evaluate(fed, held) == evaluate(alone, held)
     train(fed, [source()], SHORT._replace(total=3_000), tmp_path / "run")
     assert fed.gain.item() != 0 and fed.feed.weight.abs().max() > 0
+    assert fed.begin.abs().max() > 0 and torch.equal(fed.start(3)[1][2], fed.begin[1])
     (tmp_path / "y.expert").write_bytes(export(fed, {"seen": 3_000}))
     again = from_file(tmp_path / "y.expert")[0]
     assert again.shape.fed and abs(evaluate(again, held)["x"] - evaluate(fed, held)["x"]) < 0.02
@@ -207,7 +208,9 @@ def test_fused_gradients_are_autograd_s():
     def s(x):
         return x / torch.sqrt(1 + x * x)
 
-    x = net.bytes(symbols) + net.project(torch.cat([t(rows.rows[..., i]) for i, t in enumerate(net.tables)], -1))
+    x = net.bytes(symbols) + net.project(
+        torch.cat([t(rows.rows[..., i]) for i, t in enumerate(net.tables)], -1)
+    )
     for layer in net.layers:
         a, c, o = layer.mix(norm(x)).chunk(3, -1)
         h, states = torch.zeros(1, SMALL.width), []

@@ -98,7 +98,7 @@ def test_gradients_are_torch_s(shape):
     contexts.rows_of_text(text[:span], contexts.begin(False), run.bits, rows)
     at = torch.from_numpy(rows + run.first)
     width = p["bytes"].shape[1]
-    state = [torch.zeros(width) for _ in range(p["mix"].shape[0])]
+    state = [torch.tensor(run.h[l, 0].copy()) for l in range(p["mix"].shape[0])]
     loss = 0
 
     def bend(v):

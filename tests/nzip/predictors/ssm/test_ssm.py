@@ -105,9 +105,7 @@ def test_threads_agree():
     assert all((r == alone).all() for r in results)
 
 
-@pytest.mark.parametrize(
-    ("words", "shape"), [(b"", SHAPE), (named(1).hash, FED)], ids=["raw", "words, fed"]
-)
+@pytest.mark.parametrize(("words", "shape"), [(b"", SHAPE), (named(1).hash, FED)], ids=["raw", "words, fed"])
 def test_another_process_on_the_plainest_machine_agrees(words, shape):
     here = hashlib.sha256(
         all_steps(kernel.make_net(random_weights(shape=shape, words=words)), TEXT[:200]).tobytes()
