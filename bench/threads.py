@@ -6,8 +6,8 @@ other, on one core; hashing and reading are timed apart. From these follows when
 any length is done on so many cores: every block waits for the head but the first, and a core takes the next
 block when it has done one (:func:`wall`).
 
-Concession: blocks of a file are alike to it, a file shorter than two blocks is coded in two halves and told of
-as if it went on so, cores share neither memory's speed nor power, and the writing of what comes out takes
+Concession: blocks of a file are alike to it, a file shorter than two blocks is coded in two halves and told
+of as if it went on so, cores share neither memory's speed nor power, and the writing of what comes out takes
 nothing.
 """
 
@@ -25,7 +25,6 @@ from nzip.container.pipeline import block_size_for
 from nzip.hashes import hash32
 from nzip.levels import spelling_of
 from nzip.predictors.registry import create
-
 
 _ENOUGH = 4 << 20  # bytes: the head is half of it
 

@@ -2,12 +2,12 @@
 more.
 
 Most slots have been looked up once, or saw the same half byte each time, so of their 15 nodes four say
-something, and few words say what: 254 contents make up 85% of a table that has read a million bytes. So a
-slot is a number, that of its content, and its check byte. What has no number follows apart: which of the
-bytes differ from zero, and these. A cache line is four slots, so its numbers are eight bytes, and where its
-rest lies is counted for every page.
+something, and few words say what: 254 contents make up three quarters of a table that has read a million
+bytes and 16,000 another eighth. So a slot is a number, that of its content, and its check byte. What has no
+number follows apart: a larger number, or which of the bytes differ from zero, and these. A cache line is four
+slots, so its numbers are eight bytes, and where its rest lies is counted for every page.
 
-Concession: which contents have numbers is told by a sample; to pack takes NumPy a few tenths of a second.
+Concession: which contents have numbers is told by a sample, and of those that share a key one has none.
 """
 
 from __future__ import annotations
@@ -19,31 +19,32 @@ import numpy as np
 from nzip.exact.jit import inner, later, lean
 from nzip.predictors.mix.compiled import i64, u64
 from nzip.predictors.mix.constants import NO_DIRECT, SLOT
-from nzip.predictors.mix.packed import PAGE, Followed, room
+from nzip.predictors.mix.packed import OTHER, PAGE, SPAN, Followed, room
 
 local_i64, prefetch = later("nzip.predictors.mix.intrinsics.vector", "local_i64", "prefetch")
 ones, lowest = later("nzip.exact.bits", "ones", "lowest")
 
 LINE = 64  # bytes of a cache line
-OTHER = 255  # the number of all contents that have none of their own
 _EACH = SLOT // 8  # words of a slot
 _LINES = PAGE // LINE
 _AT_ONCE = 32
-_PIECE = 1 << 23  # bytes of a table that are looked at together
+_AT_A_TIME = 1 << 19  # slots that are packed together
 _SAMPLED = 1 << 20  # slots that tell which contents are common
-_KEYS = 16  # bits by which contents are looked up
-_CHECK = np.uint64(0xFF)
-_K1, _K2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
+_RARER = 1 << 14  # contents with a larger number: these lie in a core's own cache
+_KEYS = 18  # bits by which contents are looked up
+_K1, _K2 = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F
 
 
 class PackedSlots(NamedTuple):
     """``contents`` uint64 (256, 2): slots by number, without their check byte, which is their lowest; 0 is
-    the empty one. ``lines`` uint64 (slots / 4,): for each slot the number, and above it the check byte, the
-    first slot's the lowest. ``before`` uint32 (pages,): bytes of ``values`` before each page's. ``values``
-    uint8: of each slot whose number is ``OTHER`` two bytes with a bit for each of its bytes, the check byte's
-    nil, and those that are not zero."""
+    the empty one. ``rarer`` uint64 (contents, 2): those with a larger number. ``lines`` uint64 (slots / 4,):
+    for each slot the number, and above it the check byte, the first slot's the lowest. ``before`` uint32
+    (pages,): bytes of ``values`` before each page's. ``values`` uint8: of each slot whose number is ``OTHER``
+    two bytes, the lower first; either 1 and above it the larger number, or a bit for each of its bytes, the
+    check byte's nil, and then those that are not zero."""
 
     contents: np.ndarray
+    rarer: np.ndarray
     lines: np.ndarray
     before: np.ndarray
     values: np.ndarray
@@ -54,6 +55,7 @@ class FoundSlots(NamedTuple):
     line's; of none where few will be fetched, and are counted then."""
 
     contents: np.ndarray
+    rarer: np.ndarray
     lines: np.ndarray
     before: np.ndarray
     values: np.ndarray
@@ -71,38 +73,27 @@ class FoundSlots(NamedTuple):
 def pack_slots(table: np.ndarray) -> PackedSlots:
     """A table of slots (uint8, whole cache lines)."""
     slots = table.view(np.uint64).reshape(-1, _EACH)
-    contents = _commonest(slots[:: max(1, len(slots) // _SAMPLED)])
-    numbers = np.zeros(1 << _KEYS, np.uint8)
+    contents, rarer = _commonest(slots)
+    known = np.concatenate([contents[:OTHER], rarer])
+    numbers = np.zeros(1 << _KEYS, np.uint16)
     # In turn, so that of two with one key the commoner stays.
-    for number in range(OTHER - 1, -1, -1):
-        numbers[_keys(contents[number : number + 1]) >> np.uint64(64 - _KEYS)] = number
+    numbers[_keys(known)[::-1] >> np.uint64(64 - _KEYS)] = np.arange(len(known), dtype=np.uint16)[::-1]
     lines = np.empty(len(slots), np.uint16)
-    counts, values = np.empty(-(-len(table) // PAGE), np.int64), []
-    for begin in range(0, len(slots), _PIECE // SLOT):
-        piece = slots[begin : begin + _PIECE // SLOT]
-        number = numbers[_keys(piece) >> np.uint64(64 - _KEYS)]
-        known = contents[number]
-        unlike = ((piece[:, 0] ^ known[:, 0]) & ~_CHECK | (piece[:, 1] ^ known[:, 1])) != 0
-        number[unlike] = OTHER
-        others = piece[unlike].view(np.uint8).reshape(-1, SLOT)
-        differs = others != 0
-        differs[:, 0] = False
-        told = np.packbits(differs, axis=1, bitorder="little")
-        both = np.concatenate([told, others], axis=1)
-        values.append(both[np.concatenate([np.ones(told.shape, np.bool_), differs], axis=1)])
-        sizes = np.zeros(-(-len(piece) * SLOT // PAGE) * PAGE // SLOT, np.int64)
-        sizes[: len(piece)][unlike] = told.shape[1] + np.count_nonzero(differs, axis=1)
-        first = begin * SLOT // PAGE
-        pages = sizes.reshape(-1, PAGE // SLOT).sum(axis=1)
-        counts[first : first + len(pages)] = pages
-        lines[begin : begin + len(piece)] = number | (piece[:, 0] & _CHECK).astype(np.uint16) << 8
-    before = (np.cumsum(counts) - counts).astype(np.uint32)
-    return PackedSlots(contents, lines.view(np.uint64), before, np.concatenate(values))
+    before, values = np.zeros(-(-len(table) // PAGE), np.uint32), []
+    room = np.empty((2 + SLOT) * min(_AT_A_TIME, len(slots)), np.uint8)
+    done = 0
+    for begin in range(0, len(slots), _AT_A_TIME):
+        piece = slots[begin : begin + _AT_A_TIME]
+        pages = before[begin * SLOT // PAGE :]
+        count = pack_some(piece, known, numbers, lines[begin:], pages, room, done)
+        values.append(room[:count].copy())
+        done += count
+    return PackedSlots(contents, rarer, lines.view(np.uint64), before, np.concatenate(values))
 
 
 def unpack_slots(packed: PackedSlots, table: np.ndarray) -> None:
     """Make ``table`` (uint8) what was packed. It must have the size that it had."""
-    spread_slots(packed.contents, packed.lines, packed.values, table.view(np.uint64))
+    spread_slots(packed.contents, packed.rarer, packed.lines, packed.values, table.view(np.uint64))
 
 
 def unpack_direct(followed: Followed, packed: PackedSlots, slots: np.ndarray, direct: np.ndarray) -> None:
@@ -114,24 +105,72 @@ def unpack_direct(followed: Followed, packed: PackedSlots, slots: np.ndarray, di
 
 
 def _keys(slots: np.ndarray) -> np.ndarray:
-    keys = ((slots[:, 0] & ~_CHECK) * _K1) ^ (slots[:, 1] * _K2)
-    return (keys ^ keys >> np.uint64(29)) * _K1
+    """As :func:`_key`, of each."""
+    keys = ((slots[:, 0] >> np.uint64(8)) * np.uint64(_K1)) ^ (slots[:, 1] * np.uint64(_K2))
+    return (keys ^ keys >> np.uint64(29)) * np.uint64(_K1)
 
 
-def _commonest(slots: np.ndarray) -> np.ndarray:
-    """:attr:`PackedSlots.contents`: the empty one, and of ``slots`` (uint64 (slots, 2)) the commonest."""
-    found = np.zeros((256, _EACH), np.uint64)
-    keys = np.sort(_keys(slots))
+@inner
+def _key(low, high):
+    """A hash of a slot's content, from its two words."""
+    h = ((low >> u64(8)) * u64(_K1)) ^ (high * u64(_K2))
+    return (h ^ h >> u64(29)) * u64(_K1)
+
+
+def _commonest(slots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """:attr:`PackedSlots.contents` and ``rarer`` of ``slots`` (uint64 (slots, 2)): the empty one, and those
+    that save the most. A sample is counted, of every fourth at most: who waits for a head wants no more."""
+    step = max(4, -(-len(slots) // _SAMPLED)) if len(slots) > _AT_A_TIME else 1
+    slots = slots[::step]
+    keys = _keys(slots)
+    places = np.argsort(keys)
+    keys = keys[places]
     edges = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
     counts = np.diff(edges, append=len(keys))
-    likely = keys[edges[np.argsort(-counts, kind="stable")[: OTHER - 1]]]
-    places = np.argsort(_keys(slots), kind="stable")
-    first = places[np.searchsorted(keys, likely)]
-    contents = slots[first]
-    contents[:, 0] &= ~_CHECK
-    contents = contents[contents.any(axis=1)][: OTHER - 1]
-    found[1 : 1 + len(contents)] = contents
-    return found
+    often = counts > 1  # else a number's content takes as much as is saved
+    edges, counts = edges[often], counts[often]
+    order = np.argsort(-counts, kind="stable")[: OTHER + _RARER]
+    found = slots[places[edges[order]]]
+    found[:, 0] &= ~np.uint64(0xFF)
+    found = found[found.any(axis=1)]
+    contents = np.zeros((256, _EACH), np.uint64)
+    first = found[: OTHER - 1]
+    contents[1 : 1 + len(first)] = first
+    return contents, np.ascontiguousarray(found[OTHER - 1 :][:_RARER])
+
+
+@lean
+def pack_some(slots, known, numbers, lines, before, values, done):
+    """Fill ``lines`` (uint16, a slot each) and ``before`` for ``slots``, whole pages but the last, and
+    ``values`` from its first on; how many bytes of it. ``known``: contents, those with a larger number from
+    ``OTHER`` on; ``numbers`` uint16: these by key; ``done``: bytes of ``values`` before."""
+    n = 0
+    for i in range(len(slots)):
+        if i % (PAGE // SLOT) == 0:
+            before[i // (PAGE // SLOT)] = done + n
+        low, high = slots[i, 0], slots[i, 1]
+        number = i64(numbers[_key(low, high) >> u64(64 - _KEYS)])
+        check = low & u64(255)
+        low ^= check
+        same = known[number, 0] == low and known[number, 1] == high
+        lines[i] = (number if same and number < OTHER else OTHER) | i64(check) << 8
+        if not same:
+            told = 0
+            at = n + 2
+            for k in range(1, SLOT):
+                byte = i64(((low if k < 8 else high) >> u64((k & 7) << 3)) & u64(255))
+                values[at] = byte
+                at += byte != 0
+                told |= (byte != 0) << k
+            values[n] = told & 255
+            values[n + 1] = told >> 8
+            n = at
+        elif number >= OTHER:
+            told = (number - OTHER) << 1 | 1
+            values[n] = told & 255
+            values[n + 1] = told >> 8
+            n += 2
+    return n
 
 
 @inner
@@ -145,13 +184,14 @@ def _bytes_of(line, values, k):
     """Where in ``values`` the next line's begin, when this one's begin at ``k``."""
     rest = _others(line)
     while rest:
-        k += 2 + i64(ones(u64(values[k]) | u64(values[k + 1]) << u64(8)))
+        told = u64(values[k]) | u64(values[k + 1]) << u64(8)
+        k += 2 + i64(ones(told if told & u64(1) == u64(0) else u64(0)))
         rest &= rest - u64(1)
     return k
 
 
 @inner
-def _put(told, contents, values, k, table, word):
+def _put(told, contents, rarer, values, k, table, word):
     """Put a line in place from ``word`` of a table on; as :func:`_bytes_of`."""
     for _ in range(LINE // SLOT):
         number = i64(told & u64(255))
@@ -160,6 +200,11 @@ def _put(told, contents, values, k, table, word):
         if number == OTHER:
             rest = u64(values[k]) | u64(values[k + 1]) << u64(8)
             k += 2
+            if rest & u64(1):
+                number = i64(rest >> u64(1))
+                table[word] |= rarer[number, 0]
+                table[word + 1] = rarer[number, 1]
+                rest = u64(0)
             while rest:
                 place = lowest(rest)
                 table[word + i64(place >> u64(3))] |= u64(values[k]) << ((place & u64(7)) << u64(3))
@@ -171,11 +216,11 @@ def _put(told, contents, values, k, table, word):
 
 
 @lean
-def spread_slots(contents, lines, values, table):
+def spread_slots(contents, rarer, lines, values, table):
     """All of a table (uint64)."""
     k = 0
     for line in range(len(lines)):
-        k = _put(lines[line], contents, values, k, table, line * (LINE // 8))
+        k = _put(lines[line], contents, rarer, values, k, table, line * (LINE // 8))
 
 
 @lean
@@ -195,7 +240,7 @@ def spread_direct(lines, rows, slots, usual, places, values, before, direct, wor
             told >>= u64(16)
     for page in range(len(before) - 1):
         for k in range(before[page], before[page + 1]):
-            direct[page * PAGE + i64(places[k])] = values[k]
+            direct[page * SPAN + i64(places[k])] = values[k]
 
 
 @lean
@@ -212,7 +257,7 @@ def count_within(lines, before, values, within):
 def fetch_slots(packed, places, table):
     """Put the cache lines ``places`` (int64) of a table (uint64) in place. Some at a time: all of them are
     asked for before the first is needed."""
-    contents, lines, before = packed.contents, packed.lines, packed.before
+    contents, rarer, lines, before = packed.contents, packed.rarer, packed.lines, packed.before
     values, within = packed.values, packed.within
     counted = len(within) > 0
     found = local_i64(_AT_ONCE)
@@ -238,4 +283,4 @@ def fetch_slots(packed, places, table):
             if not counted and _others(lines[line]):
                 for earlier in range(line - line % _LINES, line):
                     k = _bytes_of(lines[earlier], values, k)
-            _put(lines[line], contents, values, k, table, line * (LINE // 8))
+            _put(lines[line], contents, rarer, values, k, table, line * (LINE // 8))
