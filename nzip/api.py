@@ -67,8 +67,8 @@ def compress(data: Buffer, level: int | None = None, **options: Unpack[Coding]) 
     smaller ones cost size and gain parallelism and finer random access; None: 16 MiB, or 4 to 8 MiB at
     levels 0 to 5 where there is more than that. ``threads``: 0 for all cores; the bytes do not depend on it.
     ``verify`` decodes and compares every block at once; None does so where the predictor is not exact.
-    ``embed_model``: put the experts that the predictor names by path (``"mix+ssm:my.expert"``) into the stream, so that
-    decompressing needs no file; experts that ship are never embedded.
+    ``embed_model``: put the experts that the predictor names by path (``"mix+ssm:my.expert"``) into the
+    stream, so that decompressing needs no file; experts that ship are never embedded.
 
     >>> decompress(compress(b"any bytes-like object", level=1))
     b'any bytes-like object'

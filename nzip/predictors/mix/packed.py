@@ -104,7 +104,7 @@ class Entries(NamedTuple):
         if len(self.usual):
             return 1
         page = int(np.argmax(self.before > 0))  # behind the first numbers that there are
-        count = np.count_nonzero(np.unpackbits(self.filled[: page * PAGE // _WORD].view(np.uint8)))
+        count = int(np.unpackbits(self.filled[: page * PAGE // _WORD].view(np.uint8)).sum())
         return int(self.before[page]) // count if count else 3
 
 
@@ -169,7 +169,7 @@ def put_number(values, k, width, table, place):
 def spread_entries(filled, values, usual, table, size, width):
     """All of a table (uint16) of numbers that take ``size`` (1 or 2) of its places; ``width``: as
     :attr:`Entries.width`."""
-    k = 0
+    k = i64(0)
     for word in range(len(filled)):
         rest = filled[word]
         rare = k + i64(ones(rest))

@@ -144,7 +144,7 @@ def pack_some(slots, known, numbers, lines, before, values, done):
     """Fill ``lines`` (uint16, a slot each) and ``before`` for ``slots``, whole pages but the last, and
     ``values`` from its first on; how many bytes of it. ``known``: contents, those with a larger number from
     ``OTHER`` on; ``numbers`` uint16: these by key; ``done``: bytes of ``values`` before."""
-    n = 0
+    n = i64(0)
     for i in range(len(slots)):
         if i % (PAGE // SLOT) == 0:
             before[i // (PAGE // SLOT)] = done + n
@@ -156,7 +156,7 @@ def pack_some(slots, known, numbers, lines, before, values, done):
         lines[i] = (number if same and number < OTHER else OTHER) | i64(check) << 8
         if not same:
             told = 0
-            at = n + 2
+            at = n + i64(2)
             for k in range(1, SLOT):
                 byte = i64(((low if k < 8 else high) >> u64((k & 7) << 3)) & u64(255))
                 values[at] = byte
@@ -166,9 +166,9 @@ def pack_some(slots, known, numbers, lines, before, values, done):
             values[n + 1] = told >> 8
             n = at
         elif number >= OTHER:
-            told = (number - OTHER) << 1 | 1
-            values[n] = told & 255
-            values[n + 1] = told >> 8
+            larger = (number - OTHER) << 1 | 1
+            values[n] = larger & 255
+            values[n + 1] = larger >> 8
             n += 2
     return n
 
