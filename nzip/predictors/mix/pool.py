@@ -62,7 +62,7 @@ class _Ready:
         for one in self._found:
             hold(one)
         self.nbytes = snapshot.nbytes + self.apm.within.nbytes
-        self.nbytes += self.slots.within.nbytes if self.contexts is not None else 0
+        self.nbytes += self.slots.lines.nbytes + self.slots.within.nbytes if self.contexts is not None else 0
 
     def __del__(self) -> None:
         for one in self._found:

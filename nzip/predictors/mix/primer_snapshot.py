@@ -45,7 +45,7 @@ FIELDS = (
 _MAPS = ("state_map", "match_map", "run_map")  # kept as they are
 _LEARNT = ("weights", "final_weights")
 _CONTEXTS = "-contexts"
-FORM = b"4"  # of entries, which are named by it
+FORM = b"5"  # of entries, which are named by it
 
 
 class Learnt(NamedTuple):
@@ -143,9 +143,9 @@ def load(plan: Plan, name: str, habits: bool = False, stays: bool = False) -> Sn
     found = get(name + _CONTEXTS, kinds)
     if found is None:
         return None
-    slots = PackedSlots(found[0].reshape(-1, 2), found[1].reshape(-1, 2), *found[2:5])
-    runs, match_table = Entries(*found[5:10]), Entries(*found[10:15])
-    followed = Followed(*found[15:19]) if direct else None
+    slots = PackedSlots(found[0].reshape(-1, 2), found[1].reshape(-1, 2), *found[2:6])
+    runs, match_table = Entries(*found[6:11]), Entries(*found[11:16])
+    followed = Followed(*found[16:20]) if direct else None
     return Snapshot(learnt, Contexts(slots, runs, match_table, followed, *found[-3:]))
 
 
@@ -183,7 +183,7 @@ def restore(mix: Mix, snapshot: Snapshot) -> None:
 
 # An entry is its arrays' lengths, then the arrays, each from a multiple of eight bytes on.
 _PACKED = [np.uint64, np.uint32, np.uint8]
-_SLOTS = [np.uint64, np.uint64, np.uint64, np.uint32, np.uint8]
+_SLOTS = [np.uint64, np.uint64, np.uint64, np.uint32, np.uint16, np.uint8]
 _ENTRIES = [np.uint64, np.uint32, np.uint16, np.uint8, np.uint16]
 _FOLLOWED = [np.uint16, np.uint8, np.uint16, np.uint32]
 
