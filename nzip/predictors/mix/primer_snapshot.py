@@ -112,14 +112,24 @@ def take(mix: Mix, plan: Plan, text: bytes, habits: bool = False) -> Snapshot:
 
 def save(snapshot: Snapshot, plan: Plan, name: str) -> None:
     """Keep a snapshot, if there is a place for it; whole or not at all, and never more than the limit."""
+    for suffix, arrays in zip(("", _CONTEXTS), entries(snapshot, plan), strict=False):
+        _put(name + suffix, arrays)
+
+
+def entries(snapshot: Snapshot, plan: Plan) -> list[list[np.ndarray]]:
+    """What is kept of a snapshot: the arrays of its habits, and where it has contexts, theirs."""
     learnt = snapshot.learnt
     packed = [
         pack(getattr(learnt, field), was) for field, was in zip(_LEARNT, _fresh(plan).learnt, strict=True)
     ]
     maps = [getattr(learnt, field) for field in _MAPS]
-    _put(name, [*maps, *(array for one in (*packed, learnt.apm) for array in one)])
-    if snapshot.contexts is not None:
-        _put(name + _CONTEXTS, _arrays(snapshot.contexts))
+    habits = [*maps, *(array for one in (*packed, learnt.apm) for array in one)]
+    return [habits] if snapshot.contexts is None else [habits, _arrays(snapshot.contexts)]
+
+
+def size_of(arrays: list[np.ndarray]) -> int:
+    """Bytes of an entry of these arrays, but for the store's own."""
+    return 8 * (1 + len(arrays)) + sum(array.nbytes + -array.nbytes % 8 for array in arrays)
 
 
 def load(plan: Plan, name: str, habits: bool = False, stays: bool = False) -> Snapshot | None:
