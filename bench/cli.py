@@ -454,6 +454,21 @@ def threads_command(file, levels, size, cores):
     _console().print(threads.table(rows, cores))
 
 
+@main.command("snapshots")
+@click.option("--levels", callback=_numbers, default="1,3", show_default=True, help="Levels of the mix.")
+@click.option("--words", default="english", show_default=True, help="The dictionary that codes words.")
+def snapshots_command(levels, words):
+    """What the snapshots of all primers take on disk."""
+    from bench import snapshots
+
+    try:
+        with Console(stderr=True).status("") as status:
+            rows = snapshots.sizes(levels, words, status.update)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    _console().print(snapshots.table(rows))
+
+
 @main.command("forms")
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)

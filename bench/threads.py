@@ -6,8 +6,9 @@ other, on one core; hashing and reading are timed apart. From these follows when
 any length is done on so many cores: every block waits for the head but the first, and a core takes the next
 block when it has done one (:func:`wall`).
 
-Concession: blocks of a file are alike to it, cores share neither memory's speed nor power, and the writing
-of what comes out takes nothing.
+Concession: blocks of a file are alike to it, a file shorter than two blocks is coded in two halves and told
+of as if it went on so, cores share neither memory's speed nor power, and the writing of what comes out takes
+nothing.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from nzip.hashes import hash32
 from nzip.levels import spelling_of
 from nzip.predictors.registry import create
 
+_ENOUGH = 4 << 20  # bytes: the head is half of it
+
 
 class Stages(NamedTuple):
     """CPU seconds of a file of ``blocks`` blocks at ``level``: the ``first`` block, reading the ``head``, a
@@ -39,14 +42,16 @@ class Stages(NamedTuple):
 
 
 def stages(data: bytes, size: int, levels: Iterable[int], tell: Callable[[str], None]) -> list[Stages]:
-    """Of a file of ``size`` bytes like ``data``, which must hold two blocks (``ValueError``)."""
+    """Of a file of ``size`` bytes like ``data``, which must hold two blocks or twice ``_ENOUGH`` bytes
+    (``ValueError``)."""
     found = []
     for level in levels:
         predictor = create(spelling_of(level))
         block = block_size_for(predictor, size)
-        if len(data) < 2 * block:
-            raise ValueError(f"-{level} cuts such a file into blocks of {block} bytes: give two of them")
-        first, second = data[:block], data[block : 2 * block]
+        coded = min(block, len(data) // 2)
+        if coded < min(block, _ENOUGH):
+            raise ValueError(f"-{level} cuts such a file into blocks of {block} bytes: give two of {_ENOUGH}")
+        first, second = data[:coded], data[coded : 2 * coded]
         predictor.encode(data[: 1 << 17])  # compiles, and reads primers
         tell(f"-{level}: the first block")
         begin = _seconds(predictor.encode, first)
@@ -54,8 +59,11 @@ def stages(data: bytes, size: int, levels: Iterable[int], tell: Callable[[str], 
         tell(f"-{level}: a later block")
         both = _seconds(later.encode, second)
         alone = _seconds(later.encode, second)
-        hashing = _seconds(hash32, first) * size / block
-        found.append(Stages(level, -(-size // block), begin, max(0.0, both - alone), alone, hashing))
+        hashing = _seconds(hash32, first) * size / coded
+        times = block / coded
+        found.append(
+            Stages(level, -(-size // block), begin * times, max(0.0, both - alone), alone * times, hashing)
+        )
     return found
 
 

@@ -64,11 +64,11 @@ def compress(data: Buffer, level: int | None = None, **options: Unpack[Coding]) 
     ``"mix:3"``, or a predictor object. ``primer``: a text of your own that the mix reads first
     (:func:`nzip.train_primer`), as the path or the bytes of a primer file, which decompressing then needs,
     too; False: start cold; None: the mix chooses among those that ship. ``block_size``: bytes a block;
-    smaller ones cost size and gain parallelism and finer random access; None: 16 MiB, or 4 MiB at levels 0 to
-    5 where there is more than that. ``threads``: 0 for all cores; the bytes do not depend on it. ``verify``
-    decodes and compares every block at once; None does so where the predictor is not exact. ``embed_model``:
-    put the experts that the predictor names by path (``"mix+ssm:my.expert"``) into the stream, so that
-    decompressing needs no file; experts that ship are never embedded.
+    smaller ones cost size and gain parallelism and finer random access; None: 16 MiB, or 4 to 8 MiB at
+    levels 0 to 5 where there is more than that. ``threads``: 0 for all cores; the bytes do not depend on it.
+    ``verify`` decodes and compares every block at once; None does so where the predictor is not exact.
+    ``embed_model``: put the experts that the predictor names by path (``"mix+ssm:my.expert"``) into the
+    stream, so that decompressing needs no file; experts that ship are never embedded.
 
     >>> decompress(compress(b"any bytes-like object", level=1))
     b'any bytes-like object'

@@ -41,8 +41,9 @@ class BlockOptions(TypedDict, total=False):
     that ship."""
     block_size: int | None
     """Bytes a block. Smaller ones cost size and gain parallelism and finer random access. None: 16 MiB, and 4
-    MiB at levels 0 to 5 where more than 16 MiB are known to come, since later blocks start from the head of
-    the first there."""
+    to 8 MiB at levels 0 to 5 where more than 16 MiB are known to come
+    (:func:`nzip.container.pipeline.block_size_for`), since later blocks start from the head of the first
+    there."""
     verify: bool | None
     """Decode and compare every block at once; None: where the predictor is not exact."""
     embed_model: bool

@@ -10,8 +10,8 @@ from __future__ import annotations
 import click
 
 from nzip.cli import options
-from nzip.cli.tables import make_table, print_json, print_table
-from nzip.cli.terminal import OK, say
+from nzip.cli.tables import print_columns, print_json, print_text
+from nzip.cli.terminal import OK, one_line, say
 
 _BOTH = "code and tables"
 
@@ -36,8 +36,8 @@ _BOTH = "code and tables"
 def cache(check: bool, clear: str | None, limit: int | None, as_json: bool) -> int:
     """Show what nzip keeps on disk: machine code, tables, models.
 
-    The folder is $NZIP_CACHE, else ~/.cache/nzip. Only folders that are yours (or root's) and that nobody
-    else may write to are used."""
+    The folder is $NZIP_CACHE, else ~/.cache/nzip; the first column says what --clear calls it. Only folders
+    that are yours (or root's) and that nobody else may write to are used."""
     from nzip import cache as store  # start-up: xxhash; `nzip --help` loads this file
 
     if (bool(check), bool(clear), limit is not None).count(True) > 1:
@@ -73,11 +73,16 @@ def _show(found, as_json: bool) -> None:
     if as_json:
         print_json({"kinds": [{**row._asdict(), "path": _text(row.path)} for row in found]}, "cache")
         return
-    table = make_table("what", "folder", "entries", "MB", "limit", left=("what", "folder"))
+    # Folders' names alone, where they lie above: whole paths would fill, or break, the lines of a table.
+    base = next((row.path.parent for row in found if row.path is not None and row.kind == "code"), None)
+    print_text(f"{'nothing is kept' if base is None else one_line(str(base))}\n\n")
+    rows: list[tuple[str, ...]] = []
     for row in found:
         limit = "-" if row.limit is None else f"{row.limit / 1e6:.0f}"
-        folder = "nothing is kept" if row.path is None else str(row.path)
-        table.add_row(row.kind, folder, str(row.entries), f"{row.bytes / 1e6:.1f}", limit)
-    print_table(table)
+        rows.append((row.what, row.kind, str(row.entries), f"{row.bytes / 1e6:.1f}", limit))
+    print_columns(("what", "folder", "files", "MB", "limit MB"), rows, left=("what", "folder"))
+    for row in found:
+        if row.path is not None and row.path.parent != base:
+            print_text(f"{row.kind}: {one_line(str(row.path))}\n")
     for refused in sorted({row.refused for row in found if row.refused}):
         say(f"the cache is left alone: {refused}")

@@ -296,7 +296,7 @@ def measure(
     "--block-size",
     type=Size(),
     metavar="SIZE",
-    help="Bytes coded together; default 16MiB, at -0 to -5 4MiB of longer files.",
+    help="Bytes coded together; default 16MiB, 4 to 8MiB of longer files at -0 to -5.",
 )
 @flag("--no-primer", help="Start cold.")
 @click.option(

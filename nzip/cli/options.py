@@ -241,8 +241,8 @@ _SPELLED: list[Callable] = [
     click.option("--predictor", metavar="SPELLING", shell_complete=completing.predictors,
                  help="A predictor by its spelling, as mix:3 or mix+NAME."),
     click.option("--block-size", type=Size(), metavar="SIZE",
-                 help="Bytes coded together; default 16MiB, at -0 to -5 4MiB of longer files. Small blocks "
-                 "cost size."),
+                 help="Bytes coded together; default 16MiB, 4 to 8MiB of longer files at -0 to -5. Small "
+                 "blocks cost size."),
 ]  # fmt: skip
 _PRIMED: list[Callable] = [
     click.option("--primer", metavar="FILE", type=click.Path(),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from nzip import codec
 from nzip.container import framing, heads, parser, passport, resume
+from nzip.container.check_points import CHECK_POINT
 from nzip.container.decoding import DEFAULT_MEMORY, StreamDecoder, check_size
 from nzip.container.embedded_models import Model
 from nzip.container.limits import check_memory
@@ -30,9 +31,12 @@ if TYPE_CHECKING:  # start-up: NumPy, which listing a file does without
 
 # Measured on text: two blocks of 500 KB cost 3.7% in size, so blocks are large. Where later ones start from
 # the head of the first, blocks of a quarter cost a hundredth (docs/SPEED.md), and what is larger than one
-# block keeps four times the threads busy.
+# block keeps four times the threads busy. From 16 such blocks on they are as large as makes full rounds of
+# 16: of 24 blocks, 16 cores do 16 and then 8.
 DEFAULT_BLOCK_SIZE = 16 << 20
 HEADED_BLOCK_SIZE = 4 << 20
+LARGEST_HEADED = 8 << 20
+AT_ONCE = 16
 
 
 class StreamEncoder:
@@ -343,10 +347,12 @@ class _InOrder:
 
 def block_size_for(predictor: Predictor, size: int | None) -> int:
     """Bytes a block of ``size`` bytes (None: nobody knows how many come), unless told otherwise; never a
-    matter of threads, on which bytes must not depend."""
-    if predictor.takes_head and size is not None and size > DEFAULT_BLOCK_SIZE:
-        return HEADED_BLOCK_SIZE
-    return DEFAULT_BLOCK_SIZE
+    matter of threads, on which bytes must not depend. Whole segments of check points."""
+    if not predictor.takes_head or size is None or size <= DEFAULT_BLOCK_SIZE:
+        return DEFAULT_BLOCK_SIZE
+    rounds = -(-size // (AT_ONCE * LARGEST_HEADED))
+    segments = -(-size // (AT_ONCE * rounds * CHECK_POINT))
+    return max(HEADED_BLOCK_SIZE, segments * CHECK_POINT)
 
 
 def check_block_size(block_size: int) -> None:

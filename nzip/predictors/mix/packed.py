@@ -3,8 +3,9 @@
 A primed mix is some dozens to hundreds of megabytes, of which a fifth says something; but that fifth is
 spread over all pages, as hashes are, so that neither holes in a file nor mapped pages would save anything
 (docs/notes/snapshots.md has the figures). Here a bit a byte says whether it differs from the fresh table's,
-and the bytes that differ follow one another. Both ways out are compiled: the whole table (:func:`spread`), or
-the stretches of it that a short text will touch (touched.py), found by counts that are kept for every page.
+and the bytes that differ follow one another; of tables that begin as zeros it is a bit a number
+(:class:`Entries`). Both ways out are compiled: the whole table (:func:`spread`), or the stretches of it that
+a short text will touch (touched.py), found by counts that are kept for every page.
 
 Concession: to pack takes NumPy some passes over a piece of the table after the other; it is done once.
 """
@@ -16,11 +17,11 @@ from typing import NamedTuple
 import numpy as np
 
 from nzip import memory
-from nzip.exact.jit import later, lean
+from nzip.exact.jit import inner, later, lean
 from nzip.predictors.mix.compiled import i64, u64
 from nzip.predictors.mix.constants import NO_DIRECT, SLOT
 
-(lowest,) = later("nzip.exact.bits", "lowest")
+ones, lowest = later("nzip.exact.bits", "ones", "lowest")
 
 PAGE = 512  # bytes for which there is a count: their bits are one cache line
 _PIECE = 1 << 23  # bytes of a table that are looked at together
@@ -83,11 +84,116 @@ def spread(differs, before, values, table):
             rest &= rest - u64(1)
 
 
+class Entries(NamedTuple):
+    """A table of whole numbers of which most are 0. ``filled`` uint64 (pages * 8,): a bit for each that is
+    not, the first one's the lowest. ``values`` uint8: of each of these words the numbers that are not 0,
+    three bytes each or four, the lowest first; of a table of uint16 a byte each, which of ``usual`` uint16
+    (256,) it is, or ``OTHER``, and after these two bytes for each that is another. ``before`` uint32
+    (pages + 1,): where in ``values`` each page of ``PAGE`` numbers begins; ``within`` uint16 (pages * 8,):
+    bytes of its page before each word's."""
+
+    filled: np.ndarray
+    before: np.ndarray
+    within: np.ndarray
+    values: np.ndarray
+    usual: np.ndarray
+
+    @property
+    def width(self) -> int:
+        """Bytes of a number, but for what is not usual."""
+        if len(self.usual):
+            return 1
+        page = int(np.argmax(self.before > 0))  # behind the first numbers that there are
+        count = int(np.unpackbits(self.filled[: page * PAGE // _WORD].view(np.uint8)).sum())
+        return int(self.before[page]) // count if count else 3
+
+
+OTHER = 255  # the number of what is not usual
+_WORD = 64
+
+
+def pack_entries(table: np.ndarray) -> Entries:
+    """``table``: uint16 or uint32."""
+    numbers = table.reshape(-1)
+    told = np.zeros(-(-len(numbers) // PAGE) * PAGE, np.bool_)
+    np.not_equal(numbers, 0, out=told[: len(numbers)])
+    filled = np.packbits(told, bitorder="little").view(np.uint64)
+    counts = np.count_nonzero(told.reshape(-1, _WORD), axis=1)
+    some = numbers[told[: len(numbers)]]
+    if table.dtype == np.uint32:
+        width = 3 if not len(some) or some.max() < 1 << 24 else 4
+        values = np.ascontiguousarray(some.view(np.uint8).reshape(-1, 4)[:, :width]).reshape(-1)
+        return Entries(filled, *_places(counts * width), values, np.zeros(0, np.uint16))
+    often = np.bincount(some, minlength=1 << 16)
+    usual = np.zeros(256, np.uint16)
+    usual[:OTHER] = np.argsort(-often, kind="stable")[:OTHER]
+    number_of = np.full(1 << 16, OTHER, np.uint8)
+    number_of[usual[:OTHER]] = np.arange(OTHER)
+    codes = number_of[some]
+    rare = codes == OTHER
+    words = np.repeat(np.arange(len(counts)), counts)
+    others = np.bincount(words[rare], minlength=len(counts))
+    # Each word's numbers stand behind what is rare of the words before.
+    shift = 2 * (np.cumsum(others) - others)
+    values = np.empty(len(codes) + 2 * int(others.sum()), np.uint8)
+    values[np.arange(len(codes)) + np.repeat(shift, counts)] = codes
+    at = np.cumsum(counts)[words[rare]] + 2 * np.arange(int(others.sum()))
+    values[at], values[at + 1] = some[rare] & 255, some[rare] >> 8
+    return Entries(filled, *_places(counts + 2 * others), values, usual)
+
+
+def _places(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """:attr:`Entries.before` and ``within``, by the bytes of each word."""
+    begins = np.concatenate([[0], np.cumsum(sizes)])
+    before = begins[:: PAGE // _WORD]
+    within = begins[:-1] - np.repeat(before[:-1], PAGE // _WORD)
+    return before.astype(np.uint32), within.astype(np.uint16)
+
+
+def unpack_entries(packed: Entries, table: np.ndarray) -> None:
+    """Make ``table``, all zeros, what was packed. It must have the size and type that it had."""
+    flat = table.reshape(-1)
+    spread_entries(
+        packed.filled, packed.values, packed.usual, flat.view(np.uint16), flat.itemsize // 2, packed.width
+    )
+
+
+@inner
+def put_number(values, k, width, table, place):
+    """A number of ``width`` bytes (3 or 4) to two places of a table (uint16)."""
+    table[place] = values[k] | i64(values[k + 1]) << 8
+    table[place + 1] = values[k + 2] | (i64(values[k + 3]) << 8 if width > 3 else 0)
+
+
+@lean
+def spread_entries(filled, values, usual, table, size, width):
+    """All of a table (uint16) of numbers that take ``size`` (1 or 2) of its places; ``width``: as
+    :attr:`Entries.width`."""
+    k = i64(0)
+    for word in range(len(filled)):
+        rest = filled[word]
+        rare = k + i64(ones(rest))
+        while rest:
+            place = ((word << 6) + i64(lowest(rest))) * size
+            if width == 1:
+                number = values[k]
+                table[place] = usual[number]
+                if number == OTHER:
+                    table[place] = values[rare] | i64(values[rare + 1]) << 8
+                    rare += 2
+            else:
+                put_number(values, k, width, table, place)
+            k += width
+            rest &= rest - u64(1)
+        if width == 1:
+            k = rare
+
+
 class Followed(NamedTuple):
     """A table of direct probabilities, one for each byte of a slot table, told by the bit histories there: a
     young history is all that its probability has seen. ``usual`` uint16 (256,): by history; ``places``
-    uint16 (ascending in each page) and ``values`` uint16: where in its page it is another; ``before`` uint32
-    (pages + 1,): how many of them lie before each page of the slots."""
+    uint8 (ascending in each page) and ``values`` uint16: where in its page it is another; ``before`` uint32
+    (pages + 1,): how many of them lie before each page of ``SPAN`` bytes of the slots."""
 
     usual: np.ndarray
     places: np.ndarray
@@ -95,6 +201,7 @@ class Followed(NamedTuple):
     before: np.ndarray
 
 
+SPAN = 256
 _SAMPLE = 1 << 22  # bytes of slots that tell what is usual
 
 
@@ -116,6 +223,6 @@ def follow(direct: np.ndarray, slots: np.ndarray) -> Followed:
         places.append((unlike + begin).astype(np.uint32))
         values.append(piece[unlike])
     everywhere = np.concatenate(places)
-    edges = np.arange(-(-len(slots) // PAGE) + 1, dtype=np.int64) * PAGE
+    edges = np.arange(-(-len(slots) // SPAN) + 1, dtype=np.int64) * SPAN
     before = np.searchsorted(everywhere, edges).astype(np.uint32)
-    return Followed(usual, (everywhere % PAGE).astype(np.uint16), np.concatenate(values), before)
+    return Followed(usual, (everywhere % SPAN).astype(np.uint8), np.concatenate(values), before)

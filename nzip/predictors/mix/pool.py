@@ -22,7 +22,7 @@ from nzip.exact.jit import do_without_numba
 from nzip.exact.native import hold, release
 from nzip.predictors.mix import constants as at
 from nzip.predictors.mix import primer_snapshot, touched
-from nzip.predictors.mix.packed import LARGE, room
+from nzip.predictors.mix.packed import LARGE, Entries, room
 from nzip.predictors.mix.packed_slots import FoundSlots, fetch_slots
 from nzip.predictors.mix.plan import Plan, plan
 from nzip.predictors.mix.primer_snapshot import Contexts, Snapshot
@@ -49,18 +49,20 @@ class _Ready:
     ``contexts``; ``nbytes``: what all of it holds. ``lasting``: for many texts."""
 
     def __init__(self, name: str, snapshot: Snapshot, lasting: bool):
-        self._found: list[Found | FoundSlots] = []
+        self._found: list[Found | FoundSlots | Entries] = []
         self.learnt, self.contexts = snapshot
         self.name = name.encode() if self.contexts is not None else b""
         self.apm = Found.of(self.learnt.apm)
         self._found.append(self.apm)
         if self.contexts is not None:
             self.slots = FoundSlots.of(self.contexts.slots, lasting)
-            self.runs, self.match_table = map(Found.of, (self.contexts.runs, self.contexts.match_table))
+            self.runs, self.match_table = self.contexts.runs, self.contexts.match_table
+            self.match_width = self.match_table.width
             self._found += [self.slots, self.runs, self.match_table]
         for one in self._found:
             hold(one)
-        self.nbytes = snapshot.nbytes + sum(one.within.nbytes for one in self._found)
+        self.nbytes = snapshot.nbytes + self.apm.within.nbytes
+        self.nbytes += self.slots.lines.nbytes + self.slots.within.nbytes if self.contexts is not None else 0
 
     def __del__(self) -> None:
         for one in self._found:
@@ -85,7 +87,6 @@ class _Views(NamedTuple):
     """Tables of a mix as uint8, slots as uint64."""
 
     slots: np.ndarray
-    runs: np.ndarray
     apm: np.ndarray
 
 
@@ -99,7 +100,7 @@ class _Desk:
         self._tables: dict[str, np.ndarray] = {}
         self._views: dict[Plan, _Views] = {}
         self._match_table = np.zeros((2, 1 << match_bits(_SIZE)), np.uint32)
-        self._matches = _bytes(self._match_table)
+        self._matches = self._match_table.reshape(-1).view(np.uint16)
         hold(self._matches)
         self._texts: OrderedDict[bytes, np.ndarray] = OrderedDict()
         self._known: OrderedDict[tuple[Plan, bytes], tuple[bytes, Noted]] = OrderedDict()
@@ -152,7 +153,7 @@ class _Desk:
             self._table("rows", form.apm // at.APM_BUCKETS, np.uint8)
             mix = small._replace(setting=small.setting.copy(), lanes=small.lanes.copy(), **tables)
             self._mixes[form.plan] = mix
-            self._views[form.plan] = _Views(mix.slots.view(np.uint64), _bytes(mix.runs), _bytes(mix.apm))
+            self._views[form.plan] = _Views(mix.slots.view(np.uint64), _bytes(mix.apm))
             for one in (mix, *self._views[form.plan]):
                 hold(one)
         return mix
@@ -202,7 +203,7 @@ class _Desk:
             return
         fetch_slots(ready.slots, lines, views.slots)
         if len(mix.runs) > 1:
-            touched.fetch(ready.runs, lines, touched.LINE // 8, views.runs)
+            touched.fetch_entries(ready.runs, lines, touched.LINE // at.SLOT, mix.runs, 1, 1)
         if contexts.direct is not None:
             touched.fetch_direct(mix.slots, *contexts.direct, lines, mix.direct)
 
@@ -260,7 +261,7 @@ class _Desk:
         if ready.contexts is None:
             self._match_table.reshape(-1)[entries] = 0
         else:
-            touched.fetch(ready.match_table, entries, 4, self._matches)
+            touched.fetch_entries(ready.match_table, entries, 1, self._matches, 2, ready.match_width)
 
     def _empty(self, mix: Mix, lines: np.ndarray) -> None:
         """Contexts in which nothing was seen."""

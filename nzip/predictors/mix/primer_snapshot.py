@@ -22,7 +22,17 @@ import xxhash
 
 from nzip import cache
 from nzip.predictors.mix.constants import S_MATCHES
-from nzip.predictors.mix.packed import Followed, Packed, follow, pack, room, unpack
+from nzip.predictors.mix.packed import (
+    Entries,
+    Followed,
+    Packed,
+    follow,
+    pack,
+    pack_entries,
+    room,
+    unpack,
+    unpack_entries,
+)
 from nzip.predictors.mix.packed_slots import PackedSlots, pack_slots, unpack_direct, unpack_slots
 from nzip.predictors.mix.plan import Plan
 from nzip.predictors.mix.state import Mix, build
@@ -35,7 +45,7 @@ FIELDS = (
 _MAPS = ("state_map", "match_map", "run_map")  # kept as they are
 _LEARNT = ("weights", "final_weights")
 _CONTEXTS = "-contexts"
-FORM = b"3"  # of entries, which are named by it
+FORM = b"5"  # of entries, which are named by it
 
 
 class Learnt(NamedTuple):
@@ -54,8 +64,8 @@ class Contexts(NamedTuple):
     read."""
 
     slots: PackedSlots
-    runs: Packed
-    match_table: Packed
+    runs: Entries
+    match_table: Entries
     direct: Followed | None
     history1: np.ndarray
     history2: np.ndarray
@@ -93,7 +103,7 @@ def take(mix: Mix, plan: Plan, text: bytes, habits: bool = False) -> Snapshot:
     return Snapshot(
         learnt,
         Contexts(
-            pack_slots(mix.slots), pack(mix.runs), pack(mix.match_table[: len(plan.matches)]),
+            pack_slots(mix.slots), pack_entries(mix.runs), pack_entries(mix.match_table[: len(plan.matches)]),
             follow(mix.direct, mix.slots) if len(mix.direct) == len(mix.slots) else None,
             mix.history1, mix.history2, np.frombuffer(text, np.uint8),
         ),
@@ -102,14 +112,24 @@ def take(mix: Mix, plan: Plan, text: bytes, habits: bool = False) -> Snapshot:
 
 def save(snapshot: Snapshot, plan: Plan, name: str) -> None:
     """Keep a snapshot, if there is a place for it; whole or not at all, and never more than the limit."""
+    for suffix, arrays in zip(("", _CONTEXTS), entries(snapshot, plan), strict=False):
+        _put(name + suffix, arrays)
+
+
+def entries(snapshot: Snapshot, plan: Plan) -> list[list[np.ndarray]]:
+    """What is kept of a snapshot: the arrays of its habits, and where it has contexts, theirs."""
     learnt = snapshot.learnt
     packed = [
         pack(getattr(learnt, field), was) for field, was in zip(_LEARNT, _fresh(plan).learnt, strict=True)
     ]
     maps = [getattr(learnt, field) for field in _MAPS]
-    _put(name, [*maps, *(array for one in (*packed, learnt.apm) for array in one)])
-    if snapshot.contexts is not None:
-        _put(name + _CONTEXTS, _arrays(snapshot.contexts))
+    habits = [*maps, *(array for one in (*packed, learnt.apm) for array in one)]
+    return [habits] if snapshot.contexts is None else [habits, _arrays(snapshot.contexts)]
+
+
+def size_of(arrays: list[np.ndarray]) -> int:
+    """Bytes of an entry of these arrays, but for the store's own."""
+    return 8 * (1 + len(arrays)) + sum(array.nbytes + -array.nbytes % 8 for array in arrays)
 
 
 def load(plan: Plan, name: str, habits: bool = False, stays: bool = False) -> Snapshot | None:
@@ -129,13 +149,13 @@ def load(plan: Plan, name: str, habits: bool = False, stays: bool = False) -> Sn
     if habits:
         return Snapshot(learnt, None)
     direct = _FOLLOWED if fresh.has_direct else []
-    kinds = [*_SLOTS, *_PACKED * 2, *direct, np.uint32, np.uint32, np.uint8]
+    kinds = [*_SLOTS, *_ENTRIES * 2, *direct, np.uint32, np.uint32, np.uint8]
     found = get(name + _CONTEXTS, kinds)
     if found is None:
         return None
-    slots = PackedSlots(found[0].reshape(-1, 2), *found[1:4])
-    runs, match_table = Packed(*found[4:7]), Packed(*found[7:10])
-    followed = Followed(*found[10:14]) if direct else None
+    slots = PackedSlots(found[0].reshape(-1, 2), found[1].reshape(-1, 2), *found[2:6])
+    runs, match_table = Entries(*found[6:11]), Entries(*found[11:16])
+    followed = Followed(*found[16:20]) if direct else None
     return Snapshot(learnt, Contexts(slots, runs, match_table, followed, *found[-3:]))
 
 
@@ -162,9 +182,9 @@ def restore(mix: Mix, snapshot: Snapshot) -> None:
     if contexts is None:
         return
     unpack_slots(contexts.slots, mix.slots)
-    unpack(contexts.runs, mix.runs)
+    unpack_entries(contexts.runs, mix.runs)
     used = int(mix.setting[S_MATCHES])
-    unpack(contexts.match_table, mix.match_table[:used])
+    unpack_entries(contexts.match_table, mix.match_table[:used])
     if contexts.direct is not None:
         unpack_direct(contexts.direct, contexts.slots, mix.slots, mix.direct)
     np.copyto(mix.history1, contexts.history1)
@@ -173,8 +193,9 @@ def restore(mix: Mix, snapshot: Snapshot) -> None:
 
 # An entry is its arrays' lengths, then the arrays, each from a multiple of eight bytes on.
 _PACKED = [np.uint64, np.uint32, np.uint8]
-_SLOTS = [np.uint64, np.uint64, np.uint32, np.uint8]
-_FOLLOWED = [np.uint16, np.uint16, np.uint16, np.uint32]
+_SLOTS = [np.uint64, np.uint64, np.uint64, np.uint32, np.uint16, np.uint8]
+_ENTRIES = [np.uint64, np.uint32, np.uint16, np.uint8, np.uint16]
+_FOLLOWED = [np.uint16, np.uint8, np.uint16, np.uint32]
 
 
 def _arrays(part) -> list[np.ndarray]:
@@ -187,7 +208,8 @@ def _put(name: str, arrays: list[np.ndarray]) -> None:
     sizes = np.array([len(arrays), *(array.nbytes for array in arrays)], np.int64)
     parts: list = [sizes.data]
     for array in arrays:
-        parts += [np.ascontiguousarray(array).data, bytes(-array.nbytes % 8)]
+        # Not a view of nothing, whose shape cannot be cast.
+        parts += [np.ascontiguousarray(array).data if array.nbytes else b"", bytes(-array.nbytes % 8)]
     cache.PRIMED.put(name, parts)
 
 

@@ -23,7 +23,7 @@ from nzip.predictors.mix.bit_history import second_half, slot_of
 from nzip.predictors.mix.compiled import K1, K2, K3, i64, u64
 from nzip.predictors.mix.constants import NO_DIRECT, REGISTERS, SLOT
 from nzip.predictors.mix.history import CLASSES, CODED_CLASSES, advance, fill_registers
-from nzip.predictors.mix.packed import PAGE, Packed, room
+from nzip.predictors.mix.packed import OTHER, PAGE, SPAN, Packed, put_number, room
 from nzip.predictors.mix.plan import Plan
 
 local_i64, local_u64, prefetch = later(
@@ -71,11 +71,6 @@ class Found(NamedTuple):
         within = room(2 * len(packed.differs)).view(np.uint16)
         _count_within(packed.differs, within)
         return cls(packed.differs, packed.before, within, packed.values)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that it holds."""
-        return sum(array.nbytes for array in self)
 
 
 def halfway(size: int) -> int:
@@ -197,43 +192,54 @@ def _count_within(differs, within):
 
 
 @lean
-def fetch(packed, places, length, table):
-    """Put stretches of ``length`` bytes (4 or 8) in place, by their numbers ``places``, of a table that is
-    zero everywhere but for what was packed (packed.py). Some at a time: all of them are asked for before the
-    first is needed."""
-    differs, before, within, values = packed.differs, packed.before, packed.within, packed.values
+def fetch_entries(packed, places, count, table, size, width):
+    """Put stretches of ``count`` (1 or 4) numbers in place, by their numbers ``places``, of a table (uint16;
+    packed.Entries) of which each takes ``size`` (1 or 2) places. Some at a time: all of them are asked for
+    before the first is needed."""
+    filled, before, within = packed.filled, packed.before, packed.within
+    values, usual = packed.values, packed.usual
     found = local_i64(_AT_ONCE)
-    mask = (u64(1) << u64(length)) - u64(1)
-    count = len(places)
-    for begin in range(0, count, _AT_ONCE):
-        some = min(_AT_ONCE, count - begin)
+    mask = (u64(1) << u64(count)) - u64(1)
+    asked = len(places)
+    for begin in range(0, asked, _AT_ONCE):
+        some = min(_AT_ONCE, asked - begin)
         for i in range(some):
-            start = places[begin + i] * length
-            prefetch(differs, u64(start >> 6))
+            start = places[begin + i] * count
+            prefetch(filled, u64(start >> 6))
             prefetch(within, u64(start >> 6))
-            prefetch(table, u64(start))
+            prefetch(table, u64(start * size))
         for i in range(some):
-            start = places[begin + i] * length
+            start = places[begin + i] * count
             word = start >> 6
-            inside = (u64(1) << u64(start & 63)) - u64(1)
-            found[i] = i64(before[word // _WORDS]) + i64(within[word]) + i64(ones(differs[word] & inside))
-            prefetch(values, u64(found[i]))
+            found[i] = i64(before[word // _WORDS]) + i64(within[word])
+            inside = filled[word] & ((u64(1) << u64(start & 63)) - u64(1))
+            prefetch(values, u64(found[i] + i64(ones(inside)) * width))
         for i in range(some):
-            start = places[begin + i] * length
-            rest = (differs[start >> 6] >> u64(start & 63)) & mask
-            for z in range(length):
-                table[start + z] = 0
-            k = found[i]
+            start = places[begin + i] * count
+            told = filled[start >> 6]
+            k = found[i] + i64(ones(told & ((u64(1) << u64(start & 63)) - u64(1)))) * width
+            rest = (told >> u64(start & 63)) & mask
+            for z in range(count * size):
+                table[start * size + z] = 0
             while rest:
-                table[start + i64(lowest(rest))] = values[k]
-                k += 1
+                place = (start + i64(lowest(rest))) * size
+                if width > 1:
+                    put_number(values, k, width, table, place)
+                elif values[k] != OTHER:
+                    table[place] = usual[values[k]]
+                else:
+                    rare = found[i] + i64(ones(told))
+                    for earlier in range(found[i], k):
+                        rare += 2 * (values[earlier] == OTHER)
+                    table[place] = values[rare] | i64(values[rare + 1]) << 8
+                k += width
                 rest &= rest - u64(1)
 
 
 @lean
 def fetch_lines(packed, lines, fresh, table):
-    """As :func:`fetch`, of ``LINE`` bytes each, of a table that is ``fresh`` (uint8, (64,)) everywhere but
-    for what was packed."""
+    """Put the cache lines ``lines`` (int64) of a table (uint8; packed.Packed) in place that is ``fresh``
+    (uint8, (64,)) everywhere but for what was packed."""
     differs, before, within, values = packed.differs, packed.before, packed.within, packed.values
     found = local_i64(_AT_ONCE)
     count = len(lines)
@@ -268,8 +274,8 @@ def fetch_direct(slots, usual, places, values, before, lines, direct):
         start = lines[i] * LINE
         for z in range(LINE):
             direct[start + z] = NO_DIRECT if z % SLOT == 0 else usual[slots[start + z]]
-        page = start // PAGE
+        page = start // SPAN
         for k in range(before[page], before[page + 1]):
-            place = page * PAGE + i64(places[k])
+            place = page * SPAN + i64(places[k])
             if start <= place < start + LINE:
                 direct[place] = values[k]

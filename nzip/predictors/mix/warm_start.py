@@ -79,7 +79,7 @@ def warm_behind(
 def primed(level: int, primer: primers.Primer, name: str) -> tuple[Mix, primer_snapshot.Snapshot]:
     """A mix that has read ``primer``, whole, and its snapshot (``primer.habits``: of its habits), which is
     kept under ``name``."""
-    mix, snapshot = _taught(level, primer)
+    mix, snapshot = taught(level, primer)
     primer_snapshot.save(snapshot, plan(level, primer.kind), name)
     return mix, snapshot._replace(contexts=None) if primer.habits else snapshot
 
@@ -88,10 +88,11 @@ def held(level: int, primer: primers.Primer) -> primer_snapshot.Snapshot:
     """The snapshot of a mix that has read a ``primer`` whose snapshots are in memory."""
     if primer.held is None:
         raise ValueError("a primer whose snapshots are in the cache")
-    return primer.held.get(snapshot_name(level, primer), lambda: _taught(level, primer)[1])
+    return primer.held.get(snapshot_name(level, primer), lambda: taught(level, primer)[1])
 
 
-def _taught(level: int, primer: primers.Primer) -> tuple[Mix, primer_snapshot.Snapshot]:
+def taught(level: int, primer: primers.Primer) -> tuple[Mix, primer_snapshot.Snapshot]:
+    """A mix that has read ``primer``, whole, now, and its snapshot, which nobody keeps."""
     chosen = plan(level, primer.kind)
     mix = build(chosen, at.PRIMED_SIZE, 0, 1, [0])
     text = primer.text

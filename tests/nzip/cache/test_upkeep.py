@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
 from nzip import NzipError, cache
 
@@ -48,7 +52,35 @@ def test_info(nzip_cli, place):
     told = json.loads(nzip_cli("cache", "--json").out)["kinds"]
     assert told == [{**f._asdict(), "path": str(f.path)} for f in found]
     shown = nzip_cli("cache")
-    assert shown.code == 0 and str(place / "code") in shown.out.decode() and shown.err == ""
+    assert shown.code == 0 and shown.err == ""
+    first, *_, last = shown.out.decode().splitlines()
+    assert first == str(place) and last == f"models: {place.parent / 'models'}"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no pseudo-terminals here")
+@pytest.mark.parametrize("width", [40, 200])
+def test_no_line_of_the_table_is_broken_on_a_terminal(place, width):
+    """But for the paths, which stay whole, and longer than it is wide."""
+    import fcntl
+    import struct
+    import termios
+
+    (place / "primed" / "large.tables").write_bytes(b"")
+    os.truncate(place / "primed" / "large.tables", 1_043_700_000)
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    command = [sys.executable, "-m", "nzip", "cache"]
+    process = subprocess.Popen(command, stdout=slave, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    os.close(slave)
+    seen = b""
+    with contextlib.suppress(OSError):  # the end, on Linux
+        while part := os.read(master, 4096):
+            seen += part
+    os.close(master)
+    assert process.wait() == 0 and b"\x1b" not in seen
+    base, _, *table, _, models = seen.decode().splitlines()
+    assert base == str(place) and models.startswith("models: /")
+    assert max(map(len, table)) <= 40 and "tables  primed      3  1043.7      1074" in table
 
 
 def test_check_removes_what_is_damaged(nzip_cli, place):

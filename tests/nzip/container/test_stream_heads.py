@@ -278,8 +278,8 @@ def test_memory_counts_what_a_head_keeps(file):
 def test_threads_share_one_snapshot(monkeypatch):
     from nzip.predictors.mix import warm_start
 
-    taught, own = [], warm_start._taught
-    monkeypatch.setattr(warm_start, "_taught", lambda *given: taught.append(1) or own(*given))
+    taught, own = [], warm_start.taught
+    monkeypatch.setattr(warm_start, "taught", lambda *given: taught.append(1) or own(*given))
     later = MixPredictor(LEVEL).with_head(DATA[:SIZE])
     threads = [threading.Thread(target=later.encode, args=(DATA[SIZE:BLOCK],)) for _ in range(3)]
     for thread in threads:

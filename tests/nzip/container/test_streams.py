@@ -10,11 +10,14 @@ import tracemalloc
 
 import pytest
 import toys
+from hypothesis import given
+from hypothesis import strategies as st
 
 import nzip
 from nzip import codec
 from nzip.container import framing, index, parser, pipeline, recovery
 from nzip.errors import CorruptError, FormatError, LimitError, ModelMismatchError, TruncatedError
+from nzip.predictors.mix import MixPredictor
 
 TOY = toys.ToyPredictor()
 BLOCK = 100
@@ -52,6 +55,29 @@ def test_the_default_block_size(size):
     assert [block.header.size for block in blocks] == [1 << 24, 1][: len(blocks)] and len(blocks) == (
         size > 1 << 24
     ) + 1
+
+
+def headed(size: int | None) -> int:
+    return pipeline.block_size_for(MixPredictor(1), size)
+
+
+def test_block_sizes_by_hand():
+    assert headed(None) == headed(0) == headed(1 << 24) == 16 << 20
+    assert headed((1 << 24) + 1) == headed(64 << 20) == 4 << 20
+    assert headed(100_000_000) == 6_291_456  # 16 blocks, the last one 5,628,160
+    assert headed(128 << 20) == 8 << 20 and headed((128 << 20) + 1) == (4 << 20) + (1 << 16)
+    assert headed(1_000_000_000) == 7_864_320  # eight rounds
+    for alone in (TOY, MixPredictor(1, primed=False)):
+        assert pipeline.block_size_for(alone, 100_000_000) == 16 << 20
+
+
+@given(st.integers(64 << 20, 1 << 45))
+def test_rounds_of_16_blocks_are_full(size):
+    block = headed(size)
+    assert 4 << 20 <= block <= 8 << 20 and block % (1 << 16) == 0
+    rounds, short = divmod(size, 16 * block)
+    # What is missing of the last round, all blocks together, is no more than a segment of each block.
+    assert not short or 16 * block - short < 16 * (rounds + 1) << 16
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, lambda data: memoryview(data)[::1]])

@@ -30,27 +30,57 @@ def test_there_and_back(size, seed, filled, against):
     assert len(small.values) == np.count_nonzero(was if fresh is None else was != fresh)
 
 
-@given(SIZES, st.integers(0, 1 << 30), st.sampled_from([4, 8, 64]))
+@given(SIZES, st.integers(0, 1 << 30))
 @settings(max_examples=60, deadline=None)
-def test_stretches(size, seed, length):
-    """Some stretches in any order; what is not asked for stays as it is."""
+def test_lines(size, seed):
+    """Some cache lines in any order; what is not asked for stays as it is."""
     was, row = table(size, seed, 0.3).astype(np.uint8), table(64, seed + 1, 0.5).astype(np.uint8)
-    fresh = np.tile(row, size // length) if length == touched.LINE else np.zeros(size, np.uint8)
     random = np.random.default_rng(seed)
-    places = random.permutation(size // length)[: 1 + size // length // 2]
+    places = random.permutation(size // 64)[: 1 + size // 128]
     found = np.full(size, 77, np.uint8)
-    small = touched.Found.of(packed.pack(was, fresh))
-    if length == touched.LINE:
-        touched.fetch_lines(small, places, row, found)
-    else:
-        touched.fetch(small, places, length, found)
-    expected = np.full(size, 77, np.uint8).reshape(-1, length)
-    expected[places] = was.reshape(-1, length)[places]
+    small = touched.Found.of(packed.pack(was, np.tile(row, size // 64)))
+    touched.fetch_lines(small, places, row, found)
+    expected = np.full(size, 77, np.uint8).reshape(-1, 64)
+    expected[places] = was.reshape(-1, 64)[places]
     assert np.array_equal(found, expected.reshape(-1))
 
 
+@given(
+    SIZES,
+    st.integers(0, 1 << 30),
+    st.sampled_from([0.0, 0.2, 1.0]),
+    st.sampled_from([(np.uint16, 9), (np.uint16, 1 << 16), (np.uint32, 1 << 21), (np.uint32, 1 << 25)]),
+)
+@settings(max_examples=80, deadline=None)
+def test_numbers_there_and_back(size, seed, filled, kind):
+    """Whole, and stretches in any order; few numbers and many, of few bytes and more."""
+    dtype, high = kind
+    random = np.random.default_rng(seed)
+    was = np.where(random.random(size) < filled, random.integers(0, high, size), 0).astype(dtype)
+    small = packed.pack_entries(was)
+    found = np.zeros(size, dtype)
+    packed.unpack_entries(small, found)
+    assert np.array_equal(found, was)
+    for count in (1, 4):
+        places = random.permutation(size // count)[: 1 + size // count // 2]
+        found = np.full(size, 77, dtype)
+        touched.fetch_entries(small, places, count, found.view(np.uint16), found.itemsize // 2, small.width)
+        expected = np.full(size, 77, dtype).reshape(-1, count)
+        expected[places] = was.reshape(-1, count)[places]
+        assert np.array_equal(found, expected.reshape(-1))
+
+
+def test_what_numbers_take():
+    few, many = (table(1 << 14, 3, 0.5, high).astype(np.uint16) for high in (200, 1 << 16))
+    some = packed.pack_entries(few)
+    assert len(some.values) == np.count_nonzero(few)
+    assert len(packed.pack_entries(many).values) > 2.8 * np.count_nonzero(many)
+    assert len(packed.pack_entries(many.astype(np.uint32)).values) == 3 * np.count_nonzero(many)
+
+
 def slots_of(size: int, seed: int, contents: int, noise: float) -> np.ndarray:
-    """Slots of so many contents, a share of them noise, some of them full; check bytes of every kind."""
+    """Slots of so many contents, a share of them noise, some of them full; check bytes of every kind; with
+    two seeds of three many are not in use."""
     random = np.random.default_rng(seed)
     known = random.integers(0, 256, (contents, SLOT), dtype=np.uint8)
     known[random.random(known.shape) < 0.6] = 0
@@ -59,6 +89,7 @@ def slots_of(size: int, seed: int, contents: int, noise: float) -> np.ndarray:
     found[:, 0] = random.integers(0, 256, len(found))
     odd = random.random(len(found)) < noise
     found[odd] = random.integers(0, 256, (int(odd.sum()), SLOT), dtype=np.uint8)
+    found[random.random(len(found)) < 0.4 * (seed % 3)] = 0
     return found.reshape(-1)
 
 
@@ -83,11 +114,14 @@ def test_slots_there_and_back(size, seed, contents, noise):
 
 
 def test_what_slots_take():
-    """Two bytes each where few contents are, and two and a byte for each that is not zero of what is rare."""
-    common, noise = slots_of(1 << 16, 1, 200, 0.0), slots_of(1 << 16, 2, 1, 1.0)
+    """Two bytes each where few contents are, and two and a byte for each that is not zero of what is rare;
+    next to nothing where they are not in use."""
+    common, noise = slots_of(1 << 16, 0, 200, 0.0), slots_of(1 << 16, 3, 1, 1.0)
+    nothing = packed_slots.pack_slots(np.zeros(1 << 16, np.uint8))
+    assert sum(array.nbytes for array in nothing[2:]) < (1 << 16) // 32
     assert len(packed_slots.pack_slots(common).values) < len(common) // 100
     full = packed_slots.pack_slots(noise)
-    assert full.lines.nbytes == len(noise) // 8
+    assert full.codes.nbytes <= len(noise) // 8 + 2
     assert len(full.values) <= 17 * len(noise) // SLOT
 
 
