@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,22 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `import toys`, `import sup
 from support import ROOT, Ran, cache_of_tables, corpus_path
 
 WHOLE_SUITE = 1000  # tests; so many are no selection
+_BYTECODE = "TESTS_BYTECODE"  # the folder's name, from the process that begins to xdist's workers
+
+
+def pytest_configure(config):
+    """Where Python is told to leave no bytecode beside the sources, the hundreds of processes that tests
+    start keep theirs in a folder of this run: half of what a command takes is else parsing. Only they: the
+    tests' own processes find what stands beside installed packages."""
+    if not os.environ.get("PYTHONDONTWRITEBYTECODE") or "PYTHONPYCACHEPREFIX" in os.environ:
+        return
+    if _BYTECODE not in os.environ:
+        os.environ[_BYTECODE] = folder = tempfile.mkdtemp(prefix="nzip-tests-bytecode-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        config.add_cleanup(lambda: os.environ.pop(_BYTECODE, None))
+    if not getattr(config.option, "numprocesses", None):  # no workers to come: this process runs tests
+        os.environ["PYTHONPYCACHEPREFIX"] = os.environ[_BYTECODE]
+        del os.environ["PYTHONDONTWRITEBYTECODE"]
 
 
 @pytest.fixture(scope="session", autouse=True)
