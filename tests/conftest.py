@@ -6,7 +6,6 @@ import io
 import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -21,31 +20,34 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `import toys`, `import sup
 from support import ROOT, Ran, cache_of_tables, corpus_path
 
 WHOLE_SUITE = 1000  # tests; so many are no selection
-_BYTECODE = "TESTS_BYTECODE"  # the folder's name, from the process that begins to xdist's workers
 
 
 def pytest_configure(config):
-    """Where Python is told to leave no bytecode beside the sources, the hundreds of processes that tests
-    start keep theirs in a folder of this run: half of what a command takes is else parsing. Only they: the
-    tests' own processes find what stands beside installed packages."""
-    if not os.environ.get("PYTHONDONTWRITEBYTECODE") or "PYTHONPYCACHEPREFIX" in os.environ:
-        return
-    if _BYTECODE not in os.environ:
-        os.environ[_BYTECODE] = folder = tempfile.mkdtemp(prefix="nzip-tests-bytecode-")
-        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-        config.add_cleanup(lambda: os.environ.pop(_BYTECODE, None))
-    if not getattr(config.option, "numprocesses", None):  # no workers to come: this process runs tests
-        os.environ["PYTHONPYCACHEPREFIX"] = os.environ[_BYTECODE]
-        del os.environ["PYTHONDONTWRITEBYTECODE"]
+    """Where Python is told to leave no bytecode, the hundreds of processes that tests start leave theirs all
+    the same until the end of the run: half of what a command takes is else parsing."""
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None) and not hasattr(config, "workerinput"):
+        before = set(_bytecode())
+        config.add_cleanup(lambda: [shutil.rmtree(place, True) for place in set(_bytecode()) - before])
+
+
+def _bytecode() -> list[Path]:
+    """Folders of bytecode beside our sources."""
+    return [
+        place
+        for name in ("nzip", "tokenizers_lab", "bench", "tests")
+        for place in ROOT.glob(f"{name}/**/__pycache__")
+    ]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def code_is_made_once(request):
-    """Where xdist's workers run a suite, not a few files, what all need is compiled by one of them."""
+def made_once(request):
+    """Where xdist's workers run a suite, not a few files, what all need is compiled by one of them, and all
+    tests share what is learnt from primers."""
     worker = getattr(request.config, "workerinput", None)
     if worker is not None and len(request.session.items) > WHOLE_SUITE:
         import compiled
 
+        request.getfixturevalue("primed_cache")
         compiled.make(int(worker["workerid"].removeprefix("gw")), worker["workercount"])
 
 
@@ -117,10 +119,12 @@ def nzip_cli():
 
 
 @pytest.fixture(scope="session")
-def primed_cache(tmp_path_factory):
-    """Snapshots of primed tables are kept for the session, in a place of its own. Returns that place."""
+def primed_cache(request, tmp_path_factory):
+    """Snapshots of primed tables are kept for the session, in a place of its own, which xdist's workers
+    share. Returns that place."""
     before = os.environ.get("NZIP_CACHE")
-    place = tmp_path_factory.mktemp("nzip-cache")
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if hasattr(request.config, "workerinput") else base) / "nzip-cache"
     os.environ["NZIP_CACHE"] = cache_of_tables(place)
     yield place
     if before is None:
