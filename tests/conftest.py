@@ -22,6 +22,14 @@ from support import ROOT, Ran, cache_of_tables, corpus_path
 WHOLE_SUITE = 1000  # tests; so many are no selection
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """With ``-n``, unless another way is asked for: each of xdist's workers takes a row of files, and the
+    other's rest when it is done, so that a file's fixtures and kernels are mostly made by one of them."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "worksteal"
+
+
 def pytest_configure(config):
     """Where Python is told to leave no bytecode, the hundreds of processes that tests start leave theirs all
     the same until the end of the run: half of what a command takes is else parsing."""
