@@ -50,8 +50,7 @@ SPELLINGS = (
     "segment[of=model-dictionary[n=2000,m1=order-2],by=fewest]",
     "segment[of=model-dictionary[n=2000,m1=order-2],by=likeliest]",
 )
-# In turn for one worker and the other. What only the lab's tests need comes last of the second's, which begins
-# with the later half of the tests, where these are.
+# In turn for one worker and the other, so that two take about as long; what fewer need comes later.
 _LEVEL = [functools.partial(_kernels, level) for level in range(6)]
 JOBS: list[Callable[[], None]] = [_general, _LEVEL[2], _LEVEL[5], _LEVEL[0], _LEVEL[4], _lab, _LEVEL[3]]
 
