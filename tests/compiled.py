@@ -50,10 +50,9 @@ SPELLINGS = (
     "segment[of=model-dictionary[n=2000,m1=order-2],by=fewest]",
     "segment[of=model-dictionary[n=2000,m1=order-2],by=likeliest]",
 )
-# In turn for one worker and the other, so that two take about as long.
-JOBS: list[Callable[[], None]] = [
-    _general, _lab, *(functools.partial(_kernels, level) for level in (5, 2, 4, 0, 3)),
-]  # fmt: skip
+# In turn for one worker and the other, so that two take about as long; what fewer need comes later.
+_LEVEL = [functools.partial(_kernels, level) for level in range(6)]
+JOBS: list[Callable[[], None]] = [_general, _LEVEL[2], _LEVEL[5], _LEVEL[0], _LEVEL[4], _lab, _LEVEL[3]]
 
 
 def make(worker: int, workers: int) -> None:

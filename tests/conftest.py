@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -21,13 +22,40 @@ from support import ROOT, Ran, cache_of_tables, corpus_path
 WHOLE_SUITE = 1000  # tests; so many are no selection
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """With ``-n``, unless another way is asked for: each of xdist's workers takes a row of files, and the
+    other's rest when it is done, so that a file's fixtures and kernels are mostly made by one of them."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "worksteal"
+
+
+def pytest_configure(config):
+    """Where Python is told to leave no bytecode, the hundreds of processes that tests start leave theirs all
+    the same until the end of the run: half of what a command takes is else parsing."""
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None) and not hasattr(config, "workerinput"):
+        before = set(_bytecode())
+        config.add_cleanup(lambda: [shutil.rmtree(place, True) for place in set(_bytecode()) - before])
+
+
+def _bytecode() -> list[Path]:
+    """Folders of bytecode beside our sources."""
+    return [
+        place
+        for name in ("nzip", "tokenizers_lab", "bench", "tests")
+        for place in ROOT.glob(f"{name}/**/__pycache__")
+    ]
+
+
 @pytest.fixture(scope="session", autouse=True)
-def code_is_made_once(request):
-    """Where xdist's workers run a suite, not a few files, what all need is compiled by one of them."""
+def made_once(request):
+    """Where xdist's workers run a suite, not a few files, what all need is compiled by one of them, and all
+    tests share what is learnt from primers."""
     worker = getattr(request.config, "workerinput", None)
     if worker is not None and len(request.session.items) > WHOLE_SUITE:
         import compiled
 
+        request.getfixturevalue("primed_cache")
         compiled.make(int(worker["workerid"].removeprefix("gw")), worker["workercount"])
 
 
@@ -99,10 +127,12 @@ def nzip_cli():
 
 
 @pytest.fixture(scope="session")
-def primed_cache(tmp_path_factory):
-    """Snapshots of primed tables are kept for the session, in a place of its own. Returns that place."""
+def primed_cache(request, tmp_path_factory):
+    """Snapshots of primed tables are kept for the session, in a place of its own, which xdist's workers
+    share. Returns that place."""
     before = os.environ.get("NZIP_CACHE")
-    place = tmp_path_factory.mktemp("nzip-cache")
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if hasattr(request.config, "workerinput") else base) / "nzip-cache"
     os.environ["NZIP_CACHE"] = cache_of_tables(place)
     yield place
     if before is None:

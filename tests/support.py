@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -37,7 +38,7 @@ def cache_of_tables(place: Path) -> str:
     place.mkdir(mode=0o700, exist_ok=True)
     code = folders.opened("code", make=True)
     if code is not None and not (place / "code").exists():
-        with code:
+        with code, contextlib.suppress(FileExistsError):  # another worker was there first
             (place / "code").symlink_to(code.path.resolve())
     return str(place)
 

@@ -29,29 +29,30 @@ def header(shape, dtype="<i8", fortran=False) -> str:
 
 
 HEAD = member(header((2,), "|u1"), b"{}")
+# Made when they are asked for: each of xdist's workers reads this file, and one of these is of 200 MB.
 BAD = {
-    "a shape of 8 TB": archive(head=HEAD, a=member(header((10**12,)), bytes(8))),
-    "a shape beyond 64 bits": archive(head=HEAD, a=member(header((1 << 62, 1 << 62)), bytes(8))),
-    "a negative shape": archive(head=HEAD, a=member(header((-1, -1)), bytes(8))),
-    "strings of 2 GB": archive(head=HEAD, a=member(header((1,), "<U500000000"), bytes(8))),
-    "items without bytes": archive(head=HEAD, a=member(header((10**12,), "|V0"))),
-    "Python objects": archive(head=HEAD, a=member(header((1,), "|O"), bytes(8))),
-    "no array": archive(head=HEAD, a=b"not an array"),
-    "zeros without end": archive(head=HEAD, a=member(header((200 << 20,), "|u1"), bytes(200 << 20))),
-    "bzip2": archive(zipfile.ZIP_BZIP2, head=HEAD, a=member(header((1,)), bytes(8))),
-    "lzma": archive(zipfile.ZIP_LZMA, head=HEAD),
-    "no head": archive(a=member(header((1,)), bytes(8))),
-    "cut": archive(head=HEAD)[:-30],
-    "one array alone": member(header((1,)), bytes(8)),
-    "too little": archive(head=HEAD, a=member(header((4,)), bytes(8))),
-    "too much": archive(head=HEAD, a=member(header((4,)), bytes(99))),
-    "a header of version 9": archive(head=HEAD, a=b"\x93NUMPY\x09\0" + bytes(99)),
+    "a shape of 8 TB": lambda: archive(head=HEAD, a=member(header((10**12,)), bytes(8))),
+    "a shape beyond 64 bits": lambda: archive(head=HEAD, a=member(header((1 << 62, 1 << 62)), bytes(8))),
+    "a negative shape": lambda: archive(head=HEAD, a=member(header((-1, -1)), bytes(8))),
+    "strings of 2 GB": lambda: archive(head=HEAD, a=member(header((1,), "<U500000000"), bytes(8))),
+    "items without bytes": lambda: archive(head=HEAD, a=member(header((10**12,), "|V0"))),
+    "Python objects": lambda: archive(head=HEAD, a=member(header((1,), "|O"), bytes(8))),
+    "no array": lambda: archive(head=HEAD, a=b"not an array"),
+    "zeros without end": lambda: archive(head=HEAD, a=member(header((200 << 20,), "|u1"), bytes(200 << 20))),
+    "bzip2": lambda: archive(zipfile.ZIP_BZIP2, head=HEAD, a=member(header((1,)), bytes(8))),
+    "lzma": lambda: archive(zipfile.ZIP_LZMA, head=HEAD),
+    "no head": lambda: archive(a=member(header((1,)), bytes(8))),
+    "cut": lambda: archive(head=HEAD)[:-30],
+    "one array alone": lambda: member(header((1,)), bytes(8)),
+    "too little": lambda: archive(head=HEAD, a=member(header((4,)), bytes(8))),
+    "too much": lambda: archive(head=HEAD, a=member(header((4,)), bytes(99))),
+    "a header of version 9": lambda: archive(head=HEAD, a=b"\x93NUMPY\x09\0" + bytes(99)),
 }
 
 
 @pytest.mark.parametrize("kind", BAD)
 def test_a_claimed_shape_allocates_nothing(kind, tmp_path):
-    (tmp_path / "x").write_bytes(BAD[kind])
+    (tmp_path / "x").write_bytes(BAD[kind]())
     tracemalloc.start()
     try:
         with pytest.raises(DataError, match="damaged"):

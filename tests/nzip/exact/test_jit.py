@@ -90,16 +90,6 @@ def test_a_read_only_installation(package, tmp_path):
         writable(package)
 
 
-def test_nothing_is_left_in_the_package_s_folder(package, tmp_path):
-    """Uninstalling takes away what was installed, and whatever else lies there stays: so nothing must."""
-    before = {place for place in package.rglob("*") if place.name != "__pycache__" and place.suffix != ".pyc"}
-    script = WORK.format(place=str(package))
-    for settings in ({"HOME": str(tmp_path)}, {"NZIP_CACHE": "off"}):
-        python(script, path=package, **settings)
-    assert list((tmp_path / ".cache" / "nzip" / "code").glob("*.code"))
-    assert {p for p in package.rglob("*") if p.name != "__pycache__" and p.suffix != ".pyc"} == before
-
-
 @on_linux
 @pytest.mark.parametrize("kept", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_read_only_installation_compresses(package, tmp_path, kept):
@@ -123,7 +113,8 @@ def test_a_read_only_installation_compresses(package, tmp_path, kept):
 
 
 def test_code_is_kept_and_found(package, tmp_path):
-    """Outside the package, whose folder stays as it was installed; damaged code is made anew."""
+    """Outside the package, whose folder stays as it was installed: uninstalling takes away what was
+    installed, and whatever else lies there stays. Damaged code is made anew."""
     script = WORK.format(place=str(package)) + "print(binary.encode_bit.found)"
     before = set(package.rglob("*"))
 
@@ -142,9 +133,10 @@ def test_code_is_kept_and_found(package, tmp_path):
 
 def test_nothing_is_kept_when_it_is_off(package, tmp_path):
     script = WORK.format(place=str(package)) + "print(binary.encode_bit.found)"
+    before = set(package.rglob("*"))
     for _ in range(2):
         assert python(script, path=package, HOME=str(tmp_path), NZIP_CACHE="off").split()[1:] == ["None", "0"]
-    assert not list(tmp_path.glob(".cache/*"))
+    assert not list(tmp_path.glob(".cache/*")) and set(package.rglob("*")) == before
 
 
 SMALL = """

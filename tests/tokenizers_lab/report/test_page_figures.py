@@ -81,9 +81,9 @@ def kept(bpe, english, tmp_path_factory):
     lab.analyze(
         [bpe, bpe.truncated(400), "gzip", Losing()],
         {
-            "en & <b>.txt": english[:30_000],
-            "tr.txt": "İstanbul'da ığüşöç, öğrenciler 1234 kez geldiler.\n".encode() * 500,
-            "code.py": b"def f(x):\n    return x + 1\n\n\n" * 600,
+            "en & <b>.txt": english[:12_000],
+            "tr.txt": "İstanbul'da ığüşöç, öğrenciler 1234 kez geldiler.\n".encode() * 200,
+            "code.py": b"def f(x):\n    return x + 1\n\n\n" * 250,
             "short": b"to be or not to be",
         },
         json_path=path,

@@ -4,7 +4,7 @@ fall on borders of cells."""
 import random
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokenizers_lab.windows.interval import (
@@ -30,6 +30,7 @@ def cdf_of(rng: random.Random) -> np.ndarray:
     return np.array([0, *sorted(cuts), 1 << BITS], np.int64)
 
 
+@settings(max_examples=40)  # each goes through a whole window, of dozens of cells
 @given(st.randoms(use_true_random=False), st.sampled_from([16, 24, 48, 64, 128]))
 def test_compiled_equals_plain(rng, width):
     interval, low, size = root(width), np.zeros(LIMBS, np.int64), np.zeros(2, np.int64)

@@ -1,5 +1,7 @@
 """The last stage: the compiled one against its twin, what ships, and who has one."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,11 +9,16 @@ from hypothesis import strategies as st
 from support import ROOT
 
 from nzip.exact.jit import njit
-from nzip.predictors.content import BINARY, TEXT
-from nzip.predictors.mix import MixPredictor, fused, last_stage
+from nzip.predictors.content import BINARY, TEXT, Content
+from nzip.predictors.mix import MixPredictor, fused, kernel, last_stage, watching
+from nzip.predictors.mix.coder import Output
 from nzip.predictors.mix.constants import CODED
+from nzip.predictors.mix.params import Descriptor
+from nzip.predictors.mix.stream import Streams
 from nzip.predictors.mix.tables import tables
 from nzip.predictors.mix.twin import last_stage as twin
+from nzip.predictors.mix.twin.coder import BinaryDecoder
+from nzip.predictors.mix.twin.numbers import STRETCH, squash
 from nzip.predictors.online.expert import OnlineExpert
 from nzip.predictors.ssm.expert import create
 
@@ -143,3 +150,79 @@ def test_what_the_compiled_loop_codes_lock_step_decodes(monkeypatch):
     assert mix.decode(params, payload, len(data)) == data
     monkeypatch.setattr(last_stage, "of", lambda *_: last_stage.NONE)
     assert mix.encode(data)[1] != payload
+
+
+LANES = 3
+SEVERAL = Streams(last_stage.LEVEL, (create(None),), lanes=LANES, primed=False, raw=True)
+
+
+def test_several_lanes_code_and_decode_equal_and_it_has_a_say(monkeypatch):
+    data = np.frombuffer((ROOT / "corpora/samples/alice29.txt").read_bytes()[3000:3400], np.uint8)
+    payload, mix = SEVERAL.code(data, Content(TEXT), LANES, None)
+    assert mix.last.size == last_stage.SIZE and len(mix.lanes) == LANES
+    said = Descriptor(Content(TEXT), lanes=LANES - 1)
+    assert SEVERAL.decode(said, payload, len(data)).tobytes() == data.tobytes()
+    monkeypatch.setattr(last_stage, "of", lambda *_: last_stage.NONE)
+    assert SEVERAL.code(data, Content(TEXT), LANES, None)[0] != payload
+
+
+def _in_turn(data: np.ndarray, coding, noting: bool = False) -> tuple[bytes, list[np.ndarray]]:
+    """Lock step as it is meant: each lane's byte a call of the kernel ``coding`` for itself, in which the
+    other lanes' distributions are nonsense. The payload, and, if a kernel is ``noting``, what the last stage
+    sees of each byte's bits (:func:`last_stage.note`)."""
+    state, ends, room, _ = SEVERAL._start(Content(TEXT), LANES, len(data), None)
+    room[:] = data
+    longest = len(data) // LANES + 1
+    stage = np.zeros((8 * longest, last_stage.NOTED), np.int16)
+    if noting:
+        state = watching.Staged(*state, stage=stage)
+    edges = [0, *ends.tolist()]
+    expert = SEVERAL.experts[0].start(LANES, [room[a:b] for a, b in itertools.pairwise(edges)])
+    output, chance, rows = Output(len(data)), np.random.default_rng(5), []
+    for step in range(longest):
+        ready = np.array([edges[lane] + step < ends[lane] for lane in range(LANES)])
+        for lane in np.flatnonzero(ready):
+            given = chance.integers(1, 1 << 17, (1, LANES, 1, 256)).astype(np.uint32)
+            given[0, lane, 0] = expert.distributions()[lane]
+            alone = np.where(np.arange(LANES) == lane, ends, 0)
+            coding(state, room, alone, 1, False, output.coder, output.buffer, given)
+            rows.append(stage[8 * step : 8 * step + 8].copy())
+        symbols = [room[min(edges[lane] + step, len(room) - 1)] for lane in range(LANES)]
+        expert.update(np.array(symbols, np.uint8), ready)
+    return output.finish(), rows
+
+
+def test_a_lane_is_refined_by_its_own_distributions():
+    data = np.frombuffer((ROOT / "corpora/samples/alice29.txt").read_bytes()[3000:3200], np.uint8)
+    assert _in_turn(data, kernel.run)[0] == SEVERAL.code(data, Content(TEXT), LANES, None)[0]
+
+
+def _by_twin(weights: list[int], seen: np.ndarray) -> int:
+    """What the twin says of a bit that :func:`last_stage.note` wrote down."""
+    z, (c0, c1, likeliest_row, match_row, shape, _) = seen[: last_stage.INPUTS].tolist(), seen[32:].tolist()
+    maps = [
+        STRETCH.index(z[at]) << 10 for at in (last_stage.BY_BYTE, last_stage.BY_TWO, last_stage.BY_EXPECTED)
+    ]
+    expected = 0 if not match_row else 1 if match_row % 2 else 2
+    bit = c0.bit_length() - 1
+    return twin.refine(
+        weights, z[:16], z[last_stage.MIXER], *maps, squash(z[last_stage.SAID]), z[last_stage.OPINION],
+        z[last_stage.AWAY], expected, (match_row - expected) // 2, z[last_stage.KNOWN] // 32, c0, c1, bit,
+        likeliest_row - 1 if likeliest_row else (c0 ^ 1) << (8 - bit) & 255, z[last_stage.SURE], shape,
+        z[last_stage.AGE] // 32,
+    )  # fmt: skip
+
+
+@pytest.mark.slow  # a kernel that nothing else needs is compiled
+def test_several_lanes_are_what_the_twin_says_of_them():
+    """The payload of lock step, decoded with the twin's probabilities alone."""
+    data = np.frombuffer((ROOT / "corpora/samples/alice29.txt").read_bytes()[3000:3070], np.uint8)
+    decoder = BinaryDecoder(SEVERAL.code(data, Content(TEXT), LANES, None)[0])
+    weights, found = last_stage.weights(TEXT).tolist(), []
+    noting = kernel.make("staged", cache=False, watch=watching.STAGE)
+    for rows in _in_turn(data, noting, noting=True)[1]:
+        bits = [decoder.decode(min(kernel.MOST_P, max(1, _by_twin(weights, row)))) for row in rows]
+        found.append(int("".join(map(str, bits)), 2))
+    edges = [len(data) * lane // LANES for lane in range(LANES + 1)]
+    parts = [data[a:b].tolist() for a, b in itertools.pairwise(edges)]
+    assert found == [part[step] for step in range(24) for part in parts if step < len(part)]

@@ -10,18 +10,21 @@ import toys
 from nzip import testing
 from nzip.predictors.mix import MixPredictor
 
-# Another process costs seconds of start-up, and the levels share their code.
+# Another process costs seconds of start-up, and the levels share their code. The primers that -5 reads take
+# twenty seconds, and start a stream as those of -1 and -3 do.
 LEVELS = [
-    pytest.param(level, check, id=f"{level}-{check.__name__}")
-    for level in (0, 1, 3, 5)
+    pytest.param(level, primed, check, id=f"{level}{'' if primed else '-cold'}-{check.__name__}", marks=marks)
+    for level, primed, marks in (
+        (0, True, ()), (1, True, ()), (3, True, ()), (5, False, ()), (5, True, pytest.mark.slow),
+    )
     for check in testing.PREDICTOR_CHECKS
     if level == 3 or check is not testing.predictor_is_process_safe
-]
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("level", "check"), LEVELS)
-def test_levels(level, check):
-    check(functools.partial(MixPredictor, level))
+@pytest.mark.parametrize(("level", "primed", "check"), LEVELS)
+def test_levels(level, primed, check):
+    check(functools.partial(MixPredictor, level, primed=primed))
 
 
 def counting():

@@ -302,10 +302,10 @@ def test_habits_by_the_twin(monkeypatch):
     from nzip.predictors.mix import trials
     from nzip.predictors.mix.twin import model as twin
 
-    small = SMALL._replace(read=SMALL.text[:600])
+    small = SMALL._replace(read=SMALL.text[:300])
     monkeypatch.setattr(primers, "shipped", lambda number: small)
     monkeypatch.setattr(trials, "choices", only(primers.HABITS | 1))
-    data = mix_samples.text(300, seed=43)
+    data = mix_samples.text(150, seed=43)
     for level in (1, 5):
         params, payload = MixPredictor(level).encode(data)
         monkeypatch.setattr(twin, "text_hash", lambda text: small.hash)
