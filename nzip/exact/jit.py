@@ -205,9 +205,7 @@ class Function:
                 name = self._entry(kinds)
                 wanted = kinds if self._signatures else None
                 nogil = bool(self._options.get("nogil"))
-                found: Any = name and (
-                    native.load(name, nogil, wanted) or self._prepare(name, kinds, nogil)
-                )
+                found: Any = name and (native.load(name, nogil, wanted) or self._prepare(name, kinds, nogil))
                 if found and found.prepared:
                     self._left = max(self._left, _MANY * _COMPILING)
                 self._natives[kinds] = found or None
