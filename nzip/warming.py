@@ -56,7 +56,8 @@ def warm(levels: Iterable[int] = ALL) -> Iterator[Warmed]:
 
 def _look(text: np.ndarray) -> None:
     """What looks at a long block, and what makes coded text of a primer and tables of a dictionary."""
-    cutting.streams(np.concatenate([text, np.arange(len(text), dtype=np.int64).view(np.uint8)]), False, True)
+    block = text.tobytes() + np.arange(len(text) // 8, dtype=np.int64).tobytes()
+    cutting.streams(np.frombuffer(block, np.uint8), False, True)
     words = Words(dictionary.by_name("english"), 72)
     words.undo(words.apply(text), len(text))
     dictionary.build([b"the", b"of"], "")
