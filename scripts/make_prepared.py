@@ -21,7 +21,7 @@ from pathlib import Path
 
 from nzip.exact import cpu, jit, native, prepared
 
-# Levels that call all functions which any level calls: without experts and with, none of which learns and one,
+# Levels that call all functions which any level calls: without experts, with some and with one that learns,
 # and the fastest.
 LEVELS = (0, 1, 3, 6, 7)
 # How numba is told of a machine that has a set and no better one.

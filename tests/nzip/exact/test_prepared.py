@@ -1,13 +1,13 @@
 """What is shipped as LLVM's language: it is of today's sources, and gives what numba gives, without numba."""
 
 import gc
+import importlib
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from nzip import warming
 from nzip.coding import binary
 from nzip.exact import jit, native, prepared
 from nzip.predictors.kinds import TEXT, Content
@@ -16,14 +16,18 @@ from nzip.predictors.mix.stream import Streams
 HERE = pytest.mark.skipif(prepared.instructions() is None, reason="nothing is prepared for this machine")
 MAKE = "a compiled function was changed: run scripts/make_prepared.py"
 
-_WITHOUT = """
+_CODING = """
 import sys
 import numpy as np
+from nzip.exact import prepared
 from nzip.predictors.kinds import TEXT, Content
-from nzip.predictors.mix.stream import Streams
+from nzip.predictors.registry import create
+level, how = sys.argv[1:]
+if how == "numba":
+    prepared.find = lambda key: None
 data = np.frombuffer(sys.stdin.buffer.read(), np.uint8)
-payload, _ = Streams(1).code(data, Content(TEXT), 1, None)
-assert "numba" not in sys.modules, "numba was imported"
+payload, _ = create("mix:" + level)._streams.code(data, Content(TEXT), 1, None)
+assert ("numba" in sys.modules) == (how == "numba"), "numba was imported, or was not"
 sys.stdout.buffer.write(payload)
 """
 
@@ -33,11 +37,8 @@ def _functions():
 
 
 def test_it_is_of_todays_sources():
-    assert warming
-    import nzip.predictors.online.products
-    import nzip.predictors.transformer.stream
-
-    assert nzip.predictors.online.products and nzip.predictors.transformer.stream
+    for module in ("warming", *(f"predictors.{name}" for name in ("mix.fused", "online.products"))):
+        importlib.import_module(f"nzip.{module}")
     index, texts = prepared._archive()
     assert set(index) == {"avx2", "avx512"} and texts
     kinds = {native._tuples(said["kinds"]) for entries in index.values() for said, *_ in entries.values()}
@@ -55,16 +56,30 @@ def test_levels_kernels_are_prepared():
     assert any(kernel.prepared_key(each) in entries for each in kinds), MAKE
 
 
+TEXT_BYTES = b"It was the best of times, it was the worst of times. " * 9 + bytes(range(256))
+
+
+def _coded(folder, monkeypatch, *options: str) -> bytes:
+    """What a process with an empty cache makes of a text, by its standard output."""
+    monkeypatch.setenv("NZIP_CACHE", str(folder))
+    command = [sys.executable, "-c", _CODING, *options]
+    return subprocess.run(command, input=TEXT_BYTES, stdout=subprocess.PIPE, check=True).stdout
+
+
 @HERE
 def test_a_first_run_without_numba(tmp_path, monkeypatch):
-    text = b"It was the best of times, it was the worst of times. " * 9 + bytes(range(256))
-    monkeypatch.setenv("NZIP_CACHE", str(tmp_path))
-    done = subprocess.run([sys.executable, "-c", _WITHOUT], input=text, capture_output=True, check=True)
-    kernel = Streams(1).kernel(Content(TEXT))
-    assert kernel.dispatcher  # from here on numba is there, and compiles
-    numbas, _ = Streams(1).code(np.frombuffer(text, np.uint8), Content(TEXT), 1, None)
-    assert kernel.nopython_signatures
-    assert done.stdout == numbas
+    first = _coded(tmp_path, monkeypatch, "1", "prepared")
+    assert _coded(tmp_path, monkeypatch, "1", "prepared") == first
+    found, _ = Streams(1).code(np.frombuffer(TEXT_BYTES, np.uint8), Content(TEXT), 1, None)
+    assert first == found
+
+
+@HERE
+@pytest.mark.slow
+@pytest.mark.parametrize("level", ["0", "1", "3", "5+ssm", "5+ssm+online"])
+def test_the_bytes_are_numbas(level, tmp_path, monkeypatch):
+    prepared_bytes = _coded(tmp_path / "prepared", monkeypatch, level, "prepared")
+    assert prepared_bytes == _coded(tmp_path / "numba", monkeypatch, level, "numba")
 
 
 @HERE
