@@ -19,12 +19,14 @@ from nzip.exact.compiling import Compiling
 from nzip.levels import LEVELS, levels_below, spelling_of
 from nzip.predictors.base import Predictor
 from nzip.predictors.kinds import BINARY, IMAGE, TEXT, Content
-from nzip.predictors.mix import MixPredictor, primers
+from nzip.predictors.mix import MixPredictor, cutting, primers
 from nzip.predictors.mix.constants import CODED
 from nzip.predictors.mix.stream import Streams
+from nzip.predictors.mix.words import dictionary
+from nzip.predictors.mix.words.options import Words
 from nzip.predictors.registry import create
 
-_SAMPLE = 3000
+_SAMPLE, _LONG = 3000, 40_000
 
 
 class Warmed(NamedTuple):
@@ -41,13 +43,24 @@ ALL = tuple(level for level, known in LEVELS.items() if known.spelling)
 def warm(levels: Iterable[int] = ALL) -> Iterator[Warmed]:
     """Compile what ``levels`` need that is not in the cache yet, one after the other, and tell of each.
     Raises :class:`nzip.NzipError` for a level that does not exist."""
-    text = np.frombuffer(primers.shipped(1).text[:_SAMPLE], np.uint8)
+    sample = np.frombuffer(primers.shipped(1).text[:_LONG], np.uint8)
+    text = sample[:_SAMPLE]
     binary = (np.arange(_SAMPLE, dtype=np.int64) ** 2 >> 7).astype(np.uint8)
     for level in levels:
         began, before = time.perf_counter(), Compiling.done
+        _look(sample)
         for number in (level, *(below for below, _ in levels_below(level))):
             _use(create(spelling_of(number)), (text, binary))
         yield Warmed(level, Compiling.done - before, time.perf_counter() - began)
+
+
+def _look(text: np.ndarray) -> None:
+    """What looks at a long block, and what makes coded text of a primer and tables of a dictionary."""
+    block = text.tobytes() + np.arange(len(text) // 8, dtype=np.int64).tobytes()
+    cutting.streams(np.frombuffer(block, np.uint8), False, True)
+    words = Words(dictionary.by_name("english"), 72)
+    words.undo(words.apply(text), len(text))
+    dictionary.build([b"the", b"of"], "")
 
 
 def _use(predictor: Predictor, samples: tuple[np.ndarray, np.ndarray]) -> None:

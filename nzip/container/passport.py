@@ -47,21 +47,31 @@ class Passport(NamedTuple):
     @classmethod
     def of(cls, predictor: Predictor) -> Passport:
         """The passport of a predictor at hand; computes its probe."""
+        return cls.unprobed(predictor).probed(predictor)
+
+    @classmethod
+    def unprobed(cls, predictor: Predictor) -> Passport:
+        """The same with zeros for the probe, which takes its time: as long, and all that may be wrong with it
+        is raised."""
         environment = {} if predictor.exact else describe_environment()
-        probe = predictor.probe()[:PROBE_SIZE]
         passport = cls(
-            predictor.spelling, bool(predictor.exact), predictor.config(), probe, environment,
+            predictor.spelling, bool(predictor.exact), predictor.config(), bytes(PROBE_SIZE), environment,
             bool(predictor.takes_head),
         )  # fmt: skip
         if not acceptable_spelling(passport.spelling):
             raise ValueError(
                 f"a predictor's spelling is 1 to {MAX_SPELLING} bytes of printable text without spaces"
             )
-        if len(passport.probe) != PROBE_SIZE:
-            raise ValueError(f"the probe of {passport.spelling} has {len(passport.probe)} bytes, not 4")
         if json.loads(json.dumps(passport.config)) != passport.config:
             raise ValueError(f"the config of {passport.spelling} does not survive JSON")
         return passport
+
+    def probed(self, predictor: Predictor) -> Passport:
+        """With the probe of ``predictor``, whose passport it is."""
+        probe = predictor.probe()[:PROBE_SIZE]
+        if len(probe) != PROBE_SIZE:
+            raise ValueError(f"the probe of {self.spelling} has {len(probe)} bytes, not 4")
+        return self._replace(probe=probe)
 
     def pack(self, models: bool = False) -> bytes:
         """The stream header: magic, version, flags, spelling, config, environment, probe, hash; ``models``:

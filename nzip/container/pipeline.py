@@ -7,6 +7,7 @@ memory limit allows (one at least).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,7 @@ class StreamEncoder:
         self._verify = not predictor.exact if verify is None else verify
         self._meter = meter or Meter()
         self._meter.preparing(predictor)
-        self._passport = passport.Passport.of(predictor)
+        self._unprobed = passport.Passport.unprobed(predictor)
         self._models = models
         self._lesser = lesser
         self._workers = Workers(threads, memory, background, budget)
@@ -130,6 +131,11 @@ class StreamEncoder:
         """Let the threads go; what was not finished is lost."""
         self._workers.close()
 
+    @functools.cached_property
+    def _passport(self) -> passport.Passport:
+        """Of the stream's own predictor: a short stream may be another's."""
+        return self._unprobed.probed(self._predictor)
+
     def _begin(self) -> StreamWriter:
         """The open stream's writer, of a new stream where none is open."""
         if self._writer is None:
@@ -150,7 +156,7 @@ class StreamEncoder:
         for block in self._workers.submit(weight - shared, self._job, coder, data):
             self._put(block)
         if self._later is None:
-            self._later = self._after(heads.of(data) if self._passport.head else b"")
+            self._later = self._after(heads.of(data) if self._predictor.takes_head else b"")
         if self._workers.immediate:
             for block in self._workers.drain():
                 self._put(block)

@@ -23,6 +23,16 @@ class Compiling:
 
     @classmethod
     @contextlib.contextmanager
+    def one(cls) -> Iterator[None]:
+        """A function is compiled while the context lasts."""
+        cls.begun += 1
+        try:
+            yield
+        finally:
+            cls.done += 1
+
+    @classmethod
+    @contextlib.contextmanager
     def reading(cls) -> Iterator[None]:
         """A primer is read while the context lasts."""
         cls.primers += 1

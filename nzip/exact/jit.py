@@ -18,11 +18,13 @@ from typing import Any
 
 import xxhash
 
-from nzip.exact import native
+from nzip.exact import native, prepared
 from nzip.exact.dependencies import Later, dependencies, is_followed
 
 # Calls of one function without numba, from which on importing it costs less than doing without.
 _MANY = 4000
+# How many times as many where numba would have to compile first.
+_COMPILING = 50
 _without = False
 _lock = threading.RLock()
 
@@ -171,29 +173,53 @@ class Function:
         if machine is None:
             return None
         stem = re.sub(r"[^A-Za-z0-9_.]+", "", f"{self.__module__}.{self.__qualname__}")[-80:].lstrip(".")
-        code, cells = self.py_func.__code__, self.py_func.__closure__ or ()
-        if not all(is_followed(cell.cell_contents) for cell in cells):
+        source = self._source()
+        if source is None:
             return None
-        made_from = (
-            sys.implementation.cache_tag, code.co_firstlineno, dependencies(self.py_func), self._signatures,
-            sorted(self._options.items()), machine, self._tables,
-        )  # fmt: skip
+        made_from = (sys.implementation.cache_tag, *source, machine, self._tables)
         stamp = xxhash.xxh3_128_hexdigest(repr(made_from).encode())
         # A function with a signature has one, and converts what it is given.
         which = xxhash.xxh3_64_hexdigest(repr(() if self._signatures else kinds).encode())
         return f"{stem}-{stamp}-{which}-c"
 
+    def _source(self) -> tuple | None:
+        """All that is known of what code is made from, but for the machine; None where that is not all."""
+        code, cells = self.py_func.__code__, self.py_func.__closure__ or ()
+        if not all(is_followed(cell.cell_contents) for cell in cells):
+            return None
+        options = sorted(self._options.items())
+        return code.co_firstlineno, dependencies(self.py_func), self._signatures, options
+
+    def prepared_key(self, kinds: tuple) -> str | None:
+        """By which prepared.py knows the function for arguments of ``kinds``, or the general one that it is a
+        special case of; None of what cannot be prepared."""
+        source = (self._general or self)._source()
+        return None if source is None else prepared.key(source, () if self._signatures else kinds)
+
     def _find(self, kinds):
-        """Machine code of an earlier process; None if there is none."""
+        """Machine code of an earlier process, or made without numba now; None if there is none."""
         if None in kinds:
             return None
         with _lock:
             if kinds not in self._natives:
                 name = self._entry(kinds)
+                wanted = kinds if self._signatures else None
                 nogil = bool(self._options.get("nogil"))
-                found = name and native.load(name, nogil, kinds if self._signatures else None)
+                found: Any = name and (native.load(name, nogil, wanted) or self._prepare(name, kinds, nogil))
+                if found and found.prepared:
+                    self._left = max(self._left, _MANY * _COMPILING)
                 self._natives[kinds] = found or None
             return self._natives[kinds]
+
+    def _prepare(self, name: str, kinds: tuple, nogil: bool) -> Any:
+        """Machine code of what is prepared, which is kept; None where there is none."""
+        key = self.prepared_key(kinds)
+        found = prepared.find(key) if key else None
+        parts = found and prepared.machine_code(found, self._tables)
+        if not parts:
+            return None
+        native.CODE.put(name, parts)
+        return native.called(b"".join(parts), nogil, kinds if self._signatures else None)
 
     def _keep(self, compiled, code: bytes | None) -> None:
         """Leave machine code for a later process, of what is called from Python."""

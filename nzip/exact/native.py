@@ -168,8 +168,11 @@ def load(name: str, nogil: bool, kinds: tuple | None) -> Callable | None:
     """The function of an entry of the cache; None where there is none that this process can call, or none
     for arguments of ``kinds`` (not asked where they are None, being in the name)."""
     content = CODE.get(name)
-    if content is None:
-        return None
+    return None if content is None else called(content, nogil, kinds)
+
+
+def called(content: bytes, nogil: bool, kinds: tuple | None) -> Callable | None:
+    """As :func:`load`, of an entry's content."""
     head, _, code = content.partition(b"\n")
     said = json.loads(head)
     if kinds is not None and not (
@@ -180,7 +183,9 @@ def load(name: str, nogil: bool, kinds: tuple | None) -> Callable | None:
         address = image.placed(image.Image(code, *said["image"]), _address)
     else:
         address = _link((code[: said["size"]], code[said["size"] :]), said["needs"])
-    return None if address is None else _Native(address, said["takes"], said["gives"], nogil)
+    if address is None:
+        return None
+    return _Native(address, said["takes"], said["gives"], nogil, said.get("prepared", False))
 
 
 def _address(name: str) -> int | None:
@@ -236,9 +241,11 @@ class _Error(ctypes.Structure):
 class _Native:
     """A compiled function, called with what :func:`kind_of` told apart."""
 
-    def __init__(self, address: int, takes: list, gives, nogil: bool):
+    def __init__(self, address: int, takes: list, gives, nogil: bool, prepared: bool):
         """``takes``: for each argument one of ``SCALARS``, a number (an array of so many dimensions), or a
-        list of such (a tuple); ``gives``: one of ``SCALARS``, a list of them, or None."""
+        list of such (a tuple); ``gives``: one of ``SCALARS``, a list of them, or None. ``prepared``: numba
+        did not make it, and does not have it."""
+        self.prepared = prepared
         make = ctypes.CFUNCTYPE if nogil else ctypes.PYFUNCTYPE
         self._call = make(ctypes.c_int32, ctypes.c_char_p)(address)
         self._takes = takes

@@ -9,70 +9,33 @@ calls (``CPUCallConv``); tests/nzip/exact/test_native.py says when a future numb
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import llvmlite.binding as llvm
 from numba import types
 from numba.np.numpy_support import as_dtype
 
-from nzip.exact import image
-from nzip.exact.image import undefined
-from nzip.exact.native import CALL, NEVER_CALLED, SCALARS, scalars
-
-# LLVM's types of what native.py's words say; where pointers are concerned, only that they are pointers.
-_LLVM = {
-    **{code: f"i{8 * int(code[1])}" for code in SCALARS if code[0] in "iu"},
-    "b1": "i1", "f4": "float", "f8": "double", "ptr": "ptr", "none": "ptr",
-}  # fmt: skip
+from nzip.exact.machine_code import entry
+from nzip.exact.native import SCALARS
 
 
 def entry_of(compiled, code: bytes) -> list[bytes] | None:
     """The entry for a ``CompileResult`` of numba's and its object file, in parts; None for what only numba
     can call."""
+    said = said_of(compiled)
+    return None if said is None else entry(said, code, compiled.fndesc.llvm_func_name)
+
+
+def said_of(compiled) -> dict[str, Any] | None:
+    """What a ``CompileResult`` takes and gives, in native.py's words; None for what only numba can call."""
     takes = [_code(kind) for kind in compiled.signature.args]
     gives = _code(compiled.signature.return_type)
     plain = all(isinstance(code, str) for code in (gives if isinstance(gives, list) else [gives]))
     if compiled.lifted or None in takes or not plain:
         return None
-    needs = undefined(code)
-    if needs is None or any(
-        name.startswith(("NRT_", "numba_")) and name not in NEVER_CALLED for name in needs
-    ):
-        return None
-    said = {
+    return {
         "takes": takes, "gives": None if gives == "none" else gives,
         "kinds": list(map(kind_of_type, compiled.signature.args)),
     }  # fmt: skip
-    objects = [code, _caller(compiled.fndesc.llvm_func_name, takes)]
-    laid = image.laid_out(objects, CALL) if image.possible() else None
-    if laid is None:
-        said |= {"size": len(code), "needs": needs}
-        content = objects
-    else:
-        said["image"] = list(laid[1:])
-        content = [laid.content]
-    return [json.dumps(said).encode() + b"\n", *content]
-
-
-def _caller(symbol: str, takes: list) -> bytes:
-    """The object file of ``CALL``: it calls ``symbol`` with the words that its argument points to."""
-    lines, words = [], []
-    for n, code in enumerate(["ptr", "ptr", *scalars(takes)]):
-        kind = _LLVM[code]
-        loaded = "i64" if kind[0] == "i" else kind
-        lines.append(f"%a{n} = getelementptr i64, ptr %from, i64 {n}\n%l{n} = load {loaded}, ptr %a{n}\n")
-        if kind != loaded:
-            lines.append(f"%t{n} = trunc i64 %l{n} to {kind}\n")
-        words.append((kind, f"%{'t' if kind != loaded else 'l'}{n}"))
-    text = (
-        f'declare i32 @"{symbol}"({", ".join(kind for kind, _ in words)})\n'
-        f"define i32 @{CALL}(ptr %from) {{\n{''.join(lines)}"
-        f'%status = call i32 @"{symbol}"({", ".join(f"{kind} {name}" for kind, name in words)})\n'
-        "ret i32 %status\n}\n"
-    )
-    target = llvm.Target.from_default_triple().create_target_machine(jit=True)
-    return target.emit_object(llvm.parse_assembly(text))
 
 
 def _code(kind: Any) -> Any:

@@ -17,9 +17,7 @@ import pickle
 import llvmlite.binding as llvm
 from numba.core.serialize import dumps
 
-from nzip.exact.told import symbol
-
-Tables = tuple[tuple[int, ...], ...]
+from nzip.exact.machine_code import Tables, answered
 
 
 def kept_form(compiled) -> bytes:
@@ -42,13 +40,7 @@ def special(kept: bytes, codegen, name: str, tables: Tables) -> tuple:
         with contextlib.suppress(NameError):
             module.get_function(before).name = after
     if tables:
-        # A definition that is linked in gives way to what is there, unless that is only declared.
-        answers = llvm.parse_assembly(_answers(tables))
-        answers.triple, answers.data_layout = module.triple, module.data_layout
-        answers.link_in(module)
-        module = answers
-        for number in range(len(tables)):
-            module.get_function(symbol(number)).linkage = "internal"
+        module = answered(module, tables)
         # Answers must be there before anything is made of loops and branches.
         passes, builder = codegen._module_pass_manager(opt=0, loop_vectorize=False, slp_vectorize=False)
         passes.run(module, builder)
@@ -68,19 +60,3 @@ def _for_linking(module):
         if not function.is_declaration and function.linkage == llvm.Linkage.external:
             function.linkage = "linkonce_odr"
     return module
-
-
-def _answers(tables: Tables) -> str:
-    """LLVM's assembly of functions that answer from ``tables``."""
-    lines = []
-    for number, table in enumerate(tables):
-        values = table or (0,)
-        kind = f"[{len(values)} x i64]"
-        written = ", ".join(f"i64 {value}" for value in values)
-        lines.append(
-            f'@"nzip.table.{number}" = private unnamed_addr constant {kind} [{written}]\n'
-            f'define i64 @"{symbol(number)}"(i64 %place, i64 %value) alwaysinline {{\n'
-            f'%at = getelementptr {kind}, ptr @"nzip.table.{number}", i64 0, i64 %place\n'
-            "%known = load i64, ptr %at\nret i64 %known\n}\n"
-        )
-    return "".join(lines)

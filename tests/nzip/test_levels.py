@@ -11,6 +11,8 @@ import pytest
 import nzip
 from nzip import levels
 from nzip.cli import main as cli
+from nzip.container import short_streams
+from nzip.container.meter import Meter
 from nzip.levels import Level, levels_below
 
 LONG, SHORT = "toy:200", "toy"
@@ -84,6 +86,22 @@ def test_every_caller_has_the_same_bytes(tmp_path, capfd):
     assert nzip.measure(data, 2) == (len(data), len(wanted))
     assert cli.run(["measure", "-2", "--json", str(tmp_path / "x")]) == 0
     assert f'"compressed": {len(wanted)},' in capfd.readouterr().out
+
+
+def test_only_who_wins_is_probed(toys, monkeypatch):
+    probed = []
+
+    def probe(self):
+        probed.append(self.spelling)
+        return bytes(8)
+
+    monkeypatch.setattr(toys.ToyPredictor, "probe", probe)
+    long, short = toys.ToyPredictor(LONG), toys.ToyPredictor(SHORT)
+    data = bytes(BRIEF)
+    found = short_streams.smallest([long, short], memoryview(data), (), False, Meter())
+    assert found.spelling == SHORT and probed == [SHORT]
+    stream = found.writer.header() + found.head + found.payload + found.writer.end()
+    assert nzip.decompress(stream, predictor=short) == data
 
 
 def test_verified_and_within_memory():

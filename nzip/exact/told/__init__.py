@@ -15,12 +15,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from nzip.exact.machine_code import told_symbol
+
 _I64 = ir.IntType(64)
-
-
-def symbol(table: int) -> str:
-    """What the function that answers for ``table`` is called."""
-    return f"nzip.told.{table}"
 
 
 @intrinsic(prefer_literal=True)
@@ -30,10 +27,10 @@ def told(typing, table, place, value):
     number = table.literal_value
 
     def codegen(context, builder, sig, args):
-        function = builder.module.globals.get(symbol(number))
+        function = builder.module.globals.get(told_symbol(number))
         if function is None:
             kind = ir.FunctionType(_I64, [_I64, _I64])
-            function = ir.Function(builder.module, kind, symbol(number))
+            function = ir.Function(builder.module, kind, told_symbol(number))
             function.linkage = "linkonce_odr"
             inner = ir.IRBuilder(function.append_basic_block())
             inner.ret(function.args[1])

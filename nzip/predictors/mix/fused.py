@@ -39,14 +39,15 @@ _STEPS = 1 << 12  # bytes a call of the compiled loop
 
 class Runs(NamedTuple):
     """Fresh runs of a block's experts. ``places`` int64 (4,): which input of the mix each kind feeds, -1 for
-    none; a kind that is absent has a tiny stand-in, because compiled code wants one type; but for the
-    transformer, which is None then, so that only its users wait for it to be compiled."""
+    none; a kind that is absent has a tiny stand-in, because compiled code wants one type; but for those
+    that learn where both are absent, and the transformer: these are None then, so that only their users wait
+    for them to be compiled."""
 
     places: np.ndarray
     net: ssm_kernel.Net
     stream: ssm_kernel.Stream
-    adapted: network.Online
-    online: network.Online
+    adapted: network.Online | None
+    online: network.Online | None
     transformer: transformer_stream.Stream | None
 
 
@@ -69,10 +70,12 @@ def start(experts: tuple[Expert, ...]) -> Runs | None:
     else:
         net = ssm_kernel.make_net(blank())
         stream = ssm_kernel.new_stream(net)
-    adapted, online = (
-        small[places[kind]].fresh() if places[kind] >= 0 else network.new_run(blank(), (0.0, 0.0), span=8)
-        for kind in (ADAPTED, ONLINE)
-    )
+    adapted = online = None
+    if max(places[ADAPTED], places[ONLINE]) >= 0:
+        adapted, online = (
+            small[places[kind]].fresh() if places[kind] >= 0 else network.new_run(blank(), (0.0, 0.0), span=8)
+            for kind in (ADAPTED, ONLINE)
+        )
     transformer = small[places[TRANSFORMER]].fresh() if places[TRANSFORMER] >= 0 else None
     return Runs(places, net, stream, adapted, online, transformer)
 
@@ -105,9 +108,9 @@ def driver(kernel, name: str):
             byte = np.int64(data[position])
             if places[STATIC] >= 0:
                 ssm_kernel.step(net, stream, byte, given[0, 0, places[STATIC]])
-            if places[ADAPTED] >= 0:
+            if adapted is not None and places[ADAPTED] >= 0:
                 online_kernel.step(adapted, byte, given[0, 0, places[ADAPTED]])
-            if places[ONLINE] >= 0:
+            if online is not None and places[ONLINE] >= 0:
                 online_kernel.step(online, byte, given[0, 0, places[ONLINE]])
             if transformer is not None:
                 transformer_step(transformer, data, position, decoding, given[0, 0, places[TRANSFORMER]])
