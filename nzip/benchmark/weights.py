@@ -32,8 +32,8 @@ def weights_of(predictor: Predictor) -> dict[str, int]:
         from nzip.predictors.mix import last_stage  # start-up: numba
 
         level = getattr(predictor, "level", 0)
-        if any(len(last_stage.of(level, kind, predictor.experts)) for kind in last_stage.FILES):
-            _add(found, mix, list(last_stage.FILES.values()))
+        stages = [last_stage.file_of(level, kind, predictor.experts) for kind in last_stage.FILES]
+        _add(found, mix, [name for name in stages if name])
     for expert in predictor.experts or (predictor,):
         found |= _models(expert, every_form=predictor.spelling.startswith("mix:"))
     return found
