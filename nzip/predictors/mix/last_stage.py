@@ -142,9 +142,10 @@ def refine(
     last, layer, x, z, units, units2, squash, stretch, d, p1, p2, p3, p, opinion, away, others, expected,
     match_level, hits, c0, c1, bit, best, sure, shape, age,
 ):  # fmt: skip
-    """The corrected P(1) in 22 bits. ``x`` int16: the first layer's inputs, two a context. ``z`` int16 (INPUTS,): the first layer's outputs stand in its first
-    FINAL_WIDTH entries, the rest is scratch, as ``units`` int16 (UNITS,) is. ``units2`` int16 (UNITS,): the
-    second layer's, which :func:`learn` wants. ``others``: what the second and the third expert say."""
+    """The corrected P(1) in 22 bits. ``x`` int16: the first layer's inputs, two a context. ``z`` int16
+    (INPUTS,): the first layer's outputs stand in its first FINAL_WIDTH entries, the rest is scratch, as
+    ``units`` int16 (UNITS,) is. ``units2`` int16 (UNITS,): the second layer's, which :func:`learn` wants.
+    ``others``: what the second and the third expert say."""
     said = fine_stretch(squash, min((1 << at.PROBABILITY_BITS) - 2, max(2, p)))
     z[MIXER] = np.int16(d)
     z[BY_BYTE] = stretch[u64(p1 >> 10)]

@@ -53,15 +53,18 @@ class Compiled:
         self.mix = last_stage.put_on(build(plan(5, TEXT), 1, 0, 1, [0]), weights)
         self.units2 = np.full(last_stage.UNITS, 77, np.int16)  # scratch that holds something
 
-    def refine(self, inputs, outputs, d, p1, p2, p3, p, opinion, away, others, expected, level, hits, c0, *rest):
+    def refine(
+        self, inputs, outputs, d, p1, p2, p3, p, opinion, away, others, expected, level, hits, c0, *rest
+    ):
         z = np.full(last_stage.INPUTS, 77, np.int16)
         z[:16] = 0
         z[: len(outputs)] = outputs
         units, self.c0 = np.full(last_stage.UNITS, 77, np.int16), c0
         said = np.array(others, np.int64)
+        mix, x, said = self.mix, np.array(inputs, np.int16), np.array(others, np.int64)
         return _refine(
-            self.mix.last, self.mix.last_layer, np.array(inputs, np.int16), z, units, self.units2, self.mix.squash, self.mix.stretch, d,
-            p1, p2, p3, p, opinion, away, said, expected, level, hits, c0, *rest,
+            mix.last, mix.last_layer, x, z, units, self.units2, mix.squash, mix.stretch, d, p1, p2, p3, p,
+            opinion, away, said, expected, level, hits, c0, *rest,
         )  # fmt: skip
 
     def learn(self, error):
@@ -102,7 +105,9 @@ def test_equals_its_twin(
     c0 = (byte | 256) >> (8 - bit)
     best = byte if agrees else other
     inputs = np.random.default_rng(seed).integers(-2047, 2048, 100).tolist()
-    what = (inputs, outputs, d, *maps, opinion, away, others, *match, hits, c0, c1, bit, best, sure, shape, age)
+    what = (
+        inputs, outputs, d, *maps, opinion, away, others, *match, hits, c0, c1, bit, best, sure, shape, age
+    )  # fmt: skip
     fast, slow = Compiled(weights), twin.LastStage(weights.tolist())
     assert fast.refine(*what) == slow.refine(*what)
     for error in errors:
@@ -123,8 +128,8 @@ def test_shipped_weights_equal_the_twin_and_move_what_is_said(name):
         c0 = int(chance.integers(1 << bit, 2 << bit))
         inputs = chance.integers(-1500, 1500, 100).tolist()
         what = (
-            inputs, outputs, int(np.mean(outputs)), *maps, outputs[0], 9, (outputs[1], 0), 1, 5, 3, c0, 101, bit, 97,
-            400, 17, 12,
+            inputs, outputs, int(np.mean(outputs)), *maps, outputs[0], 9, (outputs[1], 0), 1, 5, 3, c0, 101,
+            bit, 97, 400, 17, 12,
         )  # fmt: skip
         found = fast.refine(*what)
         assert found == slow.refine(*what)
