@@ -60,7 +60,6 @@ class Compiled:
         z[:16] = 0
         z[: len(outputs)] = outputs
         units, self.c0 = np.full(last_stage.UNITS, 77, np.int16), c0
-        said = np.array(others, np.int64)
         mix, x, said = self.mix, np.array(inputs, np.int16), np.array(others, np.int64)
         return _refine(
             mix.last, mix.last_layer, x, z, units, self.units2, mix.squash, mix.stretch, d, p1, p2, p3, p,
