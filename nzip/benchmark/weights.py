@@ -32,8 +32,12 @@ def weights_of(predictor: Predictor) -> dict[str, int]:
         from nzip.predictors.mix import last_stage  # start-up: numba
 
         level = getattr(predictor, "level", 0)
-        if any(len(last_stage.of(level, kind, predictor.experts)) for kind in last_stage.FILES):
-            _add(found, mix, list(last_stage.FILES.values()))
+        some = [  # experts that help a stream
+            tuple(e for i, e in enumerate(predictor.experts) if helpers >> i & 1)
+            for helpers in range(1, 1 << len(predictor.experts))
+        ]
+        stages = {last_stage.file_of(level, kind, those) for kind in last_stage.FILES for those in some}
+        _add(found, mix, sorted(name for name in stages if name))
     for expert in predictor.experts or (predictor,):
         found |= _models(expert, every_form=predictor.spelling.startswith("mix:"))
     return found

@@ -44,7 +44,10 @@ def test_weights_are_what_ships_and_what_is_given(tmp_path):
     mixed = weights_of(choose_predictor(None, "mix:3+ssm"))
     assert mixed["english.expert"] == size and mixed["words.expert"] > size
     assert not any(name.startswith("mix/last_") for name in mixed)
-    assert {"mix/last_text.i16", "mix/last_words.i16"} <= set(weights_of(choose_predictor(6)))
+    static = {"mix/last_text.i16", "mix/last_words.i16"}
+    assert static == {name for name in weights_of(choose_predictor(6)) if name.startswith("mix/last_")}
+    online = {"mix/last_text_online.i16", "mix/last_words_online.i16"}
+    assert static | online <= set(weights_of(choose_predictor(8)))
     assert weights_of(choose_predictor(None, "ssm")) == {"english.expert": size}
     assert "english.expert" not in weights_of(choose_predictor(None, "mix:3+online"))
 

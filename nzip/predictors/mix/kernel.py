@@ -158,6 +158,8 @@ def make(name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
         # the first layer's outputs; behind them the last stage's other inputs
         y2 = local_i16(STAGE_INPUTS)
         units = local_i16(STAGE_UNITS)
+        units2 = local_i16(STAGE_UNITS)
+        others = local_i64(2)  # what the second and the third expert say of a bit
         two_inputs = state.two_inputs
         registers = local_u64(REGISTERS)
         context = local_u64(MAX_CONTEXTS)
@@ -221,6 +223,8 @@ def make(name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
         age = 0
         opinion = 0
         away = 0
+        final = 0
+        learnt_c0 = 1
         p1 = 0
         p2 = 0
         p3 = 0
@@ -293,6 +297,8 @@ def make(name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
                         apm_maps.learn(apm, a2, target, apm_rate)
                         if third_apm:
                             apm_maps.learn(apm, a3, target, apm_rate)
+                    if refined:
+                        last_stage.learn(state.last_layer, learnt_c0, units2, target - final)
                     if sets > 1:
                         error = clamp(((target - mixed) * final_rate) >> 14, MOST_ERROR)
                         train(final_weights, final0, y2, FINAL_WIDTH, error)
@@ -419,6 +425,8 @@ def make(name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
                     if e == 0:
                         opinion, away = its, (p22 >> 12) - HALF
                         confidence = (clamp(its, MAP_WIDEST) + MAP_WIDEST + 1) >> 7
+                    elif e <= 2:
+                        others[e - 1] = its
                     j += u64(2)
                 x[j] = BIAS
                 # --- first layer
@@ -476,11 +484,14 @@ def make(name: str = "run", cache: bool = True, watch: int = watching.NOTHING):
                     else:
                         p = (2 * mixed + p1 + p2 + 2) >> 2
                 if refined:
+                    learnt_c0 = c0
                     p = last_stage.refine(
-                        state.last, y2, units, squash, stretch, d, p1, p2, p3, p, opinion, away, expected,
-                        match_level, hits, c0, c1, bit, best, sure, shape, age,
+                        state.last, state.last_layer, x, y2, units, units2, squash, stretch, d, p1, p2, p3,
+                        p, opinion, away, others, expected, match_level, hits, c0, c1, bit, best, sure,
+                        shape, age,
                     )  # fmt: skip
                 p = min(MOST_P, max(1, p))
+                final = p
                 if WATCHED:
                     state.unlike[0] += state.watch.worth.shape[0] > 0 and looked != p
                 if STAGED:

@@ -41,7 +41,8 @@ class Mix(NamedTuple):
     last followed one byte, two bytes. ``next_state`` to ``reciprocal``: see tables.py. ``lanes`` uint64
     (lanes, LANE_STATE): what survives from byte to byte, by constants.L_.... ``cumulative`` uint64 (experts,
     257): scratch for the kernel, the sums of the experts' distributions. ``last`` int16: the last stage's
-    weights (last_stage.py), or (0,) where there is none."""
+    weights (last_stage.py), ``last_layer`` int16 its last ones, which go on learning; (0,) where there is
+    none."""
 
     setting: np.ndarray
     recipes: np.ndarray
@@ -67,6 +68,7 @@ class Mix(NamedTuple):
     lanes: np.ndarray
     cumulative: np.ndarray
     last: np.ndarray
+    last_layer: np.ndarray
 
 
 def recipe_table(recipes: tuple[Recipe, ...]) -> np.ndarray:
@@ -179,4 +181,5 @@ def build(
         lanes=lanes,
         cumulative=np.zeros((max(experts, 1), 257), np.uint64),
         last=np.zeros(0, np.int16),
+        last_layer=np.zeros(0, np.int16),
     )

@@ -246,7 +246,7 @@ class Streams(NamedTuple):
             if self.experts:
                 chosen = plan(self.level, primer.kind)
                 mix = with_experts(mix, chosen, len(self.experts), self.leading, first, [first])
-                mix = mix._replace(last=last_stage.of(self.level, primer.kind, self.experts))
+                mix = last_stage.put_on(mix, last_stage.of(self.level, primer.kind, self.experts))
             if rate:
                 mix.lanes[:, at.L_RATE] = RATE_STEP * rate
             output = Output(len(data))
@@ -386,7 +386,7 @@ class Streams(NamedTuple):
         else:
             chosen, prefix = plan(self.level, content.kind, content.stride), np.zeros(0, np.uint8)
             mix = build(chosen, size, content.stride, content.pixel, edges[:-1], experts, self.leading)
-        mix = mix._replace(last=last_stage.of(self.level, content.kind, self.experts))
+        mix = last_stage.put_on(mix, last_stage.of(self.level, content.kind, self.experts))
         first = len(prefix)
         room = np.zeros(first + size, np.uint8)
         room[:first] = prefix

@@ -53,7 +53,7 @@ _ROW = 1 << 24  # what a distribution sums to
 
 _FIELDS = (
     "setting", "slots", "direct", "runs", "state_map", "run_map", "match_map", "weights", "final_weights",
-    "apm", "stretch", "two_inputs", "squash", "cumulative", "last",
+    "apm", "stretch", "two_inputs", "squash", "cumulative", "last", "last_layer",
 )  # fmt: skip
 EXTRA = ("prices", "unlike", "watch")
 # A Mix that is watched. ``prices`` float32, by place in the kernel's ``data``: bits of its byte. ``unlike``
@@ -68,7 +68,7 @@ Staged: Any = namedtuple("Staged", (*Mix._fields, "stage"))
 # likeliest bytes, most likely first. ``rows`` uint32 (n, 256): the distribution, summing to 2**24. The rest
 # is scratch: inputs and outputs of the first layer, outputs without a group; sums by set and group; slots of
 # second halves, by first half; numbers and fractions, laid out below.
-_SCRATCH = ("x", "y2", "units", "y3", "sums", "high_slots", "numbers", "fractions")
+_SCRATCH = ("x", "y2", "units", "units2", "others", "y3", "sums", "high_slots", "numbers", "fractions")
 View: Any = namedtuple(
     "View", (*_FIELDS, "window", "groups", "worth", "guesses", "chances", "rows", *_SCRATCH)
 )  # fmt: skip
@@ -108,6 +108,8 @@ def watched(
         x=np.zeros(MAX_WIDTH, np.int16),
         y2=np.zeros(last_stage.INPUTS, np.int16),
         units=np.zeros(last_stage.UNITS, np.int16),
+        units2=np.zeros(last_stage.UNITS, np.int16),
+        others=np.zeros(2, np.int64),
         y3=np.zeros(FINAL_WIDTH, np.int16),
         sums=np.zeros((MAX_SETS, MAX_GROUPS), np.int64),
         high_slots=np.zeros((16, MAX_CONTEXTS), np.uint64),
@@ -201,6 +203,8 @@ def look(
             if e == 0:
                 opinion, away = its, (p22 >> 12) - _HALF
                 confidence = (clamp(its, _MAP_WIDEST) + _MAP_WIDEST + 1) >> 7
+            elif e <= 2:
+                view.others[e - 1] = its
             j += u64(2)
         x[j] = _BIAS
         # --- mixers
@@ -245,8 +249,9 @@ def look(
         numbers[u64(_VECTORS)] = vectors
         if refined:
             p = last_stage.refine(
-                view.last, y2, view.units, squash, stretch, d, p1, p2, p3, p, opinion, away, expected,
-                match_level, hits, c0, c1, bit, best, sure, shape, age,
+                view.last, view.last_layer, x, y2, view.units, view.units2, squash, stretch, d, p1, p2, p3,
+                p, opinion, away, view.others, expected, match_level, hits, c0, c1, bit, best, sure, shape,
+                age,
             )  # fmt: skip
         p = min(_ONE - 1, max(1, p))
         numbers[u64(_SEEN) + node] = p
