@@ -22,7 +22,7 @@ from nzip.predictors.mix.plan import LEVELS
 from nzip.predictors.mix.twin.model import decode_block
 from nzip.predictors.own_primer import OwnPrimer
 
-MAGIC, DRAFT = b"\x89NZ\r\n\x1a\n", 10
+MAGIC, DRAFT = b"\x89NZ\r\n\x1a\n", 11
 CHECK_POINT = 1 << 16  # decoded bytes
 # Bytes of a stream's head, and of the shortest first block that has one.
 HEAD, HEAD_LEAST = 32 * CHECK_POINT, 1 << 20

@@ -25,7 +25,7 @@ from nzip.varint import back_varint, u32, varint
 # line ends or re-encodes as UTF-8 breaks it at once. The eighth byte says which kind of frame follows.
 MAGIC = b"\x89NZ\r\n\x1a\n"
 # Until 1.0 every change of the bytes raises the draft number; readers refuse every other draft.
-DRAFT = 10
+DRAFT = 11
 VERSION_BYTE = 0x80 | DRAFT
 SKIPPABLE_BYTE = 0x7F
 
