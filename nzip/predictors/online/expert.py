@@ -26,7 +26,7 @@ from nzip.predictors.stepping import ADAPTED, ONLINE, SmallExpert
 LIMITS = {True: 8 << 20, False: 1 << 24}
 # Adam's rate for the matrices, Adagrad's for the embeddings.
 FROM_NOTHING = (2.5e-3, 5e-2)
-FROM_WEIGHTS = (5e-4, 1.2e-2)
+FROM_WEIGHTS = (2e-4, 2e-2)
 FROM_WORDS = (1e-4, 2e-2)  # of weights that read text coded as words
 
 
