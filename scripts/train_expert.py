@@ -274,6 +274,7 @@ def draw(found: dict, output: Path, title: str) -> None:
     )
     figure.patch.set_alpha(0)
     top = min(5.0, 1.05 * max(max(values) for values in found["held"].values()))
+    bottom = min(1.0, 0.95 * min(min(values) for values in found["held"].values()))
     for place, kind in enumerate([*kinds, *[None] * (rows * COLUMNS - len(kinds))]):
         axes = grid.flat[place]
         axes.patch.set_alpha(0)
@@ -288,7 +289,7 @@ def draw(found: dict, output: Path, title: str) -> None:
             found["mb"], found["held"][kind], color=CURVE, linewidth=2, label="held-out text of the kind"
         )
         axes.set_title(f"{kind}  {found['held'][kind][-1]:.2f}", loc="left", fontsize=10, color=INK)
-        axes.set_ylim(1, top)
+        axes.set_ylim(bottom, top)
         last = max(found["mb"])
         # A run that began with weights is drawn from where it began.
         axes.set_xlim(found["mb"][0] if found["mb"][0] > last / 4 else 0, last * 1.02)
