@@ -14,7 +14,7 @@ import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from nzip.predictors.mix.packed_slots import FoundSlots, fetch_slots
 from nzip.predictors.mix.plan import Plan, plan
 from nzip.predictors.mix.primer_snapshot import Contexts, Snapshot
 from nzip.predictors.mix.primers import Primer
-from nzip.predictors.mix.sizes import match_bits
+from nzip.predictors.mix.sizes import apm_rows, match_bits
 from nzip.predictors.mix.state import Mix, build, memory, zeros
 from nzip.predictors.mix.touched import Found, Noted, Stamps
 from nzip.predictors.mix.warm_start import fresh_lanes, held, primed, snapshot_name
@@ -290,6 +290,7 @@ class Pool:
         self._snapshots: OrderedDict[tuple[str, bool], _Ready] = OrderedDict()
         self._desks: list[_Desk] = []
         self._forms: dict[Plan, _Form] = {}
+        self._once: dict[tuple, Any] = {}
 
     @contextlib.contextmanager
     def open(self, limit: int = DEFAULT) -> Iterator[None]:
@@ -319,6 +320,15 @@ class Pool:
                     self._snapshots.clear()
                     self._desks.clear()
                     self._forms.clear()
+                    self._once.clear()
+
+    def once(self, key: tuple, make: Callable[[], Any]) -> Any:
+        """What ``make`` gives, which ``key`` says all of: made once for all ways of coding one text."""
+        if self._limit or not self._holders:
+            return make()
+        if key not in self._once:
+            self._once[key] = make()
+        return self._once[key]
 
     def let_go(self) -> None:
         """Something large comes: only what is kept for many texts stays."""
@@ -405,16 +415,16 @@ class Pool:
     def _form(self, chosen: Plan) -> _Form:
         form = self._forms.get(chosen)
         if form is None:
-            small = build(chosen, 1, 0, 1, [0])
+            small = build(chosen, 1, 0, 1, [0], rows=1)
             small.setting[at.S_MATCH_BITS] = match_bits(_SIZE)
             slots = chosen.slot_bytes
             self._forms[chosen] = form = _Form(
                 chosen,
-                small._replace(apm=small.apm[: at.APM_BUCKETS].copy()),
+                small,
                 slots,
                 slots // at.SLOT if len(small.runs) > 1 else 1,
                 slots if len(small.direct) == len(small.slots) else 16,
-                len(small.apm),
+                len(small.apm) * apm_rows(chosen),
                 _bytes(small.apm)[: touched.LINE].copy(),
                 touched.is_told_by_text(chosen),
             )

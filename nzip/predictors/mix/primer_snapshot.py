@@ -169,7 +169,7 @@ class _Fresh(NamedTuple):
 
 @functools.lru_cache(maxsize=4)
 def _fresh(plan: Plan) -> _Fresh:
-    mix = build(plan, 1, 0, 1, [0])
+    mix = build(plan, 1, 0, 1, [0], rows=1)
     return _Fresh(tuple(getattr(mix, field) for field in _LEARNT), len(mix.direct) == len(mix.slots))
 
 

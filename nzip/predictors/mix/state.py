@@ -104,9 +104,17 @@ def zeros(count: int, dtype: type) -> np.ndarray:
 
 
 def build(
-    plan: Plan, size: int, stride: int, pixel: int, lane_starts: list[int], experts: int = 0, leading: int = 0
+    plan: Plan,
+    size: int,
+    stride: int,
+    pixel: int,
+    lane_starts: list[int],
+    experts: int = 0,
+    leading: int = 0,
+    rows: int | None = None,
 ) -> Mix:
-    """Fresh state for a block of ``size`` bytes cut into lanes that start at ``lane_starts``."""
+    """Fresh state for a block of ``size`` bytes cut into lanes that start at ``lane_starts``. ``rows``: of
+    APMs, fewer than the plan has for who will not code: to fill all of them takes the most."""
     shared = tables()
     contexts = len(plan.recipes)
     sets, finals = sets_with(plan, experts, leading), () if leading else plan.finals
@@ -169,7 +177,7 @@ def build(
             at.ONE // len(sets),
             np.int16,
         ),
-        apm=np.tile(shared.apm_row, apm_rows(plan)),
+        apm=np.tile(shared.apm_row, apm_rows(plan) if rows is None else rows),
         match_table=np.zeros((2, 1 << match_bits(size)), np.uint32),
         history1=np.zeros(256, np.uint32),
         history2=np.zeros(65536, np.uint32),

@@ -207,7 +207,15 @@ class Streams(NamedTuple):
         if payload is not None:
             progress(len(data))
             return descriptor, payload
-        return descriptor, some.code(coded, form, lanes, primer, told, rate, ledger)[0]
+        if primer is None or some.experts or ledger is not None or not POOL.takes(len(coded)):
+            return descriptor, some.code(coded, form, lanes, primer, told, rate, ledger)[0]
+        # A level with experts asks what a start gives without them, and then the level without any is tried.
+        known = "coded", self.level, form, lanes, primer.code, primer.hash, primer.dictionary, rate
+        payload = POOL.once(
+            (*known, coded.tobytes()), lambda: some.code(coded, form, lanes, primer, told, rate)[0]
+        )
+        told(len(coded))
+        return descriptor, payload
 
     def code(
         self,

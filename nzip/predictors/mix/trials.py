@@ -214,10 +214,17 @@ def starts(
     if content.kind != TEXT:
         return [COLD]
     words = not streams.experts and not streams.raw  # with experts, ways says who reads which form
-    return choices(
-        data, streams.primed, streams.primer, words, streams.dictionary, payloads,
-        min(streams.level, LEVEL), streams.level <= HURRIED,
-    )  # fmt: skip
+    level, hurried = min(streams.level, LEVEL), streams.level <= HURRIED
+
+    def chosen() -> list[Start]:
+        return choices(
+            data, streams.primed, streams.primer, words, streams.dictionary, payloads, level, hurried
+        )
+
+    if payloads is not None or streams.primer or streams.dictionary or len(data) > SHORT:
+        return chosen()
+    # A short text is coded as levels below would, too, who all choose alike.
+    return POOL.once(("starts", data.tobytes(), streams.primed, words, level, hurried), chosen)
 
 
 def _warm_rate(level: int, start: Start) -> int:

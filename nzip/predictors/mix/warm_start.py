@@ -140,7 +140,7 @@ def with_experts(
     """The same mix with room for experts, behind ``first`` bytes of a primer: their columns and their weight
     sets start as in a cold mix; all else makes room. Its tables are the primed mix's own. Most is learnt
     already by who is primed; how fast experts learn is their own affair."""
-    mix = build(chosen, 1, 0, 1, [0], experts, leading)  # its tables give way to the primed mix's
+    mix = build(chosen, 1, 0, 1, [0], experts, leading, rows=1)  # its tables give way to the primed mix's
     mix.setting[at.S_MATCH_BITS] = primed.setting[at.S_MATCH_BITS]
     mix.setting[at.S_PRIMED] = first
     narrow, wide = input_width(chosen, 0), input_width(chosen, experts)
@@ -185,7 +185,7 @@ def _made_by(level: int, kind: int) -> bytes:
     digest = xxhash.xxh3_128(primer_snapshot.FORM + repr(chosen).encode())
     for function in (best(chosen).py_func, build, _read_primer):
         digest.update(dependencies(function).encode())
-    fresh = build(chosen, 1, 0, 1, [0])
+    fresh = build(chosen, 1, 0, 1, [0], rows=1)
     for field in ("state_map", "match_map", "run_map", "weights", *_TABLES):
         digest.update(getattr(fresh, field).data)
     return digest.digest()

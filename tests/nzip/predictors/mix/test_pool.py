@@ -123,3 +123,21 @@ def test_the_pool_keeps_its_limit_and_survives_a_failure(tmp_path, monkeypatch):
             assert one.slots is not other.slots
             assert code(one, room, first) == expected
     assert pool.held_bytes == 0
+
+
+def test_what_ways_of_coding_share_is_made_once():
+    own, made = Pool(), []
+
+    def make() -> int:
+        made.append(1)
+        return len(made)
+
+    assert [own.once(("a",), make), own.once(("a",), make)] == [1, 2]
+    with own.held():
+        assert own.once(("a",), make) == 3
+        with own.held():
+            assert own.once(("a",), make) == 3
+        assert own.once(("b",), make) == 4
+        with own._holding(1 << 20):  # for many texts
+            assert own.once(("a",), make) == 5
+    assert own.once(("a",), make) == 6
