@@ -25,8 +25,6 @@ from nzip.exact import cpu, image
 from nzip.exact.compiling import Compiling
 
 PATH = Path(__file__).with_name("prepared.xz")
-# Settings of numba's that would have it make other code than it does by default.
-_CHANGING = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO", "DISABLE_JIT")
 
 
 class Prepared(NamedTuple):
@@ -45,9 +43,21 @@ def key(made_from: tuple, kinds: tuple) -> str:
 
 def instructions() -> str | None:
     """Which of the sets this machine wants, by cpu.py's name; None where nothing is prepared for it."""
-    if not image.possible() or cpu.is_told() or any(f"NUMBA_{one}" in os.environ for one in _CHANGING):
+    if not image.possible() or cpu.is_told() or _is_numba_told():
         return None
     return next((cpu.NAMES[isa] for isa in (cpu.AVX512, cpu.AVX2) if cpu.has(isa)), None)
+
+
+def _is_numba_told() -> bool:
+    """Whether a setting of numba's would have it make other code than it does by default."""
+    return (
+        "NUMBA_OPT" in os.environ
+        or "NUMBA_LOOP_VECTORIZE" in os.environ
+        or "NUMBA_SLP_VECTORIZE" in os.environ
+        or "NUMBA_BOUNDSCHECK" in os.environ
+        or "NUMBA_DEBUGINFO" in os.environ
+        or "NUMBA_DISABLE_JIT" in os.environ
+    )
 
 
 def find(key: str) -> Prepared | None:

@@ -180,7 +180,7 @@ def test_code_that_needs_what_is_not_here_is_left_alone(tmp_path, monkeypatch, a
 def test_the_symbols_that_an_object_needs(tmp_path):
     import llvmlite.binding as llvm
 
-    from nzip.exact.native_entry import undefined
+    from nzip.exact.image import undefined
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
