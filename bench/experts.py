@@ -37,8 +37,8 @@ PARTS = {
     "+transformer": ("mix:5+transformer", PRIMED),
     "+online": ("mix:5+online", PRIMED),
     "+ssm +online": ("mix:5+ssm+online", PRIMED),
-    "+online:ssm (-7)": ("mix:5+online:ssm", PRIMED),
-    "+online:ssm +ssm": ("mix:5+online:ssm+ssm", PRIMED),
+    "+online:ssm": ("mix:5+online:ssm", PRIMED),
+    "+online:ssm +ssm (-7)": ("mix:5+online:ssm+ssm", PRIMED),
     "all (-8)": ("mix:5+online:ssm+online+ssm", PRIMED),
 }
 BASE = "+primer (-5)"

@@ -56,7 +56,7 @@ ODD_WORDS = [
 WEIGHTS = {
     "toy": 800, "toy:3": 150, "count": 8, "runs": 4, "mix:1": 30, "mix:2": 3, "mix:3": 3, "mix:4": 2,
     "mix:5": 2, "mix:1+ssm": 3, "mix:1+ssm:own.expert": 4, "mix:1+online:own.expert": 2, "ssm:own.expert": 1,
-    "mix:1 primed": 4, "mix:5+ssm": 1, "mix:5+online:ssm": 1, "mix:5+online:ssm+ssm+online": 1,
+    "mix:1 primed": 4, "mix:5+ssm": 1, "mix:5+online:ssm+ssm": 1, "mix:5+online:ssm+ssm+online": 1,
 }  # fmt: skip
 FAST = ("toy", "toy:3", "count", "runs", "mix:1", "mix:1+ssm:own.expert", "ssm:own.expert", "mix:1 primed")
 PATHS = (

@@ -82,7 +82,7 @@ def test_a_first_run_without_numba(tmp_path, monkeypatch):
 
 @HERE
 @pytest.mark.slow
-@pytest.mark.parametrize("level", ["0", "1", "3", "5+ssm", "5+online:ssm"])
+@pytest.mark.parametrize("level", ["0", "1", "3", "5+ssm", "5+online:ssm+ssm"])
 def test_the_bytes_are_numbas(level, tmp_path, monkeypatch):
     prepared_bytes = _coded(tmp_path / "prepared", monkeypatch, level, "prepared")
     assert prepared_bytes == _coded(tmp_path / "numba", monkeypatch, level, "numba")
