@@ -69,7 +69,7 @@ LEVELS: dict[int, Level] = {
     ),
     8: Level(
         "mix:5+online:ssm+online+ssm",
-        "-7 and a small network that knows nothing but the file: of long texts in English, and of raw text",
+        "-7 and a small network that knows nothing but the file, for what is not coded as English words",
         26889,
         7.6,
         65536,

@@ -40,7 +40,6 @@ from nzip.predictors.stepping import ADAPTED, ONLINE
 
 MAX_LANES = 192
 HELD = 2  # snapshots of a head that stay in memory (heads.py)
-LONG = 1 << 18  # bytes of a text from which on an expert learns enough of it who knew nothing before
 # In place of lanes - 1: a stream that not all experts help is coded as by a predictor with only those whose
 # bits are set in 255 minus this.
 _SOME = 192
@@ -111,15 +110,15 @@ class Streams(NamedTuple):
         return not self.raw and not self.leading and (not self.experts or len(self.told_forms()) > 1)
 
     def readers(self, helpers: int, form: Form, size: int) -> int:
-        """Those of the experts whose bits are set that read ``form`` of a text of ``size`` bytes. Of a text of
-        less than LONG in words one that starts from nothing is left out where one that has learnt words before
-        goes on learning: it would cost more than it saves."""
+        """Those of the experts whose bits are set that read ``form`` of a text of ``size`` bytes. Of words
+        one that starts from nothing is left out where one that has learnt words before goes on learning: it
+        saves nothing there, of long texts neither."""
         if form and self.only(helpers).lanes_for(size) > 1:
             return 0
         told = told_as(form)
         reading = {i: e.reading(told) for i, e in enumerate(self.experts) if helpers >> i & 1}
         slots = {i: getattr(e, "slot", None) for i, e in reading.items() if e is not None}
-        idle = ONLINE if form and ADAPTED in slots.values() and size < LONG else -1
+        idle = ONLINE if form and ADAPTED in slots.values() else -1
         return sum(1 << i for i, slot in slots.items() if slot != idle)
 
     def for_form(self, form: Form) -> Streams:

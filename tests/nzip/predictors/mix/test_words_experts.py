@@ -94,7 +94,6 @@ def test_one_that_starts_from_nothing_is_idle_beside_one_that_knows_words():
     adapted = OnlineExpert("raw.expert", random_weights(6))
     streams = stream.Streams(1, (ADAPTED, adapted, EITHER, CODED), primed=False)
     assert streams.readers(0b1111, FORM, len(TEXT)) == 0b1001
-    assert streams.readers(0b1111, FORM, stream.LONG) == 0b1101
     assert streams.readers(0b1110, FORM, len(TEXT)) == 0b1100  # nobody learns on
     assert streams.readers(0b1111, None, len(TEXT)) == 0b0110
     other = FORM._replace(dictionary=named(2))
