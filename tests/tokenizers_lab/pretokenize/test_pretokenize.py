@@ -2,10 +2,11 @@
 are."""
 
 import random
+import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, pre_tokenizers
 
@@ -112,6 +113,8 @@ def test_equals_the_regular_expression_on_any_bytes(name, pattern, pieces):
 @settings(max_examples=200)
 @given(text=TEXTS)
 def test_lines_are_cut_where_words_are(name, text):
+    # GPT-4o's takes a line end and slashes behind it with the marks before them, as in "/\n/".
+    assume(name != "o200k" or not re.search(r"[\r\n]/", text))
     data = np.frombuffer(text.encode(), np.uint8)
     assert set(PreTokenizer("lines").ends(data).tolist()) <= set(PreTokenizer(name).ends(data).tolist())
 
