@@ -2,9 +2,10 @@
 
 ``gpt2`` (the default; Hugging Face's ``ByteLevel``), ``gpt4`` (cl100k; also Llama 3's idea), ``qwen2``,
 ``o200k``, ``lines`` (superwords: every cut is one of those four's, too, but for ``o200k``'s before a slash
-that begins a line), ``none`` (whole documents: DNA, binaries, or merges across all there is), any regular expression as ``regex:PATTERN``, and ``steps:[…]``,
-what a tokenizer.json lists. Those two have no kernel, but for DeepSeek's steps, and are slower: the
-`tokenizers` library cuts (``library.py``), by its own syntax and its own Unicode tables."""
+that begins a line), ``none`` (whole documents: DNA, binaries, or merges across all there is), any regular
+expression as ``regex:PATTERN``, and ``steps:[…]``, what a tokenizer.json lists. Those two have no kernel, but
+for DeepSeek's steps, and are slower: the `tokenizers` library cuts (``library.py``), by its own syntax and
+its own Unicode tables."""
 
 from __future__ import annotations
 
