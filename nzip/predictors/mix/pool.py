@@ -36,6 +36,7 @@ DEFAULT = 368 << 20  # bytes of snapshots and desks that may stay between files
 _MOMENT = 128 << 20  # of snapshots, while one text is coded
 _COPIED = ("state_map", "match_map", "run_map", "weights", "final_weights")
 _HISTORIES = {"history1": 256, "history2": 65536}
+ONCE = 32  # of what ways of coding share: some ten are one text's
 _TEXTS = 6  # primers' texts that a desk keeps, with room behind them
 _KNOWN = 4  # texts of which a desk knows what they touch
 _TURNS = 255
@@ -290,7 +291,7 @@ class Pool:
         self._snapshots: OrderedDict[tuple[str, bool], _Ready] = OrderedDict()
         self._desks: list[_Desk] = []
         self._forms: dict[Plan, _Form] = {}
-        self._once: dict[tuple, Any] = {}
+        self._once: OrderedDict[tuple, Any] = OrderedDict()
 
     @contextlib.contextmanager
     def open(self, limit: int = DEFAULT) -> Iterator[None]:
@@ -323,12 +324,20 @@ class Pool:
                     self._once.clear()
 
     def once(self, key: tuple, make: Callable[[], Any]) -> Any:
-        """What ``make`` gives, which ``key`` says all of: made once for all ways of coding one text."""
+        """What ``make`` gives, never None, which ``key`` says all of: made once for all ways of coding one
+        text. The last ONCE are kept: where threads code text after text somebody holds the pool always."""
         if self._limit or not self._holders:
             return make()
-        if key not in self._once:
-            self._once[key] = make()
-        return self._once[key]
+        with self._lock:
+            found = self._once.get(key)
+        if found is None:
+            found = make()
+            with self._lock:
+                if self._holders:  # else it was closed meanwhile, and keeps nothing
+                    self._once[key] = found
+                while len(self._once) > ONCE:
+                    self._once.popitem(last=False)
+        return found
 
     def let_go(self) -> None:
         """Something large comes: only what is kept for many texts stays."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from nzip.exact import native
 from nzip.predictors.mix import MixPredictor, primers
 from nzip.predictors.mix.kernel import run
 from nzip.predictors.mix.plan import plan
-from nzip.predictors.mix.pool import POOL, Pool
+from nzip.predictors.mix.pool import ONCE, POOL, Pool
 from nzip.predictors.mix.touched import is_told_by_text
 from nzip.predictors.mix.warm_start import warm
 from nzip.predictors.mix.words.dictionary import named
@@ -141,3 +142,23 @@ def test_what_ways_of_coding_share_is_made_once():
         with own._holding(1 << 20):  # for many texts
             assert own.once(("a",), make) == 5
     assert own.once(("a",), make) == 6
+
+
+def test_what_ways_share_is_little_where_somebody_always_holds_the_pool():
+    own = Pool()
+    with own.held():
+        for number in range(3 * ONCE):
+            assert own.once((number,), lambda number=number: number) == number
+        assert len(own._once) == ONCE
+
+
+def test_who_closes_the_pool_takes_nothing_from_who_makes_something():
+    own = Pool()
+
+    def make() -> int:
+        holder.close()  # the last one, of another thread
+        return 7
+
+    holder = contextlib.ExitStack()
+    holder.enter_context(own.held())
+    assert own.once(("a",), make) == 7 and not own._once
